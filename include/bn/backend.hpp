@@ -1,0 +1,132 @@
+// The boundary to a device. A backend prepares ops, moves memory and runs the few whole-slab updates of training; it
+// never sees the graph. src/cpu and src/cuda implement it; no library header appears above it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bn/ops.hpp"
+#include "bn/tensor.hpp"
+
+namespace bn {
+
+// Lives in backend memory; read by dropout, written by softmax_loss and sgd_step.
+struct StepState {
+  uint64_t seed = 0;
+  uint64_t step = 0;            // of the step being computed, from 0
+  int64_t first_bad_step = -1;  // first step with a non-finite loss or parameter; -1: none
+};
+
+// Everything one call of an op touches. All memory is borrowed and stays put between calls.
+struct OpIo {
+  std::vector<Tensor> x;      // inputs
+  std::vector<Tensor> dx;     // their gradients, overwritten; empty tensor = not wanted
+  std::vector<Tensor> w;      // parameters, f32
+  std::vector<Tensor> dw;     // their gradients, f32, overwritten
+  std::vector<Tensor> state;  // batch norm: {mean, var}, f32 (see BatchNorm)
+  Tensor y, dy;
+  void* saved = nullptr;    // written by forward, read by backward
+  void* scratch = nullptr;  // garbage between calls, shared by all ops
+  void* packed = nullptr;   // weights in a library's layout, refilled by pack()
+  StepState* step = nullptr;
+};
+
+// kTrain: batch statistics, dropout on. kEvaluate: population statistics, dropout off.
+enum class Phase { kTrain, kEvaluate };
+
+struct TensorDesc {
+  DType dtype = DType::kF32;
+  Shape shape{};
+  int64_t row_stride = 0;
+
+  static TensorDesc dense(DType dtype, const Shape& shape) { return {dtype, shape, shape.c}; }
+};
+
+// What make_op needs to prepare everything before the first call.
+struct OpDesc {
+  std::string name;  // path in the network: "inception_3a/3x3/bn"; keys the dropout mask
+  std::vector<TensorDesc> x;
+  TensorDesc y;
+  Phase phase = Phase::kTrain;
+  bool has_backward = true;    // false: no backward call will come; nothing need be saved
+  std::vector<bool> wants_dx;  // per input; meaningful with has_backward
+};
+
+// An op prepared once for fixed shapes and types. Owns no tensor memory.
+class Op {
+ public:
+  virtual ~Op() = default;
+  virtual int64_t saved_bytes() const { return 0; }
+  virtual int64_t scratch_bytes() const { return 0; }
+  virtual int64_t packed_bytes() const { return 0; }
+  virtual void pack(const OpIo&) {}  // after every change of the parameters (or, for Folded, of the statistics)
+  virtual void forward(const OpIo& io) = 0;
+  virtual void backward(const OpIo& io) = 0;
+  virtual std::string implementation() const { return "own"; }  // for profiles: "brg:avx512_core", "cudnn:..."
+};
+
+enum class MomentumKind { kClassical, kNesterov };
+
+// One fused update of a span of the parameter slab.
+//   g = gradient + l2 * value
+//   classical (Sutskever et al. 2013, eq. 1-2): v = momentum * v - learning_rate * g;  value += v
+//   nesterov  (ibid. eq. 3-4, at the look-ahead point): v' = momentum * v - learning_rate * g;
+//             value += momentum * v' - learning_rate * g
+// Sets StepState::first_bad_step when an updated value is not finite.
+struct SgdUpdate {
+  Tensor value, velocity, gradient;  // [1,1,1,count] f32
+  float learning_rate = 0, momentum = 0, l2 = 0;
+  MomentumKind kind = MomentumKind::kClassical;
+  StepState* step = nullptr;
+};
+
+// x[n,h,w,c] = (image[n,h,w,c] - mean[c]) * scale[c], in x's type.
+struct ImageNormalization {
+  std::vector<float> mean;   // in units of u8
+  std::vector<float> scale;  // 1 / (standard deviation in units of u8)
+};
+
+// Frees on destruction.
+class Buffer {
+ public:
+  virtual ~Buffer() = default;
+  virtual void* data() const = 0;
+  virtual int64_t bytes() const = 0;
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual std::string name() const = 0;  // "cpu: AMD EPYC (avx512_core_bf16), 2 threads"
+
+  // Throws UnsupportedError when activations cannot be stored in this type here ("bf16 needs AVX-512").
+  virtual void require(DType activations) const = 0;
+
+  virtual std::unique_ptr<Buffer> allocate(int64_t bytes) = 0;  // 64-byte aligned, zeroed
+  virtual void upload(void* device, const void* host, int64_t bytes) = 0;
+  virtual void download(void* host, const void* device, int64_t bytes) = 0;
+  virtual void zero(void* device, int64_t bytes) = 0;
+  virtual void synchronize() = 0;
+
+  // Throws UnsupportedError when this backend has no proper implementation (never a silent fallback).
+  virtual std::unique_ptr<Op> make_op(const OpSpec& spec, const OpDesc& desc) = 0;
+  // Whether the op accepts row_stride != c on its y and dy (and, for one-input ops, x and dx).
+  virtual bool supports_row_stride(const OpSpec& spec) const = 0;
+  // Whether BatchNorm::activation may be set on this spec.
+  virtual bool supports_fused_activation(const BatchNorm& spec) const = 0;
+
+  virtual void load_images(const Tensor& x, const Tensor& images_u8, const ImageNormalization& normalization) = 0;
+  virtual void sum(const Tensor& dst, const std::vector<Tensor>& srcs) = 0;  // dst may be srcs[0]
+  virtual void sgd_step(const SgdUpdate& update) = 0;
+  // running += weight * (factor * batch - running), elementwise; factor may be an empty tensor (1).
+  virtual void blend(const Tensor& running, const Tensor& batch, const Tensor& factor, float weight) = 0;
+};
+
+struct CpuOptions {
+  int threads = 0;  // 0: all the machine's
+};
+std::unique_ptr<Backend> make_cpu_backend(const CpuOptions& options);
+
+}  // namespace bn

@@ -1,0 +1,38 @@
+// An experiment: every option of a run, read from YAML with positions, a base and overrides.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "bn/data.hpp"
+#include "bn/models.hpp"
+#include "bn/train.hpp"
+
+namespace bn {
+
+enum class Device { kCpu, kCuda };
+
+struct Config {
+  ModelOptions model;  // `model.network:` names the table's file, relative to the YAML file
+  DataOptions data;
+  TrainOptions train;
+  DType precision = DType::kF32;
+  Device device = Device::kCpu;
+  int64_t threads = 0;  // 0 = all; the resolved configuration holds the number used
+  PlanPasses passes;    // `plan.passes`
+};
+
+// Reads the file, its chain of `base:` files and `key.path=value` overrides. Throws ConfigError:
+// "file.yaml:12:3: train.momentm: unknown key; did you mean train.momentum?".
+Config load_config(const std::string& path, const std::vector<std::string>& overrides = {});
+Config parse_config(const std::string& yaml, const std::string& name);  // self-contained text, such as a resolved one
+
+// The resolved whole as YAML (the network's table included); parse_config(to_yaml(c)) == c.
+std::string to_yaml(const Config& config);
+// "key.path: a -> b", one difference a line.
+std::vector<std::string> diff(const Config& a, const Config& b);
+// Constraints between keys (epochs or steps, ...). Throws ConfigError. load_config calls it.
+void check(const Config& config);
+
+}  // namespace bn

@@ -1,0 +1,127 @@
+// Images and labels: data sets opened in place, an order no thread count can change, workers that fill a ring of
+// u8 NHWC batches. Knows no backend and no network.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bn/tensor.hpp"
+
+namespace bn {
+
+enum class DatasetKind { kShapes, kMnist, kFolder, kTar };
+enum class OnCorrupt { kFail, kSkip };
+enum class Shuffle { kNone, kFull };
+enum class Split { kTrain, kValidation };
+
+struct ShapesOptions {  // generated: 10 classes of drawn, textured shapes
+  int64_t image_size = 32;
+  int64_t train_images = 10000, validation_images = 2000;
+  uint64_t seed = 1;
+};
+
+struct AugmentOptions {
+  bool random_crop = true;  // GoogLeNet: area and aspect drawn uniformly below, resized to image_size
+  double min_area = 0.08, max_area = 1.0;
+  double min_aspect = 0.75, max_aspect = 4.0 / 3.0;
+  bool flip = true;
+};
+
+struct DataOptions {
+  DatasetKind kind = DatasetKind::kShapes;
+  // Paths relative to BN_DATA_ROOT (or absolute). mnist: {images, labels}; folder: one; tar: one or more.
+  std::vector<std::string> train, validation;
+  std::string classes;  // file of class names, one a line (first word), in index order; empty = sorted names found
+  int64_t classes_limit = 0;  // first N classes only; 0 = all
+  ShapesOptions shapes;
+  int64_t image_size = 224;  // of the network's input
+  int64_t image_channels = 3;
+  int64_t resize_shorter = 256;  // evaluation: shorter side, then centre crop of image_size; 0 = no resize
+  int64_t binarize = -1;         // pixel > threshold becomes 255, else 0; -1 = off
+  std::vector<double> mean{0, 0, 0}, std{1, 1, 1};  // per channel, of pixels scaled to 0..1
+  AugmentOptions augment;
+  Shuffle shuffle = Shuffle::kFull;
+  OnCorrupt on_corrupt = OnCorrupt::kFail;
+  int64_t workers = 1;  // 0 = in the calling thread
+  int64_t slots = 4;    // ring size, batches
+};
+
+// A set of labelled images. read() is thread-safe.
+class Dataset {
+ public:
+  virtual ~Dataset() = default;
+  virtual int64_t size() const = 0;
+  virtual int32_t label(int64_t index) const = 0;
+  virtual std::string name(int64_t index) const = 0;  // for messages: "val.tar:val/n01443537/val_12.JPEG"
+  virtual const std::vector<std::string>& class_names() const = 0;
+
+  // Either encoded bytes (JPEG, PNG, ...) or raw u8 pixels of a fixed size.
+  struct Sample {
+    const uint8_t* data = nullptr;  // valid until the next read() with the same storage
+    int64_t bytes = 0;
+    int64_t raw_height = 0, raw_width = 0, raw_channels = 0;  // 0: encoded
+  };
+  virtual Sample read(int64_t index, std::vector<uint8_t>& storage) const = 0;
+};
+
+// Throws DataError: missing file, truncated gz or idx, count mismatch, an empty class, ... naming the file.
+std::unique_ptr<Dataset> open_dataset(const DataOptions& options, Split split);
+// Resolves a path of the configuration against BN_DATA_ROOT; DataError when relative and the variable is unset.
+std::string resolve_data_path(const std::string& path);
+
+// The order of training images: position -> (epoch, index). Stateless but for a cached permutation per epoch.
+class Sampler {
+ public:
+  Sampler(int64_t size, Shuffle shuffle, uint64_t seed);
+  int64_t index(int64_t epoch, int64_t position);  // position in 0..size-1
+ private:
+  int64_t size_;
+  Shuffle shuffle_;
+  uint64_t seed_;
+  int64_t cached_epoch_ = -1;
+  std::vector<int64_t> permutation_;
+};
+
+struct LoaderOptions {
+  int64_t batch = 0;
+  Split split = Split::kTrain;  // train: shuffled, augmented, endless, incomplete last batch of an epoch dropped.
+                                // validation: file order, centre crop, each image once, last batch padded with label -1
+  uint64_t seed = 0;
+  int64_t first_batch = 0;  // training: the batch (step) to start at, for resuming
+};
+
+struct Batch {
+  Tensor images;                    // u8 [batch, image_size, image_size, channels], host
+  const int32_t* labels = nullptr;  // [batch]; -1 = padding
+  int64_t valid = 0;                // images that are not padding
+  int64_t first_index = 0;          // validation: dataset index of images[0]
+  int64_t epoch = 0;                // training
+};
+
+struct LoaderCounters {
+  double wait_seconds = 0;                 // the caller waited for a slot
+  int64_t skipped = 0;                     // undecodable images replaced by the next one (on_corrupt: skip)
+  std::vector<std::string> skipped_names;  // the first 100
+};
+
+class Loader {
+ public:
+  Loader(const Dataset& dataset, const DataOptions& data, const LoaderOptions& options);
+  ~Loader();
+  Loader(const Loader&) = delete;
+  Loader& operator=(const Loader&) = delete;
+
+  int64_t batches_per_epoch() const;
+  // Training: never ends. Validation: false after the last batch. The batch stays valid until the next call.
+  // Rethrows what a worker threw.
+  bool next(Batch& batch);
+  LoaderCounters counters() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace bn

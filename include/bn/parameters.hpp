@@ -1,0 +1,85 @@
+// What training changes: parameters with their gradients and velocities, batch-norm statistics, counters. Outlives
+// every Plan that runs over it; checkpoints save it by name.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bn/backend.hpp"
+#include "bn/net.hpp"
+
+namespace bn {
+
+enum class InitKind { kGaussian, kXavier, kHe };
+struct InitOptions {
+  InitKind kind = InitKind::kHe;  // weights: N(0, std^2); he: std = sqrt(2/fan_in), xavier: sqrt(2/(fan_in+fan_out))
+  float std = 0.01F;              // of kGaussian
+  float bias = 0.0F;
+};
+enum class DecayScope { kWeights, kAll };  // which parameters L2 applies to
+
+// Which copy of the parameters a plan reads.
+enum class WeightsCopy { kCurrent, kAverage };
+
+// A named slab view, for checkpoints and tests.
+struct NamedTensor {
+  std::string name;  // "value/conv1/conv/w", "velocity/...", "average/...", "population/conv1/bn/mean"
+  Tensor tensor;
+};
+
+// One slab each for values, gradients, velocities (and the average), ordered (decayed first, then creation), every
+// parameter starting on a 64-byte boundary; the gaps stay zero. One slab each for batch and population statistics.
+class Parameters {
+ public:
+  Parameters(const Net& net, Backend& backend, DecayScope decay_scope, bool with_average);
+
+  // Draws weights from Philox keyed by (seed, hash of the parameter's name): equal names and shapes get equal values
+  // in every network. gamma = 1, beta = 0, statistics 0 / 1.
+  void initialize(uint64_t seed, const InitOptions& options);
+
+  Tensor value(int parameter, WeightsCopy copy = WeightsCopy::kCurrent) const;
+  Tensor gradient(int parameter) const;
+  Tensor velocity(int parameter) const;
+  Tensor batch_state(int state) const;
+  Tensor population(int state) const;
+  bool has_average() const { return average_ != nullptr; }
+
+  Tensor batch_state_slab() const;
+  Tensor population_slab() const;
+  Tensor average_slab() const;
+  Tensor value_slab() const;
+  int64_t state_offset(int state) const { return state_offsets_.at(state); }  // elements
+
+  struct SgdOptions {
+    float learning_rate = 0, momentum = 0, l2 = 0;
+    MomentumKind kind = MomentumKind::kClassical;
+  };
+  void sgd_step(const SgdOptions& options, StepState* step);  // two calls of Backend::sgd_step: decayed, the rest
+  void update_average(float decay);                           // average += (1 - decay) * (value - average)
+  void reset_average();                                       // average = value
+
+  // Everything a checkpoint must hold.
+  std::vector<NamedTensor> named_tensors() const;
+
+  // Blends done into the population statistics since they were last reset; see Plan::update_statistics.
+  int64_t statistics_updates = 0;
+
+  const Net& net() const { return *net_; }
+  Backend& backend() const { return *backend_; }
+
+ private:
+  Tensor slice(const Buffer& slab, int parameter) const;
+
+  const Net* net_;
+  Backend* backend_;
+  std::vector<int64_t> offsets_;  // elements
+  int64_t slab_elements_ = 0;
+  int64_t decayed_elements_ = 0;
+  std::vector<int64_t> state_offsets_;
+  int64_t state_elements_ = 0;
+  std::unique_ptr<Buffer> values_, gradients_, velocities_, average_, batch_state_, population_;
+};
+
+}  // namespace bn

@@ -1,0 +1,92 @@
+// compile(): a Net, once, becomes a Plan: flat lists of steps with fixed pointers. Nothing allocates afterwards.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bn/backend.hpp"
+#include "bn/net.hpp"
+#include "bn/parameters.hpp"
+
+namespace bn {
+
+enum class Purpose {
+  kTrain,           // forward in training mode, backward
+  kStatistics,      // forward in training mode only: batch statistics, nothing saved
+  kEvaluate,        // population statistics
+  kEvaluateFolded,  // the same with batch normalisation folded into the weights by pack()
+};
+
+struct PlanPasses {
+  bool fuse_activation = true;  // batch norm + activation in one step
+};
+
+struct PlanOptions {
+  int64_t batch = 0;
+  Purpose purpose = Purpose::kTrain;
+  DType activations = DType::kF32;
+  WeightsCopy weights = WeightsCopy::kCurrent;
+  PlanPasses passes;
+  std::vector<std::string> keep;  // ops whose output must survive the forward pass, readable by Plan::output
+};
+
+struct PlanMemory {
+  int64_t activations = 0;  // bytes of the shared arena: values, gradients, saved
+  int64_t unshared = 0;     // what the arena would need if no two buffers shared memory
+  int64_t scratch = 0, packed = 0;
+};
+
+struct StepInfo {
+  std::string name, kind, implementation;
+  int64_t multiply_adds = 0;  // per batch, forward
+};
+
+class Plan {
+ public:
+  ~Plan();
+  Plan(Plan&&) noexcept;
+  Plan& operator=(Plan&&) noexcept;
+
+  Tensor images() const;                       // [batch, h, w, c], activation type; fill with Backend::load_images
+  Tensor labels() const;                       // [batch] i32; fill with Backend::upload
+  Tensor logits() const;                       // [batch, classes] f32
+  Tensor losses() const;                       // [batch] f32, of the main loss (training plans)
+  Tensor output(const std::string& op) const;  // of an op named in PlanOptions::keep
+
+  void pack();                  // after every change of the parameters or the population statistics it folds
+  void forward(uint64_t step);  // step: counter for dropout
+  void backward();
+  // Mean main loss over the labels >= 0 of the last forward. Synchronises.
+  double read_loss() const;
+  int64_t first_bad_step() const;  // -1: none
+
+  // population += weight * (correction * batch - population), correction m/(m-1) for variances (paper: Algorithm 2).
+  // Weight for the t-th update (t = ++parameters.statistics_updates):
+  //   moving average: (1 - decay) / (1 - decay^t), so the first update copies;   Algorithm 2: 1 / t, the mean.
+  void update_statistics(float weight);
+
+  StepState* step_state() const;
+  const PlanOptions& options() const;
+  const PlanMemory& memory() const;
+  std::vector<StepInfo> steps() const;  // in forward order
+
+  // Called with (index into steps(), is_backward, seconds) after each step while set; for `bninception profile`.
+  using Observer = std::function<void(int, bool, double)>;
+  void set_observer(Observer observer);
+
+ private:
+  friend Plan compile(const Net&, Parameters&, Backend&, const PlanOptions&);
+  struct Impl;
+  explicit Plan(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// Throws ShapeError (batch too small for batch norm: m = 1) or UnsupportedError, naming the op.
+Plan compile(const Net& net, Parameters& parameters, Backend& backend, const PlanOptions& options);
+
+float moving_average_weight(float decay, int64_t update);  // update counts from 1
+
+}  // namespace bn
