@@ -1,0 +1,157 @@
+#include "cpu/backend.hpp"
+
+#include <fmt/format.h>
+#include <omp.h>
+#include <sys/mman.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <new>
+
+#include "bn/error.hpp"
+#include "cpu/onednn.hpp"
+#include "cpu/ops.hpp"
+#include "cpu/updates.hpp"
+
+namespace bn::cpu {
+namespace {
+
+constexpr int64_t kCacheLine = 64;
+constexpr int64_t kHugePage = int64_t{2} << 20;
+
+int64_t round_up(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
+
+class HostBuffer final : public Buffer {
+ public:
+  explicit HostBuffer(int64_t bytes) : bytes_(bytes) {
+    // Large buffers take huge pages: the activations of a batch span thousands of small ones.
+    const int64_t alignment = bytes >= kHugePage ? kHugePage : kCacheLine;
+    const int64_t capacity = round_up(std::max<int64_t>(bytes, 1), alignment);
+    data_ = std::aligned_alloc(alignment, capacity);
+    if (data_ == nullptr) {
+      throw Error(ExitCode::kFailure, fmt::format("Out of memory: a buffer of {} bytes was asked for.", bytes));
+    }
+    if (alignment == kHugePage) madvise(data_, capacity, MADV_HUGEPAGE);  // only a hint
+    std::memset(data_, 0, capacity);
+  }
+  ~HostBuffer() override { std::free(data_); }
+  HostBuffer(const HostBuffer&) = delete;
+  HostBuffer& operator=(const HostBuffer&) = delete;
+
+  void* data() const override { return data_; }
+  int64_t bytes() const override { return bytes_; }
+
+ private:
+  void* data_ = nullptr;
+  int64_t bytes_;
+};
+
+std::string processor_name() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("model name")) {
+      const auto colon = line.find(": ");
+      if (colon != std::string::npos) return line.substr(colon + 2);
+    }
+  }
+  return "unknown processor";
+}
+
+std::unique_ptr<Op> make_batch_norm(const BatchNorm& spec, const OpDesc& desc) {
+  switch (spec.implementation) {
+    case BatchNormImplementation::kCustom:
+      return make_batch_norm_custom(spec, desc);
+    case BatchNormImplementation::kOnednn:
+      return make_batch_norm_onednn(spec, desc);
+    case BatchNormImplementation::kCudnn:
+      break;
+  }
+  throw UnsupportedError("batch_norm.implementation cudnn needs a CUDA device; on the CPU it can be custom or onednn.");
+}
+
+}  // namespace
+
+CpuBackend::CpuBackend(const CpuOptions& options) : threads_(options.threads) {
+  if (threads_ < 0) throw ConfigError(fmt::format("The number of threads must be 0 (all) or more, not {}.", threads_));
+  if (threads_ == 0) threads_ = omp_get_num_procs();
+  omp_set_num_threads(threads_);  // oneDNN runs on the same OpenMP pool
+}
+
+std::string CpuBackend::name() const {
+  return fmt::format("cpu: {} ({}), {} thread{}", processor_name(), instruction_set_name(), threads_,
+                     threads_ == 1 ? "" : "s");
+}
+
+void CpuBackend::require(DType activations) const {
+  switch (activations) {
+    case DType::kF32:
+      return;
+    case DType::kBf16:
+      if (has_bf16()) return;
+      throw UnsupportedError(
+          fmt::format("Activations in bf16 cannot be used here: bf16 needs AVX-512, and this is {}.", name()));
+    default:
+      throw UnsupportedError(fmt::format("Activations cannot be stored as {}.", name_of(activations)));
+  }
+}
+
+std::unique_ptr<Buffer> CpuBackend::allocate(int64_t bytes) { return std::make_unique<HostBuffer>(bytes); }
+void CpuBackend::upload(void* device, const void* host, int64_t bytes) { std::memcpy(device, host, bytes); }
+void CpuBackend::download(void* host, const void* device, int64_t bytes) { std::memcpy(host, device, bytes); }
+void CpuBackend::zero(void* device, int64_t bytes) { std::memset(device, 0, bytes); }
+
+std::unique_ptr<Op> CpuBackend::make_op(const OpSpec& spec, const OpDesc& desc) {
+  return std::visit(Overloaded{
+                        [&](const Conv2d& s) { return make_conv2d(s, desc); },
+                        [&](const SeparableConv2d& s) { return make_separable_conv2d(s, desc); },
+                        [&](const Linear& s) { return make_linear(s, desc); },
+                        [&](const BatchNorm& s) { return make_batch_norm(s, desc); },
+                        [&](const BiasActivation& s) { return make_bias_activation(s, desc); },
+                        [&](const Activate& s) { return make_activate(s, desc); },
+                        [&](const Pool2d& s) { return make_pool2d(s, desc); },
+                        [&](const LocalResponseNorm& s) { return make_local_response_norm(s, desc); },
+                        [&](const Dropout& s) { return make_dropout(s, desc); },
+                        [&](const Concat& s) { return make_concat(s, desc); },
+                        [&](const SoftmaxLoss& s) { return make_softmax_loss(s, desc); },
+                    },
+                    spec);
+}
+
+bool CpuBackend::supports_row_stride(const OpSpec& spec) const {
+  return std::visit(Overloaded{
+                        [](const BatchNorm& s) {
+                          // Per-activation statistics see whole images as rows: only dense ones are.
+                          return s.implementation == BatchNormImplementation::kCustom &&
+                                 s.scope == BatchNormScope::kSpatial;
+                        },
+                        [](const BiasActivation&) { return true; },
+                        [](const Activate&) { return true; },
+                        [](const Pool2d&) { return true; },
+                        [](const auto&) { return false; },
+                    },
+                    spec);
+}
+
+bool CpuBackend::supports_fused_activation(const BatchNorm& spec) const {
+  return spec.implementation == BatchNormImplementation::kCustom;
+}
+
+void CpuBackend::load_images(const Tensor& x, const Tensor& images_u8, const ImageNormalization& normalization) {
+  cpu::load_images(x, images_u8, normalization);
+}
+void CpuBackend::sum(const Tensor& dst, const std::vector<Tensor>& srcs) { cpu::sum(dst, srcs); }
+void CpuBackend::sgd_step(const SgdUpdate& update) { cpu::sgd_step(update); }
+void CpuBackend::blend(const Tensor& running, const Tensor& batch, const Tensor& factor, float weight) {
+  cpu::blend(running, batch, factor, weight);
+}
+
+}  // namespace bn::cpu
+
+namespace bn {
+
+std::unique_ptr<Backend> make_cpu_backend(const CpuOptions& options) {
+  return std::make_unique<cpu::CpuBackend>(options);
+}
+
+}  // namespace bn

@@ -1,0 +1,39 @@
+// The CPU backend: memory, and the dispatch from a spec to its implementation.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bn/backend.hpp"
+
+namespace bn::cpu {
+
+// Calls must come from the thread that made the backend: the number of OpenMP threads is a property of that thread.
+class CpuBackend final : public Backend {
+ public:
+  explicit CpuBackend(const CpuOptions& options);
+
+  std::string name() const override;
+  void require(DType activations) const override;
+
+  std::unique_ptr<Buffer> allocate(int64_t bytes) override;
+  void upload(void* device, const void* host, int64_t bytes) override;
+  void download(void* host, const void* device, int64_t bytes) override;
+  void zero(void* device, int64_t bytes) override;
+  void synchronize() override {}
+
+  std::unique_ptr<Op> make_op(const OpSpec& spec, const OpDesc& desc) override;
+  bool supports_row_stride(const OpSpec& spec) const override;
+  bool supports_fused_activation(const BatchNorm& spec) const override;
+
+  void load_images(const Tensor& x, const Tensor& images_u8, const ImageNormalization& normalization) override;
+  void sum(const Tensor& dst, const std::vector<Tensor>& srcs) override;
+  void sgd_step(const SgdUpdate& update) override;
+  void blend(const Tensor& running, const Tensor& batch, const Tensor& factor, float weight) override;
+
+ private:
+  int threads_;
+};
+
+}  // namespace bn::cpu
