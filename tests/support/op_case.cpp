@@ -1,0 +1,412 @@
+#include "support/op_case.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <ostream>
+
+#include "bn/rng.hpp"
+
+namespace bn::test {
+namespace {
+
+// As bf16 and as f32 a NaN; two bytes repeated.
+constexpr uint8_t kGarbage[2] = {0xc5, 0x7f};
+constexpr int64_t kGuardBytes = 64;
+
+void fill_pattern(std::vector<uint8_t>& bytes) {
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = kGarbage[i % 2];
+}
+
+std::vector<uint8_t> download(Backend& backend, const Buffer& buffer) {
+  std::vector<uint8_t> bytes(buffer.bytes());
+  backend.download(bytes.data(), buffer.data(), buffer.bytes());
+  return bytes;
+}
+
+void store(uint8_t* to, double value, DType dtype) {
+  const auto single = static_cast<float>(value);
+  switch (dtype) {
+    case DType::kF32:
+      std::memcpy(to, &single, 4);
+      break;
+    case DType::kBf16: {
+      const Bfloat16 half = Bfloat16::from_float(single);
+      std::memcpy(to, &half, 2);
+      break;
+    }
+    case DType::kU8:
+      *to = static_cast<uint8_t>(value);
+      break;
+    case DType::kI32: {
+      const auto integer = static_cast<int32_t>(value);
+      std::memcpy(to, &integer, 4);
+      break;
+    }
+  }
+}
+
+double load(const uint8_t* from, DType dtype) {
+  switch (dtype) {
+    case DType::kF32: {
+      float value = 0;
+      std::memcpy(&value, from, 4);
+      return value;
+    }
+    case DType::kBf16: {
+      Bfloat16 value;
+      std::memcpy(&value, from, 2);
+      return value.to_float();
+    }
+    case DType::kU8:
+      return *from;
+    case DType::kI32: {
+      int32_t value = 0;
+      std::memcpy(&value, from, 4);
+      return value;
+    }
+  }
+  return NAN;
+}
+
+bool is_softmax(const OpCase& op_case) { return std::holds_alternative<SoftmaxLoss>(op_case.spec); }
+
+bool wants_dx(const OpCase& op_case, size_t input) {
+  if (input_dtype(op_case, input) == DType::kI32) return false;
+  return op_case.wants_dx.empty() || op_case.wants_dx.at(input);
+}
+
+Values normal_values(RandomStream& stream, int64_t count, double mean, double deviation) {
+  Values values(count);
+  for (double& value : values) value = mean + deviation * stream.normal();
+  return values;
+}
+
+// A parameter's values: of the size they have in a trained network, so no output is all rounding error.
+Values parameter_values(RandomStream& stream, const ParameterSpec& parameter) {
+  const int64_t count = parameter.shape.elements();
+  switch (parameter.role) {
+    case ParameterRole::kWeight:
+      return normal_values(stream, count, 0,
+                           1 / std::sqrt(static_cast<double>(std::max<int64_t>(parameter.fan_in, 1))));
+    case ParameterRole::kGamma:
+      return normal_values(stream, count, 1, 0.3);
+    case ParameterRole::kBias:
+    case ParameterRole::kBeta:
+      break;
+  }
+  return normal_values(stream, count, 0, 0.5);
+}
+
+Values label_values(RandomStream& stream, int64_t count, int64_t classes) {
+  Values labels(count);
+  for (size_t i = 0; i < labels.size(); ++i) {
+    labels[i] = i % 5 == 4 ? -1.0 : static_cast<double>(stream.uniform_index(classes));
+  }
+  return labels;
+}
+
+// All memory of one run.
+class OpRun {
+ public:
+  OpRun(Backend& backend, const OpCase& op_case, const OpData& data);
+  OpResult run();
+
+ private:
+  void make_inputs();
+  void make_outputs();
+  void write_inputs();
+  void forward();
+  void backward();
+  void expect_guards_intact() const;
+  OpResult result() const;
+
+  Backend& backend_;
+  const OpCase& case_;
+  const OpData& data_;
+  std::unique_ptr<Op> op_;
+  OpIo io_;
+  std::unique_ptr<Buffer> step_;
+  std::vector<GuardedTensor> x_, w_, state_, dx_, dw_;
+  std::vector<size_t> dx_inputs_;                                 // which input each dx_ belongs to
+  std::vector<GuardedTensor> y_, dy_, saved_, scratch_, packed_;  // one or none of each
+};
+
+OpRun::OpRun(Backend& backend, const OpCase& op_case, const OpData& data)
+    : backend_(backend), case_(op_case), data_(data) {
+  OpDesc desc;
+  desc.name = name_of(op_case);
+  for (size_t i = 0; i < op_case.x.size(); ++i) {
+    desc.x.push_back({input_dtype(op_case, i), op_case.x[i], op_case.x[i].c + op_case.gaps.x});
+    desc.wants_dx.push_back(wants_dx(op_case, i));
+  }
+  const Shape y = output_shape(op_case.spec, op_case.x);
+  desc.y = {output_dtype(op_case), y, y.c + op_case.gaps.y};
+  desc.phase = op_case.phase;
+  desc.has_backward = op_case.phase == Phase::kTrain;
+  op_ = backend.make_op(op_case.spec, desc);
+  make_inputs();
+  make_outputs();
+}
+
+void OpRun::make_inputs() {
+  step_ = backend_.allocate(sizeof(StepState));
+  io_.step = static_cast<StepState*>(step_->data());
+  for (size_t i = 0; i < case_.x.size(); ++i) {
+    x_.emplace_back(backend_, input_dtype(case_, i), case_.x[i], case_.gaps.x);
+    io_.x.push_back(x_.back().tensor());
+  }
+  for (const ParameterSpec& parameter : parameters_of(case_.spec, case_.x)) {
+    w_.emplace_back(backend_, DType::kF32, parameter.shape);
+    io_.w.push_back(w_.back().tensor());
+  }
+  const int64_t channels = state_channels(case_.spec, case_.x);
+  for (int i = 0; i < 2 && channels > 0; ++i) {
+    state_.emplace_back(backend_, DType::kF32, vector_shape(channels));
+    io_.state.push_back(state_.back().tensor());
+  }
+}
+
+void OpRun::make_outputs() {
+  const Shape y = output_shape(case_.spec, case_.x);
+  y_.emplace_back(backend_, output_dtype(case_), y, case_.gaps.y);
+  io_.y = y_.back().tensor();
+  const auto bytes = [&](std::vector<GuardedTensor>& to, int64_t count) -> void* {
+    if (count == 0) return nullptr;
+    to.emplace_back(backend_, DType::kU8, vector_shape(count));
+    return to.back().tensor().data;
+  };
+  io_.scratch = bytes(scratch_, op_->scratch_bytes());
+  io_.packed = bytes(packed_, op_->packed_bytes());
+  io_.saved = bytes(saved_, op_->saved_bytes());
+  if (case_.phase == Phase::kEvaluate) return;
+
+  if (!is_softmax(case_)) {
+    dy_.emplace_back(backend_, output_dtype(case_), y, case_.gaps.dy);
+    io_.dy = dy_.back().tensor();
+  }
+  io_.dx.resize(case_.x.size());
+  for (size_t i = 0; i < case_.x.size(); ++i) {
+    if (!wants_dx(case_, i)) continue;
+    dx_.emplace_back(backend_, input_dtype(case_, i), case_.x[i], case_.gaps.dx);
+    dx_inputs_.push_back(i);
+    io_.dx[i] = dx_.back().tensor();
+  }
+  for (const GuardedTensor& parameter : w_) {
+    dw_.emplace_back(backend_, DType::kF32, parameter.tensor().shape);
+    io_.dw.push_back(dw_.back().tensor());
+  }
+}
+
+void OpRun::write_inputs() {
+  for (auto* group : {&x_, &w_, &state_, &dx_, &dw_, &y_, &dy_, &saved_, &scratch_}) {
+    for (GuardedTensor& tensor : *group) tensor.fill_garbage();
+  }
+  for (size_t i = 0; i < x_.size(); ++i) x_[i].write(data_.x.at(i));
+  for (size_t i = 0; i < w_.size(); ++i) w_[i].write(data_.w.at(i));
+  if (case_.phase == Phase::kEvaluate) {
+    for (size_t i = 0; i < state_.size(); ++i) state_[i].write(data_.state.at(i));
+  }
+  const StepState step{.seed = case_.seed, .step = case_.step};
+  backend_.upload(io_.step, &step, sizeof(step));
+}
+
+void OpRun::forward() {
+  op_->pack(io_);
+  op_->forward(io_);
+}
+
+void OpRun::backward() {
+  const BackwardReads reads = backward_reads(case_.spec);
+  if (!reads.x) {
+    for (GuardedTensor& tensor : x_) tensor.fill_garbage();
+  }
+  if (!reads.y) y_[0].fill_garbage();
+  for (GuardedTensor& tensor : scratch_) tensor.fill_garbage();
+  for (GuardedTensor& tensor : dy_) tensor.write(data_.dy);
+  op_->backward(io_);
+}
+
+void OpRun::expect_guards_intact() const {
+  const auto expect = [](const std::vector<GuardedTensor>& group, std::string_view name) {
+    for (const GuardedTensor& tensor : group) tensor.expect_guards_intact(name);
+  };
+  expect(x_, "x");
+  expect(w_, "w");
+  expect(state_, "state");
+  expect(y_, "y");
+  expect(dy_, "dy");
+  expect(dx_, "dx");
+  expect(dw_, "dw");
+  expect(saved_, "saved");
+  expect(scratch_, "scratch");
+  expect(packed_, "packed");
+}
+
+OpResult OpRun::result() const {
+  OpResult result;
+  result.dx.resize(case_.phase == Phase::kTrain ? x_.size() : 0);
+  for (size_t i = 0; i < dx_.size(); ++i) result.dx[dx_inputs_[i]] = dx_[i].read();
+  for (const GuardedTensor& tensor : dw_) result.dw.push_back(tensor.read());
+  for (const GuardedTensor& tensor : state_) result.state.push_back(tensor.read());
+  StepState step;
+  backend_.download(&step, io_.step, sizeof(step));
+  result.first_bad_step = step.first_bad_step;
+  return result;
+}
+
+OpResult OpRun::run() {
+  write_inputs();
+  forward();
+  backend_.synchronize();
+  const Values y = y_[0].read();
+  for (size_t i = 0; i < x_.size(); ++i) EXPECT_EQ(x_[i].read(), data_.x[i]) << "forward changed its input " << i;
+  if (case_.phase == Phase::kTrain) backward();
+  backend_.synchronize();
+  expect_guards_intact();
+  OpResult all = result();
+  all.y = y;
+  return all;
+}
+
+bool same_bits(const Values& a, const Values& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(double)) == 0;
+}
+
+void expect_same_bits(const OpResult& a, const OpResult& b) {
+  EXPECT_TRUE(same_bits(a.y, b.y)) << "y differs between two runs";
+  for (size_t i = 0; i < a.dx.size(); ++i) EXPECT_TRUE(same_bits(a.dx[i], b.dx[i])) << "dx differs between two runs";
+  for (size_t i = 0; i < a.dw.size(); ++i) EXPECT_TRUE(same_bits(a.dw[i], b.dw[i])) << "dw differs between two runs";
+}
+
+}  // namespace
+
+std::string name_of(const OpCase& op_case) {
+  std::string name = describe(op_case.spec);
+  for (const Shape& shape : op_case.x) name += "_" + to_string(shape);
+  name += std::string("_") + name_of(op_case.dtype);
+  if (op_case.phase == Phase::kEvaluate) name += "_evaluate";
+  if (op_case.gaps.x + op_case.gaps.y + op_case.gaps.dx + op_case.gaps.dy > 0) name += "_strided";
+  if (!op_case.label.empty()) name += "_" + op_case.label;
+  for (char& letter : name) {
+    if (std::isalnum(static_cast<unsigned char>(letter)) == 0) letter = '_';
+  }
+  return name;
+}
+
+std::ostream& operator<<(std::ostream& out, const OpCase& op_case) { return out << name_of(op_case); }
+
+DType input_dtype(const OpCase& op_case, size_t input) {
+  if (!is_softmax(op_case)) return op_case.dtype;
+  return input == 0 ? DType::kF32 : DType::kI32;
+}
+
+DType output_dtype(const OpCase& op_case) {
+  return is_softmax(op_case) ? DType::kF32 : op_case.y_dtype.value_or(op_case.dtype);
+}
+
+OpData make_data(const OpCase& op_case) {
+  RandomStream stream(op_case.seed, hash_name("op_case"));
+  OpData data;
+  for (size_t i = 0; i < op_case.x.size(); ++i) {
+    const int64_t count = op_case.x[i].elements();
+    data.x.push_back(input_dtype(op_case, i) == DType::kI32 ? label_values(stream, count, op_case.x[0].c)
+                                                            : normal_values(stream, count, 0.3, 1.2));
+  }
+  for (const ParameterSpec& parameter : parameters_of(op_case.spec, op_case.x)) {
+    data.w.push_back(parameter_values(stream, parameter));
+  }
+  if (const int64_t channels = state_channels(op_case.spec, op_case.x); channels > 0) {
+    data.state.push_back(normal_values(stream, channels, 0.2, 0.5));
+    data.state.emplace_back(channels);
+    for (double& variance : data.state.back()) variance = stream.uniform(0.5, 2.0);
+  }
+  data.dy = normal_values(stream, output_shape(op_case.spec, op_case.x).elements(), 0.1, 1.0);
+  round_to_storage(op_case, data);
+  return data;
+}
+
+void round_to_storage(Values& values, DType dtype) {
+  for (double& value : values) {
+    uint8_t bytes[8];
+    store(bytes, value, dtype);
+    value = load(bytes, dtype);
+  }
+}
+
+void round_to_storage(const OpCase& op_case, OpData& data) {
+  for (size_t i = 0; i < data.x.size(); ++i) round_to_storage(data.x[i], input_dtype(op_case, i));
+  for (Values& values : data.w) round_to_storage(values, DType::kF32);
+  for (Values& values : data.state) round_to_storage(values, DType::kF32);
+  round_to_storage(data.dy, output_dtype(op_case));
+}
+
+GuardedTensor::GuardedTensor(Backend& backend, DType dtype, const Shape& shape, int64_t gap)
+    : backend_(&backend), dtype_(dtype), shape_(shape), gap_(gap) {
+  buffer_ = backend.allocate(2 * kGuardBytes + shape.rows() * (shape.c + gap) * size_of(dtype));
+  fill_garbage();
+}
+
+int64_t GuardedTensor::element_offset(int64_t row) const {
+  return kGuardBytes + (row * (shape_.c + gap_) + gap_ / 2) * size_of(dtype_);
+}
+
+Tensor GuardedTensor::tensor() const {
+  return {.data = static_cast<uint8_t*>(buffer_->data()) + element_offset(0),
+          .dtype = dtype_,
+          .shape = shape_,
+          .row_stride = shape_.c + gap_};
+}
+
+void GuardedTensor::fill_garbage() {
+  std::vector<uint8_t> bytes(buffer_->bytes());
+  fill_pattern(bytes);
+  backend_->upload(buffer_->data(), bytes.data(), buffer_->bytes());
+}
+
+void GuardedTensor::write(const Values& values) {
+  ASSERT_EQ(static_cast<int64_t>(values.size()), shape_.elements());
+  std::vector<uint8_t> bytes(buffer_->bytes());
+  fill_pattern(bytes);
+  for (int64_t row = 0, i = 0; row < shape_.rows(); ++row) {
+    for (int64_t column = 0; column < shape_.c; ++column, ++i) {
+      store(bytes.data() + element_offset(row) + column * size_of(dtype_), values[i], dtype_);
+    }
+  }
+  backend_->upload(buffer_->data(), bytes.data(), buffer_->bytes());
+}
+
+Values GuardedTensor::read() const {
+  const std::vector<uint8_t> bytes = download(*backend_, *buffer_);
+  Values values(shape_.elements());
+  for (int64_t row = 0, i = 0; row < shape_.rows(); ++row) {
+    for (int64_t column = 0; column < shape_.c; ++column, ++i) {
+      values[i] = load(bytes.data() + element_offset(row) + column * size_of(dtype_), dtype_);
+    }
+  }
+  return values;
+}
+
+void GuardedTensor::expect_guards_intact(std::string_view name) const {
+  std::vector<uint8_t> bytes = download(*backend_, *buffer_);
+  for (int64_t row = 0; row < shape_.rows(); ++row) {
+    const int64_t begin = element_offset(row);
+    for (int64_t i = begin; i < begin + shape_.c * size_of(dtype_); ++i) bytes[i] = kGarbage[i % 2];
+  }
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    if (bytes[i] == kGarbage[i % 2]) continue;
+    ADD_FAILURE() << name << ": wrote outside its elements, at byte " << static_cast<int64_t>(i) - kGuardBytes;
+    return;
+  }
+}
+
+OpResult run_op(Backend& backend, const OpCase& op_case, const OpData& data) {
+  OpRun run(backend, op_case, data);
+  const OpResult first = run.run();
+  expect_same_bits(first, run.run());
+  return first;
+}
+
+}  // namespace bn::test
