@@ -1,0 +1,157 @@
+#include "bn/parameters.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "bn/rng.hpp"
+
+namespace bn {
+namespace {
+
+constexpr int64_t kAlignment = 16;  // elements: 64 bytes
+
+int64_t aligned(int64_t elements) { return (elements + kAlignment - 1) / kAlignment * kAlignment; }
+
+bool is_decayed(const ParameterInfo& parameter, DecayScope scope) {
+  return scope == DecayScope::kAll || parameter.spec.role == ParameterRole::kWeight;
+}
+
+double initial_deviation(const ParameterInfo& parameter, const InitOptions& options) {
+  const auto fan_in = static_cast<double>(parameter.spec.fan_in), fan_out = static_cast<double>(parameter.spec.fan_out);
+  double deviation = options.std;
+  if (options.kind == InitKind::kHe) deviation = std::sqrt(2.0 / fan_in);
+  if (options.kind == InitKind::kXavier) deviation = std::sqrt(2.0 / (fan_in + fan_out));
+  return deviation * parameter.init_scale;
+}
+
+std::vector<float> initial_values(const ParameterInfo& parameter, uint64_t seed, const InitOptions& options) {
+  std::vector<float> values(static_cast<size_t>(parameter.spec.shape.elements()), 0.0F);
+  switch (parameter.spec.role) {
+    case ParameterRole::kWeight: {
+      RandomStream random(seed, hash_name(parameter.name));
+      const double deviation = initial_deviation(parameter, options);
+      for (float& value : values) value = static_cast<float>(deviation * random.normal());
+      break;
+    }
+    case ParameterRole::kBias:
+      std::fill(values.begin(), values.end(), options.bias);
+      break;
+    case ParameterRole::kGamma:
+      std::fill(values.begin(), values.end(), 1.0F);
+      break;
+    case ParameterRole::kBeta:
+      break;
+  }
+  return values;
+}
+
+float* at(const Buffer& slab, int64_t elements) { return static_cast<float*>(slab.data()) + elements; }
+
+Tensor span_of(const Buffer& slab, int64_t begin, int64_t end) {
+  return dense(at(slab, begin), DType::kF32, vector_shape(end - begin));
+}
+
+}  // namespace
+
+Parameters::Parameters(const Net& net, Backend& backend, DecayScope decay_scope, bool with_average)
+    : net_(&net), backend_(&backend), offsets_(net.parameters().size()) {
+  for (const bool decayed : {true, false}) {
+    for (size_t i = 0; i < net.parameters().size(); ++i) {
+      if (is_decayed(net.parameters()[i], decay_scope) != decayed) continue;
+      offsets_[i] = slab_elements_;
+      slab_elements_ += aligned(net.parameters()[i].spec.shape.elements());
+    }
+    if (decayed) decayed_elements_ = slab_elements_;
+  }
+  for (const StateInfo& state : net.state()) {
+    state_offsets_.push_back(state_elements_);
+    state_elements_ += aligned(state.channels);
+  }
+  const auto slab = [&](int64_t elements) { return backend.allocate(elements * size_of(DType::kF32)); };
+  values_ = slab(slab_elements_);
+  gradients_ = slab(slab_elements_);
+  velocities_ = slab(slab_elements_);
+  if (with_average) average_ = slab(slab_elements_);
+  batch_state_ = slab(state_elements_);
+  population_ = slab(state_elements_);
+}
+
+void Parameters::initialize(uint64_t seed, const InitOptions& options) {
+  for (size_t i = 0; i < offsets_.size(); ++i) {
+    const std::vector<float> values = initial_values(net_->parameters()[i], seed, options);
+    const Tensor target = value(static_cast<int>(i));
+    backend_->upload(target.data, values.data(), target.bytes());
+  }
+  backend_->zero(velocities_->data(), velocities_->bytes());
+  for (size_t i = 0; i < state_offsets_.size(); ++i) {
+    const StateInfo& state = net_->state()[i];
+    const std::vector<float> values(static_cast<size_t>(state.channels), state.is_variance ? 1.0F : 0.0F);
+    const Tensor target = population(static_cast<int>(i));
+    backend_->upload(target.data, values.data(), target.bytes());
+  }
+  statistics_updates = 0;
+  if (has_average()) reset_average();
+}
+
+Tensor Parameters::slice(const Buffer& slab, int parameter) const {
+  const auto index = static_cast<size_t>(parameter);
+  return dense(at(slab, offsets_.at(index)), DType::kF32, net_->parameters().at(index).spec.shape);
+}
+
+Tensor Parameters::value(int parameter, WeightsCopy copy) const {
+  return slice(copy == WeightsCopy::kAverage && has_average() ? *average_ : *values_, parameter);
+}
+Tensor Parameters::gradient(int parameter) const { return slice(*gradients_, parameter); }
+Tensor Parameters::velocity(int parameter) const { return slice(*velocities_, parameter); }
+
+Tensor Parameters::batch_state(int state) const {
+  const int64_t begin = state_offsets_.at(static_cast<size_t>(state));
+  return span_of(*batch_state_, begin, begin + net_->state()[static_cast<size_t>(state)].channels);
+}
+Tensor Parameters::population(int state) const {
+  const int64_t begin = state_offsets_.at(static_cast<size_t>(state));
+  return span_of(*population_, begin, begin + net_->state()[static_cast<size_t>(state)].channels);
+}
+
+Tensor Parameters::batch_state_slab() const { return span_of(*batch_state_, 0, state_elements_); }
+Tensor Parameters::population_slab() const { return span_of(*population_, 0, state_elements_); }
+Tensor Parameters::average_slab() const { return span_of(*average_, 0, slab_elements_); }
+Tensor Parameters::value_slab() const { return span_of(*values_, 0, slab_elements_); }
+
+void Parameters::sgd_step(const SgdOptions& options, StepState* step) {
+  const auto update = [&](int64_t begin, int64_t end, float l2) {
+    if (begin == end) return;
+    backend_->sgd_step({.value = span_of(*values_, begin, end),
+                        .velocity = span_of(*velocities_, begin, end),
+                        .gradient = span_of(*gradients_, begin, end),
+                        .learning_rate = options.learning_rate,
+                        .momentum = options.momentum,
+                        .l2 = l2,
+                        .kind = options.kind,
+                        .step = step});
+  };
+  update(0, decayed_elements_, options.l2);
+  update(decayed_elements_, slab_elements_, 0.0F);
+}
+
+void Parameters::update_average(float decay) { backend_->blend(average_slab(), value_slab(), {}, 1.0F - decay); }
+
+void Parameters::reset_average() { backend_->blend(average_slab(), value_slab(), {}, 1.0F); }
+
+std::vector<NamedTensor> Parameters::named_tensors() const {
+  std::vector<NamedTensor> tensors;
+  const auto add = [&](const char* prefix, auto&& tensor_of) {
+    for (size_t i = 0; i < offsets_.size(); ++i) {
+      tensors.push_back({prefix + net_->parameters()[i].name, tensor_of(static_cast<int>(i))});
+    }
+  };
+  add("value/", [&](int i) { return value(i); });
+  add("velocity/", [&](int i) { return velocity(i); });
+  if (has_average()) add("average/", [&](int i) { return value(i, WeightsCopy::kAverage); });
+  for (size_t i = 0; i < state_offsets_.size(); ++i) {
+    tensors.push_back({"population/" + net_->state()[i].name, population(static_cast<int>(i))});
+  }
+  return tensors;
+}
+
+}  // namespace bn
