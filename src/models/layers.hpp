@@ -1,0 +1,38 @@
+// The layer every network here is made of: linear map, batch normalisation or bias, nonlinearity.
+#pragma once
+
+#include <string>
+
+#include "bn/models.hpp"
+
+namespace bn {
+
+struct ConvolutionShape {
+  int64_t out_channels, kernel, stride, pad;
+};
+
+class Layers {
+ public:
+  Layers(const ModelOptions& options, const Shape& image) : options_(options), builder_(image) {}
+
+  NetBuilder& builder() { return builder_; }
+  void enter_row(const std::string& row) { row_ = row; }  // decides which batch norms are per-activation
+
+  ValueId convolution(const std::string& name, ValueId x, const ConvolutionShape& shape);
+  ValueId separable_convolution(const std::string& name, ValueId x, const SeparableConv2d& spec);
+  ValueId linear(const std::string& name, ValueId x, int64_t out_features);
+  // The last linear layer with its bias, and the loss over it.
+  void classifier(const std::string& logits, const std::string& loss, ValueId x, float weight);
+
+ private:
+  ValueId normalize_and_activate(const std::string& name, ValueId x);
+
+  const ModelOptions& options_;
+  NetBuilder builder_;
+  std::string row_;
+};
+
+Net build_inception(const InceptionTable& table, const ModelOptions& options);
+Net build_mlp(const MlpTable& table, const ModelOptions& options);
+
+}  // namespace bn
