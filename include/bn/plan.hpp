@@ -46,6 +46,8 @@ struct StepInfo {
 
 class Plan {
  public:
+  struct Impl;  // src/plan/plan_impl.hpp
+  explicit Plan(std::unique_ptr<Impl> impl);
   ~Plan();
   Plan(Plan&&) noexcept;
   Plan& operator=(Plan&&) noexcept;
@@ -78,9 +80,6 @@ class Plan {
   void set_observer(Observer observer);
 
  private:
-  friend Plan compile(const Net&, Parameters&, Backend&, const PlanOptions&);
-  struct Impl;
-  explicit Plan(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 

@@ -1,0 +1,40 @@
+// The backward list: the forward list reversed, and after the last of several consumers of a value a sum of what each
+// of them wrote (every op overwrites its dx).
+#include <algorithm>
+
+#include "plan/graph.hpp"
+
+namespace bn {
+namespace {
+
+// Values some parameter lies upstream of; the others (images, labels) need no gradient.
+std::vector<bool> values_wanting_gradient(const Graph& graph) {
+  std::vector<bool> wanting(graph.values.size(), false);
+  for (const GraphNode& node : graph.nodes) {
+    wanting[node.output] = !node.parameters.empty() ||
+                           std::any_of(node.inputs.begin(), node.inputs.end(), [&](int x) { return wanting[x]; });
+  }
+  return wanting;
+}
+
+}  // namespace
+
+BackwardSchedule schedule_backward(const Graph& graph) {
+  const std::vector<bool> wanting = values_wanting_gradient(graph);
+  BackwardSchedule schedule;
+  schedule.partials.resize(graph.values.size());
+  for (int i = static_cast<int>(graph.nodes.size()) - 1; i >= 0; --i) {
+    const GraphNode& node = graph.nodes[i];
+    const bool is_loss = std::holds_alternative<SoftmaxLoss>(node.spec);
+    const auto& incoming = schedule.partials[node.output];
+    if (!is_loss && incoming.empty()) continue;  // nothing downstream reaches a loss
+    if (incoming.size() > 1) schedule.steps.push_back({.node = -1, .sum_value = node.output});
+    schedule.steps.push_back({.node = i, .sum_value = -1});
+    for (int k = 0; k < static_cast<int>(node.inputs.size()); ++k) {
+      if (wanting[node.inputs[k]]) schedule.partials[node.inputs[k]].push_back({.node = i, .input = k});
+    }
+  }
+  return schedule;
+}
+
+}  // namespace bn

@@ -1,0 +1,320 @@
+// compile(): network -> graph -> passes -> ops -> lifetimes -> one arena -> fixed pointers.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "bn/error.hpp"
+#include "plan/graph.hpp"
+#include "plan/plan_impl.hpp"
+
+namespace bn {
+namespace {
+
+class Compiler {
+ public:
+  Compiler(const Net& net, Parameters& parameters, Backend& backend, const PlanOptions& options)
+      : options_(options), parameters_(parameters), backend_(backend), graph_(make_graph(net, options)) {}
+
+  std::unique_ptr<Plan::Impl> compile();
+
+ private:
+  bool is_training() const { return options_.purpose == Purpose::kTrain; }
+  bool uses_batch_statistics() const { return is_training() || options_.purpose == Purpose::kStatistics; }
+  int end_time() const { return static_cast<int>(graph_.nodes.size() + schedule_.steps.size()); }
+  Tensor tensor(int buffer, const GraphValue& value) const;
+  Tensor gradient(int value) const { return gradients_[value].empty() ? Tensor{} : gradients_[value][0]; }
+
+  void run_passes();
+  void make_ops();
+  OpDesc describe_op(const GraphNode& node) const;
+  std::vector<int> backward_times() const;
+  int add_buffer(int64_t bytes, int first, int last);
+  void place_values();
+  void place_gradients();
+  void place_saved();
+  void allocate();
+  void bind_values();
+  void bind_gradients();
+  void bind_steps();
+  void bind_backward();
+  void make_correction();
+
+  const PlanOptions& options_;
+  Parameters& parameters_;
+  Backend& backend_;
+  Graph graph_;
+  BackwardSchedule schedule_;
+  std::unique_ptr<Plan::Impl> plan_ = std::make_unique<Plan::Impl>();
+
+  std::vector<int> backward_time_;  // per node; -1: none
+  std::vector<Lifetime> buffers_;
+  std::vector<int> value_buffer_;                  // per value; -1: none
+  std::vector<std::vector<int>> gradient_buffer_;  // per value, per partial
+  std::vector<int> saved_buffer_;                  // per node; -1: none
+  std::vector<Tensor> values_;
+  std::vector<std::vector<Tensor>> gradients_;  // per value, per partial; [0] becomes the sum
+};
+
+void Compiler::run_passes() {
+  if (!uses_batch_statistics()) remove_dropout(graph_);
+  if (options_.purpose == Purpose::kEvaluateFolded) fold_batch_norm(graph_);
+  if (options_.passes.fuse_activation) fuse_activation(graph_, backend_);
+  if (is_training()) schedule_ = schedule_backward(graph_);
+}
+
+OpDesc Compiler::describe_op(const GraphNode& node) const {
+  OpDesc desc{.name = node.name,
+              .x = {},
+              .y = TensorDesc::dense(graph_.values[node.output].dtype, graph_.values[node.output].shape),
+              .phase = uses_batch_statistics() ? Phase::kTrain : Phase::kEvaluate,
+              .has_backward = is_training(),
+              .wants_dx = {}};
+  const int index = static_cast<int>(&node - graph_.nodes.data());
+  for (int k = 0; k < static_cast<int>(node.inputs.size()); ++k) {
+    const int value = node.inputs[k];
+    desc.x.push_back(TensorDesc::dense(graph_.values[value].dtype, graph_.values[value].shape));
+    const auto& partials = schedule_.partials;
+    desc.wants_dx.push_back(is_training() &&
+                            std::any_of(partials[value].begin(), partials[value].end(),
+                                        [&](const GradientUse& use) { return use.node == index && use.input == k; }));
+  }
+  return desc;
+}
+
+void Compiler::make_ops() {
+  for (const GraphNode& node : graph_.nodes) {
+    try {
+      const OpDesc desc = describe_op(node);
+      std::vector<Shape> x;
+      for (const TensorDesc& input : desc.x) x.push_back(input.shape);
+      Plan::Impl::Step step;
+      step.op = backend_.make_op(node.spec, desc);
+      step.info = {.name = node.name,
+                   .kind = kind_of(node.spec),
+                   .implementation = step.op->implementation(),
+                   .multiply_adds = multiply_adds(node.spec, x)};
+      plan_->steps.push_back(std::move(step));
+    } catch (Error& error) {
+      error.add_context(node.name);
+      throw;
+    }
+  }
+}
+
+std::vector<int> Compiler::backward_times() const {
+  std::vector<int> times(graph_.nodes.size(), -1);
+  for (size_t i = 0; i < schedule_.steps.size(); ++i) {
+    if (schedule_.steps[i].node >= 0) times[schedule_.steps[i].node] = static_cast<int>(graph_.nodes.size() + i);
+  }
+  return times;
+}
+
+int Compiler::add_buffer(int64_t bytes, int first, int last) {
+  buffers_.push_back({.bytes = bytes, .first = first, .last = std::max(first, last), .offset = 0});
+  return static_cast<int>(buffers_.size()) - 1;
+}
+
+// A value lives from its producer to its last reader, forward or backward. The images are written before time 0.
+void Compiler::place_values() {
+  constexpr int kAbsent = -2;
+  std::vector<int> first(graph_.values.size(), kAbsent), last(graph_.values.size(), kAbsent);
+  first[graph_.images] = -1;
+  last[graph_.images] = 0;
+  for (int i = 0; i < static_cast<int>(graph_.nodes.size()); ++i) {
+    const GraphNode& node = graph_.nodes[i];
+    first[node.output] = last[node.output] = i;
+    const BackwardReads reads = backward_reads(node.spec);
+    for (const int input : node.inputs) last[input] = std::max({last[input], i, reads.x ? backward_time_[i] : i});
+  }
+  for (int i = 0; i < static_cast<int>(graph_.nodes.size()); ++i) {
+    const int output = graph_.nodes[i].output;
+    if (backward_reads(graph_.nodes[i].spec).y) last[output] = std::max(last[output], backward_time_[i]);
+    const bool is_loss = std::holds_alternative<SoftmaxLoss>(graph_.nodes[i].spec);
+    const auto& keep = options_.keep;
+    const bool is_kept = std::find(keep.begin(), keep.end(), graph_.nodes[i].name) != keep.end();
+    if (output == graph_.logits || is_loss || is_kept) last[output] = end_time();
+  }
+  value_buffer_.assign(graph_.values.size(), -1);
+  for (size_t v = 0; v < graph_.values.size(); ++v) {
+    if (static_cast<int>(v) == graph_.labels || first[v] == kAbsent) continue;
+    const GraphValue& value = graph_.values[v];
+    value_buffer_[v] = add_buffer(value.shape.elements() * size_of(value.dtype), first[v], last[v]);
+  }
+}
+
+// A partial gradient lives from its consumer's backward to the sum; the first one holds the sum and lives on to the
+// producer's backward.
+void Compiler::place_gradients() {
+  gradient_buffer_.resize(graph_.values.size());
+  if (!is_training()) return;
+  std::vector<int> sum_time(graph_.values.size(), -1), producer_time(graph_.values.size(), -1);
+  for (size_t i = 0; i < schedule_.steps.size(); ++i) {
+    const int time = static_cast<int>(graph_.nodes.size() + i);
+    const BackwardStep& step = schedule_.steps[i];
+    if (step.sum_value >= 0) sum_time[step.sum_value] = time;
+    if (step.node >= 0) producer_time[graph_.nodes[step.node].output] = time;
+  }
+  for (size_t v = 0; v < graph_.values.size(); ++v) {
+    const GraphValue& value = graph_.values[v];
+    for (size_t k = 0; k < schedule_.partials[v].size(); ++k) {
+      const int first = backward_time_[schedule_.partials[v][k].node];
+      const int last = k == 0 ? producer_time[v] : sum_time[v];
+      gradient_buffer_[v].push_back(add_buffer(value.shape.elements() * size_of(value.dtype), first, last));
+    }
+  }
+}
+
+void Compiler::place_saved() {
+  saved_buffer_.assign(graph_.nodes.size(), -1);
+  for (size_t i = 0; i < graph_.nodes.size(); ++i) {
+    const int64_t bytes = is_training() ? plan_->steps[i].op->saved_bytes() : 0;
+    if (bytes > 0) saved_buffer_[i] = add_buffer(bytes, static_cast<int>(i), backward_time_[i]);
+  }
+}
+
+void Compiler::allocate() {
+  PlanMemory& memory = plan_->memory;
+  memory.activations = assign_offsets(buffers_);
+  for (const Lifetime& buffer : buffers_) memory.unshared += buffer.bytes;
+  for (const auto& step : plan_->steps) {
+    memory.scratch = std::max(memory.scratch, step.op->scratch_bytes());
+    memory.packed += (step.op->packed_bytes() + 63) / 64 * 64;
+  }
+  plan_->arena = backend_.allocate(memory.activations);
+  plan_->scratch = backend_.allocate(memory.scratch);
+  plan_->packed = backend_.allocate(memory.packed);
+  plan_->labels_buffer = backend_.allocate(options_.batch * size_of(DType::kI32));
+  plan_->step_state = backend_.allocate(sizeof(StepState));
+  const StepState initial;
+  backend_.upload(plan_->step_state->data(), &initial, sizeof(initial));
+}
+
+Tensor Compiler::tensor(int buffer, const GraphValue& value) const {
+  if (buffer < 0) return {};
+  return dense(static_cast<char*>(plan_->arena->data()) + buffers_[buffer].offset, value.dtype, value.shape);
+}
+
+void Compiler::bind_values() {
+  for (size_t v = 0; v < graph_.values.size(); ++v) values_.push_back(tensor(value_buffer_[v], graph_.values[v]));
+  const GraphValue& labels = graph_.values[graph_.labels];
+  values_[graph_.labels] = dense(plan_->labels_buffer->data(), DType::kI32, labels.shape);
+  plan_->images = values_[graph_.images];
+  plan_->labels = values_[graph_.labels];
+  plan_->logits = values_[graph_.logits];
+  for (const GraphNode& node : graph_.nodes) {
+    if (std::holds_alternative<SoftmaxLoss>(node.spec) && node.inputs[0] == graph_.logits) {
+      plan_->losses = values_[node.output];
+    }
+  }
+  for (const std::string& name : options_.keep) {
+    const auto found = std::find_if(graph_.nodes.begin(), graph_.nodes.end(),
+                                    [&](const GraphNode& node) { return node.name == name; });
+    if (found == graph_.nodes.end()) throw ConfigError(fmt::format("the network has no op \"{}\" to keep", name));
+    plan_->kept[name] = values_[found->output];
+  }
+}
+
+void Compiler::bind_gradients() {
+  gradients_.resize(graph_.values.size());
+  for (size_t v = 0; v < graph_.values.size(); ++v) {
+    for (const int buffer : gradient_buffer_[v]) gradients_[v].push_back(tensor(buffer, graph_.values[v]));
+  }
+}
+
+void Compiler::bind_steps() {
+  char* packed = static_cast<char*>(plan_->packed->data());
+  for (size_t i = 0; i < graph_.nodes.size(); ++i) {
+    const GraphNode& node = graph_.nodes[i];
+    Plan::Impl::Step& step = plan_->steps[i];
+    OpIo& io = step.io;
+    for (int k = 0; k < static_cast<int>(node.inputs.size()); ++k) {
+      const int value = node.inputs[k];
+      io.x.push_back(values_[value]);
+      io.dx.emplace_back();
+      if (!is_training()) continue;
+      const auto& partials = schedule_.partials[value];
+      for (size_t p = 0; p < partials.size(); ++p) {
+        if (partials[p].node == static_cast<int>(i) && partials[p].input == k) io.dx.back() = gradients_[value][p];
+      }
+    }
+    for (const int parameter : node.parameters) {
+      io.w.push_back(parameters_.value(parameter, options_.weights));
+      io.dw.push_back(is_training() ? parameters_.gradient(parameter) : Tensor{});
+    }
+    for (const int state : node.state) {
+      io.state.push_back(uses_batch_statistics() ? parameters_.batch_state(state) : parameters_.population(state));
+    }
+    io.y = values_[node.output];
+    io.dy = gradient(node.output);
+    if (saved_buffer_[i] >= 0) {
+      io.saved = static_cast<char*>(plan_->arena->data()) + buffers_[saved_buffer_[i]].offset;
+    }
+    io.scratch = plan_->scratch->data();
+    if (step.op->packed_bytes() > 0) io.packed = packed;
+    packed += (step.op->packed_bytes() + 63) / 64 * 64;
+    io.step = static_cast<StepState*>(plan_->step_state->data());
+  }
+}
+
+void Compiler::bind_backward() {
+  std::vector<int> producer(graph_.values.size(), -1);
+  for (size_t i = 0; i < graph_.nodes.size(); ++i) producer[graph_.nodes[i].output] = static_cast<int>(i);
+  for (const BackwardStep& step : schedule_.steps) {
+    Plan::Impl::BackwardItem item{.step = step.node, .sum_dst = {}, .sum_srcs = {}};
+    if (step.sum_value >= 0) {
+      item.step = producer[step.sum_value];
+      item.sum_dst = gradients_[step.sum_value][0];
+      item.sum_srcs = gradients_[step.sum_value];
+    }
+    plan_->backward.push_back(std::move(item));
+  }
+}
+
+// Paper: Algorithm 2, step 10: Var[x] = m/(m-1) E[var]; m counts the batch and, where spatial, the positions.
+void Compiler::make_correction() {
+  if (!uses_batch_statistics() || parameters_.net().state().empty()) return;
+  const Tensor slab = parameters_.population_slab();
+  std::vector<float> correction(static_cast<size_t>(slab.shape.c), 1.0F);
+  for (const GraphNode& node : graph_.nodes) {
+    const auto* spec = std::get_if<BatchNorm>(&node.spec);
+    if (spec == nullptr) continue;
+    const Shape& x = graph_.values[node.inputs[0]].shape;
+    const auto m = static_cast<float>(spec->scope == BatchNormScope::kSpatial ? x.rows() : x.n);
+    const int variance = node.state[1];
+    const auto begin = correction.begin() + parameters_.state_offset(variance);
+    std::fill_n(begin, parameters_.population(variance).shape.c, m / (m - 1.0F));
+  }
+  plan_->correction = backend_.allocate(slab.bytes());
+  backend_.upload(plan_->correction->data(), correction.data(), slab.bytes());
+}
+
+std::unique_ptr<Plan::Impl> Compiler::compile() {
+  plan_->options = options_;
+  plan_->backend = &backend_;
+  plan_->parameters = &parameters_;
+  plan_->host_losses.resize(static_cast<size_t>(options_.batch));
+  plan_->host_labels.resize(static_cast<size_t>(options_.batch));
+  backend_.require(options_.activations);
+  run_passes();
+  make_ops();
+  backward_time_ = backward_times();
+  place_values();
+  place_gradients();
+  place_saved();
+  allocate();
+  bind_values();
+  bind_gradients();
+  bind_steps();
+  bind_backward();
+  make_correction();
+  return std::move(plan_);
+}
+
+}  // namespace
+
+Plan compile(const Net& net, Parameters& parameters, Backend& backend, const PlanOptions& options) {
+  if (options.batch < 1) throw ShapeError("a plan needs a batch of at least one image");
+  return Plan(Compiler(net, parameters, backend, options).compile());
+}
+
+}  // namespace bn

@@ -1,0 +1,70 @@
+// The working copy of a network while it is compiled: batch size and types are known, passes rewrite it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "bn/net.hpp"
+#include "bn/plan.hpp"
+
+namespace bn {
+
+struct GraphValue {
+  std::string name;
+  Shape shape;
+  DType dtype = DType::kF32;
+};
+
+struct GraphNode {
+  std::string name;
+  OpSpec spec;
+  std::vector<int> inputs;  // indices into Graph::values
+  int output = -1;
+  std::vector<int> parameters, state;  // indices into Parameters
+};
+
+struct Graph {
+  std::vector<GraphNode> nodes;  // in execution order
+  std::vector<GraphValue> values;
+  int images = 0, labels = 1, logits = -1;
+
+  std::vector<int> consumers(int value) const;  // node indices, once per use
+};
+
+// The nodes a purpose needs, with batch size and types. Logits, losses and everything elementwise between the last
+// linear op and the loss are f32 whatever the activation type.
+Graph make_graph(const Net& net, const PlanOptions& options);
+
+// Passes, one file each; each leaves a valid graph.
+void remove_dropout(Graph& graph);                           // identity in evaluation
+void fold_batch_norm(Graph& graph);                          // evaluation: batch norm and activation into the weights
+void fuse_activation(Graph& graph, const Backend& backend);  // batch norm + activation in one step
+
+// Removes nodes marked dead.
+void erase_nodes(Graph& graph, const std::vector<bool>& dead);
+
+// --- backward.cpp: the list of backward steps and who writes which gradient.
+struct BackwardStep {
+  int node = -1;       // run this node's backward, or
+  int sum_value = -1;  // sum the partial gradients of this value
+};
+struct GradientUse {  // one consumer's contribution to a value's gradient
+  int node = -1;
+  int input = -1;  // which of the node's inputs
+};
+struct BackwardSchedule {
+  std::vector<BackwardStep> steps;
+  std::vector<std::vector<GradientUse>> partials;  // per value, in the order they are written
+};
+BackwardSchedule schedule_backward(const Graph& graph);
+
+// --- memory.cpp: the only place that computes an offset.
+struct Lifetime {
+  int64_t bytes = 0;
+  int first = 0, last = 0;  // times, both inclusive
+  int64_t offset = 0;       // result
+};
+// Gives every buffer an offset such that no two that live at the same time overlap; returns the arena's size.
+int64_t assign_offsets(std::vector<Lifetime>& buffers);
+
+}  // namespace bn

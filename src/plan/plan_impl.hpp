@@ -1,0 +1,46 @@
+// What a Plan holds once compiled.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bn/plan.hpp"
+
+namespace bn {
+
+struct Plan::Impl {
+  static constexpr const char* kForward = "forward";
+  static constexpr const char* kBackward = "backward";
+
+  struct Step {
+    StepInfo info;
+    std::unique_ptr<Op> op;
+    OpIo io;
+  };
+  struct BackwardItem {
+    int step = -1;   // whose backward, or whose output's gradient is summed
+    Tensor sum_dst;  // present: a sum
+    std::vector<Tensor> sum_srcs;
+  };
+
+  template <class Run>
+  void run_step(int step, const char* direction, Run&& run);
+
+  PlanOptions options;
+  Backend* backend = nullptr;
+  Parameters* parameters = nullptr;
+  std::vector<Step> steps;
+  std::vector<BackwardItem> backward;
+  std::unique_ptr<Buffer> arena, scratch, packed, labels_buffer, step_state;
+  std::unique_ptr<Buffer> correction;  // [state slab]: 1 for means, m/(m-1) for variances
+  Tensor images, labels, logits, losses;
+  std::map<std::string, Tensor> kept;
+  PlanMemory memory;
+  mutable std::vector<float> host_losses;
+  mutable std::vector<int32_t> host_labels;
+  Observer observer;
+};
+
+}  // namespace bn
