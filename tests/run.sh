@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds, and runs every check and every test; ctest's summary of the tests closes the output.
+#   usage: run.sh [SECTION...]      default: all of packages build format tidy asan tsan tests, in this order
+# A section that fails does not stop the ones after it. The exit status is 0 only if all passed.
+# Environment: BN_DATA_ROOT  the folder with the data sets; ../shared/data beside the repository where that exists.
+# shellcheck disable=SC2317  # the sections are called by name
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+
+all_sections=(packages build format tidy asan tsan tests)
+wanted=" ${*:-${all_sections[*]}} "
+for name in $wanted; do
+  case " ${all_sections[*]} " in
+    *" $name "*) ;;
+    *) echo "run.sh: unknown section '$name'; known are: ${all_sections[*]}." >&2; exit 2 ;;
+  esac
+done
+
+if [ -z "${BN_DATA_ROOT:-}" ] && [ -d ../shared/data ]; then
+  BN_DATA_ROOT=$(cd ../shared/data && pwd)
+  export BN_DATA_ROOT
+fi
+echo "BN_DATA_ROOT: ${BN_DATA_ROOT:-not set, so tests that need data sets are skipped}"
+# Waiting threads must sleep: the tests run in parallel and share the cores.
+export OMP_WAIT_POLICY=passive
+jobs=$(nproc)
+
+packages() { bash experiments/install_packages.sh build check; }
+
+build() { cmake --preset release && cmake --build --preset release; }
+
+format() {
+  find src include data_tools tests \( -name '*.cpp' -o -name '*.hpp' -o -name '*.cu' -o -name '*.cuh' \) -print0 |
+    xargs -0 clang-format-14 --dry-run -Werror
+}
+
+tidy() { cmake --preset tidy && cmake --build --preset tidy -- -k 0; }
+
+# What a sanitizer makes slow is run at reduced sizes: the same code, so the same mistakes to find.
+asan() {
+  cmake --preset asan && cmake --build --preset asan &&
+    BN_TEST_REDUCED=1 \
+      ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1:strict_init_order=1 \
+      UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
+      ctest --preset asan -j "$jobs"
+}
+
+# The loader's tests only: its threads are the ones that we start, and libgomp's barriers look like races to tsan.
+tsan() {
+  # Where address randomisation uses more bits than tsan was built for, its programs end at start.
+  local fixed_addresses=()
+  setarch "$(uname -m)" -R true 2>/dev/null && fixed_addresses=(setarch "$(uname -m)" -R)
+  cmake --preset tsan && cmake --build --preset tsan --target test_data &&
+    BN_TEST_REDUCED=1 TSAN_OPTIONS=halt_on_error=1 \
+      "${fixed_addresses[@]}" ctest --preset tsan -R '^data\.' -j "$jobs"
+}
+
+tests() { ctest --preset release -j "$jobs"; }
+
+summary=""
+failed=0
+run_section() {
+  local name=$1 result=passed start=$SECONDS
+  printf '\n===== %s\n' "$name"
+  "$name" || { result=FAILED; failed=1; }
+  printf '===== %s: %s after %d s\n' "$name" "$result" $((SECONDS - start))
+  summary+=$(printf '  %-9s %-7s %5d s' "$name" "$result" $((SECONDS - start)))$'\n'
+}
+
+for name in packages build format tidy asan tsan; do
+  case "$wanted" in *" $name "*) run_section "$name" ;; esac
+done
+printf '\n===== so far\n%s' "$summary"
+case "$wanted" in *" tests "*) ;; *) exit $failed ;; esac
+
+printf '\n===== tests\n'
+[ $failed -eq 0 ] || echo "A section above has FAILED, so this run fails whatever the tests below say."
+tests || failed=1
+exit $failed
