@@ -404,7 +404,7 @@ void GuardedTensor::expect_guards_intact(std::string_view name) const {
 
 OpResult run_op(Backend& backend, const OpCase& op_case, const OpData& data) {
   OpRun run(backend, op_case, data);
-  const OpResult first = run.run();
+  OpResult first = run.run();
   expect_same_bits(first, run.run());
   return first;
 }
