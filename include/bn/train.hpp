@@ -32,7 +32,7 @@ enum class AverageKind { kNone, kPolyak };
 enum class StatisticsKind { kMovingAverage, kPopulation };  // population: the paper's Algorithm 2 over N batches
 
 struct ProbeOptions {  // Fig. 1 b, c: percentiles of one unit's value over a fixed set of validation images
-  std::string op;      // "hidden3/bn"; empty = off
+  std::string op;      // whose input is watched: "hidden3/act"; empty = off
   int64_t unit = 0;
   int64_t images = 1000;
   int64_t every = 100;  // steps

@@ -132,7 +132,8 @@ class InceptionBuilder {
     ValueId x = builder.add("auxiliary/pool", shrink, {auxiliary_input_});
     x = layers_.convolution("auxiliary/projection", x, {scaled(head.filters), 1, 1, 0});
     x = builder.add("auxiliary/hidden/linear", Linear{.out_features = scaled(head.units), .folded = {}}, {x});
-    x = builder.add("auxiliary/hidden/bias", BiasActivation{options_.activation}, {x});
+    x = builder.add("auxiliary/hidden/bias", BiasActivation{}, {x});
+    x = builder.add("auxiliary/hidden/act", Activate{options_.activation}, {x});
     layers_.classifier("auxiliary/logits", "auxiliary/loss", x, head.weight);
   }
 

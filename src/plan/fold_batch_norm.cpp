@@ -39,14 +39,14 @@ void fold_batch_norm(Graph& graph) {
     if (folded == nullptr) continue;
     const GraphNode* next = only_consumer(graph, node.output);
     if (next == nullptr) continue;
-    if (const auto* bias = std::get_if<BiasActivation>(&next->spec)) {
-      *folded = Folded{.eps = {}, .activation = bias->activation};
-      absorb(graph, node, *next, dead);
+    const auto* batch_norm = std::get_if<BatchNorm>(&next->spec);
+    if (batch_norm != nullptr && batch_norm->scope == BatchNormScope::kSpatial) {
+      *folded = Folded{.eps = batch_norm->eps, .activation = Activation::kNone};
+    } else if (std::holds_alternative<BiasActivation>(next->spec)) {
+      *folded = Folded{};
+    } else {
       continue;
     }
-    const auto* batch_norm = std::get_if<BatchNorm>(&next->spec);
-    if (batch_norm == nullptr || batch_norm->scope != BatchNormScope::kSpatial) continue;
-    *folded = Folded{.eps = batch_norm->eps, .activation = Activation::kNone};
     absorb(graph, node, *next, dead);
     next = only_consumer(graph, node.output);
     const auto* activate = next == nullptr ? nullptr : std::get_if<Activate>(&next->spec);
