@@ -14,7 +14,7 @@ build_packages=(
   libgtest-dev libgmock-dev libbenchmark-dev
   gnuplot-nox fonts-liberation                                     # figures
 )
-check_packages=(clang-format-14 clang-tidy-14)
+check_packages=(clang-format-14 clang-tidy-14 libomp-14-dev) # libomp: omp.h where clang looks for it
 
 wanted=()
 for group in "${@:-build}"; do
