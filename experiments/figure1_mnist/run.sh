@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Figure 1 of the paper: the MNIST network without and with batch normalisation, side by side on one thread each.
+# Table, figure and curves go to runs/figure1_mnist. Needs MNIST under BN_DATA_ROOT.
+#   usage: run.sh [--seeds "1 2 3"] [--steps N]
+set -euo pipefail
+# shellcheck source=experiments/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
+
+seeds="1 2 3"
+overrides=()
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --seeds)
+      [[ "${2:-}" =~ ^[0-9]+(\ [0-9]+)*$ ]] || fail "--seeds needs numbers with a blank between them, such as \"1 2 3\"."
+      seeds=$2
+      shift 2
+      ;;
+    --steps)
+      [[ "${2:-}" =~ ^[1-9][0-9]*$ ]] || fail "--steps needs a positive number."
+      overrides=(--set "train.steps=$2" --set "train.evaluate_every=$((($2 + 4) / 5))"
+                 --set "train.probe.every=$((($2 + 19) / 20))")
+      shift 2
+      ;;
+    -h | --help) sed -n '2,4s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    *) fail "unknown argument '$1'; the options are --seeds \"1 2 3\" and --steps N." ;;
+  esac
+done
+[ -n "${BN_DATA_ROOT:-}" ] || fail "set BN_DATA_ROOT to the folder that holds mnist/train-images-idx3-ubyte.gz and the three beside it."
+
+build_programs
+
+out=runs/figure1_mnist
+mkdir -p "$out"
+for seed in $seeds; do
+  echo "seed $seed"
+  for network in plain batch_norm; do
+    start_training "$network" "configs/mnist/$network.yaml" "$out/${network}_seed$seed" \
+      --set threads=1 --set "train.seed=$seed" "${overrides[@]}"
+  done
+  wait_for_trainings || fail "a training ended early; its last lines above say why."
+done
+
+for network in plain batch_norm; do
+  curves=()
+  for seed in $seeds; do
+    curves+=("$out/${network}_seed$seed.tsv")
+    log_columns evaluate "step validation_top1" "$out/${network}_seed$seed" >"${curves[-1]}"
+  done
+  awk -f experiments/plots/mean_by_step.awk "${curves[@]}" >"$out/accuracy_$network.tsv"
+  log_columns probe "step percentiles" "$out/${network}_seed${seeds%% *}" >"$out/probe_$network.tsv"
+done
+draw experiments/figure1_mnist/figure.gp "$out/figure" "$out"
+
+echo
+{
+  echo "| network | seeds | final test accuracy: mean | lowest | highest | steps/s, one thread |"
+  echo "|---|---|---|---|---|---|"
+  for network in plain batch_norm; do
+    # Steps a second over the whole run, evaluations included, from the last record of each seed.
+    for seed in $seeds; do log_columns end "step seconds" "$out/${network}_seed$seed"; done |
+      awk -v network="$network" '
+        FILENAME == "-" { steps += $1; seconds += $2; ++seeds; next }
+        { mean = $2; lowest = $3; highest = $4 }
+        END {
+          printf "| %s | %d | %.2f %% | %.2f %% | %.2f %% | %.0f |\n", network == "plain" ? "without BN" : "with BN", \
+                 seeds, 100 * mean, 100 * lowest, 100 * highest, steps / seconds
+        }' "$out/accuracy_$network.tsv" -
+  done
+} | tee "$out/table.md"
+echo
+echo "The figure: $out/figure.svg and figure.png."
