@@ -38,8 +38,10 @@ struct DataOptions {
   ShapesOptions shapes;
   int64_t image_size = 224;  // of the network's input
   int64_t image_channels = 3;
-  int64_t resize_shorter = 256;  // evaluation: shorter side, then centre crop of image_size; 0 = no resize
-  int64_t binarize = -1;         // pixel > threshold becomes 255, else 0; -1 = off
+  // Evaluation: shorter side, then centre crop of image_size; 0 = no resize. Raw sets (mnist, shapes) ignore it: they
+  // are resized to image_size itself.
+  int64_t resize_shorter = 256;
+  int64_t binarize = -1;                            // pixel > threshold becomes 255, else 0; -1 = off
   std::vector<double> mean{0, 0, 0}, std{1, 1, 1};  // per channel, of pixels scaled to 0..1
   AugmentOptions augment;
   Shuffle shuffle = Shuffle::kFull;
@@ -95,7 +97,7 @@ struct LoaderOptions {
 struct Batch {
   Tensor images;                    // u8 [batch, image_size, image_size, channels], host
   const int32_t* labels = nullptr;  // [batch]; -1 = padding
-  int64_t valid = 0;                // images that are not padding
+  int64_t valid = 0;                // images before the padding; of these, a skipped one is labelled -1 (on_corrupt)
   int64_t first_index = 0;          // validation: dataset index of images[0]
   int64_t epoch = 0;                // training
 };

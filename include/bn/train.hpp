@@ -16,6 +16,8 @@
 
 namespace bn {
 
+class FolderLock;  // of a run folder
+
 enum class DecayShape { kStaircase, kSmooth };
 
 // learning_rate(step) = initial * decay_factor ^ (step / interval), the exponent floored for kStaircase.
@@ -77,55 +79,71 @@ struct CheckpointInfo {
   Progress progress;
   std::string config;  // the resolved configuration, YAML
 };
-// Throws CheckpointError: unreadable, checksum, or the first tensor whose name or shape does not fit.
+// Throws CheckpointError: unreadable, checksum, or the first tensor (in the network's order) whose name or shape does
+// not fit; the parameters are then untouched. An average in the file is ignored when the parameters have none.
 CheckpointInfo load_checkpoint(const std::string& path, Parameters& parameters);
-CheckpointInfo read_checkpoint_info(const std::string& path);
+CheckpointInfo read_checkpoint_info(const std::string& path);  // of a file proved undamaged; CheckpointError
 
-// --- run_folder.cpp: RUN/{config.yaml, git.txt, log.jsonl, checkpoints/}
+// --- run_folder.cpp: RUN/{config.yaml, git.txt, lock, log.jsonl, checkpoints/}
 class RunFolder {
  public:
-  // Creates the folder and proves that it can be written. Throws StorageError, or ConfigError when it already holds a
-  // run and resume is false.
+  // Creates the folder, proves that it can be written and locks it against other processes for as long as this object
+  // or a copy lives. Throws StorageError (unwritable, locked), or ConfigError when it already holds a run and resume is
+  // false. Resuming leaves the stored configuration as it is: see stored_config().
   static RunFolder create(const std::string& path, const std::string& resolved_config, bool resume);
-  explicit RunFolder(std::string path) : path_(std::move(path)) {}
+  explicit RunFolder(std::string path) : path_(std::move(path)) {}  // to read: no lock, changes nothing
 
   const std::string& path() const { return path_; }
   std::string log_path() const { return path_ + "/log.jsonl"; }
   std::string checkpoint_path(int64_t step) const;  // checkpoints/step_000012000.safetensors
   std::string best_path() const { return path_ + "/checkpoints/best.safetensors"; }
+  std::string config_path() const { return path_ + "/config.yaml"; }
+  // What the run was started with, or last stored; nullopt when the folder holds none.
+  std::optional<std::string> stored_config() const;
+  void store_config(const std::string& resolved_config) const;
+
   std::vector<int64_t> checkpoint_steps() const;  // ascending
-  void prune_checkpoints(int64_t keep) const;
-  // Loads the newest checkpoint that loads; each one that does not is reported through `warn` and skipped.
-  // nullopt when there is none. Throws CheckpointError when all are damaged.
+  void prune_checkpoints(int64_t keep) const;     // the last `keep` stay, at least one
+  void publish_best(int64_t step) const;          // best_path() becomes the checkpoint of `step`, in one move
+  // Loads the newest undamaged checkpoint; each damaged one before it is reported through `warn` and, in a locked
+  // folder, renamed to *.damaged so that it never counts again. nullopt when there is none. Throws CheckpointError when
+  // all are damaged, or when the newest undamaged one is of another network.
   std::optional<CheckpointInfo> load_latest(Parameters& parameters,
                                             const std::function<void(const std::string&)>& warn) const;
 
  private:
   std::string path_;
+  std::shared_ptr<const FolderLock> lock_;
 };
+
+// `git describe` of the sources when they were built; "unknown" outside a git checkout.
+std::string source_version();
 
 // --- run_log.cpp: one JSON object a line. Absent fields are left out.
 struct LogRecord {
-  std::string event;  // "start", "train", "evaluate", "probe", "diverged", "interrupted", "end"
+  std::string event{};  // "start", "train", "evaluate", "probe", "diverged", "interrupted", "end"
   int64_t step = 0;
   double epoch = 0;
-  std::optional<double> loss, learning_rate, images_per_second, data_wait_share;
-  std::optional<double> train_top1, train_top5, validation_top1, validation_top5, validation_loss;
-  std::optional<double> seconds;    // wall time since the start, summed over resumes
-  std::vector<double> percentiles;  // probe: 15th, 50th, 85th
-  std::string message;
+  std::optional<double> loss{}, learning_rate{}, images_per_second{}, data_wait_share{};
+  std::optional<double> train_top1{}, train_top5{}, validation_top1{}, validation_top5{}, validation_loss{};
+  std::optional<double> seconds{};    // wall time since the start, summed over resumes
+  std::vector<double> percentiles{};  // probe: 15th, 50th, 85th
+  std::string message{};
 };
 class RunLog {
  public:
-  // Drops records beyond `resume_step` (written after the checkpoint that is resumed) and a torn last line.
+  // Drops records beyond `resume_step` (written after the checkpoint that is resumed) and a torn last line. Throws
+  // StorageError, or DataError naming the line that is no record.
   RunLog(const std::string& path, int64_t resume_step);
+  RunLog(const RunLog&) = delete;
+  RunLog& operator=(const RunLog&) = delete;
   ~RunLog();
   void write(const LogRecord& record);  // one line, flushed; throws StorageError
  private:
   int file_ = -1;
   std::string path_;
 };
-std::vector<LogRecord> read_log(const std::string& path);
+std::vector<LogRecord> read_log(const std::string& path);  // without a torn last line; DataError
 
 // --- trainer.cpp
 enum class TrainOutcome { kFinished, kDiverged, kInterrupted };

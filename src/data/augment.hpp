@@ -1,0 +1,30 @@
+// Geometry of a training or evaluation image: which rectangle of it, mirrored or not, at which size.
+#pragma once
+
+#include "bn/data.hpp"
+#include "bn/rng.hpp"
+#include "data/image.hpp"
+
+namespace bn {
+
+// OpenCV works in the calling thread only: the workers are the parallelism. For the whole process.
+void use_no_opencv_threads();
+
+struct Crop {
+  int64_t top = 0, left = 0, height = 0, width = 0;
+  bool mirrored = false;
+};
+
+// GoogLeNet's crop (area and aspect = width / height uniform; ten tries, then the largest centred rectangle with an
+// allowed aspect), then the coin for the mirror. What the options switch off draws nothing.
+Crop draw_crop(const AugmentOptions& options, int64_t height, int64_t width, RandomStream& random);
+
+// Resizes the crop to size x size into out [size, size, channels]: area averaging where it shrinks, else bilinear.
+void resize_crop(const ImageView& image, const Crop& crop, int64_t size, uint8_t* out);
+
+// Resizes the shorter side to resize_shorter (0: keeps it, but at least size), cuts the centre size x size.
+void resize_and_center_crop(const ImageView& image, int64_t resize_shorter, int64_t size, uint8_t* out);
+
+void mirror(uint8_t* image, int64_t size, int64_t channels);
+
+}  // namespace bn

@@ -1,0 +1,54 @@
+// What a batch holds: which images, augmented how. A pure function of (options, batch number), so that it does not
+// matter which thread fills which batch. When and where batches are filled is the loader's business.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "bn/data.hpp"
+#include "data/image.hpp"
+
+namespace bn {
+
+// Memory of one batch, reused.
+struct BatchStorage {
+  std::vector<uint8_t> images;  // [batch, image_size, image_size, channels]
+  std::vector<int32_t> labels;
+  int64_t valid = 0, first_index = 0, epoch = 0;
+  std::vector<std::string> skipped;  // names of the images that could not be read
+};
+
+class BatchFiller {
+ public:
+  // Throws what makes the combination impossible: a batch larger than the training set, a crop larger than its image.
+  BatchFiller(const Dataset& dataset, const DataOptions& data, const LoaderOptions& options);
+
+  int64_t batches_per_epoch() const { return batches_per_epoch_; }
+  BatchStorage make_storage() const;
+  // Returns early, the batch unfinished, once stop is set.
+  void fill(int64_t batch, BatchStorage& storage, const std::atomic<bool>& stop);
+
+ private:
+  enum class Outcome { kPlaced, kSkipped };
+
+  void fill_training_image(int64_t epoch, int64_t position, int64_t slot, BatchStorage& storage);
+  void fill_validation_image(int64_t index, int64_t slot, BatchStorage& storage);
+  Outcome try_to_place(int64_t epoch, int64_t index, int64_t slot, BatchStorage& storage);
+  void place(int64_t epoch, int64_t index, uint8_t* out);
+  void place_cropped(const ImageView& image, int64_t epoch, int64_t index, int64_t resize_shorter, uint8_t* out) const;
+  void copy(const uint8_t* pixels, uint8_t* out) const;  // binarizes if asked
+
+  const Dataset& dataset_;
+  DataOptions data_;
+  LoaderOptions options_;
+  int64_t image_bytes_;
+  int64_t batches_per_epoch_;
+  bool augments_;
+  Sampler sampler_;
+  std::vector<uint8_t> encoded_;
+  Image decoded_, converted_;
+};
+
+}  // namespace bn

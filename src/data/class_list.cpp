@@ -1,0 +1,105 @@
+#include "data/class_list.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <sstream>
+#include <string_view>
+
+#include "bn/error.hpp"
+
+namespace bn {
+namespace {
+
+void limit_classes(std::vector<std::string>& names, int64_t limit, const std::string& origin) {
+  if (limit == 0) return;
+  if (limit > static_cast<int64_t>(names.size())) {
+    throw DataError(fmt::format("classes_limit is {}, but {} has only {} classes", limit, origin, names.size()));
+  }
+  names.resize(static_cast<size_t>(limit));
+}
+
+void sort_unique(std::vector<std::string>& names) {
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+}
+
+void check_same_classes(const std::vector<std::string>& training, const std::vector<std::string>& validation) {
+  if (training == validation) return;
+  const auto [left, right] = std::mismatch(training.begin(), training.end(), validation.begin(), validation.end());
+  const bool only_in_training = right == validation.end() || (left != training.end() && *left < *right);
+  throw DataError(fmt::format(
+      "the training and validation sets have different classes: '{}' is only in the {} set; correct the paths, or name "
+      "a classes file that lists those to use",
+      only_in_training ? *left : *right, only_in_training ? "training" : "validation"));
+}
+
+}  // namespace
+
+ClassList::ClassList(std::vector<std::string> names, std::string origin)
+    : names_(std::move(names)), origin_(std::move(origin)) {
+  for (const auto& name : names_) {
+    if (!indices_.emplace(name, static_cast<int32_t>(indices_.size())).second) {
+      throw DataError(fmt::format("class '{}' appears twice in {}", name, origin_));
+    }
+  }
+}
+
+int32_t ClassList::find(const std::string& name) const {
+  const auto found = indices_.find(name);
+  return found == indices_.end() ? -1 : found->second;
+}
+
+void ClassList::check_none_empty(const std::vector<int32_t>& labels, const std::string& source) const {
+  std::vector<bool> seen(names_.size());
+  for (const int32_t label : labels) seen[static_cast<size_t>(label)] = true;
+  const auto empty = std::find(seen.begin(), seen.end(), false);
+  if (empty == seen.end()) return;
+  const auto index = static_cast<size_t>(empty - seen.begin());
+  throw DataError(
+      fmt::format("class '{}' (number {} of {}) has no image in {}", names_[index], index + 1, origin_, source));
+}
+
+ClassList read_class_file(const std::string& path, int64_t limit) {
+  std::ifstream file(path);
+  if (!file) throw DataError(fmt::format("cannot open the classes file {}", path));
+  std::vector<std::string> names;
+  for (std::string line; std::getline(file, line);) {
+    std::string word;
+    if (std::istringstream(line) >> word) names.push_back(word);
+  }
+  const std::string origin = "the classes file " + path;
+  if (names.empty()) throw DataError(fmt::format("{} names no class; it needs one a line", origin));
+  limit_classes(names, limit, origin);
+  return ClassList(std::move(names), origin);
+}
+
+ClassList choose_classes(const DataOptions& options, Split split, std::vector<std::string> found,
+                         const std::function<std::vector<std::string>()>& training_names) {
+  if (!options.classes.empty()) return read_class_file(resolve_data_path(options.classes), options.classes_limit);
+  sort_unique(found);
+  if (split == Split::kValidation && !options.train.empty()) {
+    auto training = training_names();
+    sort_unique(training);
+    check_same_classes(training, found);
+  }
+  const std::string origin = "the list of class folders found";
+  limit_classes(found, options.classes_limit, origin);
+  return ClassList(std::move(found), origin);
+}
+
+bool has_image_name(const std::string& path) {
+  static constexpr std::array<std::string_view, 9> kExtensions{"jpg", "jpeg", "png", "bmp", "webp",
+                                                               "ppm", "pgm",  "tif", "tiff"};
+  const std::string name = path.substr(path.rfind('/') + 1);
+  const size_t dot = name.rfind('.');
+  if (dot == std::string::npos || name.front() == '.') return false;
+  std::string extension = name.substr(dot + 1);
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
+}
+
+}  // namespace bn

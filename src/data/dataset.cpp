@@ -1,0 +1,57 @@
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+
+#include "bn/data.hpp"
+#include "bn/error.hpp"
+#include "data/sources.hpp"
+
+namespace bn {
+
+std::string resolve_data_path(const std::string& path) {
+  if (path.empty()) throw DataError("a data path is empty");
+  if (std::filesystem::path(path).is_absolute()) return path;
+  const char* root = std::getenv("BN_DATA_ROOT");
+  if (root == nullptr || *root == '\0') {
+    throw DataError(
+        fmt::format("the data path '{}' is relative and BN_DATA_ROOT is not set; set it to the folder that holds the "
+                    "data sets (export BN_DATA_ROOT=/path/to/data) or give an absolute path",
+                    path));
+  }
+  return (std::filesystem::path(root) / path).string();
+}
+
+std::vector<std::string> split_paths(const DataOptions& options, Split split, size_t count, const char* expected) {
+  const bool training = split == Split::kTrain;
+  const auto& paths = training ? options.train : options.validation;
+  if (paths.empty() || (count > 0 && paths.size() != count)) {
+    throw DataError(fmt::format("the {} set needs {}, but {} paths are given", training ? "training" : "validation",
+                                expected, paths.size()));
+  }
+  std::vector<std::string> resolved;
+  for (const auto& path : paths) resolved.push_back(resolve_data_path(path));
+  return resolved;
+}
+
+void throw_cannot_open(const std::string& path) {
+  throw DataError(fmt::format("cannot open {} ({})", path, std::strerror(errno)));
+}
+
+std::unique_ptr<Dataset> open_dataset(const DataOptions& options, Split split) {
+  switch (options.kind) {
+    case DatasetKind::kShapes:
+      return open_shapes(options, split);
+    case DatasetKind::kMnist:
+      return open_mnist(options, split);
+    case DatasetKind::kFolder:
+      return open_image_folder(options, split);
+    case DatasetKind::kTar:
+      return open_tars(options, split);
+  }
+  throw DataError("unknown kind of data set");
+}
+
+}  // namespace bn

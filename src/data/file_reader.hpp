@@ -1,0 +1,29 @@
+// A file opened for reading at any offset by any thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace bn {
+
+class FileReader {
+ public:
+  explicit FileReader(std::string path);  // DataError if it cannot be opened
+  ~FileReader();
+  FileReader(FileReader&& other) noexcept;
+  FileReader(const FileReader&) = delete;
+  FileReader& operator=(const FileReader&) = delete;
+
+  const std::string& path() const { return path_; }
+  int64_t size() const { return size_; }
+  // DataError unless all bytes are there.
+  void read(int64_t offset, int64_t bytes, uint8_t* out) const;
+
+ private:
+  std::string path_;
+  int descriptor_ = -1;
+  int64_t size_ = 0;
+};
+
+}  // namespace bn

@@ -1,0 +1,166 @@
+// MNIST's idx files, plain or gzipped, held in memory as raw pixels. Format: big-endian magic 0 0 8 (u8) and the number
+// of dimensions, each dimension as 32 bits, then the bytes.
+#include <fmt/format.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <numeric>
+
+#include "bn/error.hpp"
+#include "data/class_list.hpp"
+#include "data/sources.hpp"
+
+namespace bn {
+namespace {
+
+struct GzClose {
+  void operator()(gzFile file) const { gzclose(file); }
+};
+
+// zlib itself tells gzip from plain bytes by content.
+std::vector<uint8_t> read_whole(const std::string& path) {
+  const std::unique_ptr<gzFile_s, GzClose> file(gzopen(path.c_str(), "rb"));
+  if (!file) throw_cannot_open(path);
+  constexpr size_t kChunk = size_t{1} << 20;
+  gzbuffer(file.get(), kChunk);
+  std::vector<uint8_t> bytes;
+  for (size_t filled = 0;;) {
+    bytes.resize(filled + kChunk);
+    const int count = gzread(file.get(), bytes.data() + filled, kChunk);
+    int status = Z_OK;
+    const char* reason = gzerror(file.get(), &status);
+    if (count < 0 || status < 0) {
+      throw DataError(fmt::format("{} is a damaged or cut off gzip file ({})", path, reason));
+    }
+    filled += static_cast<size_t>(count);
+    if (count == 0) {
+      bytes.resize(filled);
+      return bytes;
+    }
+  }
+}
+
+uint32_t big_endian(const uint8_t* bytes) {
+  return uint32_t{bytes[0]} << 24 | uint32_t{bytes[1]} << 16 | uint32_t{bytes[2]} << 8 | bytes[3];
+}
+
+struct IdxFile {
+  std::vector<int64_t> dimensions;
+  std::vector<uint8_t> bytes;  // header included
+  int64_t header = 0;
+};
+
+IdxFile read_idx(const std::string& path, int dimensions, const char* content) {
+  IdxFile file{.dimensions = {}, .bytes = read_whole(path), .header = 4 + 4 * int64_t{dimensions}};
+  const auto size = static_cast<int64_t>(file.bytes.size());
+  const uint32_t expected_magic = 0x0800U + static_cast<uint32_t>(dimensions);
+  if (size < file.header) {
+    throw DataError(fmt::format("{} is cut off: {} bytes do not hold an idx header", path, size));
+  }
+  const uint32_t magic = big_endian(file.bytes.data());
+  if (magic != expected_magic) {
+    throw DataError(fmt::format("{} is not an idx file of {}: it begins with {:#010x}, not {:#010x}", path, content,
+                                magic, expected_magic));
+  }
+  // Capped at 2^31 before each factor below 2^32, so that the product cannot overflow.
+  int64_t elements = 1;
+  for (int i = 0; i < dimensions; ++i) {
+    file.dimensions.push_back(big_endian(file.bytes.data() + 4 + 4 * i));
+    elements = std::min(elements * file.dimensions.back(), int64_t{1} << 31);
+  }
+  if (size - file.header != elements) {
+    throw DataError(fmt::format("{} is {}: its header announces {}{} bytes of {}, {} follow", path,
+                                size - file.header < elements ? "cut off" : "too long",
+                                elements == int64_t{1} << 31 ? "at least " : "", elements, content,
+                                size - file.header));
+  }
+  return file;
+}
+
+class MnistDataset final : public Dataset {
+ public:
+  MnistDataset(const std::vector<std::string>& paths, const DataOptions& options)
+      : images_(read_idx(paths[0], 3, "images")), name_(std::filesystem::path(paths[0]).filename().string()) {
+    const IdxFile labels = read_idx(paths[1], 1, "labels");
+    const int64_t count = images_.dimensions[0];
+    height_ = images_.dimensions[1];
+    width_ = images_.dimensions[2];
+    if (labels.dimensions[0] != count) {
+      throw DataError(
+          fmt::format("{} has {} images, but {} has {} labels", paths[0], count, paths[1], labels.dimensions[0]));
+    }
+    if (count == 0 || height_ == 0 || width_ == 0) throw DataError(fmt::format("no images found in {}", paths[0]));
+    const ClassList classes = list_classes(options);
+    class_names_ = classes.names();
+    read_labels(labels, paths[1]);
+    if (!options.classes.empty()) classes.check_none_empty(labels_, paths[1]);
+    if (options.classes_limit > 0) limit_classes(options.classes_limit);
+  }
+
+  int64_t size() const override { return static_cast<int64_t>(labels_.size()); }
+  int32_t label(int64_t index) const override { return labels_[static_cast<size_t>(index)]; }
+  std::string name(int64_t index) const override {
+    return fmt::format("{}:{}", name_, positions_[static_cast<size_t>(index)]);
+  }
+  const std::vector<std::string>& class_names() const override { return class_names_; }
+
+  Sample read(int64_t index, std::vector<uint8_t>&) const override {
+    const int64_t bytes = height_ * width_;
+    return {.data = images_.bytes.data() + images_.header + positions_[static_cast<size_t>(index)] * bytes,
+            .bytes = bytes,
+            .raw_height = height_,
+            .raw_width = width_,
+            .raw_channels = 1};
+  }
+
+ private:
+  static ClassList list_classes(const DataOptions& options) {
+    if (!options.classes.empty()) return read_class_file(resolve_data_path(options.classes), 0);
+    return ClassList({"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}, "the digits");
+  }
+
+  void read_labels(const IdxFile& file, const std::string& path) {
+    const auto begin = file.bytes.begin() + file.header;
+    labels_.assign(begin, file.bytes.end());
+    positions_.resize(labels_.size());
+    std::iota(positions_.begin(), positions_.end(), 0);
+    const auto classes = static_cast<int32_t>(class_names_.size());
+    const auto wrong = std::find_if(labels_.begin(), labels_.end(), [&](int32_t label) { return label >= classes; });
+    if (wrong == labels_.end()) return;
+    throw DataError(fmt::format("{} gives image {} the label {}, but there are {} classes", path,
+                                wrong - labels_.begin(), *wrong, classes));
+  }
+
+  void limit_classes(int64_t limit) {
+    if (limit > static_cast<int64_t>(class_names_.size())) {
+      throw DataError(fmt::format("classes_limit is {}, but there are {} classes", limit, class_names_.size()));
+    }
+    class_names_.resize(static_cast<size_t>(limit));
+    size_t kept = 0;
+    for (size_t i = 0; i < labels_.size(); ++i) {
+      if (labels_[i] >= limit) continue;
+      labels_[kept] = labels_[i];
+      positions_[kept++] = positions_[i];
+    }
+    labels_.resize(kept);
+    positions_.resize(kept);
+  }
+
+  IdxFile images_;
+  std::string name_;
+  int64_t height_ = 0, width_ = 0;
+  std::vector<int32_t> labels_;
+  std::vector<int32_t> positions_;  // in the file
+  std::vector<std::string> class_names_;
+};
+
+}  // namespace
+
+std::unique_ptr<Dataset> open_mnist(const DataOptions& options, Split split) {
+  return std::make_unique<MnistDataset>(split_paths(options, split, 2, "a file of images and a file of labels"),
+                                        options);
+}
+
+}  // namespace bn

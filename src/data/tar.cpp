@@ -1,0 +1,191 @@
+#include "data/tar.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstring>
+#include <optional>
+#include <string_view>
+
+#include "bn/error.hpp"
+
+namespace bn {
+namespace {
+
+constexpr int64_t kBlock = 512;
+constexpr int64_t kMaxNameBytes = 1 << 20;  // of a long name or pax record, so that garbage cannot ask for gigabytes
+
+using Block = std::array<uint8_t, kBlock>;
+
+// Header fields: offset and length (POSIX.1-1988 ustar).
+struct Field {
+  size_t offset, length;
+};
+constexpr Field kName{0, 100}, kSize{124, 12}, kChecksum{148, 8}, kMagic{257, 5}, kPrefix{345, 155};
+constexpr size_t kType = 156;
+
+std::string text(const Block& block, Field field) {
+  const char* begin = reinterpret_cast<const char*>(block.data()) + field.offset;
+  return {begin, strnlen(begin, field.length)};
+}
+
+// Octal digits between spaces; or, with the top bit set, a big-endian binary number (GNU). Nothing if it is neither or
+// exceeds 63 bits.
+std::optional<int64_t> number(const Block& block, Field field) {
+  const uint8_t* bytes = block.data() + field.offset;
+  if (bytes[0] & 0x80) {
+    uint64_t value = bytes[0] & 0x7F;
+    for (size_t i = 1; i < field.length; ++i) {
+      if (value >> 55 != 0) return std::nullopt;
+      value = value << 8 | bytes[i];
+    }
+    return static_cast<int64_t>(value);
+  }
+  const std::string digits = text(block, field);
+  const size_t begin = std::min(digits.find_first_not_of(' '), digits.size());
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(digits.data() + begin, digits.data() + digits.size(), value, 8);
+  const bool rest_is_blank = std::string_view(end).find_first_not_of(' ') == std::string_view::npos;
+  if (error != std::errc() || value < 0 || !rest_is_blank) return std::nullopt;
+  return value;
+}
+
+// The sum of the header's bytes with the checksum field as blanks; old writers summed signed bytes.
+bool checksum_fits(const Block& block) {
+  int64_t unsigned_sum = 0, signed_sum = 0;
+  for (size_t i = 0; i < block.size(); ++i) {
+    const bool inside = i >= kChecksum.offset && i < kChecksum.offset + kChecksum.length;
+    const uint8_t byte = inside ? ' ' : block[i];
+    unsigned_sum += byte;
+    signed_sum += static_cast<int8_t>(byte);
+  }
+  const auto stored = number(block, kChecksum);
+  return stored && (*stored == unsigned_sum || *stored == signed_sum);
+}
+
+// What an extended header says about the member that follows it.
+struct Extension {
+  std::string path;
+  std::optional<int64_t> size;
+};
+
+class TarIndexer {
+ public:
+  explicit TarIndexer(const FileReader& file) : file_(file) {}
+
+  std::vector<TarMember> list() {
+    std::vector<TarMember> members;
+    Block block{};
+    while (read_header(block)) {
+      int64_t size = size_of_data(block);
+      switch (block[kType]) {
+        case 'L':
+          extension_.path = read_text(size);
+          extension_.path.resize(strnlen(extension_.path.c_str(), extension_.path.size()));
+          break;
+        case 'x':
+          read_pax(read_text(size));
+          break;
+        case 'S':
+          fail("holds a sparse file, which is not supported");
+        case '0':
+        case '\0':
+        case '7':
+          members.push_back({.path = path_of(block), .offset = position_, .size = size});
+          extension_ = {};
+          break;
+        case 'K':
+        case 'g':
+          break;  // a long link name, or pax records for all: neither concerns an image
+        default:
+          extension_ = {};
+      }
+      position_ += (size + kBlock - 1) / kBlock * kBlock;
+    }
+    return members;
+  }
+
+ private:
+  [[noreturn]] void fail(std::string_view what) const {
+    throw DataError(fmt::format("the tar file {} {} (block at byte {})", file_.path(), what, header_));
+  }
+
+  // False at the block of zeros that ends an archive.
+  bool read_header(Block& block) {
+    header_ = position_;
+    if (file_.size() - position_ < kBlock) fail("is cut off: it ends without the closing blocks of zeros");
+    file_.read(position_, kBlock, block.data());
+    position_ += kBlock;
+    if (std::all_of(block.begin(), block.end(), [](uint8_t byte) { return byte == 0; })) return false;
+    if (header_ == 0 && block[0] == 0x1F && block[1] == 0x8B) {
+      fail("is compressed; it is read in place, so decompress it first (gunzip)");
+    }
+    if (!checksum_fits(block)) fail("is damaged or not a tar file: a header's checksum is wrong");
+    return true;
+  }
+
+  int64_t size_of_data(const Block& block) const {
+    const char type = static_cast<char>(block[kType]);
+    if (type >= '1' && type <= '6') return 0;  // links, devices, folders: no data whatever the field says
+    const bool is_header = type == 'L' || type == 'K' || type == 'x' || type == 'g';
+    const auto size = !is_header && extension_.size ? extension_.size : number(block, kSize);
+    if (!size) fail("is damaged: a member's size is no number or too large");
+    if (*size > file_.size() - position_) {
+      fail(fmt::format("is cut off: a member of {} bytes does not fit into the file's {}", *size, file_.size()));
+    }
+    return *size;
+  }
+
+  std::string read_text(int64_t size) const {
+    if (size > kMaxNameBytes) fail("is damaged: a member's name is over a megabyte long");
+    std::string bytes(static_cast<size_t>(size), '\0');
+    file_.read(position_, size, reinterpret_cast<uint8_t*>(bytes.data()));
+    return bytes;
+  }
+
+  // Records "LENGTH KEY=VALUE\n"; LENGTH counts the whole record.
+  void read_pax(const std::string& records) {
+    for (size_t begin = 0; begin < records.size();) {
+      size_t length = 0;
+      const auto [end, error] = std::from_chars(records.data() + begin, records.data() + records.size(), length);
+      const size_t key = static_cast<size_t>(end - records.data()) + 1;
+      if (error != std::errc() || length > records.size() - begin || key >= begin + length) {
+        fail("is damaged: a pax record has a wrong length");
+      }
+      const std::string record = records.substr(key, begin + length - 1 - key);
+      if (record.starts_with("path=")) extension_.path = record.substr(5);
+      if (record.starts_with("size=")) extension_.size = pax_size(record.substr(5));
+      begin += length;
+    }
+  }
+
+  int64_t pax_size(const std::string& digits) const {
+    int64_t size = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), size);
+    if (error != std::errc() || end != digits.data() + digits.size() || size < 0) {
+      fail("is damaged: a member's size is no number or too large");
+    }
+    return size;
+  }
+
+  std::string path_of(const Block& block) const {
+    if (!extension_.path.empty()) return extension_.path;
+    // GNU's own format has other things where ustar has the prefix; only ustar ends its magic with a zero.
+    const bool is_ustar = text(block, kMagic) == "ustar" && block[kMagic.offset + kMagic.length] == 0;
+    const std::string prefix = is_ustar ? text(block, kPrefix) : "";
+    return prefix.empty() ? text(block, kName) : prefix + "/" + text(block, kName);
+  }
+
+  const FileReader& file_;
+  int64_t header_ = 0;    // where the current header began, for messages
+  int64_t position_ = 0;  // next byte to read
+  Extension extension_;
+};
+
+}  // namespace
+
+std::vector<TarMember> list_tar(const FileReader& file) { return TarIndexer(file).list(); }
+
+}  // namespace bn

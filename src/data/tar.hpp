@@ -1,0 +1,22 @@
+// Reads the table of contents of a tar file (ustar, GNU long names, pax paths and sizes); members are then read in
+// place. A file that is cut off or is no tar at all is an error, not a shorter list.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "data/file_reader.hpp"
+
+namespace bn {
+
+struct TarMember {
+  std::string path;
+  int64_t offset = 0;  // of its bytes in the tar file
+  int64_t size = 0;
+};
+
+// Regular files only, in the archive's order.
+std::vector<TarMember> list_tar(const FileReader& file);
+
+}  // namespace bn

@@ -1,0 +1,110 @@
+// Tar files of class folders (.../<class>/<file>): indexed once, then each image is read where it lies.
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <set>
+
+#include "bn/error.hpp"
+#include "data/class_list.hpp"
+#include "data/sources.hpp"
+#include "data/tar.hpp"
+
+namespace bn {
+namespace {
+
+// The name of the folder that holds the member; "" if none does.
+std::string parent_of(const std::string& path) {
+  const std::string name = std::filesystem::path(path).parent_path().filename().string();
+  return name == "." ? "" : name;
+}
+
+std::vector<std::string> class_names_in(const std::vector<std::string>& tars) {
+  std::set<std::string> names;
+  for (const auto& path : tars) {
+    for (const auto& member : list_tar(FileReader(path))) {
+      if (has_image_name(member.path)) names.insert(parent_of(member.path));
+    }
+  }
+  names.erase("");
+  return {names.begin(), names.end()};
+}
+
+class TarDataset final : public Dataset {
+ public:
+  TarDataset(const std::vector<std::string>& paths, const DataOptions& options, Split split) {
+    std::vector<std::vector<TarMember>> members;
+    std::set<std::string> found;
+    for (const auto& path : paths) {
+      tars_.emplace_back(path);
+      members.push_back(list_tar(tars_.back()));
+      std::erase_if(members.back(), [](const TarMember& member) {
+        return !has_image_name(member.path) || parent_of(member.path).empty();
+      });
+      for (const auto& member : members.back()) found.insert(parent_of(member.path));
+    }
+    if (found.empty()) {
+      throw DataError(fmt::format("no images found in {}: no member is named <class>/<image>.jpg", all_paths()));
+    }
+    const auto training_names = [&] {
+      return class_names_in(split_paths(options, Split::kTrain, 0, "one tar file or more"));
+    };
+    const ClassList classes = choose_classes(options, split, {found.begin(), found.end()}, training_names);
+    for (size_t tar = 0; tar < members.size(); ++tar) add_members(members[tar], tar, classes);
+    classes.check_none_empty(labels_, all_paths());
+    class_names_ = classes.names();
+  }
+
+  int64_t size() const override { return static_cast<int64_t>(labels_.size()); }
+  int32_t label(int64_t index) const override { return labels_[static_cast<size_t>(index)]; }
+  const std::vector<std::string>& class_names() const override { return class_names_; }
+
+  std::string name(int64_t index) const override {
+    const Place& place = places_[static_cast<size_t>(index)];
+    const auto tar = std::filesystem::path(tars_[place.tar].path()).filename().string();
+    return fmt::format("{}:{}", tar, names_.c_str() + place.name);
+  }
+
+  Sample read(int64_t index, std::vector<uint8_t>& storage) const override {
+    const Place& place = places_[static_cast<size_t>(index)];
+    storage.resize(static_cast<size_t>(place.bytes));
+    tars_[place.tar].read(place.offset, place.bytes, storage.data());
+    return {.data = storage.data(), .bytes = place.bytes};
+  }
+
+ private:
+  struct Place {
+    int64_t offset, bytes;
+    size_t name;  // in names_
+    size_t tar;
+  };
+
+  void add_members(const std::vector<TarMember>& members, size_t tar, const ClassList& classes) {
+    for (const auto& member : members) {
+      const int32_t label = classes.find(parent_of(member.path));
+      if (label < 0) continue;
+      places_.push_back({.offset = member.offset, .bytes = member.size, .name = names_.size(), .tar = tar});
+      labels_.push_back(label);
+      names_.append(member.path.c_str(), member.path.size() + 1);
+    }
+  }
+
+  std::string all_paths() const {
+    std::string list;
+    for (const auto& tar : tars_) list += (list.empty() ? "" : ", ") + tar.path();
+    return list;
+  }
+
+  std::vector<FileReader> tars_;
+  std::vector<Place> places_;
+  std::vector<int32_t> labels_;
+  std::string names_;  // all paths, each closed by a zero: one allocation instead of a million
+  std::vector<std::string> class_names_;
+};
+
+}  // namespace
+
+std::unique_ptr<Dataset> open_tars(const DataOptions& options, Split split) {
+  return std::make_unique<TarDataset>(split_paths(options, split, 0, "one tar file or more"), options, split);
+}
+
+}  // namespace bn

@@ -1,0 +1,157 @@
+#include "train/files.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "bn/error.hpp"
+
+namespace bn {
+namespace {
+
+constexpr std::string_view kTemporaryMark = ".tmp.";
+
+// The process id keeps two processes that write the same name apart.
+std::string temporary_name(const std::string& path) { return fmt::format("{}{}{}", path, kTemporaryMark, getpid()); }
+
+[[noreturn]] void throw_write_error(const std::string& path, int error) {
+  throw StorageError(fmt::format("cannot write '{}': {}", path, errno_text(error)));
+}
+
+// A rename is only on the disk once its directory is.
+void sync_directory_of(const std::string& path) {
+  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+  const FileDescriptor directory(open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory) throw_write_error(path, errno);
+  // EINVAL: this file system does not sync directories.
+  if (fsync(directory.get()) != 0 && errno != EINVAL) throw_write_error(path, errno);
+}
+
+void copy_file(const std::string& source, const std::string& path) {
+  const FileDescriptor input(open(source.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!input) throw StorageError(fmt::format("cannot read '{}': {}", source, errno_text(errno)));
+  AtomicFile output(path);
+  std::string block(1 << 20, '\0');
+  while (true) {
+    const ssize_t count = read(input.get(), block.data(), block.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw StorageError(fmt::format("cannot read '{}': {}", source, errno_text(errno)));
+    if (count == 0) break;
+    output.append(block.data(), count);
+  }
+  output.commit();
+}
+
+}  // namespace
+
+FileDescriptor::FileDescriptor(FileDescriptor&& other) noexcept : fd_(other.release()) {}
+
+FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
+  if (this != &other) {
+    reset();
+    fd_ = other.release();
+  }
+  return *this;
+}
+
+int FileDescriptor::release() { return std::exchange(fd_, -1); }
+
+void FileDescriptor::reset() {
+  if (fd_ >= 0) close(fd_);
+  fd_ = -1;
+}
+
+std::string errno_text(int error) { return std::generic_category().message(error); }
+
+AtomicFile::AtomicFile(std::string path) : path_(std::move(path)), temporary_(temporary_name(path_)) {
+  unlink(temporary_.c_str());  // of an earlier process with this id
+  file_ = FileDescriptor(open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  if (!file_) throw_write_error(path_, errno);
+  exists_ = true;
+}
+
+AtomicFile::~AtomicFile() {
+  if (exists_) unlink(temporary_.c_str());
+}
+
+void AtomicFile::append(const void* data, int64_t bytes) {
+  const char* from = static_cast<const char*>(data);
+  while (bytes > 0) {
+    const ssize_t count = write(file_.get(), from, static_cast<size_t>(bytes));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw_write_error(path_, errno);
+    from += count;
+    bytes -= count;
+  }
+}
+
+void AtomicFile::overwrite(int64_t offset, const void* data, int64_t bytes) {
+  const char* from = static_cast<const char*>(data);
+  while (bytes > 0) {
+    const ssize_t count = pwrite(file_.get(), from, static_cast<size_t>(bytes), offset);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw_write_error(path_, errno);
+    from += count;
+    offset += count;
+    bytes -= count;
+  }
+}
+
+void AtomicFile::commit() {
+  if (fsync(file_.get()) != 0) throw_write_error(path_, errno);
+  if (close(file_.release()) != 0) throw_write_error(path_, errno);  // network file systems report a full disk here
+  if (rename(temporary_.c_str(), path_.c_str()) != 0) throw_write_error(path_, errno);
+  exists_ = false;
+  sync_directory_of(path_);
+}
+
+void write_file(const std::string& path, std::string_view text) {
+  AtomicFile file(path);
+  file.append(text.data(), static_cast<int64_t>(text.size()));
+  file.commit();
+}
+
+void publish_file(const std::string& source, const std::string& path) {
+  const std::string temporary = temporary_name(path);
+  unlink(temporary.c_str());
+  if (link(source.c_str(), temporary.c_str()) != 0) {
+    if (errno == ENOENT) throw StorageError(fmt::format("cannot read '{}': {}", source, errno_text(errno)));
+    copy_file(source, path);
+    return;
+  }
+  const int error = rename(temporary.c_str(), path.c_str()) == 0 ? 0 : errno;
+  unlink(temporary.c_str());  // rename() leaves it when `path` was a link to the same file already
+  if (error != 0) throw_write_error(path, error);
+  sync_directory_of(path);
+}
+
+bool is_temporary_name(std::string_view name) {
+  const size_t mark = name.rfind(kTemporaryMark);
+  if (mark == std::string_view::npos || mark == 0) return false;
+  const std::string_view process = name.substr(mark + kTemporaryMark.size());
+  return !process.empty() && process.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+ReadResult read_file(const std::string& path, std::string& text) {
+  const FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file && errno == ENOENT) return ReadResult::kMissing;
+  if (!file) throw StorageError(fmt::format("cannot read '{}': {}", path, errno_text(errno)));
+  text.clear();
+  std::string block(1 << 16, '\0');
+  while (true) {
+    const ssize_t count = read(file.get(), block.data(), block.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw StorageError(fmt::format("cannot read '{}': {}", path, errno_text(errno)));
+    if (count == 0) return ReadResult::kRead;
+    text.append(block.data(), static_cast<size_t>(count));
+  }
+}
+
+}  // namespace bn

@@ -1,0 +1,62 @@
+// Files that are either whole or not there: written under a temporary name, synced, renamed.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace bn {
+
+class FileDescriptor {
+ public:
+  FileDescriptor() = default;
+  explicit FileDescriptor(int fd) : fd_(fd) {}
+  FileDescriptor(FileDescriptor&& other) noexcept;
+  FileDescriptor& operator=(FileDescriptor&& other) noexcept;
+  ~FileDescriptor() { reset(); }
+
+  int get() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+  int release();  // the caller closes it
+  void reset();
+
+ private:
+  int fd_ = -1;
+};
+
+// The system's words for an error number: "No space left on device".
+std::string errno_text(int error);
+
+// A file under a temporary name in the directory of `path`, until commit() gives it that name. What `path` named before
+// is untouched until then; without a commit the temporary is removed. Failures are StorageErrors naming `path`.
+class AtomicFile {
+ public:
+  explicit AtomicFile(std::string path);
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+  ~AtomicFile();
+
+  void append(const void* data, int64_t bytes);
+  void overwrite(int64_t offset, const void* data, int64_t bytes);
+  void commit();  // synced, renamed, directory synced
+
+ private:
+  std::string path_, temporary_;
+  FileDescriptor file_;
+  bool exists_ = false;  // the temporary
+};
+
+void write_file(const std::string& path, std::string_view text);  // through AtomicFile
+
+// Makes `path` name the same contents as the complete file `source`, in one step: by a hard link where the file system
+// has them, else by a copy.
+void publish_file(const std::string& source, const std::string& path);
+
+// Whether the name is one that AtomicFile gives: what a killed process left behind.
+bool is_temporary_name(std::string_view name);
+
+enum class ReadResult { kRead, kMissing };
+// Throws StorageError when the file is there and cannot be read.
+ReadResult read_file(const std::string& path, std::string& text);
+
+}  // namespace bn

@@ -1,0 +1,163 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <filesystem>
+#include <system_error>
+
+#include "bn/error.hpp"
+#include "bn/train.hpp"
+#include "train/files.hpp"
+#include "train/folder_lock.hpp"
+
+namespace bn {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kStepPrefix = "step_";
+constexpr std::string_view kSuffix = ".safetensors";
+constexpr std::string_view kDamagedSuffix = ".damaged";
+
+std::string checkpoint_name(int64_t step) { return fmt::format("{}{:09}{}", kStepPrefix, step, kSuffix); }
+
+std::optional<int64_t> step_of(const std::string& name) {
+  if (!name.starts_with(kStepPrefix) || !name.ends_with(kSuffix)) return std::nullopt;
+  int64_t step = -1;
+  std::from_chars(name.data() + kStepPrefix.size(), name.data() + name.size(), step);
+  if (step < 0 || checkpoint_name(step) != name) return std::nullopt;
+  return step;
+}
+
+// Empty when there is no such folder.
+std::vector<std::string> file_names(const std::string& folder) {
+  std::error_code error;
+  std::vector<std::string> names;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    names.push_back(entry->path().filename().string());
+  }
+  if (error && error != std::errc::no_such_file_or_directory) {
+    throw StorageError(fmt::format("cannot read folder '{}': {}", folder, error.message()));
+  }
+  return names;
+}
+
+void create_folder(const std::string& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (!error && !fs::is_directory(path, error) && !error) error = std::make_error_code(std::errc::not_a_directory);
+  if (error) throw StorageError(fmt::format("cannot create folder '{}': {}", path, error.message()));
+}
+
+bool exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
+
+void remove_file(const std::string& path) {
+  if (unlink(path.c_str()) != 0 && errno != ENOENT) {
+    throw StorageError(fmt::format("cannot remove '{}': {}", path, errno_text(errno)));
+  }
+}
+
+void set_aside(const std::string& path) {
+  if (rename(path.c_str(), fmt::format("{}{}", path, kDamagedSuffix).c_str()) != 0) {
+    throw StorageError(fmt::format("cannot rename '{}': {}", path, errno_text(errno)));
+  }
+}
+
+// What a killed process left half written. Only under the lock: it could be another's work otherwise.
+void remove_temporaries(const std::string& folder) {
+  for (const std::string& name : file_names(folder)) {
+    if (is_temporary_name(name)) remove_file(folder + "/" + name);
+  }
+}
+
+void prove_writable(const std::string& folder) {
+  const std::string probe = folder + "/probe";
+  write_file(probe, "written to see whether this folder can be\n");
+  remove_file(probe);
+}
+
+// One line for each version of the program that worked on the run.
+void record_version(const std::string& path) {
+  const std::string line = source_version() + "\n";
+  std::string text;
+  read_file(path, text);
+  if (!text.ends_with(line)) write_file(path, text + line);
+}
+
+}  // namespace
+
+RunFolder RunFolder::create(const std::string& path, const std::string& resolved_config, bool resume) {
+  RunFolder folder(path);
+  const std::string checkpoints = path + "/checkpoints";
+  create_folder(checkpoints);
+  folder.lock_ = std::make_shared<const FolderLock>(path);
+  const bool holds_run =
+      exists(folder.config_path()) || exists(folder.log_path()) || !folder.checkpoint_steps().empty();
+  if (holds_run && !resume) {
+    throw ConfigError(fmt::format("'{}' already holds a run; use --resume or another --out", path));
+  }
+  remove_temporaries(path);
+  remove_temporaries(checkpoints);
+  prove_writable(checkpoints);
+  record_version(path + "/git.txt");
+  if (!folder.stored_config()) folder.store_config(resolved_config);
+  return folder;
+}
+
+std::string RunFolder::checkpoint_path(int64_t step) const {
+  return fmt::format("{}/checkpoints/{}", path_, checkpoint_name(step));
+}
+
+std::optional<std::string> RunFolder::stored_config() const {
+  std::string text;
+  if (read_file(config_path(), text) == ReadResult::kMissing) return std::nullopt;
+  return text;
+}
+
+void RunFolder::store_config(const std::string& resolved_config) const { write_file(config_path(), resolved_config); }
+
+std::vector<int64_t> RunFolder::checkpoint_steps() const {
+  std::vector<int64_t> steps;
+  for (const std::string& name : file_names(path_ + "/checkpoints")) {
+    if (const std::optional<int64_t> step = step_of(name)) steps.push_back(*step);
+  }
+  std::sort(steps.begin(), steps.end());
+  return steps;
+}
+
+void RunFolder::prune_checkpoints(int64_t keep) const {
+  const std::vector<int64_t> steps = checkpoint_steps();
+  const int64_t surplus = static_cast<int64_t>(steps.size()) - std::max<int64_t>(keep, 1);
+  for (int64_t i = 0; i < surplus; ++i) remove_file(checkpoint_path(steps[i]));
+}
+
+void RunFolder::publish_best(int64_t step) const { publish_file(checkpoint_path(step), best_path()); }
+
+std::optional<CheckpointInfo> RunFolder::load_latest(Parameters& parameters,
+                                                     const std::function<void(const std::string&)>& warn) const {
+  const std::vector<int64_t> steps = checkpoint_steps();
+  std::vector<std::string> damaged;
+  for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
+    const std::string path = checkpoint_path(*step);
+    try {
+      read_checkpoint_info(path);
+    } catch (const CheckpointError& error) {
+      warn(fmt::format("{}; trying the one before it", error.what()));
+      damaged.push_back(path);
+      continue;
+    }
+    const CheckpointInfo info = load_checkpoint(path, parameters);  // outside the try: a misfit is not damage
+    if (lock_) {
+      for (const std::string& name : damaged) set_aside(name);
+    }
+    return info;
+  }
+  if (steps.empty()) return std::nullopt;
+  throw CheckpointError(fmt::format("none of the {} checkpoints of run '{}' can be used", steps.size(), path_));
+}
+
+}  // namespace bn

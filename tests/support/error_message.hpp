@@ -1,0 +1,24 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace bn::test {
+
+// What the user reads when `action` fails as it must; a failure of the test when it throws nothing or another type.
+template <class ExpectedError, class Action>
+std::string error_message(Action&& action) {
+  try {
+    action();
+  } catch (const ExpectedError& error) {
+    return error.what();
+  } catch (const std::exception& error) {
+    ADD_FAILURE() << "another type of error: " << error.what();
+    return {};
+  }
+  ADD_FAILURE() << "no error";
+  return {};
+}
+
+}  // namespace bn::test

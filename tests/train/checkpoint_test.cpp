@@ -1,0 +1,207 @@
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <limits>
+
+#include "bn/error.hpp"
+#include "bn/train.hpp"
+#include "support/child_process.hpp"
+#include "support/error_message.hpp"
+#include "support/temporary_folder.hpp"
+#include "train/fixtures.hpp"
+#include "train/safetensors.hpp"
+
+namespace bn {
+namespace {
+
+using test::Averaging;
+using test::error_message;
+using test::Normalization;
+using test::SmallModel;
+using test::SmallNetOptions;
+using test::TemporaryFolder;
+
+const Progress kProgress{.step = 12'345'678'901, .best_top1 = 0.1 + 0.2, .best_step = 77};
+const std::string kConfig = "train:\n  seed: 1\n";
+
+// The message of a load that must fail, and the proof that it changed nothing.
+std::string load_error(const std::string& path, SmallModel& model) {
+  const std::string before = model.bits();
+  const std::string message = error_message<CheckpointError>([&] { load_checkpoint(path, model.parameters()); });
+  EXPECT_EQ(model.bits(), before);
+  return message;
+}
+
+std::string save_error(const std::string& path, const Parameters& parameters) {
+  try {
+    save_checkpoint(path, parameters, kProgress, kConfig);
+  } catch (const StorageError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(Checkpoint, RoundTripsEveryBit) {
+  const TemporaryFolder folder;
+  SmallModel saved({}, Averaging::kPolyak), loaded({}, Averaging::kPolyak);
+  saved.fill(1);
+  loaded.fill(2);
+  save_checkpoint(folder / "a", saved.parameters(), kProgress, kConfig);
+  const CheckpointInfo info = load_checkpoint(folder / "a", loaded.parameters());
+  EXPECT_EQ(loaded.bits(), saved.bits());
+  EXPECT_EQ(info.progress.step, kProgress.step);
+  EXPECT_EQ(info.progress.best_top1, kProgress.best_top1);
+  EXPECT_EQ(info.progress.best_step, kProgress.best_step);
+  EXPECT_EQ(info.config, kConfig);
+  const CheckpointInfo read = read_checkpoint_info(folder / "a");
+  EXPECT_EQ(read.progress.step, kProgress.step);
+  EXPECT_EQ(read.config, kConfig);
+}
+
+TEST(Checkpoint, SavingTwiceGivesTheSameBytes) {
+  const TemporaryFolder folder;
+  SmallModel model;
+  model.fill(1);
+  save_checkpoint(folder / "a", model.parameters(), kProgress, kConfig);
+  save_checkpoint(folder / "b", model.parameters(), kProgress, kConfig);
+  EXPECT_EQ(test::read_bytes(folder / "a"), test::read_bytes(folder / "b"));
+}
+
+TEST(Checkpoint, NamesTheFirstTensorOfAnotherShape) {
+  const TemporaryFolder folder;
+  SmallModel saved, wider({.hidden = 7});
+  saved.fill(1);
+  wider.fill(2);
+  save_checkpoint(folder / "a", saved.parameters(), {}, kConfig);
+  EXPECT_EQ(load_error(folder / "a", wider), "checkpoint '" + folder.path() +
+                                                 "/a' was written by another network: 'value/hidden/linear/w' is "
+                                                 "5x1x1x6 there and 7x1x1x6 here");
+}
+
+TEST(Checkpoint, NamesTheFirstTensorThatIsMissing) {
+  const TemporaryFolder folder;
+  SmallModel saved({.normalization = Normalization::kNone}), normalized;
+  saved.fill(1);
+  normalized.fill(2);
+  save_checkpoint(folder / "a", saved.parameters(), {}, kConfig);
+  EXPECT_EQ(load_error(folder / "a", normalized),
+            "checkpoint '" + folder.path() + "/a' was written by another network: it has no 'value/hidden/bn/gamma'");
+}
+
+TEST(Checkpoint, NamesTheFirstTensorThatIsUnexpected) {
+  const TemporaryFolder folder;
+  SmallModel model;
+  model.fill(1);
+  const SafetensorsMetadata metadata{{"format_version", "1"}, {"step", "0"},  {"best_top1", "-1"},
+                                     {"best_step", "0"},      {"config", ""}, {"statistics_updates", "0"}};
+  std::vector<SafetensorsEntry> entries;
+  for (const NamedTensor& named : model.parameters().named_tensors())
+    entries.push_back({named.name, named.tensor.shape});
+  entries.push_back({"value/more/w", {1, 1, 1, 4}});
+  write_safetensors(folder / "a", metadata, entries, [](size_t, std::span<float>) {});
+  EXPECT_EQ(load_error(folder / "a", model),
+            "checkpoint '" + folder.path() +
+                "/a' was written by another network: its 'value/more/w' (1x1x1x4) does not exist here");
+}
+
+TEST(Checkpoint, AverageThatNobodyWantsIsIgnored) {
+  const TemporaryFolder folder;
+  SmallModel averaged({}, Averaging::kPolyak), plain, again;
+  averaged.fill(1);
+  save_checkpoint(folder / "a", averaged.parameters(), kProgress, kConfig);
+  load_checkpoint(folder / "a", plain.parameters());
+  save_checkpoint(folder / "b", plain.parameters(), kProgress, kConfig);
+  load_checkpoint(folder / "b", again.parameters());
+  EXPECT_EQ(again.bits(), plain.bits());
+  const Tensor was = averaged.parameters().value(0), is = plain.parameters().value(0);
+  EXPECT_EQ(std::memcmp(was.data, is.data, static_cast<size_t>(was.bytes())), 0);
+}
+
+TEST(Checkpoint, AverageThatIsMissingIsAnError) {
+  const TemporaryFolder folder;
+  SmallModel plain, averaged({}, Averaging::kPolyak);
+  plain.fill(1);
+  averaged.fill(2);
+  save_checkpoint(folder / "a", plain.parameters(), {}, kConfig);
+  EXPECT_EQ(load_error(folder / "a", averaged),
+            "checkpoint '" + folder.path() +
+                "/a' holds no average of the parameters ('average/hidden/linear/w' is missing): it was written with "
+                "train.average: none");
+}
+
+TEST(Checkpoint, DamageLoadsNothing) {
+  const TemporaryFolder folder;
+  SmallModel model;
+  model.fill(1);
+  save_checkpoint(folder / "a", model.parameters(), {}, kConfig);
+  std::string bytes = test::read_bytes(folder / "a");
+  bytes.back() = static_cast<char>(bytes.back() ^ 1);
+  test::write_bytes(folder / "a", bytes);
+  model.fill(2);
+  EXPECT_NE(load_error(folder / "a", model).find("a' is damaged: its checksum is "), std::string::npos);
+  EXPECT_NE(load_error(folder / "none", model).find("No such file or directory"), std::string::npos);
+}
+
+TEST(Checkpoint, AnotherVersionAndMissingMetadata) {
+  const TemporaryFolder folder;
+  const auto message_for = [&](const SafetensorsMetadata& metadata) {
+    write_safetensors(folder / "a", metadata, {}, {});
+    return error_message<CheckpointError>([&] { read_checkpoint_info(folder / "a"); });
+  };
+  EXPECT_NE(message_for({{"format_version", "2"}}).find("has format version 2; this program reads version 1"),
+            std::string::npos);
+  EXPECT_NE(message_for({}).find("it has no 'format_version'"), std::string::npos);
+  EXPECT_NE(message_for({{"format_version", "1"}}).find("it has no 'step'"), std::string::npos);
+  EXPECT_NE(message_for({{"format_version", "1"}, {"step", "12x"}}).find("its 'step' is '12x'"), std::string::npos);
+}
+
+TEST(Checkpoint, FullDiskKeepsThePreviousFile) {
+  const TemporaryFolder folder;
+  SmallModel model;
+  model.fill(1);
+  save_checkpoint(folder / "a", model.parameters(), kProgress, kConfig);
+  const std::string before = test::read_bytes(folder / "a");
+  // At every size at which the disk could be full: in the length, the header, the data.
+  for (const size_t limit : {size_t{0}, size_t{4}, size_t{100}, before.size() / 2, before.size() - 1}) {
+    const std::string message = test::result_in_child([&] {
+      signal(SIGXFSZ, SIG_IGN);
+      const rlimit size{limit, limit};
+      if (setrlimit(RLIMIT_FSIZE, &size) != 0) return std::string("cannot limit");
+      return save_error(folder / "a", model.parameters());
+    });
+    EXPECT_EQ(message, "cannot write '" + folder.path() + "/a': File too large") << limit;
+    EXPECT_EQ(test::names_in(folder.path()), std::set<std::string>{"a"}) << limit;
+    EXPECT_EQ(test::read_bytes(folder / "a"), before) << limit;
+  }
+  EXPECT_EQ(load_checkpoint(folder / "a", model.parameters()).progress.step, kProgress.step);
+}
+
+TEST(Checkpoint, UnwritableFolderIsNamed) {
+  const TemporaryFolder folder;
+  SmallModel model;
+  model.fill(1);
+  EXPECT_EQ(save_error(folder / "none/a", model.parameters()),
+            "cannot write '" + folder.path() + "/none/a': No such file or directory");
+  ASSERT_EQ(chmod(folder.path().c_str(), 0555), 0);
+  const std::string message = test::result_in_child([&] {
+    if (getuid() == 0 && setuid(65'534) != 0) return std::string("cannot drop privileges");  // root may write anywhere
+    return save_error(folder / "a", model.parameters());
+  });
+  ASSERT_EQ(chmod(folder.path().c_str(), 0755), 0);
+  EXPECT_EQ(message, "cannot write '" + folder.path() + "/a': Permission denied");
+  EXPECT_TRUE(test::names_in(folder.path()).empty());
+}
+
+TEST(Checkpoint, RenameThatFailsLeavesNothingBehind) {
+  const TemporaryFolder folder;
+  SmallModel model;
+  std::filesystem::create_directory(folder / "a");
+  EXPECT_EQ(save_error(folder / "a", model.parameters()), "cannot write '" + folder.path() + "/a': Is a directory");
+  EXPECT_EQ(test::names_in(folder.path()), std::set<std::string>{"a"});
+}
+
+}  // namespace
+}  // namespace bn

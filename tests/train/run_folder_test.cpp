@@ -1,0 +1,276 @@
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <random>
+
+#include "bn/error.hpp"
+#include "bn/train.hpp"
+#include "support/child_process.hpp"
+#include "support/error_message.hpp"
+#include "support/temporary_folder.hpp"
+#include "train/fixtures.hpp"
+
+namespace bn {
+namespace {
+
+using test::error_message;
+using test::names_in;
+using test::SmallModel;
+using test::TemporaryFolder;
+
+constexpr bool kResume = true, kNew = false;
+const std::string kConfig = "train:\n  seed: 1\n";
+
+void flip_a_byte(const std::string& path) {
+  std::string bytes = test::read_bytes(path);
+  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 0x10);
+  test::write_bytes(path, bytes);
+}
+
+void save_step(const RunFolder& folder, SmallModel& model, int64_t step) {
+  model.fill(static_cast<uint32_t>(step));
+  save_checkpoint(folder.checkpoint_path(step), model.parameters(), {.step = step}, kConfig);
+}
+
+TEST(RunFolder, CreateLaysOutTheFolder) {
+  const TemporaryFolder root;
+  const RunFolder folder = RunFolder::create(root / "deep/run", kConfig, kNew);
+  EXPECT_EQ(names_in(folder.path()), (std::set<std::string>{"checkpoints", "config.yaml", "git.txt", "lock"}));
+  EXPECT_TRUE(names_in(folder.path() + "/checkpoints").empty());
+  EXPECT_EQ(folder.stored_config(), kConfig);
+  EXPECT_EQ(test::read_bytes(folder.path() + "/git.txt"), source_version() + "\n");
+  EXPECT_EQ(folder.checkpoint_path(12'000), folder.path() + "/checkpoints/step_000012000.safetensors");
+}
+
+TEST(RunFolder, HoldsOneRun) {
+  const TemporaryFolder root;
+  RunFolder::create(root / "run", kConfig, kNew);
+  EXPECT_EQ(error_message<ConfigError>([&] { RunFolder::create(root / "run", kConfig, kNew); }),
+            "'" + root.path() + "/run' already holds a run; use --resume or another --out");
+}
+
+TEST(RunFolder, ResumeKeepsTheStoredConfig) {
+  const TemporaryFolder root;
+  RunFolder::create(root / "run", kConfig, kNew);
+  const RunFolder folder = RunFolder::create(root / "run", "other: 1\n", kResume);
+  EXPECT_EQ(folder.stored_config(), kConfig);
+  folder.store_config("other: 1\n");
+  EXPECT_EQ(RunFolder(root / "run").stored_config(), "other: 1\n");
+}
+
+TEST(RunFolder, ResumeOfNothingStartsARun) {
+  const TemporaryFolder root;
+  const RunFolder folder = RunFolder::create(root / "run", kConfig, kResume);
+  EXPECT_EQ(folder.stored_config(), kConfig);
+  EXPECT_TRUE(folder.checkpoint_steps().empty());
+}
+
+TEST(RunFolder, RecordsEachVersionThatWorkedOnIt) {
+  const TemporaryFolder root;
+  RunFolder::create(root / "run", kConfig, kNew);
+  RunFolder::create(root / "run", kConfig, kResume);
+  EXPECT_EQ(test::read_bytes(root / "run/git.txt"), source_version() + "\n");
+  test::write_bytes(root / "run/git.txt", "0123456789ab\n");
+  RunFolder::create(root / "run", kConfig, kResume);
+  EXPECT_EQ(test::read_bytes(root / "run/git.txt"), "0123456789ab\n" + source_version() + "\n");
+}
+
+TEST(RunFolder, UnwritableIsFoundAtOnce) {
+  const TemporaryFolder root;
+  test::write_bytes(root / "file", "");
+  EXPECT_EQ(error_message<StorageError>([&] { RunFolder::create(root / "file/run", kConfig, kNew); }),
+            "cannot create folder '" + root.path() + "/file/run/checkpoints': Not a directory");
+
+  RunFolder::create(root / "run", kConfig, kNew);
+  ASSERT_EQ(chmod((root / "run/lock").c_str(), 0666), 0);
+  ASSERT_EQ(chmod((root / "run").c_str(), 0777), 0);
+  ASSERT_EQ(chmod((root / "run/checkpoints").c_str(), 0555), 0);
+  ASSERT_EQ(chmod(root.path().c_str(), 0755), 0);
+  const std::string message = test::result_in_child([&]() -> std::string {
+    if (getuid() == 0 && setuid(65'534) != 0) return "cannot drop privileges";  // root may write anywhere
+    try {
+      RunFolder::create(root / "run", kConfig, kResume);
+    } catch (const StorageError& error) {
+      return error.what();
+    }
+    return "no error";
+  });
+  ASSERT_EQ(chmod((root / "run/checkpoints").c_str(), 0755), 0);
+  EXPECT_EQ(message, "cannot write '" + root.path() + "/run/checkpoints/probe': Permission denied");
+}
+
+TEST(RunFolder, OneProcessAtATime) {
+  const TemporaryFolder root;
+  {
+    const RunFolder folder = RunFolder::create(root / "run", kConfig, kNew);
+    const RunFolder copy = folder;
+    const std::string message = test::result_in_child([&]() -> std::string {
+      try {
+        RunFolder::create(root / "run", kConfig, kResume);
+      } catch (const StorageError& error) {
+        return error.what();
+      }
+      return "no error";
+    });
+    EXPECT_EQ(message, fmt::format("run folder '{}/run' is in use: process {} trains into it", root.path(), getpid()));
+    EXPECT_EQ(RunFolder(root / "run").stored_config(), kConfig);  // reading needs no lock
+  }
+  RunFolder::create(root / "run", kConfig, kResume);  // let go of
+}
+
+TEST(RunFolder, CheckpointStepsAreCheckpointsOnly) {
+  const TemporaryFolder root;
+  const RunFolder folder = RunFolder::create(root / "run", kConfig, kNew);
+  for (const char* name : {"step_000000020.safetensors", "step_000000003.safetensors", "step_1234567890.safetensors",
+                           "step_20.safetensors", "step_000000004.safetensors.tmp.12", "step_.safetensors",
+                           "step_-00000001.safetensors", "step_00000000x.safetensors", "best.safetensors",
+                           "step_000000005.safetensors.damaged", "step_0000000021.safetensors", "notes.txt"}) {
+    test::write_bytes(folder.path() + "/checkpoints/" + name, "");
+  }
+  EXPECT_EQ(folder.checkpoint_steps(), (std::vector<int64_t>{3, 20, 1'234'567'890}));
+  EXPECT_TRUE(RunFolder(root / "none").checkpoint_steps().empty());
+}
+
+TEST(RunFolder, PruneKeepsTheLastAndTheBest) {
+  const TemporaryFolder root;
+  const RunFolder folder = RunFolder::create(root / "run", kConfig, kNew);
+  SmallModel model;
+  for (const int64_t step : {1, 2, 3, 4, 5}) save_step(folder, model, step);
+  folder.publish_best(1);
+  folder.prune_checkpoints(2);
+  EXPECT_EQ(folder.checkpoint_steps(), (std::vector<int64_t>{4, 5}));
+  EXPECT_EQ(read_checkpoint_info(folder.best_path()).progress.step, 1);
+  folder.prune_checkpoints(0);  // never all of them
+  EXPECT_EQ(folder.checkpoint_steps(), (std::vector<int64_t>{5}));
+}
+
+TEST(RunFolder, PublishBestReplacesIt) {
+  const TemporaryFolder root;
+  const RunFolder folder = RunFolder::create(root / "run", kConfig, kNew);
+  SmallModel model;
+  save_step(folder, model, 1);
+  save_step(folder, model, 2);
+  for (const int64_t step : {1, 2, 2, 1}) {  // the same one twice too
+    folder.publish_best(step);
+    EXPECT_EQ(read_checkpoint_info(folder.best_path()).progress.step, step);
+    EXPECT_EQ(names_in(folder.path() + "/checkpoints").size(), 3U);
+  }
+  EXPECT_EQ(error_message<StorageError>([&] { folder.publish_best(3); }),
+            "cannot read '" + folder.checkpoint_path(3) + "': No such file or directory");
+  EXPECT_EQ(read_checkpoint_info(folder.best_path()).progress.step, 1);
+}
+
+TEST(RunFolder, ResumeRemovesWhatAKilledProcessLeft) {
+  const TemporaryFolder root;
+  RunFolder::create(root / "run", kConfig, kNew);
+  test::write_bytes(root / "run/checkpoints/step_000000004.safetensors.tmp.12", "half");
+  test::write_bytes(root / "run/log.jsonl.tmp.12", "half");
+  test::write_bytes(root / "run/checkpoints/notes.tmp.txt", "mine");
+  RunFolder::create(root / "run", kConfig, kResume);
+  EXPECT_EQ(names_in(root / "run/checkpoints"), std::set<std::string>{"notes.tmp.txt"});
+  EXPECT_FALSE(names_in(root / "run").contains("log.jsonl.tmp.12"));
+}
+
+TEST(RunFolder, DamageFallsBackAndIsSetAside) {
+  const TemporaryFolder root;
+  SmallModel model;
+  std::vector<std::string> warnings;
+  const auto warn = [&](const std::string& text) { warnings.push_back(text); };
+  const RunFolder folder = RunFolder::create(root / "run", kConfig, kNew);
+  EXPECT_EQ(folder.load_latest(model.parameters(), warn), std::nullopt);
+  save_step(folder, model, 10);
+  const std::string bits = model.bits();
+  save_step(folder, model, 20);
+  save_step(folder, model, 30);
+  flip_a_byte(folder.checkpoint_path(20));
+  std::filesystem::resize_file(folder.checkpoint_path(30), 100);
+
+  const auto info = RunFolder(root / "run").load_latest(model.parameters(), warn);  // a reader changes nothing
+  EXPECT_EQ(folder.checkpoint_steps(), (std::vector<int64_t>{10, 20, 30}));
+  ASSERT_TRUE(info.has_value());
+  EXPECT_EQ(info->progress.step, 10);
+  EXPECT_EQ(model.bits(), bits);
+  ASSERT_EQ(warnings.size(), 2U);
+  EXPECT_NE(warnings[0].find("step_000000030.safetensors' is damaged: "), std::string::npos) << warnings[0];
+  EXPECT_NE(warnings[0].find("; trying the one before it"), std::string::npos) << warnings[0];
+  EXPECT_NE(warnings[1].find("step_000000020.safetensors' is damaged: its checksum is "), std::string::npos);
+
+  EXPECT_EQ(folder.load_latest(model.parameters(), warn)->progress.step, 10);
+  EXPECT_EQ(folder.checkpoint_steps(), (std::vector<int64_t>{10}));
+  EXPECT_TRUE(std::filesystem::exists(folder.checkpoint_path(30) + ".damaged"));
+}
+
+TEST(RunFolder, AllDamagedIsAnErrorEachTime) {
+  const TemporaryFolder root;
+  SmallModel model;
+  const RunFolder folder = RunFolder::create(root / "run", kConfig, kNew);
+  for (const int64_t step : {10, 20}) {
+    save_step(folder, model, step);
+    flip_a_byte(folder.checkpoint_path(step));
+  }
+  for (int repeat = 0; repeat < 2; ++repeat) {
+    int warnings = 0;
+    EXPECT_EQ(error_message<CheckpointError>(
+                  [&] { folder.load_latest(model.parameters(), [&](const std::string&) { ++warnings; }); }),
+              "none of the 2 checkpoints of run '" + root.path() + "/run' can be used");
+    EXPECT_EQ(warnings, 2);
+  }
+}
+
+TEST(RunFolder, AnotherNetworkIsNotDamage) {
+  const TemporaryFolder root;
+  SmallModel model, wider({.hidden = 7});
+  const RunFolder folder = RunFolder::create(root / "run", kConfig, kNew);
+  save_step(folder, model, 10);
+  save_step(folder, model, 20);
+  const std::string message = error_message<CheckpointError>(
+      [&] { folder.load_latest(wider.parameters(), [](const std::string& text) { ADD_FAILURE() << text; }); });
+  EXPECT_NE(message.find("step_000000020.safetensors' was written by another network: 'value/hidden/linear/w'"),
+            std::string::npos);
+  EXPECT_EQ(folder.checkpoint_steps(), (std::vector<int64_t>{10, 20}));
+}
+
+TEST(RunFolder, LockDiesWithItsProcess) {
+  const TemporaryFolder root;
+  test::run_and_kill(std::chrono::milliseconds(100), [&] {
+    const RunFolder folder = RunFolder::create(root / "run", kConfig, kNew);
+    pause();
+  });
+  RunFolder::create(root / "run", kConfig, kResume);
+  EXPECT_EQ(test::read_bytes(root / "run/lock"), std::to_string(getpid()) + "\n");
+}
+
+// A process that saves, publishes and prunes without pause dies at a random moment, again and again in one folder.
+TEST(RunFolder, SurvivesSigkillAtAnyMoment) {
+  const TemporaryFolder root;
+  std::mt19937 random(7);
+  SmallModel model({.inputs = 400, .hidden = 100}), probe({.inputs = 400, .hidden = 100});
+  RunFolder::create(root / "run", kConfig, kNew);
+  const RunFolder folder(root / "run");
+  int64_t last = 0;
+  for (int round = 0; round < 30; ++round) {
+    test::run_and_kill(std::chrono::microseconds(1'000 + random() % 40'000), [&] {
+      for (int64_t step = last + 1;; ++step) {
+        save_step(folder, model, step);
+        folder.publish_best(step);
+        folder.prune_checkpoints(2);
+      }
+    });
+    const auto info = folder.load_latest(probe.parameters(), [](const std::string& text) { ADD_FAILURE() << text; });
+    if (!info) continue;  // killed before the first was complete
+    ASSERT_GE(info->progress.step, last);
+    last = info->progress.step;
+    ASSERT_EQ(folder.checkpoint_steps().back(), last);
+    model.fill(static_cast<uint32_t>(last));
+    ASSERT_EQ(probe.bits(), model.bits());
+    if (std::filesystem::exists(folder.best_path())) read_checkpoint_info(folder.best_path());
+  }
+  EXPECT_GT(last, 0);
+  RunFolder::create(root / "run", kConfig, kResume);
+  EXPECT_LE(names_in(root / "run/checkpoints").size(), 4U);  // two kept, one more not yet pruned, the best
+}
+
+}  // namespace
+}  // namespace bn

@@ -1,0 +1,189 @@
+#include "train/safetensors.hpp"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <xxhash.h>
+
+#include <bit>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "bn/error.hpp"
+#include "support/error_message.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace bn {
+namespace {
+
+using test::error_message;
+using test::read_bytes;
+using test::TemporaryFolder;
+using test::write_bytes;
+
+const std::vector<SafetensorsEntry> kEntries{{"value/a/w", {2, 1, 1, 3}}, {"value/b", {1, 1, 1, 1}}};
+const std::vector<uint32_t> kBits{0x00000000, 0x80000000, 0x7fc12345, 0xff800000, 0x00000001, 0x3f800000, 0xffffffff};
+
+void write_example(const std::string& path) {
+  const SafetensorsMetadata metadata{{"step", "12"}, {"config", "a: \"quoted\"\nb: π\n"}};
+  write_safetensors(path, metadata, kEntries, [](size_t index, std::span<float> values) {
+    for (size_t i = 0; i < values.size(); ++i) values[i] = std::bit_cast<float>(kBits[index * 6 + i]);
+  });
+}
+
+std::string open_error(const std::string& path) {
+  return error_message<CheckpointError>([&] { SafetensorsFile file(path); });
+}
+
+// A file with a valid checksum whatever the header says.
+std::string forge(const std::string& rest_of_header, const std::string& data) {
+  std::string header = R"({"__metadata__":{"checksum":"xxh3-64:0000000000000000")" + rest_of_header;
+  const size_t digits = header.find("0000000000000000");
+  const uint64_t length = header.size();
+  std::string file(reinterpret_cast<const char*>(&length), 8);
+  file += header + data;
+  return file.replace(8 + digits, 16, fmt::format("{:016x}", XXH3_64bits(file.data(), file.size())));
+}
+
+TEST(Safetensors, RoundTripsEveryBit) {
+  const TemporaryFolder folder;
+  write_example(folder / "a");
+  const SafetensorsFile file(folder / "a");
+  ASSERT_EQ(file.entries().size(), 2U);
+  EXPECT_EQ(file.entries()[0].name, "value/a/w");
+  EXPECT_EQ(file.entries()[0].shape, (Shape{2, 1, 1, 3}));
+  EXPECT_EQ(file.entries()[1].name, "value/b");
+  EXPECT_EQ(file.entries()[1].shape, (Shape{1, 1, 1, 1}));
+  const std::vector<float> data = file.read_data();
+  ASSERT_EQ(data.size(), kBits.size());
+  EXPECT_EQ(std::memcmp(data.data(), kBits.data(), data.size() * 4), 0);
+  ASSERT_NE(file.metadata("config"), nullptr);
+  EXPECT_EQ(*file.metadata("config"), "a: \"quoted\"\nb: π\n");
+  EXPECT_EQ(file.metadata("absent"), nullptr);
+  EXPECT_EQ(test::names_in(folder.path()), std::set<std::string>{"a"});
+}
+
+// What safetensors' own readers insist on.
+TEST(Safetensors, FollowsTheFormat) {
+  const TemporaryFolder folder;
+  write_example(folder / "a");
+  const std::string bytes = read_bytes(folder / "a");
+  uint64_t length = 0;
+  std::memcpy(&length, bytes.data(), 8);
+  ASSERT_LT(8 + length, bytes.size());
+  EXPECT_EQ((8 + length) % 8, 0U);
+  EXPECT_EQ(bytes[8], '{');
+  const auto header = nlohmann::json::parse(bytes.substr(8, length));
+  for (const auto& [key, value] : header.at("__metadata__").items()) EXPECT_TRUE(value.is_string()) << key;
+  EXPECT_EQ(header.at("value/a/w"),
+            nlohmann::json::parse(R"({"dtype": "F32", "shape": [2, 1, 1, 3], "data_offsets": [0, 24]})"));
+  EXPECT_EQ(header.at("value/b"),
+            nlohmann::json::parse(R"({"dtype": "F32", "shape": [1, 1, 1, 1], "data_offsets": [24, 28]})"));
+  EXPECT_EQ(header.size(), 3U);
+  EXPECT_EQ(bytes.size(), 8 + length + 28);
+}
+
+TEST(Safetensors, FindsEveryFlippedBit) {
+  const TemporaryFolder folder;
+  write_example(folder / "a");
+  const std::string bytes = read_bytes(folder / "a");
+  for (size_t i = 0; i < bytes.size() * 8; ++i) {
+    std::string damaged = bytes;
+    damaged[i / 8] = static_cast<char>(damaged[i / 8] ^ (1 << (i % 8)));
+    write_bytes(folder / "b", damaged);
+    ASSERT_NE(open_error(folder / "b"), "") << "bit " << i;
+  }
+}
+
+TEST(Safetensors, FindsEveryTruncationAndAddition) {
+  const TemporaryFolder folder;
+  write_example(folder / "a");
+  const std::string bytes = read_bytes(folder / "a");
+  for (size_t length = 0; length < bytes.size(); ++length) {
+    write_bytes(folder / "b", bytes.substr(0, length));
+    ASSERT_NE(open_error(folder / "b").find("is damaged"), std::string::npos) << length;
+  }
+  write_bytes(folder / "b", bytes + '\0');
+  EXPECT_NE(open_error(folder / "b").find("is damaged: its checksum is "), std::string::npos);
+}
+
+TEST(Safetensors, HostileHeaderLengthAllocatesNothing) {
+  const TemporaryFolder folder;
+  write_example(folder / "a");
+  const std::string bytes = read_bytes(folder / "a");
+  const std::vector<uint64_t> lengths{0,
+                                      1,
+                                      52,
+                                      bytes.size() - 8,
+                                      bytes.size() - 7,
+                                      uint64_t{1} << 40,
+                                      uint64_t{1} << 63,
+                                      ~uint64_t{0},
+                                      ~uint64_t{0} - 7};
+  for (const uint64_t length : lengths) {
+    std::string damaged = bytes;
+    std::memcpy(damaged.data(), &length, 8);
+    write_bytes(folder / "b", damaged);
+    EXPECT_NE(open_error(folder / "b").find("is damaged"), std::string::npos) << length;
+  }
+  // A terabyte that is not there: a sparse file.
+  write_bytes(folder / "b", std::string(8, '\x7f'));
+  std::filesystem::resize_file(folder / "b", uintmax_t{1} << 40);
+  EXPECT_NE(open_error(folder / "b").find("does not fit into 1099511627776 bytes"), std::string::npos);
+}
+
+TEST(Safetensors, HostileHeaderWithAValidChecksum) {
+  const TemporaryFolder folder;
+  const std::string good = R"(},"a":{"dtype":"F32","shape":[1,1,1,2],"data_offsets":[0,8]}})";
+  write_bytes(folder / "b", forge(good, std::string(8, 'x')));
+  EXPECT_EQ(SafetensorsFile(folder / "b").entries().size(), 1U);
+  const auto tensor = [](const std::string& text) { return R"(},"a":{)" + text + "}}"; };
+  const std::vector<std::string> headers{
+      tensor(R"("dtype":"F32","shape":[1,1,1,2],"data_offsets":[0,4])"),
+      tensor(R"("dtype":"F32","shape":[1,1,1,2],"data_offsets":[4,12])"),
+      tensor(R"("dtype":"F32","shape":[1,1,1,2],"data_offsets":[0,18446744073709551615])"),
+      tensor(R"("dtype":"F32","shape":[1,1,1,2],"data_offsets":8)"),
+      tensor(R"("dtype":"F32","shape":[1,1,1,2])"),
+      tensor(R"("dtype":"F64","shape":[1,1,1,2],"data_offsets":[0,8])"),
+      tensor(R"("dtype":3,"shape":[1,1,1,2],"data_offsets":[0,8])"),
+      tensor(R"("dtype":"F32","shape":[2],"data_offsets":[0,8])"),
+      tensor(R"("dtype":"F32","shape":"2","data_offsets":[0,8])"),
+      tensor(R"("dtype":"F32","shape":[1,1,1,0],"data_offsets":[0,0])"),
+      tensor(R"("dtype":"F32","shape":[-1,-1,1,2],"data_offsets":[0,8])"),
+      tensor(R"("dtype":"F32","shape":[4294967296,4294967296,1,2],"data_offsets":[0,8])"),
+      tensor(R"("dtype":"F32","shape":[18446744073709551615,1,1,2],"data_offsets":[0,8])"),
+      tensor(R"("dtype":"F32","shape":[1e300,1,1,2],"data_offsets":[0,8])"),
+      tensor(R"("dtype":"F32","shape":[1,1,1,1],"data_offsets":[0,4])"),
+      R"(},"a":[]})",
+      R"(},"a":null})",
+      R"(,"step":7}})",
+      R"(}})" + std::string(50'000, '['),
+      "}",
+      "",
+  };
+  for (const std::string& header : headers) {
+    write_bytes(folder / "b", forge(header, std::string(8, 'x')));
+    const std::string message = open_error(folder / "b");
+    EXPECT_TRUE(message.find("was not written by bninception") != std::string::npos ||
+                message.find("its header is not JSON") != std::string::npos)
+        << header.substr(0, 100) << "\n"
+        << message;
+  }
+}
+
+TEST(Safetensors, OfAnotherProgramIsNamedSo) {
+  const TemporaryFolder folder;
+  const std::string header = R"({"a":{"dtype":"F32","shape":[1,1,1,1],"data_offsets":[0,4]}}    )";
+  const uint64_t length = header.size();
+  write_bytes(folder / "b", std::string(reinterpret_cast<const char*>(&length), 8) + header + "abcd");
+  EXPECT_NE(open_error(folder / "b").find("was not written by bninception"), std::string::npos);
+}
+
+TEST(Safetensors, MissingFileAndFolder) {
+  const TemporaryFolder folder;
+  EXPECT_EQ(open_error(folder / "none"),
+            "checkpoint '" + folder.path() + "/none' cannot be opened: No such file or directory");
+  EXPECT_EQ(open_error(folder.path()), "checkpoint '" + folder.path() + "' is not a file");
+}
+
+}  // namespace
+}  // namespace bn
