@@ -30,7 +30,8 @@ struct PlanOptions {
   DType activations = DType::kF32;
   WeightsCopy weights = WeightsCopy::kCurrent;
   PlanPasses passes;
-  std::vector<std::string> keep;  // ops whose output must survive the forward pass, readable by Plan::output
+  std::vector<std::string> keep;  // ops whose output must survive the forward pass, for
+                                  // Plan::output; "images" keeps the input for further passes
 };
 
 struct PlanMemory {

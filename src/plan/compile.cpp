@@ -10,6 +10,8 @@
 namespace bn {
 namespace {
 
+constexpr const char* kImages = "images";  // the name of the input value
+
 class Compiler {
  public:
   Compiler(const Net& net, Parameters& parameters, Backend& backend, const PlanOptions& options)
@@ -22,6 +24,9 @@ class Compiler {
   bool uses_batch_statistics() const { return is_training() || options_.purpose == Purpose::kStatistics; }
   int end_time() const { return static_cast<int>(graph_.nodes.size() + schedule_.steps.size()); }
   Tensor tensor(int buffer, const GraphValue& value) const;
+  bool is_kept(const std::string& name) const {
+    return std::find(options_.keep.begin(), options_.keep.end(), name) != options_.keep.end();
+  }
   Tensor gradient(int value) const { return gradients_[value].empty() ? Tensor{} : gradients_[value][0]; }
 
   void run_passes();
@@ -119,7 +124,7 @@ void Compiler::place_values() {
   constexpr int kAbsent = -2;
   std::vector<int> first(graph_.values.size(), kAbsent), last(graph_.values.size(), kAbsent);
   first[graph_.images] = -1;
-  last[graph_.images] = 0;
+  last[graph_.images] = is_kept(kImages) ? end_time() : 0;
   for (int i = 0; i < static_cast<int>(graph_.nodes.size()); ++i) {
     const GraphNode& node = graph_.nodes[i];
     first[node.output] = last[node.output] = i;
@@ -130,9 +135,7 @@ void Compiler::place_values() {
     const int output = graph_.nodes[i].output;
     if (backward_reads(graph_.nodes[i].spec).y) last[output] = std::max(last[output], backward_time_[i]);
     const bool is_loss = std::holds_alternative<SoftmaxLoss>(graph_.nodes[i].spec);
-    const auto& keep = options_.keep;
-    const bool is_kept = std::find(keep.begin(), keep.end(), graph_.nodes[i].name) != keep.end();
-    if (output == graph_.logits || is_loss || is_kept) last[output] = end_time();
+    if (output == graph_.logits || is_loss || is_kept(graph_.nodes[i].name)) last[output] = end_time();
   }
   value_buffer_.assign(graph_.values.size(), -1);
   for (size_t v = 0; v < graph_.values.size(); ++v) {
@@ -207,6 +210,7 @@ void Compiler::bind_values() {
     }
   }
   for (const std::string& name : options_.keep) {
+    if (name == kImages) continue;
     const auto found = std::find_if(graph_.nodes.begin(), graph_.nodes.end(),
                                     [&](const GraphNode& node) { return node.name == name; });
     if (found == graph_.nodes.end()) throw ConfigError(fmt::format("the network has no op \"{}\" to keep", name));

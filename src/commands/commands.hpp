@@ -1,0 +1,32 @@
+// The subcommands of bninception. Each registers itself and sets exit_code when it runs.
+#pragma once
+
+#include <CLI/App.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bn/backend.hpp"
+#include "bn/config.hpp"
+#include "bn/error.hpp"
+
+namespace bn {
+
+void add_train_command(CLI::App& app, ExitCode& exit_code);
+void add_evaluate_command(CLI::App& app, ExitCode& exit_code);
+void add_profile_command(CLI::App& app, ExitCode& exit_code);
+void add_config_command(CLI::App& app, ExitCode& exit_code);
+
+// What commands that start from a configuration share: CONFIG and --set.
+struct ConfigArguments {
+  std::string path;
+  std::vector<std::string> overrides;
+
+  void add_to(CLI::App& command);
+  Config load() const;
+};
+
+// The backend the configuration asks for; writes the number of threads used back into it. Throws UnsupportedError.
+std::unique_ptr<Backend> make_backend(Config& config);
+
+}  // namespace bn

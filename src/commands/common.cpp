@@ -1,0 +1,24 @@
+#include <omp.h>
+
+#include "commands/commands.hpp"
+
+namespace bn {
+
+void ConfigArguments::add_to(CLI::App& command) {
+  command.add_option("config", path, "The experiment: a YAML file")->required();
+  command.add_option("--set", overrides, "Override one value: key.path=value, such as train.seed=2; may be repeated")
+      ->take_all()
+      ->allow_extra_args(false);
+}
+
+Config ConfigArguments::load() const { return load_config(path, overrides); }
+
+std::unique_ptr<Backend> make_backend(Config& config) {
+  if (config.device == Device::kCuda) {
+    throw UnsupportedError("device: cuda was asked for, but this program was built without CUDA; use device: cpu");
+  }
+  if (config.threads == 0) config.threads = omp_get_num_procs();
+  return make_cpu_backend({.threads = static_cast<int>(config.threads)});
+}
+
+}  // namespace bn

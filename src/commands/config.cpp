@@ -1,0 +1,66 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "commands/commands.hpp"
+
+namespace bn {
+namespace {
+
+void show(const Config& config) {
+  const Net net = build_network(config.model);
+  std::printf("# %ld parameters (%ld convolution and linear weights), %.3f G multiply-adds per image\n",
+              static_cast<long>(net.parameter_count()), static_cast<long>(net.weight_count()),
+              static_cast<double>(net.multiply_adds()) / 1e9);
+  std::printf("%s", to_yaml(config).c_str());
+}
+
+void show_shapes(const Config& config) {
+  const Net net = build_network(config.model);
+  for (const Node& node : net.nodes()) {
+    const Shape& shape = net.values()[static_cast<size_t>(node.output.index)].shape;
+    std::printf("%-40s %-36s %ldx%ldx%ld\n", node.name.c_str(), describe(node.spec).c_str(), static_cast<long>(shape.h),
+                static_cast<long>(shape.w), static_cast<long>(shape.c));
+  }
+}
+
+}  // namespace
+
+void add_config_command(CLI::App& app, ExitCode& exit_code) {
+  CLI::App* command = app.add_subcommand("config", "Show, compare and check configurations");
+  command->require_subcommand(1);
+
+  auto shown = std::make_shared<ConfigArguments>();
+  auto shapes = std::make_shared<bool>(false);
+  CLI::App* show_command = command->add_subcommand("show", "Print the resolved whole, with the network's counts");
+  shown->add_to(*show_command);
+  show_command->add_flag("--ops", *shapes, "List every op of the network with its output size instead");
+  show_command->callback([shown, shapes] { *shapes ? show_shapes(shown->load()) : show(shown->load()); });
+
+  auto pair = std::make_shared<std::pair<std::string, std::string>>();
+  CLI::App* diff_command = command->add_subcommand("diff", "Print what differs between two configurations");
+  diff_command->add_option("a", pair->first)->required();
+  diff_command->add_option("b", pair->second)->required();
+  diff_command->callback([pair] {
+    for (const std::string& line : diff(load_config(pair->first), load_config(pair->second))) {
+      std::printf("%s\n", line.c_str());
+    }
+  });
+
+  auto checked = std::make_shared<std::vector<std::string>>();
+  CLI::App* check_command = command->add_subcommand("check", "Read configurations and build their networks");
+  check_command->add_option("configs", *checked, "YAML files")->required();
+  check_command->callback([checked, &exit_code] {
+    for (const std::string& path : *checked) {
+      try {
+        build_network(load_config(path).model);
+        std::printf("%s: fine\n", path.c_str());
+      } catch (const Error& error) {
+        std::fprintf(stderr, "error: %s\n", error.what());
+        exit_code = error.exit_code();
+      }
+    }
+  });
+}
+
+}  // namespace bn

@@ -1,0 +1,175 @@
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "bn/rng.hpp"
+#include "commands/commands.hpp"
+
+namespace bn {
+namespace {
+
+struct ProfileArguments {
+  ConfigArguments config;
+  int64_t steps = 10;
+  bool json = false;
+};
+
+struct OpTime {
+  StepInfo info;
+  double forward = 0, backward = 0;  // seconds, summed over the steps
+};
+
+struct Profile {
+  std::vector<OpTime> ops;
+  double seconds_per_step = 0;  // whole training step on resident data, unobserved
+  double update_seconds = 0;    // statistics, SGD and packing of one step
+  PlanMemory memory;
+};
+
+// Random images and labels: the time of a step does not depend on what they show.
+void fill_inputs(Backend& backend, const Plan& plan, int64_t classes) {
+  const Shape shape = plan.images().shape;
+  std::vector<uint8_t> pixels(static_cast<size_t>(shape.elements()));
+  RandomStream random(1, 1);
+  for (uint8_t& pixel : pixels) pixel = static_cast<uint8_t>(random.next());
+  std::vector<int32_t> labels(static_cast<size_t>(shape.n));
+  for (int32_t& label : labels) label = static_cast<int32_t>(random.uniform_index(classes));
+  const auto channels = static_cast<size_t>(shape.c);
+  backend.load_images(plan.images(), dense(pixels.data(), DType::kU8, shape),
+                      {.mean = std::vector<float>(channels, 127.5F), .scale = std::vector<float>(channels, 1 / 64.0F)});
+  backend.upload(plan.labels().data, labels.data(), plan.labels().bytes());
+}
+
+Profile measure(const Config& config, Backend& backend, int64_t steps) {
+  const Net net = build_network(config.model);
+  Parameters parameters(net, backend, config.train.l2_scope, false);
+  parameters.initialize(config.train.seed, config.train.init);
+  Plan plan = compile(net, parameters, backend,
+                      {.batch = config.train.batch,
+                       .purpose = Purpose::kTrain,
+                       .activations = config.precision,
+                       .passes = config.passes,
+                       .keep = {"images"}});
+  fill_inputs(backend, plan, net.classes());
+  plan.pack();
+
+  const auto now = [&] {
+    backend.synchronize();
+    return std::chrono::steady_clock::now();
+  };
+  const auto seconds = [](auto a, auto b) { return std::chrono::duration<double>(b - a).count(); };
+  Profile profile;
+  profile.memory = plan.memory();
+  const auto one_step = [&](uint64_t step) {
+    plan.forward(step);
+    plan.backward();
+    const auto start = now();
+    plan.update_statistics(0.01F);
+    parameters.sgd_step({.learning_rate = 1e-6F, .momentum = 0.9F}, plan.step_state());
+    plan.pack();
+    profile.update_seconds += seconds(start, now());
+  };
+  one_step(0);
+  one_step(1);
+  profile.update_seconds = 0;
+  const auto start = now();
+  for (int64_t i = 0; i < steps; ++i) one_step(static_cast<uint64_t>(i));
+  profile.seconds_per_step = seconds(start, now()) / static_cast<double>(steps);
+  profile.update_seconds /= static_cast<double>(steps);
+
+  for (const StepInfo& info : plan.steps()) profile.ops.push_back({.info = info});
+  plan.set_observer([&](int op, bool is_backward, double time) {
+    OpTime& entry = profile.ops[static_cast<size_t>(op)];
+    (is_backward ? entry.backward : entry.forward) += time / static_cast<double>(steps);
+  });
+  for (int64_t i = 0; i < steps; ++i) one_step(static_cast<uint64_t>(i));
+  return profile;
+}
+
+double convolution_share(const Profile& profile) {
+  double convolutions = 0;
+  for (const OpTime& op : profile.ops) {
+    if (op.info.kind == "conv2d" || op.info.kind == "separable_conv2d") convolutions += op.forward + op.backward;
+  }
+  return convolutions / profile.seconds_per_step;
+}
+
+int64_t peak_resident_bytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return int64_t{1024} * usage.ru_maxrss;
+}
+
+void print_json(const Profile& profile, const Config& config, const Backend& backend) {
+  nlohmann::json ops = nlohmann::json::array();
+  for (const OpTime& op : profile.ops) {
+    ops.push_back({{"name", op.info.name},
+                   {"kind", op.info.kind},
+                   {"implementation", op.info.implementation},
+                   {"multiply_adds", op.info.multiply_adds},
+                   {"forward_ms", 1e3 * op.forward},
+                   {"backward_ms", 1e3 * op.backward}});
+  }
+  const nlohmann::json object = {
+      {"backend", backend.name()},
+      {"batch", config.train.batch},
+      {"precision", name_of(config.precision)},
+      {"step_ms", 1e3 * profile.seconds_per_step},
+      {"update_ms", 1e3 * profile.update_seconds},
+      {"images_per_second", static_cast<double>(config.train.batch) / profile.seconds_per_step},
+      {"convolution_share", convolution_share(profile)},
+      {"activation_bytes", profile.memory.activations},
+      {"peak_resident_bytes", peak_resident_bytes()},
+      {"ops", ops}};
+  std::printf("%s\n", object.dump(1).c_str());
+}
+
+void print_table(const Profile& profile, const Config& config, const Backend& backend) {
+  std::printf("%s, %s, batch %ld\n\n%-36s %-16s %-24s %10s %11s\n", backend.name().c_str(), name_of(config.precision),
+              static_cast<long>(config.train.batch), "op", "kind", "implementation", "forward ms", "backward ms");
+  double forward = 0, backward = 0;
+  std::vector<std::pair<std::string, double>> kinds;
+  for (const OpTime& op : profile.ops) {
+    std::printf("%-36s %-16s %-24s %10.3f %11.3f\n", op.info.name.c_str(), op.info.kind.c_str(),
+                op.info.implementation.c_str(), 1e3 * op.forward, 1e3 * op.backward);
+    forward += op.forward;
+    backward += op.backward;
+    auto kind =
+        std::find_if(kinds.begin(), kinds.end(), [&](const auto& known) { return known.first == op.info.kind; });
+    if (kind == kinds.end()) kind = kinds.insert(kinds.end(), {op.info.kind, 0.0});
+    kind->second += op.forward + op.backward;
+  }
+  std::printf("%-36s %-16s %-24s %10.3f %11.3f\n\n", "sum", "", "", 1e3 * forward, 1e3 * backward);
+  for (const auto& [kind, time] : kinds) std::printf("%-20s %8.2f ms\n", kind.c_str(), 1e3 * time);
+  std::printf("%-20s %8.2f ms\n\n", "update and packing", 1e3 * profile.update_seconds);
+  std::printf("step %.2f ms (%.1f images/s), convolutions %.0f %% of it; activations %.1f MB, peak resident %.1f MB\n",
+              1e3 * profile.seconds_per_step, static_cast<double>(config.train.batch) / profile.seconds_per_step,
+              100 * convolution_share(profile), static_cast<double>(profile.memory.activations) / 1e6,
+              static_cast<double>(peak_resident_bytes()) / 1e6);
+}
+
+}  // namespace
+
+void add_profile_command(CLI::App& app, ExitCode& exit_code) {
+  auto arguments = std::make_shared<ProfileArguments>();
+  CLI::App* command =
+      app.add_subcommand("profile", "Time of every op, forward and backward, in training on resident data");
+  arguments->config.add_to(*command);
+  command->add_option("--steps", arguments->steps, "Steps to measure")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  command->add_flag("--json", arguments->json, "Print one JSON object");
+  command->callback([arguments, &exit_code] {
+    Config config = arguments->config.load();
+    const std::unique_ptr<Backend> backend = make_backend(config);
+    const Profile profile = measure(config, *backend, arguments->steps);
+    arguments->json ? print_json(profile, config, *backend) : print_table(profile, config, *backend);
+    exit_code = ExitCode::kSuccess;
+  });
+}
+
+}  // namespace bn

@@ -1,0 +1,110 @@
+#include <fmt/format.h>
+
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "bn/train.hpp"
+#include "commands/commands.hpp"
+
+namespace bn {
+namespace {
+
+volatile std::sig_atomic_t stop_signal = 0;
+
+extern "C" void on_stop_signal(int signal) { stop_signal = signal; }
+
+struct TrainArguments {
+  ConfigArguments config;
+  std::string out;
+  bool resume = false;
+  bool quiet = false;
+  bool json = false;
+};
+
+TrainJob make_job(const Config& config, const TrainArguments& arguments) {
+  return {.model = config.model,
+          .data = config.data,
+          .train = config.train,
+          .activations = config.precision,
+          .passes = config.passes,
+          .resolved_config = to_yaml(config),
+          .resume = arguments.resume,
+          .quiet = arguments.quiet};
+}
+
+// Only what may change between the parts of one run.
+void expect_same_experiment(const std::string& stored, const Config& config, const std::string& folder) {
+  if (stored.empty()) return;
+  const std::vector<std::string> changes = diff(parse_config(stored, folder + "/config.yaml"), config);
+  if (changes.empty()) return;
+  throw ConfigError(
+      fmt::format("--resume: {} was started with another configuration:\n  {}", folder, fmt::join(changes, "\n  ")));
+}
+
+ExitCode exit_code_of(TrainOutcome outcome) {
+  switch (outcome) {
+    case TrainOutcome::kFinished:
+      return ExitCode::kSuccess;
+    case TrainOutcome::kDiverged:
+      return ExitCode::kDiverged;
+    case TrainOutcome::kInterrupted:
+      return ExitCode::kInterrupted;
+  }
+  return ExitCode::kFailure;
+}
+
+void print_result(const TrainResult& result, const RunFolder& folder, bool json) {
+  const char* names[] = {"finished", "diverged", "interrupted"};
+  const char* outcome = names[static_cast<int>(result.outcome)];
+  if (json) {
+    const nlohmann::json object = {{"outcome", outcome},
+                                   {"step", result.progress.step},
+                                   {"best_top1", result.progress.best_top1},
+                                   {"best_step", result.progress.best_step},
+                                   {"run", folder.path()}};
+    std::printf("%s\n", object.dump().c_str());
+    return;
+  }
+  std::string line = fmt::format("{} at step {}", outcome, result.progress.step);
+  if (result.progress.best_top1 >= 0) {
+    line += fmt::format("; best validation top-1 {:.2f} % at step {}", 100 * result.progress.best_top1,
+                        result.progress.best_step);
+  }
+  std::printf("%s; run folder %s\n", line.c_str(), folder.path().c_str());
+}
+
+ExitCode run_train(const TrainArguments& arguments) {
+  Config config = arguments.config.load();
+  const std::unique_ptr<Backend> backend = make_backend(config);
+  std::string out = arguments.out;
+  if (out.empty()) out = "runs/" + std::filesystem::path(arguments.config.path).stem().string();
+  const TrainJob job = make_job(config, arguments);
+  if (arguments.resume) expect_same_experiment(RunFolder(out).stored_config(), config, out);
+  const RunFolder folder = RunFolder::create(out, job.resolved_config, arguments.resume);
+  std::signal(SIGINT, on_stop_signal);
+  std::signal(SIGTERM, on_stop_signal);
+  const TrainResult result = train(job, *backend, folder, [] { return stop_signal != 0; });
+  print_result(result, folder, arguments.json);
+  return exit_code_of(result.outcome);
+}
+
+}  // namespace
+
+void add_train_command(CLI::App& app, ExitCode& exit_code) {
+  auto arguments = std::make_shared<TrainArguments>();
+  CLI::App* command = app.add_subcommand("train", "Train a network from one YAML file");
+  arguments->config.add_to(*command);
+  command->add_option("--out", arguments->out, "Run folder [runs/NAME-OF-CONFIG]");
+  command->add_flag("--resume", arguments->resume,
+                    "Continue the run in the folder from its last checkpoint, bit for bit");
+  command->add_flag("--quiet", arguments->quiet, "No progress line");
+  command->add_flag("--json", arguments->json, "Print the result as one JSON object");
+  command->footer(
+      "The run folder receives config.yaml (every value resolved), git.txt, log.jsonl (one JSON object a line) and\n"
+      "checkpoints/ (safetensors: the last ones and the best). Ctrl-C writes a checkpoint first.");
+  command->callback([arguments, &exit_code] { exit_code = run_train(*arguments); });
+}
+
+}  // namespace bn

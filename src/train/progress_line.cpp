@@ -1,0 +1,49 @@
+#include "train/progress_line.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+namespace bn {
+
+std::string describe_duration(double seconds) {
+  const auto total = static_cast<int64_t>(seconds + 0.5);
+  const int64_t hours = total / 3600, minutes = total / 60 % 60;
+  if (hours > 0) return fmt::format("{}:{:02}:{:02}", hours, minutes, total % 60);
+  return fmt::format("{}:{:02}", minutes, total % 60);
+}
+
+ProgressLine::ProgressLine(int64_t total_steps, bool quiet)
+    : total_steps_(total_steps), quiet_(quiet), terminal_(isatty(STDERR_FILENO) == 1) {}
+
+ProgressLine::~ProgressLine() {
+  if (open_) std::fputc('\n', stderr);
+}
+
+void ProgressLine::show(const LogRecord& record, double seconds_left) {
+  std::string line = fmt::format("step {}/{}", record.step, total_steps_);
+  const bool is_evaluation = record.validation_top1.has_value();
+  if (record.loss) line += fmt::format("  loss {:.4f}", *record.loss);
+  if (record.train_top1) line += fmt::format("  top-1 {:.1f} %", 100 * *record.train_top1);
+  if (is_evaluation) {
+    line += fmt::format("  validation: loss {:.4f}  top-1 {:.2f} %  top-5 {:.2f} %", record.validation_loss.value_or(0),
+                        100 * *record.validation_top1, 100 * record.validation_top5.value_or(0));
+  }
+  if (record.images_per_second) line += fmt::format("  {:.0f} images/s", *record.images_per_second);
+  if (!is_evaluation && seconds_left >= 0) line += fmt::format("  {} left", describe_duration(seconds_left));
+  print(line, is_evaluation);
+}
+
+void ProgressLine::message(const std::string& text) { print(text, true); }
+
+void ProgressLine::print(const std::string& line, bool stays) {
+  if (quiet_) return;
+  const bool ends = stays || !terminal_;
+  const char* start = terminal_ ? "\r\033[K" : "";
+  std::fputs(fmt::format("{}{}{}", start, line, ends ? "\n" : "").c_str(), stderr);
+  std::fflush(stderr);
+  open_ = !ends;
+}
+
+}  // namespace bn

@@ -1,0 +1,33 @@
+// The line a person watches: rewritten in place on a terminal, plain lines when piped.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "bn/train.hpp"
+
+namespace bn {
+
+class ProgressLine {
+ public:
+  ProgressLine(int64_t total_steps, bool quiet);
+  ~ProgressLine();
+  ProgressLine(const ProgressLine&) = delete;
+  ProgressLine& operator=(const ProgressLine&) = delete;
+
+  // A train or evaluate record. seconds_left < 0: unknown.
+  void show(const LogRecord& record, double seconds_left);
+  void message(const std::string& text);
+
+ private:
+  void print(const std::string& line, bool stays);
+
+  int64_t total_steps_;
+  bool quiet_;
+  bool terminal_;
+  bool open_ = false;  // the cursor stands behind an unfinished line
+};
+
+std::string describe_duration(double seconds);  // "1:02:03", "4:05"
+
+}  // namespace bn

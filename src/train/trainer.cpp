@@ -1,0 +1,311 @@
+// The training loop. Each step: next batch, load, forward, backward, statistics, update, pack; everything else
+// (logging, probing, evaluating, saving) happens between steps and changes nothing a resumed run would miss.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "bn/error.hpp"
+#include "bn/train.hpp"
+#include "train/probe.hpp"
+#include "train/progress_line.hpp"
+
+namespace bn {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+class Trainer {
+ public:
+  Trainer(const TrainJob& job, Backend& backend, const RunFolder& folder);
+  TrainResult run(const StopRequested& stop);
+
+ private:
+  const TrainOptions& options() const { return job_.train; }
+  PlanOptions plan_options(Purpose purpose, int64_t batch) const;
+  double epoch() const;
+  LogRecord record(const char* event) const;
+  bool is_due(int64_t every) const { return progress_.step % every == 0; }
+  int64_t evaluation_interval() const;
+
+  void restore();
+  void check_data() const;
+  void train_step();
+  bool log_training();
+  void estimate_population();
+  void evaluate_now();
+  void save();
+  TrainResult finish(TrainOutcome outcome, const char* event, const std::string& message);
+
+  const TrainJob& job_;
+  Backend& backend_;
+  const RunFolder& folder_;
+  std::unique_ptr<Dataset> train_set_, validation_set_;
+  Net net_;
+  Parameters parameters_;
+  ImageNormalization normalization_;
+  Plan plan_, evaluation_plan_;
+  std::optional<Plan> statistics_plan_;
+  std::optional<Probe> probe_;
+  Progress progress_;
+  int64_t first_step_ = 0, saved_step_ = -1, evaluated_step_ = -1;
+  std::unique_ptr<Loader> loader_;
+  std::unique_ptr<RunLog> log_;
+  int64_t steps_per_epoch_ = 0, total_steps_ = 0;
+  std::optional<ProgressLine> line_;
+  EvaluationResult last_evaluation_;
+
+  double seconds_before_ = 0;  // of earlier parts of a resumed run
+  Clock::time_point start_ = Clock::now();
+  Clock::time_point interval_start_ = Clock::now();
+  int64_t interval_step_ = 0;
+  double interval_wait_ = 0;
+};
+
+Trainer::Trainer(const TrainJob& job, Backend& backend, const RunFolder& folder)
+    : job_(job),
+      backend_(backend),
+      folder_(folder),
+      train_set_(open_dataset(job.data, Split::kTrain)),
+      validation_set_(open_dataset(job.data, Split::kValidation)),
+      net_(build_network(job.model)),
+      parameters_(net_, backend, job.train.l2_scope, job.train.average == AverageKind::kPolyak),
+      normalization_(normalization_of(job.data)),
+      plan_(compile(net_, parameters_, backend, plan_options(Purpose::kTrain, job.train.batch))),
+      evaluation_plan_(
+          compile(net_, parameters_, backend, plan_options(Purpose::kEvaluateFolded, job.train.evaluate_batch))) {
+  check_data();
+  if (options().statistics == StatisticsKind::kPopulation && !net_.state().empty()) {
+    statistics_plan_ = compile(net_, parameters_, backend, plan_options(Purpose::kStatistics, options().batch));
+  }
+  if (!options().probe.op.empty()) {
+    probe_.emplace(net_, parameters_, backend, *validation_set_, job.data, job.activations, options().probe);
+  }
+  parameters_.initialize(options().seed, options().init);
+  restore();
+  first_step_ = progress_.step;
+  plan_.step_state()->seed = options().seed;
+  loader_ = std::make_unique<Loader>(
+      *train_set_, job.data,
+      LoaderOptions{
+          .batch = options().batch, .split = Split::kTrain, .seed = options().seed, .first_batch = progress_.step});
+  steps_per_epoch_ = loader_->batches_per_epoch();
+  total_steps_ = options().steps > 0
+                     ? options().steps
+                     : static_cast<int64_t>(std::llround(options().epochs * static_cast<double>(steps_per_epoch_)));
+  line_.emplace(total_steps_, job.quiet);
+}
+
+PlanOptions Trainer::plan_options(Purpose purpose, int64_t batch) const {
+  const bool averaged = purpose == Purpose::kEvaluateFolded && options().average == AverageKind::kPolyak;
+  return {.batch = batch,
+          .purpose = purpose,
+          .activations = job_.activations,
+          .weights = averaged ? WeightsCopy::kAverage : WeightsCopy::kCurrent,
+          .passes = job_.passes,
+          .keep = {}};
+}
+
+void Trainer::restore() {
+  if (job_.resume) {
+    const auto warn = [&](const std::string& text) { fmt::print(stderr, "warning: {}\n", text); };
+    if (const auto info = folder_.load_latest(parameters_, warn)) progress_ = info->progress;
+    for (const LogRecord& earlier : read_log(folder_.log_path())) {
+      if (earlier.step <= progress_.step && earlier.seconds) seconds_before_ = *earlier.seconds;
+    }
+  }
+  log_ = std::make_unique<RunLog>(folder_.log_path(), progress_.step);
+}
+
+void Trainer::check_data() const {
+  const Shape image = net_.image_shape();
+  if (image.h != job_.data.image_size || image.c != job_.data.image_channels) {
+    throw ConfigError(
+        fmt::format("the network takes {0}x{0} images with {1} channel(s), the data have {2}x{2} with {3}", image.h,
+                    image.c, job_.data.image_size, job_.data.image_channels));
+  }
+  const auto classes = static_cast<int64_t>(train_set_->class_names().size());
+  if (classes > net_.classes()) {
+    throw ConfigError(fmt::format("model.classes is {}, but the data have {} classes", net_.classes(), classes));
+  }
+}
+
+double Trainer::epoch() const { return static_cast<double>(progress_.step) / static_cast<double>(steps_per_epoch_); }
+
+int64_t Trainer::evaluation_interval() const {
+  return options().evaluate_every > 0 ? options().evaluate_every : steps_per_epoch_;
+}
+
+LogRecord Trainer::record(const char* event) const {
+  LogRecord record;
+  record.event = event;
+  record.step = progress_.step;
+  record.epoch = epoch();
+  record.seconds = seconds_before_ + seconds_since(start_);
+  return record;
+}
+
+void Trainer::train_step() {
+  Batch batch;
+  loader_->next(batch);
+  backend_.load_images(plan_.images(), batch.images, normalization_);
+  backend_.upload(plan_.labels().data, batch.labels, plan_.labels().bytes());
+  plan_.forward(static_cast<uint64_t>(progress_.step));
+  plan_.backward();
+  if (options().statistics == StatisticsKind::kMovingAverage) {
+    const auto decay = static_cast<float>(options().statistics_decay);
+    plan_.update_statistics(moving_average_weight(decay, ++parameters_.statistics_updates));
+  }
+  const double rate = learning_rate(options().learning_rate, progress_.step, steps_per_epoch_);
+  parameters_.sgd_step({.learning_rate = static_cast<float>(rate),
+                        .momentum = static_cast<float>(options().momentum),
+                        .l2 = static_cast<float>(options().l2),
+                        .kind = options().momentum_kind},
+                       plan_.step_state());
+  if (options().average == AverageKind::kPolyak) {
+    parameters_.update_average(static_cast<float>(options().average_decay));
+  }
+  plan_.pack();
+  ++progress_.step;
+}
+
+// False when the run has diverged.
+bool Trainer::log_training() {
+  if (plan_.first_bad_step() >= 0) return false;
+  LogRecord entry = record("train");
+  entry.loss = plan_.read_loss();
+  // The rate the logged step was made with.
+  entry.learning_rate = learning_rate(options().learning_rate, progress_.step - 1, steps_per_epoch_);
+  const int64_t batch = options().batch, classes = net_.classes();
+  std::vector<float> logits(static_cast<size_t>(batch * classes));
+  std::vector<int32_t> labels(static_cast<size_t>(batch));
+  backend_.download(logits.data(), plan_.logits().data, plan_.logits().bytes());
+  backend_.download(labels.data(), plan_.labels().data, plan_.labels().bytes());
+  double top1 = 0, top5 = 0;
+  for (int64_t i = 0; i < batch; ++i) {
+    const Score score =
+        score_logits(&logits[static_cast<size_t>(i * classes)], classes, labels[static_cast<size_t>(i)]);
+    top1 += score.rank < 1 ? 1 : 0;
+    top5 += score.rank < 5 ? 1 : 0;
+  }
+  entry.train_top1 = top1 / static_cast<double>(batch);
+  entry.train_top5 = top5 / static_cast<double>(batch);
+
+  const double elapsed = seconds_since(interval_start_);
+  const double wait = loader_->counters().wait_seconds;
+  const auto images = static_cast<double>((progress_.step - interval_step_) * batch);
+  entry.images_per_second = images / elapsed;
+  entry.data_wait_share = (wait - interval_wait_) / elapsed;
+  interval_start_ = Clock::now();
+  interval_step_ = progress_.step;
+  interval_wait_ = wait;
+
+  log_->write(entry);
+  const double seconds_per_step = seconds_since(start_) / static_cast<double>(progress_.step - first_step_);
+  line_->show(entry, seconds_per_step * static_cast<double>(total_steps_ - progress_.step));
+  return true;
+}
+
+// Paper: Algorithm 2, steps 8-10: batch statistics averaged over N training batches with the weights held still. All
+// layers are collected together, each in training mode.
+void Trainer::estimate_population() {
+  constexpr uint64_t kStatisticsStream = 0x504f50554c4154ULL;  // batches of their own, the same ones every time
+  Loader loader(*train_set_, job_.data,
+                {.batch = options().batch, .split = Split::kTrain, .seed = options().seed ^ kStatisticsStream});
+  statistics_plan_->pack();
+  Batch batch;
+  for (int64_t i = 1; i <= options().statistics_batches; ++i) {
+    loader.next(batch);
+    backend_.load_images(statistics_plan_->images(), batch.images, normalization_);
+    statistics_plan_->forward(static_cast<uint64_t>(i));
+    statistics_plan_->update_statistics(1.0F / static_cast<float>(i));
+  }
+  parameters_.statistics_updates = options().statistics_batches;
+}
+
+void Trainer::evaluate_now() {
+  if (statistics_plan_) estimate_population();
+  last_evaluation_ = evaluate(evaluation_plan_, backend_, *validation_set_, job_.data);
+  evaluated_step_ = progress_.step;
+  LogRecord entry = record("evaluate");
+  entry.validation_loss = last_evaluation_.loss;
+  entry.validation_top1 = last_evaluation_.top1;
+  entry.validation_top5 = last_evaluation_.top5;
+  log_->write(entry);
+  line_->show(entry, -1);
+  if (last_evaluation_.top1 > progress_.best_top1) {
+    progress_.best_top1 = last_evaluation_.top1;
+    progress_.best_step = progress_.step;
+  }
+}
+
+void Trainer::save() {
+  if (saved_step_ == progress_.step || plan_.first_bad_step() >= 0) return;
+  save_checkpoint(folder_.checkpoint_path(progress_.step), parameters_, progress_, job_.resolved_config);
+  if (progress_.best_step == progress_.step) folder_.publish_best(progress_.step);
+  folder_.prune_checkpoints(options().keep_checkpoints);
+  saved_step_ = progress_.step;
+}
+
+TrainResult Trainer::finish(TrainOutcome outcome, const char* event, const std::string& message) {
+  LogRecord entry = record(event);
+  entry.message = message;
+  const LoaderCounters counters = loader_->counters();
+  if (counters.skipped > 0) {
+    entry.message += fmt::format("{}{} undecodable image(s) skipped: {}", message.empty() ? "" : "; ", counters.skipped,
+                                 fmt::join(counters.skipped_names, ", "));
+  }
+  log_->write(entry);
+  if (!entry.message.empty()) line_->message(entry.message);
+  return {.outcome = outcome, .progress = progress_, .last_evaluation = last_evaluation_};
+}
+
+TrainResult Trainer::run(const StopRequested& stop) {
+  LogRecord opening = record("start");
+  opening.message =
+      fmt::format("{}; {} parameters; {:.1f} M multiply-adds per image; {} training and {} validation images",
+                  backend_.name(), net_.parameter_count(), static_cast<double>(net_.multiply_adds()) / 1e6,
+                  train_set_->size(), validation_set_->size());
+  log_->write(opening);
+  line_->message(opening.message);
+  plan_.pack();
+  interval_step_ = progress_.step;
+  interval_start_ = Clock::now();
+  if (probe_ && progress_.step == 0) log_->write(probe_->measure(record("probe")));
+  const int64_t save_interval = options().checkpoint_every > 0 ? options().checkpoint_every : evaluation_interval();
+
+  while (progress_.step < total_steps_) {
+    if (stop()) {
+      save();
+      return finish(TrainOutcome::kInterrupted, "interrupted",
+                    fmt::format("interrupted at step {}; continue with --resume", progress_.step));
+    }
+    train_step();
+    const bool last = progress_.step == total_steps_;
+    const bool evaluates = last || is_due(evaluation_interval());
+    const bool saves = last || is_due(save_interval);
+    const bool logs = is_due(options().log_every) || evaluates || saves;
+    if (logs && !log_training()) {
+      const int64_t step = plan_.first_bad_step() + 1;
+      progress_.step = step;
+      return finish(TrainOutcome::kDiverged, "diverged",
+                    fmt::format("diverged at step {}: a loss or parameter is not finite", step));
+    }
+    if (probe_ && is_due(options().probe.every)) log_->write(probe_->measure(record("probe")));
+    if (evaluates) evaluate_now();
+    if (saves) save();
+  }
+  if (evaluated_step_ < 0) evaluate_now();  // a finished run resumed
+  return finish(TrainOutcome::kFinished, "end", "");
+}
+
+}  // namespace
+
+TrainResult train(const TrainJob& job, Backend& backend, const RunFolder& folder, const StopRequested& stop) {
+  return Trainer(job, backend, folder).run(stop);
+}
+
+}  // namespace bn
