@@ -21,11 +21,11 @@ struct StepState {
 
 // Everything one call of an op touches. All memory is borrowed and stays put between calls.
 struct OpIo {
-  std::vector<Tensor> x;      // inputs
-  std::vector<Tensor> dx;     // their gradients, overwritten; empty tensor = not wanted
-  std::vector<Tensor> w;      // parameters, f32
-  std::vector<Tensor> dw;     // their gradients, f32, overwritten
-  std::vector<Tensor> state;  // batch norm: {mean, var}, f32 (see BatchNorm)
+  std::vector<Tensor> x{};      // inputs
+  std::vector<Tensor> dx{};     // their gradients, overwritten; empty tensor = not wanted
+  std::vector<Tensor> w{};      // parameters, f32
+  std::vector<Tensor> dw{};     // their gradients, f32, overwritten
+  std::vector<Tensor> state{};  // batch norm: {mean, var}, f32 (see BatchNorm)
   Tensor y, dy;
   void* saved = nullptr;    // written by forward, read by backward
   void* scratch = nullptr;  // garbage between calls, shared by all ops
@@ -46,12 +46,12 @@ struct TensorDesc {
 
 // What make_op needs to prepare everything before the first call.
 struct OpDesc {
-  std::string name;  // path in the network: "inception_3a/3x3/bn"; keys the dropout mask
-  std::vector<TensorDesc> x;
+  std::string name{};  // path in the network: "inception_3a/3x3/bn"; keys the dropout mask
+  std::vector<TensorDesc> x{};
   TensorDesc y;
   Phase phase = Phase::kTrain;
-  bool has_backward = true;    // false: no backward call will come; nothing need be saved
-  std::vector<bool> wants_dx;  // per input; meaningful with has_backward
+  bool has_backward = true;      // false: no backward call will come; nothing need be saved
+  std::vector<bool> wants_dx{};  // per input; meaningful with has_backward
 };
 
 // An op prepared once for fixed shapes and types. Owns no tensor memory.
@@ -84,8 +84,8 @@ struct SgdUpdate {
 
 // x[n,h,w,c] = (image[n,h,w,c] - mean[c]) * scale[c], in x's type.
 struct ImageNormalization {
-  std::vector<float> mean;   // in units of u8
-  std::vector<float> scale;  // 1 / (standard deviation in units of u8)
+  std::vector<float> mean{};   // in units of u8
+  std::vector<float> scale{};  // 1 / (standard deviation in units of u8)
 };
 
 // Frees on destruction.

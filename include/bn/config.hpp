@@ -20,7 +20,7 @@ struct Config {
   DType precision = DType::kF32;
   Device device = Device::kCpu;
   int64_t threads = 0;  // 0 = all; the resolved configuration holds the number used
-  PlanPasses passes;    // `plan.passes`
+  PlanPasses passes{};  // `plan.passes`
 };
 
 // Reads the file, its chain of `base:` files and `key.path=value` overrides. Throws ConfigError:

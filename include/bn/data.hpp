@@ -33,9 +33,9 @@ struct DataOptions {
   DatasetKind kind = DatasetKind::kShapes;
   // Paths relative to BN_DATA_ROOT (or absolute). mnist: {images, labels}; folder: one; tar: one or more.
   std::vector<std::string> train, validation;
-  std::string classes;  // file of class names, one a line (first word), in index order; empty = sorted names found
+  std::string classes{};  // file of class names, one a line (first word), in index order; empty = sorted names found
   int64_t classes_limit = 0;  // first N classes only; 0 = all
-  ShapesOptions shapes;
+  ShapesOptions shapes{};
   int64_t image_size = 224;  // of the network's input
   int64_t image_channels = 3;
   // Evaluation: shorter side, then centre crop of image_size; 0 = no resize. Raw sets (mnist, shapes) ignore it: they
@@ -43,7 +43,7 @@ struct DataOptions {
   int64_t resize_shorter = 256;
   int64_t binarize = -1;                            // pixel > threshold becomes 255, else 0; -1 = off
   std::vector<double> mean{0, 0, 0}, std{1, 1, 1};  // per channel, of pixels scaled to 0..1
-  AugmentOptions augment;
+  AugmentOptions augment{};
   Shuffle shuffle = Shuffle::kFull;
   OnCorrupt on_corrupt = OnCorrupt::kFail;
   int64_t workers = 1;  // 0 = in the calling thread
@@ -95,7 +95,7 @@ struct LoaderOptions {
 };
 
 struct Batch {
-  Tensor images;                    // u8 [batch, image_size, image_size, channels], host
+  Tensor images{};                  // u8 [batch, image_size, image_size, channels], host
   const int32_t* labels = nullptr;  // [batch]; -1 = padding
   int64_t valid = 0;                // images before the padding; of these, a skipped one is labelled -1 (on_corrupt)
   int64_t first_index = 0;          // validation: dataset index of images[0]
@@ -103,9 +103,9 @@ struct Batch {
 };
 
 struct LoaderCounters {
-  double wait_seconds = 0;                 // the caller waited for a slot
-  int64_t skipped = 0;                     // undecodable images replaced by the next one (on_corrupt: skip)
-  std::vector<std::string> skipped_names;  // the first 100
+  double wait_seconds = 0;                   // the caller waited for a slot
+  int64_t skipped = 0;                       // undecodable images replaced by the next one (on_corrupt: skip)
+  std::vector<std::string> skipped_names{};  // the first 100
 };
 
 class Loader {

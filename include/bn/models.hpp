@@ -15,7 +15,7 @@ enum class RowType { kConvolution, kMaxPool, kAveragePool, kInception };
 
 // One row of Fig. 5. Fields a type does not use stay 0.
 struct TableRow {
-  std::string name;  // "conv1", "inception_3a"
+  std::string name{};  // "conv1", "inception_3a"
   RowType type = RowType::kInception;
   int64_t patch = 0;  // convolution, pools: kernel; average pool 0 = the whole map
   int64_t stride = 1;
@@ -32,7 +32,7 @@ struct TableRow {
 };
 
 struct AuxiliaryHead {
-  std::string after;  // row whose output feeds it
+  std::string after{};  // row whose output feeds it
   int64_t pool_patch = 5, pool_stride = 3;
   int64_t filters = 128, units = 768;
   float weight = 0.3F;
@@ -40,10 +40,10 @@ struct AuxiliaryHead {
 
 struct InceptionTable {
   int64_t image_size = 224, image_channels = 3;
-  std::vector<TableRow> rows;
-  std::vector<std::string> local_response_norm_after;  // used when ModelOptions::local_response_norm
-  LocalResponseNorm local_response_norm;
-  std::optional<AuxiliaryHead> auxiliary;
+  std::vector<TableRow> rows{};
+  std::vector<std::string> local_response_norm_after{};  // used when ModelOptions::local_response_norm
+  LocalResponseNorm local_response_norm{};
+  std::optional<AuxiliaryHead> auxiliary{};
 };
 
 struct MlpTable {
@@ -55,7 +55,7 @@ enum class Normalization { kNone, kBatch };
 
 // The switches of an experiment file.
 struct ModelOptions {
-  std::variant<InceptionTable, MlpTable> table;
+  std::variant<InceptionTable, MlpTable> table{};
   int64_t classes = 1000;
   Normalization normalization = Normalization::kBatch;
   Activation activation = Activation::kRelu;
@@ -64,8 +64,9 @@ struct ModelOptions {
   double width = 1.0;    // multiplies every filter count of the table, rounded to a multiple of 8
   double init_scale =
       1.0;  // multiplies the initial deviation of convolutions (paper: sec. 4.2.3 "increased initial weights")
-  BatchNorm batch_norm;                     // eps, scope, implementation
-  std::vector<std::string> per_activation;  // rows whose batch norms are per-activation whatever batch_norm.scope says
+  BatchNorm batch_norm{};  // eps, scope, implementation
+  std::vector<std::string>
+      per_activation{};  // rows whose batch norms are per-activation whatever batch_norm.scope says
 };
 
 // Op names: row/branch/kind, e.g. inception_3a/double3x3b/bn; kinds conv, bn, bias, act, pool; logits, loss.

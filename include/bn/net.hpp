@@ -15,27 +15,27 @@ struct ValueId {
 };
 
 struct Value {
-  std::string name;  // of the op that makes it; "images" and "labels" for the inputs
-  Shape shape;       // of one image: n = 1
+  std::string name{};  // of the op that makes it; "images" and "labels" for the inputs
+  Shape shape;         // of one image: n = 1
 };
 
 struct Node {
-  std::string name;  // path: "inception_3a/3x3/bn"
+  std::string name{};  // path: "inception_3a/3x3/bn"
   OpSpec spec;
-  std::vector<ValueId> inputs;
+  std::vector<ValueId> inputs{};
   ValueId output;
-  std::vector<int> parameters;  // indices into Net::parameters()
-  std::vector<int> state;       // indices into Net::state(): {mean, var} of a batch norm, else empty
+  std::vector<int> parameters{};  // indices into Net::parameters()
+  std::vector<int> state{};       // indices into Net::state(): {mean, var} of a batch norm, else empty
 };
 
 struct ParameterInfo {
-  std::string name;  // "inception_3a/3x3/conv/w"
+  std::string name{};  // "inception_3a/3x3/conv/w"
   ParameterSpec spec;
   float init_scale = 1.0F;  // multiplies the initial standard deviation of a weight
 };
 
 struct StateInfo {
-  std::string name;  // "inception_3a/3x3/bn/mean"
+  std::string name{};  // "inception_3a/3x3/bn/mean"
   int64_t channels = 0;
   bool is_variance = false;
 };

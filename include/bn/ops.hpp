@@ -25,7 +25,7 @@ enum class PoolBorder { kExcludePadding, kIncludePadding };  // what an average 
 // var} and computes activation(conv(x, w * gamma / sqrt(var + eps)) + beta - gamma * mean / sqrt(var + eps)).
 // Without batch normalisation (`eps` absent) the parameters are {weights..., bias}.
 struct Folded {
-  std::optional<float> eps;
+  std::optional<float> eps{};
   Activation activation = Activation::kNone;
 };
 
@@ -36,7 +36,7 @@ struct Conv2d {
   int64_t kernel = 1;
   int64_t stride = 1;
   int64_t pad = 0;
-  std::optional<Folded> folded;
+  std::optional<Folded> folded{};
 };
 
 // The paper's first convolution ("separable convolution with depth multiplier 8"): a depthwise convolution
@@ -49,13 +49,13 @@ struct SeparableConv2d {
   int64_t stride = 2;
   int64_t pad = 3;
   int64_t depth_multiplier = 8;
-  std::optional<Folded> folded;
+  std::optional<Folded> folded{};
 };
 
 // y[n, o] = sum_i x[n, i] * w[o, i]; x is flattened from NHWC. No bias, as for Conv2d.
 struct Linear {
   int64_t out_features = 0;
-  std::optional<Folded> folded;
+  std::optional<Folded> folded{};
 };
 
 // Paper: Algorithm 1 (sec. 3, 3.2) on an [m, c] matrix. Spatial: m = n*h*w, c channels. Per-activation: m = n,
@@ -128,7 +128,7 @@ enum class ParameterRole { kWeight, kBias, kGamma, kBeta };
 
 // One learned tensor of an op, before it has a place in a network.
 struct ParameterSpec {
-  std::string suffix;  // "w", "depthwise", "pointwise", "bias", "gamma", "beta"
+  std::string suffix{};  // "w", "depthwise", "pointwise", "bias", "gamma", "beta"
   Shape shape;
   ParameterRole role = ParameterRole::kWeight;
   int64_t fan_in = 0;   // of a weight: inputs summed into one output

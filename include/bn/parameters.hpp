@@ -25,8 +25,8 @@ enum class WeightsCopy { kCurrent, kAverage };
 
 // A named slab view, for checkpoints and tests.
 struct NamedTensor {
-  std::string name;  // "value/conv1/conv/w", "velocity/...", "average/...", "population/conv1/bn/mean"
-  Tensor tensor;
+  std::string name{};  // "value/conv1/conv/w", "velocity/...", "average/...", "population/conv1/bn/mean"
+  Tensor tensor{};
 };
 
 // One slab each for values, gradients, velocities (and the average), ordered (decayed first, then creation), every

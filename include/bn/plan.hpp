@@ -29,9 +29,9 @@ struct PlanOptions {
   Purpose purpose = Purpose::kTrain;
   DType activations = DType::kF32;
   WeightsCopy weights = WeightsCopy::kCurrent;
-  PlanPasses passes;
-  std::vector<std::string> keep;  // ops whose output must survive the forward pass, for
-                                  // Plan::output; "images" keeps the input for further passes
+  PlanPasses passes{};
+  std::vector<std::string> keep{};  // ops whose output must survive the forward pass, for
+                                    // Plan::output; "images" keeps the input for further passes
 };
 
 struct PlanMemory {

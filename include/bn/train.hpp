@@ -34,7 +34,7 @@ enum class AverageKind { kNone, kPolyak };
 enum class StatisticsKind { kMovingAverage, kPopulation };  // population: the paper's Algorithm 2 over N batches
 
 struct ProbeOptions {  // Fig. 1 b, c: percentiles of one unit's value over a fixed set of validation images
-  std::string op;      // whose input is watched: "hidden3/act"; empty = off
+  std::string op{};    // whose input is watched: "hidden3/act"; empty = off
   int64_t unit = 0;
   int64_t images = 1000;
   int64_t every = 100;  // steps
@@ -45,12 +45,12 @@ struct TrainOptions {
   double epochs = 0;  // exactly one of epochs and steps is positive
   int64_t steps = 0;
   uint64_t seed = 1;
-  LearningRateOptions learning_rate;
+  LearningRateOptions learning_rate{};
   double momentum = 0.9;
   MomentumKind momentum_kind = MomentumKind::kClassical;
   double l2 = 0.0;
   DecayScope l2_scope = DecayScope::kWeights;
-  InitOptions init;
+  InitOptions init{};
   AverageKind average = AverageKind::kNone;
   double average_decay = 0.9999;
   StatisticsKind statistics = StatisticsKind::kMovingAverage;
@@ -61,7 +61,7 @@ struct TrainOptions {
   int64_t evaluate_batch = 100;
   int64_t checkpoint_every = 0;  // steps; 0 = with each evaluation
   int64_t keep_checkpoints = 2;  // the last K, and the best beside them
-  ProbeOptions probe;
+  ProbeOptions probe{};
 };
 
 // Where training stands; saved with every checkpoint. The data position follows from `step` alone.
@@ -76,8 +76,8 @@ struct Progress {
 void save_checkpoint(const std::string& path, const Parameters& parameters, const Progress& progress,
                      const std::string& config);
 struct CheckpointInfo {
-  Progress progress;
-  std::string config;  // the resolved configuration, YAML
+  Progress progress{};
+  std::string config{};  // the resolved configuration, YAML
 };
 // Throws CheckpointError: unreadable, checksum, or the first tensor (in the network's order) whose name or shape does
 // not fit; the parameters are then untouched. An average in the file is ignored when the parameters have none.
@@ -149,8 +149,8 @@ std::vector<LogRecord> read_log(const std::string& path);  // without a torn las
 enum class TrainOutcome { kFinished, kDiverged, kInterrupted };
 struct TrainResult {
   TrainOutcome outcome = TrainOutcome::kFinished;
-  Progress progress;
-  EvaluationResult last_evaluation;
+  Progress progress{};
+  EvaluationResult last_evaluation{};
 };
 
 struct TrainJob {
@@ -158,8 +158,8 @@ struct TrainJob {
   DataOptions data;
   TrainOptions train;
   DType activations = DType::kF32;
-  PlanPasses passes;
-  std::string resolved_config;
+  PlanPasses passes{};
+  std::string resolved_config{};
   bool resume = false;
   bool quiet = false;
 };

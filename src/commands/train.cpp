@@ -35,9 +35,9 @@ TrainJob make_job(const Config& config, const TrainArguments& arguments) {
 }
 
 // Only what may change between the parts of one run.
-void expect_same_experiment(const std::string& stored, const Config& config, const std::string& folder) {
-  if (stored.empty()) return;
-  const std::vector<std::string> changes = diff(parse_config(stored, folder + "/config.yaml"), config);
+void expect_same_experiment(const std::optional<std::string>& stored, const Config& config, const std::string& folder) {
+  if (!stored) return;
+  const std::vector<std::string> changes = diff(parse_config(*stored, folder + "/config.yaml"), config);
   if (changes.empty()) return;
   throw ConfigError(
       fmt::format("--resume: {} was started with another configuration:\n  {}", folder, fmt::join(changes, "\n  ")));
