@@ -1,0 +1,246 @@
+#include "config/check.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "bn/error.hpp"
+#include "config/suggest.hpp"
+#include "config/yaml_node.hpp"
+
+namespace bn::config {
+namespace {
+
+class Checker {
+ public:
+  explicit Checker(const Config& config) : config_(config) {}
+
+  std::vector<Problem> run() && {
+    check_length();
+    check_learning_rate();
+    check_table();
+    check_input();
+    check_data();
+    check_classes();
+    check_device();
+    if (problems_.empty()) check_network();
+    return std::move(problems_);
+  }
+
+ private:
+  void add(std::string path, std::string message) { problems_.push_back({std::move(path), std::move(message)}); }
+
+  void check_length() {
+    const TrainOptions& train = config_.train;
+    if ((train.epochs > 0) == (train.steps > 0)) {
+      add("train.steps",
+          fmt::format("got steps {} and epochs {}, expected exactly one of them above 0", train.steps, train.epochs));
+    }
+  }
+
+  void check_learning_rate() {
+    const LearningRateOptions& rate = config_.train.learning_rate;
+    const std::string given =
+        fmt::format("got decay_steps {} and decay_epochs {}", rate.decay_steps, rate.decay_epochs);
+    if (rate.decay_epochs > 0 && rate.decay_steps > 0) {
+      add("train.learning_rate.decay_steps", given + ", expected one of them, the other 0");
+    }
+    if (rate.decay_factor != 1 && rate.decay_epochs == 0 && rate.decay_steps == 0) {
+      add("train.learning_rate.decay_factor",
+          fmt::format("is {}, but there is no interval: {}, expected one of them above 0", rate.decay_factor, given));
+    }
+  }
+
+  void check_table() {
+    if (const auto* table = std::get_if<InceptionTable>(&config_.model.table)) {
+      check_rows(*table);
+      check_row_references(*table);
+    } else {
+      check_mlp(std::get<MlpTable>(config_.model.table));
+    }
+  }
+
+  void check_rows(const InceptionTable& table) {
+    if (table.rows.empty()) add("model.network.rows", "has no row, expected at least one");
+    std::set<std::string> names{"dropout", "logits", "loss", "auxiliary"};  // taken by ops that are no rows
+    for (const TableRow& row : table.rows) {
+      const std::string path = "model.network.rows." + printable(row.name);
+      const bool plain = !row.name.empty() && row.name.find_first_not_of(
+                                                  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOP"
+                                                  "QRSTUVWXYZ0123456789_-") == std::string::npos;
+      if (!plain) add(path, fmt::format("got the name {}, expected letters, digits, _ and -", quote(row.name)));
+      if (!names.insert(row.name).second) add(path, "the name is taken, expected another one");
+      if (row.type != RowType::kInception || row.stride == 1) continue;
+      const std::string where = fmt::format("got {{}}, expected 0 in a module of stride {}: ", row.stride);
+      if (row.conv1x1 != 0) add(path + ".1x1", fmt::format(fmt::runtime(where + "it has no 1x1 branch"), row.conv1x1));
+      if (row.projection != 0) {
+        add(path + ".projection", fmt::format(fmt::runtime(where + "its pool passes through"), row.projection));
+      }
+    }
+  }
+
+  void expect_row(const InceptionTable& table, const std::string& name, const std::string& path) {
+    std::vector<std::string> rows;
+    for (const TableRow& row : table.rows) rows.push_back(row.name);
+    if (std::find(rows.begin(), rows.end(), name) != rows.end()) return;
+    add(path, fmt::format("got {}, expected a row of the network{}", quote(name), suggestion(name, rows)));
+  }
+
+  void check_row_references(const InceptionTable& table) {
+    for (const std::string& row : table.local_response_norm_after) {
+      expect_row(table, row, "model.network.local_response_norm.after");
+    }
+    for (const std::string& row : config_.model.per_activation) expect_row(table, row, "model.per_activation");
+    if (table.auxiliary) expect_row(table, table.auxiliary->after, "model.network.auxiliary.after");
+    if (config_.model.local_response_norm && table.local_response_norm_after.empty()) {
+      add("model.local_response_norm", "is true, but model.network.local_response_norm.after names no row");
+    }
+  }
+
+  void check_mlp(const MlpTable& table) {
+    const char* what = "does not apply to a network of kind mlp";
+    if (table.hidden.empty()) add("model.network.hidden", "is empty, expected at least one layer");
+    if (config_.model.local_response_norm) add("model.local_response_norm", what);
+    if (!config_.model.per_activation.empty()) add("model.per_activation", what);
+    if (config_.model.width != 1.0) add("model.width", what);
+  }
+
+  void check_input() {
+    const auto [side, channels] = std::visit(
+        [](const auto& table) { return std::pair(table.image_size, table.image_channels); }, config_.model.table);
+    const DataOptions& data = config_.data;
+    if (data.image_size != side) {
+      add("data.image_size",
+          fmt::format("got {}, expected {} as model.network.image_size says", data.image_size, side));
+    }
+    if (data.image_channels != channels) {
+      add("data.image_channels",
+          fmt::format("got {}, expected {} as model.network.image_channels says", data.image_channels, channels));
+    }
+    for (const auto& [name, values] : {std::pair("data.mean", &data.mean), std::pair("data.std", &data.std)}) {
+      if (static_cast<int64_t>(values->size()) == data.image_channels) continue;
+      add(name,
+          fmt::format("got {} values, expected one for each of the {} channels", values->size(), data.image_channels));
+    }
+  }
+
+  void check_paths(const std::vector<std::string>& paths, const std::string& key) {
+    const size_t count = paths.size();
+    for (const std::string& path : paths) {
+      if (path.empty()) add(key, "got an empty path, expected a file or folder");
+    }
+    switch (config_.data.kind) {
+      case DatasetKind::kShapes:
+        if (count != 0) add(key, fmt::format("got {} paths, expected none: kind shapes is generated", count));
+        break;
+      case DatasetKind::kMnist:
+        if (count != 2) add(key, fmt::format("got {} paths, expected two for kind mnist: images, labels", count));
+        break;
+      case DatasetKind::kFolder:
+        if (count != 1) add(key, fmt::format("got {} paths, expected one for kind folder", count));
+        break;
+      case DatasetKind::kTar:
+        if (count == 0) add(key, "got no path, expected one or more for kind tar");
+        break;
+    }
+  }
+
+  void check_data() {
+    const DataOptions& data = config_.data;
+    check_paths(data.train, "data.train");
+    check_paths(data.validation, "data.validation");
+    if (data.resize_shorter != 0 && data.resize_shorter < data.image_size) {
+      add("data.resize_shorter",
+          fmt::format("got {}, expected 0 or at least data.image_size, {}, which is cropped from it",
+                      data.resize_shorter, data.image_size));
+    }
+    const AugmentOptions& augment = data.augment;
+    if (augment.min_area > augment.max_area) {
+      add("data.augment.min_area",
+          fmt::format("got {}, expected at most data.augment.max_area, {}", augment.min_area, augment.max_area));
+    }
+    if (augment.min_aspect > augment.max_aspect) {
+      add("data.augment.min_aspect",
+          fmt::format("got {}, expected at most data.augment.max_aspect, {}", augment.min_aspect, augment.max_aspect));
+    }
+  }
+
+  void check_classes() {
+    const DataOptions& data = config_.data;
+    const bool ten = data.kind == DatasetKind::kShapes || (data.kind == DatasetKind::kMnist && data.classes.empty());
+    if (data.kind == DatasetKind::kShapes && !data.classes.empty()) {
+      add("data.classes", "names a file, expected nothing: generated shapes have their own classes");
+    }
+    if (ten && data.classes_limit > 10) {
+      add("data.classes_limit", fmt::format("got {}, but this set has 10 classes", data.classes_limit));
+    }
+    const int64_t classes = data.classes_limit > 0 ? data.classes_limit : (ten ? 10 : config_.model.classes);
+    if (config_.model.classes != classes) {
+      add("model.classes", fmt::format("got {}, expected {} as the data has", config_.model.classes, classes));
+    }
+  }
+
+  void check_device() {
+    if (config_.model.normalization == Normalization::kNone) return;
+    const auto implementation = config_.model.batch_norm.implementation;
+    const std::string path = "batch_norm.implementation";
+    if (config_.device == Device::kCpu && implementation == BatchNormImplementation::kCudnn) {
+      add(path, "got cudnn, which needs device: cuda, expected custom or onednn for device: cpu");
+    }
+    if (config_.device == Device::kCuda && implementation == BatchNormImplementation::kOnednn) {
+      add(path, "got onednn, which needs device: cpu, expected custom or cudnn for device: cuda");
+    }
+  }
+
+  // What only the built network can tell: shapes that fit, the probe's op, how many values a batch norm sees.
+  void check_network() {
+    try {
+      const Net net = build_network(config_.model);
+      check_probe(net);
+      check_batch_norms(net);
+    } catch (const Error& error) {
+      add("model.network", error.what());
+    }
+  }
+
+  void check_probe(const Net& net) {
+    const ProbeOptions& probe = config_.train.probe;
+    if (probe.op.empty()) return;
+    std::vector<std::string> names;
+    for (const Node& node : net.nodes()) names.push_back(node.name);
+    const Node* node = net.find(probe.op);
+    if (node == nullptr) {
+      add("train.probe.op",
+          fmt::format("got {}, expected an op of the network or \"\"{}", quote(probe.op), suggestion(probe.op, names)));
+      return;
+    }
+    const int64_t units = net.values().at(static_cast<size_t>(node->inputs.at(0).index)).shape.elements();
+    if (probe.unit >= units) {
+      add("train.probe.unit",
+          fmt::format("got {}, expected less than the {} inputs of {}", probe.unit, units, probe.op));
+    }
+  }
+
+  void check_batch_norms(const Net& net) {
+    for (const Node& node : net.nodes()) {
+      const auto* norm = std::get_if<BatchNorm>(&node.spec);
+      if (norm == nullptr) continue;
+      const Shape& shape = net.values().at(static_cast<size_t>(node.output.index)).shape;
+      const int64_t positions = norm->scope == BatchNormScope::kSpatial ? shape.h * shape.w : 1;
+      if (config_.train.batch * positions >= 2) continue;
+      add("train.batch", fmt::format("got {}, expected at least 2: {} would normalise over a single value",
+                                     config_.train.batch, node.name));
+      return;
+    }
+  }
+
+  const Config& config_;
+  std::vector<Problem> problems_;
+};
+
+}  // namespace
+
+std::vector<Problem> problems_of(const Config& config) { return Checker(config).run(); }
+
+}  // namespace bn::config

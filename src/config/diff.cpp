@@ -1,0 +1,58 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "bn/config.hpp"
+#include "config/read.hpp"
+
+namespace bn {
+namespace {
+
+using config::YamlEntry;
+using config::YamlNode;
+
+// Rows are compared by name, so that one row more does not make all the others differ.
+std::vector<YamlEntry> parts_of(const YamlNode& node) {
+  if (node.kind == config::NodeKind::kMap) return node.entries;
+  std::vector<YamlEntry> parts;
+  for (const YamlNode& item : node.items) {
+    const YamlEntry* name = item.find("row");
+    if (name == nullptr) return {};
+    parts.push_back({name->value.text, {}, item});
+  }
+  return parts;
+}
+
+const YamlNode* find(const std::vector<YamlEntry>& parts, const std::string& key) {
+  const auto found = std::find_if(parts.begin(), parts.end(), [&](const YamlEntry& part) { return part.key == key; });
+  return found == parts.end() ? nullptr : &found->value;
+}
+
+std::string text_of(const YamlNode* node) { return node == nullptr ? "absent" : config::print_flow(*node); }
+
+void compare(const YamlNode* a, const YamlNode* b, const std::string& path, std::vector<std::string>& lines) {
+  const std::vector<YamlEntry> parts_a = a == nullptr ? std::vector<YamlEntry>{} : parts_of(*a);
+  const std::vector<YamlEntry> parts_b = b == nullptr ? std::vector<YamlEntry>{} : parts_of(*b);
+  if (parts_a.empty() || parts_b.empty()) {
+    const std::string text_a = text_of(a), text_b = text_of(b);
+    if (text_a != text_b) lines.push_back(fmt::format("{}: {} -> {}", path, text_a, text_b));
+    return;
+  }
+  for (const YamlEntry& part : parts_a) {
+    compare(&part.value, find(parts_b, part.key), config::join_path(path, part.key), lines);
+  }
+  for (const YamlEntry& part : parts_b) {
+    if (find(parts_a, part.key) == nullptr) compare(nullptr, &part.value, config::join_path(path, part.key), lines);
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> diff(const Config& a, const Config& b) {
+  const YamlNode tree_a = config::write_config(a), tree_b = config::write_config(b);
+  std::vector<std::string> lines;
+  compare(&tree_a, &tree_b, "", lines);
+  return lines;
+}
+
+}  // namespace bn

@@ -1,0 +1,86 @@
+#include "config/keys.hpp"
+
+#include <fmt/format.h>
+
+#include "config/read.hpp"
+#include "config/schema.hpp"
+#include "config/suggest.hpp"
+
+namespace bn::config {
+namespace {
+
+class KeyLister {
+ public:
+  void list(const Fields& fields, const std::string& path, const std::string& condition) {
+    for (const Field& field : fields) {
+      const std::string key = join_path(path, field.name);
+      const size_t index = keys_.size();
+      keys_.push_back({.path = key, .condition = condition, .help = field.help});
+      if (list_inside(field.target, key, condition)) continue;
+      keys_[index].expected = expectation(field.target);
+      if (field.presence == Presence::kTerse) keys_[index].preset = field.omitted;
+      if (field.presence == Presence::kOptional) keys_[index].preset = print_flow(write_target(field.target, key));
+    }
+  }
+  std::vector<KeyInfo> take() { return std::move(keys_); }
+
+ private:
+  // False for a key that holds no further keys.
+  bool list_inside(const Target& target, const std::string& path, const std::string& condition) {
+    return std::visit(Overloaded{
+                          [&](const GroupTarget& t) { return list(t.fields, path, condition), true; },
+                          [&](const OptionalTarget& t) { return list(t.emplace(), path, condition), true; },
+                          [&](const TaggedTarget& t) { return list_tagged(t, path), true; },
+                          [&](const RowsTarget& t) { return list_tagged(t.append(), path + "[]"), true; },
+                          [](const auto&) { return false; },
+                      },
+                      target);
+  }
+
+  void list_tagged(const TaggedTarget& target, const std::string& path) {
+    keys_.push_back({.path = join_path(path, target.tag),
+                     .expected = "one of: " + join(target.words),
+                     .help = "decides which of the keys below apply"});
+    for (size_t i = 0; i < target.words.size(); ++i) {
+      list(target.choose(static_cast<int>(i)), path, fmt::format("{}: {}", target.tag, target.words[i]));
+    }
+  }
+
+  std::vector<KeyInfo> keys_;
+};
+
+std::string last_part(const std::string& path) { return path.substr(path.find_last_of('.') + 1); }
+
+}  // namespace
+
+const std::vector<KeyInfo>& known_keys() {
+  static const std::vector<KeyInfo> keys = [] {
+    Config scratch;  // listing tries every alternative on it
+    std::string base;
+    KeyLister lister;
+    lister.list({{.name = "base",
+                  .target = TextTarget{&base},
+                  .help = "another experiment file, relative to this one; this file holds what differs from it",
+                  .presence = Presence::kRequired}},
+                "", "");
+    lister.list(describe(scratch), "", "");
+    return lister.take();
+  }();
+  return keys;
+}
+
+std::string nearest_key(const std::string& path) {
+  std::vector<std::string> paths;
+  for (const KeyInfo& key : known_keys()) {
+    if (last_part(key.path) == last_part(path)) return key.path;
+    paths.push_back(key.path);
+  }
+  const std::string near = nearest(path, paths);
+  if (!near.empty()) return near;
+  for (const KeyInfo& key : known_keys()) {
+    if (!nearest(last_part(path), {last_part(key.path)}).empty()) return key.path;
+  }
+  return "";
+}
+
+}  // namespace bn::config

@@ -1,0 +1,111 @@
+#include "config/load.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include "config/merge.hpp"
+
+namespace bn::config {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::streamsize kMaxFileBytes = 1 << 20;
+
+// `asked_by` and `key` say who named the file: "experiment.yaml:1:7: base: cannot open ...".
+std::string read_file(const std::string& path, const Position& asked_by, const std::string& key) {
+  const auto refuse = [&](const std::string& why) {
+    fail(asked_by, key, fmt::format("cannot read {}: {}", quote(path), why));
+  };
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored)) refuse("it is a folder, expected a YAML file");
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  if (!file) refuse(errno != 0 ? std::strerror(errno) : "it does not open");
+  std::string text(static_cast<size_t>(kMaxFileBytes) + 1, '\0');
+  file.read(text.data(), kMaxFileBytes + 1);
+  if (file.bad()) refuse("reading failed");
+  if (file.gcount() > kMaxFileBytes) refuse("it is larger than 1 MiB, expected a YAML file");
+  text.resize(static_cast<size_t>(file.gcount()));
+  return text;
+}
+
+YamlNode parse_file(const std::string& path, const Position& asked_by, const std::string& key) {
+  const auto source = std::make_shared<const Source>(
+      Source{.kind = SourceKind::kFile, .name = path, .directory = fs::path(path).parent_path().string()});
+  YamlNode tree = parse_yaml(read_file(path, asked_by, key), source);
+  if (tree.kind == NodeKind::kNull) fail(tree.position, "", "the file is empty, expected a map of keys");
+  if (tree.kind != NodeKind::kMap) fail(tree.position, "", fmt::format("got {}, expected a map of keys", shown(tree)));
+  return tree;
+}
+
+// A path as written in `node`, relative to the file that holds it.
+std::string path_from(const YamlNode& node, const std::string& key) {
+  if (node.kind != NodeKind::kScalar || node.text.empty()) {
+    fail(node.position, key, fmt::format("got {}, expected the path of a YAML file", shown(node)));
+  }
+  return (fs::path(node.position.source->directory) / node.text).lexically_normal().string();
+}
+
+// Puts the table in place of its path. It replaces the table of a base as a whole: rows of two networks never mix.
+void load_network(YamlNode& tree) {
+  YamlEntry* model = tree.find("model");
+  YamlEntry* network = model == nullptr ? nullptr : model->value.find("network");
+  if (network == nullptr || network->value.kind != NodeKind::kScalar) return;
+  const std::string key = "model.network";
+  network->value = parse_file(path_from(network->value, key), network->value.position, key);
+  network->value.merge = Merge::kReplace;
+}
+
+std::string canonical(const std::string& path) {
+  std::error_code error;
+  const fs::path result = fs::weakly_canonical(path, error);
+  return error ? path : result.string();
+}
+
+struct Visited {
+  std::string path, canonical;
+};
+
+YamlNode load_chain(const std::string& path, const Position& asked_by, const std::string& key,
+                    std::vector<Visited>& chain) {
+  chain.push_back({path, canonical(path)});
+  const auto first =
+      std::find_if(chain.begin(), chain.end(), [&](const Visited& v) { return v.canonical == chain.back().canonical; });
+  if (first != chain.end() - 1) {
+    std::string circle;
+    for (auto link = first; link != chain.end(); ++link) circle += (circle.empty() ? "" : " -> ") + link->path;
+    fail(asked_by, key, fmt::format("the chain of bases is a circle: {}", circle));
+  }
+  YamlNode tree = parse_file(path, asked_by, key);
+  load_network(tree);
+  const YamlEntry* base = tree.find("base");
+  if (base == nullptr) return tree;
+  const Position base_position = base->value.position;
+  const std::string base_path = path_from(base->value, "base");
+  std::erase_if(tree.entries, [](const YamlEntry& entry) { return entry.key == "base"; });
+  YamlNode below = load_chain(base_path, base_position, "base", chain);
+  merge(below, std::move(tree));
+  return below;
+}
+
+}  // namespace
+
+YamlNode load_tree(const std::string& path, const std::vector<std::string>& overrides) {
+  std::vector<Visited> chain;
+  YamlNode tree = load_chain(path, {}, "", chain);
+  for (const std::string& argument : overrides) {
+    YamlNode over = parse_override(argument);
+    if (over.find("base") != nullptr) fail(over.position, "base", "is only read from a file");
+    load_network(over);
+    merge(tree, std::move(over));
+  }
+  return tree;
+}
+
+}  // namespace bn::config

@@ -1,0 +1,179 @@
+// The only file that sees yaml-cpp. It listens to the parser's events instead of taking its tree, because that tree
+// drops duplicate keys silently and follows aliases, even circular ones.
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/mark.h>
+#include <yaml-cpp/parser.h>
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <sstream>
+
+#include "bn/error.hpp"
+#include "config/yaml_node.hpp"
+
+namespace bn::config {
+namespace {
+
+constexpr size_t kMaxDepth = 24;  // the schema needs 5
+
+class TreeBuilder final : public YAML::EventHandler {
+ public:
+  TreeBuilder(std::shared_ptr<const Source> source, std::string path)
+      : source_(std::move(source)), root_path_(std::move(path)) {}
+
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    if (done_) fail(at(mark), root_path_, "a second document starts here, expected one document in a file");
+  }
+  void OnDocumentEnd() override { done_ = true; }
+
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    refuse_anchor(mark, anchor);
+    YamlNode node;
+    node.position = at(mark);
+    add(std::move(node));
+  }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { refuse_anchor(mark, 1); }
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override {
+    refuse_anchor(mark, anchor);
+    refuse_tag(mark, tag);
+    YamlNode node = scalar_node(value, tag == "!");
+    node.position = at(mark);
+    add(std::move(node));
+  }
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
+    open(mark, tag, anchor, NodeKind::kList);
+  }
+  void OnSequenceEnd() override { close(); }
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
+    open(mark, tag, anchor, NodeKind::kMap);
+  }
+  void OnMapEnd() override { close(); }
+
+  std::optional<YamlNode> take() { return std::move(root_); }
+
+ private:
+  struct Level {
+    YamlNode node;
+    std::optional<YamlNode> key;  // of a map: read, its value still to come
+  };
+
+  Position at(const YAML::Mark& mark) const {
+    if (source_->kind == SourceKind::kArgument) return {source_, 0, 0};
+    return {source_, mark.line + 1, mark.column + 1};
+  }
+
+  std::string path() const {
+    std::string path = root_path_;
+    for (const Level& level : levels_) {
+      if (level.node.kind == NodeKind::kList) {
+        path += fmt::format("[{}]", level.node.items.size());
+      } else if (level.key) {
+        path = join_path(path, printable(level.key->text));
+      }
+    }
+    return path;
+  }
+
+  void refuse_anchor(const YAML::Mark& mark, YAML::anchor_t anchor) const {
+    if (anchor == 0) return;
+    fail(at(mark), path(),
+         "anchors and aliases (& and *) are not read here; `base:` names a file to share settings with");
+  }
+  void refuse_tag(const YAML::Mark& mark, const std::string& tag) const {
+    if (tag.empty() || tag == "?" || tag == "!") return;
+    fail(at(mark), path(), fmt::format("got the tag {}, expected a value without a tag", quote(tag)));
+  }
+
+  void open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, NodeKind kind) {
+    refuse_anchor(mark, anchor);
+    refuse_tag(mark, tag);
+    refuse_as_key(at(mark));
+    if (levels_.size() >= kMaxDepth) {
+      fail(at(mark), root_path_, fmt::format("nested more than {} levels deep", kMaxDepth));
+    }
+    Level level;
+    level.node.kind = kind;
+    level.node.position = at(mark);
+    levels_.push_back(std::move(level));
+  }
+
+  void close() {
+    YamlNode node = std::move(levels_.back().node);
+    levels_.pop_back();
+    add(std::move(node));
+  }
+
+  bool expects_key() const {
+    return !levels_.empty() && levels_.back().node.kind == NodeKind::kMap && !levels_.back().key;
+  }
+  void refuse_as_key(const Position& position) const {
+    if (expects_key()) fail(position, path(), "got a list or a map as a key, expected a word");
+  }
+
+  void add(YamlNode node) {
+    if (levels_.empty()) {
+      root_ = std::move(node);
+      return;
+    }
+    Level& level = levels_.back();
+    if (level.node.kind == NodeKind::kList) {
+      level.node.items.push_back(std::move(node));
+    } else if (!level.key) {
+      add_key(level, std::move(node));
+    } else {
+      level.node.entries.push_back({level.key->text, level.key->position, std::move(node)});
+      level.key.reset();
+    }
+  }
+
+  void add_key(Level& level, YamlNode key) {
+    if (key.kind != NodeKind::kScalar) fail(key.position, path(), "got no key, expected a word before the colon");
+    if (const YamlEntry* first = level.node.find(key.text)) {
+      fail(key.position, join_path(path(), printable(key.text)),
+           fmt::format("duplicate key, already given at {}", to_string(first->position)));
+    }
+    level.key = std::move(key);
+  }
+
+  std::shared_ptr<const Source> source_;
+  std::string root_path_;
+  std::vector<Level> levels_;
+  std::optional<YamlNode> root_;
+  bool done_ = false;
+};
+
+}  // namespace
+
+YamlNode parse_yaml(const std::string& text, const std::shared_ptr<const Source>& source, const std::string& path) {
+  const bool is_file = source->kind == SourceKind::kFile;
+  if (text.find('\0') != std::string::npos) fail({source, 0, 0}, path, "holds a zero byte; expected YAML text");
+  TreeBuilder builder(source, path);
+  try {
+    std::istringstream stream(text);
+    YAML::Parser parser(stream);
+    while (parser.HandleNextDocument(builder)) {
+    }
+  } catch (const Error&) {
+    throw;
+  } catch (const YAML::Exception& error) {
+    const bool placed = is_file && !error.mark.is_null();
+    const Position position{source, placed ? error.mark.line + 1 : 0, placed ? error.mark.column + 1 : 0};
+    fail(position, path, fmt::format("not valid YAML: {}", error.msg));
+  } catch (const std::exception& error) {
+    fail({source, 0, 0}, path, fmt::format("cannot be read as YAML: {}", error.what()));
+  }
+  std::optional<YamlNode> root = builder.take();
+  if (!root) {
+    YamlNode nothing;
+    nothing.position = {source, is_file ? 1 : 0, is_file ? 1 : 0};
+    return nothing;
+  }
+  return std::move(*root);
+}
+
+}  // namespace bn::config

@@ -1,0 +1,193 @@
+#include "config/read.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "bn/error.hpp"
+#include "config/keys.hpp"
+#include "config/schema.hpp"
+#include "config/suggest.hpp"
+
+namespace bn::config {
+namespace {
+
+void read_fields(const YamlNode& map, const std::string& path, const Fields& fields, const TaggedTarget* tagged);
+void read_target(const YamlNode& node, const std::string& path, const Target& target);
+
+[[noreturn]] void refuse(const YamlNode& node, const std::string& path, const std::string& expected) {
+  fail(node.position, path, fmt::format("got {}, expected {}", shown(node), expected));
+}
+
+// Whole text or nothing; one leading plus is allowed as in YAML.
+template <class Number>
+bool parse_number(const YamlNode& node, Number& value) {
+  if (node.kind != NodeKind::kScalar || node.quoted) return false;
+  std::string_view text = node.text;
+  if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+int64_t read_integer(const YamlNode& node, const std::string& path, const IntegerRange& range) {
+  int64_t value = 0;
+  if (!parse_number(node, value) || value < range.minimum || value > range.maximum) {
+    refuse(node, path, expectation(range));
+  }
+  return value;
+}
+
+template <class Real>
+Real read_real(const YamlNode& node, const std::string& path, const RealRange& range) {
+  Real value = 0;
+  const bool read = parse_number(node, value) && std::isfinite(value);
+  const auto wide = static_cast<double>(value);
+  const bool low = range.lower == Bound::kOpen ? wide <= range.minimum : wide < range.minimum;
+  const bool high = range.upper == Bound::kOpen ? wide >= range.maximum : wide > range.maximum;
+  if (!read || low || high) refuse(node, path, expectation(range));
+  return value;
+}
+
+std::string read_text(const YamlNode& node, const std::string& path) {
+  if (node.kind != NodeKind::kScalar) refuse(node, path, "text (\"\" for none)");
+  return node.text;
+}
+
+int read_word(const YamlNode& node, const std::string& path, const std::vector<std::string>& words) {
+  const auto found = std::find(words.begin(), words.end(), node.text);
+  if (node.kind == NodeKind::kScalar && found != words.end()) return static_cast<int>(found - words.begin());
+  refuse(node, path, fmt::format("one of: {}{}", join(words), suggestion(node.text, words)));
+}
+
+template <class Value, class ReadItem>
+std::vector<Value> read_list(const YamlNode& node, const std::string& path, const Target& target, ReadItem read_item) {
+  if (node.kind != NodeKind::kList) refuse(node, path, expectation(target));
+  std::vector<Value> values;
+  for (const YamlNode& item : node.items) {
+    values.push_back(read_item(item, fmt::format("{}[{}]", path, values.size())));
+  }
+  return values;
+}
+
+bool has_field(const Fields& fields, const std::string& name) {
+  return std::any_of(fields.begin(), fields.end(), [&](const Field& field) { return field.name == name; });
+}
+
+// Which words of the tag have this key.
+std::vector<std::string> words_with_key(const TaggedTarget& target, const std::string& key) {
+  std::vector<std::string> words;
+  for (size_t i = 0; i < target.words.size(); ++i) {
+    if (has_field(target.choose(static_cast<int>(i)), key)) words.push_back(target.words[i]);
+  }
+  return words;
+}
+
+[[noreturn]] void refuse_key(const YamlEntry& entry, const std::string& path, const Fields& fields,
+                             const TaggedTarget* tagged) {
+  const std::string full_path = join_path(path, printable(entry.key));
+  std::vector<std::string> siblings;
+  if (tagged != nullptr) {
+    const std::string word = tagged->words.at(static_cast<size_t>(tagged->index()));
+    const std::vector<std::string> others = words_with_key(*tagged, entry.key);
+    if (!others.empty()) {
+      fail(entry.position, full_path,
+           fmt::format("does not apply to {} {}, only to: {}", tagged->tag, word, join(others)));
+    }
+    siblings.push_back(tagged->tag);
+  }
+  if (entry.key.find('.') != std::string::npos) {
+    fail(entry.position, full_path, "unknown key; a key inside another is written as a map, `train: {batch: 32}`");
+  }
+  for (const Field& field : fields) siblings.push_back(field.name);
+  std::string near = nearest(entry.key, siblings);
+  near = near.empty() ? nearest_key(full_path) : join_path(path, near);
+  if (!near.empty()) fail(entry.position, full_path, fmt::format("unknown key; did you mean {}?", near));
+  fail(entry.position, full_path, fmt::format("unknown key, expected one of: {}", join(siblings)));
+}
+
+void read_tagged(const YamlNode& node, const std::string& path, const TaggedTarget& target) {
+  if (node.kind != NodeKind::kMap) refuse(node, path, expectation(Target(target)));
+  const YamlEntry* tag = node.find(target.tag);
+  if (tag == nullptr)
+    fail(node.position, path, fmt::format("has no {}, expected one of: {}", target.tag, join(target.words)));
+  const int word = read_word(tag->value, join_path(path, target.tag), target.words);
+  read_fields(node, path, target.choose(word), &target);
+}
+
+void read_optional(const YamlNode& node, const std::string& path, const OptionalTarget& target) {
+  if (node.kind == NodeKind::kMap) return read_fields(node, path, target.emplace(), nullptr);
+  if (node.kind != NodeKind::kScalar || node.text != "none") refuse(node, path, expectation(Target(target)));
+  target.clear();
+}
+
+void read_rows(const YamlNode& node, const std::string& path, const RowsTarget& target) {
+  if (node.kind != NodeKind::kList) refuse(node, path, expectation(Target(target)));
+  target.clear();
+  for (size_t i = 0; i < node.items.size(); ++i) {
+    read_tagged(node.items[i], item_path(path, node.items[i], i), target.append());
+  }
+}
+
+void read_target(const YamlNode& node, const std::string& path, const Target& target) {
+  std::visit(
+      Overloaded{
+          [&](const IntegerTarget& t) { *t.value = read_integer(node, path, t.range); },
+          [&](const SeedTarget& t) {
+            if (!parse_number(node, *t.value)) refuse(node, path, expectation(target));
+          },
+          [&](const RealTarget& t) {
+            std::visit(
+                [&](auto* value) { *value = read_real<std::remove_pointer_t<decltype(value)>>(node, path, t.range); },
+                t.value);
+          },
+          [&](const FlagTarget& t) {
+            *t.value = read_word(node, path, {"false", "true"}) == 1;
+          },
+          [&](const TextTarget& t) { *t.value = read_text(node, path); },
+          [&](const WordTarget& t) { t.choose(read_word(node, path, t.words)); },
+          [&](const IntegerListTarget& t) {
+            *t.value = read_list<int64_t>(node, path, target, [&](const YamlNode& item, const std::string& at) {
+              return read_integer(item, at, t.range);
+            });
+          },
+          [&](const RealListTarget& t) {
+            *t.value = read_list<double>(node, path, target, [&](const YamlNode& item, const std::string& at) {
+              return read_real<double>(item, at, t.range);
+            });
+          },
+          [&](const TextListTarget& t) { *t.value = read_list<std::string>(node, path, target, read_text); },
+          [&](const GroupTarget& t) {
+            if (node.kind != NodeKind::kMap) refuse(node, path, expectation(target));
+            read_fields(node, path, t.fields, nullptr);
+          },
+          [&](const OptionalTarget& t) { read_optional(node, path, t); },
+          [&](const TaggedTarget& t) { read_tagged(node, path, t); },
+          [&](const RowsTarget& t) { read_rows(node, path, t); },
+      },
+      target);
+}
+
+void read_fields(const YamlNode& map, const std::string& path, const Fields& fields, const TaggedTarget* tagged) {
+  for (const YamlEntry& entry : map.entries) {
+    if (tagged != nullptr && entry.key == tagged->tag) continue;
+    const auto field = std::find_if(fields.begin(), fields.end(), [&](const Field& f) { return f.name == entry.key; });
+    if (field == fields.end()) refuse_key(entry, path, fields, tagged);
+    read_target(entry.value, join_path(path, entry.key), field->target);
+  }
+  for (const Field& field : fields) {
+    if (field.presence != Presence::kRequired || map.find(field.name) != nullptr) continue;
+    fail(map.position, join_path(path, field.name), fmt::format("is missing, expected {}", expectation(field.target)));
+  }
+}
+
+}  // namespace
+
+void read_config(const YamlNode& tree, Config& config) {
+  if (tree.kind == NodeKind::kNull) fail(tree.position, "", "is empty, expected the keys of an experiment");
+  if (tree.kind != NodeKind::kMap) refuse(tree, "", "a map of keys");
+  read_fields(tree, "", describe(config), nullptr);
+}
+
+}  // namespace bn::config

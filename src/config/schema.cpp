@@ -1,0 +1,349 @@
+#include "config/schema.hpp"
+
+namespace bn::config {
+namespace {
+
+// Upper bounds keep a slip of the hand from becoming an overflow in a size; none is a real limit.
+constexpr int64_t kMaxChannels = 16'384;
+constexpr int64_t kMaxSide = 4'096;
+constexpr int64_t kMaxBatch = 1'048'576;
+constexpr int64_t kMaxImages = 1'000'000'000'000;
+constexpr int64_t kMaxSteps = 1'000'000'000'000;
+constexpr double kMaxReal = 1e30;  // stays finite as a float
+
+constexpr IntegerRange kChannels{1, kMaxChannels};
+constexpr IntegerRange kChannelsOrNone{0, kMaxChannels};
+constexpr IntegerRange kSide{1, kMaxSide};
+constexpr IntegerRange kImageChannels{1, 4};
+constexpr IntegerRange kPatch{1, 31};
+constexpr IntegerRange kStride{1, 8};
+constexpr IntegerRange kEverySteps{1, kMaxSteps};
+constexpr IntegerRange kStepsOrZero{0, kMaxSteps};
+constexpr RealRange kPositive{0, kMaxReal, Bound::kOpen, Bound::kClosed};
+constexpr RealRange kNotNegative{0, kMaxReal};
+constexpr RealRange kFraction{0, 1, Bound::kClosed, Bound::kOpen};  // below 1
+
+Field field(std::string name, Target target, std::string help) {
+  return {.name = std::move(name), .target = std::move(target), .help = std::move(help)};
+}
+Field required(std::string name, Target target, std::string help) {
+  Field result = field(std::move(name), std::move(target), std::move(help));
+  result.presence = Presence::kRequired;
+  return result;
+}
+Field terse(std::string name, Target target, std::string omitted, std::string help) {
+  Field result = field(std::move(name), std::move(target), std::move(help));
+  result.presence = Presence::kTerse;
+  result.omitted = std::move(omitted);
+  return result;
+}
+
+WordTarget pool_words(PoolKind& kind) {
+  return words(kind, {{"max", PoolKind::kMax}, {"average", PoolKind::kAverage}});
+}
+
+// --- the network's table
+
+Fields describe_row(TableRow& row) {
+  Fields fields{required("row", TextTarget{&row.name}, "name of the row, the first part of its ops' names")};
+  const auto add = [&fields](Field f) { fields.push_back(std::move(f)); };
+  switch (row.type) {
+    case RowType::kConvolution:
+      add(required("patch", IntegerTarget{&row.patch, kPatch}, "side of the kernel"));
+      add(terse("stride", IntegerTarget{&row.stride, kStride}, "1", "step of the window"));
+      add(terse("reduce", IntegerTarget{&row.reduce, kChannelsOrNone}, "0",
+                "channels of a 1x1 convolution before it; 0 = none"));
+      add(required("filters", IntegerTarget{&row.filters, kChannels}, "output channels"));
+      add(terse("depth_multiplier", IntegerTarget{&row.depth_multiplier, {0, 64}}, "0",
+                "makes it separable, with this many depthwise filters a channel; 0 = dense"));
+      break;
+    case RowType::kMaxPool:
+      add(required("patch", IntegerTarget{&row.patch, kPatch}, "side of the window"));
+      add(terse("stride", IntegerTarget{&row.stride, kStride}, "1", "step of the window"));
+      break;
+    case RowType::kAveragePool:
+      add(required("patch", IntegerTarget{&row.patch, {0, 31}}, "side of the window; 0 = the whole map"));
+      add(terse("stride", IntegerTarget{&row.stride, kStride}, "1", "step of the window"));
+      break;
+    case RowType::kInception:
+      add(terse("stride", IntegerTarget{&row.stride, {1, 2}}, "1",
+                "of the last convolution of each branch and the pool"));
+      add(required("1x1", IntegerTarget{&row.conv1x1, kChannelsOrNone},
+                   "filters of the 1x1 branch; 0 = no such branch"));
+      add(required("3x3_reduce", IntegerTarget{&row.conv3x3_reduce, kChannels}, "1x1 filters before the 3x3"));
+      add(required("3x3", IntegerTarget{&row.conv3x3, kChannels}, "3x3 filters"));
+      add(required("double_3x3_reduce", IntegerTarget{&row.double3x3_reduce, kChannels},
+                   "1x1 filters before the two 3x3"));
+      add(required("double_3x3", IntegerTarget{&row.double3x3, kChannels}, "filters of both 3x3 of the double branch"));
+      add(required("pool", pool_words(row.pool), "kind of the pool branch"));
+      add(required("projection", IntegerTarget{&row.projection, kChannelsOrNone},
+                   "1x1 filters after the pool; 0 = pass through"));
+      break;
+  }
+  return fields;
+}
+
+TaggedTarget row_target(TableRow& row) {
+  const WordTarget type = words(row.type, {{"convolution", RowType::kConvolution},
+                                           {"max_pool", RowType::kMaxPool},
+                                           {"average_pool", RowType::kAveragePool},
+                                           {"inception", RowType::kInception}});
+  return {.tag = "type",
+          .tag_place = 1,
+          .words = type.words,
+          .index = type.index,
+          .fields = [&row] { return describe_row(row); },
+          .choose =
+              [&row, type](int index) {
+                row = TableRow{};
+                type.choose(index);
+                return describe_row(row);
+              }};
+}
+
+RowsTarget rows_target(std::vector<TableRow>& rows) {
+  return {.count = [&rows] { return static_cast<int64_t>(rows.size()); },
+          .at = [&rows](int64_t index) { return row_target(rows.at(static_cast<size_t>(index))); },
+          .append = [&rows] { return row_target(rows.emplace_back()); },
+          .clear = [&rows] { rows.clear(); }};
+}
+
+Fields describe_auxiliary(AuxiliaryHead& head) {
+  return {
+      required("after", TextTarget{&head.after}, "row whose output feeds it"),
+      field("pool_patch", IntegerTarget{&head.pool_patch, kPatch}, "side of its average pool"),
+      field("pool_stride", IntegerTarget{&head.pool_stride, kStride}, "step of its average pool"),
+      field("filters", IntegerTarget{&head.filters, kChannels}, "filters of its 1x1 convolution"),
+      field("units", IntegerTarget{&head.units, kChannels}, "units of its linear layer"),
+      field("weight", RealTarget{&head.weight, kNotNegative}, "of its loss"),
+  };
+}
+
+OptionalTarget auxiliary_target(std::optional<AuxiliaryHead>& head) {
+  return {.present = [&head] { return head.has_value(); },
+          .fields = [&head] { return describe_auxiliary(*head); },
+          .emplace = [&head] { return describe_auxiliary(head.emplace()); },
+          .clear = [&head] { head.reset(); }};
+}
+
+Fields describe_table(InceptionTable& table) {
+  LocalResponseNorm& norm = table.local_response_norm;
+  return {
+      required("image_size", IntegerTarget{&table.image_size, kSide}, "side of the network's input"),
+      required("image_channels", IntegerTarget{&table.image_channels, kImageChannels}, "of the network's input"),
+      required("rows", rows_target(table.rows), "the table, a row of Fig. 5 a line"),
+      field("local_response_norm",
+            GroupTarget{{
+                field("after", TextListTarget{&table.local_response_norm_after},
+                      "rows it follows where model.local_response_norm is true"),
+                field("size", IntegerTarget{&norm.size, {1, 1'024}}, "channels in its window"),
+                field("alpha", RealTarget{&norm.alpha, kNotNegative}, "divided by the size, as Caffe does"),
+                field("beta", RealTarget{&norm.beta, kNotNegative}, "exponent"),
+                field("k", RealTarget{&norm.k, kPositive}, "added to the sum"),
+            }},
+            "where and how local response normalisation stands"),
+      field("auxiliary", auxiliary_target(table.auxiliary), "second classifier, for training only"),
+  };
+}
+
+Fields describe_table(MlpTable& table) {
+  return {
+      required("image_size", IntegerTarget{&table.image_size, kSide}, "side of the network's input"),
+      required("image_channels", IntegerTarget{&table.image_channels, kImageChannels}, "of the network's input"),
+      required("hidden", IntegerListTarget{&table.hidden, kChannels}, "units of each hidden layer"),
+  };
+}
+
+TaggedTarget network_target(std::variant<InceptionTable, MlpTable>& table) {
+  const auto fields = [&table] { return std::visit([](auto& t) { return describe_table(t); }, table); };
+  return {.tag = "kind",
+          .words = {"inception", "mlp"},
+          .index = [&table] { return static_cast<int>(table.index()); },
+          .fields = fields,
+          .choose =
+              [&table, fields](int index) {
+                if (index == 0) table.emplace<InceptionTable>();
+                if (index == 1) table.emplace<MlpTable>();
+                return fields();
+              }};
+}
+
+// --- the groups of an experiment file
+
+Fields describe_batch_norm(BatchNorm& norm) {
+  return {
+      field("scope",
+            words(norm.scope,
+                  {{"spatial", BatchNormScope::kSpatial}, {"per_activation", BatchNormScope::kPerActivation}}),
+            "statistics per feature map, or per activation over the batch alone"),
+      field("eps", RealTarget{&norm.eps, kPositive}, "added to the variance"),
+      field("implementation",
+            words(norm.implementation, {{"custom", BatchNormImplementation::kCustom},
+                                        {"onednn", BatchNormImplementation::kOnednn},
+                                        {"cudnn", BatchNormImplementation::kCudnn}}),
+            "custom: this project's kernels; onednn on the CPU, cudnn on CUDA"),
+  };
+}
+
+Fields describe_model(ModelOptions& model) {
+  return {
+      required("network", network_target(model.table), "path of a table file, relative to this file; or the table"),
+      field("classes", IntegerTarget{&model.classes, {2, kMaxChannels}}, "outputs of the last layer"),
+      field("normalization",
+            words(model.normalization, {{"none", Normalization::kNone}, {"batch", Normalization::kBatch}}),
+            "batch normalisation before every nonlinearity, or a bias instead"),
+      field("activation", words(model.activation, {{"relu", Activation::kRelu}, {"sigmoid", Activation::kSigmoid}}),
+            "the nonlinearity"),
+      field("local_response_norm", FlagTarget{&model.local_response_norm}, "where the table says"),
+      field("dropout", RealTarget{&model.dropout, kFraction}, "rate before the last linear layer"),
+      field("width", RealTarget{&model.width, {0, 8, Bound::kOpen, Bound::kClosed}},
+            "multiplies every filter count of the table, rounded to a multiple of 8"),
+      field("init_scale", RealTarget{&model.init_scale, kPositive}, "multiplies the initial deviation of convolutions"),
+      field("per_activation", TextListTarget{&model.per_activation},
+            "rows whose batch norms are per-activation whatever batch_norm.scope says"),
+  };
+}
+
+Fields describe_data(DataOptions& data) {
+  AugmentOptions& augment = data.augment;
+  return {
+      field("kind",
+            words(data.kind, {{"shapes", DatasetKind::kShapes},
+                              {"mnist", DatasetKind::kMnist},
+                              {"folder", DatasetKind::kFolder},
+                              {"tar", DatasetKind::kTar}}),
+            "generated shapes, idx files, a folder of class folders, or tars of class folders"),
+      field("train", TextListTarget{&data.train},
+            "paths, relative to BN_DATA_ROOT; mnist: images and labels, folder: one, tar: one or more"),
+      field("validation", TextListTarget{&data.validation}, "the same for the validation images"),
+      field("classes", TextTarget{&data.classes},
+            "file of class names in index order, the first word of each line; empty = sorted names"),
+      field("classes_limit", IntegerTarget{&data.classes_limit, {0, kMaxChannels}}, "first classes only; 0 = all"),
+      field("shapes",
+            GroupTarget{{
+                field("image_size", IntegerTarget{&data.shapes.image_size, {16, 512}}, "side of a drawn image"),
+                field("train_images", IntegerTarget{&data.shapes.train_images, {1, kMaxImages}}, "drawn for training"),
+                field("validation_images", IntegerTarget{&data.shapes.validation_images, {1, kMaxImages}},
+                      "drawn for validation"),
+                field("seed", SeedTarget{&data.shapes.seed}, "of the drawings"),
+            }},
+            "the generated set"),
+      field("image_size", IntegerTarget{&data.image_size, kSide}, "side of the network's input"),
+      field("image_channels", IntegerTarget{&data.image_channels, kImageChannels}, "3 = RGB, 1 = grey"),
+      field("resize_shorter", IntegerTarget{&data.resize_shorter, {0, kMaxSide}},
+            "evaluation: shorter side, before the centre crop; 0 = as it is"),
+      field("binarize", IntegerTarget{&data.binarize, {-1, 255}}, "pixels above become 255, others 0; -1 = off"),
+      field("mean", RealListTarget{&data.mean, {-kMaxReal, kMaxReal}}, "per channel, of pixels scaled to 0..1"),
+      field("std", RealListTarget{&data.std, kPositive}, "per channel, of pixels scaled to 0..1"),
+      field("augment",
+            GroupTarget{{
+                field("random_crop", FlagTarget{&augment.random_crop},
+                      "crop of a random area and aspect, resized to image_size"),
+                field("min_area", RealTarget{&augment.min_area, {0, 1, Bound::kOpen, Bound::kClosed}},
+                      "smallest part of the image's area"),
+                field("max_area", RealTarget{&augment.max_area, {0, 1, Bound::kOpen, Bound::kClosed}}, "largest part"),
+                field("min_aspect", RealTarget{&augment.min_aspect, {0.01, 100}}, "narrowest width / height"),
+                field("max_aspect", RealTarget{&augment.max_aspect, {0.01, 100}}, "widest width / height"),
+                field("flip", FlagTarget{&augment.flip}, "mirror every other image, at random"),
+            }},
+            "of training images"),
+      field("shuffle", words(data.shuffle, {{"none", Shuffle::kNone}, {"full", Shuffle::kFull}}),
+            "order of the training images, drawn anew each epoch"),
+      field("on_corrupt", words(data.on_corrupt, {{"fail", OnCorrupt::kFail}, {"skip", OnCorrupt::kSkip}}),
+            "what an image that cannot be decoded does"),
+      field("workers", IntegerTarget{&data.workers, {0, 1'024}}, "decoding threads; 0 = none of their own"),
+      field("slots", IntegerTarget{&data.slots, {1, 1'024}}, "batches prepared ahead"),
+  };
+}
+
+Fields describe_learning_rate(LearningRateOptions& rate) {
+  return {
+      field("initial", RealTarget{&rate.initial, kPositive}, "of the first step"),
+      field("decay_factor", RealTarget{&rate.decay_factor, {0, 1, Bound::kOpen, Bound::kClosed}},
+            "multiplies the rate once an interval; 1 = constant"),
+      field("decay_epochs", RealTarget{&rate.decay_epochs, kNotNegative}, "the interval in epochs, or ..."),
+      field("decay_steps", IntegerTarget{&rate.decay_steps, kStepsOrZero}, "... in steps; the other one is 0"),
+      field("shape", words(rate.shape, {{"staircase", DecayShape::kStaircase}, {"smooth", DecayShape::kSmooth}}),
+            "at the end of each interval, or a little every step"),
+  };
+}
+
+Fields describe_init(InitOptions& init) {
+  return {
+      field("kind",
+            words(init.kind, {{"gaussian", InitKind::kGaussian}, {"xavier", InitKind::kXavier}, {"he", InitKind::kHe}}),
+            "deviation of the weights: std, sqrt(2/(fan_in+fan_out)), sqrt(2/fan_in)"),
+      field("std", RealTarget{&init.std, kPositive}, "of kind gaussian"),
+      field("bias", RealTarget{&init.bias, {-kMaxReal, kMaxReal}}, "initial value of biases"),
+  };
+}
+
+Fields describe_probe(ProbeOptions& probe) {
+  return {
+      field("op", TextTarget{&probe.op}, "name of the op, such as hidden3/bn; empty = off"),
+      field("unit", IntegerTarget{&probe.unit, {0, kMaxImages}}, "which of its outputs"),
+      field("images", IntegerTarget{&probe.images, {1, kMaxBatch}}, "validation images it is measured over"),
+      field("every", IntegerTarget{&probe.every, kEverySteps}, "steps between two measurements"),
+  };
+}
+
+Fields describe_train(TrainOptions& train) {
+  return {
+      field("batch", IntegerTarget{&train.batch, {1, kMaxBatch}}, "images a step"),
+      field("epochs", RealTarget{&train.epochs, {0, 1e9}}, "length of the run in epochs, or ..."),
+      field("steps", IntegerTarget{&train.steps, kStepsOrZero}, "... in steps; the other one is 0"),
+      field("seed", SeedTarget{&train.seed}, "of initial weights, order, augmentation and dropout"),
+      field("learning_rate", GroupTarget{describe_learning_rate(train.learning_rate)}, "the schedule"),
+      field("momentum", RealTarget{&train.momentum, kFraction}, "0 = plain gradient descent"),
+      field(
+          "momentum_kind",
+          words(train.momentum_kind, {{"classical", MomentumKind::kClassical}, {"nesterov", MomentumKind::kNesterov}}),
+          "Sutskever et al. 2013, eq. 1-2 or 3-4"),
+      field("l2", RealTarget{&train.l2, kNotNegative}, "weight decay: the gradient gains l2 * value"),
+      field("l2_scope", words(train.l2_scope, {{"weights", DecayScope::kWeights}, {"all", DecayScope::kAll}}),
+            "weights alone, or biases, gamma and beta too"),
+      field("init", GroupTarget{describe_init(train.init)}, "initial weights"),
+      field("average", words(train.average, {{"none", AverageKind::kNone}, {"polyak", AverageKind::kPolyak}}),
+            "evaluate with averaged parameters"),
+      field("average_decay", RealTarget{&train.average_decay, kFraction}, "of average: polyak"),
+      field("statistics",
+            words(train.statistics,
+                  {{"moving_average", StatisticsKind::kMovingAverage}, {"population", StatisticsKind::kPopulation}}),
+            "where evaluation's means and variances come from; population: Algorithm 2"),
+      field("statistics_decay", RealTarget{&train.statistics_decay, kFraction}, "of statistics: moving_average"),
+      field("statistics_batches", IntegerTarget{&train.statistics_batches, {1, kMaxSteps}},
+            "of statistics: population"),
+      field("log_every", IntegerTarget{&train.log_every, kEverySteps}, "steps"),
+      field("evaluate_every", IntegerTarget{&train.evaluate_every, kStepsOrZero}, "steps; 0 = once an epoch"),
+      field("evaluate_batch", IntegerTarget{&train.evaluate_batch, {1, kMaxBatch}}, "images at a time in evaluation"),
+      field("checkpoint_every", IntegerTarget{&train.checkpoint_every, kStepsOrZero},
+            "steps; 0 = with each evaluation"),
+      field("keep_checkpoints", IntegerTarget{&train.keep_checkpoints, {1, 1'000'000}},
+            "the last ones; the best is kept beside them"),
+      field("probe", GroupTarget{describe_probe(train.probe)},
+            "percentiles of one unit's value over fixed images, as in Fig. 1 b and c"),
+  };
+}
+
+}  // namespace
+
+Fields describe(Config& config) {
+  return {
+      field("model", GroupTarget{describe_model(config.model)}, "the network and its switches"),
+      field("batch_norm", GroupTarget{describe_batch_norm(config.model.batch_norm)}, "where normalization is batch"),
+      field("data", GroupTarget{describe_data(config.data)}, "images and labels"),
+      field("train", GroupTarget{describe_train(config.train)}, "optimisation, logging, checkpoints"),
+      field("device", words(config.device, {{"cpu", Device::kCpu}, {"cuda", Device::kCuda}}), "where it runs"),
+      field("precision", words(config.precision, {{"f32", DType::kF32}, {"bf16", DType::kBf16}}),
+            "type in which activations and their gradients are stored"),
+      field("threads", IntegerTarget{&config.threads, {0, 4'096}}, "of the CPU's kernels; 0 = all"),
+      field("plan",
+            GroupTarget{{field("passes",
+                               GroupTarget{{field("fuse_activation", FlagTarget{&config.passes.fuse_activation},
+                                                  "batch norm and its activation in one step")}},
+                               "rewrites done when the network is compiled")}},
+            "how steps are made of ops"),
+  };
+}
+
+}  // namespace bn::config

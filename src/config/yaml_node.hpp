@@ -1,0 +1,67 @@
+// A YAML document as plain values with the position of every part. The one rule to know: only parse_yaml sees the
+// YAML library, and what it refuses (duplicate keys, anchors, tags, deep nesting) nobody later has to think of.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bn::config {
+
+enum class SourceKind { kFile, kArgument };
+
+struct Source {
+  SourceKind kind = SourceKind::kFile;
+  std::string name;       // the file's path, or "--set key.path=value"
+  std::string directory;  // relative paths in the text start here
+};
+
+struct Position {
+  std::shared_ptr<const Source> source;
+  int line = 0, column = 0;  // from 1; 0 = not inside a file
+};
+std::string to_string(const Position& position);  // "file.yaml:12:3"; "" when unknown
+
+enum class NodeKind { kNull, kScalar, kList, kMap };
+enum class NodeStyle { kBlock, kFlow };
+enum class Merge { kDeep, kReplace };  // how a map goes over another map
+
+struct YamlEntry;
+struct YamlNode {
+  NodeKind kind = NodeKind::kNull;
+  std::string text;     // of a scalar
+  bool quoted = false;  // a quoted scalar is text, whatever it looks like
+  std::vector<YamlNode> items;
+  std::vector<YamlEntry> entries;
+  NodeStyle style = NodeStyle::kBlock;
+  Merge merge = Merge::kDeep;
+  Position position;
+
+  YamlEntry* find(std::string_view key);
+  const YamlEntry* find(std::string_view key) const;
+};
+struct YamlEntry {
+  std::string key;
+  Position position;
+  YamlNode value;
+};
+
+YamlNode scalar_node(std::string text, bool quoted = false);
+YamlNode text_node(std::string text);  // quoted where YAML would read something else
+
+// Throws ConfigError for anything that is not exactly one document. `path` is the key path of the document's root.
+YamlNode parse_yaml(const std::string& text, const std::shared_ptr<const Source>& source, const std::string& path = "");
+std::string print_yaml(const YamlNode& map);
+std::string print_flow(const YamlNode& node);  // on one line
+
+// "position: key.path: message", leaving out what is empty.
+[[noreturn]] void fail(const Position& position, const std::string& path, const std::string& message);
+std::string join_path(const std::string& path, std::string_view key);
+// Items of a list are known by their key `row`, where they have it: "rows.conv1", else "rows[3]".
+std::string item_path(const std::string& list_path, const YamlNode& item, size_t index);
+std::string printable(std::string_view text);  // for a message: escaped and cut to a readable length
+std::string quote(std::string_view text);      // 'text', the same way
+std::string shown(const YamlNode& node);       // "'abc'", "a list", "nothing"
+
+}  // namespace bn::config

@@ -1,0 +1,135 @@
+// The files under configs/.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "bn/config.hpp"
+
+namespace bn {
+namespace {
+
+const std::string kConfigs = BN_SOURCE_DIR "/configs/";
+
+std::vector<std::string> experiment_files() {
+  std::vector<std::string> files;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(kConfigs)) {
+    if (entry.path().extension() != ".yaml" || entry.path().parent_path().filename() == "networks") continue;
+    files.push_back(std::filesystem::relative(entry.path(), kConfigs).string());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+class ExperimentFile : public testing::TestWithParam<std::string> {};
+
+TEST_P(ExperimentFile, LoadsAndItsResolvedTextReadsBackTheSame) {
+  const Config config = load_config(kConfigs + GetParam());
+  EXPECT_NO_THROW(check(config));
+  const std::string text = to_yaml(config);
+  const Config again = parse_config(text, "resolved.yaml");
+  EXPECT_EQ(to_yaml(again), text);
+  EXPECT_EQ(diff(config, again), std::vector<std::string>{});
+}
+
+INSTANTIATE_TEST_SUITE_P(All, ExperimentFile, testing::ValuesIn(experiment_files()), [](const auto& test) {
+  std::string name = test.param;
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
+  return name;
+});
+
+class NetworkFile : public testing::TestWithParam<std::pair<const char*, int64_t>> {};
+
+TEST_P(NetworkFile, IsReadAsTheTableItShows) {
+  const auto& [name, image_size] = GetParam();
+  const std::string size = std::to_string(image_size);
+  const Config config = load_config(kConfigs + "imagenet/bn_baseline.yaml",
+                                    {"model.network=" + kConfigs + "networks/" + name, "data.image_size=" + size});
+  const auto& table = std::get<InceptionTable>(config.model.table);
+  EXPECT_EQ(table.image_size, image_size);
+  const TableRow& row = table.rows.at(7);
+  EXPECT_EQ(table.rows.size(), image_size == 224 ? 15U : 14U);
+  EXPECT_EQ(row.name, image_size == 224 ? "inception_4a" : "inception_4b");
+  EXPECT_EQ(table.local_response_norm_after, (std::vector<std::string>{"pool1", "conv2"}));
+  EXPECT_EQ(table.local_response_norm.size, 5);
+  EXPECT_FLOAT_EQ(table.local_response_norm.alpha, 1e-4F);
+  EXPECT_FALSE(table.auxiliary.has_value());
+}
+
+INSTANTIATE_TEST_SUITE_P(Inception, NetworkFile,
+                         testing::Values(std::pair{"inception.yaml", 224}, std::pair{"inception_64.yaml", 64},
+                                         std::pair{"inception_32.yaml", 32}),
+                         [](const auto& test) { return "Of" + std::to_string(test.param.second); });
+
+// Paper: Fig. 5; the projections of 4c and 4d are those of the printed sums.
+TEST(Experiments, InceptionHasTheRowsOfFigure5) {
+  const Config config = load_config(kConfigs + "imagenet/inception.yaml");
+  const auto& rows = std::get<InceptionTable>(config.model.table).rows;
+  const auto sum = [](const TableRow& row) { return row.conv1x1 + row.conv3x3 + row.double3x3 + row.projection; };
+  std::vector<int64_t> sums;
+  for (const TableRow& row : rows) {
+    if (row.type == RowType::kInception) sums.push_back(sum(row));
+  }
+  // 3c and 4e pass their input of 320 and 576 channels through as well.
+  EXPECT_EQ(sums, (std::vector<int64_t>{256, 320, 576 - 320, 576, 576, 576, 576, 1024 - 576, 1024, 1024}));
+  EXPECT_EQ(rows[0].depth_multiplier, 0);
+  EXPECT_EQ(rows[2].reduce, 64);
+  EXPECT_EQ(rows[6].stride, 2);
+  EXPECT_EQ(rows[6].pool, PoolKind::kMax);
+  EXPECT_EQ(rows[13].pool, PoolKind::kMax);
+}
+
+TEST(Experiments, AnOverrideCanReadTheTableTheOtherWay) {
+  const Config config = load_config(
+      kConfigs + "imagenet/bn_baseline.yaml",
+      {"model.network.rows.inception_4c.projection=128", "model.network.rows.inception_4d={projection: 128}",
+       "model.network.rows.conv1.depth_multiplier=8", "model.network.auxiliary={after: inception_4d}"});
+  const auto& table = std::get<InceptionTable>(config.model.table);
+  EXPECT_EQ(table.rows[9].projection, 128);
+  EXPECT_EQ(table.rows[10].projection, 128);
+  EXPECT_EQ(table.rows[0].depth_multiplier, 8);
+  ASSERT_TRUE(table.auxiliary.has_value());
+  EXPECT_EQ(table.auxiliary->units, 768);
+}
+
+// Paper: sec. 4.2.2. Each file says what its network changes, and nothing else differs.
+TEST(Experiments, EachNetworkOfThePaperDiffersByItsSentence) {
+  const auto changes = [](const std::string& from, const std::string& to) {
+    return diff(load_config(kConfigs + from), load_config(kConfigs + to));
+  };
+  const std::string tiny = "tiny_imagenet/";
+  EXPECT_EQ(changes(tiny + "inception.yaml", tiny + "bn_baseline.yaml"),
+            (std::vector<std::string>{"model.normalization: none -> batch"}));
+  EXPECT_EQ(changes(tiny + "bn_baseline.yaml", tiny + "bn_x5.yaml"),
+            (std::vector<std::string>{"model.local_response_norm: true -> false", "model.dropout: 0.4 -> 0",
+                                      "train.learning_rate.initial: 0.0015 -> 0.0075",
+                                      "train.learning_rate.decay_epochs: 2 -> 0.3333333333333333",
+                                      "train.l2: 0.0002 -> 4e-05"}));
+  EXPECT_EQ(changes(tiny + "bn_x5.yaml", tiny + "bn_x30.yaml"),
+            (std::vector<std::string>{"train.learning_rate.initial: 0.0075 -> 0.045"}));
+  EXPECT_EQ(changes(tiny + "bn_x5.yaml", tiny + "bn_x5_sigmoid.yaml"),
+            (std::vector<std::string>{"model.activation: relu -> sigmoid"}));
+  EXPECT_EQ(changes("mnist/plain.yaml", "mnist/batch_norm.yaml"),
+            (std::vector<std::string>{"model.normalization: none -> batch"}));
+  EXPECT_EQ(changes("quickstart/plain.yaml", "quickstart/batch_norm.yaml"),
+            (std::vector<std::string>{"model.normalization: none -> batch"}));
+}
+
+// Paper: sec. 4.1 and 4.2.
+TEST(Experiments, HoldThePapersNumbers) {
+  const Config mnist = load_config(kConfigs + "mnist/plain.yaml");
+  EXPECT_EQ(mnist.train.batch, 60);
+  EXPECT_EQ(mnist.train.steps, 50000);
+  EXPECT_EQ(mnist.model.activation, Activation::kSigmoid);
+  EXPECT_EQ(std::get<MlpTable>(mnist.model.table).hidden, (std::vector<int64_t>{100, 100, 100}));
+  const Config inception = load_config(kConfigs + "imagenet/inception.yaml");
+  EXPECT_EQ(inception.train.batch, 32);
+  EXPECT_DOUBLE_EQ(inception.train.learning_rate.initial, 0.0015);
+  EXPECT_DOUBLE_EQ(inception.train.learning_rate.decay_factor, 0.96);
+  EXPECT_DOUBLE_EQ(inception.train.learning_rate.decay_epochs, 8);
+  EXPECT_DOUBLE_EQ(inception.model.dropout, 0.4);
+}
+
+}  // namespace
+}  // namespace bn
