@@ -36,7 +36,7 @@ class Trainer {
   void train_step();
   bool log_training();
   void estimate_population();
-  void evaluate_now();
+  bool evaluate_now();  // true: the best so far
   void save();
   TrainResult finish(TrainOutcome outcome, const char* event, const std::string& message);
 
@@ -226,7 +226,7 @@ void Trainer::estimate_population() {
   parameters_.statistics_updates = options().statistics_batches;
 }
 
-void Trainer::evaluate_now() {
+bool Trainer::evaluate_now() {
   if (statistics_plan_) estimate_population();
   last_evaluation_ = evaluate(evaluation_plan_, backend_, *validation_set_, job_.data);
   evaluated_step_ = progress_.step;
@@ -236,10 +236,10 @@ void Trainer::evaluate_now() {
   entry.validation_top5 = last_evaluation_.top5;
   log_->write(entry);
   line_->show(entry, -1);
-  if (last_evaluation_.top1 > progress_.best_top1) {
-    progress_.best_top1 = last_evaluation_.top1;
-    progress_.best_step = progress_.step;
-  }
+  if (last_evaluation_.top1 <= progress_.best_top1) return false;
+  progress_.best_top1 = last_evaluation_.top1;
+  progress_.best_step = progress_.step;
+  return true;
 }
 
 void Trainer::save() {
@@ -295,8 +295,8 @@ TrainResult Trainer::run(const StopRequested& stop) {
                     fmt::format("diverged at step {}: a loss or parameter is not finite", step));
     }
     if (probe_ && is_due(options().probe.every)) log_->write(probe_->measure(record("probe")));
-    if (evaluates) evaluate_now();
-    if (saves) save();
+    const bool is_best = evaluates && evaluate_now();
+    if (saves || is_best) save();
   }
   if (evaluated_step_ < 0) evaluate_now();  // a finished run resumed
   return finish(TrainOutcome::kFinished, "end", "");
