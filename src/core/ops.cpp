@@ -139,9 +139,17 @@ std::vector<ParameterSpec> parameters_of(const OpSpec& spec, std::span<const Sha
 }
 
 int64_t state_channels(const OpSpec& spec, std::span<const Shape> x) {
-  const auto* op = std::get_if<BatchNorm>(&spec);
-  if (op == nullptr) return 0;
-  return op->scope == BatchNormScope::kSpatial ? x[0].c : flat(x[0]);
+  const auto of_folded = [](const std::optional<Folded>& folded, int64_t channels) {
+    return folded && folded->eps ? channels : 0;
+  };
+  return std::visit(Overloaded{
+                        [&](const BatchNorm& op) { return op.scope == BatchNormScope::kSpatial ? x[0].c : flat(x[0]); },
+                        [&](const Conv2d& op) { return of_folded(op.folded, op.out_channels); },
+                        [&](const SeparableConv2d& op) { return of_folded(op.folded, op.out_channels); },
+                        [&](const Linear& op) { return of_folded(op.folded, op.out_features); },
+                        [](const auto&) { return int64_t{0}; },
+                    },
+                    spec);
 }
 
 BackwardReads backward_reads(const OpSpec& spec) {

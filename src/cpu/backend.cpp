@@ -70,6 +70,23 @@ std::unique_ptr<Op> make_batch_norm(const BatchNorm& spec, const OpDesc& desc) {
   throw UnsupportedError("batch_norm.implementation cudnn needs a CUDA device; on the CPU it can be custom or onednn.");
 }
 
+std::unique_ptr<Op> make_op_of_kind(const OpSpec& spec, const OpDesc& desc) {
+  return std::visit(Overloaded{
+                        [&](const Conv2d& s) { return make_conv2d(s, desc); },
+                        [&](const SeparableConv2d& s) { return make_separable_conv2d(s, desc); },
+                        [&](const Linear& s) { return make_linear(s, desc); },
+                        [&](const BatchNorm& s) { return make_batch_norm(s, desc); },
+                        [&](const BiasActivation& s) { return make_bias_activation(s, desc); },
+                        [&](const Activate& s) { return make_activate(s, desc); },
+                        [&](const Pool2d& s) { return make_pool2d(s, desc); },
+                        [&](const LocalResponseNorm& s) { return make_local_response_norm(s, desc); },
+                        [&](const Dropout& s) { return make_dropout(s, desc); },
+                        [&](const Concat& s) { return make_concat(s, desc); },
+                        [&](const SoftmaxLoss& s) { return make_softmax_loss(s, desc); },
+                    },
+                    spec);
+}
+
 }  // namespace
 
 CpuBackend::CpuBackend(const CpuOptions& options) : threads_(options.threads) {
@@ -102,20 +119,12 @@ void CpuBackend::download(void* host, const void* device, int64_t bytes) { std::
 void CpuBackend::zero(void* device, int64_t bytes) { std::memset(device, 0, bytes); }
 
 std::unique_ptr<Op> CpuBackend::make_op(const OpSpec& spec, const OpDesc& desc) {
-  return std::visit(Overloaded{
-                        [&](const Conv2d& s) { return make_conv2d(s, desc); },
-                        [&](const SeparableConv2d& s) { return make_separable_conv2d(s, desc); },
-                        [&](const Linear& s) { return make_linear(s, desc); },
-                        [&](const BatchNorm& s) { return make_batch_norm(s, desc); },
-                        [&](const BiasActivation& s) { return make_bias_activation(s, desc); },
-                        [&](const Activate& s) { return make_activate(s, desc); },
-                        [&](const Pool2d& s) { return make_pool2d(s, desc); },
-                        [&](const LocalResponseNorm& s) { return make_local_response_norm(s, desc); },
-                        [&](const Dropout& s) { return make_dropout(s, desc); },
-                        [&](const Concat& s) { return make_concat(s, desc); },
-                        [&](const SoftmaxLoss& s) { return make_softmax_loss(s, desc); },
-                    },
-                    spec);
+  if (desc.x.at(0).dtype == DType::kBf16) require(DType::kBf16);
+  try {
+    return make_op_of_kind(spec, desc);
+  } catch (const dnnl::error& error) {
+    rethrow_as_ours(error, spec, desc);
+  }
 }
 
 bool CpuBackend::supports_row_stride(const OpSpec& spec) const {

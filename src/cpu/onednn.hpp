@@ -1,8 +1,11 @@
-// What every op that runs through oneDNN shares: the engine, error translation, memory descriptions in our layouts.
+// What every op that runs through oneDNN shares: memory descriptions in our layouts, prepared calls, error messages.
 #pragma once
 
+#include <cstdint>
 #include <dnnl.hpp>
+#include <initializer_list>
 #include <string>
+#include <vector>
 
 #include "bn/backend.hpp"
 
@@ -12,5 +15,69 @@ namespace bn::cpu {
 std::string instruction_set_name();
 // Whether bf16 runs here at all: oneDNN's kernels for it start with AVX-512.
 bool has_bf16();
+
+dnnl::engine& engine();
+dnnl::memory::data_type data_type(DType dtype);
+
+// Descriptions. oneDNN names dimensions n, c, h, w (o, i, h, w) whatever their order in memory is.
+dnnl::memory::desc nhwc(DType dtype, const Shape& shape);
+dnnl::memory::desc row_major(DType dtype, int64_t rows, int64_t columns);
+dnnl::memory::desc column_major(DType dtype, int64_t rows, int64_t columns);  // the transpose of a row-major matrix
+dnnl::memory::desc vector(int64_t count);                                     // f32
+
+// Scratchpads are ours to provide; y = activation(y) follows the op.
+dnnl::primitive_attr attributes(Activation activation = Activation::kNone);
+
+// A dense tensor, or UnsupportedError: oneDNN runs reference loops over strided ones.
+void require_dense(const OpDesc& desc);
+
+// The error for the user when the library has no (proper) implementation, or fails otherwise.
+[[noreturn]] void rethrow_as_ours(const dnnl::error& error, const OpSpec& spec, const OpDesc& desc);
+
+// Offsets of consecutive regions of one buffer, each on a cache line.
+class Regions {
+ public:
+  int64_t add(int64_t bytes);
+  int64_t bytes() const { return bytes_; }
+
+ private:
+  int64_t bytes_ = 0;
+};
+
+inline void* at(void* base, int64_t offset) { return static_cast<char*>(base) + offset; }
+
+// One primitive with its arguments' memory objects, so that running it creates nothing.
+class PreparedCall {
+ public:
+  struct Binding {
+    int argument;  // DNNL_ARG_SRC, ...
+    void* data;
+  };
+
+  PreparedCall() = default;
+  // Throws dnnl::error (unimplemented) when the library would run its reference loops.
+  PreparedCall(const dnnl::primitive_desc_base& description, std::initializer_list<int> arguments);
+
+  // Every argument must have been bound by this or an earlier run.
+  void run(std::initializer_list<Binding> bindings, void* scratch);
+
+  int64_t scratch_bytes() const { return scratch_bytes_; }
+  const std::string& implementation() const { return implementation_; }  // "brgconv:avx512_core"
+  bool empty() const { return arguments_.empty(); }
+
+ private:
+  void add_argument(const dnnl::memory::desc& description, int argument);
+  void bind(const Binding& binding);
+
+  dnnl::primitive primitive_;
+  std::vector<dnnl::memory> memories_;
+  std::vector<dnnl_exec_arg_t> arguments_;  // of the C interface: the C++ one builds a vector in each call
+  std::vector<void*> bound_;
+  int64_t scratch_bytes_ = 0;
+  std::string implementation_;
+};
+
+// A copy from one layout or type to another.
+PreparedCall prepare_reorder(const dnnl::memory::desc& from, const dnnl::memory::desc& to);
 
 }  // namespace bn::cpu

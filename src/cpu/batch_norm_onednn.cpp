@@ -1,0 +1,103 @@
+// BatchNorm through oneDNN, to compare our own kernels with: one call each way, no fused activation. The [m, c] matrix
+// (spatial: m = n*h*w; per-activation: m = n, c = h*w*c) is shown to the library as m images of one pixel.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "bn/error.hpp"
+#include "cpu/onednn.hpp"
+#include "cpu/ops.hpp"
+
+namespace bn::cpu {
+namespace {
+
+using NormalizationFlags = dnnl::normalization_flags;
+
+// [m, c]
+Shape matrix_of(const BatchNorm& spec, const Shape& x) {
+  const int64_t c = spec.scope == BatchNormScope::kSpatial ? x.c : x.h * x.w * x.c;
+  return {x.elements() / c, 1, 1, c};
+}
+
+class OnednnBatchNorm final : public Op {
+ public:
+  OnednnBatchNorm(const BatchNorm& spec, const OpDesc& desc)
+      : matrix_(matrix_of(spec, desc.x.at(0).shape)), training_(desc.phase == Phase::kTrain) {
+    require_dense(desc);
+    if (spec.activation != Activation::kNone) {
+      throw UnsupportedError(
+          "oneDNN's batch normalisation takes no activation; batch_norm.implementation custom does.");
+    }
+    if (training_ && matrix_.n < 2) {
+      throw ShapeError(fmt::format("Batch normalisation needs at least 2 values per channel; {} has m = {}.",
+                                   to_string(desc.x[0].shape), matrix_.n));
+    }
+    const auto x = nhwc(desc.x[0].dtype, matrix_);
+    const auto affine = NormalizationFlags::use_scale | NormalizationFlags::use_shift;
+    const dnnl::batch_normalization_forward::primitive_desc forward(
+        {training_ ? dnnl::prop_kind::forward_training : dnnl::prop_kind::forward_inference, x, spec.eps,
+         training_ ? affine : affine | NormalizationFlags::use_global_stats},
+        attributes(), engine());
+    forward_ = PreparedCall(
+        forward, {DNNL_ARG_SRC, DNNL_ARG_SCALE, DNNL_ARG_SHIFT, DNNL_ARG_MEAN, DNNL_ARG_VARIANCE, DNNL_ARG_DST});
+    scratch_bytes_ = forward_.scratch_bytes();
+    if (!desc.has_backward) return;
+
+    const dnnl::batch_normalization_backward::primitive_desc backward(
+        {dnnl::prop_kind::backward, x, x, spec.eps, affine}, attributes(), engine(), forward);
+    backward_ =
+        PreparedCall(backward, {DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_SCALE, DNNL_ARG_MEAN, DNNL_ARG_VARIANCE,
+                                DNNL_ARG_DIFF_SRC, DNNL_ARG_DIFF_SCALE, DNNL_ARG_DIFF_SHIFT});
+    Regions scratch;
+    if (!desc.wants_dx.at(0)) scratch.add(static_cast<int64_t>(x.get_size()));  // the library writes it anyway
+    library_scratch_ = scratch.add(backward_.scratch_bytes());
+    scratch_bytes_ = std::max(scratch_bytes_, scratch.bytes());
+  }
+
+  // The batch's mean and variance: state belongs to whoever blends it.
+  int64_t saved_bytes() const override { return backward_.empty() ? 0 : 2 * statistic_bytes(); }
+  int64_t scratch_bytes() const override { return scratch_bytes_; }
+  std::string implementation() const override { return forward_.implementation(); }
+
+  void forward(const OpIo& io) override {
+    forward_.run({{DNNL_ARG_SRC, io.x[0].data},
+                  {DNNL_ARG_SCALE, io.w[0].data},
+                  {DNNL_ARG_SHIFT, io.w[1].data},
+                  {DNNL_ARG_MEAN, io.state[0].data},
+                  {DNNL_ARG_VARIANCE, io.state[1].data},
+                  {DNNL_ARG_DST, io.y.data}},
+                 io.scratch);
+    if (backward_.empty()) return;
+    std::memcpy(io.saved, io.state[0].data, statistic_bytes());
+    std::memcpy(at(io.saved, statistic_bytes()), io.state[1].data, statistic_bytes());
+  }
+
+  void backward(const OpIo& io) override {
+    backward_.run({{DNNL_ARG_SRC, io.x[0].data},
+                   {DNNL_ARG_DIFF_DST, io.dy.data},
+                   {DNNL_ARG_SCALE, io.w[0].data},
+                   {DNNL_ARG_MEAN, io.saved},
+                   {DNNL_ARG_VARIANCE, at(io.saved, statistic_bytes())},
+                   {DNNL_ARG_DIFF_SRC, io.dx[0] ? io.dx[0].data : io.scratch},
+                   {DNNL_ARG_DIFF_SCALE, io.dw[0].data},
+                   {DNNL_ARG_DIFF_SHIFT, io.dw[1].data}},
+                  at(io.scratch, library_scratch_));
+  }
+
+ private:
+  int64_t statistic_bytes() const { return matrix_.c * size_of(DType::kF32); }
+
+  Shape matrix_;
+  bool training_;
+  PreparedCall forward_, backward_;
+  int64_t scratch_bytes_ = 0, library_scratch_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Op> make_batch_norm_onednn(const BatchNorm& spec, const OpDesc& desc) {
+  return std::make_unique<OnednnBatchNorm>(spec, desc);
+}
+
+}  // namespace bn::cpu

@@ -1,0 +1,104 @@
+#include "cpu/dense_convolution.hpp"
+
+#include <algorithm>
+
+#include "cpu/folding.hpp"
+
+namespace bn::cpu {
+namespace {
+
+using FormatTag = dnnl::memory::format_tag;
+constexpr auto kDirect = dnnl::algorithm::convolution_direct;
+
+dnnl::memory::dims weight_dims(const ConvolutionWindow& window, const OpDesc& desc) {
+  return {desc.y.shape.c, desc.x.at(0).shape.c, window.kernel, window.kernel};
+}
+
+// Any layout: the kernel's choice.
+dnnl::memory::desc free_weights(const ConvolutionWindow& window, const OpDesc& desc, DType dtype) {
+  return {weight_dims(window, desc), data_type(dtype), FormatTag::any};
+}
+
+}  // namespace
+
+DenseConvolution::DenseConvolution(const ConvolutionWindow& window, const std::optional<Folded>& folded,
+                                   const OpDesc& desc)
+    : x_(nhwc(desc.x.at(0).dtype, desc.x.at(0).shape)),
+      y_(nhwc(desc.y.dtype, desc.y.shape)),
+      plain_w_(weight_dims(window, desc), dnnl::memory::data_type::f32, FormatTag::ohwi),
+      stride_{window.stride, window.stride},
+      pad_{window.pad, window.pad},
+      has_bias_(folded.has_value()) {
+  require_dense(desc);
+  require_no_backward(folded, desc);
+  weight_bytes_ = static_cast<int64_t>(plain_w_.get_size());
+
+  const auto direction =
+      desc.phase == Phase::kTrain ? dnnl::prop_kind::forward_training : dnnl::prop_kind::forward_inference;
+  const dnnl::convolution_forward::primitive_desc forward(
+      {direction, kDirect, x_, free_weights(window, desc, desc.x[0].dtype),
+       has_bias_ ? vector(desc.y.shape.c) : dnnl::memory::desc(), y_, stride_, pad_, pad_},
+      attributes(folded ? folded->activation : Activation::kNone), engine());
+  if (has_bias_) {
+    forward_ = PreparedCall(forward, {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_BIAS, DNNL_ARG_DST});
+  } else {
+    forward_ = PreparedCall(forward, {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST});
+  }
+  pack_forward_ = prepare_reorder(plain_w_, forward.weights_desc());
+  packed_.add(static_cast<int64_t>(forward.weights_desc().get_size()));
+  if (has_bias_) bias_offset_ = packed_.add(desc.y.shape.c * size_of(DType::kF32));
+  scratch_bytes_ = std::max(forward_.scratch_bytes(), pack_forward_.scratch_bytes());
+  if (desc.has_backward) prepare_backward(forward, window, desc);
+}
+
+void DenseConvolution::prepare_backward(const dnnl::convolution_forward::primitive_desc& forward,
+                                        const ConvolutionWindow& window, const OpDesc& desc) {
+  if (desc.wants_dx.at(0)) {
+    const dnnl::convolution_backward_data::primitive_desc data(
+        {kDirect, x_, free_weights(window, desc, desc.x[0].dtype), y_, stride_, pad_, pad_}, attributes(), engine(),
+        forward);
+    backward_data_ = PreparedCall(data, {DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_SRC});
+    pack_backward_ = prepare_reorder(plain_w_, data.weights_desc());
+    backward_w_offset_ = packed_.add(static_cast<int64_t>(data.weights_desc().get_size()));
+    scratch_bytes_ = std::max({scratch_bytes_, backward_data_.scratch_bytes(), pack_backward_.scratch_bytes()});
+  }
+  // f32 whatever the activations are: gradients of parameters are never rounded to bf16.
+  const dnnl::convolution_backward_weights::primitive_desc weights(
+      {kDirect, x_, free_weights(window, desc, DType::kF32), y_, stride_, pad_, pad_}, attributes(), engine(), forward);
+  backward_weights_ = PreparedCall(weights, {DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_WEIGHTS});
+  unpack_dw_ = prepare_reorder(weights.diff_weights_desc(), plain_w_);
+  Regions regions;
+  regions.add(static_cast<int64_t>(weights.diff_weights_desc().get_size()));
+  after_dw_offset_ = regions.add(std::max(backward_weights_.scratch_bytes(), unpack_dw_.scratch_bytes()));
+  scratch_bytes_ = std::max(scratch_bytes_, regions.bytes());
+}
+
+void DenseConvolution::pack(void* packed, float* w, void* scratch) {
+  pack_forward_.run({{DNNL_ARG_FROM, w}, {DNNL_ARG_TO, packed}}, scratch);
+  if (pack_backward_.empty()) return;
+  pack_backward_.run({{DNNL_ARG_FROM, w}, {DNNL_ARG_TO, at(packed, backward_w_offset_)}}, scratch);
+}
+
+void DenseConvolution::forward(const OpIo& io) {
+  forward_.run({{DNNL_ARG_SRC, io.x[0].data},
+                {DNNL_ARG_WEIGHTS, io.packed},
+                {DNNL_ARG_BIAS, at(io.packed, bias_offset_)},  // ignored where there is none
+                {DNNL_ARG_DST, io.y.data}},
+               io.scratch);
+}
+
+void DenseConvolution::backward(float* dw, const OpIo& io, void* scratch) {
+  if (!backward_data_.empty()) {
+    backward_data_.run({{DNNL_ARG_DIFF_DST, io.dy.data},
+                        {DNNL_ARG_WEIGHTS, at(io.packed, backward_w_offset_)},
+                        {DNNL_ARG_DIFF_SRC, io.dx[0].data}},
+                       scratch);
+  }
+  // The gradient in the kernel's own layout, then its scratchpad.
+  void* rest = at(scratch, after_dw_offset_);
+  backward_weights_.run(
+      {{DNNL_ARG_SRC, io.x[0].data}, {DNNL_ARG_DIFF_DST, io.dy.data}, {DNNL_ARG_DIFF_WEIGHTS, scratch}}, rest);
+  unpack_dw_.run({{DNNL_ARG_FROM, scratch}, {DNNL_ARG_TO, dw}}, rest);
+}
+
+}  // namespace bn::cpu

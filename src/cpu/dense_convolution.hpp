@@ -1,0 +1,48 @@
+// A dense convolution through oneDNN: the part Conv2d and SeparableConv2d share. Activations stay NHWC; the weights
+// are repacked from ohwi into the layout that each direction's kernel asks for (with plain ohwi the library falls to
+// its reference loops), and weight gradients are computed in the kernel's layout, in f32, and reordered to ohwi.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "cpu/onednn.hpp"
+
+namespace bn::cpu {
+
+struct ConvolutionWindow {
+  int64_t kernel = 1, stride = 1, pad = 0;
+};
+
+class DenseConvolution {
+ public:
+  // `folded`: adds a bias and applies the activation; without backward only.
+  DenseConvolution(const ConvolutionWindow& window, const std::optional<Folded>& folded, const OpDesc& desc);
+
+  int64_t packed_bytes() const { return packed_.bytes(); }
+  int64_t scratch_bytes() const { return scratch_bytes_; }
+  int64_t weight_bytes() const { return weight_bytes_; }  // f32, ohwi
+  const std::string& implementation() const { return forward_.implementation(); }
+
+  float* bias(void* packed) const { return static_cast<float*>(at(packed, bias_offset_)); }  // [o]; pack fills it
+  void pack(void* packed, float* w, void* scratch);                                          // w: ohwi
+  void forward(const OpIo& io);
+  // dw: ohwi, overwritten. dx is computed where it is wanted.
+  void backward(float* dw, const OpIo& io, void* scratch);
+
+ private:
+  void prepare_backward(const dnnl::convolution_forward::primitive_desc& forward, const ConvolutionWindow& window,
+                        const OpDesc& desc);
+
+  dnnl::memory::desc x_, y_, plain_w_;
+  dnnl::memory::dims stride_, pad_;
+  bool has_bias_ = false;
+  PreparedCall forward_, backward_data_, backward_weights_;
+  PreparedCall pack_forward_, pack_backward_, unpack_dw_;
+  Regions packed_;
+  int64_t bias_offset_ = 0, backward_w_offset_ = 0;
+  int64_t after_dw_offset_ = 0;  // in scratch, during backward
+  int64_t weight_bytes_ = 0, scratch_bytes_ = 0;
+};
+
+}  // namespace bn::cpu

@@ -1,0 +1,26 @@
+// The backend under test, shared by this program's tests.
+#pragma once
+
+#include <memory>
+
+#include "bn/backend.hpp"
+#include "bn/error.hpp"
+
+namespace bn::test {
+
+inline Backend& cpu_backend() {
+  static const std::unique_ptr<Backend> backend = make_cpu_backend({});
+  return *backend;
+}
+
+// Whether this type can be tested here; on a CPU without AVX-512 bf16 cannot.
+inline bool supports(DType dtype) {
+  try {
+    cpu_backend().require(dtype);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+}  // namespace bn::test
