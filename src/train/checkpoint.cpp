@@ -119,7 +119,7 @@ void save_checkpoint(const std::string& path, const Parameters& parameters, cons
 
 CheckpointInfo load_checkpoint(const std::string& path, Parameters& parameters) {
   const SafetensorsFile file(path);
-  const CheckpointInfo info = read_info(file);
+  CheckpointInfo info = read_info(file);
   const auto statistics_updates = require_number<int64_t>(file, "statistics_updates");
   const std::vector<NamedTensor> tensors = parameters.named_tensors();
   StoredEntries stored = index_entries(file);

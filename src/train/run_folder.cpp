@@ -70,7 +70,7 @@ void set_aside(const std::string& path) {
 // What a killed process left half written. Only under the lock: it could be another's work otherwise.
 void remove_temporaries(const std::string& folder) {
   for (const std::string& name : file_names(folder)) {
-    if (is_temporary_name(name)) remove_file(folder + "/" + name);
+    if (is_temporary_name(name)) remove_file(fmt::format("{}/{}", folder, name));
   }
 }
 
@@ -150,7 +150,7 @@ std::optional<CheckpointInfo> RunFolder::load_latest(Parameters& parameters,
       damaged.push_back(path);
       continue;
     }
-    const CheckpointInfo info = load_checkpoint(path, parameters);  // outside the try: a misfit is not damage
+    CheckpointInfo info = load_checkpoint(path, parameters);  // outside the try: a misfit is not damage
     if (lock_) {
       for (const std::string& name : damaged) set_aside(name);
     }

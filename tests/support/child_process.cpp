@@ -1,6 +1,7 @@
 #include "support/child_process.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -76,7 +77,7 @@ std::vector<std::string> environment_with(const std::map<std::string, std::strin
     const std::string text = *variable;
     if (!added.contains(text.substr(0, text.find('=')))) variables.push_back(text);
   }
-  for (const auto& [name, value] : added) variables.push_back(name + "=" + value);
+  for (const auto& [name, value] : added) variables.push_back(fmt::format("{}={}", name, value));
   return variables;
 }
 
@@ -125,7 +126,7 @@ void run_and_kill(std::chrono::microseconds lifetime, const std::function<void()
   if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL) throw std::runtime_error("the child ended by itself");
 }
 
-RunningProgram::RunningProgram(const std::vector<std::string>& command, ProgramOptions options)
+RunningProgram::RunningProgram(const std::vector<std::string>& command, const ProgramOptions& options)
     : deadline_(Clock::now() + options.timeout) {
   std::vector<std::string> words = command, variables = environment_with(options.environment);
   const std::vector<char*> arguments = pointers_to(words), environment = pointers_to(variables);

@@ -35,7 +35,7 @@ ProgramResult run_program(const std::vector<std::string>& command, const Program
 // A program that runs beside the test; killed and awaited at the latest by the destructor.
 class RunningProgram {
  public:
-  RunningProgram(const std::vector<std::string>& command, ProgramOptions options = {});
+  RunningProgram(const std::vector<std::string>& command, const ProgramOptions& options = {});
   RunningProgram(const RunningProgram&) = delete;
   RunningProgram& operator=(const RunningProgram&) = delete;
   ~RunningProgram();

@@ -21,7 +21,6 @@ using test::Averaging;
 using test::error_message;
 using test::Normalization;
 using test::SmallModel;
-using test::SmallNetOptions;
 using test::TemporaryFolder;
 
 const Progress kProgress{.step = 12'345'678'901, .best_top1 = 0.1 + 0.2, .best_step = 77};
@@ -30,7 +29,7 @@ const std::string kConfig = "train:\n  seed: 1\n";
 // The message of a load that must fail, and the proof that it changed nothing.
 std::string load_error(const std::string& path, SmallModel& model) {
   const std::string before = model.bits();
-  const std::string message = error_message<CheckpointError>([&] { load_checkpoint(path, model.parameters()); });
+  std::string message = error_message<CheckpointError>([&] { load_checkpoint(path, model.parameters()); });
   EXPECT_EQ(model.bits(), before);
   return message;
 }
