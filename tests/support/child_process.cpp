@@ -187,4 +187,13 @@ ProgramResult run_program(const std::vector<std::string>& command, const Program
   return RunningProgram(command, options).wait();
 }
 
+bool wait_until(std::chrono::milliseconds patience, const std::function<bool()>& condition) {
+  const auto deadline = Clock::now() + patience;
+  while (!condition()) {
+    if (Clock::now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  return true;
+}
+
 }  // namespace bn::test

@@ -18,9 +18,9 @@ std::string result_in_child(const std::function<std::string()>& action);
 void run_and_kill(std::chrono::microseconds lifetime, const std::function<void()>& action);
 
 struct ProgramOptions {
-  std::map<std::string, std::string> environment;  // added to this process's
-  std::string folder;                              // working directory; empty: this process's
-  std::chrono::milliseconds timeout{60'000};       // then SIGKILL
+  std::map<std::string, std::string> environment{};  // added to this process's
+  std::string folder{};                              // working directory; empty: this process's
+  std::chrono::milliseconds timeout{60'000};         // then SIGKILL
 };
 
 struct ProgramResult {
@@ -52,5 +52,8 @@ class RunningProgram {
   std::chrono::steady_clock::time_point deadline_;
   ProgramResult result_;
 };
+
+// Asks every few milliseconds; whether it became true in time.
+bool wait_until(std::chrono::milliseconds patience, const std::function<bool()>& condition);
 
 }  // namespace bn::test
