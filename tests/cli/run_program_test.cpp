@@ -51,7 +51,7 @@ TEST(RunProgram, AMissingProgramIsExitCode127) {
 }
 
 TEST(RunProgram, TimeoutKillsIt) {
-  const ProgramResult result = run_shell("echo begun; exec sleep 60", {.timeout = milliseconds(100)});
+  const ProgramResult result = run_shell("echo begun; sleep 60 & wait", {.timeout = milliseconds(100)});
   EXPECT_TRUE(result.timed_out);
   EXPECT_EQ(result.exit_code, 128 + SIGKILL);
   EXPECT_EQ(result.out, "begun\n");

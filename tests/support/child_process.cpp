@@ -56,6 +56,7 @@ int exit_code_of(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 
 
 // Only what is safe between fork and exec.
 [[noreturn]] void become(char* const* command, char* const* environment, const char* folder, int out, int err) {
+  setpgid(0, 0);  // so that its own children can be ended with it
   const int input = open("/dev/null", O_RDONLY);
   dup2(input, STDIN_FILENO);
   dup2(out, STDOUT_FILENO);
@@ -137,6 +138,7 @@ RunningProgram::RunningProgram(const std::vector<std::string>& command, const Pr
   if (pid_ == 0) {
     become(arguments.data(), environment.data(), options.folder.c_str(), out.write_end, err.write_end);
   }
+  setpgid(pid_, pid_);  // whoever comes first
   close(out.write_end);
   close(err.write_end);
   out_ = out.read_end;
@@ -145,7 +147,7 @@ RunningProgram::RunningProgram(const std::vector<std::string>& command, const Pr
 
 RunningProgram::~RunningProgram() {
   if (pid_ > 0) {
-    kill(pid_, SIGKILL);
+    kill(-pid_, SIGKILL);
     int status = 0;
     waitpid(pid_, &status, 0);
   }
@@ -174,7 +176,7 @@ ProgramResult RunningProgram::wait() {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline_ - Clock::now());
     if (left.count() <= 0 && !result_.timed_out) {
       result_.timed_out = true;
-      signal(SIGKILL);
+      kill(-pid_, SIGKILL);
     }
     read_available(result_.timed_out ? std::chrono::milliseconds(1000) : left);
   }
