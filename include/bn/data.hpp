@@ -32,7 +32,7 @@ struct AugmentOptions {
 struct DataOptions {
   DatasetKind kind = DatasetKind::kShapes;
   // Paths relative to BN_DATA_ROOT (or absolute). mnist: {images, labels}; folder: one; tar: one or more.
-  std::vector<std::string> train, validation;
+  std::vector<std::string> train{}, validation{};
   std::string classes{};  // file of class names, one a line (first word), in index order; empty = sorted names found
   int64_t classes_limit = 0;  // first N classes only; 0 = all
   ShapesOptions shapes{};

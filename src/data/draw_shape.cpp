@@ -89,9 +89,9 @@ float shape_distance(int64_t shape, Point p) {
     case 4:
       return std::abs(box(p, 0.66F, 0.66F)) - 0.15F;
     case 5: {
-      const Point turned{(p.x + p.y - 0.25F) * 0.7071F, (p.y - p.x - 0.25F) * 0.7071F};
-      const float lobes = std::min(disk(p - Point{0.42F, -0.32F}, 0.56F), disk(p - Point{-0.42F, -0.32F}, 0.56F));
-      return std::min(box(turned, 0.5F, 0.5F), lobes);
+      const Point turned{(p.x + p.y - 0.1F) * 0.7071F, (p.y - p.x - 0.1F) * 0.7071F};
+      const float lobes = std::min(disk(p - Point{0.47F, -0.36F}, 0.52F), disk(p - Point{-0.47F, -0.36F}, 0.52F));
+      return std::min(box(turned, 0.6F, 0.6F), lobes);
     }
     case 6:
       return std::abs(disk(p, 0.76F)) - 0.18F;
@@ -165,7 +165,7 @@ Colour near(Colour base, float reach, RandomStream& random) {
 
 // Redraws until the colour stands apart from all of others.
 Colour colour_apart_from(std::array<Colour, 2> others, RandomStream& random) {
-  constexpr float kContrast = 90;
+  constexpr float kContrast = 110;
   for (;;) {
     const Colour colour = random_colour(random);
     if (distance(colour, others[0]) > kContrast && distance(colour, others[1]) > kContrast) return colour;
@@ -227,9 +227,8 @@ void draw_clutter(Canvas& canvas, int64_t count, RandomStream& random) {
 }
 
 void draw_main_shape(Canvas& canvas, int64_t shape, const Texture& texture, RandomStream& random) {
-  const float radius = draw(random, 6.5, 12);
-  const float margin = 0.85F * radius;
-  const Point centre{draw(random, margin, kUnits - margin), draw(random, margin, kUnits - margin)};
+  const float radius = draw(random, 7.5, 12);
+  const Point centre{draw(random, 11, 21), draw(random, 11, 21)};
   const float angle = draw(random, 0, 2 * kPi), cosine = std::cos(angle), sine = std::sin(angle);
   const float stretch = draw(random, 0.85, 1.15);
   const auto distance_to = [&](Point p) {
@@ -245,17 +244,17 @@ void draw_main_shape(Canvas& canvas, int64_t shape, const Texture& texture, Rand
 void draw_shape_image(const ShapesOptions& options, Split split, int64_t index, int64_t shape, uint8_t* out) {
   const uint64_t stream = hash_name(split == Split::kTrain ? "shapes/train" : "shapes/validation");
   RandomStream random(options.seed, stream, static_cast<uint64_t>(index));
-  constexpr float kSpread = 45;  // between the two colours of a texture
+  constexpr float kSpread = 35;  // between the two colours of a texture
   const Colour ground = random_colour(random), ground2 = near(ground, kSpread, random);
   const Colour figure = colour_apart_from({ground, ground2}, random), figure2 = near(figure, kSpread, random);
   const Texture ground_texture(ground, ground2, random), figure_texture(figure, figure2, random);
 
   Canvas canvas(options.image_size);
   canvas.fill([](Point) { return -kUnits; }, [&](Point p) { return ground_texture.at(p); });
-  draw_clutter(canvas, 3 + random.uniform_index(4), random);
+  draw_clutter(canvas, 2 + random.uniform_index(4), random);
   draw_main_shape(canvas, shape, figure_texture, random);
-  draw_clutter(canvas, random.uniform_index(3), random);
-  canvas.finish(draw(random, 5, 30), random, out);
+  draw_clutter(canvas, random.uniform_index(2), random);
+  canvas.finish(draw(random, 5, 25), random, out);
 }
 
 }  // namespace bn

@@ -47,13 +47,13 @@ uint32_t big_endian(const uint8_t* bytes) {
 }
 
 struct IdxFile {
-  std::vector<int64_t> dimensions;
+  std::vector<int64_t> dimensions{};
   std::vector<uint8_t> bytes;  // header included
   int64_t header = 0;
 };
 
 IdxFile read_idx(const std::string& path, int dimensions, const char* content) {
-  IdxFile file{.dimensions = {}, .bytes = read_whole(path), .header = 4 + 4 * int64_t{dimensions}};
+  IdxFile file{.bytes = read_whole(path), .header = 4 + 4 * int64_t{dimensions}};
   const auto size = static_cast<int64_t>(file.bytes.size());
   const uint32_t expected_magic = 0x0800U + static_cast<uint32_t>(dimensions);
   if (size < file.header) {

@@ -151,7 +151,8 @@ class TarIndexer {
       size_t length = 0;
       const auto [end, error] = std::from_chars(records.data() + begin, records.data() + records.size(), length);
       const size_t key = static_cast<size_t>(end - records.data()) + 1;
-      if (error != std::errc() || length > records.size() - begin || key >= begin + length) {
+      const bool fits = error == std::errc() && length <= records.size() - begin && key < begin + length;
+      if (!fits || records[begin + length - 1] != '\n') {
         fail("is damaged: a pax record has a wrong length");
       }
       const std::string record = records.substr(key, begin + length - 1 - key);

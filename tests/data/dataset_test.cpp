@@ -1,0 +1,69 @@
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <optional>
+
+#include "data/fixtures.hpp"
+
+namespace bn {
+namespace {
+
+using test::message_of;
+
+// Sets or unsets BN_DATA_ROOT for one test.
+class DataRoot {
+ public:
+  explicit DataRoot(const char* value) {
+    if (const char* old = std::getenv("BN_DATA_ROOT")) old_ = old;
+    if (value != nullptr) {
+      setenv("BN_DATA_ROOT", value, 1);
+    } else {
+      unsetenv("BN_DATA_ROOT");
+    }
+  }
+  ~DataRoot() {
+    if (old_) {
+      setenv("BN_DATA_ROOT", old_->c_str(), 1);
+    } else {
+      unsetenv("BN_DATA_ROOT");
+    }
+  }
+
+ private:
+  std::optional<std::string> old_;
+};
+
+TEST(ResolveDataPath, JoinsRelativePathsToTheRoot) {
+  const DataRoot root("/some/where");
+  EXPECT_EQ(resolve_data_path("mnist/a.gz"), "/some/where/mnist/a.gz");
+  EXPECT_EQ(resolve_data_path("/abs/a.gz"), "/abs/a.gz");
+}
+
+TEST(ResolveDataPath, SaysHowToSetTheRoot) {
+  for (const char* value : {static_cast<const char*>(nullptr), ""}) {
+    const DataRoot root(value);
+    EXPECT_EQ(message_of([] { resolve_data_path("mnist/a.gz"); }),
+              "the data path 'mnist/a.gz' is relative and BN_DATA_ROOT is not set; set it to the folder that holds the "
+              "data sets (export BN_DATA_ROOT=/path/to/data) or give an absolute path");
+    EXPECT_EQ(resolve_data_path("/abs/a.gz"), "/abs/a.gz");
+  }
+}
+
+TEST(ResolveDataPath, RefusesAnEmptyPath) {
+  EXPECT_EQ(message_of([] { resolve_data_path(""); }), "a data path is empty");
+}
+
+TEST(OpenDataset, ChecksTheNumberOfPaths) {
+  DataOptions options{.kind = DatasetKind::kMnist, .train = {"/a"}};
+  EXPECT_EQ(message_of([&] { open_dataset(options, Split::kTrain); }),
+            "the training set needs a file of images and a file of labels, but 1 paths are given");
+  options.kind = DatasetKind::kTar;
+  EXPECT_EQ(message_of([&] { open_dataset(options, Split::kValidation); }),
+            "the validation set needs one tar file or more, but 0 paths are given");
+  options.kind = DatasetKind::kFolder;
+  EXPECT_EQ(message_of([&] { open_dataset(options, Split::kValidation); }),
+            "the validation set needs one folder, but 0 paths are given");
+}
+
+}  // namespace
+}  // namespace bn

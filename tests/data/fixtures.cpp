@@ -1,0 +1,171 @@
+#include "data/fixtures.hpp"
+
+#include <zlib.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <opencv2/imgcodecs.hpp>
+
+#include <jpeglib.h>  // needs <cstdio> before it
+
+namespace bn::test {
+namespace {
+
+void append_big_endian(Bytes& to, int64_t value) {
+  for (int shift = 24; shift >= 0; shift -= 8) to.push_back(static_cast<uint8_t>(value >> shift));
+}
+
+cv::Mat gradient(int64_t height, int64_t width, int seed) {
+  cv::Mat image(static_cast<int>(height), static_cast<int>(width), CV_8UC3);
+  for (int y = 0; y < image.rows; ++y) {
+    for (int x = 0; x < image.cols; ++x) {
+      image.at<cv::Vec3b>(y, x) = cv::Vec3b(static_cast<uint8_t>(40 + (37 * seed) % 160 + 50 * x / image.cols),
+                                            static_cast<uint8_t>(60 + 120 * y / image.rows),
+                                            static_cast<uint8_t>(200 - (23 * seed) % 120 - 60 * x / image.cols));
+    }
+  }
+  return image;
+}
+
+Bytes encoded(const char* extension, const cv::Mat& image) {
+  Bytes bytes;
+  cv::imencode(extension, image, bytes);
+  return bytes;
+}
+
+}  // namespace
+
+TempDir::TempDir() {
+  std::string name = (std::filesystem::temp_directory_path() / "bn_data_XXXXXX").string();
+  if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make a temporary folder");
+  root_ = name;
+}
+
+TempDir::~TempDir() {
+  std::error_code ignored;
+  std::filesystem::remove_all(root_, ignored);
+}
+
+std::string TempDir::write(const std::string& name, const Bytes& bytes) const {
+  const auto file_path = root_ / name;
+  std::filesystem::create_directories(file_path.parent_path());
+  std::ofstream file(file_path, std::ios::binary);
+  file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  return file_path.string();
+}
+
+Bytes bytes_of(const std::string& text) { return {text.begin(), text.end()}; }
+
+Bytes first_part(const Bytes& bytes, double share) {
+  return {bytes.begin(), bytes.begin() + static_cast<int64_t>(share * static_cast<double>(bytes.size()))};
+}
+
+Bytes gzip(const Bytes& bytes) {
+  constexpr int kGzip = 15 + 16;
+  z_stream stream{};
+  deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, kGzip, 8, Z_DEFAULT_STRATEGY);
+  Bytes packed(deflateBound(&stream, bytes.size()) + 32);
+  stream.next_in = const_cast<uint8_t*>(bytes.data());
+  stream.avail_in = static_cast<uInt>(bytes.size());
+  stream.next_out = packed.data();
+  stream.avail_out = static_cast<uInt>(packed.size());
+  deflate(&stream, Z_FINISH);
+  packed.resize(stream.total_out);
+  deflateEnd(&stream);
+  return packed;
+}
+
+Bytes idx_images(int64_t count, int64_t height, int64_t width, const Bytes& pixels) {
+  Bytes bytes{0, 0, 8, 3};
+  append_big_endian(bytes, count);
+  append_big_endian(bytes, height);
+  append_big_endian(bytes, width);
+  append(bytes, pixels);
+  return bytes;
+}
+
+Bytes idx_labels(const Bytes& labels) {
+  Bytes bytes{0, 0, 8, 1};
+  append_big_endian(bytes, static_cast<int64_t>(labels.size()));
+  append(bytes, labels);
+  return bytes;
+}
+
+Bytes jpeg_image(int64_t height, int64_t width, int seed) { return encoded(".jpg", gradient(height, width, seed)); }
+Bytes png_image(int64_t height, int64_t width, int seed) { return encoded(".png", gradient(height, width, seed)); }
+
+Bytes cmyk_jpeg_image(int64_t height, int64_t width, const std::vector<uint8_t>& stored_cmyk) {
+  jpeg_compress_struct info{};
+  jpeg_error_mgr errors{};
+  info.err = jpeg_std_error(&errors);
+  jpeg_create_compress(&info);
+  uint8_t* buffer = nullptr;
+  unsigned long size = 0;
+  jpeg_mem_dest(&info, &buffer, &size);
+  info.image_width = static_cast<JDIMENSION>(width);
+  info.image_height = static_cast<JDIMENSION>(height);
+  info.input_components = 4;
+  info.in_color_space = JCS_CMYK;
+  jpeg_set_defaults(&info);  // writes an Adobe marker for CMYK
+  jpeg_set_quality(&info, 100, TRUE);
+  jpeg_start_compress(&info, TRUE);
+  Bytes row;
+  for (int64_t x = 0; x < width; ++x) append(row, stored_cmyk);
+  JSAMPROW rows[1] = {row.data()};
+  for (int64_t y = 0; y < height; ++y) jpeg_write_scanlines(&info, rows, 1);
+  jpeg_finish_compress(&info);
+  Bytes bytes(buffer, buffer + size);
+  jpeg_destroy_compress(&info);
+  std::free(buffer);
+  return bytes;
+}
+
+Bytes tar_header(const std::string& path, int64_t size, char type) {
+  Bytes header(512);
+  std::snprintf(reinterpret_cast<char*>(header.data()), 100, "%s", path.c_str());
+  std::snprintf(reinterpret_cast<char*>(header.data()) + 100, 8, "0000644");
+  std::snprintf(reinterpret_cast<char*>(header.data()) + 124, 12, "%011llo", static_cast<unsigned long long>(size));
+  header[156] = static_cast<uint8_t>(type);
+  std::memcpy(header.data() + 257, "ustar\00000", 8);
+  seal_tar_header(header);
+  return header;
+}
+
+void seal_tar_header(Bytes& header) {
+  std::memset(header.data() + 148, ' ', 8);
+  unsigned sum = 0;
+  for (const uint8_t byte : header) sum += byte;
+  std::snprintf(reinterpret_cast<char*>(header.data()) + 148, 8, "%06o", sum);
+}
+
+void append(Bytes& to, const Bytes& bytes) { to.insert(to.end(), bytes.begin(), bytes.end()); }
+
+void append_padded(Bytes& to, const Bytes& bytes) {
+  append(to, bytes);
+  to.resize((to.size() + 511) / 512 * 512);
+}
+
+void append_member(Bytes& to, const std::string& path, const Bytes& bytes) {
+  append(to, tar_header(path, static_cast<int64_t>(bytes.size())));
+  append_padded(to, bytes);
+}
+
+void close_tar(Bytes& tar) { tar.resize(tar.size() + 1024); }
+
+Bytes tar_of(const std::vector<NamedBytes>& members) {
+  Bytes tar;
+  for (const auto& member : members) append_member(tar, member.path, member.bytes);
+  close_tar(tar);
+  return tar;
+}
+
+std::string real_data(const std::string& path) {
+  const char* root = std::getenv("BN_DATA_ROOT");
+  if (root == nullptr) return "";
+  const auto full = std::filesystem::path(root) / path;
+  return std::filesystem::exists(full) ? full.string() : "";
+}
+
+}  // namespace bn::test

@@ -1,0 +1,84 @@
+// Small data made up on the spot: temporary folders, idx, tar, gzip and image files.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "bn/data.hpp"
+#include "bn/error.hpp"
+
+namespace bn::test {
+
+using Bytes = std::vector<uint8_t>;
+
+// A folder of its own, removed at the end.
+class TempDir {
+ public:
+  TempDir();
+  ~TempDir();
+  TempDir(const TempDir&) = delete;
+  TempDir& operator=(const TempDir&) = delete;
+
+  // Writes a file, making the folders above it; returns its path.
+  std::string write(const std::string& name, const Bytes& bytes) const;
+  std::string path(const std::string& name) const { return (root_ / name).string(); }
+  std::string path() const { return root_.string(); }
+
+ private:
+  std::filesystem::path root_;
+};
+
+Bytes bytes_of(const std::string& text);
+Bytes first_part(const Bytes& bytes, double share);  // cut off
+Bytes gzip(const Bytes& bytes);
+
+Bytes idx_images(int64_t count, int64_t height, int64_t width, const Bytes& pixels);
+Bytes idx_labels(const Bytes& labels);
+
+// A smooth colour gradient that depends on seed, so that no two are alike.
+Bytes jpeg_image(int64_t height, int64_t width, int seed);
+Bytes png_image(int64_t height, int64_t width, int seed);
+// Each pixel of this one ink mixture, as libjpeg stores it: Adobe's complements.
+Bytes cmyk_jpeg_image(int64_t height, int64_t width, const std::vector<uint8_t>& stored_cmyk);
+
+// A ustar header; the caller may spoil it before its checksum is set by seal_tar_header.
+Bytes tar_header(const std::string& path, int64_t size, char type = '0');
+void seal_tar_header(Bytes& header);
+void append(Bytes& to, const Bytes& bytes);
+void append_padded(Bytes& to, const Bytes& bytes);  // to a multiple of 512
+void append_member(Bytes& to, const std::string& path, const Bytes& bytes);
+void close_tar(Bytes& tar);  // the two blocks of zeros
+
+struct NamedBytes {
+  std::string path;
+  Bytes bytes;
+};
+Bytes tar_of(const std::vector<NamedBytes>& members);
+
+// What the error says; fails the test if there is none.
+template <class Exception = DataError, class Function>
+std::string message_of(Function function) {
+  try {
+    function();
+  } catch (const Exception& error) {
+    return error.what();
+  }
+  ADD_FAILURE() << "nothing was thrown";
+  return "";
+}
+
+#define EXPECT_CONTAINS(text, part) EXPECT_NE((text).find(part), std::string::npos) << "in: " << (text)
+
+// A file below BN_DATA_ROOT; "" if the variable is unset or the file is not there.
+std::string real_data(const std::string& path);
+
+#define REQUIRE_REAL_DATA(path)                                                                \
+  if (bn::test::real_data(path).empty()) {                                                     \
+    GTEST_SKIP() << "needs " << (path) << " under BN_DATA_ROOT, which is not set or has none"; \
+  }
+
+}  // namespace bn::test

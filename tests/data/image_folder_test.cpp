@@ -1,0 +1,98 @@
+#include <gtest/gtest.h>
+
+#include "data/fixtures.hpp"
+
+namespace bn {
+namespace {
+
+using namespace test;  // NOLINT(google-build-using-namespace)
+
+std::unique_ptr<Dataset> open(const std::string& root, DataOptions options = {}) {
+  options.kind = DatasetKind::kFolder;
+  options.train = {root};
+  return open_dataset(options, Split::kTrain);
+}
+
+TEST(ImageFolder, ListsClassesAndImagesInOrder) {
+  const TempDir dir;
+  const Bytes b2 = bytes_of("b2");
+  dir.write("set/bird/2.jpg", b2);
+  dir.write("set/bird/10.JPEG", bytes_of("b10"));
+  dir.write("set/bird/images/deep.png", bytes_of("deep"));
+  dir.write("set/bird/notes.txt", bytes_of("no image"));
+  dir.write("set/ape/1.png", bytes_of("a1"));
+  dir.write("set/stray.jpg", bytes_of("no class"));
+  dir.write("set/.cache/1.png", bytes_of("hidden"));
+  const std::string root = dir.path("set");
+  const auto set = open(root + "/");
+  EXPECT_EQ(set->class_names(), (std::vector<std::string>{"ape", "bird"}));
+  ASSERT_EQ(set->size(), 4);
+  EXPECT_EQ(set->name(0), root + "/ape/1.png");
+  EXPECT_EQ(set->name(1), root + "/bird/10.JPEG");
+  EXPECT_EQ(set->name(2), root + "/bird/2.jpg");
+  EXPECT_EQ(set->name(3), root + "/bird/images/deep.png");
+  EXPECT_EQ(set->label(0), 0);
+  EXPECT_EQ(set->label(3), 1);
+  Bytes storage;
+  const auto sample = set->read(2, storage);
+  EXPECT_EQ(sample.raw_channels, 0);
+  EXPECT_EQ(Bytes(sample.data, sample.data + sample.bytes), b2);
+}
+
+TEST(ImageFolder, TheClassesFileChoosesAndOrders) {
+  const TempDir dir;
+  for (const char* name : {"a", "b", "c"}) dir.write(std::string("set/") + name + "/1.jpg", bytes_of(name));
+  const auto classes = dir.write("classes.txt", bytes_of("c third\na first\n"));
+  const auto set = open(dir.path("set"), {.classes = classes});
+  ASSERT_EQ(set->size(), 2);
+  EXPECT_EQ(set->class_names(), (std::vector<std::string>{"c", "a"}));
+  EXPECT_EQ(set->name(0), dir.path("set/c/1.jpg"));
+  EXPECT_EQ(set->label(1), 1);
+  EXPECT_EQ(open(dir.path("set"), {.classes = classes, .classes_limit = 1})->size(), 1);
+}
+
+TEST(ImageFolder, NamesAnEmptyClass) {
+  const TempDir dir;
+  dir.write("set/a/1.jpg", bytes_of("a"));
+  std::filesystem::create_directory(dir.path("set/b"));
+  EXPECT_EQ(message_of([&] { open(dir.path("set")); }),
+            "class 'b' (number 2 of the list of class folders found) has no image in " + dir.path("set"));
+  const auto classes = dir.write("classes.txt", bytes_of("a\nzebra\n"));
+  EXPECT_EQ(message_of([&] { open(dir.path("set"), {.classes = classes}); }),
+            "class 'zebra' (number 2 of the classes file " + classes + ") has no image in " + dir.path("set"));
+}
+
+TEST(ImageFolder, SaysThatItFoundNothing) {
+  const TempDir dir;
+  EXPECT_EQ(message_of([&] { open(dir.path()); }),
+            "no images found in " + dir.path() + ": it has no class folders (<class>/<image>.jpg)");
+  dir.write("a/readme.txt", bytes_of("text"));
+  EXPECT_EQ(message_of([&] { open(dir.path()); }),
+            "no images found in " + dir.path() + ": none of its 1 folders holds an image file of one of the 1 classes");
+  EXPECT_EQ(message_of([&] { open(dir.path("nowhere")); }),
+            "cannot open the image folder " + dir.path("nowhere") + " (No such file or directory)");
+}
+
+TEST(ImageFolder, ValidationTakesItsClassesFromTheTrainingSet) {
+  const TempDir dir;
+  dir.write("train/a/1.jpg", bytes_of("a"));
+  dir.write("train/b/1.jpg", bytes_of("b"));
+  dir.write("val/b/1.jpg", bytes_of("b"));
+  const DataOptions options{
+      .kind = DatasetKind::kFolder, .train = {dir.path("train")}, .validation = {dir.path("val")}};
+  EXPECT_CONTAINS(message_of([&] { open_dataset(options, Split::kValidation); }), "'a' is only in the training set");
+  dir.write("val/a/1.jpg", bytes_of("a"));
+  EXPECT_EQ(open_dataset(options, Split::kValidation)->label(0), 0);
+}
+
+TEST(ImageFolder, AFileThatVanishedIsNamed) {
+  const TempDir dir;
+  const auto file = dir.write("a/1.jpg", bytes_of("a"));
+  const auto set = open(dir.path());
+  std::filesystem::remove(file);
+  Bytes storage;
+  EXPECT_EQ(message_of([&] { set->read(0, storage); }), "cannot open " + file + " (No such file or directory)");
+}
+
+}  // namespace
+}  // namespace bn

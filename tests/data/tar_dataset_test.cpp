@@ -1,0 +1,114 @@
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "data/fixtures.hpp"
+
+namespace bn {
+namespace {
+
+using namespace test;  // NOLINT(google-build-using-namespace)
+
+std::unique_ptr<Dataset> open(const std::vector<std::string>& tars, DataOptions options = {}) {
+  options.kind = DatasetKind::kTar;
+  options.train = tars;
+  return open_dataset(options, Split::kTrain);
+}
+
+TEST(TarDataset, JoinsSeveralTars) {
+  const TempDir dir;
+  const auto first = dir.write("one.tar", tar_of({{"train/b/1.jpg", bytes_of("b1")}, {"train/readme.txt", {}}}));
+  const auto second = dir.write("two.tar", tar_of({{"./a/1.jpg", bytes_of("a1")}, {"b/2.jpg", bytes_of("b2")}}));
+  const auto set = open({first, second});
+  EXPECT_EQ(set->class_names(), (std::vector<std::string>{"a", "b"}));
+  ASSERT_EQ(set->size(), 3);
+  EXPECT_EQ(set->name(0), "one.tar:train/b/1.jpg");
+  EXPECT_EQ(set->name(1), "two.tar:./a/1.jpg");
+  EXPECT_EQ(set->name(2), "two.tar:b/2.jpg");
+  EXPECT_EQ(set->label(0), 1);
+  EXPECT_EQ(set->label(1), 0);
+  Bytes storage;
+  const auto sample = set->read(2, storage);
+  EXPECT_EQ(Bytes(sample.data, sample.data + sample.bytes), bytes_of("b2"));
+}
+
+TEST(TarDataset, TheClassesFileChoosesAndOrders) {
+  const TempDir dir;
+  const auto tar = dir.write("x.tar", tar_of({{"a/1.jpg", {}}, {"b/1.jpg", {}}, {"c/1.jpg", {}}}));
+  const auto classes = dir.write("classes.txt", bytes_of("c\na\n"));
+  const auto set = open({tar}, {.classes = classes});
+  ASSERT_EQ(set->size(), 2);
+  EXPECT_EQ(set->name(0), "x.tar:a/1.jpg");
+  EXPECT_EQ(set->label(0), 1);
+  EXPECT_EQ(open({tar}, {.classes_limit = 2})->size(), 2);
+  const auto more = dir.write("more.txt", bytes_of("c\nd\n"));
+  EXPECT_EQ(message_of([&] { open({tar}, {.classes = more}); }),
+            "class 'd' (number 2 of the classes file " + more + ") has no image in " + tar);
+}
+
+TEST(TarDataset, SaysThatItFoundNothing) {
+  const TempDir dir;
+  const auto tar = dir.write("x.tar", tar_of({{"1.jpg", {}}, {"./2.jpg", {}}, {"a/notes.txt", {}}}));
+  EXPECT_EQ(message_of([&] { open({tar}); }), "no images found in " + tar + ": no member is named <class>/<image>.jpg");
+  EXPECT_EQ(message_of([&] { open({dir.path("no.tar")}); }),
+            "cannot open " + dir.path("no.tar") + " (No such file or directory)");
+}
+
+TEST(TarDataset, ValidationTakesItsClassesFromTheTrainingSet) {
+  const TempDir dir;
+  const auto train = dir.write("train.tar", tar_of({{"a/1.jpg", {}}, {"b/1.jpg", {}}}));
+  const auto same = dir.write("same.tar", tar_of({{"b/2.jpg", {}}, {"a/2.jpg", {}}}));
+  const auto other = dir.write("other.tar", tar_of({{"b/2.jpg", {}}, {"a/2.jpg", {}}, {"z/2.jpg", {}}}));
+  DataOptions options{.kind = DatasetKind::kTar, .train = {train}, .validation = {same}};
+  EXPECT_EQ(open_dataset(options, Split::kValidation)->label(0), 1);
+  options.validation = {other};
+  EXPECT_CONTAINS(message_of([&] { open_dataset(options, Split::kValidation); }), "'z' is only in the validation set");
+}
+
+TEST(TarDataset, AFileCutOffAfterOpeningIsNamed) {
+  const TempDir dir;
+  const auto tar = dir.write("x.tar", tar_of({{"a/1.jpg", Bytes(600, 'x')}}));
+  const auto set = open({tar});
+  std::filesystem::resize_file(tar, 700);
+  Bytes storage;
+  EXPECT_EQ(message_of([&] { set->read(0, storage); }), tar + " ends before byte 1112");
+}
+
+void expect_images_per_class(const Dataset& set, size_t classes, int64_t images) {
+  std::map<int32_t, int64_t> count;
+  for (int64_t i = 0; i < set.size(); ++i) ++count[set.label(i)];
+  EXPECT_EQ(count.size(), classes);
+  for (const auto& [label, times] : count) EXPECT_EQ(times, images) << set.class_names()[static_cast<size_t>(label)];
+}
+
+TEST(TarDataset, ReadsTinyImageNet) {
+  REQUIRE_REAL_DATA("tiny-imagenet/val.tar");
+  const DataOptions options{.kind = DatasetKind::kTar,
+                            .train = {"tiny-imagenet/train-00.tar", "tiny-imagenet/train-01.tar",
+                                      "tiny-imagenet/train-02.tar", "tiny-imagenet/train-03.tar"},
+                            .validation = {"tiny-imagenet/val.tar"},
+                            .classes = "tiny-imagenet/synsets.txt"};
+  const auto train = open_dataset(options, Split::kTrain), validation = open_dataset(options, Split::kValidation);
+  EXPECT_EQ(train->class_names(), validation->class_names());
+  EXPECT_EQ(train->class_names().front(), "n01443537");
+  expect_images_per_class(*train, 40, 500);
+  expect_images_per_class(*validation, 40, 50);
+  Bytes storage;
+  for (int64_t i = 0; i < train->size(); i += 499) {
+    const auto sample = train->read(i, storage);
+    ASSERT_GT(sample.bytes, 4);
+    EXPECT_EQ(sample.data[0], 0xFF) << train->name(i);
+    EXPECT_EQ(sample.data[1], 0xD8) << train->name(i);
+  }
+}
+
+TEST(TarDataset, ReadsImagenetteWithoutAClassesFile) {
+  REQUIRE_REAL_DATA("imagenette-224/val.tar");
+  const DataOptions options{
+      .kind = DatasetKind::kTar, .train = {"imagenette-224/train.tar"}, .validation = {"imagenette-224/val.tar"}};
+  expect_images_per_class(*open_dataset(options, Split::kTrain), 10, 120);
+  expect_images_per_class(*open_dataset(options, Split::kValidation), 10, 30);
+}
+
+}  // namespace
+}  // namespace bn

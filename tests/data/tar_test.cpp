@@ -1,0 +1,190 @@
+#include "data/tar.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "data/fixtures.hpp"
+
+namespace bn {
+namespace {
+
+using namespace test;  // NOLINT(google-build-using-namespace)
+
+std::vector<TarMember> list(const TempDir& dir, const Bytes& tar) {
+  return list_tar(FileReader(dir.write("x.tar", tar)));
+}
+
+std::string content(const TempDir& dir, const TarMember& member) {
+  std::string text(static_cast<size_t>(member.size), '\0');
+  FileReader(dir.path("x.tar")).read(member.offset, member.size, reinterpret_cast<uint8_t*>(text.data()));
+  return text;
+}
+
+Bytes pax_record(const std::string& key, const std::string& value) {
+  const std::string body = " " + key + "=" + value + "\n";
+  size_t length = body.size() + 1;
+  while (std::to_string(length).size() + body.size() != length) ++length;
+  return bytes_of(std::to_string(length) + body);
+}
+
+void append_extended(Bytes& tar, char type, const Bytes& body) {
+  append(tar, tar_header("extension", static_cast<int64_t>(body.size()), type));
+  append_padded(tar, body);
+}
+
+TEST(Tar, ListsRegularFilesInOrder) {
+  const TempDir dir;
+  Bytes tar;
+  append(tar, tar_header("train/", 0, '5'));
+  append_member(tar, "train/b/1.jpg", bytes_of("first"));
+  append(tar, tar_header("train/b/link.jpg", 700, '2'));  // a link has no data whatever its size field says
+  append_member(tar, "train/a/2.jpg", Bytes(512, 'x'));
+  append_member(tar, "train/a/empty.jpg", {});
+  close_tar(tar);
+  const auto members = list(dir, tar);
+  ASSERT_EQ(members.size(), 3U);
+  EXPECT_EQ(members[0].path, "train/b/1.jpg");
+  EXPECT_EQ(content(dir, members[0]), "first");
+  EXPECT_EQ(members[1].path, "train/a/2.jpg");
+  EXPECT_EQ(content(dir, members[1]), std::string(512, 'x'));
+  EXPECT_EQ(members[2].size, 0);
+}
+
+TEST(Tar, JoinsThePrefixOfUstarOnly) {
+  const TempDir dir;
+  Bytes tar, header = tar_header("1.jpg", 0);
+  std::memcpy(header.data() + 345, "deep/folder", 11);
+  seal_tar_header(header);
+  append(tar, header);
+  std::memcpy(header.data() + 257, "ustar  ", 8);  // GNU: other fields live there
+  seal_tar_header(header);
+  append(tar, header);
+  close_tar(tar);
+  const auto members = list(dir, tar);
+  EXPECT_EQ(members[0].path, "deep/folder/1.jpg");
+  EXPECT_EQ(members[1].path, "1.jpg");
+}
+
+TEST(Tar, ReadsGnuLongNames) {
+  const TempDir dir;
+  const std::string name = std::string(150, 'n') + "/" + std::string(120, 'm') + ".jpg";
+  Bytes tar;
+  Bytes body = bytes_of(name);
+  body.push_back(0);
+  append_extended(tar, 'L', body);
+  append_member(tar, name, bytes_of("long"));
+  append_member(tar, "short/1.jpg", bytes_of("short"));
+  close_tar(tar);
+  const auto members = list(dir, tar);
+  ASSERT_EQ(members.size(), 2U);
+  EXPECT_EQ(members[0].path, name);
+  EXPECT_EQ(content(dir, members[0]), "long");
+  EXPECT_EQ(members[1].path, "short/1.jpg");
+}
+
+TEST(Tar, ReadsPaxPathsAndSizes) {
+  const TempDir dir;
+  const std::string name = std::string(300, 'p') + "/1.jpg";
+  Bytes tar;
+  append_extended(tar, 'g', pax_record("comment", "for all"));
+  Bytes records = pax_record("mtime", "1.5");
+  append(records, pax_record("path", name));
+  append(records, pax_record("size", "4"));
+  append_extended(tar, 'x', records);
+  append(tar, tar_header("cut", 0));
+  append_padded(tar, bytes_of("data"));
+  append_member(tar, "plain/1.jpg", bytes_of("plain"));
+  close_tar(tar);
+  const auto members = list(dir, tar);
+  ASSERT_EQ(members.size(), 2U);
+  EXPECT_EQ(members[0].path, name);
+  EXPECT_EQ(content(dir, members[0]), "data");
+  EXPECT_EQ(content(dir, members[1]), "plain");
+}
+
+TEST(Tar, ReadsBinarySizes) {
+  const TempDir dir;
+  Bytes tar, header = tar_header("a/1.jpg", 0);
+  std::memset(header.data() + 124, 0, 12);
+  header[124] = 0x80;
+  header[135] = 3;
+  seal_tar_header(header);
+  append(tar, header);
+  append_padded(tar, bytes_of("abc"));
+  close_tar(tar);
+  EXPECT_EQ(content(dir, list(dir, tar).at(0)), "abc");
+}
+
+TEST(Tar, NoticesThatItIsCutOff) {
+  const TempDir dir;
+  const Bytes tar = tar_of({{"a/1.jpg", Bytes(600, 'a')}, {"a/2.jpg", Bytes(600, 'b')}});
+  const std::string start = "the tar file " + dir.path("x.tar") + " is cut off: ";
+  const auto cut_at = [&](int64_t size) {
+    return message_of([&] { list(dir, Bytes(tar.begin(), tar.begin() + size)); });
+  };
+  EXPECT_EQ(cut_at(0), start + "it ends without the closing blocks of zeros (block at byte 0)");
+  EXPECT_EQ(cut_at(300), start + "it ends without the closing blocks of zeros (block at byte 0)");
+  EXPECT_EQ(cut_at(900), start + "a member of 600 bytes does not fit into the file's 900 (block at byte 0)");
+  EXPECT_EQ(cut_at(1536), start + "it ends without the closing blocks of zeros (block at byte 1536)");
+  EXPECT_EQ(cut_at(2048), start + "a member of 600 bytes does not fit into the file's 2048 (block at byte 1536)");
+  EXPECT_EQ(cut_at(3072), start + "it ends without the closing blocks of zeros (block at byte 3072)");
+}
+
+TEST(Tar, NoticesGarbage) {
+  const TempDir dir;
+  Bytes tar = tar_of({{"a/1.jpg", bytes_of("one")}, {"a/2.jpg", bytes_of("two")}});
+  tar[1024 + 10] ^= 0x40;  // in the second header
+  EXPECT_EQ(message_of([&] { list(dir, tar); }),
+            "the tar file " + dir.path("x.tar") +
+                " is damaged or not a tar file: a header's checksum is wrong (block at byte 1024)");
+  EXPECT_CONTAINS(message_of([&] { list(dir, Bytes(2048, 'g')); }), "is damaged or not a tar file");
+  Bytes packed = gzip(tar_of({{"a/1.jpg", jpeg_image(40, 40, 1)}}));
+  packed.resize(2048);
+  EXPECT_CONTAINS(message_of([&] { list(dir, packed); }),
+                  "is compressed; it is read in place, so decompress it first (gunzip)");
+}
+
+TEST(Tar, NoticesImpossibleSizes) {
+  const TempDir dir;
+  const auto with_size_field = [&](const Bytes& field) {
+    Bytes header = tar_header("a/1.jpg", 0);
+    std::copy(field.begin(), field.end(), header.begin() + 124);
+    seal_tar_header(header);
+    close_tar(header);
+    return message_of([&] { list(dir, header); });
+  };
+  const std::string no_number = "is damaged: a member's size is no number or too large (block at byte 0)";
+  EXPECT_CONTAINS(with_size_field(Bytes(12, 0xFF)), no_number);  // beyond 63 bits
+  EXPECT_CONTAINS(with_size_field(bytes_of("0000000x123")), no_number);
+  EXPECT_CONTAINS(with_size_field(bytes_of("-0000000001")), no_number);
+  EXPECT_CONTAINS(with_size_field(Bytes(12, 0)), no_number);
+  EXPECT_CONTAINS(with_size_field({0x80, 0, 0, 0, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF}),
+                  "is cut off: a member of 9223372036854775807 bytes does not fit");
+  EXPECT_CONTAINS(with_size_field(bytes_of("77777777777")), "is cut off: a member of 8589934591 bytes does not fit");
+}
+
+TEST(Tar, NoticesDamagedExtensions) {
+  const TempDir dir;
+  for (const char* body : {"999 path=x\n", "path=x\n", "0 path=x\n", "3 x", "99999999999999999999999 path=x\n"}) {
+    Bytes tar;
+    append_extended(tar, 'x', bytes_of(body));
+    append_member(tar, "a/1.jpg", {});
+    close_tar(tar);
+    EXPECT_CONTAINS(message_of([&] { list(dir, tar); }), "is damaged: a pax record has a wrong length");
+  }
+  Bytes tar;
+  append_extended(tar, 'x', pax_record("size", "12x"));
+  close_tar(tar);
+  EXPECT_CONTAINS(message_of([&] { list(dir, tar); }), "is damaged: a member's size is no number or too large");
+  Bytes huge;
+  append_extended(huge, 'L', Bytes(2 << 20, 'n'));
+  close_tar(huge);
+  EXPECT_CONTAINS(message_of([&] { list(dir, huge); }), "is damaged: a member's name is over a megabyte long");
+  Bytes sparse = tar_header("a/1.jpg", 0, 'S');
+  close_tar(sparse);
+  EXPECT_CONTAINS(message_of([&] { list(dir, sparse); }), "holds a sparse file, which is not supported");
+}
+
+}  // namespace
+}  // namespace bn
