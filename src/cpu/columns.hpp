@@ -1,0 +1,67 @@
+// The passes over the columns of an [m, c] matrix that batch normalisation is made of. The two halves of each direction
+// are separate calls: what computes the sums (here, a convolution while its output is in cache) and what combines
+// them (here, an all-reduce over processes) may be replaced without touching the rest.
+#pragma once
+
+#include "cpu/kernels/kernels.hpp"
+
+namespace bn::cpu {
+
+// An activation as batch normalisation sees it.
+struct Matrix {
+  Rows rows;
+  DType dtype = DType::kF32;
+  int64_t m = 0, c = 0;
+};
+
+// Spatial: m = n*h*w, c = channels. Per-activation: m = n, c = h*w*channels, of a dense tensor. An absent tensor gives
+// an absent matrix.
+Matrix matrix_of(const Tensor& tensor, BatchNormScope scope = BatchNormScope::kSpatial);
+
+// A block of a matrix, the unit of work.
+struct Tile {
+  int64_t group = 0;  // of rows
+  int64_t row = 0, rows = 0;
+  int64_t column = 0, columns = 0;
+};
+
+// A fixed division of an [m, c] matrix into groups of rows and blocks of columns; it depends on m and c alone.
+class Tiles {
+ public:
+  Tiles(int64_t m, int64_t c);
+
+  int64_t count() const { return groups_ * blocks_; }
+  int64_t groups() const { return groups_; }
+  int64_t rows_of_group(int64_t group) const;
+  Tile operator[](int64_t index) const;  // in memory order
+  // Doubles that the reductions below need.
+  int64_t partial_elements() const { return 2 * groups_ * c_; }
+
+ private:
+  int64_t m_, c_;
+  int64_t rows_, columns_;  // of a full tile
+  int64_t groups_, blocks_;
+};
+
+Rows rows_at(const Matrix& matrix, const Tile& tile);
+
+// The first c doubles of `partial` become the mean of each column, the next c the sum of its squared deviations.
+void column_reduce(double* partial, const Matrix& x, const Tiles& tiles, const Kernels& kernels);
+
+// y = activation((x - mean) * scale + shift).
+void column_normalize(const Matrix& y, const Matrix& x, const NormalizeColumns& by, Activation activation,
+                      const Tiles& tiles, const Kernels& kernels);
+
+// The first c doubles of `partial` become sum dz, the next c sum dz * (x - mean), where dz = dy * activation'.
+void column_gradient_sums(double* partial, const Matrix& dy, const Matrix& x, const Matrix& y, const float* mean,
+                          Activation activation, const Tiles& tiles, const Kernels& kernels);
+
+// dx = dz * dz_factor + (x - mean) * x_factor + constant.
+void column_input_gradient(const Matrix& dx, const Matrix& dy, const Matrix& x, const Matrix& y,
+                           const InputGradientColumns& by, Activation activation, const Tiles& tiles,
+                           const Kernels& kernels);
+
+// Adds the groups' partial sums, `width` doubles each, into the first group's, in order.
+void add_groups(double* partial, int64_t width, const Tiles& tiles, const Kernels& kernels);
+
+}  // namespace bn::cpu

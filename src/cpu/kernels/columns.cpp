@@ -1,0 +1,276 @@
+// Column kernels of batch normalisation, bias and activation over an [m, c] matrix (paper: Algorithm 1).
+//
+// The rule of every sum here: within kRowBlock rows it is kept in f32, one partial sum per column in the first-level
+// cache, kRowsInFlight rows at a time so each partial sum is loaded and stored once per that many rows; across blocks
+// it is kept in double. Rows are read in memory order, whole lines at a time.
+#include "cpu/kernels/tables.hpp"
+#include "cpu/kernels/vectors.hpp"
+
+namespace bn::cpu::BN_CPU_ISA {
+namespace {
+
+constexpr int64_t kRowBlock = 64;
+constexpr int kRowsInFlight = 8;
+
+template <class T>
+BN_INLINE T* row_of(Rows rows, int64_t row) {
+  return static_cast<T*>(rows.data) + row * rows.stride;
+}
+
+template <Activation A>
+BN_INLINE Float activate(Float z) {
+  if constexpr (A == Activation::kRelu) return z < 0.0F ? Float{} : z;  // NaN passes, so divergence is seen
+  if constexpr (A == Activation::kSigmoid) return sigmoid(z);
+  return z;
+}
+
+// dy * activation'(z), from y = activation(z).
+template <Activation A, class T, class P>
+BN_INLINE Float dz_of(const T* dy, const T* y, P part) {
+  const Float gradient = load(dy, part);
+  if constexpr (A == Activation::kRelu) return load(y, part) > 0.0F ? gradient : Float{};
+  if constexpr (A == Activation::kSigmoid) {
+    const Float value = load(y, part);
+    return gradient * (value * (1.0F - value));
+  }
+  return gradient;
+}
+
+// Calls body.template operator()<A>() for the activation.
+template <class Body>
+BN_INLINE void with_activation(Activation activation, Body body) {
+  switch (activation) {
+    case Activation::kNone:
+      return body.template operator()<Activation::kNone>();
+    case Activation::kRelu:
+      return body.template operator()<Activation::kRelu>();
+    case Activation::kSigmoid:
+      return body.template operator()<Activation::kSigmoid>();
+  }
+}
+
+// body.template operator()<R>(row) covers R rows from `row`: kRowsInFlight at a time, then one by one.
+template <class Body>
+BN_INLINE void for_rows(int64_t rows, Body body) {
+  int64_t row = 0;
+  for (; row + kRowsInFlight <= rows; row += kRowsInFlight) body.template operator()<kRowsInFlight>(row);
+  for (; row < rows; ++row) body.template operator()<1>(row);
+}
+
+struct alignas(64) PartialSums {
+  float values[kColumnBlock];
+};
+
+void clear(PartialSums& sums, int64_t columns) {
+  for_columns(columns, [&](int64_t j, auto part) { store(sums.values + j, Float{}, part); });
+}
+
+// --- forward ---------------------------------------------------------------------------------------------------------
+
+// sum = sum of (x - shift), square = sum of (x - shift)^2, where shift is the first row: of the columns' own size, so
+// that the squares lose no digits however far the mean is from zero.
+template <class T>
+void shifted_sums(PartialSums& sum, PartialSums& square, const PartialSums& shift, Rows x, int64_t rows,
+                  int64_t columns) {
+  for_rows(rows, [&]<int R>(int64_t row) {
+    const T* first = row_of<T>(x, row);
+    for_columns(columns, [&](int64_t j, auto part) {
+      const Float origin = load(shift.values + j, part);
+      Float s = load(sum.values + j, part), q = load(square.values + j, part);
+      for (int r = 0; r < R; ++r) {
+        const Float deviation = load(first + r * x.stride + j, part) - origin;
+        s += deviation;
+        q += deviation * deviation;
+      }
+      store(sum.values + j, s, part);
+      store(square.values + j, q, part);
+    });
+  });
+}
+
+template <class T>
+void moments(double* mean, double* m2, Rows x, int64_t rows, int64_t columns) {
+  PartialSums sum, square, shift;
+  alignas(64) double block_mean[kColumnBlock], block_m2[kColumnBlock];
+  for (int64_t j = 0; j < columns; ++j) mean[j] = m2[j] = 0;
+  for (int64_t first = 0; first < rows; first += kRowBlock) {
+    const int64_t count = rows - first < kRowBlock ? rows - first : kRowBlock;
+    const T* origin = row_of<T>(x, first);
+    clear(sum, columns);
+    clear(square, columns);
+    for_columns(columns, [&](int64_t j, auto part) { store(shift.values + j, load(origin + j, part), part); });
+    shifted_sums<T>(sum, square, shift, {row_of<T>(x, first), x.stride}, count, columns);
+    const double inverse = 1.0 / static_cast<double>(count);
+    for (int64_t j = 0; j < columns; ++j) {
+      const double s = sum.values[j];
+      block_mean[j] = static_cast<double>(shift.values[j]) + s * inverse;
+      block_m2[j] = static_cast<double>(square.values[j]) - s * s * inverse;
+    }
+    kStatistics.merge_moments(mean, m2, first, block_mean, block_m2, count, columns);
+  }
+  // Rounding in the shifted squares can leave a constant column just below zero.
+  for (int64_t j = 0; j < columns; ++j) m2[j] = m2[j] < 0 ? 0 : m2[j];
+}
+
+template <class T>
+void normalize(Rows y, Rows x, const NormalizeColumns& by, int64_t rows, int64_t columns, Activation activation) {
+  with_activation(activation, [&]<Activation A>() {
+    for (int64_t row = 0; row < rows; ++row) {
+      const T* from = row_of<T>(x, row);
+      T* to = row_of<T>(y, row);
+      for_columns(columns, [&](int64_t j, auto part) {
+        const Float deviation = load(from + j, part) - load(by.mean + j, part);
+        store(to + j, activate<A>(deviation * load(by.scale + j, part) + load(by.shift + j, part)), part);
+      });
+    }
+  });
+}
+
+template <class T>
+void bias_activation(Rows y, Rows x, const float* bias, int64_t rows, int64_t columns, Activation activation) {
+  with_activation(activation, [&]<Activation A>() {
+    for (int64_t row = 0; row < rows; ++row) {
+      const T* from = row_of<T>(x, row);
+      T* to = row_of<T>(y, row);
+      for_columns(columns, [&](int64_t j, auto part) {
+        const Float z = bias == nullptr ? load(from + j, part) : load(from + j, part) + load(bias + j, part);
+        store(to + j, activate<A>(z), part);
+      });
+    }
+  });
+}
+
+// --- backward --------------------------------------------------------------------------------------------------------
+
+void flush(double* __restrict to, const PartialSums& sums, int64_t columns) {
+  for (int64_t j = 0; j < columns; ++j) to[j] += static_cast<double>(sums.values[j]);
+}
+
+template <class T, Activation A>
+void gradient_sums_of_block(PartialSums& sum_dz, PartialSums& sum_dz_x, Rows dy, Rows x, Rows y, const float* mean,
+                            int64_t rows, int64_t columns) {
+  for_rows(rows, [&]<int R>(int64_t row) {
+    const T* dy_row = row_of<T>(dy, row);
+    const T* x_row = row_of<T>(x, row);
+    const T* y_row = A == Activation::kNone ? dy_row : row_of<T>(y, row);  // kNone: unread
+    for_columns(columns, [&](int64_t j, auto part) {
+      const Float mu = load(mean + j, part);
+      Float s = load(sum_dz.values + j, part), q = load(sum_dz_x.values + j, part);
+      for (int r = 0; r < R; ++r) {
+        const Float dz = dz_of<A>(dy_row + r * dy.stride + j, y_row + r * y.stride + j, part);
+        s += dz;
+        q += dz * (load(x_row + r * x.stride + j, part) - mu);
+      }
+      store(sum_dz.values + j, s, part);
+      store(sum_dz_x.values + j, q, part);
+    });
+  });
+}
+
+BN_INLINE Rows from_row(Rows rows, int64_t row, int64_t element_size) {
+  return rows.data == nullptr ? rows
+                              : Rows{static_cast<uint8_t*>(rows.data) + row * rows.stride * element_size, rows.stride};
+}
+
+template <class T>
+void gradient_sums(double* sum_dz, double* sum_dz_x, Rows dy, Rows x, Rows y, const float* mean, int64_t rows,
+                   int64_t columns, Activation activation) {
+  PartialSums block_dz, block_dz_x;
+  for (int64_t j = 0; j < columns; ++j) sum_dz[j] = sum_dz_x[j] = 0;
+  for (int64_t first = 0; first < rows; first += kRowBlock) {
+    const int64_t count = rows - first < kRowBlock ? rows - first : kRowBlock;
+    clear(block_dz, columns);
+    clear(block_dz_x, columns);
+    with_activation(activation, [&]<Activation A>() {
+      gradient_sums_of_block<T, A>(block_dz, block_dz_x, from_row(dy, first, sizeof(T)), from_row(x, first, sizeof(T)),
+                                   from_row(y, first, sizeof(T)), mean, count, columns);
+    });
+    flush(sum_dz, block_dz, columns);
+    flush(sum_dz_x, block_dz_x, columns);
+  }
+}
+
+template <class T>
+void input_gradient(Rows dx, Rows dy, Rows x, Rows y, const InputGradientColumns& by, int64_t rows, int64_t columns,
+                    Activation activation) {
+  with_activation(activation, [&]<Activation A>() {
+    for (int64_t row = 0; row < rows; ++row) {
+      const T* dy_row = row_of<T>(dy, row);
+      const T* x_row = row_of<T>(x, row);
+      const T* y_row = A == Activation::kNone ? dy_row : row_of<T>(y, row);  // kNone: unread
+      T* dx_row = row_of<T>(dx, row);
+      for_columns(columns, [&](int64_t j, auto part) {
+        const Float dz = dz_of<A>(dy_row + j, y_row + j, part);
+        const Float deviation = load(x_row + j, part) - load(by.mean + j, part);
+        store(
+            dx_row + j,
+            dz * load(by.dz_factor + j, part) + (deviation * load(by.x_factor + j, part) + load(by.constant + j, part)),
+            part);
+      });
+    }
+  });
+}
+
+template <class T, Activation A>
+void bias_gradient_of_block(Rows dx, PartialSums& sum_dz, Rows dy, Rows y, int64_t rows, int64_t columns) {
+  for_rows(rows, [&]<int R>(int64_t row) {
+    const T* dy_row = row_of<T>(dy, row);
+    const T* y_row = A == Activation::kNone ? dy_row : row_of<T>(y, row);  // kNone: unread
+    T* dx_row = dx.data == nullptr ? nullptr : row_of<T>(dx, row);
+    for_columns(columns, [&](int64_t j, auto part) {
+      Float s = load(sum_dz.values + j, part);
+      for (int r = 0; r < R; ++r) {
+        const Float dz = dz_of<A>(dy_row + r * dy.stride + j, y_row + r * y.stride + j, part);
+        s += dz;
+        if (dx_row != nullptr) store(dx_row + r * dx.stride + j, dz, part);
+      }
+      store(sum_dz.values + j, s, part);
+    });
+  });
+}
+
+template <class T>
+void bias_activation_gradient(Rows dx, double* sum_dz, Rows dy, Rows y, int64_t rows, int64_t columns,
+                              Activation activation) {
+  PartialSums block;
+  for (int64_t j = 0; sum_dz != nullptr && j < columns; ++j) sum_dz[j] = 0;
+  for (int64_t first = 0; first < rows; first += kRowBlock) {
+    const int64_t count = rows - first < kRowBlock ? rows - first : kRowBlock;
+    clear(block, columns);
+    with_activation(activation, [&]<Activation A>() {
+      bias_gradient_of_block<T, A>(from_row(dx, first, sizeof(T)), block, from_row(dy, first, sizeof(T)),
+                                   from_row(y, first, sizeof(T)), count, columns);
+    });
+    if (sum_dz != nullptr) flush(sum_dz, block, columns);
+  }
+}
+
+template <class T>
+void sum(Rows destination, const Rows* sources, int64_t count, int64_t rows, int64_t columns) {
+  for (int64_t row = 0; row < rows; ++row) {
+    T* to = row_of<T>(destination, row);
+    for_columns(columns, [&](int64_t j, auto part) {
+      Float total = load(row_of<T>(sources[0], row) + j, part);
+      for (int64_t k = 1; k < count; ++k) total += load(row_of<T>(sources[k], row) + j, part);
+      store(to + j, total, part);
+    });
+  }
+}
+
+template <class T>
+constexpr ColumnKernels table() {
+  return {.moments = moments<T>,
+          .normalize = normalize<T>,
+          .gradient_sums = gradient_sums<T>,
+          .input_gradient = input_gradient<T>,
+          .bias_activation = bias_activation<T>,
+          .bias_activation_gradient = bias_activation_gradient<T>,
+          .sum = sum<T>};
+}
+
+}  // namespace
+
+extern constinit const ColumnKernels kColumnsF32 = table<float>();
+extern constinit const ColumnKernels kColumnsBf16 = table<Bf16>();
+
+}  // namespace bn::cpu::BN_CPU_ISA

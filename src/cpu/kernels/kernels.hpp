@@ -1,0 +1,163 @@
+// The table of single-threaded kernels. Each is compiled once per instruction set (see src/CMakeLists.txt); which
+// table runs is decided when it is first asked for. Kernels see raw pointers and row ranges only; the ops divide the
+// work among threads. Strides are in elements. Where a pointer may be null, its comment says so.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "bn/backend.hpp"
+
+namespace bn::cpu {
+
+// The widest block of columns a kernel of ColumnKernels takes: its sums then stay in the first-level cache.
+constexpr int64_t kColumnBlock = 1024;
+constexpr int64_t kMaxSumSources = 16;
+constexpr int64_t kMaxNormalizedWindow = 64;  // channels of a local response normalisation's window
+constexpr int64_t kMaxWindow = 256;           // elements of a max pool's window: its argmax is a byte
+constexpr int64_t kMaxCoveringWindows = 256;  // windows of a pool that cover one element
+
+// A range of rows of a matrix.
+struct Rows {
+  void* data = nullptr;
+  int64_t stride = 0;
+};
+
+// What batch normalisation knows of each column, f32: x - mean is exact where it matters (the mean is within a factor
+// of two of x), so no precision is lost when the mean is large against the deviation.
+struct NormalizeColumns {  // y = activation((x - mean) * scale + shift)
+  const float* mean;
+  const float* scale;
+  const float* shift;
+};
+struct InputGradientColumns {  // dx = dz * dz_factor + (x - mean) * x_factor + constant
+  const float* mean;
+  const float* dz_factor;
+  const float* x_factor;
+  const float* constant;
+};
+
+// Of matrices [rows, columns] with columns <= kColumnBlock (others: any); one table per element type.
+struct ColumnKernels {
+  // mean and m2 (sum of squared deviations from it) of each column.
+  void (*moments)(double* mean, double* m2, Rows x, int64_t rows, int64_t columns);
+  void (*normalize)(Rows y, Rows x, const NormalizeColumns& by, int64_t rows, int64_t columns, Activation activation);
+  // sum_dz = sum of dz = dy * activation'(y); sum_dz_x = sum of dz * (x - mean). y is unread for kNone.
+  void (*gradient_sums)(double* sum_dz, double* sum_dz_x, Rows dy, Rows x, Rows y, const float* mean, int64_t rows,
+                        int64_t columns, Activation activation);
+  void (*input_gradient)(Rows dx, Rows dy, Rows x, Rows y, const InputGradientColumns& by, int64_t rows,
+                         int64_t columns, Activation activation);
+  // y = activation(x + bias); bias may be null.
+  void (*bias_activation)(Rows y, Rows x, const float* bias, int64_t rows, int64_t columns, Activation activation);
+  // dx = dz, sum_dz = sum of dz; dx.data or sum_dz may be null. y is unread for kNone.
+  void (*bias_activation_gradient)(Rows dx, double* sum_dz, Rows dy, Rows y, int64_t rows, int64_t columns,
+                                   Activation activation);
+  // destination = sum of the sources, each taken as f32; destination may be a source.
+  void (*sum)(Rows destination, const Rows* sources, int64_t count, int64_t rows, int64_t columns);
+};
+
+// What a batch norm's forward pass keeps of its columns. mean + mean_low is the mean in twice f32's precision.
+struct BatchStatistics {
+  float* mean;
+  float* mean_low;
+  float* var;  // biased
+};
+struct AffineColumns {
+  const float* gamma;
+  const float* beta;
+  float eps;
+};
+struct GradientColumns {  // written by prepare_gradient: see InputGradientColumns
+  float* dgamma;
+  float* dbeta;
+  float* dz_factor;
+  float* x_factor;
+  float* constant;
+};
+
+// From column to column in double precision; the same for both element types and any number of columns.
+struct StatisticsKernels {
+  // (mean, m2) of `count` rows becomes that of count + other_count rows.
+  void (*merge_moments)(double* mean, double* m2, int64_t count, const double* other_mean, const double* other_m2,
+                        int64_t other_count, int64_t columns);
+  void (*add)(double* sum, const double* other, int64_t columns);
+  void (*to_float)(float* to, const double* from, int64_t columns);
+  // Statistics of m rows, and the scale and shift that normalise by them.
+  void (*prepare_batch)(const BatchStatistics& statistics, float* scale, float* shift, const double* mean,
+                        const double* m2, const AffineColumns& affine, int64_t m, int64_t columns);
+  // scale = gamma / sqrt(var + eps); the shift is beta itself.
+  void (*prepare_population)(float* scale, const float* var, const AffineColumns& affine, int64_t columns);
+  void (*prepare_gradient)(const GradientColumns& gradient, const double* sum_dz, const double* sum_dz_x,
+                           const BatchStatistics& statistics, const AffineColumns& affine, int64_t m, int64_t columns);
+};
+
+struct PoolGeometry {
+  int64_t h, w;    // of x
+  int64_t oh, ow;  // of y
+  int64_t c;
+  int64_t kernel, stride, pad;
+  PoolBorder border;
+};
+
+// One row of pixels of one image's output (or input gradient); one table per element type. argmax holds the winner's
+// place in its window, row by row, a byte for each output element.
+struct PoolKernels {
+  void (*max)(Rows y_row, uint8_t* argmax_row, Rows x_image, const PoolGeometry& g, int64_t oh);  // argmax may be null
+  void (*max_gradient)(Rows dx_row, Rows dy_image, const uint8_t* argmax_image, const PoolGeometry& g, int64_t h);
+  void (*average)(Rows y_row, Rows x_image, const PoolGeometry& g, int64_t oh);
+  void (*average_gradient)(Rows dx_row, Rows dy_image, const PoolGeometry& g, int64_t h);
+};
+
+struct DropoutMask {
+  uint64_t key;  // MaskStream: seed ^ op
+  uint64_t step;
+  float rate;
+};
+
+// On dense spans or rows; one table per element type.
+struct ElementKernels {
+  void (*local_response_norm)(void* y, const void* x, const LocalResponseNorm& spec, int64_t rows, int64_t c);
+  void (*local_response_norm_gradient)(void* dx, const void* dy, const void* x, const LocalResponseNorm& spec,
+                                       int64_t rows, int64_t c);
+  // y = x * mask / (1 - rate) for elements [first, first + count) of the whole tensor; first is a multiple of 4.
+  void (*dropout)(void* y, const void* x, const DropoutMask& mask, int64_t first, int64_t count);
+  // x = (image - mean) * scale, where mean and scale repeat with `period`, a multiple of 16, and count is any.
+  void (*load_images)(void* x, const uint8_t* images, const float* mean, const float* scale, int64_t period,
+                      int64_t count);
+};
+
+// f32 only.
+struct UpdateKernels {
+  // SgdUpdate over `count` elements; true if an updated value is not finite.
+  bool (*sgd)(float* value, float* velocity, const float* gradient, const SgdUpdate& factors, int64_t count);
+  // running += weight * (factor * batch - running); factor may be null (1). Weight 1 copies.
+  void (*blend)(float* running, const float* batch, const float* factor, float weight, int64_t count);
+  // probabilities = softmax(logits), one row; returns log(sum of exp(logits)).
+  double (*softmax)(float* probabilities, const float* logits, int64_t classes);
+  // y = factor * x.
+  void (*scale)(float* y, const float* x, float factor, int64_t count);
+};
+
+struct Kernels {
+  const char* instruction_set;  // "generic", "avx2", "avx512"
+  ColumnKernels columns_f32, columns_bf16;
+  PoolKernels pool_f32, pool_bf16;
+  ElementKernels elements_f32, elements_bf16;
+  StatisticsKernels statistics;
+  UpdateKernels updates;
+
+  const ColumnKernels& columns(DType dtype) const { return dtype == DType::kBf16 ? columns_bf16 : columns_f32; }
+  const PoolKernels& pool(DType dtype) const { return dtype == DType::kBf16 ? pool_bf16 : pool_f32; }
+  const ElementKernels& elements(DType dtype) const { return dtype == DType::kBf16 ? elements_bf16 : elements_f32; }
+};
+
+// The table in use: the widest this machine runs, or the one named by the environment variable BN_CPU_ISA
+// (generic | avx2 | avx512). Throws UnsupportedError for an unknown name or one the machine cannot run.
+const Kernels& kernels();
+
+// The table of that name, for tests and for BN_CPU_ISA; throws as kernels() does.
+const Kernels& kernels_of(std::string_view instruction_set);
+// Makes it the one that ops prepared from now on use.
+void select_kernels(const Kernels& table);
+
+}  // namespace bn::cpu

@@ -1,0 +1,23 @@
+// One instruction set's table, from the parts compiled for it.
+#include "cpu/kernels/tables.hpp"
+
+#define BN_TEXT_OF(name) #name
+#define BN_TEXT(name) BN_TEXT_OF(name)
+
+namespace bn::cpu::BN_CPU_ISA {
+
+const Kernels& table() {
+  static constexpr const char* kName = BN_TEXT(BN_CPU_ISA);
+  static const Kernels kTable = {.instruction_set = kName,
+                                 .columns_f32 = kColumnsF32,
+                                 .columns_bf16 = kColumnsBf16,
+                                 .pool_f32 = kPoolF32,
+                                 .pool_bf16 = kPoolBf16,
+                                 .elements_f32 = kElementsF32,
+                                 .elements_bf16 = kElementsBf16,
+                                 .statistics = kStatistics,
+                                 .updates = kUpdates};
+  return kTable;
+}
+
+}  // namespace bn::cpu::BN_CPU_ISA

@@ -1,0 +1,16 @@
+// The parts of one instruction set's table, each defined in the source of its name.
+#pragma once
+
+#include "cpu/kernels/kernels.hpp"
+
+namespace bn::cpu::BN_CPU_ISA {
+
+const Kernels& table();
+
+extern const ColumnKernels kColumnsF32, kColumnsBf16;
+extern const StatisticsKernels kStatistics;
+extern const PoolKernels kPoolF32, kPoolBf16;
+extern const ElementKernels kElementsF32, kElementsBf16;
+extern const UpdateKernels kUpdates;
+
+}  // namespace bn::cpu::BN_CPU_ISA

@@ -1,0 +1,143 @@
+// Vectors of the instruction set being compiled for. Included only by the kernels' sources, each of which is compiled
+// once per instruction set: everything here has internal linkage, and no inline function of the standard library may
+// be called, or the linker could keep a copy that another machine cannot run.
+#pragma once
+
+#include <cstdint>
+
+#if defined(__AVX512F__) || defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+#define BN_INLINE inline __attribute__((always_inline))
+
+namespace bn::cpu::BN_CPU_ISA {
+namespace {
+
+#if defined(__AVX512F__)
+constexpr int kLanes = 16;
+#elif defined(__AVX2__)
+constexpr int kLanes = 8;
+#else
+constexpr int kLanes = 4;
+#endif
+
+using Float = float __attribute__((vector_size(kLanes * 4)));
+using Int = int32_t __attribute__((vector_size(kLanes * 4)));
+using UInt = uint32_t __attribute__((vector_size(kLanes * 4)));
+using Half = uint16_t __attribute__((vector_size(kLanes * 2)));
+using Byte = uint8_t __attribute__((vector_size(kLanes)));
+
+using Bf16 = uint16_t;  // its bits
+
+// How much of a vector is there: all of it, or the first `count` lanes at the end of a row.
+struct Whole {};
+struct Part {
+  int64_t count;
+};
+
+BN_INLINE Float widen(Half bits) { return reinterpret_cast<Float>(__builtin_convertvector(bits, UInt) << 16); }
+
+// To nearest, ties to even; NaN stays NaN (see Bfloat16).
+BN_INLINE Half narrow(Float value) {
+  const UInt word = reinterpret_cast<UInt>(value);
+  const UInt rounded = (word + 0x7fffU + ((word >> 16) & 1U)) >> 16;
+  const UInt quiet = (word >> 16) | 0x40U;
+  const UInt bits = (word & 0x7fffffffU) > 0x7f800000U ? quiet : rounded;
+  return __builtin_convertvector(bits, Half);
+}
+
+template <class V, class T>
+BN_INLINE V load_lanes(const T* from, Whole) {
+  V lanes;
+  __builtin_memcpy(&lanes, from, sizeof(V));
+  return lanes;
+}
+template <class V, class T>
+BN_INLINE V load_lanes(const T* from, Part part) {
+  V lanes = {};
+  for (int64_t i = 0; i < part.count; ++i) lanes[i] = from[i];
+  return lanes;
+}
+template <class V, class T>
+BN_INLINE void store_lanes(T* to, V lanes, Whole) {
+  __builtin_memcpy(to, &lanes, sizeof(V));
+}
+template <class V, class T>
+BN_INLINE void store_lanes(T* to, V lanes, Part part) {
+  for (int64_t i = 0; i < part.count; ++i) to[i] = lanes[i];
+}
+
+#if defined(__AVX512F__)
+// Masks make the end of a row as cheap as its middle.
+BN_INLINE uint16_t mask_of(Part part) { return static_cast<uint16_t>((1U << part.count) - 1U); }
+template <>
+BN_INLINE Float load_lanes<Float, float>(const float* from, Part part) {
+  return _mm512_maskz_loadu_ps(mask_of(part), from);
+}
+template <>
+BN_INLINE void store_lanes<Float, float>(float* to, Float lanes, Part part) {
+  _mm512_mask_storeu_ps(to, mask_of(part), lanes);
+}
+template <>
+BN_INLINE Half load_lanes<Half, Bf16>(const Bf16* from, Part part) {
+  return reinterpret_cast<Half>(_mm256_maskz_loadu_epi16(mask_of(part), from));
+}
+template <>
+BN_INLINE void store_lanes<Half, Bf16>(Bf16* to, Half lanes, Part part) {
+  _mm256_mask_storeu_epi16(to, mask_of(part), reinterpret_cast<__m256i>(lanes));
+}
+#endif
+
+template <class P>
+BN_INLINE Float load(const float* from, P part) {
+  return load_lanes<Float>(from, part);
+}
+template <class P>
+BN_INLINE Float load(const Bf16* from, P part) {
+  return widen(load_lanes<Half>(from, part));
+}
+template <class P>
+BN_INLINE void store(float* to, Float value, P part) {
+  store_lanes(to, value, part);
+}
+template <class P>
+BN_INLINE void store(Bf16* to, Float value, P part) {
+  store_lanes(to, narrow(value), part);
+}
+
+// body(first column, Whole or Part) over [0, columns).
+template <class Body>
+BN_INLINE void for_columns(int64_t columns, Body body) {
+  int64_t j = 0;
+  for (; j + kLanes <= columns; j += kLanes) body(j, Whole{});
+  if (j < columns) body(j, Part{columns - j});
+}
+
+// e^x to 2 units in the last place; 0 below -87.3, infinity above 88.7, NaN for NaN.
+BN_INLINE Float exponential(Float x) {
+  constexpr float kLog2E = 1.44269504F, kLn2High = 0.693359375F, kLn2Low = -2.12194440e-4F;
+  constexpr float kRound = 12582912.0F;  // 1.5 * 2^23: adding it leaves the nearest integer in the low bits
+  const Float limited = x > 89.0F ? Float{} + 89.0F : x < -88.0F ? Float{} - 88.0F : x;
+  const Float shifted = limited * kLog2E + kRound;
+  const Float n = shifted - kRound;
+  const Float r = limited - n * kLn2High - n * kLn2Low;
+  Float p = Float{} + 1.9875691500e-4F;
+  p = p * r + 1.3981999507e-3F;
+  p = p * r + 8.3334519073e-3F;
+  p = p * r + 4.1665795894e-2F;
+  p = p * r + 1.6666665459e-1F;
+  p = p * r + 5.0000001201e-1F;
+  p = p * r * r + r + 1.0F;
+  // Two factors, so that neither exponent leaves its range: n lies in -127 .. 128.
+  const Int exponent = reinterpret_cast<Int>(shifted) - 0x4b400000;
+  const Int half = exponent >> 1;
+  const Float low = reinterpret_cast<Float>((half + 127) << 23);
+  const Float high = reinterpret_cast<Float>((exponent - half + 127) << 23);
+  return p * low * high;
+}
+
+BN_INLINE Float sigmoid(Float z) { return 1.0F / (1.0F + exponential(-z)); }
+
+}  // namespace
+}  // namespace bn::cpu::BN_CPU_ISA

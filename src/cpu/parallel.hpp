@@ -1,0 +1,27 @@
+// How ops divide work among threads: fixed shares of a fixed list of tasks. What a task computes never depends on the
+// number of threads, so neither does a result.
+#pragma once
+
+#include <omp.h>
+
+#include <cstdint>
+
+namespace bn::cpu {
+
+// Below this many elements one thread is done before another has woken.
+constexpr int64_t kParallelElements = 32768;
+
+inline bool worth_threads(int64_t elements) { return elements >= kParallelElements; }
+
+struct Share {
+  int64_t begin, end;
+};
+
+// The calling thread's contiguous share of `tasks`, inside a parallel region. The same in every region, so a second
+// pass over the same tasks finds them in this thread's cache: last ones first.
+inline Share share_of(int64_t tasks) {
+  const int64_t thread = omp_get_thread_num(), threads = omp_get_num_threads();
+  return {tasks * thread / threads, tasks * (thread + 1) / threads};
+}
+
+}  // namespace bn::cpu
