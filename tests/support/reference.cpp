@@ -244,7 +244,7 @@ double activate(Activation activation, double z) {
     case Activation::kNone:
       return z;
     case Activation::kRelu:
-      return z > 0 ? z : 0.0;
+      return z < 0 ? 0.0 : z;
     case Activation::kSigmoid:
       return 1 / (1 + std::exp(-z));
   }

@@ -1,0 +1,109 @@
+// Every instruction set's kernels, on whichever machine can run them.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include "bn/error.hpp"
+#include "cpu/cpu_backend.hpp"
+#include "cpu/kernels/kernels.hpp"
+#include "support/error_message.hpp"
+#include "support/own_op_cases.hpp"
+
+namespace bn::test {
+namespace {
+
+class InstructionSet : public testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    try {
+      cpu::select_kernels(cpu::kernels_of(GetParam()));
+    } catch (const UnsupportedError& error) {
+      GTEST_SKIP() << error.what();
+    }
+  }
+  void TearDown() override { cpu::select_kernels(previous_); }
+
+  void expect_all_match(const std::vector<OpCase>& cases) {
+    for (const OpCase& op_case : cases) {
+      Tolerance tolerance = tolerance_of(op_case);
+      if (op_case.x[0].rows() == 2) tolerance.dx = 1e-2;  // see batch_norm_test.cpp
+      expect_matches(cpu_backend(), op_case, make_data(op_case), tolerance);
+    }
+  }
+
+ private:
+  const cpu::Kernels& previous_ = cpu::kernels();
+};
+
+TEST_P(InstructionSet, IsTheOneThatRuns) { EXPECT_STREQ(cpu::kernels().instruction_set, GetParam()); }
+
+TEST_P(InstructionSet, BatchNormMatchesReference) { expect_all_match(custom_batch_norm_cases()); }
+TEST_P(InstructionSet, ActivationMatchesReference) { expect_all_match(activation_cases()); }
+TEST_P(InstructionSet, PoolMatchesReference) { expect_all_match(pool_cases()); }
+TEST_P(InstructionSet, LocalResponseNormMatchesReference) { expect_all_match(local_response_norm_cases()); }
+TEST_P(InstructionSet, DropoutMatchesReference) { expect_all_match(dropout_cases()); }
+TEST_P(InstructionSet, SoftmaxLossMatchesReference) { expect_all_match(softmax_loss_cases()); }
+
+// Rounding to bf16, bit for bit, for every kind of float: the widths must not differ in a single result.
+TEST_P(InstructionSet, RoundsToBf16AsBfloat16Does) {
+  constexpr int64_t kCount = 1 << 16;
+  std::vector<float> values(kCount);
+  std::vector<uint8_t> pixels(kCount, 0);
+  for (int64_t i = 0; i < kCount; ++i) {
+    // All signs and exponents, with the mantissas around a tie.
+    const uint32_t low = std::array<uint32_t, 4>{0x7fff, 0x8000, 0x8001, 0x0000}[i % 4];
+    values[i] = std::bit_cast<float>(static_cast<uint32_t>(i) << 16 | low);
+  }
+  std::vector<Bfloat16> rounded(kCount);
+  // (0 - (-value)) * 1, by the only kernel that reads f32 and writes bf16.
+  std::vector<float> means(kCount), ones(kCount, 1.0F);
+  for (int64_t i = 0; i < kCount; ++i) means[i] = -values[i];
+  cpu::kernels().elements_bf16.load_images(rounded.data(), pixels.data(), means.data(), ones.data(), kCount, kCount);
+  for (int64_t i = 0; i < kCount; ++i) {
+    const Bfloat16 expected = Bfloat16::from_float(values[i]);
+    if (std::isnan(values[i])) {
+      EXPECT_TRUE(std::isnan(rounded[i].to_float())) << std::hex << std::bit_cast<uint32_t>(values[i]);
+    } else if (values[i] != 0) {
+      ASSERT_EQ(rounded[i].bits, expected.bits) << std::hex << std::bit_cast<uint32_t>(values[i]);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Widths, InstructionSet, testing::Values("generic", "avx2", "avx512"),
+                         [](const auto& parameter) { return parameter.param; });
+
+TEST(Dispatch, RefusesAnUnknownName) {
+  const std::string message = error_message<UnsupportedError>([] { cpu::kernels_of("sse9"); });
+  EXPECT_NE(message.find("BN_CPU_ISA is 'sse9'"), std::string::npos) << message;
+  EXPECT_NE(message.find("generic, avx2 or avx512"), std::string::npos) << message;
+}
+
+// In a process of its own, since the choice is made once.
+TEST(DispatchDeathTest, ObeysTheEnvironment) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        setenv("BN_CPU_ISA", "generic", 1);
+        std::exit(std::string(cpu::kernels().instruction_set) == "generic" ? 0 : 1);
+      },
+      testing::ExitedWithCode(0), "");
+  EXPECT_EXIT(
+      {
+        setenv("BN_CPU_ISA", "mmx", 1);
+        try {
+          cpu::kernels();
+        } catch (const UnsupportedError& error) {
+          std::fputs(error.what(), stderr);
+        }
+        std::exit(0);
+      },
+      testing::ExitedWithCode(0), "BN_CPU_ISA is 'mmx'");
+}
+
+}  // namespace
+}  // namespace bn::test
