@@ -47,8 +47,8 @@ class OnednnBatchNorm final : public Op {
     const dnnl::batch_normalization_backward::primitive_desc backward(
         {dnnl::prop_kind::backward, x, x, spec.eps, affine}, attributes(), engine(), forward);
     backward_ =
-        PreparedCall(backward, {DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_SCALE, DNNL_ARG_MEAN, DNNL_ARG_VARIANCE,
-                                DNNL_ARG_DIFF_SRC, DNNL_ARG_DIFF_SCALE, DNNL_ARG_DIFF_SHIFT});
+        PreparedCall(backward, {DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_SCALE, DNNL_ARG_SHIFT, DNNL_ARG_MEAN,
+                                DNNL_ARG_VARIANCE, DNNL_ARG_DIFF_SRC, DNNL_ARG_DIFF_SCALE, DNNL_ARG_DIFF_SHIFT});
     Regions scratch;
     if (!desc.wants_dx.at(0)) scratch.add(static_cast<int64_t>(x.get_size()));  // the library writes it anyway
     library_scratch_ = scratch.add(backward_.scratch_bytes());
@@ -77,6 +77,8 @@ class OnednnBatchNorm final : public Op {
     backward_.run({{DNNL_ARG_SRC, io.x[0].data},
                    {DNNL_ARG_DIFF_DST, io.dy.data},
                    {DNNL_ARG_SCALE, io.w[0].data},
+                   {DNNL_ARG_SHIFT, io.w[1].data},  // asked for, not used
+
                    {DNNL_ARG_MEAN, io.saved},
                    {DNNL_ARG_VARIANCE, at(io.saved, statistic_bytes())},
                    {DNNL_ARG_DIFF_SRC, io.dx[0] ? io.dx[0].data : io.scratch},
