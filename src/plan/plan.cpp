@@ -108,7 +108,9 @@ std::vector<StepInfo> Plan::steps() const {
 void Plan::set_observer(Observer observer) { impl_->observer = std::move(observer); }
 
 float moving_average_weight(float decay, int64_t update) {
-  return (1.0F - decay) / (1.0F - std::pow(decay, static_cast<float>(update)));
+  // In double: in float, 1 - decay^t keeps four digits of the early weights.
+  const double rate = decay;
+  return static_cast<float>((1.0 - rate) / (1.0 - std::pow(rate, static_cast<double>(update))));
 }
 
 }  // namespace bn

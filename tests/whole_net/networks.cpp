@@ -1,0 +1,132 @@
+#include "whole_net/networks.hpp"
+
+#include <stdexcept>
+
+namespace bn::test {
+namespace {
+
+// 32x32 -> 16 -> 8 -> 4 -> 2 -> 1: every max pool of stride 2 and pool4 have windows that reach beyond the image.
+InceptionTable small_table() {
+  InceptionTable table{.image_size = 32, .image_channels = 3};
+  table.rows = {
+      {.name = "conv1", .type = RowType::kConvolution, .patch = 5, .stride = 2, .filters = 16},
+      {.name = "pool1", .type = RowType::kMaxPool, .patch = 3, .stride = 2},
+      {.name = "conv2", .type = RowType::kConvolution, .patch = 3, .filters = 24, .reduce = 16},
+      {.name = "inception_3a",
+       .conv1x1 = 16,
+       .conv3x3_reduce = 16,
+       .conv3x3 = 24,
+       .double3x3_reduce = 8,
+       .double3x3 = 16,
+       .pool = PoolKind::kAverage,
+       .projection = 8},
+      {.name = "inception_3b",
+       .stride = 2,
+       .conv3x3_reduce = 16,
+       .conv3x3 = 24,
+       .double3x3_reduce = 16,
+       .double3x3 = 24,
+       .pool = PoolKind::kMax},
+      {.name = "inception_4a",
+       .conv1x1 = 24,
+       .conv3x3_reduce = 16,
+       .conv3x3 = 32,
+       .double3x3_reduce = 16,
+       .double3x3 = 24,
+       .pool = PoolKind::kMax,
+       .projection = 16},
+      {.name = "pool4", .type = RowType::kAveragePool, .patch = 3, .stride = 2},
+      {.name = "average_pool", .type = RowType::kAveragePool},
+  };
+  return table;
+}
+
+ModelOptions small_inception(InceptionTable table) {
+  ModelOptions model;
+  model.table = std::move(table);
+  model.classes = kFixtureClasses;
+  return model;
+}
+
+}  // namespace
+
+ModelOptions mnist_batch_norm() {
+  ModelOptions model;
+  model.table = MlpTable{};
+  model.classes = kFixtureClasses;
+  model.activation = Activation::kSigmoid;
+  return model;
+}
+
+ModelOptions inception_batch_norm() { return small_inception(small_table()); }
+
+ModelOptions inception_plain() {
+  InceptionTable table = small_table();
+  table.local_response_norm_after = {"pool1", "conv2"};
+  table.local_response_norm.alpha = 0.25F;  // large enough to be seen in the losses
+  table.auxiliary = AuxiliaryHead{.after = "inception_3a", .filters = 16, .units = 24};
+  ModelOptions model = small_inception(std::move(table));
+  model.normalization = Normalization::kNone;
+  model.local_response_norm = true;
+  return model;
+}
+
+ModelOptions inception_variants() {
+  InceptionTable table = small_table();
+  table.rows[0].depth_multiplier = 4;
+  ModelOptions model = small_inception(std::move(table));
+  model.activation = Activation::kSigmoid;
+  model.per_activation = {"inception_4a"};
+  return model;
+}
+
+Subject::Subject(const ModelOptions& model, const SubjectOptions& options) : Subject(build_network(model), options) {}
+
+Subject::Subject(Net network, const SubjectOptions& options)
+    : net(std::move(network)),
+      backend(make_cpu_backend({.threads = options.threads})),
+      parameters(net, *backend, options.decay_scope, false) {
+  fill_parameters(parameters);
+}
+
+FixtureBatch Subject::batch_for(const Plan& plan, int64_t step) const {
+  const Shape image = net.image_shape();
+  return fixture_batch(step, plan.options().batch, image, image.c == 1 ? Pixels::kBinary : Pixels::kGrey);
+}
+
+void Subject::load(Plan& plan, const FixtureBatch& batch) const {
+  Tensor images = plan.images();
+  images.dtype = DType::kU8;
+  images.data = const_cast<uint8_t*>(batch.images.data());  // only read
+  backend->load_images(plan.images(), images, batch.normalization);
+  backend->upload(plan.labels().data, batch.labels.data(), plan.labels().bytes());
+}
+
+int Subject::parameter(const std::string& name) const {
+  const auto& infos = net.parameters();
+  for (size_t i = 0; i < infos.size(); ++i) {
+    if (infos[i].name == name) return static_cast<int>(i);
+  }
+  throw std::runtime_error("no parameter " + name);
+}
+
+std::vector<float> read_floats(Backend& backend, const Tensor& tensor) {
+  std::vector<float> values(static_cast<size_t>(tensor.shape.elements()));
+  backend.download(values.data(), tensor.data, tensor.bytes());
+  return values;
+}
+
+void train_step(Subject& subject, Plan& plan, const FixtureBatch& batch, int64_t step, const StepOptions& options) {
+  subject.load(plan, batch);
+  plan.forward(static_cast<uint64_t>(step));
+  plan.backward();
+  plan.update_statistics(moving_average_weight(options.statistics_decay, ++subject.parameters.statistics_updates));
+  subject.parameters.sgd_step(options.sgd, plan.step_state());
+  plan.pack();
+}
+
+void train_step(Subject& subject, Plan& plan, int64_t step, const StepOptions& options) {
+  train_step(subject, plan, subject.batch_for(plan, step), step, options);
+}
+
+}  // namespace bn::test

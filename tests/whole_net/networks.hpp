@@ -1,0 +1,50 @@
+// The networks that the whole-net tests train: those of tests/fixtures/make_fixtures.py.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "bn/models.hpp"
+#include "bn/plan.hpp"
+#include "whole_net/formula.hpp"
+
+namespace bn::test {
+
+ModelOptions mnist_batch_norm();
+ModelOptions inception_batch_norm();
+ModelOptions inception_plain();     // biases, local response normalisation, auxiliary head
+ModelOptions inception_variants();  // sigmoid, separable stem, one module per-activation
+
+struct SubjectOptions {
+  DecayScope decay_scope = DecayScope::kWeights;
+  int threads = 2;
+};
+
+// A network with its parameters on a CPU backend of its own.
+struct Subject {
+  explicit Subject(const ModelOptions& model, const SubjectOptions& options = {});
+  explicit Subject(Net network, const SubjectOptions& options = {});
+
+  Plan compile(const PlanOptions& options) { return bn::compile(net, parameters, *backend, options); }
+  void load(Plan& plan, const FixtureBatch& batch) const;
+  FixtureBatch batch_for(const Plan& plan, int64_t step) const;
+  int parameter(const std::string& name) const;  // its index
+
+  Net net;
+  std::unique_ptr<Backend> backend;
+  Parameters parameters;
+};
+
+std::vector<float> read_floats(Backend& backend, const Tensor& tensor);
+
+// One step of training: everything between two batches.
+struct StepOptions {
+  Parameters::SgdOptions sgd{};
+  float statistics_decay = 0.9F;
+};
+void train_step(Subject& subject, Plan& plan, const FixtureBatch& batch, int64_t step, const StepOptions& options);
+// On the batch of this step.
+void train_step(Subject& subject, Plan& plan, int64_t step, const StepOptions& options);
+
+}  // namespace bn::test
