@@ -9,9 +9,14 @@ namespace {
 
 constexpr int64_t kCacheLine = 64;
 
-dnnl::stream& stream() {
-  static dnnl::stream stream(engine());
-  return stream;
+struct Library {
+  dnnl::engine engine{dnnl::engine::kind::cpu, 0};
+  dnnl::stream stream{engine};
+};
+
+Library& library() {
+  static Library library;
+  return library;
 }
 
 }  // namespace
@@ -55,10 +60,7 @@ bool has_bf16() {
   }
 }
 
-dnnl::engine& engine() {
-  static dnnl::engine engine(dnnl::engine::kind::cpu, 0);
-  return engine;
-}
+dnnl::engine& engine() { return library().engine; }
 
 dnnl::memory::data_type data_type(DType dtype) {
   switch (dtype) {
@@ -147,7 +149,7 @@ void PreparedCall::bind(const Binding& binding) {
   for (size_t i = 0; i < arguments_.size(); ++i) {
     if (arguments_[i].arg != binding.argument) continue;
     // Only when it moved: setting a handle also writes zeros into the padding of a blocked layout.
-    if (bound_[i] != binding.data) memories_[i].set_data_handle(binding.data, stream());
+    if (bound_[i] != binding.data) memories_[i].set_data_handle(binding.data, library().stream);
     bound_[i] = binding.data;
   }
 }
@@ -155,8 +157,8 @@ void PreparedCall::bind(const Binding& binding) {
 void PreparedCall::run(std::initializer_list<Binding> bindings, void* scratch) {
   for (const Binding& binding : bindings) bind(binding);
   if (scratch_bytes_ > 0) bind({DNNL_ARG_SCRATCHPAD, scratch});
-  const dnnl_status_t status =
-      dnnl_primitive_execute(primitive_.get(), stream().get(), static_cast<int>(arguments_.size()), arguments_.data());
+  const dnnl_status_t status = dnnl_primitive_execute(primitive_.get(), library().stream.get(),
+                                                      static_cast<int>(arguments_.size()), arguments_.data());
   if (status != dnnl_success) {
     throw Error(ExitCode::kFailure,
                 fmt::format("oneDNN's {} failed with status {}.", implementation_, static_cast<int>(status)));

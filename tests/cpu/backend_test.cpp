@@ -1,0 +1,141 @@
+#include <gtest/gtest.h>
+#include <omp.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "bn/error.hpp"
+#include "cpu/cpu_backend.hpp"
+
+namespace bn::test {
+namespace {
+
+// Restores the number of threads that the other tests run with.
+class CpuBackendTest : public testing::Test {
+ protected:
+  ~CpuBackendTest() override { omp_set_num_threads(threads_); }
+
+ private:
+  int threads_ = omp_get_max_threads();
+};
+
+TEST_F(CpuBackendTest, NamesTheProcessorItsInstructionsAndTheThreads) {
+  const auto one = make_cpu_backend({.threads = 1}), three = make_cpu_backend({.threads = 3});
+  EXPECT_EQ(one->name().find("cpu: "), 0U) << one->name();
+  EXPECT_NE(one->name().find("), 1 thread"), std::string::npos) << one->name();
+  EXPECT_EQ(one->name().back(), 'd') << one->name();
+  EXPECT_NE(three->name().find("), 3 threads"), std::string::npos) << three->name();
+  EXPECT_TRUE(one->name().find("avx") != std::string::npos || one->name().find("sse") != std::string::npos)
+      << one->name();
+}
+
+TEST_F(CpuBackendTest, SetsTheNumberOfThreads) {
+  const auto backend = make_cpu_backend({.threads = 3});
+  EXPECT_EQ(omp_get_max_threads(), 3);
+  const auto all = make_cpu_backend({});
+  EXPECT_EQ(omp_get_max_threads(), omp_get_num_procs());
+}
+
+TEST_F(CpuBackendTest, RefusesANegativeNumberOfThreads) {
+  try {
+    make_cpu_backend({.threads = -2});
+    FAIL() << "accepted";
+  } catch (const ConfigError& error) {
+    EXPECT_STREQ(error.what(), "The number of threads must be 0 (all) or more, not -2.");
+  }
+}
+
+TEST_F(CpuBackendTest, AllocatesAlignedZeroedMemory) {
+  for (const int64_t bytes : {int64_t{0}, int64_t{1}, int64_t{1000}, (int64_t{5} << 20) + 3}) {
+    const auto buffer = cpu_backend().allocate(bytes);
+    EXPECT_EQ(buffer->bytes(), bytes);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(buffer->data()) % 64, 0U);
+    const auto* data = static_cast<const char*>(buffer->data());
+    EXPECT_TRUE(std::all_of(data, data + bytes, [](char byte) { return byte == 0; }));
+  }
+}
+
+TEST_F(CpuBackendTest, SaysHowMuchMemoryWasMissing) {
+  try {
+    cpu_backend().allocate(int64_t{1} << 60);
+    FAIL() << "allocated";
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "Out of memory: a buffer of 1152921504606846976 bytes was asked for.");
+  }
+}
+
+TEST_F(CpuBackendTest, MovesMemory) {
+  const auto buffer = cpu_backend().allocate(8);
+  cpu_backend().upload(buffer->data(), "1234567", 8);
+  cpu_backend().zero(static_cast<char*>(buffer->data()) + 2, 2);
+  char host[8];
+  cpu_backend().download(host, buffer->data(), 8);
+  cpu_backend().synchronize();
+  EXPECT_EQ(std::memcmp(host,
+                        "12\0\0"
+                        "567",
+                        8),
+            0);
+}
+
+bool has_avx512() { return cpu_backend().name().find("avx512_core") != std::string::npos; }
+
+std::string message_of(DType dtype) {
+  try {
+    cpu_backend().require(dtype);
+  } catch (const UnsupportedError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST_F(CpuBackendTest, AcceptsBf16OnlyWithAvx512) {
+  EXPECT_EQ(message_of(DType::kF32), "accepted");
+  EXPECT_EQ(message_of(DType::kBf16),
+            has_avx512() ? "accepted"
+                         : "Activations in bf16 cannot be used here: bf16 needs AVX-512, and this is " +
+                               cpu_backend().name() + ".");
+  EXPECT_EQ(message_of(DType::kU8), "Activations cannot be stored as u8.");
+}
+
+TEST_F(CpuBackendTest, RefusesBf16OpsWithoutAvx512) {
+  if (has_avx512()) GTEST_SKIP() << "this CPU has AVX-512; ONEDNN_MAX_CPU_ISA=AVX2 hides it";
+  const OpDesc desc{.name = "logits",
+                    .x = {TensorDesc::dense(DType::kBf16, {4, 1, 1, 64})},
+                    .y = TensorDesc::dense(DType::kF32, {4, 1, 1, 10}),
+                    .wants_dx = {true}};
+  try {
+    cpu_backend().make_op(Linear{.out_features = 10}, desc);
+    FAIL() << "accepted";
+  } catch (const UnsupportedError& error) {
+    EXPECT_NE(std::string(error.what()).find("bf16 needs AVX-512"), std::string::npos) << error.what();
+  }
+}
+
+TEST_F(CpuBackendTest, RefusesCudnnBatchNorm) {
+  const OpDesc desc{.name = "bn",
+                    .x = {TensorDesc::dense(DType::kF32, {4, 2, 2, 8})},
+                    .y = TensorDesc::dense(DType::kF32, {4, 2, 2, 8}),
+                    .wants_dx = {true}};
+  try {
+    cpu_backend().make_op(BatchNorm{.implementation = BatchNormImplementation::kCudnn}, desc);
+    FAIL() << "accepted";
+  } catch (const UnsupportedError& error) {
+    EXPECT_STREQ(error.what(),
+                 "batch_norm.implementation cudnn needs a CUDA device; on the CPU it can be custom or onednn.");
+  }
+}
+
+TEST_F(CpuBackendTest, OnlyColumnOpsTakeStridedRows) {
+  const Backend& backend = cpu_backend();
+  EXPECT_FALSE(backend.supports_row_stride(Conv2d{.out_channels = 8}));
+  EXPECT_FALSE(backend.supports_row_stride(SeparableConv2d{.out_channels = 8}));
+  EXPECT_FALSE(backend.supports_row_stride(Linear{.out_features = 8}));
+  EXPECT_FALSE(backend.supports_row_stride(BatchNorm{.implementation = BatchNormImplementation::kOnednn}));
+  EXPECT_FALSE(backend.supports_row_stride(BatchNorm{.scope = BatchNormScope::kPerActivation}));
+  EXPECT_TRUE(backend.supports_row_stride(BatchNorm{}));
+  EXPECT_TRUE(backend.supports_row_stride(Pool2d{}));
+}
+
+}  // namespace
+}  // namespace bn::test

@@ -1,0 +1,35 @@
+#include "cpu/onednn.hpp"
+
+#include <gtest/gtest.h>
+
+namespace bn::cpu {
+namespace {
+
+TEST(PreparedCall, RefusesReferenceLoops) {
+  // A product written column by column: the library has only loops for it.
+  const dnnl::matmul::primitive_desc description(
+      {row_major(DType::kF32, 8, 4), row_major(DType::kF32, 4, 6), column_major(DType::kF32, 8, 6)}, attributes(),
+      engine());
+  ASSERT_EQ(std::string(description.impl_info_str()).find("ref"), 0U) << description.impl_info_str();
+  EXPECT_THROW(PreparedCall(description, {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST}), dnnl::error);
+}
+
+TEST(PreparedCall, RunsAgainOnOtherMemory) {
+  PreparedCall transpose = prepare_reorder(row_major(DType::kF32, 2, 3), column_major(DType::kF32, 2, 3));
+  std::vector<float> from{0, 1, 2, 3, 4, 5}, to(6), other(6);
+  transpose.run({{DNNL_ARG_FROM, from.data()}, {DNNL_ARG_TO, to.data()}}, nullptr);
+  transpose.run({{DNNL_ARG_TO, other.data()}}, nullptr);
+  EXPECT_EQ(to, (std::vector<float>{0, 3, 1, 4, 2, 5}));
+  EXPECT_EQ(other, to);
+}
+
+TEST(Regions, StartOnCacheLines) {
+  Regions regions;
+  EXPECT_EQ(regions.add(1), 0);
+  EXPECT_EQ(regions.add(64), 64);
+  EXPECT_EQ(regions.add(0), 128);
+  EXPECT_EQ(regions.bytes(), 128);
+}
+
+}  // namespace
+}  // namespace bn::cpu
