@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
-#include <new>
+#include <string_view>
 
 #include "bn/error.hpp"
 #include "cpu/onednn.hpp"
@@ -101,16 +101,16 @@ std::string CpuBackend::name() const {
 }
 
 void CpuBackend::require(DType activations) const {
-  switch (activations) {
-    case DType::kF32:
-      return;
-    case DType::kBf16:
-      if (has_bf16()) return;
-      throw UnsupportedError(
-          fmt::format("Activations in bf16 cannot be used here: bf16 needs AVX-512, and this is {}.", name()));
-    default:
-      throw UnsupportedError(fmt::format("Activations cannot be stored as {}.", name_of(activations)));
+  if (activations == DType::kF32) return;
+  if (activations != DType::kBf16) {
+    throw UnsupportedError(fmt::format("Activations cannot be stored as {}.", name_of(activations)));
   }
+  constexpr auto kMessage = "Activations in bf16 cannot be used here: bf16 needs AVX-512, and {}.";
+  const char* limit = std::getenv("BN_CPU_ISA");  // of our own kernels; see kernels()
+  if (limit != nullptr && std::string_view(limit) != "avx512") {
+    throw UnsupportedError(fmt::format(kMessage, fmt::format("BN_CPU_ISA={} turns it off", limit)));
+  }
+  if (!has_bf16()) throw UnsupportedError(fmt::format(kMessage, "this is " + name()));
 }
 
 std::unique_ptr<Buffer> CpuBackend::allocate(int64_t bytes) { return std::make_unique<HostBuffer>(bytes); }

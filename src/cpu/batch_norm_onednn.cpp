@@ -78,7 +78,6 @@ class OnednnBatchNorm final : public Op {
                    {DNNL_ARG_DIFF_DST, io.dy.data},
                    {DNNL_ARG_SCALE, io.w[0].data},
                    {DNNL_ARG_SHIFT, io.w[1].data},  // asked for, not used
-
                    {DNNL_ARG_MEAN, io.saved},
                    {DNNL_ARG_VARIANCE, at(io.saved, statistic_bytes())},
                    {DNNL_ARG_DIFF_SRC, io.dx[0] ? io.dx[0].data : io.scratch},

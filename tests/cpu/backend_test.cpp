@@ -2,10 +2,12 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 
 #include "bn/error.hpp"
 #include "cpu/cpu_backend.hpp"
+#include "support/error_message.hpp"
 
 namespace bn::test {
 namespace {
@@ -37,12 +39,8 @@ TEST_F(CpuBackendTest, SetsTheNumberOfThreads) {
 }
 
 TEST_F(CpuBackendTest, RefusesANegativeNumberOfThreads) {
-  try {
-    make_cpu_backend({.threads = -2});
-    FAIL() << "accepted";
-  } catch (const ConfigError& error) {
-    EXPECT_STREQ(error.what(), "The number of threads must be 0 (all) or more, not -2.");
-  }
+  EXPECT_EQ(error_message<ConfigError>([] { make_cpu_backend({.threads = -2}); }),
+            "The number of threads must be 0 (all) or more, not -2.");
 }
 
 TEST_F(CpuBackendTest, AllocatesAlignedZeroedMemory) {
@@ -56,12 +54,8 @@ TEST_F(CpuBackendTest, AllocatesAlignedZeroedMemory) {
 }
 
 TEST_F(CpuBackendTest, SaysHowMuchMemoryWasMissing) {
-  try {
-    cpu_backend().allocate(int64_t{1} << 60);
-    FAIL() << "allocated";
-  } catch (const Error& error) {
-    EXPECT_STREQ(error.what(), "Out of memory: a buffer of 1152921504606846976 bytes was asked for.");
-  }
+  EXPECT_EQ(error_message<Error>([] { cpu_backend().allocate(int64_t{1} << 60); }),
+            "Out of memory: a buffer of 1152921504606846976 bytes was asked for.");
 }
 
 TEST_F(CpuBackendTest, MovesMemory) {
@@ -98,18 +92,25 @@ TEST_F(CpuBackendTest, AcceptsBf16OnlyWithAvx512) {
   EXPECT_EQ(message_of(DType::kU8), "Activations cannot be stored as u8.");
 }
 
+TEST_F(CpuBackendTest, RefusesBf16WhenToldToDoWithoutAvx512) {
+  const char* before = std::getenv("BN_CPU_ISA");
+  const std::string restored = before == nullptr ? "" : before;
+  setenv("BN_CPU_ISA", "avx2", 1);
+  EXPECT_EQ(message_of(DType::kBf16),
+            "Activations in bf16 cannot be used here: bf16 needs AVX-512, and BN_CPU_ISA=avx2 turns it off.");
+  EXPECT_EQ(message_of(DType::kF32), "accepted");
+  before == nullptr ? unsetenv("BN_CPU_ISA") : setenv("BN_CPU_ISA", restored.c_str(), 1);
+}
+
 TEST_F(CpuBackendTest, RefusesBf16OpsWithoutAvx512) {
   if (has_avx512()) GTEST_SKIP() << "this CPU has AVX-512; ONEDNN_MAX_CPU_ISA=AVX2 hides it";
   const OpDesc desc{.name = "logits",
                     .x = {TensorDesc::dense(DType::kBf16, {4, 1, 1, 64})},
                     .y = TensorDesc::dense(DType::kF32, {4, 1, 1, 10}),
                     .wants_dx = {true}};
-  try {
-    cpu_backend().make_op(Linear{.out_features = 10}, desc);
-    FAIL() << "accepted";
-  } catch (const UnsupportedError& error) {
-    EXPECT_NE(std::string(error.what()).find("bf16 needs AVX-512"), std::string::npos) << error.what();
-  }
+  const std::string message =
+      error_message<UnsupportedError>([&] { cpu_backend().make_op(Linear{.out_features = 10}, desc); });
+  EXPECT_NE(message.find("bf16 needs AVX-512"), std::string::npos) << message;
 }
 
 TEST_F(CpuBackendTest, RefusesCudnnBatchNorm) {
@@ -117,13 +118,9 @@ TEST_F(CpuBackendTest, RefusesCudnnBatchNorm) {
                     .x = {TensorDesc::dense(DType::kF32, {4, 2, 2, 8})},
                     .y = TensorDesc::dense(DType::kF32, {4, 2, 2, 8}),
                     .wants_dx = {true}};
-  try {
-    cpu_backend().make_op(BatchNorm{.implementation = BatchNormImplementation::kCudnn}, desc);
-    FAIL() << "accepted";
-  } catch (const UnsupportedError& error) {
-    EXPECT_STREQ(error.what(),
-                 "batch_norm.implementation cudnn needs a CUDA device; on the CPU it can be custom or onednn.");
-  }
+  const BatchNorm spec{.implementation = BatchNormImplementation::kCudnn};
+  EXPECT_EQ(error_message<UnsupportedError>([&] { cpu_backend().make_op(spec, desc); }),
+            "batch_norm.implementation cudnn needs a CUDA device; on the CPU it can be custom or onednn.");
 }
 
 TEST_F(CpuBackendTest, OnlyColumnOpsTakeStridedRows) {

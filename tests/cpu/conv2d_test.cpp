@@ -2,6 +2,7 @@
 
 #include "bn/error.hpp"
 #include "cpu/cpu_backend.hpp"
+#include "support/error_message.hpp"
 #include "support/reference_conv.hpp"
 
 namespace bn::test {
@@ -138,12 +139,7 @@ TEST(Conv2d, RoundsWeightsToBf16) {
 }
 
 std::string message_of(const OpSpec& spec, const OpDesc& desc) {
-  try {
-    cpu_backend().make_op(spec, desc);
-  } catch (const UnsupportedError& error) {
-    return error.what();
-  }
-  return "no UnsupportedError";
+  return error_message<UnsupportedError>([&] { cpu_backend().make_op(spec, desc); });
 }
 
 TEST(Conv2d, RefusesStridedRows) {
