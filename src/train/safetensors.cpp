@@ -134,7 +134,7 @@ void SafetensorsFile::verify_checksum(const std::string& header) const {
   Checksum checksum;
   checksum.add(&length, kLengthBytes);
   checksum.add(zeroed.data(), static_cast<int64_t>(zeroed.size()));
-  std::string block(kBlockBytes, '\0');
+  std::string block(static_cast<size_t>(std::min(kBlockBytes, file_bytes_ - data_start_)), '\0');
   for (int64_t offset = data_start_; offset < file_bytes_;) {
     const int64_t bytes = std::min(kBlockBytes, file_bytes_ - offset);
     read_at(offset, block.data(), bytes);
