@@ -182,10 +182,10 @@ void convert_channels(const ImageView& view, int64_t channels, Image& out) {
 std::vector<uint8_t> encode_png(const ImageView& image) {
   const cv::Mat pixels(static_cast<int>(image.height), static_cast<int>(image.width),
                        image.channels == 1 ? CV_8UC1 : CV_8UC3, const_cast<uint8_t*>(image.data));
-  cv::Mat bgr = pixels;
+  cv::Mat bgr;  // not an alias of pixels: cvtColor would write into the caller's image
   if (image.channels == 3) cv::cvtColor(pixels, bgr, cv::COLOR_RGB2BGR);
   std::vector<uint8_t> png;
-  cv::imencode(".png", bgr, png);
+  cv::imencode(".png", image.channels == 3 ? bgr : pixels, png);
   return png;
 }
 

@@ -1,5 +1,5 @@
 // Encoded bytes to pixels: JPEG by libjpeg-turbo, everything else by OpenCV. A damaged file is an exception, never an
-// exit, a gray patch or a message on the terminal.
+// exit or a gray patch.
 #pragma once
 
 #include <cstdint>

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <iterator>
 #include <opencv2/imgcodecs.hpp>
 
 #include <jpeglib.h>  // needs <cstdio> before it
@@ -54,6 +55,11 @@ std::string TempDir::write(const std::string& name, const Bytes& bytes) const {
   std::ofstream file(file_path, std::ios::binary);
   file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
   return file_path.string();
+}
+
+Bytes read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
 Bytes bytes_of(const std::string& text) { return {text.begin(), text.end()}; }

@@ -32,6 +32,7 @@ class TempDir {
   std::filesystem::path root_;
 };
 
+Bytes read_file(const std::string& path);
 Bytes bytes_of(const std::string& text);
 Bytes first_part(const Bytes& bytes, double share);  // cut off
 Bytes gzip(const Bytes& bytes);

@@ -1,0 +1,175 @@
+#include "data/augment.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+#include "data/fixtures.hpp"
+
+namespace bn {
+namespace {
+
+using namespace test;  // NOLINT(google-build-using-namespace)
+
+Image filled(int64_t height, int64_t width, int64_t channels, const std::function<int64_t(int64_t, int64_t)>& value) {
+  Image image;
+  image.reshape(height, width, channels);
+  for (int64_t i = 0; i < height * width * channels; ++i) {
+    const int64_t pixel = i / channels;
+    image.pixels[static_cast<size_t>(i)] = static_cast<uint8_t>(value(pixel / width, pixel % width) + i % channels);
+  }
+  return image;
+}
+
+TEST(DrawCrop, StaysInsideTheImage) {
+  const AugmentOptions options;
+  for (const auto& [height, width] : {std::pair<int64_t, int64_t>{1, 1}, {1, 500}, {500, 1}, {3, 2}, {375, 500}}) {
+    for (uint64_t i = 0; i < 200; ++i) {
+      RandomStream random(1, 2, i);
+      const Crop crop = draw_crop(options, height, width, random);
+      EXPECT_GE(crop.height, 1);
+      EXPECT_GE(crop.width, 1);
+      EXPECT_GE(crop.top, 0);
+      EXPECT_GE(crop.left, 0);
+      EXPECT_LE(crop.top + crop.height, height);
+      EXPECT_LE(crop.left + crop.width, width);
+    }
+  }
+}
+
+// Share of sorted values below each tenth of [low, high].
+void expect_uniform(std::vector<double> values, double low, double high, double tolerance) {
+  std::sort(values.begin(), values.end());
+  for (int tenth = 1; tenth < 10; ++tenth) {
+    const double bound = low + (high - low) * tenth / 10;
+    const auto below = std::lower_bound(values.begin(), values.end(), bound) - values.begin();
+    EXPECT_NEAR(static_cast<double>(below) / static_cast<double>(values.size()), tenth / 10.0, tolerance) << bound;
+  }
+  EXPECT_GE(values.front(), low - 0.01);
+  EXPECT_LE(values.back(), high + 0.01);
+}
+
+TEST(DrawCrop, AreaAspectPositionAndFlipAreUniform) {
+  // Up to half the area every aspect fits a square image, so nothing is redrawn.
+  const AugmentOptions options{.max_area = 0.5};
+  constexpr int64_t kSide = 1000, kDraws = 10000;
+  std::vector<double> areas, aspects, lefts;
+  int64_t mirrored = 0;
+  for (uint64_t i = 0; i < kDraws; ++i) {
+    RandomStream random(3, 4, i);
+    const Crop crop = draw_crop(options, kSide, kSide, random);
+    areas.push_back(static_cast<double>(crop.height * crop.width) / (kSide * kSide));
+    aspects.push_back(static_cast<double>(crop.width) / static_cast<double>(crop.height));
+    lefts.push_back(static_cast<double>(crop.left) / static_cast<double>(kSide - crop.width));
+    mirrored += crop.mirrored ? 1 : 0;
+  }
+  expect_uniform(areas, 0.08, 0.5, 0.02);
+  expect_uniform(aspects, 0.75, 4.0 / 3, 0.02);
+  expect_uniform(lefts, 0, 1, 0.02);
+  EXPECT_NEAR(static_cast<double>(mirrored) / kDraws, 0.5, 0.02);
+}
+
+TEST(DrawCrop, WholeAreasAreReached) {
+  double largest = 0;
+  for (uint64_t i = 0; i < 2000; ++i) {
+    RandomStream random(3, 4, i);
+    const Crop crop = draw_crop({}, 375, 500, random);
+    largest = std::max(largest, static_cast<double>(crop.height * crop.width) / (375 * 500));
+  }
+  EXPECT_GT(largest, 0.97);
+}
+
+TEST(DrawCrop, FallsBackToTheLargestCentredCrop) {
+  const AugmentOptions whole{.min_area = 1, .max_area = 1};  // no aspect in range covers all of these
+  RandomStream random(1, 1, 1);
+  const Crop wide = draw_crop(whole, 300, 900, random);
+  EXPECT_EQ(wide.height, 300);
+  EXPECT_EQ(wide.width, 400);
+  EXPECT_EQ(wide.left, 250);
+  const Crop tall = draw_crop(whole, 900, 300, random);
+  EXPECT_EQ(tall.height, 400);
+  EXPECT_EQ(tall.width, 300);
+  EXPECT_EQ(tall.top, 250);
+}
+
+TEST(DrawCrop, DrawsOnlyWhatIsSwitchedOn) {
+  RandomStream random(1, 1, 1);
+  const Crop crop = draw_crop({.random_crop = false, .flip = false}, 30, 40, random);
+  EXPECT_EQ(crop.height, 30);
+  EXPECT_EQ(crop.width, 40);
+  EXPECT_FALSE(crop.mirrored);
+  RandomStream untouched(1, 1, 1);
+  EXPECT_EQ(random.next(), untouched.next());
+}
+
+TEST(ResizeCrop, CopiesACropOfTheRightSize) {
+  const Image image = filled(10, 12, 3, [](int64_t y, int64_t x) { return 10 * y + x; });
+  Bytes out(4 * 4 * 3);
+  resize_crop(image.view(), {.top = 2, .left = 5, .height = 4, .width = 4}, 4, out.data());
+  EXPECT_EQ(out[0], 25);
+  EXPECT_EQ(out[2], 27);
+  EXPECT_EQ(out[3 * 15], 58);
+  resize_crop(image.view(), {.top = 2, .left = 5, .height = 4, .width = 4, .mirrored = true}, 4, out.data());
+  EXPECT_EQ(out[0], 28);
+  EXPECT_EQ(out[2], 30);  // channels keep their order
+  EXPECT_EQ(out[3 * 3], 25);
+}
+
+TEST(ResizeCrop, AveragesWhenItShrinks) {
+  const Image image = filled(8, 8, 1, [](int64_t y, int64_t x) { return (x + y) % 2 == 0 ? 200 : 100; });
+  Bytes out(4);
+  resize_crop(image.view(), {.height = 8, .width = 8}, 2, out.data());
+  EXPECT_EQ(out, Bytes(4, 150));
+}
+
+TEST(ResizeCrop, EnlargesSmoothlyWithinTheCrop) {
+  const Image image = filled(4, 4, 1, [](int64_t, int64_t x) { return x < 2 ? 255 : static_cast<int64_t>(50 * x); });
+  Bytes out(8 * 8);
+  resize_crop(image.view(), {.top = 0, .left = 2, .height = 2, .width = 2}, 8, out.data());
+  EXPECT_TRUE(std::is_sorted(out.begin(), out.begin() + 8));
+  EXPECT_EQ(out.front(), 100);  // nothing of the 255 outside the crop
+  EXPECT_EQ(out.back(), 150);
+}
+
+TEST(CenterCrop, ResizesTheShorterSide) {
+  // A plane: value = 10 per column of the original.
+  const Image image = filled(40, 80, 1, [](int64_t, int64_t x) { return 2 * x; });
+  Bytes out(10 * 10);
+  resize_and_center_crop(image.view(), 20, 10, out.data());
+  // 80 columns become 40, the centre ten are 15..24: original columns 30 and 31, ... average 61.
+  for (int64_t x = 0; x < 10; ++x) EXPECT_NEAR(out[static_cast<size_t>(x)], 61 + 4 * x, 1) << x;
+  EXPECT_EQ(out[0], out[90]);
+}
+
+TEST(CenterCrop, WithoutResizeCutsTheCentre) {
+  const Image image = filled(7, 9, 1, [](int64_t y, int64_t x) { return 10 * y + x; });
+  Bytes out(9);
+  resize_and_center_crop(image.view(), 0, 3, out.data());
+  EXPECT_EQ(out, (Bytes{23, 24, 25, 33, 34, 35, 43, 44, 45}));
+}
+
+TEST(CenterCrop, EnlargesWhatIsTooSmall) {
+  const Image image = filled(2, 4, 1, [](int64_t, int64_t) { return 77; });
+  Bytes out(6 * 6);
+  resize_and_center_crop(image.view(), 0, 6, out.data());
+  EXPECT_EQ(out, Bytes(36, 77));
+}
+
+TEST(CenterCrop, AStripNeedsNoGigabytes) {
+  const Image image = filled(1, 100000, 3, [](int64_t, int64_t) { return 50; });
+  Bytes out(224 * 224 * 3);
+  resize_and_center_crop(image.view(), 256, 224, out.data());
+  EXPECT_EQ(out[0], 50);
+  EXPECT_EQ(out[out.size() - 1], 52);
+}
+
+TEST(Mirror, SwapsColumnsNotChannels) {
+  Bytes image{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+  mirror(image.data(), 2, 3);
+  EXPECT_EQ(image, (Bytes{4, 5, 6, 1, 2, 3, 10, 11, 12, 7, 8, 9}));
+}
+
+}  // namespace
+}  // namespace bn

@@ -1,0 +1,182 @@
+#include "data/batch_filler.hpp"
+
+#include <gtest/gtest.h>
+
+#include "data/decode.hpp"
+#include "data/memory_dataset.hpp"
+
+namespace bn {
+namespace {
+
+using namespace test;  // NOLINT(google-build-using-namespace)
+
+const std::atomic<bool> kGoOn = false;
+
+const AugmentOptions kNoAugment{.random_crop = false, .flip = false};
+
+// The images of one batch, in order of their slots.
+BatchStorage fill(const Dataset& set, const DataOptions& data, const LoaderOptions& options, int64_t batch = 0) {
+  BatchFiller filler(set, data, options);
+  BatchStorage storage = filler.make_storage();
+  filler.fill(batch, storage, kGoOn);
+  return storage;
+}
+
+LoaderOptions validation_of(int64_t batch) { return {.batch = batch, .split = Split::kValidation}; }
+
+TEST(BatchFiller, CopiesRawImagesOfTheRightSize) {
+  const RawSet set(3, 28, 1);
+  const auto storage = fill(set, {.image_size = 28, .image_channels = 1}, validation_of(3));
+  Bytes expected, unused;
+  for (int64_t i = 0; i < 3; ++i) {
+    const auto sample = set.read(i, unused);
+    expected.insert(expected.end(), sample.data, sample.data + sample.bytes);
+  }
+  EXPECT_EQ(storage.images, expected);
+  EXPECT_EQ(storage.labels, (std::vector<int32_t>{0, 1, 2}));
+}
+
+TEST(BatchFiller, BinarizesAboveTheThreshold) {
+  const RawSet set(1, 16, 1);  // pixel j is j
+  const auto storage =
+      fill(set, {.image_size = 16, .image_channels = 1, .binarize = 127, .augment = kNoAugment}, {.batch = 1});
+  EXPECT_EQ(storage.images[127], 0);
+  EXPECT_EQ(storage.images[128], 255);
+  EXPECT_EQ(std::count(storage.images.begin(), storage.images.end(), 255), 128);
+}
+
+TEST(BatchFiller, BinarizesAfterTheCrop) {
+  const RawSet set(4, 16, 1);
+  const auto storage = fill(set, {.image_size = 12, .image_channels = 1, .binarize = 100}, {.batch = 4});
+  for (const uint8_t pixel : storage.images) EXPECT_TRUE(pixel == 0 || pixel == 255);
+}
+
+TEST(BatchFiller, ConvertsTheChannelsOfRawImages) {
+  const RawSet gray(1, 16, 1), colour(1, 16, 3);
+  const auto replicated = fill(gray, {.image_size = 16, .image_channels = 3}, validation_of(1));
+  ASSERT_EQ(replicated.images.size(), 768U);
+  EXPECT_EQ(replicated.images[3 * 9], 9);
+  EXPECT_EQ(replicated.images[3 * 9 + 2], 9);
+  const auto luma = fill(colour, {.image_size = 16, .image_channels = 1}, validation_of(1));
+  ASSERT_EQ(luma.images.size(), 256U);
+  EXPECT_EQ(luma.images[10], 31);  // 30, 31, 32
+}
+
+TEST(BatchFiller, ResizesRawImagesWithoutTheDetour) {
+  const RawSet set(1, 16, 1);
+  Bytes expected(64);
+  Bytes unused;
+  const auto sample = set.read(0, unused);
+  for (size_t i = 0; i < 64; ++i) {
+    const size_t corner = i / 8 * 32 + i % 8 * 2;
+    expected[i] = static_cast<uint8_t>(
+        (sample.data[corner] + sample.data[corner + 1] + sample.data[corner + 16] + sample.data[corner + 17] + 2) / 4);
+  }
+  const auto storage = fill(set, {.image_size = 8, .image_channels = 1, .resize_shorter = 256}, validation_of(1));
+  for (size_t i = 0; i < 64; ++i) EXPECT_NEAR(storage.images[i], expected[i], 1) << i;
+}
+
+TEST(BatchFiller, TrainingCropsAndMirrorsByEpochAndIndex) {
+  const RawSet set(1, 32, 3);
+  const DataOptions data{.image_size = 24};
+  const LoaderOptions options{.batch = 1, .seed = 9};
+  const auto first = fill(set, data, options, 0), second = fill(set, data, options, 1);
+  EXPECT_NE(first.images, second.images);  // another epoch
+  EXPECT_EQ(second.epoch, 1);
+  EXPECT_EQ(first.images, fill(set, data, options, 0).images);
+  EXPECT_NE(first.images, fill(set, data, {.batch = 1, .seed = 10}, 0).images);
+}
+
+TEST(BatchFiller, FlipAloneGivesTheImageOrItsMirror) {
+  const RawSet set(1, 16, 1);
+  const DataOptions data{.image_size = 16, .image_channels = 1, .augment = {.random_crop = false}};
+  const auto plain = fill(set, data, validation_of(1)).images;
+  int64_t mirrored = 0;
+  for (int64_t epoch = 0; epoch < 200; ++epoch) {
+    const auto image = fill(set, data, {.batch = 1}, epoch).images;
+    if (image == plain) continue;
+    ++mirrored;
+    EXPECT_EQ(image[0], plain[15]);
+    EXPECT_EQ(image[15], plain[0]);
+  }
+  EXPECT_NEAR(static_cast<double>(mirrored), 100, 35);
+}
+
+TEST(BatchFiller, ValidationResizesAndCutsTheCentre) {
+  const EncodedSet set({png_image(60, 100, 1)});
+  const auto storage = fill(set, {.image_size = 20, .resize_shorter = 30}, validation_of(1));
+  Image whole;
+  const Bytes png = png_image(60, 100, 1);
+  decode_image(png.data(), static_cast<int64_t>(png.size()), 3, whole);
+  // Half size: pixel (y, x) of the crop is the mean around (10 + 2 y, 30 + 2 x).
+  const auto pixel = [&](int64_t y, int64_t x) { return whole.pixels[static_cast<size_t>((y * 100 + x) * 3)]; };
+  EXPECT_NEAR(storage.images[0], pixel(10, 30), 1);
+  EXPECT_NEAR(storage.images[19 * 3], pixel(10, 68), 1);
+}
+
+TEST(BatchFiller, RefusesABatchLargerThanTheTrainingSet) {
+  const RawSet set(5, 8, 1);
+  const DataOptions data{.image_size = 8, .image_channels = 1};
+  EXPECT_EQ(message_of([&] { BatchFiller(set, data, {.batch = 6}); }),
+            "a batch of 6 images is larger than the training set of 5");
+  EXPECT_NO_THROW(BatchFiller(set, data, {.batch = 5}));
+  EXPECT_EQ(BatchFiller(set, data, validation_of(6)).batches_per_epoch(), 1);
+}
+
+TEST(BatchFiller, RefusesOptionsThatMakeNoSense) {
+  const RawSet set(5, 8, 1);
+  const auto message = [&](const DataOptions& data, int64_t batch = 1) {
+    return message_of<ConfigError>([&] { BatchFiller(set, data, {.batch = batch}); });
+  };
+  EXPECT_EQ(message({}, 0), "data: the batch must hold at least one image");
+  EXPECT_EQ(message({.image_size = 0}), "data: image_size must be at least 1");
+  EXPECT_EQ(message({.image_channels = 2}), "data: image_channels must be 1 or 3");
+  EXPECT_EQ(message({.image_size = 64, .resize_shorter = 32}),
+            "data: resize_shorter must be 0 or at least image_size, or the centre crop does not fit");
+  EXPECT_EQ(message({.binarize = 256}), "data: binarize must be -1 (off) or a threshold of 0 to 255");
+  EXPECT_EQ(message({.augment = {.min_area = 0}}), "data: augment needs 0 < min_area <= max_area <= 1");
+  EXPECT_EQ(message({.augment = {.max_area = 1.5}}), "data: augment needs 0 < min_area <= max_area <= 1");
+  EXPECT_EQ(message({.augment = {.min_aspect = 2}}), "data: augment needs 0 < min_aspect <= max_aspect");
+}
+
+TEST(BatchFiller, ACorruptTrainingImageIsReplacedByTheNextPosition) {
+  const EncodedSet set = jpeg_set(4, {1, 2});
+  const DataOptions data{
+      .image_size = 16, .resize_shorter = 0, .shuffle = Shuffle::kNone, .on_corrupt = OnCorrupt::kSkip};
+  const auto storage = fill(set, data, {.batch = 4});
+  EXPECT_EQ(storage.labels, (std::vector<int32_t>{0, 3, 3, 3}));
+  EXPECT_EQ(storage.skipped, (std::vector<std::string>{"set/1.jpg", "set/2.jpg", "set/2.jpg"}));
+}
+
+TEST(BatchFiller, TheLastPositionIsFollowedByTheFirst) {
+  const EncodedSet set = jpeg_set(3, {2});
+  const DataOptions data{
+      .image_size = 16, .resize_shorter = 0, .shuffle = Shuffle::kNone, .on_corrupt = OnCorrupt::kSkip};
+  EXPECT_EQ(fill(set, data, {.batch = 3}).labels, (std::vector<int32_t>{0, 1, 0}));
+}
+
+TEST(BatchFiller, ACorruptValidationImageIsLabelledAsPaddingButCounted) {
+  const EncodedSet set = jpeg_set(3, {1});
+  const DataOptions data{.image_size = 16, .resize_shorter = 0, .on_corrupt = OnCorrupt::kSkip};
+  const auto storage = fill(set, data, validation_of(4));
+  EXPECT_EQ(storage.labels, (std::vector<int32_t>{0, -1, 2, -1}));
+  EXPECT_EQ(storage.valid, 3);
+  EXPECT_EQ(storage.skipped, (std::vector<std::string>{"set/1.jpg"}));
+  for (size_t i = 0; i < 16 * 16 * 3; ++i) ASSERT_EQ(storage.images[16 * 16 * 3 + i], 0);
+}
+
+TEST(BatchFiller, FailsWithTheNameOfTheCorruptImage) {
+  const EncodedSet set({jpeg_image(20, 20, 1), {}});
+  const auto message = message_of([&] { fill(set, {.image_size = 16}, validation_of(2)); });
+  EXPECT_EQ(message, "set/1.jpg: the file is empty; on_corrupt: skip would go on without it");
+}
+
+TEST(BatchFiller, SaysThatEveryImageIsCorrupt) {
+  const EncodedSet set({{}, bytes_of("rubbish")});
+  const DataOptions data{.image_size = 16, .shuffle = Shuffle::kNone, .on_corrupt = OnCorrupt::kSkip};
+  EXPECT_EQ(message_of([&] { fill(set, data, {.batch = 1}); }),
+            "none of the 2 images of the training set can be read; the first: set/0.jpg");
+}
+
+}  // namespace
+}  // namespace bn

@@ -1,0 +1,231 @@
+#include "data/decode.hpp"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cmath>
+#include <fstream>
+#include <sstream>
+
+#include "data/fixtures.hpp"
+
+namespace bn {
+namespace {
+
+using namespace test;  // NOLINT(google-build-using-namespace)
+
+Image decode(const Bytes& bytes, int64_t channels = 3) {
+  Image image;
+  decode_image(bytes.data(), static_cast<int64_t>(bytes.size()), channels, image);
+  return image;
+}
+
+std::array<double, 3> mean_of(const Image& image) {
+  std::array<double, 3> sum{};
+  for (size_t i = 0; i < image.pixels.size(); ++i) sum[i % 3] += image.pixels[i];
+  const auto pixels = static_cast<double>(image.height * image.width);
+  return {sum[0] / pixels, sum[1] / pixels, sum[2] / pixels};
+}
+
+double mean_difference(const Image& a, const Image& b) {
+  EXPECT_EQ(a.pixels.size(), b.pixels.size());
+  double sum = 0;
+  for (size_t i = 0; i < a.pixels.size(); ++i) sum += std::abs(a.pixels[i] - b.pixels[i]);
+  return sum / static_cast<double>(a.pixels.size());
+}
+
+TEST(Decode, ReadsJpegAndPngAsRgb) {
+  const Image png = decode(png_image(40, 60, 3)), jpeg = decode(jpeg_image(40, 60, 3));
+  EXPECT_EQ(png.height, 40);
+  EXPECT_EQ(png.width, 60);
+  EXPECT_EQ(png.channels, 3);
+  // The gradient's first pixel: red 200 - 69, green 60, blue 40 + 111.
+  EXPECT_EQ(png.pixels[0], 131);
+  EXPECT_EQ(png.pixels[1], 60);
+  EXPECT_EQ(png.pixels[2], 151);
+  EXPECT_LT(mean_difference(png, jpeg), 2);
+}
+
+TEST(Decode, MakesGrayOfColour) {
+  for (const Bytes& bytes : {png_image(40, 60, 3), jpeg_image(40, 60, 3)}) {
+    const Image gray = decode(bytes, 1);
+    EXPECT_EQ(gray.channels, 1);
+    ASSERT_EQ(gray.pixels.size(), 2400U);
+    EXPECT_NEAR(gray.pixels[0], 0.299 * 131 + 0.587 * 60 + 0.114 * 151, 3);
+  }
+}
+
+TEST(Decode, ConvertsChannels) {
+  const Bytes rgb{255, 0, 0, 10, 20, 30};
+  Image gray, back;
+  convert_channels({.data = rgb.data(), .height = 1, .width = 2, .channels = 3}, 1, gray);
+  EXPECT_EQ(gray.pixels, (Bytes{76, 18}));
+  convert_channels(gray.view(), 3, back);
+  EXPECT_EQ(back.pixels, (Bytes{76, 76, 76, 18, 18, 18}));
+}
+
+TEST(Decode, PngSurvivesARoundTrip) {
+  const Image image = decode(png_image(20, 30, 5));
+  EXPECT_EQ(decode(encode_png(image.view())).pixels, image.pixels);
+  Image gray;
+  convert_channels(image.view(), 1, gray);
+  EXPECT_EQ(decode(encode_png(gray.view()), 1).pixels, gray.pixels);
+}
+
+TEST(Decode, TurnsCmykIntoRgb) {
+  // Adobe stores complements: colour = ink * black / 255.
+  const Image image = decode(cmyk_jpeg_image(16, 24, {200, 100, 40, 255}));
+  EXPECT_EQ(image.channels, 3);
+  ASSERT_EQ(image.pixels.size(), 16U * 24 * 3);
+  EXPECT_NEAR(image.pixels[0], 200, 2);
+  EXPECT_NEAR(image.pixels[1], 100, 2);
+  EXPECT_NEAR(image.pixels[2], 40, 2);
+  EXPECT_NEAR(decode(cmyk_jpeg_image(16, 24, {200, 100, 40, 128})).pixels[0], 100, 2);
+  const Image gray = decode(cmyk_jpeg_image(16, 24, {200, 100, 40, 255}), 1);
+  EXPECT_EQ(gray.pixels.size(), 16U * 24);
+  EXPECT_NEAR(gray.pixels[0], 0.299 * 200 + 0.587 * 100 + 0.114 * 40, 2);
+}
+
+TEST(Decode, NamesTheDamage) {
+  EXPECT_EQ(message_of([] { decode({}); }), "the file is empty");
+  for (const Bytes& bytes : {bytes_of("not an image at all"), Bytes{0xFF}, Bytes(5000, 0)}) {
+    EXPECT_EQ(message_of([&] { decode(bytes); }),
+              "the data is damaged or in no known image format (JPEG, PNG, BMP, WebP, ...)");
+  }
+}
+
+TEST(Decode, ATruncatedJpegIsAnError) {
+  const Bytes whole = jpeg_image(200, 300, 4);
+  for (const double share : {0.01, 0.1, 0.5, 0.9, 0.99}) {
+    EXPECT_CONTAINS(message_of([&] { decode(first_part(whole, share)); }), "the JPEG data is damaged or cut off (");
+  }
+  EXPECT_CONTAINS(message_of([&] { decode(first_part(whole, 0.6)); }), "Premature end of JPEG file");
+}
+
+TEST(Decode, ADamagedJpegIsAnError) {
+  Bytes spoiled = jpeg_image(200, 300, 4);
+  std::fill(spoiled.end() - 400, spoiled.end() - 300, uint8_t{0xFF});
+  EXPECT_CONTAINS(message_of([&] { decode(spoiled); }), "the JPEG data is damaged or cut off (");
+}
+
+TEST(Decode, ATruncatedPngIsAnError) {
+  const Bytes whole = png_image(200, 300, 4);
+  for (const double share : {0.02, 0.5, 0.9}) {
+    EXPECT_CONTAINS(message_of([&] { decode(first_part(whole, share)); }), "damaged");
+  }
+}
+
+TEST(Decode, RefusesAnAbsurdSizeBeforeAllocating) {
+  Bytes jpeg = jpeg_image(16, 16, 1);
+  // The size stands in the start-of-frame segment: FF C0, length, precision, height, width.
+  for (size_t i = 0; i + 8 < jpeg.size(); ++i) {
+    if (jpeg[i] == 0xFF && jpeg[i + 1] == 0xC0)
+      std::fill_n(jpeg.begin() + static_cast<int64_t>(i) + 5, 4, uint8_t{0xF0});
+  }
+  EXPECT_EQ(message_of([&] { decode(jpeg); }),
+            "the image claims 61680 x 61680 pixels, more than the 268435456 accepted");
+}
+
+TEST(Decode, StrayBytesBetweenMarkersAreNoDamage) {
+  const Bytes whole = jpeg_image(40, 40, 2);
+  Bytes longer = whole;
+  longer.insert(longer.end() - 2, {1, 2, 3});  // before the end marker
+  append(longer, bytes_of("after the end"));
+  EXPECT_EQ(decode(longer).pixels, decode(whole).pixels);
+}
+
+struct IndexLine {
+  std::string path;
+  std::array<double, 3> mean{};
+};
+
+// path and mean_r, mean_g, mean_b of an index.csv.
+std::vector<IndexLine> read_index(const std::string& path) {
+  std::ifstream file(path);
+  std::vector<IndexLine> lines;
+  std::vector<std::string> header;
+  for (std::string line; std::getline(file, line);) {
+    std::vector<std::string> cells;
+    std::istringstream stream(line);
+    for (std::string cell; std::getline(stream, cell, ',');) cells.push_back(cell);
+    if (header.empty()) {
+      header = cells;
+      continue;
+    }
+    const auto column = [&](const char* name) {
+      return cells.at(static_cast<size_t>(std::find(header.begin(), header.end(), name) - header.begin()));
+    };
+    lines.push_back(
+        {column("path"), {std::stod(column("mean_r")), std::stod(column("mean_g")), std::stod(column("mean_b"))}});
+  }
+  return lines;
+}
+
+void expect_mean(const Image& image, const std::array<double, 3>& expected, const std::string& name) {
+  const auto mean = mean_of(image);
+  for (size_t c = 0; c < 3; ++c) EXPECT_NEAR(mean[c], expected[c], 0.01) << name << " channel " << c;
+}
+
+TEST(Decode, OddRealImagesHaveTheRecordedMeans) {
+  REQUIRE_REAL_DATA("oddities/index.csv");
+  const auto lines = read_index(real_data("oddities/index.csv"));
+  ASSERT_EQ(lines.size(), 32U);
+  for (const auto& line : lines) {
+    expect_mean(decode(read_file(real_data("oddities/" + line.path))), line.mean, line.path);
+  }
+}
+
+TEST(Decode, FullSizeImageNetImagesHaveTheRecordedMeans) {
+  REQUIRE_REAL_DATA("imagenet-fullres/index.csv");
+  const auto lines = read_index(real_data("imagenet-fullres/index.csv"));
+  const DataOptions options{.kind = DatasetKind::kTar, .train = {"imagenet-fullres/train-00.tar"}};
+  const auto set = open_dataset(options, Split::kTrain);
+  ASSERT_EQ(set->size(), static_cast<int64_t>(lines.size()));
+  Bytes storage;
+  Image image;
+  for (int64_t i = 0; i < set->size(); i += 5) {
+    const auto& line = lines[static_cast<size_t>(i)];
+    ASSERT_EQ(set->name(i), "train-00.tar:" + line.path);
+    const auto sample = set->read(i, storage);
+    decode_image(sample.data, sample.bytes, 3, image);
+    expect_mean(image, line.mean, line.path);
+  }
+}
+
+TEST(Decode, DecoderTestsAgreeWithTheirReferences) {
+  REQUIRE_REAL_DATA("oddities/jpeg-decoder");
+  int compared = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(real_data("oddities/jpeg-decoder"))) {
+    auto path = entry.path();
+    if (path.extension() != ".jpg" || path.stem() == "partial_progressive") continue;
+    const Image jpeg = decode(read_file(path.string()));
+    EXPECT_LT(mean_difference(jpeg, decode(read_file(path.replace_extension(".png").string()))), 1.5) << path;
+    ++compared;
+  }
+  EXPECT_EQ(compared, 12);
+  // Its last scans are missing; the reference shows what a lenient decoder makes of the rest.
+  const auto partial = read_file(real_data("oddities/jpeg-decoder/partial_progressive.jpg"));
+  EXPECT_CONTAINS(message_of([&] { decode(partial); }), "the JPEG data is damaged or cut off (");
+}
+
+TEST(Decode, DamagedRealFilesAreErrors) {
+  REQUIRE_REAL_DATA("oddities/synthetic");
+  EXPECT_EQ(message_of([] { decode(read_file(real_data("oddities/synthetic/empty.JPEG"))); }), "the file is empty");
+  const auto cut = read_file(real_data("oddities/synthetic/golden_retriever_truncated60pct.JPEG"));
+  EXPECT_CONTAINS(message_of([&] { decode(cut); }), "the JPEG data is damaged or cut off (");
+}
+
+TEST(Decode, CmykOfARealImageLooksLikeTheOriginal) {
+  REQUIRE_REAL_DATA("oddities/synthetic/golden_retriever_cmyk_adobe0.JPEG");
+  const Image cmyk = decode(read_file(real_data("oddities/synthetic/golden_retriever_cmyk_adobe0.JPEG")));
+  for (const auto& line : read_index(real_data("imagenet-fullres/index.csv"))) {
+    if (line.path.find("n02099601_") == std::string::npos) continue;
+    const auto mean = mean_of(cmyk);
+    for (size_t c = 0; c < 3; ++c) EXPECT_NEAR(mean[c], line.mean[c], 1.5) << c;
+    return;
+  }
+  GTEST_SKIP() << "the original is not among the 200 images of imagenet-fullres";
+}
+
+}  // namespace
+}  // namespace bn

@@ -1,0 +1,200 @@
+#include "data/shapes.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <set>
+
+#include "bn/rng.hpp"
+#include "data/decode.hpp"
+#include "data/fixtures.hpp"
+
+namespace bn {
+namespace {
+
+using namespace test;  // NOLINT(google-build-using-namespace)
+
+Bytes pixels_of(const Dataset& set, int64_t index) {
+  Bytes storage;
+  const auto sample = set.read(index, storage);
+  return {sample.data, sample.data + sample.bytes};
+}
+
+DataOptions small_set(int64_t size = 32) {
+  return {.shapes = {.image_size = size, .train_images = 100, .validation_images = 50, .seed = 5}};
+}
+
+TEST(Shapes, HasTenBalancedClasses) {
+  const auto set = open_dataset(small_set(), Split::kTrain);
+  EXPECT_EQ(set->size(), 100);
+  EXPECT_EQ(open_dataset(small_set(), Split::kValidation)->size(), 50);
+  EXPECT_EQ(set->class_names().size(), 10U);
+  EXPECT_TRUE(std::is_sorted(set->class_names().begin(), set->class_names().end()));
+  std::vector<int64_t> count(10);
+  for (int64_t i = 0; i < 100; ++i) ++count[static_cast<size_t>(set->label(i))];
+  EXPECT_EQ(count, std::vector<int64_t>(10, 10));
+  EXPECT_EQ(set->name(3), "shapes/train/3");
+}
+
+TEST(Shapes, PixelsAreAFunctionOfSeedSplitAndIndex) {
+  const auto set = open_dataset(small_set(), Split::kTrain), again = open_dataset(small_set(), Split::kTrain);
+  const auto validation = open_dataset(small_set(), Split::kValidation);
+  auto reseeded_options = small_set();
+  reseeded_options.shapes.seed = 6;
+  const auto reseeded = open_dataset(reseeded_options, Split::kTrain);
+  std::set<std::string> different;
+  for (int64_t i = 0; i < 50; ++i) {
+    EXPECT_EQ(pixels_of(*set, i), pixels_of(*again, i));
+    for (const auto* other : {&set, &validation, &reseeded}) {
+      const Bytes pixels = pixels_of(**other, i);
+      different.emplace(pixels.begin(), pixels.end());
+    }
+  }
+  EXPECT_EQ(different.size(), 150U);
+}
+
+TEST(Shapes, DrawsOtherSizes) {
+  const auto set = open_dataset(small_set(64), Split::kTrain);
+  Bytes storage;
+  const auto sample = set->read(0, storage);
+  EXPECT_EQ(sample.raw_height, 64);
+  EXPECT_EQ(sample.raw_width, 64);
+  EXPECT_EQ(sample.raw_channels, 3);
+  EXPECT_EQ(sample.bytes, 64 * 64 * 3);
+}
+
+TEST(Shapes, RefusesWhatMakesNoSense) {
+  const auto message = [](const DataOptions& options) {
+    return message_of<ConfigError>([&] { open_dataset(options, Split::kTrain); });
+  };
+  EXPECT_EQ(message({.shapes = {.image_size = 8}}), "generated shapes are 16 to 512 pixels wide, not 8");
+  EXPECT_EQ(message({.shapes = {.train_images = 9}}),
+            "a generated train set of 9 images leaves some of its 10 classes empty");
+  EXPECT_EQ(message({.classes = "x.txt"}), "generated shapes have their own classes: remove the classes file");
+  EXPECT_EQ(message({.classes_limit = 11}), "classes_limit is 11, but there are 10 shapes");
+}
+
+TEST(Shapes, ClassesLimitKeepsTheFirstShapes) {
+  auto options = small_set();
+  options.classes_limit = 3;
+  const auto set = open_dataset(options, Split::kTrain);
+  EXPECT_EQ(set->class_names(), (std::vector<std::string>{"arrow", "crescent", "cross"}));
+  for (int64_t i = 0; i < set->size(); ++i) EXPECT_LT(set->label(i), 3);
+}
+
+TEST(Shapes, TheWrittenFolderHoldsTheSamePixels) {
+  const TempDir dir;
+  const auto options = small_set();
+  write_shapes_folder(options.shapes, Split::kTrain, dir.path("train"));
+  const auto folder = open_dataset({.kind = DatasetKind::kFolder, .train = {dir.path("train")}}, Split::kTrain);
+  const auto shapes = open_dataset(options, Split::kTrain);
+  ASSERT_EQ(folder->size(), shapes->size());
+  EXPECT_EQ(folder->class_names(), shapes->class_names());
+  Image image;
+  Bytes storage;
+  for (int64_t i = 0; i < folder->size(); ++i) {
+    const auto sample = folder->read(i, storage);
+    decode_image(sample.data, sample.bytes, 3, image);
+    // Sorted by class: ten of each, drawn as class, class + 10, ...
+    EXPECT_EQ(image.pixels, pixels_of(*shapes, i / 10 + i % 10 * 10)) << folder->name(i);
+  }
+}
+
+TEST(Shapes, TheContactSheetHasARowPerClass) {
+  const TempDir dir;
+  write_contact_sheet(small_set().shapes, Split::kTrain, 4, dir.path("sheet.png"));
+  const auto set = open_dataset(small_set(), Split::kTrain);
+  Image sheet;
+  const Bytes png = read_file(dir.path("sheet.png"));
+  decode_image(png.data(), static_cast<int64_t>(png.size()), 3, sheet);
+  EXPECT_EQ(sheet.height, 10 * 34 + 2);
+  EXPECT_EQ(sheet.width, 4 * 34 + 2);
+  const Bytes star = pixels_of(*set, 18);  // second star: row 8, column 1
+  const int64_t top = 2 + 8 * 34, left = 2 + 34;
+  for (int64_t x = 0; x < 32 * 3; ++x) {
+    EXPECT_EQ(sheet.pixels[static_cast<size_t>((top * sheet.width + left) * 3 + x)], star[static_cast<size_t>(x)]);
+  }
+}
+
+TEST(Shapes, AFolderThatCannotBeWrittenIsAStorageError) {
+  const TempDir dir;
+  dir.write("file", bytes_of("in the way"));
+  EXPECT_CONTAINS(
+      message_of<StorageError>([&] { write_shapes_folder(small_set().shapes, Split::kTrain, dir.path("file/train")); }),
+      "cannot make the folder " + dir.path("file/train"));
+  EXPECT_EQ(message_of<StorageError>(
+                [&] { write_contact_sheet(small_set().shapes, Split::kTrain, 2, dir.path("no/sheet.png")); }),
+            "cannot write " + dir.path("no/sheet.png"));
+}
+
+// Softmax regression on pixels in [-1, 1], by gradient descent on single examples.
+class LinearClassifier {
+ public:
+  explicit LinearClassifier(int64_t inputs) : inputs_(inputs), weights_(static_cast<size_t>(kClasses * inputs)) {}
+
+  std::array<float, 10> scores(const std::vector<float>& x) const {
+    std::array<float, 10> result{};
+    for (int64_t k = 0; k < kClasses; ++k) {
+      const float* w = weights_.data() + k * inputs_;
+      std::array<float, 8> sum{};
+      for (int64_t i = 0; i < inputs_; i += 8) {
+        for (int64_t j = 0; j < 8; ++j) sum[static_cast<size_t>(j)] += w[i + j] * x[static_cast<size_t>(i + j)];
+      }
+      result[static_cast<size_t>(k)] = std::accumulate(sum.begin(), sum.end(), 0.0F);
+    }
+    return result;
+  }
+
+  void learn(const std::vector<float>& x, int32_t label, float rate) {
+    auto p = scores(x);
+    const float largest = *std::max_element(p.begin(), p.end());
+    float total = 0;
+    for (float& value : p) total += value = std::exp(value - largest);
+    for (int64_t k = 0; k < kClasses; ++k) {
+      const float step = rate * (p[static_cast<size_t>(k)] / total - (k == label ? 1.0F : 0.0F));
+      float* w = weights_.data() + k * inputs_;
+      for (int64_t i = 0; i < inputs_; ++i) w[i] -= step * x[static_cast<size_t>(i)];
+    }
+  }
+
+ private:
+  static constexpr int64_t kClasses = 10;
+  int64_t inputs_;
+  std::vector<float> weights_;  // [classes, inputs]
+};
+
+TEST(Shapes, ALinearModelFindsLittleInThePixels) {
+  constexpr int64_t kTrain = 5000, kValidation = 2000, kEpochs = 4;
+  const DataOptions options{.shapes = {.train_images = kTrain, .validation_images = kValidation}};
+  const auto train = open_dataset(options, Split::kTrain), validation = open_dataset(options, Split::kValidation);
+  std::vector<float> x(32 * 32 * 3);
+  const auto load = [&](const Dataset& set, int64_t index) {
+    Bytes storage;
+    const auto sample = set.read(index, storage);
+    for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(sample.data[i]) / 127.5F - 1;
+  };
+  LinearClassifier classifier(static_cast<int64_t>(x.size()));
+  Sampler order(kTrain, Shuffle::kFull, 1);
+  for (int64_t epoch = 0; epoch < kEpochs; ++epoch) {
+    for (int64_t i = 0; i < kTrain; ++i) {
+      const int64_t index = order.index(epoch, i);
+      load(*train, index);
+      classifier.learn(x, train->label(index), 2e-4F);
+    }
+  }
+  int64_t right = 0;
+  for (int64_t i = 0; i < kValidation; ++i) {
+    load(*validation, i);
+    const auto scores = classifier.scores(x);
+    right += std::max_element(scores.begin(), scores.end()) - scores.begin() == validation->label(i) ? 1 : 0;
+  }
+  const double accuracy = static_cast<double>(right) / kValidation;
+  std::printf("linear model on shapes: %.1f %%\n", 100 * accuracy);
+  EXPECT_LT(accuracy, 0.40);
+  EXPECT_GT(accuracy, 0.11);  // chance is 0.10
+}
+
+}  // namespace
+}  // namespace bn
