@@ -5,8 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
-#include <iterator>
+#include <filesystem>
 #include <opencv2/imgcodecs.hpp>
 
 #include <jpeglib.h>  // needs <cstdio> before it
@@ -38,30 +37,14 @@ Bytes encoded(const char* extension, const cv::Mat& image) {
 
 }  // namespace
 
-TempDir::TempDir() {
-  std::string name = (std::filesystem::temp_directory_path() / "bn_data_XXXXXX").string();
-  if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make a temporary folder");
-  root_ = name;
-}
-
-TempDir::~TempDir() {
-  std::error_code ignored;
-  std::filesystem::remove_all(root_, ignored);
-}
-
 std::string TempDir::write(const std::string& name, const Bytes& bytes) const {
-  const auto file_path = root_ / name;
-  std::filesystem::create_directories(file_path.parent_path());
-  std::ofstream file(file_path, std::ios::binary);
-  file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-  return file_path.string();
+  const std::string file = path(name);
+  std::filesystem::create_directories(std::filesystem::path(file).parent_path());
+  write_bytes(file, {bytes.begin(), bytes.end()});
+  return file;
 }
 
-Bytes read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
+Bytes read_file(const std::string& path) { return bytes_of(read_bytes(path)); }
 Bytes bytes_of(const std::string& text) { return {text.begin(), text.end()}; }
 
 Bytes first_part(const Bytes& bytes, double share) {

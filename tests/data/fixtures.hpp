@@ -4,32 +4,28 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
-#include <filesystem>
 #include <string>
 #include <vector>
 
 #include "bn/data.hpp"
 #include "bn/error.hpp"
+#include "support/error_message.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace bn::test {
 
 using Bytes = std::vector<uint8_t>;
 
-// A folder of its own, removed at the end.
+// A temporary folder of small files.
 class TempDir {
  public:
-  TempDir();
-  ~TempDir();
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-
   // Writes a file, making the folders above it; returns its path.
   std::string write(const std::string& name, const Bytes& bytes) const;
-  std::string path(const std::string& name) const { return (root_ / name).string(); }
-  std::string path() const { return root_.string(); }
+  std::string path(const std::string& name) const { return folder_ / name; }
+  const std::string& path() const { return folder_.path(); }
 
  private:
-  std::filesystem::path root_;
+  TemporaryFolder folder_;
 };
 
 Bytes read_file(const std::string& path);
@@ -60,16 +56,9 @@ struct NamedBytes {
 };
 Bytes tar_of(const std::vector<NamedBytes>& members);
 
-// What the error says; fails the test if there is none.
 template <class Exception = DataError, class Function>
 std::string message_of(Function function) {
-  try {
-    function();
-  } catch (const Exception& error) {
-    return error.what();
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return "";
+  return error_message<Exception>(function);
 }
 
 #define EXPECT_CONTAINS(text, part) EXPECT_NE((text).find(part), std::string::npos) << "in: " << (text)
