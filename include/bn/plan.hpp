@@ -21,7 +21,8 @@ enum class Purpose {
 };
 
 struct PlanPasses {
-  bool fuse_activation = true;  // batch norm + activation in one step
+  bool fuse_activation = true;   // batch norm (or bias) and activation in one step
+  bool eliminate_concat = true;  // what a concatenation joins is written in place
 };
 
 struct PlanOptions {

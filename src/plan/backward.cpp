@@ -11,8 +11,10 @@ namespace {
 std::vector<bool> values_wanting_gradient(const Graph& graph) {
   std::vector<bool> wanting(graph.values.size(), false);
   for (const GraphNode& node : graph.nodes) {
-    wanting[node.output] = !node.parameters.empty() ||
-                           std::any_of(node.inputs.begin(), node.inputs.end(), [&](int x) { return wanting[x]; });
+    const bool wants = !node.parameters.empty() ||
+                       std::any_of(node.inputs.begin(), node.inputs.end(), [&](int x) { return wanting[x]; });
+    wanting[node.output] = wants;
+    if (wants) wanting[graph.root(node.output)] = true;
   }
   return wanting;
 }
@@ -23,12 +25,16 @@ BackwardSchedule schedule_backward(const Graph& graph) {
   const std::vector<bool> wanting = values_wanting_gradient(graph);
   BackwardSchedule schedule;
   schedule.partials.resize(graph.values.size());
+  std::vector<bool> summed(graph.values.size(), false);
   for (int i = static_cast<int>(graph.nodes.size()) - 1; i >= 0; --i) {
     const GraphNode& node = graph.nodes[i];
     const bool is_loss = std::holds_alternative<SoftmaxLoss>(node.spec);
-    const auto& incoming = schedule.partials[node.output];
+    const int root = graph.root(node.output);  // a slice's gradient is a slice of the whole's
+    const auto& incoming = schedule.partials[root];
     if (!is_loss && incoming.empty()) continue;  // nothing downstream reaches a loss
-    if (incoming.size() > 1) schedule.steps.push_back({.node = -1, .sum_value = node.output});
+    if (!wanting[node.output]) continue;         // nothing upstream learns
+    if (incoming.size() > 1 && !summed[root]) schedule.steps.push_back({.node = -1, .sum_value = root});
+    summed[root] = true;
     schedule.steps.push_back({.node = i, .sum_value = -1});
     for (int k = 0; k < static_cast<int>(node.inputs.size()); ++k) {
       if (wanting[node.inputs[k]]) schedule.partials[node.inputs[k]].push_back({.node = i, .input = k});

@@ -23,15 +23,19 @@ class Compiler {
   bool is_training() const { return options_.purpose == Purpose::kTrain; }
   bool uses_batch_statistics() const { return is_training() || options_.purpose == Purpose::kStatistics; }
   int end_time() const { return static_cast<int>(graph_.nodes.size() + schedule_.steps.size()); }
-  Tensor tensor(int buffer, const GraphValue& value) const;
+  Tensor tensor(int buffer, int value) const;
   bool is_kept(const std::string& name) const {
     return std::find(options_.keep.begin(), options_.keep.end(), name) != options_.keep.end();
   }
-  Tensor gradient(int value) const { return gradients_[value].empty() ? Tensor{} : gradients_[value][0]; }
+  Tensor slice(const Tensor& whole, int view) const;
+  Tensor gradient(int value) const;
 
   void run_passes();
   void make_ops();
   OpDesc describe_op(const GraphNode& node) const;
+  TensorDesc describe_value(int value) const {
+    return {graph_.values[value].dtype, graph_.values[value].shape, graph_.row_stride(value)};
+  }
   std::vector<int> backward_times() const;
   int add_buffer(int64_t bytes, int first, int last);
   void place_values();
@@ -64,20 +68,21 @@ void Compiler::run_passes() {
   if (!uses_batch_statistics()) remove_dropout(graph_);
   if (options_.purpose == Purpose::kEvaluateFolded) fold_batch_norm(graph_);
   if (options_.passes.fuse_activation) fuse_activation(graph_, backend_);
+  if (options_.passes.eliminate_concat) eliminate_concat(graph_, backend_);
   if (is_training()) schedule_ = schedule_backward(graph_);
 }
 
 OpDesc Compiler::describe_op(const GraphNode& node) const {
   OpDesc desc{.name = node.name,
               .x = {},
-              .y = TensorDesc::dense(graph_.values[node.output].dtype, graph_.values[node.output].shape),
+              .y = describe_value(node.output),
               .phase = uses_batch_statistics() ? Phase::kTrain : Phase::kEvaluate,
               .has_backward = is_training(),
               .wants_dx = {}};
   const int index = static_cast<int>(&node - graph_.nodes.data());
   for (int k = 0; k < static_cast<int>(node.inputs.size()); ++k) {
     const int value = node.inputs[k];
-    desc.x.push_back(TensorDesc::dense(graph_.values[value].dtype, graph_.values[value].shape));
+    desc.x.push_back(describe_value(value));
     const auto& partials = schedule_.partials;
     desc.wants_dx.push_back(is_training() &&
                             std::any_of(partials[value].begin(), partials[value].end(),
@@ -137,9 +142,16 @@ void Compiler::place_values() {
     const bool is_loss = std::holds_alternative<SoftmaxLoss>(graph_.nodes[i].spec);
     if (output == graph_.logits || is_loss || is_kept(graph_.nodes[i].name)) last[output] = end_time();
   }
+  for (int v = 0; v < static_cast<int>(graph_.values.size()); ++v) {
+    const int root = graph_.root(v);
+    if (root == v || first[v] == kAbsent) continue;
+    first[root] = first[root] == kAbsent ? first[v] : std::min(first[root], first[v]);
+    last[root] = std::max(last[root], last[v]);
+  }
   value_buffer_.assign(graph_.values.size(), -1);
   for (size_t v = 0; v < graph_.values.size(); ++v) {
-    if (static_cast<int>(v) == graph_.labels || first[v] == kAbsent) continue;
+    const bool is_view = graph_.values[v].view_of >= 0;
+    if (static_cast<int>(v) == graph_.labels || first[v] == kAbsent || is_view) continue;
     const GraphValue& value = graph_.values[v];
     value_buffer_[v] = add_buffer(value.shape.elements() * size_of(value.dtype), first[v], last[v]);
   }
@@ -155,7 +167,7 @@ void Compiler::place_gradients() {
     const int time = static_cast<int>(graph_.nodes.size() + i);
     const BackwardStep& step = schedule_.steps[i];
     if (step.sum_value >= 0) sum_time[step.sum_value] = time;
-    if (step.node >= 0) producer_time[graph_.nodes[step.node].output] = time;
+    if (step.node >= 0) producer_time[graph_.root(graph_.nodes[step.node].output)] = time;
   }
   for (size_t v = 0; v < graph_.values.size(); ++v) {
     const GraphValue& value = graph_.values[v];
@@ -192,13 +204,33 @@ void Compiler::allocate() {
   backend_.upload(plan_->step_state->data(), &initial, sizeof(initial));
 }
 
-Tensor Compiler::tensor(int buffer, const GraphValue& value) const {
+Tensor Compiler::tensor(int buffer, int value) const {
   if (buffer < 0) return {};
-  return dense(static_cast<char*>(plan_->arena->data()) + buffers_[buffer].offset, value.dtype, value.shape);
+  const GraphValue& described = graph_.values[value];
+  return dense(static_cast<char*>(plan_->arena->data()) + buffers_[buffer].offset, described.dtype, described.shape);
+}
+
+// Of a whole value's tensor, the part that is the view.
+Tensor Compiler::slice(const Tensor& whole, int view) const {
+  const GraphValue& described = graph_.values[view];
+  if (!whole || described.view_of < 0) return whole;
+  return {.data = static_cast<char*>(whole.data) + described.view_channel * size_of(whole.dtype),
+          .dtype = whole.dtype,
+          .shape = described.shape,
+          .row_stride = whole.row_stride};
+}
+
+Tensor Compiler::gradient(int value) const {
+  const auto& partials = gradients_[graph_.root(value)];
+  return partials.empty() ? Tensor{} : slice(partials[0], value);
 }
 
 void Compiler::bind_values() {
-  for (size_t v = 0; v < graph_.values.size(); ++v) values_.push_back(tensor(value_buffer_[v], graph_.values[v]));
+  const auto count = static_cast<int>(graph_.values.size());
+  for (int v = 0; v < count; ++v) values_.push_back(tensor(value_buffer_[v], v));
+  for (int v = 0; v < count; ++v) {
+    if (graph_.root(v) != v) values_[v] = slice(values_[graph_.root(v)], v);
+  }
   const GraphValue& labels = graph_.values[graph_.labels];
   values_[graph_.labels] = dense(plan_->labels_buffer->data(), DType::kI32, labels.shape);
   plan_->images = values_[graph_.images];
@@ -220,8 +252,8 @@ void Compiler::bind_values() {
 
 void Compiler::bind_gradients() {
   gradients_.resize(graph_.values.size());
-  for (size_t v = 0; v < graph_.values.size(); ++v) {
-    for (const int buffer : gradient_buffer_[v]) gradients_[v].push_back(tensor(buffer, graph_.values[v]));
+  for (int v = 0; v < static_cast<int>(graph_.values.size()); ++v) {
+    for (const int buffer : gradient_buffer_[v]) gradients_[v].push_back(tensor(buffer, v));
   }
 }
 
@@ -262,7 +294,7 @@ void Compiler::bind_steps() {
 
 void Compiler::bind_backward() {
   std::vector<int> producer(graph_.values.size(), -1);
-  for (size_t i = 0; i < graph_.nodes.size(); ++i) producer[graph_.nodes[i].output] = static_cast<int>(i);
+  for (size_t i = 0; i < graph_.nodes.size(); ++i) producer[graph_.root(graph_.nodes[i].output)] = static_cast<int>(i);
   for (const BackwardStep& step : schedule_.steps) {
     Plan::Impl::BackwardItem item{.step = step.node, .sum_dst = {}, .sum_srcs = {}};
     if (step.sum_value >= 0) {

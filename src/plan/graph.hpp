@@ -13,6 +13,9 @@ struct GraphValue {
   std::string name;
   Shape shape;
   DType dtype = DType::kF32;
+  // A view has no memory of its own: it is the channels view_channel .. view_channel + c of another value.
+  int view_of = -1;
+  int64_t view_channel = 0;
 };
 
 struct GraphNode {
@@ -29,6 +32,8 @@ struct Graph {
   int images = 0, labels = 1, logits = -1;
 
   std::vector<int> consumers(int value) const;  // node indices, once per use
+  int root(int value) const { return values[value].view_of >= 0 ? values[value].view_of : value; }
+  int64_t row_stride(int value) const { return values[root(value)].shape.c; }
 };
 
 // The nodes a purpose needs, with batch size and types. Logits, losses and everything elementwise between the last
@@ -36,9 +41,10 @@ struct Graph {
 Graph make_graph(const Net& net, const PlanOptions& options);
 
 // Passes, one file each; each leaves a valid graph.
-void remove_dropout(Graph& graph);                           // identity in evaluation
-void fold_batch_norm(Graph& graph);                          // evaluation: batch norm and activation into the weights
-void fuse_activation(Graph& graph, const Backend& backend);  // batch norm + activation in one step
+void remove_dropout(Graph& graph);                            // identity in evaluation
+void fold_batch_norm(Graph& graph);                           // evaluation: batch norm and activation into the weights
+void fuse_activation(Graph& graph, const Backend& backend);   // batch norm + activation in one step
+void eliminate_concat(Graph& graph, const Backend& backend);  // producers write into the concatenation
 
 // Removes nodes marked dead.
 void erase_nodes(Graph& graph, const std::vector<bool>& dead);

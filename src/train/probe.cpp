@@ -27,7 +27,7 @@ Plan probe_plan(const Net& net, Parameters& parameters, Backend& backend, DType 
                  {.batch = options.images,
                   .purpose = Purpose::kStatistics,
                   .activations = activations,
-                  .passes = {.fuse_activation = false},
+                  .passes = {.fuse_activation = false, .eliminate_concat = false},
                   .keep = {"images", watched}});
 }
 

@@ -105,6 +105,36 @@ TEST(FuseActivation, LeavesAnImplementationThatCannotAlone) {
   EXPECT_EQ(graph.nodes.size(), 9U);
 }
 
+TEST(EliminateConcat, LetsColumnOpsWriteTheirSlices) {
+  const auto backend = make_cpu_backend({.threads = 1});
+  NetBuilder builder({1, 4, 4, 3});
+  const ValueId pool = builder.add("pool", Pool2d{.kernel = 3, .stride = 1, .pad = 1}, {builder.images()});
+  ValueId x = builder.add("conv", Conv2d{.out_channels = 8}, {builder.images()});
+  x = builder.add("bn", BatchNorm{}, {x});
+  x = builder.add("concat", Concat{}, {x, pool});
+  builder.loss("loss", builder.add("linear", Linear{.out_features = 5}, {x}));
+  Graph graph = make_graph(std::move(builder).build(), {.batch = 2});
+  const int whole = node_of(graph, "concat").output;
+  eliminate_concat(graph, *backend);
+  EXPECT_EQ(names(graph), (Names{"pool", "conv", "bn", "linear", "loss"}));
+  const GraphValue& slice = graph.values[node_of(graph, "pool").output];
+  EXPECT_EQ(slice.view_of, whole);
+  EXPECT_EQ(slice.view_channel, 8);
+  EXPECT_EQ(graph.row_stride(node_of(graph, "bn").output), 11);
+  // The whole's gradient comes from the linear op; the batch norm's backward reads its slice of it;
+  // nothing before the pool learns.
+  std::vector<std::string> order;
+  for (const BackwardStep& step : schedule_backward(graph).steps) order.push_back(graph.nodes[step.node].name);
+  EXPECT_EQ(order, (Names{"loss", "linear", "bn", "conv"}));
+}
+
+TEST(EliminateConcat, StaysWhereAConvolutionWritesDirectly) {
+  const auto backend = make_cpu_backend({.threads = 1});
+  Graph graph = make_graph(small_net(), {.batch = 2});  // "left" is a bare convolution, "act" is read twice
+  eliminate_concat(graph, *backend);
+  EXPECT_EQ(graph.nodes.size(), 9U);
+}
+
 TEST(ScheduleBackward, SumsTheGradientsOfAValueReadTwice) {
   const Graph graph = make_graph(small_net(), {.batch = 2});
   const BackwardSchedule schedule = schedule_backward(graph);
