@@ -79,7 +79,7 @@ Profile measure(const Config& config, Backend& backend, int64_t steps) {
   const auto start = now();
   for (int64_t i = 0; i < steps; ++i) one_step(static_cast<uint64_t>(i));
   profile.seconds_per_step = seconds(start, now()) / static_cast<double>(steps);
-  profile.update_seconds /= static_cast<double>(steps);
+  const double update_seconds = profile.update_seconds / static_cast<double>(steps);
 
   for (const StepInfo& info : plan.steps()) profile.ops.push_back({.info = info});
   plan.set_observer([&](int op, bool is_backward, double time) {
@@ -87,6 +87,7 @@ Profile measure(const Config& config, Backend& backend, int64_t steps) {
     (is_backward ? entry.backward : entry.forward) += time / static_cast<double>(steps);
   });
   for (int64_t i = 0; i < steps; ++i) one_step(static_cast<uint64_t>(i));
+  profile.update_seconds = update_seconds;  // not of the observed steps
   return profile;
 }
 
