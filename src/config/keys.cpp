@@ -54,7 +54,7 @@ std::string last_part(const std::string& path) { return path.substr(path.find_la
 }  // namespace
 
 const std::vector<KeyInfo>& known_keys() {
-  static const std::vector<KeyInfo> keys = [] {
+  static const std::vector<KeyInfo> kKeys = [] {
     Config scratch;  // listing tries every alternative on it
     std::string base;
     KeyLister lister;
@@ -66,7 +66,7 @@ const std::vector<KeyInfo>& known_keys() {
     lister.list(describe(scratch), "", "");
     return lister.take();
   }();
-  return keys;
+  return kKeys;
 }
 
 std::string nearest_key(const std::string& path) {
@@ -75,7 +75,7 @@ std::string nearest_key(const std::string& path) {
     if (last_part(key.path) == last_part(path)) return key.path;
     paths.push_back(key.path);
   }
-  const std::string near = nearest(path, paths);
+  std::string near = nearest(path, paths);
   if (!near.empty()) return near;
   for (const KeyInfo& key : known_keys()) {
     if (!nearest(last_part(path), {last_part(key.path)}).empty()) return key.path;

@@ -73,13 +73,13 @@ std::vector<Point> star_corners(int count, float outer, float inner) {
 
 // In the shape's own coordinates: centre 0, reach about 1. Order of kShapeNames.
 float shape_distance(int64_t shape, Point p) {
-  static const std::vector<Point> arrow{{0, -1},         {0.75F, -0.1F},  {0.28F, -0.1F}, {0.28F, 0.95F},
-                                        {-0.28F, 0.95F}, {-0.28F, -0.1F}, {-0.75F, -0.1F}};
-  static const std::vector<Point> star = star_corners(10, 1.08F, 0.43F);
-  static const std::vector<Point> triangle = star_corners(3, 1.05F, 1.05F);
+  static const std::vector<Point> kArrow{{0, -1},         {0.75F, -0.1F},  {0.28F, -0.1F}, {0.28F, 0.95F},
+                                         {-0.28F, 0.95F}, {-0.28F, -0.1F}, {-0.75F, -0.1F}};
+  static const std::vector<Point> kStar = star_corners(10, 1.08F, 0.43F);
+  static const std::vector<Point> kTriangle = star_corners(3, 1.05F, 1.05F);
   switch (shape) {
     case 0:
-      return polygon(p, arrow);
+      return polygon(p, kArrow);
     case 1:
       return std::max(disk(p, 0.95F), -disk(p - Point{0.5F, 0}, 0.78F));
     case 2:
@@ -98,9 +98,9 @@ float shape_distance(int64_t shape, Point p) {
     case 7:
       return box(p, 0.74F, 0.74F);
     case 8:
-      return polygon(p, star);
+      return polygon(p, kStar);
     default:
-      return polygon(p, triangle);
+      return polygon(p, kTriangle);
   }
 }
 

@@ -53,7 +53,7 @@ TEST(Sampler, WithoutShuffleTheOrderIsTheFiles) {
 
 TEST(Sampler, RefusesAnEmptySet) {
   try {
-    Sampler(0, Shuffle::kFull, 1);
+    const Sampler sampler(0, Shuffle::kFull, 1);
     FAIL() << "no error";
   } catch (const DataError& error) {
     EXPECT_STREQ(error.what(), "a data set of 0 images has no order to draw");
