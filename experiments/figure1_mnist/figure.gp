@@ -42,11 +42,13 @@ do for [net in "plain batch_norm"] {
   colour = net eq "plain" ? plain_colour : normalised_colour
   set title net eq "plain" ? "(b) input to a sigmoid, without BN" : "(c) input to a sigmoid, with BN" offset 0, -0.3
   probe = data."/probe_".net.".tsv"
-  low = 0; middle = 0; high = 0
-  stats probe using (low = $2, middle = $3, high = $4, 0) nooutput
-  set label 1 "85th percentile" at last_step, high right offset 0, 0.7 textcolor rgb colour
-  set label 2 "50th" at last_step, middle right offset 0, 0.7 textcolor rgb colour
-  set label 3 "15th" at last_step, low right offset 0, 0.7 textcolor rgb colour
+  if (net eq "batch_norm") {  # where they stand apart from the start
+    low = 0; middle = 0; high = 0
+    stats probe using (low = $2, middle = $3, high = $4, 0) nooutput
+    set label 1 "85th percentile" at last_step, high right offset 0, 0.7 textcolor rgb colour
+    set label 2 "50th" at last_step, middle right offset 0, 0.7 textcolor rgb colour
+    set label 3 "15th" at last_step, low right offset 0, 0.7 textcolor rgb colour
+  }
   plot probe using 1:2:4 with filledcurves fillstyle transparent solid 0.12 noborder linecolor rgb colour, \
        probe using 1:2 with lines linewidth 1 linecolor rgb colour, \
        probe using 1:3 with lines linewidth 2 linecolor rgb colour, \

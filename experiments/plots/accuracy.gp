@@ -16,7 +16,6 @@ if (STATS_max > last_step) { last_step = STATS_max }
 
 set xrange [0:last_step]
 set yrange [0:*]
-set ytics 20
 set format y "%.0f %%"
 set xlabel "training steps"
 set ylabel "validation accuracy"
