@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "config/read.hpp"
 #include "config/schema.hpp"
 #include "config/suggest.hpp"
@@ -54,7 +56,7 @@ std::string last_part(const std::string& path) { return path.substr(path.find_la
 }  // namespace
 
 const std::vector<KeyInfo>& known_keys() {
-  static const std::vector<KeyInfo> kKeys = [] {
+  static const std::vector<KeyInfo> keys = [] {
     Config scratch;  // listing tries every alternative on it
     std::string base;
     KeyLister lister;
@@ -66,21 +68,23 @@ const std::vector<KeyInfo>& known_keys() {
     lister.list(describe(scratch), "", "");
     return lister.take();
   }();
-  return kKeys;
+  return keys;
 }
 
 std::string nearest_key(const std::string& path) {
-  std::vector<std::string> paths;
+  const std::string name = last_part(path);
+  std::vector<std::string> same, similar;
   for (const KeyInfo& key : known_keys()) {
-    if (last_part(key.path) == last_part(path)) return key.path;
-    paths.push_back(key.path);
+    const std::string known = last_part(key.path);
+    if (known == name) same.push_back(key.path);
+    if (!nearest(name, {known}).empty()) similar.push_back(key.path);
   }
-  std::string near = nearest(path, paths);
-  if (!near.empty()) return near;
-  for (const KeyInfo& key : known_keys()) {
-    if (!nearest(last_part(path), {last_part(key.path)}).empty()) return key.path;
-  }
-  return "";
+  const std::vector<std::string>& candidates = same.empty() ? similar : same;
+  const auto nearer = [&](const std::string& a, const std::string& b) {
+    return edit_distance(path, a) < edit_distance(path, b);
+  };
+  const auto best = std::min_element(candidates.begin(), candidates.end(), nearer);
+  return best == candidates.end() ? "" : *best;
 }
 
 }  // namespace bn::config

@@ -15,7 +15,7 @@ struct KeyInfo {
 };
 const std::vector<KeyInfo>& known_keys();
 
-// The full path of the known key that `path` may stand for: the nearest path, or the same last part elsewhere.
+// The full path of the known key that `path` may stand for: one with the same or a similar last part; "" if none is.
 std::string nearest_key(const std::string& path);
 
 }  // namespace bn::config

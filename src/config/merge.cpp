@@ -30,6 +30,12 @@ void drop_alternative(YamlNode& base, const YamlNode& over, const std::string& p
   }
 }
 
+// The keys of an mlp mean nothing in an Inception table, so one table does not merge into the other.
+bool is_another_network(const YamlNode& base, const YamlNode& over, const std::string& path) {
+  const YamlEntry *before = base.find("kind"), *after = over.find("kind");
+  return path == "model.network" && before != nullptr && after != nullptr && before->value.text != after->value.text;
+}
+
 void merge_rows(YamlNode& rows, YamlNode over, const std::string& path) {
   for (YamlEntry& entry : over.entries) {
     std::vector<std::string> names;
@@ -59,7 +65,7 @@ void merge(YamlNode& base, YamlNode over, const std::string& path) {
   if (base.kind == NodeKind::kList && over_is_map && !base.items.empty() && base.items.front().find("row") != nullptr) {
     return merge_rows(base, std::move(over), path);
   }
-  if (base.kind != NodeKind::kMap || !over_is_map) {
+  if (base.kind != NodeKind::kMap || !over_is_map || is_another_network(base, over, path)) {
     base = std::move(over);
     return;
   }

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <map>
 #include <optional>
 #include <sstream>
 
@@ -55,11 +56,13 @@ class TreeBuilder final : public YAML::EventHandler {
   void OnMapEnd() override { close(); }
 
   std::optional<YamlNode> take() { return std::move(root_); }
+  const YamlNode* innermost_open() const { return levels_.empty() ? nullptr : &levels_.back().node; }
 
  private:
   struct Level {
     YamlNode node;
-    std::optional<YamlNode> key;  // of a map: read, its value still to come
+    std::optional<YamlNode> key;           // of a map: read, its value still to come
+    std::map<std::string, Position> keys;  // seen so far; a search through `node` would be quadratic
   };
 
   Position at(const YAML::Mark& mark) const {
@@ -126,6 +129,7 @@ class TreeBuilder final : public YAML::EventHandler {
     } else if (!level.key) {
       add_key(level, std::move(node));
     } else {
+      if (node.kind == NodeKind::kNull) node.position = level.key->position;  // the parser's is that of what follows
       level.node.entries.push_back({level.key->text, level.key->position, std::move(node)});
       level.key.reset();
     }
@@ -133,9 +137,10 @@ class TreeBuilder final : public YAML::EventHandler {
 
   void add_key(Level& level, YamlNode key) {
     if (key.kind != NodeKind::kScalar) fail(key.position, path(), "got no key, expected a word before the colon");
-    if (const YamlEntry* first = level.node.find(key.text)) {
-      fail(key.position, join_path(path(), printable(key.text)),
-           fmt::format("duplicate key, already given at {}", to_string(first->position)));
+    const auto [first, is_new] = level.keys.emplace(key.text, key.position);
+    if (!is_new) {
+      const std::string where = first->second.line > 0 ? ", already given at " + to_string(first->second) : "";
+      fail(key.position, join_path(path(), printable(key.text)), "duplicate key" + where);
     }
     level.key = std::move(key);
   }
@@ -146,6 +151,25 @@ class TreeBuilder final : public YAML::EventHandler {
   std::optional<YamlNode> root_;
   bool done_ = false;
 };
+
+bool is_indented_with_tab(const std::string& text, int line) {
+  std::istringstream stream(text);
+  std::string current;
+  for (int i = 0; i <= line; ++i) std::getline(stream, current);
+  return current.substr(0, current.find_first_not_of(" \t")).find('\t') != std::string::npos;
+}
+
+// Translates the parser's own error.
+[[noreturn]] void refuse_syntax(const YAML::Exception& error, const YamlNode* open, const std::string& text,
+                                const std::shared_ptr<const Source>& source, const std::string& path) {
+  std::string message = "not valid YAML: " + error.msg;
+  // At the end of the text the parser knows no position: what it waits for was opened here.
+  if (open != nullptr && error.msg.starts_with("end of ")) fail(open->position, path, message);
+  const bool placed = source->kind == SourceKind::kFile && !error.mark.is_null();
+  if (!placed) fail({source, 0, 0}, path, message);
+  if (is_indented_with_tab(text, error.mark.line)) message += "; indent with spaces, not with tabs";
+  fail({source, error.mark.line + 1, error.mark.column + 1}, path, message);
+}
 
 }  // namespace
 
@@ -161,9 +185,7 @@ YamlNode parse_yaml(const std::string& text, const std::shared_ptr<const Source>
   } catch (const Error&) {
     throw;
   } catch (const YAML::Exception& error) {
-    const bool placed = is_file && !error.mark.is_null();
-    const Position position{source, placed ? error.mark.line + 1 : 0, placed ? error.mark.column + 1 : 0};
-    fail(position, path, fmt::format("not valid YAML: {}", error.msg));
+    refuse_syntax(error, builder.innermost_open(), text, source, path);
   } catch (const std::exception& error) {
     fail({source, 0, 0}, path, fmt::format("cannot be read as YAML: {}", error.what()));
   }

@@ -14,6 +14,8 @@
 namespace bn::config {
 namespace {
 
+constexpr size_t kMaxItems = 2'000;
+
 void read_fields(const YamlNode& map, const std::string& path, const Fields& fields, const TaggedTarget* tagged);
 void read_target(const YamlNode& node, const std::string& path, const Target& target);
 
@@ -29,6 +31,12 @@ bool parse_number(const YamlNode& node, Number& value) {
   if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   return error == std::errc() && end == text.data() + text.size();
+}
+
+// A longer list is a slip; building a network of so many layers would take long before it fails.
+void expect_reasonable_length(const YamlNode& node, const std::string& path) {
+  if (node.items.size() <= kMaxItems) return;
+  fail(node.position, path, fmt::format("got a list of {} items, expected at most {}", node.items.size(), kMaxItems));
 }
 
 int64_t read_integer(const YamlNode& node, const std::string& path, const IntegerRange& range) {
@@ -64,6 +72,7 @@ int read_word(const YamlNode& node, const std::string& path, const std::vector<s
 template <class Value, class ReadItem>
 std::vector<Value> read_list(const YamlNode& node, const std::string& path, const Target& target, ReadItem read_item) {
   if (node.kind != NodeKind::kList) refuse(node, path, expectation(target));
+  expect_reasonable_length(node, path);
   std::vector<Value> values;
   for (const YamlNode& item : node.items) {
     values.push_back(read_item(item, fmt::format("{}[{}]", path, values.size())));
@@ -124,6 +133,7 @@ void read_optional(const YamlNode& node, const std::string& path, const Optional
 
 void read_rows(const YamlNode& node, const std::string& path, const RowsTarget& target) {
   if (node.kind != NodeKind::kList) refuse(node, path, expectation(Target(target)));
+  expect_reasonable_length(node, path);
   target.clear();
   for (size_t i = 0; i < node.items.size(); ++i) {
     read_tagged(node.items[i], item_path(path, node.items[i], i), target.append());
@@ -143,7 +153,7 @@ void read_target(const YamlNode& node, const std::string& path, const Target& ta
                 t.value);
           },
           [&](const FlagTarget& t) {
-            *t.value = read_word(node, path, {"false", "true"}) == 1;
+            *t.value = read_word(node, path, {"true", "false"}) == 0;
           },
           [&](const TextTarget& t) { *t.value = read_text(node, path); },
           [&](const WordTarget& t) { t.choose(read_word(node, path, t.words)); },

@@ -329,7 +329,7 @@ Fields describe_train(TrainOptions& train) {
 
 Fields describe(Config& config) {
   return {
-      field("model", GroupTarget{describe_model(config.model)}, "the network and its switches"),
+      required("model", GroupTarget{describe_model(config.model)}, "the network and its switches"),
       field("batch_norm", GroupTarget{describe_batch_norm(config.model.batch_norm)}, "where normalization is batch"),
       field("data", GroupTarget{describe_data(config.data)}, "images and labels"),
       field("train", GroupTarget{describe_train(config.train)}, "optimisation, logging, checkpoints"),

@@ -1,0 +1,217 @@
+// Constraints between keys, of files and of options made in code.
+#include <gtest/gtest.h>
+
+#include "config/fixtures.hpp"
+
+namespace bn::test {
+namespace {
+
+Config experiment() { return parse_config(kExperiment + kTrain, "run.yaml"); }
+
+template <class Change>
+std::string check_error(Change&& change) {
+  Config config = experiment();
+  change(config);
+  return error_message<ConfigError>([&] { check(config); });
+}
+
+TEST(Check, AcceptsAnExperiment) { EXPECT_NO_THROW(check(experiment())); }
+
+TEST(Check, WantsStepsOrEpochs) {
+  EXPECT_EQ(check_error([](Config& c) { c.train.epochs = 2; }),
+            "train.steps: got steps 10 and epochs 2, expected exactly one of them above 0");
+  EXPECT_EQ(check_error([](Config& c) { c.train.steps = 0; }),
+            "train.steps: got steps 0 and epochs 0, expected exactly one of them above 0");
+  EXPECT_EQ(parse_error(kExperiment + "train:\n  epochs: 2\n  steps: 3\n"),
+            "run.yaml:7:3: train.steps: got steps 3 and epochs 2, expected exactly one of them above 0");
+  // Nothing is written to point at: the nearest map around it.
+  EXPECT_EQ(parse_error(kExperiment + "train: {batch: 3}\n"),
+            "run.yaml:5:1: train.steps: got steps 0 and epochs 0, expected exactly one of them above 0");
+}
+
+TEST(Check, WantsOneDecayInterval) {
+  EXPECT_EQ(check_error([](Config& c) { c.train.learning_rate.decay_factor = 0.5; }),
+            "train.learning_rate.decay_factor: is 0.5, but there is no interval: got decay_steps 0 and decay_epochs 0, "
+            "expected one of them above 0");
+  EXPECT_EQ(check_error([](Config& c) {
+              c.train.learning_rate.decay_steps = 3;
+              c.train.learning_rate.decay_epochs = 2;
+            }),
+            "train.learning_rate.decay_steps: got decay_steps 3 and decay_epochs 2, expected one of them, the other 0");
+}
+
+TEST(Check, WantsTwoValuesToNormaliseOver) {
+  EXPECT_EQ(check_error([](Config& c) { c.train.batch = 1; }),
+            "train.batch: got 1, expected at least 2: hidden1/bn would normalise over a single value");
+  Config plain = experiment();
+  plain.train.batch = 1;
+  plain.model.normalization = Normalization::kNone;
+  EXPECT_NO_THROW(check(plain));
+}
+
+TEST(Check, WantsImagesAsTheNetworkTakesThem) {
+  EXPECT_EQ(check_error([](Config& c) { c.data.image_size = 64, c.data.resize_shorter = 64; }),
+            "data.image_size: got 64, expected 32 as model.network.image_size says");
+  EXPECT_EQ(check_error([](Config& c) { c.data.image_channels = 1; }),
+            "data.image_channels: got 1, expected 3 as model.network.image_channels says");
+  EXPECT_EQ(check_error([](Config& c) { c.data.mean = {0}; }),
+            "data.mean: got 1 values, expected one for each of the 3 channels");
+  EXPECT_EQ(check_error([](Config& c) {
+              c.data.std = {1, 1, 1, 1};
+            }),
+            "data.std: got 4 values, expected one for each of the 3 channels");
+}
+
+TEST(Check, WantsASensibleCrop) {
+  EXPECT_EQ(check_error([](Config& c) { c.data.resize_shorter = 16; }),
+            "data.resize_shorter: got 16, expected 0 or at least data.image_size, 32, which is cropped from it");
+  EXPECT_EQ(check_error([](Config& c) { c.data.augment.max_area = 0.01; }),
+            "data.augment.min_area: got 0.08, expected at most data.augment.max_area, 0.01");
+  EXPECT_EQ(check_error([](Config& c) { c.data.augment.max_aspect = 0.5; }),
+            "data.augment.min_aspect: got 0.75, expected at most data.augment.max_aspect, 0.5");
+}
+
+TEST(Check, WantsThePathsOfTheKind) {
+  EXPECT_EQ(check_error([](Config& c) { c.data.train = {"a"}; }),
+            "data.train: got 1 paths, expected none: kind shapes is generated");
+  EXPECT_EQ(check_error([](Config& c) {
+              c.data.kind = DatasetKind::kMnist, c.data.train = {"a", "b"};
+            }),
+            "data.validation: got 0 paths, expected two for kind mnist: images, labels");
+  EXPECT_EQ(check_error([](Config& c) {
+              c.data.kind = DatasetKind::kFolder;
+              c.data.train = {"a", "b"};
+              c.data.validation = {"c"};
+            }),
+            "data.train: got 2 paths, expected one for kind folder");
+  EXPECT_EQ(check_error([](Config& c) { c.data.kind = DatasetKind::kTar, c.data.validation = {"a"}; }),
+            "data.train: got no path, expected one or more for kind tar");
+  EXPECT_EQ(check_error([](Config& c) {
+              c.data.kind = DatasetKind::kTar;
+              c.data.train = c.data.validation = {""};
+            }),
+            "data.train: got an empty path, expected a file or folder");
+}
+
+TEST(Check, WantsTheClassesOfTheData) {
+  EXPECT_EQ(check_error([](Config& c) { c.model.classes = 12; }), "model.classes: got 12, expected 10 as the data has");
+  EXPECT_EQ(check_error([](Config& c) { c.data.classes_limit = 3; }),
+            "model.classes: got 10, expected 3 as the data has");
+  EXPECT_EQ(check_error([](Config& c) { c.data.classes_limit = c.model.classes = 11; }),
+            "data.classes_limit: got 11, but this set has 10 classes");
+  EXPECT_EQ(check_error([](Config& c) { c.data.classes = "names.txt"; }),
+            "data.classes: names a file, expected nothing: generated shapes have their own classes");
+}
+
+TEST(Check, WantsAnOpToProbe) {
+  EXPECT_EQ(check_error([](Config& c) { c.train.probe.op = "hiden1/act"; }),
+            "train.probe.op: got 'hiden1/act', expected an op of the network or \"\"; did you mean hidden1/act?");
+  EXPECT_EQ(check_error([](Config& c) { c.train.probe.op = "hidden1/act", c.train.probe.unit = 8; }),
+            "train.probe.unit: got 8, expected less than the 8 inputs of hidden1/act");
+}
+
+TEST(Check, WantsTheImplementationOfTheDevice) {
+  EXPECT_EQ(
+      check_error([](Config& c) { c.model.batch_norm.implementation = BatchNormImplementation::kCudnn; }),
+      "batch_norm.implementation: got cudnn, which needs device: cuda, expected custom or onednn for device: cpu");
+  EXPECT_EQ(
+      check_error([](Config& c) {
+        c.device = Device::kCuda;
+        c.model.batch_norm.implementation = BatchNormImplementation::kOnednn;
+      }),
+      "batch_norm.implementation: got onednn, which needs device: cpu, expected custom or cudnn for device: cuda");
+}
+
+TEST(Check, RefusesWhatDoesNotApplyToAnMlp) {
+  const std::string what = " does not apply to a network of kind mlp";
+  EXPECT_EQ(check_error([](Config& c) { c.model.local_response_norm = true; }), "model.local_response_norm:" + what);
+  EXPECT_EQ(check_error([](Config& c) { c.model.per_activation = {"hidden1"}; }), "model.per_activation:" + what);
+  EXPECT_EQ(check_error([](Config& c) { c.model.width = 2; }), "model.width:" + what);
+  EXPECT_EQ(check_error([](Config& c) { std::get<MlpTable>(c.model.table).hidden.clear(); }),
+            "model.network.hidden: is empty, expected at least one layer");
+}
+
+TEST(Check, RefusesValuesNoFileCouldHold) {
+  EXPECT_EQ(check_error([](Config& c) { c.train.batch = 0; }),
+            "train.batch: got '0', expected an integer from 1 to 1048576");
+  EXPECT_EQ(check_error([](Config& c) { c.train.l2 = std::numeric_limits<double>::quiet_NaN(); }),
+            "train.l2: got 'nan', expected a number of at least 0");
+  EXPECT_EQ(check_error([](Config& c) { c.model.activation = Activation::kNone; }),
+            "model.activation: has a value that cannot be written in a configuration");
+}
+
+Config inception() {
+  Config config = experiment();
+  InceptionTable table;
+  table.image_size = 32;
+  table.rows = {
+      {.name = "conv1", .type = RowType::kConvolution, .patch = 3, .stride = 2, .filters = 8},
+      {.name = "inception_2a",
+       .type = RowType::kInception,
+       .conv1x1 = 8,
+       .conv3x3_reduce = 8,
+       .conv3x3 = 8,
+       .double3x3_reduce = 8,
+       .double3x3 = 8,
+       .projection = 8},
+      {.name = "pool2", .type = RowType::kAveragePool},
+  };
+  config.model.table = table;
+  return config;
+}
+
+template <class Change>
+std::string table_error(Change&& change) {
+  Config config = inception();
+  change(config, std::get<InceptionTable>(config.model.table));
+  return error_message<ConfigError>([&] { check(config); });
+}
+
+TEST(CheckTable, AcceptsASmallInception) { EXPECT_NO_THROW(check(inception())); }
+
+TEST(CheckTable, WantsRowsWithNamesOfTheirOwn) {
+  EXPECT_EQ(table_error([](Config&, InceptionTable& t) { t.rows.clear(); }),
+            "model.network.rows: has no row, expected at least one");
+  EXPECT_EQ(table_error([](Config&, InceptionTable& t) { t.rows[2].name = "conv1"; }),
+            "model.network.rows.conv1: the name is taken, expected another one");
+  EXPECT_EQ(table_error([](Config&, InceptionTable& t) { t.rows[2].name = "logits"; }),
+            "model.network.rows.logits: the name is taken, expected another one");
+  EXPECT_EQ(table_error([](Config&, InceptionTable& t) { t.rows[2].name = "a/b"; }),
+            "model.network.rows.a/b: got the name 'a/b', expected letters, digits, _ and -");
+}
+
+TEST(CheckTable, WantsNoFirstBranchAtStride2) {
+  EXPECT_EQ(table_error([](Config&, InceptionTable& t) { t.rows[1].stride = 2; }),
+            "model.network.rows.inception_2a.1x1: got 8, expected 0 in a module of stride 2: it has no 1x1 branch");
+  EXPECT_EQ(table_error([](Config&, InceptionTable& t) { t.rows[1].stride = 2, t.rows[1].conv1x1 = 0; }),
+            "model.network.rows.inception_2a.projection: got 8, expected 0 in a module of stride 2: its pool passes "
+            "through");
+}
+
+TEST(CheckTable, WantsRowsThatExist) {
+  EXPECT_EQ(table_error([](Config& c, InceptionTable&) { c.model.per_activation = {"inception_2b"}; }),
+            "model.per_activation: got 'inception_2b', expected a row of the network; did you mean inception_2a?");
+  EXPECT_EQ(table_error([](Config&, InceptionTable& t) { t.local_response_norm_after = {"conv7"}; }),
+            "model.network.local_response_norm.after: got 'conv7', expected a row of the network; did you mean conv1?");
+  EXPECT_EQ(table_error([](Config&, InceptionTable& t) { t.auxiliary = AuxiliaryHead{.after = "x"}; }),
+            "model.network.auxiliary.after: got 'x', expected a row of the network");
+  EXPECT_EQ(table_error([](Config& c, InceptionTable&) { c.model.local_response_norm = true; }),
+            "model.local_response_norm: is true, but model.network.local_response_norm.after names no row");
+}
+
+TEST(CheckTable, WantsShapesThatFit) {
+  EXPECT_EQ(table_error([](Config&, InceptionTable& t) { t.rows[2].patch = 31; }),
+            "model.network: pool2: a 31x31 pool with stride 1 and padding 0 does not fit 16 pixels");
+}
+
+TEST(CheckTable, CountsWhatABatchNormSees) {
+  Config config = inception();
+  config.train.batch = 1;
+  EXPECT_NO_THROW(check(config));  // 16x16 positions
+  config.model.per_activation = {"inception_2a"};
+  EXPECT_EQ(error_message<ConfigError>([&] { check(config); }),
+            "train.batch: got 1, expected at least 2: inception_2a/1x1/bn would normalise over a single value");
+}
+
+}  // namespace
+}  // namespace bn::test

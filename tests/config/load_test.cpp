@@ -1,0 +1,188 @@
+// Layers: a file over its base, network tables in files of their own, `--set` over everything.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "config/fixtures.hpp"
+
+namespace bn::test {
+namespace {
+
+const std::string kMlp = "kind: mlp\nimage_size: 32\nimage_channels: 3\nhidden: [8]\n";
+const std::string kInception = R"(kind: inception
+image_size: 32
+image_channels: 3
+rows:
+  - {row: conv1, type: convolution, patch: 3, stride: 2, filters: 8}
+  - {row: inception_2a, type: inception, 1x1: 8, 3x3_reduce: 8, 3x3: 8, double_3x3_reduce: 8, double_3x3: 8, pool: max, projection: 8}
+  - {row: pool2, type: average_pool, patch: 0}
+)";
+
+TEST(Load, ADerivedFileOverridesItsBaseKeyByKey) {
+  const ConfigFolder folder;
+  folder.write("base.yaml", kExperiment + R"(train:
+  steps: 10
+  batch: 16
+  learning_rate: {initial: 0.1, decay_factor: 0.5, decay_steps: 3}
+)");
+  folder.write("middle.yaml", "base: base.yaml\ntrain: {batch: 8, momentum: 0.5}\n");
+  const std::string path = folder.write("run.yaml", R"(base: middle.yaml
+train: {momentum: 0.25, learning_rate: {initial: 0.2}}
+data: {mean: [1, 2, 3]}
+)");
+  const Config config = load_config(path, {"train.learning_rate.decay_factor=0.75", "train.seed=3", "train.seed=4"});
+  EXPECT_EQ(config.train.steps, 10);
+  EXPECT_EQ(config.train.batch, 8);
+  EXPECT_DOUBLE_EQ(config.train.momentum, 0.25);
+  EXPECT_DOUBLE_EQ(config.train.learning_rate.initial, 0.2);
+  EXPECT_DOUBLE_EQ(config.train.learning_rate.decay_factor, 0.75);
+  EXPECT_EQ(config.train.learning_rate.decay_steps, 3);
+  EXPECT_EQ(config.train.seed, 4U);
+  EXPECT_EQ(config.data.mean, (std::vector<double>{1, 2, 3}));
+}
+
+TEST(Load, BaseAndNetworkAreRelativeToTheFileThatNamesThem) {
+  const ConfigFolder folder;
+  folder.write("networks/table.yaml", kMlp);
+  folder.write("common/base.yaml",
+               "model: {network: ../networks/table.yaml, classes: 10}\n"
+               "data: {image_size: 32, resize_shorter: 0}\n" +
+                   kTrain);
+  const std::string path = folder.write("mine/deep/run.yaml", "base: ../../common/base.yaml\n");
+  EXPECT_EQ(std::get<MlpTable>(load_config(path).model.table).hidden, std::vector<int64_t>{8});
+}
+
+TEST(Load, ErrorsNameTheFileInWhichTheMistakeStands) {
+  const ConfigFolder folder;
+  const std::string table = folder.write("table.yaml", kMlp + "hiden: [8]\n");
+  const std::string base = folder.write("base.yaml", kExperiment + "train:\n  steps: ten\n");
+  EXPECT_EQ(load_error(folder.write("run.yaml", "base: base.yaml\n")),
+            base + ":6:10: train.steps: got 'ten', expected an integer from 0 to 1000000000000");
+  EXPECT_EQ(load_error(folder.write("run.yaml", "model: {network: table.yaml}\n")),
+            table + ":5:1: model.network.hiden: unknown key; did you mean model.network.hidden?");
+  // A constraint between keys is placed at the key, wherever it was written last.
+  folder.write("base.yaml", kExperiment + kTrain);
+  const std::string path = folder.write("run.yaml", "base: base.yaml\ndata:\n  image_size: 64\n  resize_shorter: 64\n");
+  EXPECT_EQ(load_error(path), path + ":3:3: data.image_size: got 64, expected 32 as model.network.image_size says");
+}
+
+TEST(Load, NamesAMissingFileAndWhoAskedForIt) {
+  const ConfigFolder folder;
+  EXPECT_EQ(load_error(folder / "none.yaml"),
+            "cannot read '" + (folder / "none.yaml") + "': No such file or directory");
+  const std::string run = folder.write("run.yaml", "base: none.yaml\n");
+  EXPECT_EQ(load_error(run),
+            run + ":1:7: base: cannot read '" + (folder / "none.yaml") + "': No such file or directory");
+  folder.write("run.yaml", "model:\n  network: none.yaml\n");
+  EXPECT_EQ(load_error(run),
+            run + ":2:12: model.network: cannot read '" + (folder / "none.yaml") + "': No such file or directory");
+  folder.write("run.yaml", "base: .\n");
+  EXPECT_NE(load_error(run).find(run + ":1:7: base: cannot read '"), std::string::npos);
+  EXPECT_NE(load_error(run).find("': it is a folder, expected a YAML file"), std::string::npos);
+  folder.write("run.yaml", "base: [a.yaml]\n");
+  EXPECT_EQ(load_error(run), run + ":1:7: base: got a list, expected the path of a YAML file");
+}
+
+TEST(Load, RefusesACircleOfBases) {
+  const ConfigFolder folder;
+  const std::string a = folder.write("a.yaml", "base: b.yaml\n"), b = folder.write("b.yaml", "base: c.yaml\n");
+  const std::string c = folder.write("c.yaml", "train: {}\nbase: ./a.yaml\n");
+  EXPECT_EQ(load_error(a),
+            c + ":2:7: base: the chain of bases is a circle: " + a + " -> " + b + " -> " + c + " -> " + a);
+  const std::string own = folder.write("own.yaml", "base: own.yaml\n");
+  EXPECT_EQ(load_error(own), own + ":1:7: base: the chain of bases is a circle: " + own + " -> " + own);
+}
+
+TEST(Load, RefusesEmptyAndHugeFiles) {
+  const ConfigFolder folder;
+  const std::string run = folder.write("run.yaml", "");
+  EXPECT_EQ(load_error(run), run + ":1:1: the file is empty, expected a map of keys");
+  folder.write("run.yaml", "- a\n");
+  EXPECT_EQ(load_error(run), run + ":1:1: got a list, expected a map of keys");
+  folder.write("run.yaml", std::string(2 << 20, ' '));
+  EXPECT_EQ(load_error(run), "cannot read '" + run + "': it is larger than 1 MiB, expected a YAML file");
+}
+
+TEST(Load, AnOverrideMustNameAKey) {
+  EXPECT_EQ(override_error("train.batch"), "--set train.batch: expected key.path=value, such as train.batch=60");
+  EXPECT_EQ(override_error("=3"), "--set =3: expected key.path=value, such as train.batch=60");
+  EXPECT_EQ(override_error("train..batch=3"),
+            "--set train..batch=3: train..batch: a part of the key is empty, expected key.path=value");
+  EXPECT_EQ(override_error("train.momentm=1"),
+            "--set train.momentm=1: train.momentm: unknown key; did you mean train.momentum?");
+  EXPECT_EQ(override_error("base=other.yaml"), "--set base=other.yaml: base: is only read from a file");
+  std::string deep = "a";
+  for (int i = 0; i < 100000; ++i) deep += ".a";
+  EXPECT_NE(override_error(deep + "=1").find("the key has too many parts"), std::string::npos);
+}
+
+TEST(Load, AnOverrideValueMayBeAMapOrAList) {
+  const ConfigFolder folder;
+  const std::string path = folder.write("run.yaml", kExperiment + kTrain);
+  const Config config = load_config(path, {"train={batch: 4, probe: {unit: 2}}", "data.std=[1, 2, 3]"});
+  EXPECT_EQ(config.train.batch, 4);
+  EXPECT_EQ(config.train.probe.unit, 2);
+  EXPECT_EQ(config.train.steps, 10);
+  EXPECT_EQ(config.data.std, (std::vector<double>{1, 2, 3}));
+}
+
+TEST(Load, ALayerThatGivesStepsDropsTheEpochsBelowIt) {
+  const ConfigFolder folder;
+  folder.write("base.yaml", kExperiment + "train: {epochs: 3, learning_rate: {decay_factor: 0.5, decay_epochs: 1}}\n");
+  const std::string path = folder.write("run.yaml", "base: base.yaml\ntrain: {learning_rate: {decay_steps: 7}}\n");
+  const Config config = load_config(path, {"train.steps=20"});
+  EXPECT_EQ(config.train.steps, 20);
+  EXPECT_EQ(config.train.epochs, 0);
+  EXPECT_EQ(config.train.learning_rate.decay_steps, 7);
+  EXPECT_EQ(config.train.learning_rate.decay_epochs, 0);
+}
+
+TEST(Load, AMapOverTheRowsChangesTheRowsItNames) {
+  const ConfigFolder folder;
+  folder.write("table.yaml", kInception);
+  folder.write("base.yaml",
+               "model: {network: table.yaml, classes: 10}\ndata: {image_size: 32, resize_shorter: 0}\n" + kTrain);
+  const std::string path =
+      folder.write("run.yaml", "base: base.yaml\nmodel: {network: {rows: {conv1: {filters: 16}}}}\n");
+  const Config config = load_config(path, {"model.network.rows.inception_2a.pool=average"});
+  const auto& rows = std::get<InceptionTable>(config.model.table).rows;
+  ASSERT_EQ(rows.size(), 3U);
+  EXPECT_EQ(rows[0].filters, 16);
+  EXPECT_EQ(rows[0].patch, 3);
+  EXPECT_EQ(rows[1].pool, PoolKind::kAverage);
+  EXPECT_EQ(load_error(path, {"model.network.rows.conv2.filters=8"}),
+            "--set model.network.rows.conv2.filters=8: model.network.rows.conv2: no row has this name, the rows are: "
+            "conv1, inception_2a, pool2; did you mean conv1?");
+  EXPECT_EQ(load_error(path, {"model.network.rows.conv1=8"}),
+            "--set model.network.rows.conv1=8: model.network.rows.conv1: got '8', expected a map of the row's keys");
+  EXPECT_EQ(load_error(path, {"model.network.rows.conv1.filers=8"}),
+            "--set model.network.rows.conv1.filers=8: model.network.rows.conv1.filers: unknown key; did you mean "
+            "model.network.rows.conv1.filters?");
+}
+
+TEST(Load, ATableReplacesAnotherAsAWhole) {
+  const ConfigFolder folder;
+  folder.write("inception.yaml", kInception);
+  folder.write("mlp.yaml", kMlp);
+  folder.write("base.yaml",
+               "model: {network: inception.yaml, classes: 10}\ndata: {image_size: 32, resize_shorter: 0}\n" + kTrain);
+  const std::string path = folder.write("run.yaml", "base: base.yaml\nmodel: {network: mlp.yaml}\n");
+  EXPECT_TRUE(std::holds_alternative<MlpTable>(load_config(path).model.table));
+  const std::string inline_table = "{kind: mlp, image_size: 32, image_channels: 3, hidden: [4]}";
+  EXPECT_TRUE(std::holds_alternative<MlpTable>(
+      load_config(folder / "base.yaml", {"model.network=" + inline_table}).model.table));
+}
+
+TEST(Load, AResolvedTextIsComplete) {
+  const ConfigFolder folder;
+  folder.write("table.yaml", kInception);
+  const std::string path = folder.write(
+      "run.yaml", "model: {network: table.yaml, classes: 10}\ndata: {image_size: 32, resize_shorter: 0}\n" + kTrain);
+  const Config config = load_config(path, {"model.network.auxiliary={after: conv1, pool_stride: 1}"});
+  const Config again = parse_config(to_yaml(config), "resolved.yaml");
+  EXPECT_EQ(to_yaml(again), to_yaml(config));
+  EXPECT_EQ(std::get<InceptionTable>(again.model.table).auxiliary->pool_stride, 1);
+}
+
+}  // namespace
+}  // namespace bn::test
