@@ -56,7 +56,7 @@ std::string last_part(const std::string& path) { return path.substr(path.find_la
 }  // namespace
 
 const std::vector<KeyInfo>& known_keys() {
-  static const std::vector<KeyInfo> keys = [] {
+  static const std::vector<KeyInfo> kKeys = [] {
     Config scratch;  // listing tries every alternative on it
     std::string base;
     KeyLister lister;
@@ -68,7 +68,7 @@ const std::vector<KeyInfo>& known_keys() {
     lister.list(describe(scratch), "", "");
     return lister.take();
   }();
-  return keys;
+  return kKeys;
 }
 
 std::string nearest_key(const std::string& path) {

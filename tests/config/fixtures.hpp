@@ -22,7 +22,7 @@ inline const std::string kTrain = "train: {steps: 10}\n";
 class ConfigFolder {
  public:
   std::string write(const std::string& name, const std::string& text) const {
-    const std::string path = folder_ / name;
+    std::string path = folder_ / name;
     std::filesystem::create_directories(std::filesystem::path(path).parent_path());
     write_bytes(path, text);
     return path;

@@ -1,7 +1,6 @@
 // One key at a time: its type, its range, and what a wrong one makes the user read.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
-
-#include <cmath>
 
 #include "config/fixtures.hpp"
 
@@ -63,8 +62,10 @@ TEST(Read, RefusesNumbersOutOfRange) {
 
 TEST(Read, RefusesNumbersThatAreNotFinite) {
   for (const std::string word : {"nan", ".nan", "inf", ".inf", "-inf", "1e999", "1e-999"}) {
-    EXPECT_EQ(override_error("train.l2=" + word),
-              "--set train.l2=" + word + ": train.l2: got '" + word + "', expected a number of at least 0");
+    std::string argument = "train.l2=";
+    argument += word;
+    EXPECT_EQ(override_error(argument),
+              fmt::format("--set {}: train.l2: got '{}', expected a number of at least 0", argument, word));
   }
   EXPECT_EQ(override_error("batch_norm.eps=1e300"),
             "--set batch_norm.eps=1e300: batch_norm.eps: got '1e300', expected a number above 0");
