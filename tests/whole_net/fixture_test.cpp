@@ -28,7 +28,7 @@ struct FixtureCase {
   std::string label{};  // added to the test's name
 };
 
-void PrintTo(const FixtureCase& fixture, std::ostream* out) { *out << fixture.name << fixture.label; }
+std::ostream& operator<<(std::ostream& out, const FixtureCase& fixture) { return out << fixture.name << fixture.label; }
 
 ModelOptions model_of(const FixtureCase& fixture) {
   ModelOptions model = fixture.model();

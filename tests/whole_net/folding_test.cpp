@@ -35,7 +35,7 @@ struct FoldingCase {
   int64_t batch_norms_left = 0;
 };
 
-void PrintTo(const FoldingCase& folding_case, std::ostream* out) { *out << folding_case.name; }
+std::ostream& operator<<(std::ostream& out, const FoldingCase& folding_case) { return out << folding_case.name; }
 
 class Folding : public testing::TestWithParam<FoldingCase> {};
 

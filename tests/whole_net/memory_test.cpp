@@ -1,81 +1,15 @@
 // What a plan takes from memory: bf16 halves the activations, and a step allocates nothing.
-#include <dlfcn.h>
-#include <execinfo.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <cstdlib>
-#include <cstring>
 #include <memory>
-#include <new>
 #include <string>
 
 #include "bn/error.hpp"
+#include "whole_net/allocation_count.hpp"
 #include "whole_net/networks.hpp"
-
-// --- Every operator new of this program comes here, also those of the shared libraries.
-namespace {
-
-std::atomic<bool> is_counting{false};
-std::atomic<int64_t> own_allocations{0}, library_allocations{0};
-
-// True when the first frame above operator new that is neither the C++ nor the OpenMP runtime lies in oneDNN.
-// oneDNN calls operator new a few times per execute, which is not ours to change.
-[[gnu::noinline]] bool is_of_onednn(const void* caller) {
-  void* frames[32];
-  const int count = backtrace(frames, 32);
-  Dl_info self;
-  dladdr(reinterpret_cast<void*>(&is_of_onednn), &self);
-  bool above = false;
-  for (int i = 0; i < count; ++i) {
-    above = above || frames[i] == caller;
-    Dl_info object;
-    if (!above || dladdr(frames[i], &object) == 0) continue;
-    if (object.dli_fbase == self.dli_fbase) return false;
-    if (std::strstr(object.dli_fname, "libdnnl") != nullptr) return true;
-  }
-  return false;  // unknown: better one too many
-}
-
-void* counted_allocation(size_t bytes, size_t alignment, const void* caller) {
-  thread_local bool is_inside = false;  // backtrace() may allocate
-  if (is_counting && !is_inside) {
-    is_inside = true;
-    ++(is_of_onednn(caller) ? library_allocations : own_allocations);
-    is_inside = false;
-  }
-  const size_t rounded = (std::max<size_t>(bytes, 1) + alignment - 1) / alignment * alignment;
-  void* memory = std::aligned_alloc(alignment, rounded);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-
-}  // namespace
-
-void* operator new(size_t bytes) {
-  return counted_allocation(bytes, alignof(std::max_align_t), __builtin_return_address(0));
-}
-void* operator new(size_t bytes, std::align_val_t alignment) {
-  return counted_allocation(bytes, static_cast<size_t>(alignment), __builtin_return_address(0));
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t, std::align_val_t) noexcept { std::free(memory); }
 
 namespace bn::test {
 namespace {
-
-// Counts while it lives.
-class AllocationCount {
- public:
-  AllocationCount() {
-    own_allocations = library_allocations = 0;
-    is_counting = true;
-  }
-  ~AllocationCount() { is_counting = false; }
-  int64_t own() const { return own_allocations; }
-};
 
 TEST(AllocationCount, SeesOurOwnAlsoThroughTheStandardLibrary) {
   const AllocationCount count;
@@ -92,7 +26,7 @@ struct MemoryCase {
   DType activations = DType::kF32;
 };
 
-void PrintTo(const MemoryCase& memory_case, std::ostream* out) { *out << memory_case.name; }
+std::ostream& operator<<(std::ostream& out, const MemoryCase& memory_case) { return out << memory_case.name; }
 
 class StepAllocations : public testing::TestWithParam<MemoryCase> {};
 
