@@ -85,6 +85,7 @@ ExitCode run_train(const TrainArguments& arguments) {
   const RunFolder folder = RunFolder::create(out, job.resolved_config, arguments.resume);
   std::signal(SIGINT, on_stop_signal);
   std::signal(SIGTERM, on_stop_signal);
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit on the size of files is then an error of write(), as a full disk is
   const TrainResult result = train(job, *backend, folder, [] { return stop_signal != 0; });
   print_result(result, folder, arguments.json);
   return exit_code_of(result.outcome);

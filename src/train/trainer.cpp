@@ -113,11 +113,11 @@ void Trainer::restore() {
   if (job_.resume) {
     const auto warn = [&](const std::string& text) { fmt::print(stderr, "warning: {}\n", text); };
     if (const auto info = folder_.load_latest(parameters_, warn)) progress_ = info->progress;
-    for (const LogRecord& earlier : read_log(folder_.log_path())) {
-      if (earlier.step <= progress_.step && earlier.seconds) seconds_before_ = *earlier.seconds;
-    }
   }
   log_ = std::make_unique<RunLog>(folder_.log_path(), progress_.step);
+  for (const LogRecord& earlier : read_log(folder_.log_path())) {
+    if (earlier.seconds) seconds_before_ = *earlier.seconds;
+  }
 }
 
 void Trainer::check_data() const {
