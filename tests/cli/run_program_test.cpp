@@ -63,7 +63,9 @@ TEST(RunningProgram, TakesSignals) {
       {"/bin/sh", "-c", "trap 'echo caught; exit 9' TERM; touch ready; while :; do sleep 0.01; done"},
       {.folder = folder.path()});
   EXPECT_TRUE(wait_until(milliseconds(10'000), [&] { return std::filesystem::exists(folder / "ready"); }));
+  EXPECT_FALSE(program.has_ended());
   program.signal(SIGTERM);
+  EXPECT_TRUE(wait_until(milliseconds(10'000), [&] { return program.has_ended(); }));
   const ProgramResult result = program.wait();
   EXPECT_EQ(result.exit_code, 9);
   EXPECT_EQ(result.out, "caught\n");

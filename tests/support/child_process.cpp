@@ -159,6 +159,12 @@ void RunningProgram::signal(int number) const {
   if (pid_ > 0) kill(pid_, number);
 }
 
+bool RunningProgram::has_ended() const {
+  siginfo_t info{};
+  const bool asked = waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+  return !asked || info.si_pid == pid_;
+}
+
 void RunningProgram::read_available(std::chrono::milliseconds patience) {
   std::array<pollfd, 2> files{pollfd{out_, POLLIN, 0}, pollfd{err_, POLLIN, 0}};  // poll skips negative ones
   if (poll(files.data(), files.size(), static_cast<int>(patience.count())) <= 0) return;

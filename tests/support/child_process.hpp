@@ -42,6 +42,7 @@ class RunningProgram {
 
   pid_t pid() const { return pid_; }
   void signal(int number) const;
+  bool has_ended() const;
   ProgramResult wait();  // for the end; everything it has written
 
  private:

@@ -1,0 +1,217 @@
+// Training as a user meets it: killed, interrupted, out of disk, resumed; always to the same bits.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <random>
+#include <thread>
+
+#include "bn/error.hpp"
+#include "bn/train.hpp"
+#include "cli/program.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace bn {
+namespace {
+
+using std::chrono::milliseconds;
+using test::bninception;
+using test::bninception_command;
+using test::ProgramResult;
+using test::RunningProgram;
+using test::TemporaryFolder;
+
+// 15 steps an epoch and a checkpoint every 7: most resumes begin inside an epoch. The average is saved too.
+constexpr const char* kExperiment = R"(
+model: {network: network.yaml, classes: 10, normalization: batch}
+data:
+  kind: shapes
+  shapes: {image_size: 16, train_images: 300, validation_images: 60, seed: 1}
+  image_size: 16
+  image_channels: 1
+  resize_shorter: 0
+  mean: [0.5]
+  std: [0.25]
+  augment: {random_crop: false, flip: true}
+train:
+  batch: 20
+  steps: 150
+  learning_rate: {initial: 0.1, decay_factor: 0.5, decay_steps: 40}
+  average: polyak
+  log_every: 1
+  evaluate_every: 50
+  evaluate_batch: 20
+  checkpoint_every: 7
+threads: 1
+)";
+constexpr const char* kNetwork = "{kind: mlp, image_size: 16, image_channels: 1, hidden: [40, 40]}\n";
+
+class TrainCommand : public testing::Test {
+ protected:
+  TrainCommand() {
+    test::write_bytes(root_ / "experiment.yaml", kExperiment);
+    test::write_bytes(root_ / "network.yaml", kNetwork);
+  }
+
+  std::vector<std::string> arguments(const std::string& run, const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> all{"train", root_ / "experiment.yaml", "--out", root_ / run};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  }
+  RunFolder folder(const std::string& run) const { return RunFolder(root_ / run); }
+  int64_t newest(const std::string& run) const {
+    const std::vector<int64_t> steps = folder(run).checkpoint_steps();
+    return steps.empty() ? 0 : steps.back();
+  }
+
+  // Starts or resumes the run and sends it the signal a while after its next checkpoint.
+  ProgramResult run_and_signal(const std::string& run, int number, milliseconds after) const {
+    const int64_t before = newest(run);
+    RunningProgram program(bninception_command(arguments(run, {"--resume"})));
+    test::wait_until(milliseconds(20'000), [&] { return newest(run) > before || program.has_ended(); });
+    EXPECT_GT(newest(run), before);
+    std::this_thread::sleep_for(after);
+    program.signal(number);
+    ProgramResult result = program.wait();
+    EXPECT_EQ(result.err.find("warning"), std::string::npos) << result.err;
+    return result;
+  }
+
+  // The run is as if it had never been stopped: its last checkpoint, its best, and what its log says of each step.
+  void expect_same_run(const std::string& run, const std::string& reference) const {
+    EXPECT_EQ(folder(run).checkpoint_steps(), folder(reference).checkpoint_steps());
+    for (const int64_t step : folder(reference).checkpoint_steps()) {
+      EXPECT_TRUE(test::read_bytes(folder(run).checkpoint_path(step)) ==
+                  test::read_bytes(folder(reference).checkpoint_path(step)))
+          << step;
+    }
+    EXPECT_TRUE(test::read_bytes(folder(run).best_path()) == test::read_bytes(folder(reference).best_path()));
+    EXPECT_EQ(curve(run), curve(reference));
+  }
+
+  std::vector<std::string> curve(const std::string& run) const {
+    std::vector<std::string> points;
+    for (const LogRecord& record : read_log(folder(run).log_path())) {
+      if (record.event != "train" && record.event != "evaluate") continue;
+      points.push_back(fmt::format("{} {} {} {} {}", record.event, record.step, record.loss.value_or(-1),
+                                   record.learning_rate.value_or(-1), record.validation_top1.value_or(-1)));
+    }
+    return points;
+  }
+
+  TemporaryFolder root_;
+};
+
+int code(ExitCode exit_code) { return static_cast<int>(exit_code); }
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+TEST_F(TrainCommand, SigkillAtRandomMomentsThenResumeGivesTheSameBits) {
+  ASSERT_EQ(bninception(arguments("reference")).exit_code, 0);
+  std::mt19937 random(11);
+  for (int kills = 0; kills < 5 && newest("run") < 130; ++kills) {
+    run_and_signal("run", SIGKILL, milliseconds(random() % 60));
+  }
+  const ProgramResult last = bninception(arguments("run", {"--resume"}));
+  ASSERT_EQ(last.exit_code, 0) << last.err;
+  EXPECT_FALSE(contains(last.err, "warning")) << last.err;
+  expect_same_run("run", "reference");
+}
+
+TEST_F(TrainCommand, SigtermAndSigintWriteACheckpoint) {
+  ASSERT_EQ(bninception(arguments("reference")).exit_code, 0);
+  for (const int number : {SIGTERM, SIGINT}) {
+    const ProgramResult result = run_and_signal("run", number, milliseconds(3));
+    ASSERT_EQ(result.exit_code, code(ExitCode::kInterrupted)) << result.err;
+    const std::vector<LogRecord> log = read_log(folder("run").log_path());
+    EXPECT_EQ(log.back().event, "interrupted");
+    EXPECT_EQ(log.back().step, newest("run"));
+  }
+  ASSERT_EQ(bninception(arguments("run", {"--resume"})).exit_code, 0);
+  EXPECT_EQ(curve("run"), curve("reference"));
+  EXPECT_TRUE(test::read_bytes(folder("run").checkpoint_path(150)) ==
+              test::read_bytes(folder("reference").checkpoint_path(150)));
+}
+
+TEST_F(TrainCommand, FullDiskKeepsThePreviousCheckpoint) {
+  ASSERT_EQ(bninception(arguments("reference")).exit_code, 0);
+  run_and_signal("run", SIGTERM, milliseconds(0));
+  const int64_t before = newest("run");
+  // The shell's unit is 512 bytes: enough for the log, not for a checkpoint.
+  const std::vector<std::string> words = bninception_command(arguments("run", {"--resume"}));
+  std::vector<std::string> limited{"/bin/sh", "-c", "ulimit -f 100; exec \"$@\"", "sh"};
+  limited.insert(limited.end(), words.begin(), words.end());
+  const ProgramResult full = test::run_program(limited);
+  EXPECT_EQ(full.exit_code, code(ExitCode::kStorage)) << full.err;
+  EXPECT_TRUE(contains(full.err, "cannot write '" + (root_ / "run/checkpoints/step_"))) << full.err;
+  EXPECT_TRUE(contains(full.err, "File too large")) << full.err;
+  EXPECT_EQ(newest("run"), before);
+  ASSERT_EQ(bninception(arguments("run", {"--resume"})).exit_code, 0);
+  EXPECT_EQ(curve("run"), curve("reference"));
+}
+
+TEST_F(TrainCommand, DamagedCheckpointFallsBackAndSaysSo) {
+  ASSERT_EQ(bninception(arguments("reference")).exit_code, 0);
+  ASSERT_EQ(bninception(arguments("run")).exit_code, 0);
+  const std::string path = folder("run").checkpoint_path(150);
+  std::string bytes = test::read_bytes(path);
+  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
+  test::write_bytes(path, bytes);
+  const ProgramResult resumed = bninception(arguments("run", {"--resume"}));
+  EXPECT_EQ(resumed.exit_code, 0);
+  EXPECT_TRUE(contains(resumed.err, "warning: checkpoint '" + path + "' is damaged: ")) << resumed.err;
+  expect_same_run("run", "reference");
+  for (const int64_t step : folder("run").checkpoint_steps()) {
+    std::filesystem::resize_file(folder("run").checkpoint_path(step), 1000);
+  }
+  const ProgramResult lost = bninception(arguments("run", {"--resume"}));
+  EXPECT_EQ(lost.exit_code, code(ExitCode::kCheckpoint));
+  EXPECT_TRUE(contains(lost.err, "error: none of the 2 checkpoints of run '" + (root_ / "run") + "' can be used"))
+      << lost.err;
+}
+
+TEST_F(TrainCommand, AFolderHoldsOneRun) {
+  ASSERT_EQ(bninception(arguments("run", {"--set", "train.steps=5"})).exit_code, 0);
+  const ProgramResult again = bninception(arguments("run", {"--set", "train.steps=5"}));
+  EXPECT_EQ(again.exit_code, code(ExitCode::kConfig));
+  EXPECT_TRUE(contains(again.err, "already holds a run; use --resume or another --out")) << again.err;
+  const ProgramResult other = bninception(arguments("run", {"--resume", "--set", "train.batch=10"}));
+  EXPECT_EQ(other.exit_code, code(ExitCode::kConfig));
+  EXPECT_TRUE(contains(other.err, "train.batch: 20 -> 10")) << other.err;
+}
+
+TEST_F(TrainCommand, UnwritableFolderIsFoundBeforeTraining) {
+  const ProgramResult result = bninception(arguments("network.yaml/run"));
+  EXPECT_EQ(result.exit_code, code(ExitCode::kStorage));
+  EXPECT_TRUE(contains(result.err, "cannot create folder '" + (root_ / "network.yaml/run"))) << result.err;
+  EXPECT_FALSE(contains(result.err, "step 1/")) << result.err;
+}
+
+// Killed before its first record: nothing to lose, so nothing to refuse.
+TEST_F(TrainCommand, ResumeOfARunWithoutALogStartsIt) {
+  ASSERT_EQ(bninception(arguments("reference")).exit_code, 0);
+  RunFolder::create(root_ / "run", *folder("reference").stored_config(), true);
+  const ProgramResult result = bninception(arguments("run", {"--resume"}));
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  expect_same_run("run", "reference");
+}
+
+TEST_F(TrainCommand, DivergenceIsAResult) {
+  const ProgramResult result =
+      bninception(arguments("run", {"--set", "train.learning_rate.initial=1e30", "--set", "model.normalization=none"}));
+  EXPECT_EQ(result.exit_code, code(ExitCode::kDiverged)) << result.err;
+  const std::vector<LogRecord> log = read_log(folder("run").log_path());
+  EXPECT_EQ(log.back().event, "diverged");
+  EXPECT_LT(log.back().step, 10);
+}
+
+TEST(CommandLine, HelpListsTheExitCodesAndMistakesAreUsage) {
+  const ProgramResult help = bninception({"--help"});
+  EXPECT_EQ(help.exit_code, 0);
+  EXPECT_TRUE(contains(help.out, "Exit codes:"));
+  EXPECT_EQ(bninception({"trian"}).exit_code, code(ExitCode::kUsage));
+  EXPECT_EQ(bninception({}).exit_code, code(ExitCode::kUsage));
+}
+
+}  // namespace
+}  // namespace bn
