@@ -83,6 +83,9 @@ YamlNode load_chain(const std::string& path, const Position& asked_by, const std
     fail(asked_by, key, fmt::format("the chain of bases is a circle: {}", circle));
   }
   YamlNode tree = parse_file(path, asked_by, key);
+  if (const YamlEntry* kind = tree.find("kind")) {
+    fail(kind->position, "", "this is the table of a network, expected an experiment that names it as model.network");
+  }
   load_network(tree);
   const YamlEntry* base = tree.find("base");
   if (base == nullptr) return tree;

@@ -83,6 +83,13 @@ TEST(Load, NamesAMissingFileAndWhoAskedForIt) {
   EXPECT_EQ(load_error(run), run + ":1:7: base: got a list, expected the path of a YAML file");
 }
 
+TEST(Load, TellsANetworkFromAnExperiment) {
+  const ConfigFolder folder;
+  const std::string table = folder.write("table.yaml", kMlp);
+  EXPECT_EQ(load_error(table),
+            table + ":1:1: this is the table of a network, expected an experiment that names it as model.network");
+}
+
 TEST(Load, RefusesACircleOfBases) {
   const ConfigFolder folder;
   const std::string a = folder.write("a.yaml", "base: b.yaml\n"), b = folder.write("b.yaml", "base: c.yaml\n");
