@@ -38,6 +38,7 @@ class Trainer {
   void estimate_population();
   bool evaluate_now();  // true: the best so far
   void save();
+  void publish_if_best() const;
   TrainResult finish(TrainOutcome outcome, const char* event, const std::string& message);
 
   const TrainJob& job_;
@@ -112,7 +113,11 @@ PlanOptions Trainer::plan_options(Purpose purpose, int64_t batch) const {
 void Trainer::restore() {
   if (job_.resume) {
     const auto warn = [&](const std::string& text) { fmt::print(stderr, "warning: {}\n", text); };
-    if (const auto info = folder_.load_latest(parameters_, warn)) progress_ = info->progress;
+    if (const auto info = folder_.load_latest(parameters_, warn)) {
+      progress_ = info->progress;
+      publish_if_best();  // the run may have been killed before it did, or before it pruned
+      folder_.prune_checkpoints(options().keep_checkpoints);
+    }
   }
   log_ = std::make_unique<RunLog>(folder_.log_path(), progress_.step);
   for (const LogRecord& earlier : read_log(folder_.log_path())) {
@@ -242,10 +247,14 @@ bool Trainer::evaluate_now() {
   return true;
 }
 
+void Trainer::publish_if_best() const {
+  if (progress_.best_top1 >= 0 && progress_.best_step == progress_.step) folder_.publish_best(progress_.step);
+}
+
 void Trainer::save() {
   if (saved_step_ == progress_.step || plan_.first_bad_step() >= 0) return;
   save_checkpoint(folder_.checkpoint_path(progress_.step), parameters_, progress_, job_.resolved_config);
-  if (progress_.best_step == progress_.step) folder_.publish_best(progress_.step);
+  publish_if_best();
   folder_.prune_checkpoints(options().keep_checkpoints);
   saved_step_ = progress_.step;
 }

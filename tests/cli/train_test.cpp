@@ -196,6 +196,16 @@ TEST_F(TrainCommand, ResumeOfARunWithoutALogStartsIt) {
   expect_same_run("run", "reference");
 }
 
+// Killed between the writing of a checkpoint and its becoming the best one.
+TEST_F(TrainCommand, ResumePublishesTheBestThatAKillPrevented) {
+  const std::vector<std::string> to_the_first_evaluation{"--resume", "--set", "train.steps=50"};
+  ASSERT_EQ(bninception(arguments("run", to_the_first_evaluation)).exit_code, 0);
+  const std::string best = test::read_bytes(folder("run").best_path());
+  std::filesystem::remove(folder("run").best_path());
+  ASSERT_EQ(bninception(arguments("run", to_the_first_evaluation)).exit_code, 0);
+  EXPECT_TRUE(test::read_bytes(folder("run").best_path()) == best);
+}
+
 TEST_F(TrainCommand, DivergenceIsAResult) {
   const ProgramResult result =
       bninception(arguments("run", {"--set", "train.learning_rate.initial=1e30", "--set", "model.normalization=none"}));
