@@ -37,7 +37,7 @@ CLI::App* add_shapes(CLI::App& app, ShapesCommand& command) {
 
 void run(const ShapesCommand& command) {
   if (command.out.empty() && command.contact_sheet.empty()) {
-    throw bn::Error(bn::ExitCode::kUsage, "bn-data shapes needs --out FOLDER or --contact-sheet FILE");
+    throw bn::Error(bn::ExitCode::kUsage, "shapes needs --out FOLDER or --contact-sheet FILE");
   }
   const auto write = [&](bn::Split split, const char* name, int64_t images) {
     const std::string folder = command.out + "/" + name;

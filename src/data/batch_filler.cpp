@@ -70,11 +70,19 @@ void BatchFiller::fill(int64_t batch, BatchStorage& storage, const std::atomic<b
   storage.valid = std::min(options_.batch, dataset_.size() - first);
   for (int64_t i = 0; i < options_.batch && !stop.load(std::memory_order_relaxed); ++i) {
     if (options_.split == Split::kTrain) {
+      if (is_raw_ && i + 1 < options_.batch) prefetch(sampler_.index(epoch, first + i + 1));
       fill_training_image(epoch, first + i, i, storage);
     } else {
       fill_validation_image(first + i, i, storage);
     }
   }
+}
+
+// A shuffled set lies anywhere in memory: fetching the next image while this one is copied hides half of the wait.
+void BatchFiller::prefetch(int64_t index) {
+  constexpr int64_t kCacheLine = 64, kMost = 1024;
+  const Dataset::Sample sample = dataset_.read(index, encoded_);
+  for (int64_t i = 0; i < std::min(sample.bytes, kMost); i += kCacheLine) __builtin_prefetch(sample.data + i);
 }
 
 // An image that cannot be read is replaced by the one at the next position of the epoch.
@@ -111,9 +119,9 @@ BatchFiller::Outcome BatchFiller::try_to_place(int64_t epoch, int64_t index, int
 
 void BatchFiller::place(int64_t epoch, int64_t index, uint8_t* out) {
   const Dataset::Sample sample = dataset_.read(index, encoded_);
-  const bool is_raw = sample.raw_channels > 0;
+  is_raw_ = sample.raw_channels > 0;
   ImageView image{sample.data, sample.raw_height, sample.raw_width, sample.raw_channels};
-  if (!is_raw) {
+  if (!is_raw_) {
     decode_image(sample.data, sample.bytes, data_.image_channels, decoded_);
     image = decoded_.view();
   }
@@ -122,14 +130,14 @@ void BatchFiller::place(int64_t epoch, int64_t index, uint8_t* out) {
     image = converted_.view();
   }
   // Raw sets come at about the size the network wants: no detour by a larger one.
-  const int64_t resize_shorter = is_raw ? data_.image_size : data_.resize_shorter;
+  const int64_t resize_shorter = is_raw_ ? data_.image_size : data_.resize_shorter;
   const bool fits = image.height == data_.image_size && image.width == data_.image_size;
   if (!augments_ && fits && (resize_shorter == 0 || resize_shorter == data_.image_size)) {
-    copy(image.data, out);
+    finish(image.data, out);
     return;
   }
   place_cropped(image, epoch, index, resize_shorter, out);
-  copy(out, out);
+  finish(out, out);
 }
 
 void BatchFiller::place_cropped(const ImageView& image, int64_t epoch, int64_t index, int64_t resize_shorter,
@@ -144,13 +152,12 @@ void BatchFiller::place_cropped(const ImageView& image, int64_t epoch, int64_t i
   if (crop.mirrored) mirror(out, data_.image_size, image.channels);
 }
 
-void BatchFiller::copy(const uint8_t* pixels, uint8_t* out) const {
-  if (data_.binarize >= 0) {
-    const auto threshold = static_cast<uint8_t>(data_.binarize);
-    for (int64_t i = 0; i < image_bytes_; ++i) out[i] = pixels[i] > threshold ? 255 : 0;
-  } else if (pixels != out) {
-    std::copy_n(pixels, image_bytes_, out);
-  }
+void BatchFiller::finish(const uint8_t* pixels, uint8_t* out) const {
+  const int64_t bytes = image_bytes_;  // a byte written could be this member, as far as the compiler knows
+  if (pixels != out) std::copy_n(pixels, bytes, out);
+  if (data_.binarize < 0) return;
+  const auto threshold = static_cast<uint8_t>(data_.binarize);
+  for (int64_t i = 0; i < bytes; ++i) out[i] = out[i] > threshold ? 255 : 0;
 }
 
 }  // namespace bn

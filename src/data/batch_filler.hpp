@@ -35,10 +35,11 @@ class BatchFiller {
 
   void fill_training_image(int64_t epoch, int64_t position, int64_t slot, BatchStorage& storage);
   void fill_validation_image(int64_t index, int64_t slot, BatchStorage& storage);
+  void prefetch(int64_t index);
   Outcome try_to_place(int64_t epoch, int64_t index, int64_t slot, BatchStorage& storage);
   void place(int64_t epoch, int64_t index, uint8_t* out);
   void place_cropped(const ImageView& image, int64_t epoch, int64_t index, int64_t resize_shorter, uint8_t* out) const;
-  void copy(const uint8_t* pixels, uint8_t* out) const;  // binarizes if asked
+  void finish(const uint8_t* pixels, uint8_t* out) const;  // copies, and binarizes if asked
 
   const Dataset& dataset_;
   DataOptions data_;
@@ -46,6 +47,7 @@ class BatchFiller {
   int64_t image_bytes_;
   int64_t batches_per_epoch_;
   bool augments_;
+  bool is_raw_ = false;  // the image read last; all of a set are alike
   Sampler sampler_;
   std::vector<uint8_t> encoded_;
   Image decoded_, converted_;

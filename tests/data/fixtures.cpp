@@ -38,7 +38,7 @@ Bytes encoded(const char* extension, const cv::Mat& image) {
 }  // namespace
 
 std::string TempDir::write(const std::string& name, const Bytes& bytes) const {
-  const std::string file = path(name);
+  std::string file = path(name);
   std::filesystem::create_directories(std::filesystem::path(file).parent_path());
   write_bytes(file, {bytes.begin(), bytes.end()});
   return file;

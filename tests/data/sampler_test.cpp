@@ -6,6 +6,7 @@
 
 #include "bn/data.hpp"
 #include "bn/error.hpp"
+#include "support/error_message.hpp"
 
 namespace bn {
 namespace {
@@ -52,12 +53,8 @@ TEST(Sampler, WithoutShuffleTheOrderIsTheFiles) {
 }
 
 TEST(Sampler, RefusesAnEmptySet) {
-  try {
-    const Sampler sampler(0, Shuffle::kFull, 1);
-    FAIL() << "no error";
-  } catch (const DataError& error) {
-    EXPECT_STREQ(error.what(), "a data set of 0 images has no order to draw");
-  }
+  EXPECT_EQ(test::error_message<DataError>([] { const Sampler sampler(0, Shuffle::kFull, 1); }),
+            "a data set of 0 images has no order to draw");
 }
 
 }  // namespace

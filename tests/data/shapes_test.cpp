@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <numeric>
 #include <set>
 
@@ -166,8 +167,11 @@ class LinearClassifier {
 };
 
 TEST(Shapes, ALinearModelFindsLittleInThePixels) {
-  constexpr int64_t kTrain = 5000, kValidation = 2000, kEpochs = 4;
-  const DataOptions options{.shapes = {.train_images = kTrain, .validation_images = kValidation}};
+  constexpr int64_t kValidation = 2000, kEpochs = 4;
+  // Under a sanitizer a tenth of the images, too few to learn anything.
+  const bool reduced = std::getenv("BN_TEST_REDUCED") != nullptr;
+  const int64_t train_images = reduced ? 500 : 5000;
+  const DataOptions options{.shapes = {.train_images = train_images, .validation_images = kValidation}};
   const auto train = open_dataset(options, Split::kTrain), validation = open_dataset(options, Split::kValidation);
   std::vector<float> x(32 * 32 * 3);
   const auto load = [&](const Dataset& set, int64_t index) {
@@ -176,9 +180,9 @@ TEST(Shapes, ALinearModelFindsLittleInThePixels) {
     for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(sample.data[i]) / 127.5F - 1;
   };
   LinearClassifier classifier(static_cast<int64_t>(x.size()));
-  Sampler order(kTrain, Shuffle::kFull, 1);
+  Sampler order(train_images, Shuffle::kFull, 1);
   for (int64_t epoch = 0; epoch < kEpochs; ++epoch) {
-    for (int64_t i = 0; i < kTrain; ++i) {
+    for (int64_t i = 0; i < train_images; ++i) {
       const int64_t index = order.index(epoch, i);
       load(*train, index);
       classifier.learn(x, train->label(index), 2e-4F);
@@ -193,7 +197,9 @@ TEST(Shapes, ALinearModelFindsLittleInThePixels) {
   const double accuracy = static_cast<double>(right) / kValidation;
   std::printf("linear model on shapes: %.1f %%\n", 100 * accuracy);
   EXPECT_LT(accuracy, 0.40);
-  EXPECT_GT(accuracy, 0.11);  // chance is 0.10
+  if (!reduced) {
+    EXPECT_GT(accuracy, 0.11);  // chance is 0.10
+  }
 }
 
 }  // namespace

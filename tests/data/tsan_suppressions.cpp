@@ -1,4 +1,6 @@
 // OpenCV starts GDAL at its first use; GDAL takes two of its locks in either order while one thread initialises it.
+// NOLINTBEGIN(bugprone-reserved-identifier, readability-identifier-naming): tsan's name
 extern "C" const char* __tsan_default_suppressions();
 
 extern "C" const char* __tsan_default_suppressions() { return "deadlock:libgdal.so\n"; }
+// NOLINTEND(bugprone-reserved-identifier, readability-identifier-naming)
