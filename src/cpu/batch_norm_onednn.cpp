@@ -7,6 +7,7 @@
 
 #include "bn/error.hpp"
 #include "cpu/onednn.hpp"
+#include "cpu/op_common.hpp"
 #include "cpu/ops.hpp"
 
 namespace bn::cpu {
@@ -24,7 +25,7 @@ class OnednnBatchNorm final : public Op {
  public:
   OnednnBatchNorm(const BatchNorm& spec, const OpDesc& desc)
       : matrix_(matrix_of(spec, desc.x.at(0).shape)), training_(desc.phase == Phase::kTrain) {
-    require_dense(desc);
+    refuse_row_strides(desc);
     if (spec.activation != Activation::kNone) {
       throw UnsupportedError(
           "oneDNN's batch normalisation takes no activation; batch_norm.implementation custom does.");

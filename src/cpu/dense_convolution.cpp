@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cpu/folding.hpp"
+#include "cpu/op_common.hpp"
 
 namespace bn::cpu {
 namespace {
@@ -29,7 +30,7 @@ DenseConvolution::DenseConvolution(const ConvolutionWindow& window, const std::o
       stride_{window.stride, window.stride},
       pad_{window.pad, window.pad},
       has_bias_(folded.has_value()) {
-  require_dense(desc);
+  refuse_row_strides(desc);
   require_no_backward(folded, desc);
   weight_bytes_ = static_cast<int64_t>(plain_w_.get_size());
 

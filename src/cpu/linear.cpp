@@ -6,6 +6,7 @@
 
 #include "cpu/folding.hpp"
 #include "cpu/onednn.hpp"
+#include "cpu/op_common.hpp"
 #include "cpu/ops.hpp"
 
 namespace bn::cpu {
@@ -24,7 +25,7 @@ class LinearOp final : public Op {
         images_(desc.x[0].shape.n),
         inputs_(desc.x[0].shape.elements() / desc.x[0].shape.n),
         outputs_(spec.out_features) {
-    require_dense(desc);
+    refuse_row_strides(desc);
     require_no_backward(folded_, desc);
     prepare_forward(desc);
     if (desc.has_backward) prepare_backward(desc);

@@ -102,14 +102,6 @@ dnnl::primitive_attr attributes(Activation activation) {
   return attributes;
 }
 
-void require_dense(const OpDesc& desc) {
-  for (const TensorDesc& tensor : {desc.x.at(0), desc.y}) {
-    if (tensor.row_stride == tensor.shape.c) continue;
-    throw UnsupportedError(fmt::format("oneDNN needs dense tensors, not {} with rows {} elements apart.",
-                                       to_string(tensor.shape), tensor.row_stride));
-  }
-}
-
 void rethrow_as_ours(const dnnl::error& error, const OpSpec& spec, const OpDesc& desc) {
   const TensorDesc& x = desc.x.at(0);
   const std::string what = fmt::format("{} from {} {} to {} {}", describe(spec), name_of(x.dtype), to_string(x.shape),

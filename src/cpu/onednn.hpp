@@ -28,9 +28,6 @@ dnnl::memory::desc vector(int64_t count);                                     //
 // Scratchpads are ours to provide; y = activation(y) follows the op.
 dnnl::primitive_attr attributes(Activation activation = Activation::kNone);
 
-// A dense tensor, or UnsupportedError: oneDNN runs reference loops over strided ones.
-void require_dense(const OpDesc& desc);
-
 // The error for the user when the library has no (proper) implementation, or fails otherwise.
 [[noreturn]] void rethrow_as_ours(const dnnl::error& error, const OpSpec& spec, const OpDesc& desc);
 

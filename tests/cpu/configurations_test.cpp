@@ -57,7 +57,7 @@ Shape batch_of(int64_t batch, Shape shape) {
 }
 
 // The spec as plans for folded evaluation have it, or nothing.
-std::optional<OpSpec> folded(OpSpec spec) {
+std::optional<OpSpec> folded(const OpSpec& spec) {
   const Folded with_batch_norm{.eps = 1e-3F, .activation = Activation::kRelu};
   return std::visit(Overloaded{
                         [&](Conv2d op) -> std::optional<OpSpec> {
@@ -74,7 +74,7 @@ std::optional<OpSpec> folded(OpSpec spec) {
                         },
                         [](const auto&) -> std::optional<OpSpec> { return {}; },
                     },
-                    std::move(spec));
+                    spec);
 }
 
 void prepare_node(const Net& net, const Node& node, int64_t batch, DType dtype, Preparation& preparation) {

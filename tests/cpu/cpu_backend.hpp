@@ -9,7 +9,7 @@
 namespace bn::test {
 
 inline Backend& cpu_backend() {
-  static const std::unique_ptr<Backend> backend = make_cpu_backend({});
+  static std::unique_ptr<Backend> backend = make_cpu_backend({});
   return *backend;
 }
 

@@ -28,8 +28,8 @@ struct Layer {
   const char* label = "";
 };
 
-const std::vector<Layer>& layers() {
-  static const std::vector<Layer> layers{
+std::vector<Layer> layers() {
+  return {
       {{60, 28, 28, 1}, 100, false, "mnist_hidden1"},
       {{60, 1, 1, 100}, 100, true, "mnist_hidden2"},
       {{60, 1, 1, 100}, 10, true, "mnist_logits"},
@@ -42,7 +42,6 @@ const std::vector<Layer>& layers() {
       {{7, 1, 1, 1}, 5, true, "one_input"},
       {{1, 1, 1, 1}, 1, true, "single"},
   };
-  return layers;
 }
 
 struct Types {

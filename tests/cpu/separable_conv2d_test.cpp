@@ -20,14 +20,13 @@ struct Layer {
   const char* label = "";
 };
 
-const std::vector<Layer>& layers() {
-  static const std::vector<Layer> layers{
+std::vector<Layer> layers() {
+  return {
       {{1, 56, 56, 3}, {.out_channels = 64}, false, "stem"},
       {{2, 17, 15, 3}, {.out_channels = 24}, true, "stem_with_dx"},
       {{2, 9, 9, 5}, {.out_channels = 7, .kernel = 3, .stride = 1, .pad = 1, .depth_multiplier = 2}},
       {{1, 8, 7, 2}, {.out_channels = 16, .kernel = 3, .stride = 2, .pad = 1, .depth_multiplier = 1}},
   };
-  return layers;
 }
 
 std::vector<OpCase> cases() {

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "bn/error.hpp"
-#include "whole_net/allocation_count.hpp"
+#include "support/allocation_count.hpp"
 #include "whole_net/networks.hpp"
 
 namespace bn::test {
