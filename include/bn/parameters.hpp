@@ -57,7 +57,7 @@ class Parameters {
     MomentumKind kind = MomentumKind::kClassical;
   };
   void sgd_step(const SgdOptions& options, StepState* step);  // two calls of Backend::sgd_step: decayed, the rest
-  void update_average(float decay);                           // average += (1 - decay) * (value - average)
+  void update_average(float weight);                          // average += weight * (value - average)
   void reset_average();                                       // average = value
 
   // Everything a checkpoint must hold.

@@ -134,9 +134,9 @@ void Parameters::sgd_step(const SgdOptions& options, StepState* step) {
   update(decayed_elements_, slab_elements_, 0.0F);
 }
 
-void Parameters::update_average(float decay) { backend_->blend(average_slab(), value_slab(), {}, 1.0F - decay); }
+void Parameters::update_average(float weight) { backend_->blend(average_slab(), value_slab(), {}, weight); }
 
-void Parameters::reset_average() { backend_->blend(average_slab(), value_slab(), {}, 1.0F); }
+void Parameters::reset_average() { update_average(1.0F); }
 
 std::vector<NamedTensor> Parameters::named_tensors() const {
   std::vector<NamedTensor> tensors;

@@ -171,7 +171,9 @@ void Trainer::train_step() {
                         .kind = options().momentum_kind},
                        plan_.step_state());
   if (options().average == AverageKind::kPolyak) {
-    parameters_.update_average(static_cast<float>(options().average_decay));
+    // Bias-corrected as the statistics are: the first update copies.
+    const auto decay = static_cast<float>(options().average_decay);
+    parameters_.update_average(moving_average_weight(decay, progress_.step + 1));
   }
   plan_.pack();
   ++progress_.step;
