@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
+#include <string>
 
 #include "bn/error.hpp"
 #include "cpu/kernels/kernels.hpp"
@@ -16,17 +17,49 @@ const Kernels& table();
 namespace avx512 {
 const Kernels& table();
 }
+namespace avx512_bf16 {
+const Kernels& table();
+}
 
 namespace {
 
+bool always() { return true; }
 bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
-
 bool has_avx512() {
   return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") && has_avx2();
 }
+bool has_avx512_bf16() { return __builtin_cpu_supports("avx512bf16") && has_avx512(); }
 
-const Kernels& widest() { return has_avx512() ? avx512::table() : has_avx2() ? avx2::table() : generic::table(); }
+struct InstructionSet {
+  const char* name;
+  bool (*runs_here)();
+  const Kernels& (*table)();
+};
+
+// From the narrowest to the widest.
+constexpr InstructionSet kInstructionSets[] = {
+    {"generic", always, generic::table},
+    {"avx2", has_avx2, avx2::table},
+    {"avx512", has_avx512, avx512::table},
+    {"avx512_bf16", has_avx512_bf16, avx512_bf16::table},
+};
+
+std::string names_of_those_that_run_here() {
+  std::string names;
+  for (const InstructionSet& set : kInstructionSets) {
+    if (set.runs_here()) names += (names.empty() ? "" : ", ") + std::string(set.name);
+  }
+  return names;
+}
+
+const Kernels& widest() {
+  const InstructionSet* widest = kInstructionSets;
+  for (const InstructionSet& set : kInstructionSets) {
+    if (set.runs_here()) widest = &set;
+  }
+  return widest->table();
+}
 
 const Kernels*& selected() {
   static const Kernels* table = [] {
@@ -39,17 +72,11 @@ const Kernels*& selected() {
 }  // namespace
 
 const Kernels& kernels_of(std::string_view instruction_set) {
-  if (instruction_set == "generic") return generic::table();
-  if (instruction_set != "avx2" && instruction_set != "avx512") {
-    throw UnsupportedError(
-        fmt::format("BN_CPU_ISA is '{}', which is no instruction set known here; it can be generic, avx2 or avx512.",
-                    instruction_set));
+  for (const InstructionSet& set : kInstructionSets) {
+    if (instruction_set == set.name && set.runs_here()) return set.table();
   }
-  if (instruction_set == "avx2" ? has_avx2() : has_avx512()) {
-    return instruction_set == "avx2" ? avx2::table() : avx512::table();
-  }
-  throw UnsupportedError(fmt::format("BN_CPU_ISA is '{}', which this machine cannot run; it can run {}.",
-                                     instruction_set, has_avx2() ? "avx2 and generic" : "generic"));
+  throw UnsupportedError(fmt::format("BN_CPU_ISA is '{}', but this machine has kernels for {} only.", instruction_set,
+                                     names_of_those_that_run_here()));
 }
 
 const Kernels& kernels() { return *selected(); }

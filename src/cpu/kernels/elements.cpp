@@ -166,7 +166,7 @@ void load_images(void* x, const uint8_t* images, const float* mean, const float*
     T* to = static_cast<T*>(x) + begin;
     for_columns(here, [&](int64_t j, auto part) {
       const Byte bytes = load_lanes<Byte>(images + begin + j, part);
-      const Float value = __builtin_convertvector(__builtin_convertvector(bytes, Int), Float);
+      const Float value = __builtin_convertvector(widen(bytes), Float);
       store(to + j, (value - load(mean + j, part)) * load(scale + j, part), part);
     });
   }

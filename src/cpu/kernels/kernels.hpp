@@ -139,7 +139,7 @@ struct UpdateKernels {
 };
 
 struct Kernels {
-  const char* instruction_set;  // "generic", "avx2", "avx512"
+  const char* instruction_set;  // "generic", "avx2", "avx512", "avx512_bf16"
   ColumnKernels columns_f32, columns_bf16;
   PoolKernels pool_f32, pool_bf16;
   ElementKernels elements_f32, elements_bf16;
@@ -152,7 +152,7 @@ struct Kernels {
 };
 
 // The table in use: the widest this machine runs, or the one named by the environment variable BN_CPU_ISA
-// (generic | avx2 | avx512). Throws UnsupportedError for an unknown name or one the machine cannot run.
+// (generic | avx2 | avx512 | avx512_bf16). Throws UnsupportedError for an unknown name or one the machine cannot run.
 const Kernels& kernels();
 
 // The table of that name, for tests and for BN_CPU_ISA; throws as kernels() does.
