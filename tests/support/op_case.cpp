@@ -73,6 +73,8 @@ double load(const uint8_t* from, DType dtype) {
 
 bool is_softmax(const OpCase& op_case) { return std::holds_alternative<SoftmaxLoss>(op_case.spec); }
 
+bool runs_backward(const OpCase& op_case) { return op_case.phase == Phase::kTrain && op_case.has_backward; }
+
 bool wants_dx(const OpCase& op_case, size_t input) {
   if (input_dtype(op_case, input) == DType::kI32) return false;
   return op_case.wants_dx.empty() || op_case.wants_dx.at(input);
@@ -149,7 +151,7 @@ OpRun::OpRun(Backend& backend, const OpCase& op_case, const OpData& data)
   const Shape y = output_shape(op_case.spec, op_case.x);
   desc.y = {output_dtype(op_case), y, y.c + op_case.gaps.y};
   desc.phase = op_case.phase;
-  desc.has_backward = op_case.phase == Phase::kTrain;
+  desc.has_backward = runs_backward(op_case);
   op_ = backend.make_op(op_case.spec, desc);
   make_inputs();
   make_outputs();
@@ -185,7 +187,7 @@ void OpRun::make_outputs() {
   io_.scratch = bytes(scratch_, op_->scratch_bytes());
   io_.packed = bytes(packed_, op_->packed_bytes());
   io_.saved = bytes(saved_, op_->saved_bytes());
-  if (case_.phase == Phase::kEvaluate) return;
+  if (!runs_backward(case_)) return;
 
   if (!is_softmax(case_)) {
     dy_.emplace_back(backend_, output_dtype(case_), y, case_.gaps.dy);
@@ -251,7 +253,7 @@ void OpRun::expect_guards_intact() const {
 
 OpResult OpRun::result() const {
   OpResult result;
-  result.dx.resize(case_.phase == Phase::kTrain ? x_.size() : 0);
+  result.dx.resize(runs_backward(case_) ? x_.size() : 0);
   for (size_t i = 0; i < dx_.size(); ++i) result.dx[dx_inputs_[i]] = dx_[i].read();
   for (const GuardedTensor& tensor : dw_) result.dw.push_back(tensor.read());
   for (const GuardedTensor& tensor : state_) result.state.push_back(tensor.read());
@@ -268,7 +270,7 @@ OpResult OpRun::run() {
   const Values y = y_[0].read();
   for (size_t i = 0; i < x_.size(); ++i)
     EXPECT_TRUE(same_bits(x_[i].read(), data_.x[i])) << "forward changed its input " << i;
-  if (case_.phase == Phase::kTrain) backward();
+  if (runs_backward(case_)) backward();
   backend_.synchronize();
   expect_guards_intact();
   OpResult all = result();
@@ -289,6 +291,7 @@ std::string name_of(const OpCase& op_case) {
   for (const Shape& shape : op_case.x) name += "_" + to_string(shape);
   name += std::string("_") + name_of(op_case.dtype);
   if (op_case.phase == Phase::kEvaluate) name += "_evaluate";
+  if (!op_case.has_backward) name += "_forward_only";
   if (op_case.gaps.x + op_case.gaps.y + op_case.gaps.dx + op_case.gaps.dy > 0) name += "_strided";
   if (!op_case.label.empty()) name += "_" + op_case.label;
   for (char& letter : name) {

@@ -28,6 +28,7 @@ struct OpCase {
   DType dtype = DType::kF32;
   std::optional<DType> y_dtype{};  // where it differs from dtype (logits)
   Phase phase = Phase::kTrain;
+  bool has_backward = true;      // false, in training: batch statistics are all that is wanted
   std::vector<bool> wants_dx{};  // empty: all
   RowGaps gaps{};
   uint64_t seed = 1;
@@ -50,7 +51,7 @@ struct OpData {
   Values dy;
 };
 
-// What an op writes. dx and dw are empty in evaluation, dx[i] where it is not wanted.
+// What an op writes. dx and dw are empty where there is no backward pass, dx[i] where it is not wanted.
 struct OpResult {
   Values y;
   std::vector<Values> dx;

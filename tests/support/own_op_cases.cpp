@@ -40,6 +40,8 @@ std::vector<OpCase> batch_norm_cases(BatchNormImplementation implementation) {
     cases.back().phase = Phase::kEvaluate;
   }
   cases.push_back(one_input(BatchNorm{.eps = 1e-5F, .implementation = implementation}, {2, 6, 6, 32}));
+  cases.push_back(one_input(BatchNorm{.implementation = implementation}, {3, 6, 6, 32}));
+  cases.back().has_backward = false;
   cases.push_back(one_input(BatchNorm{.implementation = implementation}, {2, 6, 6, 32}));
   cases.back().wants_dx = {false};
   cases.back().label = "no_dx";
@@ -106,6 +108,8 @@ std::vector<OpCase> pool_cases() {
       one_input(Pool2d{.kind = PoolKind::kAverage, .kernel = 5, .stride = 3}, {2, 14, 14, 33}),  // auxiliary head
       one_input(Pool2d{.kind = PoolKind::kAverage, .kernel = 7, .stride = 1}, {3, 7, 7, 1024}),  // the last one
   };
+  cases.push_back(one_input(max, {2, 6, 6, 16}));
+  cases.back().has_backward = false;
   for (const Pool2d& spec : {max, average, padded_max, counting_far}) {
     cases.push_back(one_input(spec, {2, 9, 8, 37}));
     cases.back().gaps = kGaps;
@@ -156,6 +160,7 @@ std::vector<OpCase> softmax_loss_cases() {
       {.spec = SoftmaxLoss{}, .x = {{64, 1, 1, 1000}, {64, 1, 1, 1}}},
       {.spec = SoftmaxLoss{}, .x = {{3, 1, 1, 2}, {3, 1, 1, 1}}},
       {.spec = SoftmaxLoss{}, .x = {{6, 1, 1, 40}, {6, 1, 1, 1}}, .phase = Phase::kEvaluate},
+      {.spec = SoftmaxLoss{}, .x = {{6, 1, 1, 40}, {6, 1, 1, 1}}, .has_backward = false},
   };
 }
 

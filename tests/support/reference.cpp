@@ -325,6 +325,10 @@ void expect_matches(Backend& backend, const OpCase& op_case, const OpData& data,
                     const Reference& of) {
   SCOPED_TRACE(name_of(op_case));
   OpResult expected = of(op_case, data);
+  if (!op_case.has_backward) {
+    expected.dx.clear();
+    expected.dw.clear();
+  }
   for (size_t i = 0; i < op_case.wants_dx.size() && i < expected.dx.size(); ++i) {
     if (!op_case.wants_dx[i]) expected.dx[i].clear();
   }
