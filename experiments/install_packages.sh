@@ -10,7 +10,7 @@ build_packages=(
   libdnnl-dev                                                      # oneDNN: convolution and linear on the CPU
   libopencv-core-dev libopencv-imgproc-dev libopencv-imgcodecs-dev # decoding and resizing images
   libjpeg62-turbo-dev zlib1g-dev libxxhash-dev
-  libyaml-cpp-dev libcli11-dev libspdlog-dev libfmt-dev nlohmann-json3-dev
+  libyaml-cpp-dev libcli11-dev libfmt-dev nlohmann-json3-dev
   libgtest-dev libgmock-dev libbenchmark-dev
   gnuplot-nox fonts-liberation                                     # figures
 )

@@ -88,8 +88,8 @@ CheckpointInfo read_checkpoint_info(const std::string& path);  // of a file prov
 class RunFolder {
  public:
   // Creates the folder, proves that it can be written and locks it against other processes for as long as this object
-  // or a copy lives. Throws StorageError (unwritable, locked), or ConfigError when it already holds a run and resume is
-  // false. Resuming leaves the stored configuration as it is: see stored_config().
+  // or a copy lives. Throws StorageError (unwritable, locked), or ConfigError when it already holds a run (a record or
+  // a checkpoint) and resume is false. Resuming leaves the stored configuration as it is: see stored_config().
   static RunFolder create(const std::string& path, const std::string& resolved_config, bool resume);
   explicit RunFolder(std::string path) : path_(std::move(path)) {}  // to read: no lock, changes nothing
 
@@ -121,7 +121,7 @@ std::string source_version();
 
 // --- run_log.cpp: one JSON object a line. Absent fields are left out.
 struct LogRecord {
-  std::string event{};  // "start", "train", "evaluate", "probe", "diverged", "interrupted", "end"
+  std::string event{};  // "start", "train", "evaluate", "probe", "diverged", "interrupted", "error", "end"
   int64_t step = 0;
   double epoch = 0;
   std::optional<double> loss{}, learning_rate{}, images_per_second{}, data_wait_share{};

@@ -27,7 +27,7 @@ void show_shapes(const Config& config) {
 }  // namespace
 
 void add_config_command(CLI::App& app, ExitCode& exit_code) {
-  CLI::App* command = app.add_subcommand("config", "Show, compare and check configurations");
+  CLI::App* command = app.add_subcommand("config", "Show, compare and check configurations; list their keys");
   command->require_subcommand(1);
 
   auto shown = std::make_shared<ConfigArguments>();
@@ -47,6 +47,10 @@ void add_config_command(CLI::App& app, ExitCode& exit_code) {
     }
   });
 
+  CLI::App* keys_command =
+      command->add_subcommand("keys", "List every key with what it expects, its default and meaning");
+  keys_command->callback([] { std::printf("%s", config_help().c_str()); });
+
   auto checked = std::make_shared<std::vector<std::string>>();
   CLI::App* check_command = command->add_subcommand("check", "Read configurations and build their networks");
   check_command->add_option("configs", *checked, "YAML files")->required();
@@ -57,7 +61,7 @@ void add_config_command(CLI::App& app, ExitCode& exit_code) {
         std::printf("%s: fine\n", path.c_str());
       } catch (const Error& error) {
         std::fprintf(stderr, "error: %s\n", error.what());
-        exit_code = error.exit_code();
+        if (exit_code == ExitCode::kSuccess) exit_code = error.exit_code();
       }
     }
   });

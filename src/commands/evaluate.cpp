@@ -33,7 +33,10 @@ std::string checkpoint_of(const EvaluateArguments& arguments) {
 ExitCode run_evaluate(const EvaluateArguments& arguments) {
   const std::string checkpoint = checkpoint_of(arguments);
   Config config = parse_config(read_checkpoint_info(checkpoint).config, checkpoint);
-  if (!arguments.data.empty()) config.data.validation = arguments.data;
+  if (!arguments.data.empty()) {
+    config.data.validation = arguments.data;
+    check(config);
+  }
   const std::unique_ptr<Backend> backend = make_backend(config);
   const bool averaged = config.train.average == AverageKind::kPolyak;
   const Net net = build_network(config.model);
@@ -51,7 +54,8 @@ ExitCode run_evaluate(const EvaluateArguments& arguments) {
   if (arguments.json) {
     const nlohmann::json object = {
         {"checkpoint", checkpoint},  {"step", info.progress.step}, {"images", result.images},
-        {"skipped", result.skipped}, {"loss", result.loss},        {"top1", result.top1},
+        {"skipped", result.skipped},
+                                   {"skipped_names", result.skipped_names}, {"loss", result.loss},        {"top1", result.top1},
         {"top5", result.top5},       {"seconds", result.seconds},  {"backend", backend->name()}};
     std::printf("%s\n", object.dump().c_str());
   } else {

@@ -26,7 +26,7 @@ struct OpTime {
 struct Profile {
   std::vector<OpTime> ops;
   double seconds_per_step = 0;  // whole training step on resident data, unobserved
-  double update_seconds = 0;    // statistics, SGD and packing of one step
+  double update_seconds = 0;    // statistics, SGD, average and packing of one step
   PlanMemory memory;
 };
 
@@ -46,7 +46,8 @@ void fill_inputs(Backend& backend, const Plan& plan, int64_t classes) {
 
 Profile measure(const Config& config, Backend& backend, int64_t steps) {
   const Net net = build_network(config.model);
-  Parameters parameters(net, backend, config.train.l2_scope, false);
+  const bool averages = config.train.average == AverageKind::kPolyak;
+  Parameters parameters(net, backend, config.train.l2_scope, averages);
   parameters.initialize(config.train.seed, config.train.init);
   Plan plan = compile(net, parameters, backend,
                       {.batch = config.train.batch,
@@ -70,6 +71,7 @@ Profile measure(const Config& config, Backend& backend, int64_t steps) {
     const auto start = now();
     plan.update_statistics(0.01F);
     parameters.sgd_step({.learning_rate = 1e-6F, .momentum = 0.9F}, plan.step_state());
+    if (averages) parameters.update_average(0.001F);
     plan.pack();
     profile.update_seconds += seconds(start, now());
   };
@@ -92,11 +94,12 @@ Profile measure(const Config& config, Backend& backend, int64_t steps) {
 }
 
 double convolution_share(const Profile& profile) {
-  double convolutions = 0;
+  double convolutions = 0, all = profile.update_seconds;
   for (const OpTime& op : profile.ops) {
+    all += op.forward + op.backward;
     if (op.info.kind == "conv2d" || op.info.kind == "separable_conv2d") convolutions += op.forward + op.backward;
   }
-  return convolutions / profile.seconds_per_step;
+  return convolutions / all;
 }
 
 int64_t peak_resident_bytes() {

@@ -34,10 +34,19 @@ TrainJob make_job(const Config& config, const TrainArguments& arguments) {
           .quiet = arguments.quiet};
 }
 
-// Only what may change between the parts of one run.
+// What a run may change when it continues: nothing that its bits up to there depend on.
+bool may_change(const std::string& difference) {
+  for (const char* key : {"data.on_corrupt:", "data.workers:", "data.slots:", "train.steps:", "train.epochs:",
+                          "train.log_every:", "train.checkpoint_every:", "train.keep_checkpoints:"}) {
+    if (difference.starts_with(key)) return true;
+  }
+  return false;
+}
+
 void expect_same_experiment(const std::optional<std::string>& stored, const Config& config, const std::string& folder) {
   if (!stored) return;
-  const std::vector<std::string> changes = diff(parse_config(*stored, folder + "/config.yaml"), config);
+  std::vector<std::string> changes = diff(parse_config(*stored, folder + "/config.yaml"), config);
+  std::erase_if(changes, may_change);
   if (changes.empty()) return;
   throw ConfigError(
       fmt::format("--resume: {} was started with another configuration:\n  {}", folder, fmt::join(changes, "\n  ")));
@@ -75,14 +84,21 @@ void print_result(const TrainResult& result, const RunFolder& folder, bool json)
   std::printf("%s; run folder %s\n", line.c_str(), folder.path().c_str());
 }
 
+// runs/<folder>/<name>: configurations of several data sets share their names.
+std::string default_out(const std::string& config) {
+  const std::filesystem::path path = std::filesystem::absolute(config).lexically_normal();
+  return (std::filesystem::path("runs") / path.parent_path().filename() / path.stem()).string();
+}
+
 ExitCode run_train(const TrainArguments& arguments) {
   Config config = arguments.config.load();
   const std::unique_ptr<Backend> backend = make_backend(config);
   std::string out = arguments.out;
-  if (out.empty()) out = "runs/" + std::filesystem::path(arguments.config.path).stem().string();
+  if (out.empty()) out = default_out(arguments.config.path);
   const TrainJob job = make_job(config, arguments);
   if (arguments.resume) expect_same_experiment(RunFolder(out).stored_config(), config, out);
   const RunFolder folder = RunFolder::create(out, job.resolved_config, arguments.resume);
+  if (arguments.resume) folder.store_config(job.resolved_config);
   std::signal(SIGINT, on_stop_signal);
   std::signal(SIGTERM, on_stop_signal);
   std::signal(SIGXFSZ, SIG_IGN);  // a limit on the size of files is then an error of write(), as a full disk is
@@ -97,9 +113,10 @@ void add_train_command(CLI::App& app, ExitCode& exit_code) {
   auto arguments = std::make_shared<TrainArguments>();
   CLI::App* command = app.add_subcommand("train", "Train a network from one YAML file");
   arguments->config.add_to(*command);
-  command->add_option("--out", arguments->out, "Run folder [runs/NAME-OF-CONFIG]");
+  command->add_option("--out", arguments->out, "Run folder [runs/FOLDER-OF-CONFIG/NAME-OF-CONFIG]");
   command->add_flag("--resume", arguments->resume,
-                    "Continue the run in the folder from its last checkpoint, bit for bit");
+                    "Continue the run in the folder from its last checkpoint, bit for bit; may change train.steps or "
+                    "epochs, data.on_corrupt, workers and slots, and how often it logs and saves");
   command->add_flag("--quiet", arguments->quiet, "No progress line");
   command->add_flag("--json", arguments->json, "Print the result as one JSON object");
   command->footer(

@@ -280,8 +280,8 @@ Fields describe_init(InitOptions& init) {
 
 Fields describe_probe(ProbeOptions& probe) {
   return {
-      field("op", TextTarget{&probe.op}, "name of the op, such as hidden3/bn; empty = off"),
-      field("unit", IntegerTarget{&probe.unit, {0, kMaxImages}}, "which of its outputs"),
+      field("op", TextTarget{&probe.op}, "name of the op whose input is watched, such as hidden3/act; empty = off"),
+      field("unit", IntegerTarget{&probe.unit, {0, kMaxImages}}, "which of the values of that input"),
       field("images", IntegerTarget{&probe.images, {1, kMaxBatch}}, "validation images it is measured over"),
       field("every", IntegerTarget{&probe.every, kEverySteps}, "steps between two measurements"),
   };
@@ -340,7 +340,9 @@ Fields describe(Config& config) {
       field("plan",
             GroupTarget{{field("passes",
                                GroupTarget{{field("fuse_activation", FlagTarget{&config.passes.fuse_activation},
-                                                  "batch norm and its activation in one step")}},
+                                                  "batch norm and its activation in one step"),
+                                            field("eliminate_concat", FlagTarget{&config.passes.eliminate_concat},
+                                                  "what a concatenation joins is written in place")}},
                                "rewrites done when the network is compiled")}},
             "how steps are made of ops"),
   };

@@ -30,9 +30,13 @@ std::vector<std::string> class_folders(const std::string& root) {
 std::vector<std::string> images_of(const std::string& root, const std::string& class_name) {
   std::vector<std::string> paths;
   const auto follow = fs::directory_options::follow_directory_symlink;
-  for (const auto& entry : fs::recursive_directory_iterator(fs::path(root) / class_name, follow)) {
-    const std::string path = entry.path().string();
-    if (has_image_name(path) && entry.is_regular_file()) paths.push_back(path.substr(root.size() + 1));
+  try {
+    for (const auto& entry : fs::recursive_directory_iterator(fs::path(root) / class_name, follow)) {
+      const std::string path = entry.path().string();
+      if (has_image_name(path) && entry.is_regular_file()) paths.push_back(path.substr(root.size() + 1));
+    }
+  } catch (const fs::filesystem_error& error) {  // no permission, a loop of links
+    throw DataError(fmt::format("cannot read the class folder {}/{} ({})", root, class_name, error.code().message()));
   }
   std::sort(paths.begin(), paths.end());
   return paths;

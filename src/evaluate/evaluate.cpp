@@ -35,6 +35,10 @@ Score score_logits(const float* logits, int64_t classes, int32_t label) {
 EvaluationResult evaluate(Plan& plan, Backend& backend, const Dataset& dataset, const DataOptions& data) {
   const auto start = std::chrono::steady_clock::now();
   const int64_t classes = plan.logits().shape.c;
+  const auto dataset_classes = static_cast<int64_t>(dataset.class_names().size());
+  if (dataset_classes > classes) {
+    throw DataError(fmt::format("the data have {} classes, the network only {}", dataset_classes, classes));
+  }
   Loader loader(dataset, data, {.batch = plan.options().batch, .split = Split::kValidation});
   const ImageNormalization normalization = normalization_of(data);
   std::vector<float> logits(static_cast<size_t>(plan.logits().shape.elements()));
@@ -55,7 +59,9 @@ EvaluationResult evaluate(Plan& plan, Backend& backend, const Dataset& dataset, 
       ++result.images;
     }
   }
-  result.skipped = loader.counters().skipped;
+  const LoaderCounters counters = loader.counters();
+  result.skipped = counters.skipped;
+  result.skipped_names = counters.skipped_names;
   if (result.images + result.skipped != dataset.size()) {
     throw DataError(fmt::format("{} images were scored and {} skipped, but the set holds {}", result.images,
                                 result.skipped, dataset.size()));

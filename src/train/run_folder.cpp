@@ -53,8 +53,6 @@ void create_folder(const std::string& path) {
   if (error) throw StorageError(fmt::format("cannot create folder '{}': {}", path, error.message()));
 }
 
-bool exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
-
 void remove_file(const std::string& path) {
   if (unlink(path.c_str()) != 0 && errno != ENOENT) {
     throw StorageError(fmt::format("cannot remove '{}': {}", path, errno_text(errno)));
@@ -95,8 +93,10 @@ RunFolder RunFolder::create(const std::string& path, const std::string& resolved
   const std::string checkpoints = path + "/checkpoints";
   create_folder(checkpoints);
   folder.lock_ = std::make_shared<const FolderLock>(path);
-  const bool holds_run =
-      exists(folder.config_path()) || exists(folder.log_path()) || !folder.checkpoint_steps().empty();
+  // A start that failed before its first record leaves no run behind, and the next one may be of another configuration.
+  std::string log;
+  read_file(folder.log_path(), log);
+  const bool holds_run = !log.empty() || !folder.checkpoint_steps().empty();
   if (holds_run && !resume) {
     throw ConfigError(fmt::format("'{}' already holds a run; use --resume or another --out", path));
   }
@@ -104,7 +104,7 @@ RunFolder RunFolder::create(const std::string& path, const std::string& resolved
   remove_temporaries(checkpoints);
   prove_writable(checkpoints);
   record_version(path + "/git.txt");
-  if (!folder.stored_config()) folder.store_config(resolved_config);
+  if (!holds_run || !folder.stored_config()) folder.store_config(resolved_config);
   return folder;
 }
 

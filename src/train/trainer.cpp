@@ -18,6 +18,12 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
+// Empty when none was.
+std::string describe_skipped(int64_t count, const std::vector<std::string>& names) {
+  if (count == 0) return "";
+  return fmt::format("{} undecodable image(s) skipped: {}", count, fmt::join(names, ", "));
+}
+
 class Trainer {
  public:
   Trainer(const TrainJob& job, Backend& backend, const RunFolder& folder);
@@ -39,6 +45,9 @@ class Trainer {
   bool evaluate_now();  // true: the best so far
   void save();
   void publish_if_best() const;
+  void start_interval();
+  TrainResult finish_diverged();
+  TrainResult run_steps(const StopRequested& stop);
   TrainResult finish(TrainOutcome outcome, const char* event, const std::string& message);
 
   const TrainJob& job_;
@@ -101,7 +110,8 @@ Trainer::Trainer(const TrainJob& job, Backend& backend, const RunFolder& folder)
 }
 
 PlanOptions Trainer::plan_options(Purpose purpose, int64_t batch) const {
-  const bool averaged = purpose == Purpose::kEvaluateFolded && options().average == AverageKind::kPolyak;
+  // Statistics too belong to the weights that are evaluated.
+  const bool averaged = purpose != Purpose::kTrain && options().average == AverageKind::kPolyak;
   return {.batch = batch,
           .purpose = purpose,
           .activations = job_.activations,
@@ -111,15 +121,17 @@ PlanOptions Trainer::plan_options(Purpose purpose, int64_t batch) const {
 }
 
 void Trainer::restore() {
+  int64_t last_record_kept = -1;
   if (job_.resume) {
     const auto warn = [&](const std::string& text) { fmt::print(stderr, "warning: {}\n", text); };
     if (const auto info = folder_.load_latest(parameters_, warn)) {
       progress_ = info->progress;
+      last_record_kept = progress_.step;
       publish_if_best();  // the run may have been killed before it did, or before it pruned
       folder_.prune_checkpoints(options().keep_checkpoints);
     }
   }
-  log_ = std::make_unique<RunLog>(folder_.log_path(), progress_.step);
+  log_ = std::make_unique<RunLog>(folder_.log_path(), last_record_kept);
   for (const LogRecord& earlier : read_log(folder_.log_path())) {
     if (earlier.seconds) seconds_before_ = *earlier.seconds;
   }
@@ -179,6 +191,13 @@ void Trainer::train_step() {
   ++progress_.step;
 }
 
+// Images a second are of the steps alone: evaluating and saving lie between two intervals.
+void Trainer::start_interval() {
+  interval_start_ = Clock::now();
+  interval_step_ = progress_.step;
+  interval_wait_ = loader_->counters().wait_seconds;
+}
+
 // False when the run has diverged.
 bool Trainer::log_training() {
   if (plan_.first_bad_step() >= 0) return false;
@@ -206,9 +225,7 @@ bool Trainer::log_training() {
   const auto images = static_cast<double>((progress_.step - interval_step_) * batch);
   entry.images_per_second = images / elapsed;
   entry.data_wait_share = (wait - interval_wait_) / elapsed;
-  interval_start_ = Clock::now();
-  interval_step_ = progress_.step;
-  interval_wait_ = wait;
+  start_interval();
 
   log_->write(entry);
   const double seconds_per_step = seconds_since(start_) / static_cast<double>(progress_.step - first_step_);
@@ -241,6 +258,7 @@ bool Trainer::evaluate_now() {
   entry.validation_loss = last_evaluation_.loss;
   entry.validation_top1 = last_evaluation_.top1;
   entry.validation_top5 = last_evaluation_.top5;
+  entry.message = describe_skipped(last_evaluation_.skipped, last_evaluation_.skipped_names);
   log_->write(entry);
   line_->show(entry, -1);
   if (last_evaluation_.top1 <= progress_.best_top1) return false;
@@ -255,6 +273,7 @@ void Trainer::publish_if_best() const {
 
 void Trainer::save() {
   if (saved_step_ == progress_.step || plan_.first_bad_step() >= 0) return;
+  if (statistics_plan_ && evaluated_step_ != progress_.step) estimate_population();  // of these weights
   save_checkpoint(folder_.checkpoint_path(progress_.step), parameters_, progress_, job_.resolved_config);
   publish_if_best();
   folder_.prune_checkpoints(options().keep_checkpoints);
@@ -265,16 +284,25 @@ TrainResult Trainer::finish(TrainOutcome outcome, const char* event, const std::
   LogRecord entry = record(event);
   entry.message = message;
   const LoaderCounters counters = loader_->counters();
-  if (counters.skipped > 0) {
-    entry.message += fmt::format("{}{} undecodable image(s) skipped: {}", message.empty() ? "" : "; ", counters.skipped,
-                                 fmt::join(counters.skipped_names, ", "));
-  }
+  const std::string skipped = describe_skipped(counters.skipped, counters.skipped_names);
+  entry.message += (message.empty() || skipped.empty() ? "" : "; ") + skipped;
   log_->write(entry);
   if (!entry.message.empty()) line_->message(entry.message);
   return {.outcome = outcome, .progress = progress_, .last_evaluation = last_evaluation_};
 }
 
+TrainResult Trainer::finish_diverged() {
+  progress_.step = plan_.first_bad_step() + 1;
+  return finish(TrainOutcome::kDiverged, "diverged",
+                fmt::format("diverged at step {}: a loss or parameter is not finite", progress_.step));
+}
+
 TrainResult Trainer::run(const StopRequested& stop) {
+  plan_.pack();
+  if (progress_.step >= total_steps_) {  // a finished run resumed: nothing new to record
+    last_evaluation_ = evaluate(evaluation_plan_, backend_, *validation_set_, job_.data);
+    return {.outcome = TrainOutcome::kFinished, .progress = progress_, .last_evaluation = last_evaluation_};
+  }
   LogRecord opening = record("start");
   opening.message =
       fmt::format("{}; {} parameters; {:.1f} M multiply-adds per image; {} training and {} validation images",
@@ -282,14 +310,24 @@ TrainResult Trainer::run(const StopRequested& stop) {
                   train_set_->size(), validation_set_->size());
   log_->write(opening);
   line_->message(opening.message);
-  plan_.pack();
-  interval_step_ = progress_.step;
-  interval_start_ = Clock::now();
   if (probe_ && progress_.step == 0) log_->write(probe_->measure(record("probe")));
-  const int64_t save_interval = options().checkpoint_every > 0 ? options().checkpoint_every : evaluation_interval();
+  try {
+    return run_steps(stop);
+  } catch (const DataError& error) {  // hours in, one image is damaged: keep what was learned
+    save();
+    LogRecord entry = record("error");
+    entry.message = error.what();
+    log_->write(entry);
+    throw;
+  }
+}
 
+TrainResult Trainer::run_steps(const StopRequested& stop) {
+  const int64_t save_interval = options().checkpoint_every > 0 ? options().checkpoint_every : evaluation_interval();
+  start_interval();
   while (progress_.step < total_steps_) {
     if (stop()) {
+      if (plan_.first_bad_step() >= 0) return finish_diverged();
       save();
       return finish(TrainOutcome::kInterrupted, "interrupted",
                     fmt::format("interrupted at step {}; continue with --resume", progress_.step));
@@ -298,18 +336,12 @@ TrainResult Trainer::run(const StopRequested& stop) {
     const bool last = progress_.step == total_steps_;
     const bool evaluates = last || is_due(evaluation_interval());
     const bool saves = last || is_due(save_interval);
-    const bool logs = is_due(options().log_every) || evaluates || saves;
-    if (logs && !log_training()) {
-      const int64_t step = plan_.first_bad_step() + 1;
-      progress_.step = step;
-      return finish(TrainOutcome::kDiverged, "diverged",
-                    fmt::format("diverged at step {}: a loss or parameter is not finite", step));
-    }
+    if ((is_due(options().log_every) || evaluates || saves) && !log_training()) return finish_diverged();
     if (probe_ && is_due(options().probe.every)) log_->write(probe_->measure(record("probe")));
     const bool is_best = evaluates && evaluate_now();
     if (saves || is_best) save();
+    if (evaluates || saves) start_interval();
   }
-  if (evaluated_step_ < 0) evaluate_now();  // a finished run resumed
   return finish(TrainOutcome::kFinished, "end", "");
 }
 

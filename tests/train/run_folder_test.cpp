@@ -44,16 +44,27 @@ TEST(RunFolder, CreateLaysOutTheFolder) {
   EXPECT_EQ(folder.checkpoint_path(12'000), folder.path() + "/checkpoints/step_000012000.safetensors");
 }
 
+// A run is there once something was recorded.
+void record_start(const std::string& run) { RunLog(RunFolder(run).log_path(), 0).write({.event = "start"}); }
+
 TEST(RunFolder, HoldsOneRun) {
   const TemporaryFolder root;
   RunFolder::create(root / "run", kConfig, kNew);
+  record_start(root / "run");
   EXPECT_EQ(error_message<ConfigError>([&] { RunFolder::create(root / "run", kConfig, kNew); }),
             "'" + root.path() + "/run' already holds a run; use --resume or another --out");
+}
+
+TEST(RunFolder, AStartThatRecordedNothingLeavesTheFolderFree) {
+  const TemporaryFolder root;
+  RunFolder::create(root / "run", kConfig, kNew);
+  EXPECT_EQ(RunFolder::create(root / "run", "other: 1\n", kNew).stored_config(), "other: 1\n");
 }
 
 TEST(RunFolder, ResumeKeepsTheStoredConfig) {
   const TemporaryFolder root;
   RunFolder::create(root / "run", kConfig, kNew);
+  record_start(root / "run");
   const RunFolder folder = RunFolder::create(root / "run", "other: 1\n", kResume);
   EXPECT_EQ(folder.stored_config(), kConfig);
   folder.store_config("other: 1\n");

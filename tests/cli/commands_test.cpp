@@ -1,0 +1,180 @@
+// The other commands as a user meets them: evaluate, profile, config, and what each says when it cannot.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "bn/train.hpp"
+#include "cli/program.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace bn {
+namespace {
+
+using test::bninception;
+using test::ProgramResult;
+using test::TemporaryFolder;
+
+constexpr const char* kExperiment = R"(
+model: {network: {kind: mlp, image_size: 16, image_channels: 1, hidden: [20]}, classes: 10, normalization: batch}
+data:
+  kind: shapes
+  shapes: {image_size: 16, train_images: 300, validation_images: 70, seed: 1}
+  image_size: 16
+  image_channels: 1
+  resize_shorter: 0
+  mean: [0.5]
+  std: [0.25]
+  augment: {random_crop: false, flip: true}
+train:
+  batch: 20
+  steps: 30
+  learning_rate: {initial: 0.1}
+  log_every: 10
+  evaluate_every: 15
+  evaluate_batch: 30
+threads: 1
+)";
+
+class Commands : public testing::Test {
+ protected:
+  Commands() { test::write_bytes(experiment_, kExperiment); }
+
+  std::string train(const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> arguments{"train", experiment_, "--quiet", "--out", root_ / "run"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const ProgramResult result = bninception(arguments);
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    return root_ / "run";
+  }
+
+  const TemporaryFolder root_;
+  const std::string experiment_ = root_ / "experiment.yaml";
+};
+
+TEST_F(Commands, EvaluateScoresEveryImageOnce) {
+  const std::string run = train();
+  const ProgramResult result = bninception({"evaluate", run, "--checkpoint", "last", "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const auto report = nlohmann::json::parse(result.out);
+  EXPECT_EQ(report.at("images"), 70);  // three batches of 30, the last one padded
+  EXPECT_EQ(report.at("skipped"), 0);
+  EXPECT_EQ(report.at("step"), 30);
+  const std::vector<LogRecord> log = read_log(RunFolder(run).log_path());
+  for (const LogRecord& record : log) {
+    if (record.event != "evaluate" || record.step != 30) continue;
+    EXPECT_EQ(report.at("top1").get<double>(), *record.validation_top1);
+    EXPECT_EQ(report.at("loss").get<double>(), *record.validation_loss);
+  }
+}
+
+TEST_F(Commands, EvaluateGivesTheSameAccuracyUnfolded) {
+  const std::string run = train();
+  const auto folded = nlohmann::json::parse(bninception({"evaluate", run, "--json"}).out);
+  const auto unfolded = nlohmann::json::parse(bninception({"evaluate", run, "--unfolded", "--json"}).out);
+  EXPECT_NEAR(folded.at("loss").get<double>(), unfolded.at("loss").get<double>(), 1e-4);
+}
+
+TEST_F(Commands, EvaluateSaysWhatItCannotDo) {
+  const std::string run = train();
+  const ProgramResult data = bninception({"evaluate", run, "--data", "elsewhere.tar"});
+  EXPECT_EQ(data.exit_code, 3);
+  EXPECT_NE(data.err.find("data.validation"), std::string::npos) << data.err;
+  const ProgramResult missing = bninception({"evaluate", root_ / "nowhere"});
+  EXPECT_EQ(missing.exit_code, 5);
+  EXPECT_NE(missing.err.find("no such file or folder"), std::string::npos) << missing.err;
+  std::filesystem::create_directory(root_ / "empty");
+  const ProgramResult empty = bninception({"evaluate", root_ / "empty"});
+  EXPECT_EQ(empty.exit_code, 5);
+  EXPECT_NE(empty.err.find("holds no checkpoint"), std::string::npos) << empty.err;
+}
+
+TEST_F(Commands, PopulationStatisticsAreThoseOfTheSavedWeights) {
+  // Saved between two evaluations: the checkpoint's statistics must be estimated for it.
+  const std::string run =
+      train({"--set", "train.statistics=population", "--set", "train.statistics_batches=5", "--set",
+             "train.checkpoint_every=10", "--set", "train.evaluate_every=30", "--set", "train.keep_checkpoints=3"});
+  const std::string between = RunFolder(run).checkpoint_path(10);
+  const auto report = nlohmann::json::parse(bninception({"evaluate", between, "--json"}).out);
+  EXPECT_LT(report.at("loss").get<double>(), 4.0);  // with the initial mean 0 and variance 1 it is far off
+  EXPECT_EQ(report.at("images"), 70);
+}
+
+TEST_F(Commands, DivergenceIsRecordedAtItsStep) {
+  const ProgramResult coarse = bninception(
+      {"train", experiment_, "--quiet", "--out", root_ / "coarse", "--set", "train.learning_rate.initial=1e30"});
+  const ProgramResult fine = bninception({"train", experiment_, "--quiet", "--out", root_ / "fine", "--set",
+                                          "train.learning_rate.initial=1e30", "--set", "train.log_every=1"});
+  EXPECT_EQ(coarse.exit_code, 8);
+  EXPECT_EQ(fine.exit_code, 8);
+  const LogRecord noticed_late = read_log(RunFolder(root_ / "coarse").log_path()).back();
+  const LogRecord noticed_at_once = read_log(RunFolder(root_ / "fine").log_path()).back();
+  EXPECT_EQ(noticed_late.event, "diverged");
+  EXPECT_EQ(noticed_late.step, noticed_at_once.step);
+  EXPECT_LT(noticed_late.step, 10);
+}
+
+TEST_F(Commands, AFailedStartLeavesTheFolderFree) {
+  const ProgramResult failed =
+      bninception({"train", experiment_, "--quiet", "--out", root_ / "run", "--set", "train.batch=301"});
+  EXPECT_EQ(failed.exit_code, 4);
+  EXPECT_NE(failed.err.find("larger than the training set of 300"), std::string::npos) << failed.err;
+  train();
+}
+
+TEST_F(Commands, ResumeMayRunLonger) {
+  const std::string run = train();
+  train({"--resume", "--set", "train.steps=40"});
+  EXPECT_EQ(read_log(RunFolder(run).log_path()).back().step, 40);
+  const ProgramResult other = bninception({"train", experiment_, "--out", run, "--resume", "--set", "train.batch=10"});
+  EXPECT_EQ(other.exit_code, 3);
+  EXPECT_NE(other.err.find("train.batch: 20 -> 10"), std::string::npos) << other.err;
+}
+
+TEST_F(Commands, ResumingAFinishedRunAddsNothing) {
+  const std::string run = train();
+  const size_t records = read_log(RunFolder(run).log_path()).size();
+  train({"--resume"});
+  EXPECT_EQ(read_log(RunFolder(run).log_path()).size(), records);
+}
+
+TEST_F(Commands, ProfileTimesEveryOp) {
+  const ProgramResult result = bninception({"profile", experiment_, "--steps", "2", "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const auto report = nlohmann::json::parse(result.out);
+  EXPECT_EQ(report.at("ops").size(), 5U);  // linear, bn, linear, bias, loss
+  EXPECT_EQ(report.at("ops")[0].at("name"), "hidden1/linear");
+  EXPECT_GT(report.at("images_per_second").get<double>(), 0.0);
+  EXPECT_GE(report.at("convolution_share").get<double>(), 0.0);
+  EXPECT_LE(report.at("convolution_share").get<double>(), 1.0);
+}
+
+TEST_F(Commands, ConfigShowsComparesAndChecks) {
+  const ProgramResult shown = bninception({"config", "show", experiment_, "--set", "train.seed=7"});
+  EXPECT_EQ(shown.exit_code, 0);
+  EXPECT_NE(shown.out.find("seed: 7"), std::string::npos);
+  test::write_bytes(root_ / "other.yaml", "base: experiment.yaml\ntrain: {l2: 0.5}\n");
+  const ProgramResult difference = bninception({"config", "diff", experiment_, root_ / "other.yaml"});
+  EXPECT_EQ(difference.out, "train.l2: 0 -> 0.5\n");
+  const ProgramResult keys = bninception({"config", "keys"});
+  EXPECT_NE(keys.out.find("momentum"), std::string::npos);
+  test::write_bytes(root_ / "wrong.yaml", "base: experiment.yaml\ntrain: {momentm: 0.5}\n");
+  const ProgramResult checked = bninception({"config", "check", experiment_, root_ / "wrong.yaml"});
+  EXPECT_EQ(checked.exit_code, 3);
+  EXPECT_NE(checked.err.find("wrong.yaml:2:9: train.momentm: unknown key"), std::string::npos) << checked.err;
+}
+
+TEST_F(Commands, CudaIsRefusedInABuildWithoutIt) {
+  const ProgramResult result = bninception({"train", experiment_, "--out", root_ / "run", "--set", "device=cuda"});
+  EXPECT_EQ(result.exit_code, 6);
+  EXPECT_NE(result.err.find("built without CUDA"), std::string::npos) << result.err;
+}
+
+TEST_F(Commands, ABadCommandLineHasItsOwnExitCode) {
+  EXPECT_EQ(bninception({"train"}).exit_code, 2);
+  EXPECT_EQ(bninception({"fly"}).exit_code, 2);
+  EXPECT_EQ(bninception({"--help"}).exit_code, 0);
+}
+
+}  // namespace
+}  // namespace bn
