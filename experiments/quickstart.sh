@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds, and trains a small Inception on generated images, without and with batch
 # normalisation: a table and a figure in runs/quickstart. If BN_DATA_ROOT has MNIST, the paper's Figure 1 too.
-#   usage: quickstart.sh [--steps N]      N: training steps of each network, for a short trial
+#   usage: quickstart.sh [--steps N] [--out DIR]      N: training steps of each network, for a short trial
 set -euo pipefail
 # shellcheck source=experiments/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
+out=runs/quickstart
 overrides=()
 figure1=(--seeds 1)
 while [ $# -gt 0 ]; do
@@ -17,14 +18,19 @@ while [ $# -gt 0 ]; do
       figure1+=(--steps "$2")
       shift 2
       ;;
+    --out)
+      [ -n "${2:-}" ] || fail "--out needs a folder."
+      out=$2
+      figure1+=(--out "$2/figure1_mnist")
+      shift 2
+      ;;
     -h | --help) sed -n '2,4s/^# \{0,1\}//p' "$0"; exit 0 ;;
-    *) fail "unknown argument '$1'; the only option is --steps N." ;;
+    *) fail "unknown argument '$1'; the options are --steps N and --out DIR." ;;
   esac
 done
 
 build_programs
 
-out=runs/quickstart
 mkdir -p "$out"
 echo "Training two networks side by side, one thread each; what they print is in $out/*/log.jsonl too."
 start_training "without BN" configs/quickstart/plain.yaml "$out/plain" --set threads=1 "${overrides[@]}"

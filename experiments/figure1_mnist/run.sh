@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Figure 1 of the paper: the MNIST network without and with batch normalisation, side by side on one thread each.
 # Table, figure and curves go to runs/figure1_mnist. Needs MNIST under BN_DATA_ROOT.
-#   usage: run.sh [--seeds "1 2 3"] [--steps N]
+#   usage: run.sh [--seeds "1 2 3"] [--steps N] [--out DIR]
 set -euo pipefail
 # shellcheck source=experiments/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
+out=runs/figure1_mnist
 seeds="1 2 3"
 overrides=()
 while [ $# -gt 0 ]; do
@@ -21,15 +22,19 @@ while [ $# -gt 0 ]; do
                  --set "train.probe.every=$((($2 + 19) / 20))")
       shift 2
       ;;
+    --out)
+      [ -n "${2:-}" ] || fail "--out needs a folder."
+      out=$2
+      shift 2
+      ;;
     -h | --help) sed -n '2,4s/^# \{0,1\}//p' "$0"; exit 0 ;;
-    *) fail "unknown argument '$1'; the options are --seeds \"1 2 3\" and --steps N." ;;
+    *) fail "unknown argument '$1'; the options are --seeds \"1 2 3\", --steps N and --out DIR." ;;
   esac
 done
 [ -n "${BN_DATA_ROOT:-}" ] || fail "set BN_DATA_ROOT to the folder that holds mnist/train-images-idx3-ubyte.gz and the three beside it."
 
 build_programs
 
-out=runs/figure1_mnist
 mkdir -p "$out"
 for seed in $seeds; do
   echo "seed $seed"
