@@ -52,11 +52,16 @@ ExitCode run_evaluate(const EvaluateArguments& arguments) {
                        .keep = {}});
   const EvaluationResult result = evaluate(plan, *backend, *dataset, config.data);
   if (arguments.json) {
-    const nlohmann::json object = {
-        {"checkpoint", checkpoint},  {"step", info.progress.step}, {"images", result.images},
-        {"skipped", result.skipped},
-                                   {"skipped_names", result.skipped_names}, {"loss", result.loss},        {"top1", result.top1},
-        {"top5", result.top5},       {"seconds", result.seconds},  {"backend", backend->name()}};
+    const nlohmann::json object = {{"checkpoint", checkpoint},
+                                   {"step", info.progress.step},
+                                   {"images", result.images},
+                                   {"skipped", result.skipped},
+                                   {"skipped_names", result.skipped_names},
+                                   {"loss", result.loss},
+                                   {"top1", result.top1},
+                                   {"top5", result.top5},
+                                   {"seconds", result.seconds},
+                                   {"backend", backend->name()}};
     std::printf("%s\n", object.dump().c_str());
   } else {
     std::printf("%s, step %ld: top-1 %.2f %%, top-5 %.2f %%, loss %.4f over %ld images (%ld skipped), %.0f images/s\n",

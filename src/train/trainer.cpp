@@ -69,6 +69,7 @@ class Trainer {
   EvaluationResult last_evaluation_;
 
   double seconds_before_ = 0;  // of earlier parts of a resumed run
+  bool has_ended_ = false;     // its log says so
   Clock::time_point start_ = Clock::now();
   Clock::time_point interval_start_ = Clock::now();
   int64_t interval_step_ = 0;
@@ -134,6 +135,7 @@ void Trainer::restore() {
   log_ = std::make_unique<RunLog>(folder_.log_path(), last_record_kept);
   for (const LogRecord& earlier : read_log(folder_.log_path())) {
     if (earlier.seconds) seconds_before_ = *earlier.seconds;
+    has_ended_ = earlier.event == "end" && earlier.step == progress_.step;
   }
 }
 
@@ -299,8 +301,10 @@ TrainResult Trainer::finish_diverged() {
 
 TrainResult Trainer::run(const StopRequested& stop) {
   plan_.pack();
-  if (progress_.step >= total_steps_) {  // a finished run resumed: nothing new to record
+  if (progress_.step >=
+      total_steps_) {  // a finished run resumed: nothing new to record, unless it was killed at the end
     last_evaluation_ = evaluate(evaluation_plan_, backend_, *validation_set_, job_.data);
+    if (!has_ended_) return finish(TrainOutcome::kFinished, "end", "");
     return {.outcome = TrainOutcome::kFinished, .progress = progress_, .last_evaluation = last_evaluation_};
   }
   LogRecord opening = record("start");
