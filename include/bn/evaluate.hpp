@@ -11,11 +11,11 @@
 namespace bn {
 
 struct EvaluationResult {
-  int64_t images = 0;         // scored
-  int64_t skipped = 0;        // undecodable, on_corrupt: skip
+  int64_t images = 0;                        // scored
+  int64_t skipped = 0;                       // undecodable, on_corrupt: skip
   std::vector<std::string> skipped_names{};  // the first 100
-  double loss = 0;            // mean cross-entropy
-  double top1 = 0, top5 = 0;  // fractions
+  double loss = 0;                           // mean cross-entropy
+  double top1 = 0, top5 = 0;                 // fractions
   double seconds = 0;
 };
 
