@@ -13,7 +13,10 @@ namespace bn {
 
 enum class DatasetKind { kShapes, kMnist, kFolder, kTar };
 enum class OnCorrupt { kFail, kSkip };
-enum class Shuffle { kNone, kFull };
+// kShards: a random order of shards (tar files), the images of each in file order, so that the same ones keep meeting
+// in a batch. kWithinShard: each shard's images in random order too. kFull: one permutation of all images.
+enum class Shuffle { kNone, kShards, kWithinShard, kFull };
+enum class Interpolation { kArea, kRandom };
 enum class Split { kTrain, kValidation };
 
 struct ShapesOptions {  // generated: 10 classes of drawn, textured shapes
@@ -27,6 +30,7 @@ struct AugmentOptions {
   double min_area = 0.08, max_area = 1.0;
   double min_aspect = 0.75, max_aspect = 4.0 / 3.0;
   bool flip = true;
+  Interpolation interpolation = Interpolation::kArea;  // kRandom: bilinear, area, nearest or cubic at equal odds
 };
 
 struct DataOptions {
@@ -44,6 +48,10 @@ struct DataOptions {
   int64_t binarize = -1;                            // pixel > threshold becomes 255, else 0; -1 = off
   std::vector<double> mean{0, 0, 0}, std{1, 1, 1};  // per channel, of pixels scaled to 0..1
   AugmentOptions augment{};
+  double distortion = 0;  // strength of the photometric distortion, 0 (off) to 1
+  // What PCA lighting adds: the eigenvectors of the pixels' RGB covariance, each times the root of its eigenvalue, one
+  // after the other, of pixels scaled to 0..1. Here ImageNet's.
+  std::vector<double> lighting{-0.1234, -0.1263, -0.1269, 0.0135, -0.0001, -0.0131, 0.0018, -0.0037, 0.0019};
   Shuffle shuffle = Shuffle::kFull;
   OnCorrupt on_corrupt = OnCorrupt::kFail;
   int64_t workers = 1;  // 0 = in the calling thread
@@ -58,6 +66,8 @@ class Dataset {
   virtual int32_t label(int64_t index) const = 0;
   virtual std::string name(int64_t index) const = 0;  // for messages: "val.tar:val/n01443537/val_12.JPEG"
   virtual const std::vector<std::string>& class_names() const = 0;
+  // Images of each file that holds many, in the order of their indices.
+  virtual std::vector<int64_t> shard_sizes() const { return {size()}; }
 
   // Either encoded bytes (JPEG, PNG, ...) or raw u8 pixels of a fixed size.
   struct Sample {
@@ -73,17 +83,29 @@ std::unique_ptr<Dataset> open_dataset(const DataOptions& options, Split split);
 // Resolves a path of the configuration against BN_DATA_ROOT; DataError when relative and the variable is unset.
 std::string resolve_data_path(const std::string& path);
 
-// The order of training images: position -> (epoch, index). Stateless but for a cached permutation per epoch.
+// One process among several that train together.
+struct Part {
+  int64_t rank = 0, world = 1;
+};
+
+// The order of training images: position -> (epoch, index). Stateless but for a cached order per epoch. Of several
+// processes, that of rank r has the positions r, r + world, r + 2 world, ... of the one order that all draw alike:
+// equal and disjoint parts, and together the batches that one process would have with a batch of world times the size.
 class Sampler {
  public:
-  Sampler(int64_t size, Shuffle shuffle, uint64_t seed);
-  int64_t index(int64_t epoch, int64_t position);  // position in 0..size-1
+  Sampler(std::vector<int64_t> shard_sizes, Shuffle shuffle, uint64_t seed, Part part = {});
+  int64_t size() const { return size_ / part_.world; }  // positions of this part
+  int64_t index(int64_t epoch, int64_t position);       // position in 0..size()-1
  private:
-  int64_t size_;
+  void draw_order(int64_t epoch);
+
+  std::vector<int64_t> shard_sizes_;
+  int64_t size_;  // images of all parts
   Shuffle shuffle_;
   uint64_t seed_;
+  Part part_;
   int64_t cached_epoch_ = -1;
-  std::vector<int64_t> permutation_;
+  std::vector<int64_t> order_;
 };
 
 struct LoaderOptions {
@@ -92,6 +114,7 @@ struct LoaderOptions {
                                 // validation: file order, centre crop, each image once, last batch padded with label -1
   uint64_t seed = 0;
   int64_t first_batch = 0;  // training: the batch (step) to start at, for resuming
+  Part part{};              // training
 };
 
 struct Batch {

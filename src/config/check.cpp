@@ -155,6 +155,17 @@ class Checker {
           fmt::format("got {}, expected 0 or at least data.image_size, {}, which is cropped from it",
                       data.resize_shorter, data.image_size));
     }
+    const bool has_shards = data.kind == DatasetKind::kTar;
+    if ((data.shuffle == Shuffle::kShards || data.shuffle == Shuffle::kWithinShard) && !has_shards) {
+      add("data.shuffle", "orders by shards, which only kind tar has; expected none or full");
+    }
+    if (data.distortion > 0 && data.image_channels != 3) {
+      add("data.distortion", fmt::format("got {}, expected 0 for images without colours", data.distortion));
+    }
+    if (data.lighting.size() != 9) {
+      add("data.lighting",
+          fmt::format("got {} values, expected nine: three directions of R, G and B", data.lighting.size()));
+    }
     const AugmentOptions& augment = data.augment;
     if (augment.min_area > augment.max_area) {
       add("data.augment.min_area",

@@ -21,9 +21,22 @@ cv::Rect as_rect(const Crop& crop) {
 }
 
 // Bilinear reads four neighbours however much it shrinks, and aliases; averaging needs both directions to shrink.
-void resize(const cv::Mat& from, cv::Mat& to) {
-  const bool shrinks = to.rows <= from.rows && to.cols <= from.cols;
-  cv::resize(from, to, to.size(), 0, 0, shrinks ? cv::INTER_AREA : cv::INTER_LINEAR);
+int interpolation_of(ResizeMethod method, const cv::Mat& from, const cv::Mat& to) {
+  switch (method) {
+    case ResizeMethod::kBilinear:
+      return cv::INTER_LINEAR;
+    case ResizeMethod::kNearest:
+      return cv::INTER_NEAREST;
+    case ResizeMethod::kCubic:
+      return cv::INTER_CUBIC;
+    case ResizeMethod::kArea:
+      break;
+  }
+  return to.rows <= from.rows && to.cols <= from.cols ? cv::INTER_AREA : cv::INTER_LINEAR;
+}
+
+void resize(const cv::Mat& from, cv::Mat& to, ResizeMethod method = ResizeMethod::kArea) {
+  cv::resize(from, to, to.size(), 0, 0, interpolation_of(method, from, to));
 }
 
 Crop centered(int64_t height, int64_t width, int64_t crop_height, int64_t crop_width) {
@@ -67,6 +80,10 @@ Crop draw_crop(const AugmentOptions& options, int64_t height, int64_t width, Ran
   Crop crop{.height = height, .width = width};
   if (options.random_crop) crop = draw_rectangle(options, height, width, random);
   if (options.flip) crop.mirrored = random.next() >> 31 == 1;
+  if (options.interpolation == Interpolation::kRandom) {
+    constexpr int64_t kMethods = 4;
+    crop.method = static_cast<ResizeMethod>(random.uniform_index(kMethods));
+  }
   return crop;
 }
 
@@ -76,7 +93,7 @@ void resize_crop(const ImageView& image, const Crop& crop, int64_t size, uint8_t
   if (source.size() == target.size()) {
     source.copyTo(target);
   } else {
-    resize(source, target);
+    resize(source, target, crop.method);
   }
   if (crop.mirrored) mirror(out, size, image.channels);
 }

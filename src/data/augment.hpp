@@ -10,16 +10,20 @@ namespace bn {
 // OpenCV works in the calling thread only: the workers are the parallelism. For the whole process.
 void use_no_opencv_threads();
 
+enum class ResizeMethod { kArea, kBilinear, kNearest, kCubic };
+
 struct Crop {
   int64_t top = 0, left = 0, height = 0, width = 0;
   bool mirrored = false;
+  ResizeMethod method = ResizeMethod::kArea;
 };
 
 // GoogLeNet's crop (area and aspect = width / height uniform; ten tries, then the largest centred rectangle with an
-// allowed aspect), then the coin for the mirror. What the options switch off draws nothing.
+// allowed aspect), then the coin for the mirror, then the method of resizing. What the options switch off draws
+// nothing.
 Crop draw_crop(const AugmentOptions& options, int64_t height, int64_t width, RandomStream& random);
 
-// Resizes the crop to size x size into out [size, size, channels]: area averaging where it shrinks, else bilinear.
+// Resizes the crop to size x size into out [size, size, channels]; kArea is bilinear where it does not shrink.
 void resize_crop(const ImageView& image, const Crop& crop, int64_t size, uint8_t* out);
 
 // Resizes the shorter side to resize_shorter (0: keeps it, but at least size), cuts the centre size x size.

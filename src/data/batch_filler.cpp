@@ -8,6 +8,7 @@
 #include "bn/rng.hpp"
 #include "data/augment.hpp"
 #include "data/decode.hpp"
+#include "data/distort.hpp"
 
 namespace bn {
 namespace {
@@ -28,6 +29,9 @@ void check_options(const DataOptions& data, const LoaderOptions& options) {
           "augment needs 0 < min_area <= max_area <= 1");
   require(augment.min_aspect > 0 && augment.min_aspect <= augment.max_aspect,
           "augment needs 0 < min_aspect <= max_aspect");
+  require(data.distortion >= 0 && data.distortion <= 1, "distortion must be a strength from 0 to 1");
+  require(data.distortion == 0 || data.image_channels == 3, "distortion needs image_channels: 3");
+  require(data.lighting.size() == 9, "lighting must have nine values, three directions of R, G and B");
 }
 
 int64_t checked_image_bytes(const DataOptions& data, const LoaderOptions& options) {
@@ -35,12 +39,14 @@ int64_t checked_image_bytes(const DataOptions& data, const LoaderOptions& option
   return data.image_size * data.image_size * data.image_channels;
 }
 
-int64_t count_batches(int64_t images, const LoaderOptions& options) {
+int64_t count_batches(int64_t images, int64_t own_images, const LoaderOptions& options) {
   if (options.split == Split::kValidation) return (images + options.batch - 1) / options.batch;
-  if (options.batch > images) {
-    throw DataError(fmt::format("a batch of {} images is larger than the training set of {}", options.batch, images));
+  if (options.batch > own_images) {
+    const std::string part = options.part.world > 1 ? fmt::format(" for each of {} processes", options.part.world) : "";
+    throw DataError(
+        fmt::format("a batch of {} images{} is larger than the training set of {}", options.batch, part, images));
   }
-  return images / options.batch;
+  return own_images / options.batch;
 }
 
 }  // namespace
@@ -50,9 +56,10 @@ BatchFiller::BatchFiller(const Dataset& dataset, const DataOptions& data, const 
       data_(data),
       options_(options),
       image_bytes_(checked_image_bytes(data, options)),
-      batches_per_epoch_(count_batches(dataset.size(), options)),
-      augments_(options.split == Split::kTrain && (data.augment.random_crop || data.augment.flip)),
-      sampler_(dataset.size(), data.shuffle, options.seed) {}
+      sampler_(dataset.shard_sizes(), data.shuffle, options.seed, options.part),
+      batches_per_epoch_(count_batches(dataset.size(), sampler_.size(), options)),
+      augments_(options.split == Split::kTrain &&
+                (data.augment.random_crop || data.augment.flip || data.distortion > 0)) {}
 
 BatchStorage BatchFiller::make_storage() const {
   BatchStorage storage;
@@ -67,7 +74,7 @@ void BatchFiller::fill(int64_t batch, BatchStorage& storage, const std::atomic<b
   storage.skipped.clear();
   storage.epoch = epoch;
   storage.first_index = first;
-  storage.valid = std::min(options_.batch, dataset_.size() - first);
+  storage.valid = options_.split == Split::kTrain ? options_.batch : std::min(options_.batch, dataset_.size() - first);
   for (int64_t i = 0; i < options_.batch && !stop.load(std::memory_order_relaxed); ++i) {
     if (options_.split == Split::kTrain) {
       if (is_raw_ && i + 1 < options_.batch) prefetch(sampler_.index(epoch, first + i + 1));
@@ -87,7 +94,7 @@ void BatchFiller::prefetch(int64_t index) {
 
 // An image that cannot be read is replaced by the one at the next position of the epoch.
 void BatchFiller::fill_training_image(int64_t epoch, int64_t position, int64_t slot, BatchStorage& storage) {
-  const int64_t size = dataset_.size();
+  const int64_t size = sampler_.size();
   for (int64_t i = 0; i < size; ++i) {
     const int64_t index = sampler_.index(epoch, (position + i) % size);
     if (try_to_place(epoch, index, slot, storage) == Outcome::kPlaced) return;
@@ -147,9 +154,15 @@ void BatchFiller::place_cropped(const ImageView& image, int64_t epoch, int64_t i
   constexpr uint64_t kOdd = 0xD1B54A32D192ED03ULL;  // spreads the epochs over the streams
   RandomStream random(options_.seed, kStream + static_cast<uint64_t>(epoch) * kOdd, static_cast<uint64_t>(index));
   const Crop crop = draw_crop(data_.augment, image.height, image.width, random);
-  if (data_.augment.random_crop) return resize_crop(image, crop, data_.image_size, out);
-  resize_and_center_crop(image, resize_shorter, data_.image_size, out);
-  if (crop.mirrored) mirror(out, data_.image_size, image.channels);
+  if (data_.augment.random_crop) {
+    resize_crop(image, crop, data_.image_size, out);
+  } else {
+    resize_and_center_crop(image, resize_shorter, data_.image_size, out);
+    if (crop.mirrored) mirror(out, data_.image_size, image.channels);
+  }
+  if (data_.distortion == 0) return;
+  const Distortion distortion = draw_distortion(data_.distortion, data_.lighting, random);
+  distort(distortion, data_.image_size * data_.image_size, out);
 }
 
 void BatchFiller::finish(const uint8_t* pixels, uint8_t* out) const {

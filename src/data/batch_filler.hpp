@@ -45,10 +45,10 @@ class BatchFiller {
   DataOptions data_;
   LoaderOptions options_;
   int64_t image_bytes_;
+  Sampler sampler_;
   int64_t batches_per_epoch_;
   bool augments_;
   bool is_raw_ = false;  // the image read last; all of a set are alike
-  Sampler sampler_;
   std::vector<uint8_t> encoded_;
   Image decoded_, converted_;
 };

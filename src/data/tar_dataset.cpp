@@ -58,6 +58,8 @@ class TarDataset final : public Dataset {
   int32_t label(int64_t index) const override { return labels_[static_cast<size_t>(index)]; }
   const std::vector<std::string>& class_names() const override { return class_names_; }
 
+  std::vector<int64_t> shard_sizes() const override { return shard_sizes_; }
+
   std::string name(int64_t index) const override {
     const Place& place = places_[static_cast<size_t>(index)];
     const auto tar = std::filesystem::path(tars_[place.tar].path()).filename().string();
@@ -79,6 +81,7 @@ class TarDataset final : public Dataset {
   };
 
   void add_members(const std::vector<TarMember>& members, size_t tar, const ClassList& classes) {
+    const auto before = size();
     for (const auto& member : members) {
       const int32_t label = classes.find(parent_of(member.path));
       if (label < 0) continue;
@@ -86,6 +89,7 @@ class TarDataset final : public Dataset {
       labels_.push_back(label);
       names_.append(member.path.c_str(), member.path.size() + 1);
     }
+    shard_sizes_.push_back(size() - before);
   }
 
   std::string all_paths() const {
@@ -97,6 +101,7 @@ class TarDataset final : public Dataset {
   std::vector<FileReader> tars_;
   std::vector<Place> places_;
   std::vector<int32_t> labels_;
+  std::vector<int64_t> shard_sizes_;
   std::string names_;  // all paths, each closed by a zero: one allocation instead of a million
   std::vector<std::string> class_names_;
 };

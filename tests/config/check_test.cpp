@@ -71,6 +71,19 @@ TEST(Check, WantsASensibleCrop) {
             "data.augment.min_aspect: got 0.75, expected at most data.augment.max_aspect, 0.5");
 }
 
+TEST(Check, WantsAnOrderTheDataCanHave) {
+  const char* message = "data.shuffle: orders by shards, which only kind tar has; expected none or full";
+  EXPECT_EQ(check_error([](Config& c) { c.data.shuffle = Shuffle::kShards; }), message);
+  EXPECT_EQ(check_error([](Config& c) { c.data.shuffle = Shuffle::kWithinShard; }), message);
+}
+
+TEST(Check, WantsADistortionThatCanBeApplied) {
+  EXPECT_EQ(check_error([](Config& c) {
+              c.data.lighting = {1, 2, 3};
+            }),
+            "data.lighting: got 3 values, expected nine: three directions of R, G and B");
+}
+
 TEST(Check, WantsThePathsOfTheKind) {
   EXPECT_EQ(check_error([](Config& c) { c.data.train = {"a"}; }),
             "data.train: got 1 paths, expected none: kind shapes is generated");

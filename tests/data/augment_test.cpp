@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <functional>
 
 #include "data/fixtures.hpp"
+#include "support/uniform.hpp"
 
 namespace bn {
 namespace {
@@ -37,18 +39,6 @@ TEST(DrawCrop, StaysInsideTheImage) {
       EXPECT_LE(crop.left + crop.width, width);
     }
   }
-}
-
-// Share of sorted values below each tenth of [low, high].
-void expect_uniform(std::vector<double> values, double low, double high, double tolerance) {
-  std::sort(values.begin(), values.end());
-  for (int tenth = 1; tenth < 10; ++tenth) {
-    const double bound = low + (high - low) * tenth / 10;
-    const auto below = std::lower_bound(values.begin(), values.end(), bound) - values.begin();
-    EXPECT_NEAR(static_cast<double>(below) / static_cast<double>(values.size()), tenth / 10.0, tolerance) << bound;
-  }
-  EXPECT_GE(values.front(), low - 0.01);
-  EXPECT_LE(values.back(), high + 0.01);
 }
 
 TEST(DrawCrop, AreaAspectPositionAndFlipAreUniform) {
@@ -102,6 +92,36 @@ TEST(DrawCrop, DrawsOnlyWhatIsSwitchedOn) {
   EXPECT_FALSE(crop.mirrored);
   RandomStream untouched(1, 1, 1);
   EXPECT_EQ(random.next(), untouched.next());
+}
+
+TEST(DrawCrop, MethodsOfResizingAreEquallyLikely) {
+  std::array<int64_t, 4> count{};
+  for (uint64_t i = 0; i < 8000; ++i) {
+    RandomStream with(1, 2, i), without(1, 2, i);
+    const Crop crop = draw_crop({.interpolation = Interpolation::kRandom}, 300, 400, with);
+    ++count.at(static_cast<size_t>(crop.method));
+    const Crop same = draw_crop({}, 300, 400, without);
+    EXPECT_EQ(same.method, ResizeMethod::kArea);
+    EXPECT_EQ(crop.left, same.left);
+    EXPECT_EQ(crop.mirrored, same.mirrored);
+  }
+  for (const int64_t times : count) EXPECT_NEAR(static_cast<double>(times), 2000, 160);  // deviation 39
+}
+
+TEST(ResizeCrop, EachMethodDoesWhatItIsCalled) {
+  // A step from 0 to 240 between the second and the third of four columns.
+  const Image image = filled(4, 4, 1, [](int64_t, int64_t x) { return x < 2 ? 0 : 240; });
+  const auto first_row = [&](ResizeMethod method) {
+    Bytes out(8 * 8);
+    resize_crop(image.view(), {.height = 4, .width = 4, .method = method}, 8, out.data());
+    return Bytes(out.begin(), out.begin() + 8);
+  };
+  EXPECT_EQ(first_row(ResizeMethod::kNearest), (Bytes{0, 0, 0, 0, 240, 240, 240, 240}));
+  EXPECT_EQ(first_row(ResizeMethod::kBilinear), (Bytes{0, 0, 0, 60, 180, 240, 240, 240}));
+  EXPECT_EQ(first_row(ResizeMethod::kArea), first_row(ResizeMethod::kBilinear));
+  const Bytes cubic = first_row(ResizeMethod::kCubic);
+  EXPECT_LT(cubic[3], 60);  // steeper, and it overshoots
+  EXPECT_EQ(cubic[5], 255);
 }
 
 TEST(ResizeCrop, CopiesACropOfTheRightSize) {

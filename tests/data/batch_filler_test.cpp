@@ -102,6 +102,21 @@ TEST(BatchFiller, FlipAloneGivesTheImageOrItsMirror) {
   EXPECT_NEAR(static_cast<double>(mirrored), 100, 35);
 }
 
+TEST(BatchFiller, DistortionIsDrawnAnewEachEpochForTrainingOnly) {
+  const RawSet set(2, 16, 3);
+  const DataOptions plain{.image_size = 16, .augment = kNoAugment};
+  const DataOptions distorted{.image_size = 16, .augment = kNoAugment, .distortion = 1};
+  EXPECT_EQ(fill(set, plain, validation_of(2)).images, fill(set, distorted, validation_of(2)).images);
+  const auto first = fill(set, distorted, {.batch = 2}, 0).images,
+             second = fill(set, distorted, {.batch = 2}, 1).images;
+  EXPECT_NE(first, fill(set, plain, {.batch = 2}, 0).images);
+  EXPECT_NE(first, second);
+  EXPECT_EQ(first, fill(set, distorted, {.batch = 2}, 0).images);
+  // What is drawn before it, the crop and the mirror, stays as it is without it.
+  const auto faint = fill(set, {.image_size = 12, .distortion = 1e-9}, {.batch = 2}).images;
+  EXPECT_EQ(faint, fill(set, {.image_size = 12}, {.batch = 2}).images);
+}
+
 TEST(BatchFiller, ValidationResizesAndCutsTheCentre) {
   const EncodedSet set({png_image(60, 100, 1)});
   const auto storage = fill(set, {.image_size = 20, .resize_shorter = 30}, validation_of(1));
@@ -137,6 +152,9 @@ TEST(BatchFiller, RefusesOptionsThatMakeNoSense) {
   EXPECT_EQ(message({.augment = {.min_area = 0}}), "data: augment needs 0 < min_area <= max_area <= 1");
   EXPECT_EQ(message({.augment = {.max_area = 1.5}}), "data: augment needs 0 < min_area <= max_area <= 1");
   EXPECT_EQ(message({.augment = {.min_aspect = 2}}), "data: augment needs 0 < min_aspect <= max_aspect");
+  EXPECT_EQ(message({.distortion = 1.5}), "data: distortion must be a strength from 0 to 1");
+  EXPECT_EQ(message({.image_channels = 1, .distortion = 1}), "data: distortion needs image_channels: 3");
+  EXPECT_EQ(message({.lighting = {1, 2}}), "data: lighting must have nine values, three directions of R, G and B");
 }
 
 TEST(BatchFiller, ACorruptTrainingImageIsReplacedByTheNextPosition) {

@@ -93,6 +93,31 @@ TEST(Loader, StartsAtAnyBatchAsIfItHadNeverStopped) {
   }
 }
 
+TEST(Loader, AResumedRunSeesTheImagesItWouldHaveSeen) {
+  RawSet set(18, 16, 3);
+  set.shards = {7, 2, 9};
+  for (const Shuffle shuffle : {Shuffle::kNone, Shuffle::kShards, Shuffle::kWithinShard, Shuffle::kFull}) {
+    const DataOptions data{.image_size = 12, .distortion = 0.5, .shuffle = shuffle};
+    LoaderOptions options{.batch = 3, .seed = 3, .part = {.rank = 1, .world = 2}};
+    const auto whole = take(set, data, options, 2, 12);  // four epochs
+    options.first_batch = 5;
+    const auto rest = take(set, data, options, 8, 7);
+    EXPECT_TRUE(std::equal(rest.begin(), rest.end(), whole.begin() + 5, whole.end())) << static_cast<int>(shuffle);
+  }
+}
+
+TEST(Loader, ProcessesShareAnEpochWithoutOverlap) {
+  const RawSet set(23, 8, 3);
+  std::multiset<int32_t> seen;
+  for (int64_t rank = 0; rank < 3; ++rank) {
+    Loader loader(set, {.image_size = 8}, {.batch = 2, .seed = 4, .part = {.rank = rank, .world = 3}});
+    EXPECT_EQ(loader.batches_per_epoch(), 3);  // of seven images
+    for (const auto& batch : take(loader, 3)) seen.insert(batch.labels.begin(), batch.labels.end());
+  }
+  EXPECT_EQ(seen.size(), 18U);
+  EXPECT_EQ(std::set<int32_t>(seen.begin(), seen.end()).size(), 18U);
+}
+
 TEST(Loader, ValidationDeliversEachImageOnceAndEnds) {
   const RawSet set(10, 8, 1);
   for (const int64_t workers : kWorkerCounts) {

@@ -21,6 +21,7 @@ class RawSet final : public Dataset {
   int32_t label(int64_t index) const override { return static_cast<int32_t>(index); }
   std::string name(int64_t index) const override { return "raw/" + std::to_string(index); }
   const std::vector<std::string>& class_names() const override { return names_; }
+  std::vector<int64_t> shard_sizes() const override { return shards.empty() ? std::vector{size()} : shards; }
   Sample read(int64_t index, std::vector<uint8_t>&) const override {
     const Bytes& image = images_[static_cast<size_t>(index)];
     return {.data = image.data(),
@@ -29,6 +30,8 @@ class RawSet final : public Dataset {
             .raw_width = size_,
             .raw_channels = channels_};
   }
+
+  std::vector<int64_t> shards;  // one, unless set
 
  private:
   int64_t size_, channels_;

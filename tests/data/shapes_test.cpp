@@ -180,7 +180,7 @@ TEST(Shapes, ALinearModelFindsLittleInThePixels) {
     for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(sample.data[i]) / 127.5F - 1;
   };
   LinearClassifier classifier(static_cast<int64_t>(x.size()));
-  Sampler order(train_images, Shuffle::kFull, 1);
+  Sampler order({train_images}, Shuffle::kFull, 1);
   for (int64_t epoch = 0; epoch < kEpochs; ++epoch) {
     for (int64_t i = 0; i < train_images; ++i) {
       const int64_t index = order.index(epoch, i);

@@ -1,0 +1,87 @@
+#include "data/distort.hpp"
+
+#include <cmath>
+#include <numbers>
+#include <opencv2/core.hpp>
+
+namespace bn {
+namespace {
+
+using Matrix3 = std::array<std::array<double, 3>, 3>;
+
+constexpr std::array<double, 3> kLuma{0.299, 0.587, 0.114};
+
+Matrix3 product(const Matrix3& a, const Matrix3& b) {
+  Matrix3 result{};
+  for (size_t i = 0; i < 3; ++i) {
+    for (size_t j = 0; j < 3; ++j) {
+      for (size_t k = 0; k < 3; ++k) result[i][j] += a[i][k] * b[k][j];
+    }
+  }
+  return result;
+}
+
+// To YIQ, a turn of I and Q, and back. The second matrix is the first one's inverse.
+Matrix3 hue_matrix(double angle) {
+  constexpr Matrix3 kToYiq{{kLuma, {0.596, -0.274, -0.322}, {0.211, -0.523, 0.312}}};
+  const auto& [y, i, q] = kToYiq;
+  const double determinant =
+      y[0] * (i[1] * q[2] - i[2] * q[1]) - y[1] * (i[0] * q[2] - i[2] * q[0]) + y[2] * (i[0] * q[1] - i[1] * q[0]);
+  Matrix3 from_yiq{};
+  for (size_t row = 0; row < 3; ++row) {
+    for (size_t column = 0; column < 3; ++column) {
+      const size_t a = (column + 1) % 3, b = (column + 2) % 3, c = (row + 1) % 3, d = (row + 2) % 3;
+      from_yiq[row][column] = (kToYiq[a][c] * kToYiq[b][d] - kToYiq[a][d] * kToYiq[b][c]) / determinant;
+    }
+  }
+  const double cosine = std::cos(angle), sine = std::sin(angle);
+  return product(from_yiq, product({{{1, 0, 0}, {0, cosine, -sine}, {0, sine, cosine}}}, kToYiq));
+}
+
+}  // namespace
+
+Distortion draw_distortion(double strength, const std::vector<double>& directions, RandomStream& random) {
+  constexpr double kBrightness = 32.0 / 255, kFactor = 0.5, kTurn = 0.2, kLighting = 0.1;
+  const auto draw = [&](double range) { return strength * random.uniform(-range, range); };
+  Distortion result;
+  result.brightness = draw(kBrightness);
+  result.contrast = 1 + draw(kFactor);
+  result.saturation = 1 + draw(kFactor);
+  result.hue = draw(2 * std::numbers::pi * kTurn);
+  for (size_t direction = 0; direction < 3; ++direction) {
+    const double amount = strength * kLighting * random.normal();
+    for (size_t c = 0; c < 3; ++c) result.lighting[c] += amount * directions.at(3 * direction + c);
+  }
+  return result;
+}
+
+// Deviation: recipes clamp to 0..255 after each distortion; here only the composed map is clamped, once.
+ColorMatrix color_matrix(const Distortion& distortion, const std::array<double, 3>& mean) {
+  constexpr double kFullScale = 255;
+  const double saturation = distortion.saturation;
+  Matrix3 saturate{};
+  for (size_t i = 0; i < 3; ++i) {
+    for (size_t j = 0; j < 3; ++j) saturate[i][j] = (i == j ? saturation : 0) + (1 - saturation) * kLuma[j];
+  }
+  const Matrix3 colour = product(saturate, hue_matrix(distortion.hue));
+  const double gray = kLuma[0] * mean[0] + kLuma[1] * mean[1] + kLuma[2] * mean[2];
+  ColorMatrix matrix{};
+  for (size_t i = 0; i < 3; ++i) {
+    for (size_t j = 0; j < 3; ++j) matrix[i][j] = distortion.contrast * colour[i][j];
+    matrix[i][3] = (1 - distortion.contrast) * gray + kFullScale * (distortion.brightness + distortion.lighting[i]);
+  }
+  return matrix;
+}
+
+void apply_color_matrix(const ColorMatrix& matrix, int64_t pixels, uint8_t* rgb) {
+  cv::Mat image(1, static_cast<int>(pixels), CV_8UC3, rgb);
+  const cv::Mat coefficients(3, 4, CV_64F, const_cast<double*>(matrix[0].data()));
+  cv::transform(image, image, coefficients);
+}
+
+void distort(const Distortion& distortion, int64_t pixels, uint8_t* rgb) {
+  const cv::Scalar mean = cv::mean(cv::Mat(1, static_cast<int>(pixels), CV_8UC3, rgb));
+  apply_color_matrix(color_matrix(distortion, {mean[0], mean[1], mean[2]}), pixels, rgb);
+}
+
+}  // namespace bn
