@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,11 +13,20 @@
 
 namespace bn {
 
-// Lives in backend memory; read by dropout, written by softmax_loss and sgd_step.
+// What changes from step to step; see Plan::begin.
+struct StepScalars {
+  uint64_t step = 0;            // of the step being computed, from 0; dropout's counter
+  float learning_rate = 0;      // of sgd_step
+  float statistics_weight = 0;  // of the blend of the batch's statistics into the population's
+  float average_weight = 0;     // of the blend of the parameters into their average
+};
+
+// Lives in backend memory, so that a recorded step can be replayed with other values; first_bad_step is written by
+// softmax_loss and sgd_step.
 struct StepState {
   uint64_t seed = 0;
-  uint64_t step = 0;            // of the step being computed, from 0
   int64_t first_bad_step = -1;  // first step with a non-finite loss or parameter; -1: none
+  StepScalars now{};
 };
 
 // Everything one call of an op touches. All memory is borrowed and stays put between calls.
@@ -77,9 +87,9 @@ enum class MomentumKind { kClassical, kNesterov };
 // Sets StepState::first_bad_step when an updated value is not finite.
 struct SgdUpdate {
   Tensor value, velocity, gradient;  // [1,1,1,count] f32
-  float learning_rate = 0, momentum = 0, l2 = 0;
+  float momentum = 0, l2 = 0;
   MomentumKind kind = MomentumKind::kClassical;
-  StepState* step = nullptr;
+  StepState* step = nullptr;  // holds the learning rate
 };
 
 // x[n,h,w,c] = (image[n,h,w,c] - mean[c]) * scale[c], in x's type.
@@ -94,6 +104,13 @@ class Buffer {
   virtual ~Buffer() = default;
   virtual void* data() const = 0;
   virtual int64_t bytes() const = 0;
+};
+
+// Work on a backend that is done again and again on the same memory.
+class Recording {
+ public:
+  virtual ~Recording() = default;
+  virtual void replay() = 0;
 };
 
 class Backend {
@@ -116,17 +133,34 @@ class Backend {
   virtual bool supports_row_stride(const OpSpec& spec) const = 0;
   // Whether BatchNorm::activation may be set on this spec.
   virtual bool supports_fused_activation(const BatchNorm& spec) const = 0;
+  // The row stride this backend wants for images that only convolutions read; load_images zeroes what lies between.
+  virtual int64_t image_row_stride(int64_t channels, DType dtype) const = 0;
+
+  // `work` calls ops and updates of this backend only; nothing it reads from the host may change. A GPU captures it
+  // once and replays it as one graph; a CPU calls it again. Recording runs nothing that can be seen.
+  virtual std::unique_ptr<Recording> record(std::function<void()> work) = 0;
 
   virtual void load_images(const Tensor& x, const Tensor& images_u8, const ImageNormalization& normalization) = 0;
   virtual void sum(const Tensor& dst, const std::vector<Tensor>& srcs) = 0;  // dst may be srcs[0]
   virtual void sgd_step(const SgdUpdate& update) = 0;
-  // running += weight * (factor * batch - running), elementwise; factor may be an empty tensor (1).
-  virtual void blend(const Tensor& running, const Tensor& batch, const Tensor& factor, float weight) = 0;
+  // running += weight * (factor * batch - running), elementwise; factor may be an empty tensor (1), the weight lies in
+  // backend memory. A weight of 1 copies.
+  virtual void blend(const Tensor& running, const Tensor& batch, const Tensor& factor, const float* weight) = 0;
 };
 
 struct CpuOptions {
   int threads = 0;  // 0: all the machine's
 };
 std::unique_ptr<Backend> make_cpu_backend(const CpuOptions& options);
+
+enum class Float32Math { kExact, kTensorFloat32 };       // how convolutions and linear ops multiply f32
+enum class ConvolutionChoice { kHeuristic, kMeasured };  // of the library's algorithms for one shape
+struct CudaOptions {
+  int device = 0;
+  Float32Math float32_math = Float32Math::kExact;
+  ConvolutionChoice convolution_choice = ConvolutionChoice::kHeuristic;
+};
+// Throws UnsupportedError where there is no usable GPU, driver or cuDNN, or where the build has no CUDA.
+std::unique_ptr<Backend> make_cuda_backend(const CudaOptions& options);
 
 }  // namespace bn

@@ -1,6 +1,7 @@
 // Errors: one exception type, a class of failure that decides the exit code, and a place to name the op.
 #pragma once
 
+#include <cstdint>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -57,6 +58,11 @@ struct UnsupportedError : Error {
 };
 struct StorageError : Error {
   explicit StorageError(std::string message) : Error(ExitCode::kStorage, std::move(message)) {}
+};
+// A device's memory does not suffice.
+struct OutOfMemoryError : Error {
+  OutOfMemoryError(int64_t asked, int64_t free, int64_t total, const std::string& device);
+  int64_t asked_bytes, free_bytes;
 };
 // Shapes that do not fit together: a mistake in a network's description.
 struct ShapeError : Error {

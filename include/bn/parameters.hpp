@@ -53,11 +53,11 @@ class Parameters {
   int64_t state_offset(int state) const { return state_offsets_.at(state); }  // elements
 
   struct SgdOptions {
-    float learning_rate = 0, momentum = 0, l2 = 0;
+    float momentum = 0, l2 = 0;
     MomentumKind kind = MomentumKind::kClassical;
   };
   void sgd_step(const SgdOptions& options, StepState* step);  // two calls of Backend::sgd_step: decayed, the rest
-  void update_average(float weight);                          // average += weight * (value - average)
+  void update_average(const StepState* step);                 // average += average_weight * (value - average)
   void reset_average();                                       // average = value
 
   // Everything a checkpoint must hold.

@@ -60,17 +60,19 @@ class Plan {
   Tensor losses() const;                       // [batch] f32, of the main loss (training plans)
   Tensor output(const std::string& op) const;  // of an op named in PlanOptions::keep
 
-  void pack();                  // after every change of the parameters or the population statistics it folds
-  void forward(uint64_t step);  // step: counter for dropout
+  void pack();                             // after every change of the parameters or the population statistics it folds
+  void begin(const StepScalars& scalars);  // before forward, for it and all that follows in this step
+  void set_seed(uint64_t seed);            // of dropout
+  void forward();
   void backward();
   // Mean main loss over the labels >= 0 of the last forward. Synchronises.
   double read_loss() const;
   int64_t first_bad_step() const;  // -1: none
 
   // population += weight * (correction * batch - population), correction m/(m-1) for variances (paper: Algorithm 2).
-  // Weight for the t-th update (t = ++parameters.statistics_updates):
+  // The weight is StepScalars::statistics_weight; of the t-th update (t = ++parameters.statistics_updates):
   //   moving average: (1 - decay) / (1 - decay^t), so the first update copies;   Algorithm 2: 1 / t, the mean.
-  void update_statistics(float weight);
+  void update_statistics();
 
   StepState* step_state() const;
   const PlanOptions& options() const;

@@ -66,12 +66,13 @@ Profile measure(const Config& config, Backend& backend, int64_t steps) {
   Profile profile;
   profile.memory = plan.memory();
   const auto one_step = [&](uint64_t step) {
-    plan.forward(step);
+    plan.begin({.step = step, .learning_rate = 1e-6F, .statistics_weight = 0.01F, .average_weight = 0.001F});
+    plan.forward();
     plan.backward();
     const auto start = now();
-    plan.update_statistics(0.01F);
-    parameters.sgd_step({.learning_rate = 1e-6F, .momentum = 0.9F}, plan.step_state());
-    if (averages) parameters.update_average(0.001F);
+    plan.update_statistics();
+    parameters.sgd_step({.momentum = 0.9F}, plan.step_state());
+    if (averages) parameters.update_average(plan.step_state());
     plan.pack();
     profile.update_seconds += seconds(start, now());
   };

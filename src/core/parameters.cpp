@@ -124,7 +124,6 @@ void Parameters::sgd_step(const SgdOptions& options, StepState* step) {
     backend_->sgd_step({.value = span_of(*values_, begin, end),
                         .velocity = span_of(*velocities_, begin, end),
                         .gradient = span_of(*gradients_, begin, end),
-                        .learning_rate = options.learning_rate,
                         .momentum = options.momentum,
                         .l2 = l2,
                         .kind = options.kind,
@@ -134,9 +133,11 @@ void Parameters::sgd_step(const SgdOptions& options, StepState* step) {
   update(decayed_elements_, slab_elements_, 0.0F);
 }
 
-void Parameters::update_average(float weight) { backend_->blend(average_slab(), value_slab(), {}, weight); }
+void Parameters::update_average(const StepState* step) {
+  backend_->blend(average_slab(), value_slab(), {}, &step->now.average_weight);
+}
 
-void Parameters::reset_average() { update_average(1.0F); }
+void Parameters::reset_average() { backend_->sum(average_slab(), {value_slab()}); }
 
 std::vector<NamedTensor> Parameters::named_tensors() const {
   std::vector<NamedTensor> tensors;

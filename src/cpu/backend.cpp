@@ -47,6 +47,15 @@ class HostBuffer final : public Buffer {
   int64_t bytes_;
 };
 
+class RecordedCalls final : public Recording {
+ public:
+  explicit RecordedCalls(std::function<void()> work) : work_(std::move(work)) {}
+  void replay() override { work_(); }
+
+ private:
+  std::function<void()> work_;
+};
+
 std::string processor_name() {
   std::ifstream file("/proc/cpuinfo");
   for (std::string line; std::getline(file, line);) {
@@ -146,12 +155,16 @@ bool CpuBackend::supports_fused_activation(const BatchNorm& spec) const {
   return spec.implementation == BatchNormImplementation::kCustom;
 }
 
+std::unique_ptr<Recording> CpuBackend::record(std::function<void()> work) {
+  return std::make_unique<RecordedCalls>(std::move(work));
+}
+
 void CpuBackend::load_images(const Tensor& x, const Tensor& images_u8, const ImageNormalization& normalization) {
   cpu::load_images(x, images_u8, normalization);
 }
 void CpuBackend::sum(const Tensor& dst, const std::vector<Tensor>& srcs) { cpu::sum(dst, srcs); }
 void CpuBackend::sgd_step(const SgdUpdate& update) { cpu::sgd_step(update); }
-void CpuBackend::blend(const Tensor& running, const Tensor& batch, const Tensor& factor, float weight) {
+void CpuBackend::blend(const Tensor& running, const Tensor& batch, const Tensor& factor, const float* weight) {
   cpu::blend(running, batch, factor, weight);
 }
 

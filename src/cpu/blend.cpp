@@ -10,7 +10,7 @@ namespace {
 constexpr int64_t kSpan = 4096;
 }
 
-void blend(const Tensor& running, const Tensor& batch, const Tensor& factor, float weight) {
+void blend(const Tensor& running, const Tensor& batch, const Tensor& factor, const float* weight) {
   const int64_t count = running.shape.elements();
   const Kernels& table = kernels();  // outside the parallel region: it may throw
 #pragma omp parallel if (worth_threads(count))
@@ -19,7 +19,7 @@ void blend(const Tensor& running, const Tensor& batch, const Tensor& factor, flo
     const int64_t first = mine.begin * kSpan, here = std::min(count, mine.end * kSpan) - first;
     if (here > 0) {
       table.updates.blend(running.as<float>() + first, batch.as<float>() + first,
-                          factor ? factor.as<float>() + first : nullptr, weight, here);
+                          factor ? factor.as<float>() + first : nullptr, *weight, here);
     }
   }
 }

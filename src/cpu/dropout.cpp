@@ -39,7 +39,7 @@ class DropoutOp final : public Op {
 
  private:
   void apply(const Tensor& y, const Tensor& x, const StepState& state) const {
-    const DropoutMask mask{.key = state.seed ^ op_, .step = state.step, .rate = rate_};
+    const DropoutMask mask{.key = state.seed ^ op_, .step = state.now.step, .rate = rate_};
 #pragma omp parallel if (worth_threads(elements_))
     {
       const Share mine = share_of((elements_ + kSpan - 1) / kSpan);

@@ -24,7 +24,7 @@ void sgd_step(const SgdUpdate& update) {
     }
   }
   if (non_finite && update.step->first_bad_step < 0) {
-    update.step->first_bad_step = static_cast<int64_t>(update.step->step);
+    update.step->first_bad_step = static_cast<int64_t>(update.step->now.step);
   }
 }
 

@@ -55,7 +55,7 @@ void SoftmaxLossOp::forward(const OpIo& io) {
   }
   for (int64_t i = 0; i < n_; ++i) {
     if (!std::isfinite(losses[i]) && io.step->first_bad_step < 0) {
-      io.step->first_bad_step = static_cast<int64_t>(io.step->step);
+      io.step->first_bad_step = static_cast<int64_t>(io.step->now.step);
     }
   }
 }

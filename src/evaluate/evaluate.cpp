@@ -48,7 +48,7 @@ EvaluationResult evaluate(Plan& plan, Backend& backend, const Dataset& dataset, 
   Batch batch;
   while (loader.next(batch)) {
     backend.load_images(plan.images(), batch.images, normalization);
-    plan.forward(0);
+    plan.forward();
     backend.download(logits.data(), plan.logits().data, plan.logits().bytes());
     for (int64_t i = 0; i < plan.options().batch; ++i) {
       if (batch.labels[i] < 0) continue;

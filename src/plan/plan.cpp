@@ -46,9 +46,11 @@ void Plan::pack() {
   for (auto& step : impl_->steps) step.op->pack(step.io);
 }
 
-void Plan::forward(uint64_t step) {
-  StepState* state = step_state();
-  impl_->backend->upload(&state->step, &step, sizeof(step));
+void Plan::begin(const StepScalars& scalars) { impl_->backend->upload(&step_state()->now, &scalars, sizeof(scalars)); }
+
+void Plan::set_seed(uint64_t seed) { impl_->backend->upload(&step_state()->seed, &seed, sizeof(seed)); }
+
+void Plan::forward() {
   for (size_t i = 0; i < impl_->steps.size(); ++i) {
     auto& current = impl_->steps[i];
     impl_->run_step(static_cast<int>(i), Impl::kForward, [&] { current.op->forward(current.io); });
@@ -88,11 +90,12 @@ int64_t Plan::first_bad_step() const {
   return step;
 }
 
-void Plan::update_statistics(float weight) {
+void Plan::update_statistics() {
   const Parameters& parameters = *impl_->parameters;
   if (impl_->correction == nullptr) return;  // no batch norm
   const Tensor factor = dense(impl_->correction->data(), DType::kF32, parameters.population_slab().shape);
-  impl_->backend->blend(parameters.population_slab(), parameters.batch_state_slab(), factor, weight);
+  impl_->backend->blend(parameters.population_slab(), parameters.batch_state_slab(), factor,
+                        &step_state()->now.statistics_weight);
 }
 
 StepState* Plan::step_state() const { return static_cast<StepState*>(impl_->step_state->data()); }

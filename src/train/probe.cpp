@@ -59,7 +59,7 @@ Probe::Probe(const Net& net, Parameters& parameters, Backend& backend, const Dat
 
 LogRecord Probe::measure(LogRecord record) {
   plan_.pack();
-  plan_.forward(0);
+  plan_.forward();
   const Tensor watched = plan_.output(watched_);
   const int64_t units = watched.shape.elements() / watched.shape.n;
   std::vector<float> values(static_cast<size_t>(watched.shape.n));

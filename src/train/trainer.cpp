@@ -40,6 +40,8 @@ class Trainer {
   void restore();
   void check_data() const;
   void train_step();
+  StepScalars next_scalars();
+  void compute_step();
   bool log_training();
   void estimate_population();
   bool evaluate_now();  // true: the best so far
@@ -58,6 +60,7 @@ class Trainer {
   Parameters parameters_;
   ImageNormalization normalization_;
   Plan plan_, evaluation_plan_;
+  std::unique_ptr<Recording> step_;  // what compute_step() does, recorded at the first step
   std::optional<Plan> statistics_plan_;
   std::optional<Probe> probe_;
   Progress progress_;
@@ -98,7 +101,7 @@ Trainer::Trainer(const TrainJob& job, Backend& backend, const RunFolder& folder)
   parameters_.initialize(options().seed, options().init);
   restore();
   first_step_ = progress_.step;
-  plan_.step_state()->seed = options().seed;
+  plan_.set_seed(options().seed);
   loader_ = std::make_unique<Loader>(
       *train_set_, job.data,
       LoaderOptions{
@@ -172,25 +175,39 @@ void Trainer::train_step() {
   loader_->next(batch);
   backend_.load_images(plan_.images(), batch.images, normalization_);
   backend_.upload(plan_.labels().data, batch.labels, plan_.labels().bytes());
-  plan_.forward(static_cast<uint64_t>(progress_.step));
-  plan_.backward();
+  plan_.begin(next_scalars());
+  if (!step_) step_ = backend_.record([this] { compute_step(); });
+  step_->replay();
+  ++progress_.step;
+}
+
+// Counts the statistics' update that it is for.
+StepScalars Trainer::next_scalars() {
+  StepScalars scalars{.step = static_cast<uint64_t>(progress_.step)};
+  scalars.learning_rate = static_cast<float>(learning_rate(options().learning_rate, progress_.step, steps_per_epoch_));
   if (options().statistics == StatisticsKind::kMovingAverage) {
     const auto decay = static_cast<float>(options().statistics_decay);
-    plan_.update_statistics(moving_average_weight(decay, ++parameters_.statistics_updates));
+    scalars.statistics_weight = moving_average_weight(decay, ++parameters_.statistics_updates);
   }
-  const double rate = learning_rate(options().learning_rate, progress_.step, steps_per_epoch_);
-  parameters_.sgd_step({.learning_rate = static_cast<float>(rate),
-                        .momentum = static_cast<float>(options().momentum),
-                        .l2 = static_cast<float>(options().l2),
-                        .kind = options().momentum_kind},
-                       plan_.step_state());
   if (options().average == AverageKind::kPolyak) {
     // Bias-corrected as the statistics are: the first update copies.
     const auto decay = static_cast<float>(options().average_decay);
-    parameters_.update_average(moving_average_weight(decay, progress_.step + 1));
+    scalars.average_weight = moving_average_weight(decay, progress_.step + 1);
   }
+  return scalars;
+}
+
+// All of a step that does not touch the host.
+void Trainer::compute_step() {
+  plan_.forward();
+  plan_.backward();
+  if (options().statistics == StatisticsKind::kMovingAverage) plan_.update_statistics();
+  parameters_.sgd_step({.momentum = static_cast<float>(options().momentum),
+                        .l2 = static_cast<float>(options().l2),
+                        .kind = options().momentum_kind},
+                       plan_.step_state());
+  if (options().average == AverageKind::kPolyak) parameters_.update_average(plan_.step_state());
   plan_.pack();
-  ++progress_.step;
 }
 
 // Images a second are of the steps alone: evaluating and saving lie between two intervals.
@@ -246,8 +263,9 @@ void Trainer::estimate_population() {
   for (int64_t i = 1; i <= options().statistics_batches; ++i) {
     loader.next(batch);
     backend_.load_images(statistics_plan_->images(), batch.images, normalization_);
-    statistics_plan_->forward(static_cast<uint64_t>(i));
-    statistics_plan_->update_statistics(1.0F / static_cast<float>(i));
+    statistics_plan_->begin({.step = static_cast<uint64_t>(i), .statistics_weight = 1.0F / static_cast<float>(i)});
+    statistics_plan_->forward();
+    statistics_plan_->update_statistics();
   }
   parameters_.statistics_updates = options().statistics_batches;
 }

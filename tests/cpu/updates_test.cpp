@@ -37,11 +37,10 @@ TEST_P(Sgd, FollowsItsFormula) {
     const Values w = draws(count, 1), v = draws(count, 2), g = draws(count, 3);
     const GuardedTensor value = vector_of(w), velocity = vector_of(v), gradient = vector_of(g);
     constexpr double kRate = 0.05, kMomentum = 0.9, kL2 = 0.01;
-    StepState step{.step = 7};
+    StepState step{.now = {.step = 7, .learning_rate = kRate}};
     cpu_backend().sgd_step({.value = value.tensor(),
                             .velocity = velocity.tensor(),
                             .gradient = gradient.tensor(),
-                            .learning_rate = kRate,
                             .momentum = kMomentum,
                             .l2 = kL2,
                             .kind = GetParam(),
@@ -68,16 +67,15 @@ TEST_P(Sgd, ReportsTheFirstStepWithANonFiniteValue) {
       g[place] = bad;
       const GuardedTensor value = vector_of(draws(kCount, 1)), velocity = vector_of(draws(kCount, 2)),
                           gradient = vector_of(g);
-      StepState step{.step = 7};
+      StepState step{.now = {.step = 7, .learning_rate = 0.1F}};
       SgdUpdate update{.value = value.tensor(),
                        .velocity = velocity.tensor(),
                        .gradient = gradient.tensor(),
-                       .learning_rate = 0.1F,
                        .kind = GetParam(),
                        .step = &step};
       cpu_backend().sgd_step(update);
       EXPECT_EQ(step.first_bad_step, 7);
-      step.step = 8;
+      step.now.step = 8;
       cpu_backend().sgd_step(update);
       EXPECT_EQ(step.first_bad_step, 7) << "a later step must not replace it";
     }
@@ -99,8 +97,9 @@ TEST(Blend, MovesTowardsTheBatch) {
       scaled[i] = running[i] + 0.1 * (factor[i] * batch[i] - running[i]);
     }
     const GuardedTensor first = vector_of(running), second = vector_of(running);
-    cpu_backend().blend(first.tensor(), batch_tensor.tensor(), {}, 0.1F);
-    cpu_backend().blend(second.tensor(), batch_tensor.tensor(), factor_tensor.tensor(), 0.1F);
+    const float weight = 0.1F;
+    cpu_backend().blend(first.tensor(), batch_tensor.tensor(), {}, &weight);
+    cpu_backend().blend(second.tensor(), batch_tensor.tensor(), factor_tensor.tensor(), &weight);
     EXPECT_LT(difference(first.read(), plain).max, 2e-7);
     EXPECT_LT(difference(second.read(), scaled).max, 2e-7);
     first.expect_guards_intact("running");
@@ -111,7 +110,8 @@ TEST(Blend, CopiesWithWeightOne) {
   const Values batch = draws(37, 2);
   const GuardedTensor running = vector_of(Values(37, 1e10));
   const GuardedTensor batch_tensor = vector_of(batch);
-  cpu_backend().blend(running.tensor(), batch_tensor.tensor(), {}, 1.0F);
+  const float weight = 1.0F;
+  cpu_backend().blend(running.tensor(), batch_tensor.tensor(), {}, &weight);
   EXPECT_EQ(running.read(), batch);
 }
 

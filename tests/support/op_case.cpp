@@ -215,7 +215,7 @@ void OpRun::write_inputs() {
   if (case_.phase == Phase::kEvaluate) {
     for (size_t i = 0; i < state_.size(); ++i) state_[i].write(data_.state.at(i));
   }
-  const StepState step{.seed = case_.seed, .step = case_.step};
+  const StepState step{.seed = case_.seed, .now = {.step = case_.step}};
   backend_.upload(io_.step, &step, sizeof(step));
 }
 

@@ -32,9 +32,15 @@ class HostBackend : public Backend {
   void load_images(const Tensor&, const Tensor&, const ImageNormalization&) override {
     throw std::logic_error("memory only");
   }
-  void sum(const Tensor&, const std::vector<Tensor>&) override { throw std::logic_error("memory only"); }
+  void sum(const Tensor& dst, const std::vector<Tensor>& srcs) override {
+    std::memcpy(dst.data, srcs.at(0).data, static_cast<size_t>(dst.bytes()));  // of one
+  }
+  int64_t image_row_stride(int64_t channels, DType) const override { return channels; }
+  std::unique_ptr<Recording> record(std::function<void()>) override { throw std::logic_error("memory only"); }
   void sgd_step(const SgdUpdate&) override { throw std::logic_error("memory only"); }
-  void blend(const Tensor&, const Tensor&, const Tensor&, float) override { throw std::logic_error("memory only"); }
+  void blend(const Tensor&, const Tensor&, const Tensor&, const float*) override {
+    throw std::logic_error("memory only");
+  }
 
  private:
   class HostBuffer : public Buffer {

@@ -43,8 +43,8 @@ nlohmann::json read_fixture(const std::string& name) {
 }
 
 StepOptions step_options(const FixtureCase& fixture, const nlohmann::json& numbers) {
-  return {.sgd = {.learning_rate = numbers.at("learning_rate").get<float>(),
-                  .momentum = numbers.at("momentum").get<float>(),
+  return {.learning_rate = numbers.at("learning_rate").get<float>(),
+          .sgd = {.momentum = numbers.at("momentum").get<float>(),
                   .l2 = numbers.at("l2").get<float>(),
                   .kind = fixture.momentum},
           .statistics_decay = numbers.at("statistics_decay").get<float>()};
@@ -116,7 +116,7 @@ class AgainstPyTorch : public testing::TestWithParam<FixtureCase> {
     Plan plan = subject_.compile(plan_options(purpose));
     plan.pack();
     subject_.load(plan, subject_.batch_for(plan, kSteps));
-    plan.forward(0);
+    plan.forward();
     const std::vector<float> logits = read_floats(*subject_.backend, plan.logits());
     const auto expected = numbers_.at("evaluation_logits").get<std::vector<double>>();
     double largest = 0;
@@ -189,7 +189,7 @@ std::vector<double> bf16_losses(const FixtureCase& fixture, const nlohmann::json
   Plan plan = subject.compile({.batch = numbers.at("batch").get<int64_t>(), .activations = DType::kBf16});
   plan.pack();
   StepOptions options = step_options(fixture, numbers);
-  if (updates == Updates::kNo) options.sgd = {};
+  if (updates == Updates::kNo) options.sgd = {}, options.learning_rate = 0;
   std::vector<double> losses;
   for (int64_t step = 0; step < kSteps; ++step) {
     train_step(subject, plan, step, options);

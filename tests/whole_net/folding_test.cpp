@@ -14,13 +14,13 @@ namespace {
 void train_briefly(Subject& subject) {
   Plan plan = subject.compile({.batch = 16});
   plan.pack();
-  const StepOptions options{.sgd = {.learning_rate = 0.005F, .momentum = 0.9F, .l2 = 0.01F}};
+  const StepOptions options{.learning_rate = 0.005F, .sgd = {.momentum = 0.9F, .l2 = 0.01F}};
   for (int64_t step = 0; step < 5; ++step) train_step(subject, plan, step, options);
 }
 
 std::vector<float> evaluation_logits(Subject& subject, Plan& plan, int64_t step) {
   subject.load(plan, subject.batch_for(plan, step));
-  plan.forward(0);
+  plan.forward();
   return read_floats(*subject.backend, plan.logits());
 }
 
@@ -91,7 +91,7 @@ TEST(FoldedPlan, AgreesInBf16OnTheBestClass) {
   constexpr int64_t kBatch = 250, kSteps = 4;
   Plan training = subject.compile({.batch = 64});
   training.pack();
-  const StepOptions options{.sgd = {.learning_rate = 0.02F, .momentum = 0.9F}};
+  const StepOptions options{.learning_rate = 0.02F, .sgd = {.momentum = 0.9F}};
   for (int64_t step = 0; step < 8; ++step) train_step(subject, training, step, options);
 
   std::vector<std::vector<int64_t>> classes;

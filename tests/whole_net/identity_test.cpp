@@ -20,7 +20,7 @@ std::vector<float> logits_of_one_pass(Subject& subject) {
   Plan plan = subject.compile({.batch = kBatch});
   plan.pack();
   subject.load(plan, subject.batch_for(plan, 0));
-  plan.forward(0);
+  plan.forward();
   std::vector<float> logits = read_floats(*subject.backend, plan.logits());
   plan.backward();
   return logits;
@@ -116,10 +116,10 @@ std::vector<float> bits_after_training(const RunOptions& run) {
   model.dropout = 0.4;
   Subject subject(model);
   subject.parameters.initialize(run.seed, {});
-  const StepOptions options{.sgd = {.learning_rate = 0.01F, .momentum = 0.9F, .l2 = 0.01F}};
+  const StepOptions options{.learning_rate = 0.01F, .sgd = {.momentum = 0.9F, .l2 = 0.01F}};
   const auto new_plan = [&] {
     Plan plan = subject.compile({.batch = kBatch, .activations = run.activations});
-    plan.step_state()->seed = run.seed;
+    plan.set_seed(run.seed);
     plan.pack();
     return plan;
   };
@@ -174,7 +174,7 @@ TEST(StatisticsPlan, SeesTheBatchStatisticsOfTraining) {
       Plan plan = subject.compile({.batch = kBatch, .purpose = purpose});
       plan.pack();
       subject.load(plan, subject.batch_for(plan, 0));
-      plan.forward(0);
+      plan.forward();
       statistics.push_back(read_floats(*subject.backend, slab));
     }
     EXPECT_LT(difference(as_values(statistics[1]), as_values(statistics[0])).max, 1e-6);

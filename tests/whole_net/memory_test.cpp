@@ -43,7 +43,7 @@ TEST_P(StepAllocations, AreNone) {
   plan.pack();
   const Shape image = subject.net.image_shape();
   const FixtureBatch batch = fixture_batch(0, 8, image, Pixels::kGrey);
-  const StepOptions options{.sgd = {.learning_rate = 0.001F, .momentum = 0.9F, .l2 = 0.01F}};
+  const StepOptions options{.learning_rate = 0.001F, .sgd = {.momentum = 0.9F, .l2 = 0.01F}};
   train_step(subject, plan, batch, 0, options);
   const AllocationCount count;
   for (int64_t step = 1; step < 3; ++step) {
@@ -70,7 +70,7 @@ TEST(EvaluationAllocations, AreNone) {
     const auto run = [&] {
       plan.pack();
       subject.load(plan, batch);
-      plan.forward(0);
+      plan.forward();
     };
     run();
     const AllocationCount count;

@@ -118,9 +118,12 @@ std::vector<float> read_floats(Backend& backend, const Tensor& tensor) {
 
 void train_step(Subject& subject, Plan& plan, const FixtureBatch& batch, int64_t step, const StepOptions& options) {
   subject.load(plan, batch);
-  plan.forward(static_cast<uint64_t>(step));
+  const float weight = moving_average_weight(options.statistics_decay, ++subject.parameters.statistics_updates);
+  plan.begin(
+      {.step = static_cast<uint64_t>(step), .learning_rate = options.learning_rate, .statistics_weight = weight});
+  plan.forward();
   plan.backward();
-  plan.update_statistics(moving_average_weight(options.statistics_decay, ++subject.parameters.statistics_updates));
+  plan.update_statistics();
   subject.parameters.sgd_step(options.sgd, plan.step_state());
   plan.pack();
 }

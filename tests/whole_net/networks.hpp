@@ -40,6 +40,7 @@ std::vector<float> read_floats(Backend& backend, const Tensor& tensor);
 
 // One step of training: everything between two batches.
 struct StepOptions {
+  float learning_rate = 0;
   Parameters::SgdOptions sgd{};
   float statistics_decay = 0.9F;
 };

@@ -9,7 +9,7 @@ constexpr int32_t kFirstNonFinite = 0x7f800000;  // as an integer every finite m
 
 template <MomentumKind Kind>
 bool sgd_of(float* value, float* velocity, const float* gradient, const SgdUpdate& factors, int64_t count) {
-  const float rate = factors.learning_rate, momentum = factors.momentum, l2 = factors.l2;
+  const float rate = factors.step->now.learning_rate, momentum = factors.momentum, l2 = factors.l2;
   Int largest = {};
   for_columns(count, [&](int64_t j, auto part) {
     const Float old = load(value + j, part);
