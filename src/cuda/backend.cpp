@@ -1,0 +1,245 @@
+#include "cuda/backend.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <string_view>
+
+#include "bn/error.hpp"
+#include "cuda/error.hpp"
+#include "cuda/ops.hpp"
+#include "cuda/updates.hpp"
+
+namespace bn::cuda {
+namespace {
+
+class DeviceBuffer final : public Buffer {
+ public:
+  DeviceBuffer(int64_t bytes, cudaStream_t stream) : bytes_(bytes) {
+    if (bytes == 0) return;
+    const cudaError_t status = cudaMalloc(&data_, static_cast<size_t>(bytes));
+    if (status == cudaErrorMemoryAllocation) {
+      cudaGetLastError();  // the error is handled: later calls must not meet it
+      size_t free = 0, total = 0;
+      cudaMemGetInfo(&free, &total);
+      throw OutOfMemoryError(bytes, static_cast<int64_t>(free), static_cast<int64_t>(total), "The GPU");
+    }
+    BN_CUDA(status);
+    BN_CUDA(cudaMemsetAsync(data_, 0, static_cast<size_t>(bytes), stream));
+  }
+  ~DeviceBuffer() override { cudaFree(data_); }
+  DeviceBuffer(const DeviceBuffer&) = delete;
+  DeviceBuffer& operator=(const DeviceBuffer&) = delete;
+
+  void* data() const override { return data_; }
+  int64_t bytes() const override { return bytes_; }
+
+ private:
+  void* data_ = nullptr;
+  int64_t bytes_;
+};
+
+class Graph final : public Recording {
+ public:
+  Graph(const Context& context, const std::function<void()>& work) : context_(context) {
+    BN_CUDA(cudaStreamBeginCapture(context.compute, cudaStreamCaptureModeThreadLocal));
+    cudaGraph_t graph = nullptr;
+    try {
+      work();
+    } catch (...) {
+      cudaStreamEndCapture(context.compute, &graph);
+      cudaGraphDestroy(graph);
+      throw;
+    }
+    BN_CUDA(cudaStreamEndCapture(context.compute, &graph));
+    const cudaError_t status = cudaGraphInstantiate(&executable_, graph, 0);
+    cudaGraphDestroy(graph);
+    BN_CUDA(status);
+  }
+  ~Graph() override { cudaGraphExecDestroy(executable_); }
+  Graph(const Graph&) = delete;
+  Graph& operator=(const Graph&) = delete;
+
+  void replay() override { BN_CUDA(cudaGraphLaunch(executable_, context_.compute)); }
+
+ private:
+  const Context& context_;
+  cudaGraphExec_t executable_ = nullptr;
+};
+
+class RecordedCalls final : public Recording {
+ public:
+  explicit RecordedCalls(std::function<void()> work) : work_(std::move(work)) {}
+  void replay() override { work_(); }
+
+ private:
+  std::function<void()> work_;
+};
+
+std::string version_text(int version) { return fmt::format("{}.{}", version / 1000, version % 1000 / 10); }
+
+void require_device(int device) {
+  int driver = 0, runtime = 0, count = 0;
+  cudaDriverGetVersion(&driver);
+  cudaRuntimeGetVersion(&runtime);
+  if (driver == 0) {
+    throw UnsupportedError("device: cuda was asked for, but no NVIDIA driver is loaded here; use device: cpu");
+  }
+  const cudaError_t status = cudaGetDeviceCount(&count);
+  if (status == cudaErrorInsufficientDriver) {
+    throw UnsupportedError(fmt::format(
+        "device: cuda was asked for, but the NVIDIA driver is too old: it supports CUDA {}, and this program "
+        "was built with CUDA {}",
+        version_text(driver), version_text(runtime)));
+  }
+  if (status == cudaErrorNoDevice || (status == cudaSuccess && count == 0)) {
+    throw UnsupportedError("device: cuda was asked for, but no NVIDIA GPU was found here; use device: cpu");
+  }
+  BN_CUDA(status);
+  if (device < 0 || device >= count) {
+    throw UnsupportedError(
+        fmt::format("CUDA device {} was asked for, but there are {} (numbered from 0).", device, count));
+  }
+}
+
+bool wants_synchronous_launches() {
+  const char* value = std::getenv("BN_SYNC");
+  return value != nullptr && std::string_view(value) == "1";
+}
+
+std::unique_ptr<Op> make_batch_norm(const Context& context, const BatchNorm& spec, const OpDesc& desc) {
+  switch (spec.implementation) {
+    case BatchNormImplementation::kCustom:
+      return make_batch_norm_custom(context, spec, desc);
+    case BatchNormImplementation::kCudnn:
+      return make_batch_norm_cudnn(context, spec, desc);
+    case BatchNormImplementation::kOnednn:
+      break;
+  }
+  throw UnsupportedError("batch_norm.implementation onednn needs the CPU; on a CUDA device it can be custom or cudnn.");
+}
+
+}  // namespace
+
+CudaBackend::CudaBackend(const CudaOptions& options) {
+  require_device(options.device);
+  BN_CUDA(cudaSetDevice(options.device));
+  cudaDeviceProp properties{};
+  BN_CUDA(cudaGetDeviceProperties(&properties, options.device));
+  context_.options = options;
+  context_.multiprocessors = properties.multiProcessorCount;
+  context_.device_name = properties.name;
+  context_.check = wants_synchronous_launches() ? LaunchCheck::kSynchronize : LaunchCheck::kAsynchronous;
+  BN_CUDA(cudaStreamCreateWithFlags(&context_.compute, cudaStreamNonBlocking));
+  BN_CUDA(cudaStreamCreateWithFlags(&context_.copy, cudaStreamNonBlocking));
+  open_libraries(context_);
+  small_uploads_ = std::make_unique<SmallUploads>(context_);
+  image_uploads_ = std::make_unique<ImageUploads>(context_);
+}
+
+CudaBackend::~CudaBackend() {
+  cudaStreamSynchronize(context_.compute);
+  image_uploads_.reset();
+  small_uploads_.reset();
+  close_libraries(context_);
+  cudaStreamDestroy(context_.copy);
+  cudaStreamDestroy(context_.compute);
+}
+
+std::string CudaBackend::name() const {
+  int runtime = 0;
+  cudaRuntimeGetVersion(&runtime);
+  return fmt::format("cuda: {}, CUDA {}", context_.device_name, version_text(runtime));
+}
+
+void CudaBackend::require(DType activations) const {
+  if (activations == DType::kF32 || activations == DType::kBf16) return;
+  throw UnsupportedError(fmt::format("Activations cannot be stored as {}.", name_of(activations)));
+}
+
+std::unique_ptr<Buffer> CudaBackend::allocate(int64_t bytes) {
+  return std::make_unique<DeviceBuffer>(bytes, context_.compute);
+}
+
+void CudaBackend::upload(void* device, const void* host, int64_t bytes) {
+  if (bytes <= SmallUploads::kSlotBytes) {
+    small_uploads_->upload(device, host, bytes);
+    return;
+  }
+  BN_CUDA(cudaMemcpyAsync(device, host, static_cast<size_t>(bytes), cudaMemcpyHostToDevice, context_.compute));
+  synchronize();  // the host's memory is the caller's again
+}
+
+void CudaBackend::download(void* host, const void* device, int64_t bytes) {
+  BN_CUDA(cudaMemcpyAsync(host, device, static_cast<size_t>(bytes), cudaMemcpyDeviceToHost, context_.compute));
+  synchronize();
+}
+
+void CudaBackend::zero(void* device, int64_t bytes) {
+  BN_CUDA(cudaMemsetAsync(device, 0, static_cast<size_t>(bytes), context_.compute));
+}
+
+void CudaBackend::synchronize() { BN_CUDA(cudaStreamSynchronize(context_.compute)); }
+
+std::unique_ptr<Op> CudaBackend::make_op(const OpSpec& spec, const OpDesc& desc) {
+  const Context& context = context_;
+  return std::visit(Overloaded{
+                        [&](const Conv2d& s) { return make_conv2d(context, s, desc); },
+                        [&](const SeparableConv2d& s) { return make_separable_conv2d(context, s, desc); },
+                        [&](const Linear& s) { return make_linear(context, s, desc); },
+                        [&](const BatchNorm& s) { return make_batch_norm(context, s, desc); },
+                        [&](const BiasActivation& s) { return make_bias_activation(context, s, desc); },
+                        [&](const Activate& s) { return make_activate(context, s, desc); },
+                        [&](const Pool2d& s) { return make_pool2d(context, s, desc); },
+                        [&](const LocalResponseNorm& s) { return make_local_response_norm(context, s, desc); },
+                        [&](const Dropout& s) { return make_dropout(context, s, desc); },
+                        [&](const Concat& s) { return make_concat(context, s, desc); },
+                        [&](const SoftmaxLoss& s) { return make_softmax_loss(context, s, desc); },
+                    },
+                    spec);
+}
+
+bool CudaBackend::supports_row_stride(const OpSpec& spec) const {
+  return std::visit(Overloaded{
+                        [](const BatchNorm& s) {
+                          // Per-activation statistics see whole images as rows: only dense ones are.
+                          return s.implementation == BatchNormImplementation::kCustom &&
+                                 s.scope == BatchNormScope::kSpatial;
+                        },
+                        [](const BiasActivation&) { return true; },
+                        [](const Activate&) { return true; },
+                        [](const Pool2d&) { return true; },
+                        [](const auto&) { return false; },
+                    },
+                    spec);
+}
+
+bool CudaBackend::supports_fused_activation(const BatchNorm& spec) const {
+  return spec.implementation == BatchNormImplementation::kCustom;
+}
+
+// Tensor-core convolutions take rows of 16 bytes.
+int64_t CudaBackend::image_row_stride(int64_t channels, DType dtype) const {
+  const int64_t multiple = 16 / size_of(dtype);
+  return (channels + multiple - 1) / multiple * multiple;
+}
+
+std::unique_ptr<Recording> CudaBackend::record(std::function<void()> work) {
+  if (context_.check == LaunchCheck::kSynchronize) return std::make_unique<RecordedCalls>(std::move(work));
+  return std::make_unique<Graph>(context_, work);
+}
+
+void CudaBackend::load_images(const Tensor& x, const Tensor& images_u8, const ImageNormalization& normalization) {
+  Tensor on_device = images_u8;
+  on_device.data = const_cast<void*>(image_uploads_->upload(images_u8.data, images_u8.bytes()));  // only read
+  cuda::load_images(context_, x, on_device, normalization);
+  image_uploads_->release();
+}
+
+void CudaBackend::sum(const Tensor& dst, const std::vector<Tensor>& srcs) { cuda::sum(context_, dst, srcs); }
+void CudaBackend::sgd_step(const SgdUpdate& update) { cuda::sgd_step(context_, update); }
+void CudaBackend::blend(const Tensor& running, const Tensor& batch, const Tensor& factor, const float* weight) {
+  cuda::blend(context_, running, batch, factor, weight);
+}
+
+}  // namespace bn::cuda

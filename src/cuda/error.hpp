@@ -1,0 +1,20 @@
+// One macro per library: a failed call becomes an exception that says what failed.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+#include <string>
+
+namespace bn::cuda {
+
+// Throws Error; for want of memory, see allocate().
+[[noreturn]] void throw_cuda_error(cudaError_t status, const char* call);
+
+}  // namespace bn::cuda
+
+#define BN_CUDA(call)                                                             \
+  do {                                                                            \
+    const cudaError_t bn_status = (call);                                         \
+    if (bn_status != cudaSuccess) ::bn::cuda::throw_cuda_error(bn_status, #call); \
+  } while (false)

@@ -1,0 +1,41 @@
+// The CUDA backend is a module beside the program, loaded when it is asked for: a machine without CUDA's libraries runs
+// the same program on its CPU, and a run on the CPU does not wait for gigabytes of them to load.
+#include <dlfcn.h>
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "bn/backend.hpp"
+#include "bn/error.hpp"
+
+namespace bn {
+namespace {
+
+constexpr bool kBuiltWithCuda = BN_HAS_CUDA != 0;
+constexpr const char* kModule = "bn_cuda.so";
+
+using MakeBackend = Backend* (*)(const CudaOptions&);
+
+MakeBackend load_module() {
+  const std::filesystem::path path = std::filesystem::read_symlink("/proc/self/exe").parent_path() / kModule;
+  void* module = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (module == nullptr) {
+    throw UnsupportedError(fmt::format(
+        "device: cuda was asked for, but its module does not load; it needs cuDNN 9 and cuBLAS of CUDA 13 where the "
+        "loader finds them (LD_LIBRARY_PATH): {}",
+        dlerror()));
+  }
+  return reinterpret_cast<MakeBackend>(dlsym(module, "bn_make_cuda_backend"));
+}
+
+}  // namespace
+
+std::unique_ptr<Backend> make_cuda_backend(const CudaOptions& options) {
+  if (!kBuiltWithCuda) {
+    throw UnsupportedError("device: cuda was asked for, but this program was built without CUDA; use device: cpu");
+  }
+  static const MakeBackend make = load_module();  // never unloaded: ops hold its code
+  return std::unique_ptr<Backend>(make(options));
+}
+
+}  // namespace bn

@@ -1,0 +1,60 @@
+// Host to device without waiting: pinned memory and events. A slot is written again only after the copy out of it has
+// ended, which is long past unless the host runs several steps ahead; that wait is what paces it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "cuda/context.hpp"
+
+namespace bn::cuda {
+
+// Labels and scalars of a step, on the compute stream.
+class SmallUploads {
+ public:
+  static constexpr int64_t kSlotBytes = 16 * 1024;
+
+  explicit SmallUploads(const Context& context);
+  ~SmallUploads();
+  SmallUploads(const SmallUploads&) = delete;
+  SmallUploads& operator=(const SmallUploads&) = delete;
+
+  void upload(void* device, const void* host, int64_t bytes);  // at most kSlotBytes
+
+ private:
+  static constexpr int kSlots = 16;
+  const Context& context_;
+  uint8_t* pinned_ = nullptr;
+  std::array<cudaEvent_t, kSlots> copied_{};
+  int next_ = 0;
+};
+
+// Images of a batch, on the copy stream, two in flight.
+class ImageUploads {
+ public:
+  explicit ImageUploads(const Context& context);
+  ~ImageUploads();
+  ImageUploads(const ImageUploads&) = delete;
+  ImageUploads& operator=(const ImageUploads&) = delete;
+
+  // Where the bytes will be; the compute stream waits for them.
+  const void* upload(const void* host, int64_t bytes);
+  // After the work that reads what upload() returned is on the compute stream.
+  void release();
+
+ private:
+  struct Slot {
+    void* pinned = nullptr;
+    void* device = nullptr;
+    int64_t bytes = 0;
+    cudaEvent_t copied = nullptr, read = nullptr;
+  };
+  static void resize(Slot& slot, int64_t bytes);
+
+  const Context& context_;
+  std::array<Slot, 2> slots_{};
+  int current_ = 0;
+};
+
+}  // namespace bn::cuda
