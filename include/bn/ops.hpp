@@ -88,6 +88,8 @@ struct Pool2d {
   int64_t pad = 0;
   PoolBorder border = PoolBorder::kExcludePadding;
 };
+constexpr int64_t kMaxWindow = 256;           // elements of a max pool's window: its argmax is a byte
+constexpr int64_t kMaxCoveringWindows = 256;  // windows of a pool that cover one element
 
 // y_i = x_i / (k + alpha/size * sum_{j in window of `size` channels centred at i} x_j^2)^beta (Krizhevsky 2012, with
 // alpha divided by the window's size as Caffe and cuDNN do).
@@ -97,6 +99,7 @@ struct LocalResponseNorm {
   float beta = 0.75F;
   float k = 1.0F;
 };
+constexpr int64_t kMaxNormalizedWindow = 64;  // channels
 
 // y = x * mask / (1 - rate) in training, mask drawn by MaskStream{seed, hash of the op's name}: element e of the dense
 // tensor is kept when uniform_float(stream(step, e / 4)[e % 4]) >= rate. Identity in evaluation.

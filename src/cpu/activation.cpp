@@ -1,6 +1,6 @@
 // ReLU and sigmoid on their own, with no batch normalisation or bias to carry them.
+#include "core/op_checks.hpp"
 #include "cpu/columns.hpp"
-#include "cpu/op_common.hpp"
 #include "cpu/ops.hpp"
 #include "cpu/parallel.hpp"
 

@@ -6,8 +6,8 @@
 #include <fmt/format.h>
 
 #include "bn/error.hpp"
+#include "core/op_checks.hpp"
 #include "cpu/columns.hpp"
-#include "cpu/op_common.hpp"
 #include "cpu/ops.hpp"
 
 namespace bn::cpu {

@@ -6,8 +6,8 @@
 #include <cstring>
 
 #include "bn/error.hpp"
+#include "core/op_checks.hpp"
 #include "cpu/onednn.hpp"
-#include "cpu/op_common.hpp"
 #include "cpu/ops.hpp"
 
 namespace bn::cpu {

@@ -1,6 +1,6 @@
 // y = activation(x + bias), where no batch normalisation takes the bias's place.
+#include "core/op_checks.hpp"
 #include "cpu/columns.hpp"
-#include "cpu/op_common.hpp"
 #include "cpu/ops.hpp"
 #include "cpu/parallel.hpp"
 

@@ -1,7 +1,7 @@
 // Concatenation along channels: copies of rows.
 #include <cstring>
 
-#include "cpu/op_common.hpp"
+#include "core/op_checks.hpp"
 #include "cpu/ops.hpp"
 #include "cpu/parallel.hpp"
 

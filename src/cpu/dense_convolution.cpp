@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "core/op_checks.hpp"
 #include "cpu/folding.hpp"
-#include "cpu/op_common.hpp"
 
 namespace bn::cpu {
 namespace {

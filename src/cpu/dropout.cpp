@@ -6,8 +6,8 @@
 
 #include "bn/error.hpp"
 #include "bn/rng.hpp"
+#include "core/op_checks.hpp"
 #include "cpu/kernels/kernels.hpp"
-#include "cpu/op_common.hpp"
 #include "cpu/ops.hpp"
 #include "cpu/parallel.hpp"
 
@@ -64,9 +64,7 @@ class DropoutOp final : public Op {
 std::unique_ptr<Op> make_dropout(const Dropout& spec, const OpDesc& desc) {
   require_activations(desc);
   refuse_row_strides(desc);
-  if (!(spec.rate >= 0.0F && spec.rate < 1.0F)) {
-    throw ConfigError(fmt::format("A dropout rate must be at least 0 and less than 1, not {}.", spec.rate));
-  }
+  require_dropout_rate(spec);
   return std::make_unique<DropoutOp>(spec, desc);
 }
 

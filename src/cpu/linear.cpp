@@ -4,9 +4,9 @@
 // Only bf16, which must be rounded, and folded weights are kept as a copy, in the same order.
 #include <algorithm>
 
+#include "core/op_checks.hpp"
 #include "cpu/folding.hpp"
 #include "cpu/onednn.hpp"
-#include "cpu/op_common.hpp"
 #include "cpu/ops.hpp"
 
 namespace bn::cpu {

@@ -1,10 +1,8 @@
 // Images from bytes to activations.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 
-#include "bn/error.hpp"
+#include "core/op_checks.hpp"
 #include "cpu/kernels/kernels.hpp"
 #include "cpu/parallel.hpp"
 #include "cpu/updates.hpp"
@@ -12,26 +10,15 @@
 namespace bn::cpu {
 namespace {
 
-constexpr int64_t kMaxChannels = 16;
 constexpr int64_t kRepeats = 64;  // pixels over which the channels' constants are laid out for whole vectors
 
 }  // namespace
 
 void load_images(const Tensor& x, const Tensor& images_u8, const ImageNormalization& normalization) {
   const int64_t c = x.shape.c, count = x.shape.elements(), period = c * kRepeats;
-  if (c > kMaxChannels) {
-    throw UnsupportedError(fmt::format("Images can have at most {} channels, not {}.", kMaxChannels, c));
-  }
-  if (static_cast<int64_t>(normalization.mean.size()) != c || static_cast<int64_t>(normalization.scale.size()) != c) {
-    throw ConfigError(fmt::format("The images have {} channels, but their normalisation has {} means and {} scales.", c,
-                                  normalization.mean.size(), normalization.scale.size()));
-  }
-  if (images_u8.shape != x.shape) {
-    throw ShapeError(fmt::format("Images of shape {} cannot be loaded into an input of shape {}.",
-                                 to_string(images_u8.shape), to_string(x.shape)));
-  }
-  alignas(64) std::array<float, kMaxChannels * kRepeats> mean;
-  alignas(64) std::array<float, kMaxChannels * kRepeats> scale;
+  require_normalization(x, images_u8, normalization);
+  alignas(64) std::array<float, kMaxImageChannels * kRepeats> mean;
+  alignas(64) std::array<float, kMaxImageChannels * kRepeats> scale;
   for (int64_t i = 0; i < period; ++i) {
     mean[i] = normalization.mean[i % c];
     scale[i] = normalization.scale[i % c];

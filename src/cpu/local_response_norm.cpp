@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include "bn/error.hpp"
+#include "core/op_checks.hpp"
 #include "cpu/kernels/kernels.hpp"
-#include "cpu/op_common.hpp"
 #include "cpu/ops.hpp"
 #include "cpu/parallel.hpp"
 
@@ -51,10 +51,7 @@ class LocalResponseNormOp final : public Op {
 std::unique_ptr<Op> make_local_response_norm(const LocalResponseNorm& spec, const OpDesc& desc) {
   require_activations(desc);
   refuse_row_strides(desc);
-  if (spec.size < 1 || spec.size > kMaxNormalizedWindow) {
-    throw UnsupportedError(fmt::format("A local response normalisation's window must have 1 to {} channels, not {}.",
-                                       kMaxNormalizedWindow, spec.size));
-  }
+  require_normalized_window(spec);
   return std::make_unique<LocalResponseNormOp>(spec, desc.x[0]);
 }
 

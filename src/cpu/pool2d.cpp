@@ -6,8 +6,8 @@
 #include <algorithm>
 
 #include "bn/error.hpp"
+#include "core/op_checks.hpp"
 #include "cpu/kernels/kernels.hpp"
-#include "cpu/op_common.hpp"
 #include "cpu/ops.hpp"
 #include "cpu/parallel.hpp"
 
@@ -86,16 +86,7 @@ void Pool2dOp::backward(const OpIo& io) {
 std::unique_ptr<Op> make_pool2d(const Pool2d& spec, const OpDesc& desc) {
   require_activations(desc);
   const Shape &x = desc.x.at(0).shape, &y = desc.y.shape;
-  if (spec.kind == PoolKind::kMax && spec.kernel * spec.kernel > kMaxWindow) {
-    throw UnsupportedError(fmt::format("A max pool's kernel can be at most 16x16 here, not {0}x{0}.", spec.kernel));
-  }
-  const int64_t overlap = (spec.kernel + spec.stride - 1) / spec.stride;
-  if (std::min(overlap, y.h) * std::min(overlap, y.w) > kMaxCoveringWindows) {
-    throw UnsupportedError(
-        fmt::format("The windows of a {0}x{0} pool with stride {1} overlap too often: at most {2} may "
-                    "cover one pixel.",
-                    spec.kernel, spec.stride, kMaxCoveringWindows));
-  }
+  require_pool_window(spec, y);
   const PoolGeometry geometry{.h = x.h,
                               .w = x.w,
                               .oh = y.h,

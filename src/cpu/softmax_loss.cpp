@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "bn/error.hpp"
+#include "core/op_checks.hpp"
 #include "cpu/kernels/kernels.hpp"
 #include "cpu/ops.hpp"
 #include "cpu/parallel.hpp"
@@ -84,12 +85,8 @@ void SoftmaxLossOp::backward(const OpIo& io) {
 }  // namespace
 
 std::unique_ptr<Op> make_softmax_loss(const SoftmaxLoss& spec, const OpDesc& desc) {
-  const TensorDesc &logits = desc.x.at(0), &labels = desc.x.at(1);
-  if (logits.dtype != DType::kF32 || labels.dtype != DType::kI32 || desc.y.dtype != DType::kF32) {
-    throw UnsupportedError(fmt::format("The softmax loss takes f32 logits and i32 labels, not {} and {}.",
-                                       name_of(logits.dtype), name_of(labels.dtype)));
-  }
-  return std::make_unique<SoftmaxLossOp>(spec, logits.shape);
+  require_loss_types(desc);
+  return std::make_unique<SoftmaxLossOp>(spec, desc.x.at(0).shape);
 }
 
 }  // namespace bn::cpu

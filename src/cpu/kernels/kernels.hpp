@@ -13,9 +13,6 @@ namespace bn::cpu {
 // The widest block of columns a kernel of ColumnKernels takes: its sums then stay in the first-level cache.
 constexpr int64_t kColumnBlock = 1024;
 constexpr int64_t kMaxSumSources = 16;
-constexpr int64_t kMaxNormalizedWindow = 64;  // channels of a local response normalisation's window
-constexpr int64_t kMaxWindow = 256;           // elements of a max pool's window: its argmax is a byte
-constexpr int64_t kMaxCoveringWindows = 256;  // windows of a pool that cover one element
 
 // A range of rows of a matrix.
 struct Rows {

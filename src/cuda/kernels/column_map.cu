@@ -1,0 +1,110 @@
+// Elementwise along columns: y = activation((x - mean) * scale + shift) (paper: Algorithm 1, steps 3-4), with or
+// without the mean and the scale, and sums of matrices.
+//
+// Bytes per element: x read once, y written once. Each element is one thread's alone.
+#include <array>
+
+#include "cuda/kernels/cover.hpp"
+
+namespace bn::cuda {
+namespace {
+
+constexpr int kBlocksPerMultiprocessor = 8;
+
+enum class Affine { kNone, kShift, kFull };
+
+template <class T, int N, Activation A, Affine F>
+__device__ __forceinline__ void map_packet(T* y, const Packet<T, N>& packet, const float (&mean)[N],
+                                           const float (&scale)[N], const float (&shift)[N]) {
+  float v[N];
+  to_floats(v, packet);
+#pragma unroll
+  for (int k = 0; k < N; ++k) {
+    if constexpr (F == Affine::kFull) v[k] = fmaf(v[k] - mean[k], scale[k], shift[k]);
+    if constexpr (F == Affine::kShift) v[k] += shift[k];
+    v[k] = activate<A>(v[k]);
+  }
+  store(y, v);
+}
+
+template <class T, int N, Activation A, Affine F>
+__global__ void __launch_bounds__(kThreads)
+    map(T* y, const T* x, NormalizeColumns by, int m, int64_t c, int64_t y_stride, int64_t x_stride, int tile) {
+  const Place place(tile, N, m, static_cast<int>(gridDim.y - 1 - blockIdx.y));
+  if (place.column >= c) return;
+  float mean[N] = {}, scale[N] = {}, shift[N] = {};
+  if constexpr (F == Affine::kFull) {
+    load_columns<N>(mean, by.mean + place.column);
+    load_columns<N>(scale, by.scale + place.column);
+  }
+  if constexpr (F != Affine::kNone) load_columns<N>(shift, by.shift + place.column);
+  int row = place.row;
+  for (; row + 3 * place.step < place.end; row += 4 * place.step) {
+    Packet<T, N> packets[4];
+#pragma unroll
+    for (int r = 0; r < 4; ++r) {
+      packets[r] = load_packet<T, N>(x + (row + r * place.step) * x_stride + place.column);
+    }
+#pragma unroll
+    for (int r = 0; r < 4; ++r) {
+      map_packet<T, N, A, F>(y + (row + r * place.step) * y_stride + place.column, packets[r], mean, scale, shift);
+    }
+  }
+  for (; row < place.end; row += place.step) {
+    const Packet<T, N> packet = load_packet<T, N>(x + row * x_stride + place.column);
+    map_packet<T, N, A, F>(y + row * y_stride + place.column, packet, mean, scale, shift);
+  }
+}
+
+template <class T, int N>
+__global__ void __launch_bounds__(kThreads)
+    sum_rows(T* dst, SumSources sources, int m, int64_t c, int64_t stride, int tile) {
+  const Place place(tile, N, m, static_cast<int>(blockIdx.y));
+  if (place.column >= c) return;
+  for (int row = place.row; row < place.end; row += place.step) {
+    float total[N] = {};
+    for (int i = 0; i < sources.count; ++i) {
+      float term[N];
+      load<T, N>(term, static_cast<const T*>(sources.data[i]) + row * sources.stride[i] + place.column);
+#pragma unroll
+      for (int k = 0; k < N; ++k) total[k] += term[k];
+    }
+    store(dst + row * stride + place.column, total);
+  }
+}
+
+}  // namespace
+
+void column_normalize(const Context& context, const Matrix& y, const Matrix& x, const NormalizeColumns& by,
+                      Activation activation) {
+  const Matrix* matrices[] = {&x, &y};
+  const Cover cover = bn::cuda::cover(context, matrices, 2, kBlocksPerMultiprocessor);
+  dispatch(x.dtype, cover.lanes, activation, [&]<class T, int N, Activation A>() {
+    const auto run = [&](auto kernel) {
+      launch(context, "map", kernel, grid_of(cover), static_cast<T*>(y.data), static_cast<const T*>(x.data), by, x.m,
+             x.c, y.stride, x.stride, cover.tile);
+    };
+    if (by.mean != nullptr) return run(map<T, N, A, Affine::kFull>);
+    if (by.shift != nullptr) return run(map<T, N, A, Affine::kShift>);
+    run(map<T, N, A, Affine::kNone>);
+  });
+}
+
+void column_sum(const Context& context, const Matrix& dst, const SumSources& sources) {
+  std::array<Matrix, kMaxSumSources> views;
+  std::array<const Matrix*, kMaxSumSources + 1> matrices{&dst};
+  for (int i = 0; i < sources.count; ++i) {
+    const auto at = static_cast<size_t>(i);
+    views[at] = dst;
+    views[at].data = const_cast<void*>(sources.data[i]);  // only its place counts
+    views[at].stride = sources.stride[i];
+    matrices[at + 1] = &views[at];
+  }
+  const Cover cover = bn::cuda::cover(context, matrices.data(), sources.count + 1, kBlocksPerMultiprocessor);
+  dispatch(dst.dtype, cover.lanes, [&]<class T, int N>() {
+    launch(context, "sum_rows", sum_rows<T, N>, grid_of(cover), static_cast<T*>(dst.data), sources, dst.m, dst.c,
+           dst.stride, cover.tile);
+  });
+}
+
+}  // namespace bn::cuda

@@ -1,0 +1,42 @@
+#include <algorithm>
+#include <array>
+
+#include "cuda/kernels/cover.hpp"
+
+namespace bn::cuda {
+
+Matrix matrix_of(const Tensor& tensor, BatchNormScope scope) {
+  const Shape& shape = tensor.shape;
+  if (scope == BatchNormScope::kSpatial) {
+    return {.data = tensor.data, .dtype = tensor.dtype, .m = shape.rows(), .c = shape.c, .stride = tensor.row_stride};
+  }
+  const int64_t c = shape.h * shape.w * shape.c;
+  return {.data = tensor.data, .dtype = tensor.dtype, .m = shape.n, .c = c, .stride = c};
+}
+
+Cover cover(const Context& context, const Matrix* const* matrices, int count, int blocks_per_multiprocessor) {
+  const Matrix& first = *matrices[0];
+  const int64_t wide = 16 / size_of(first.dtype);
+  Cover cover{.lanes = Lanes::kWide};
+  for (int i = 0; i < count; ++i) {
+    const Matrix& matrix = *matrices[i];
+    if (matrix.c % wide != 0 || matrix.stride % wide != 0 || !is_aligned(matrix.data)) cover.lanes = Lanes::kOne;
+  }
+  const int64_t accesses = cover.lanes == Lanes::kWide ? first.c / wide : first.c;
+  // The widest tile that leaves the fewest threads without columns.
+  int64_t least_waste = accesses + 1;
+  for (const int tile : {32, 16, 8, 4}) {
+    const int64_t waste = (accesses + tile - 1) / tile * tile - accesses;
+    if (waste >= least_waste) continue;
+    least_waste = waste;
+    cover.tile = tile;
+  }
+  const int64_t columns = (accesses + cover.tile - 1) / cover.tile;
+  const int64_t rows_at_once = int64_t{kThreads} / cover.tile * kRowsInFlight;
+  const int64_t wanted = std::max<int64_t>(1, int64_t{context.multiprocessors} * blocks_per_multiprocessor / columns);
+  cover.columns = static_cast<unsigned>(columns);
+  cover.rows = static_cast<unsigned>(std::clamp<int64_t>((first.m + rows_at_once - 1) / rows_at_once, 1, wanted));
+  return cover;
+}
+
+}  // namespace bn::cuda

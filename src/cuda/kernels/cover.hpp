@@ -1,0 +1,81 @@
+// How threads cover a matrix; the device side of Cover.
+#pragma once
+
+#include "cuda/kernels/columns.hpp"
+#include "cuda/kernels/device.hpp"
+#include "cuda/launch.hpp"
+
+namespace bn::cuda {
+
+constexpr int kThreads = 256;
+constexpr int kRowsInFlight = 4;  // loads of one thread that do not wait for each other
+
+// `matrices`: all that one kernel walks; blocks_per_multiprocessor: how many are wanted at most.
+Cover cover(const Context& context, const Matrix* const* matrices, int count, int blocks_per_multiprocessor);
+
+inline Grid grid_of(const Cover& cover) { return {.x = cover.columns, .y = cover.rows, .threads = kThreads}; }
+
+// One thread's place: its first column, and its rows.
+struct Place {
+  int64_t column;
+  int row, end, step;  // rows row, row + step, ... < end
+  int lane, line;      // within the block: which access of columns, which row
+
+  // Block `block_row` of gridDim.y takes an equal, contiguous range of rows.
+  __device__ Place(int tile, int lanes, int m, int block_row) {
+    lane = static_cast<int>(threadIdx.x) % tile;
+    line = static_cast<int>(threadIdx.x) / tile;
+    step = kThreads / tile;
+    column = (static_cast<int64_t>(blockIdx.x) * tile + lane) * lanes;
+    const int blocks = static_cast<int>(gridDim.y);
+    const int share = (m + blocks - 1) / blocks;
+    const int begin = block_row * share;
+    row = begin + line;
+    end = begin + share < m ? begin + share : m;
+  }
+};
+
+__device__ __forceinline__ float sigmoid(float z) { return 1.0F / (1.0F + expf(-z)); }
+
+template <Activation A>
+__device__ __forceinline__ float activate(float z) {
+  if constexpr (A == Activation::kRelu) return z < 0.0F ? 0.0F : z;  // NaN stays
+  if constexpr (A == Activation::kSigmoid) return sigmoid(z);
+  return z;
+}
+
+// dy * activation'(z).
+template <Activation A>
+__device__ __forceinline__ float gradient_at_input(float dy, float z) {
+  if constexpr (A == Activation::kRelu) return z > 0.0F ? dy : 0.0F;
+  if constexpr (A == Activation::kSigmoid) {
+    const float y = sigmoid(z);
+    return dy * (y * (1.0F - y));
+  }
+  return dy;
+}
+
+// The same from the output.
+template <Activation A>
+__device__ __forceinline__ float gradient_at_output(float dy, float y) {
+  if constexpr (A == Activation::kRelu) return y > 0.0F ? dy : 0.0F;
+  if constexpr (A == Activation::kSigmoid) return dy * (y * (1.0F - y));
+  return dy;
+}
+
+// Calls f.template operator()<element type, lanes, activation>().
+template <class F>
+void dispatch(DType dtype, Lanes lanes, Activation activation, const F& f) {
+  dispatch(dtype, lanes, [&]<class T, int N>() {
+    switch (activation) {
+      case Activation::kNone:
+        return f.template operator()<T, N, Activation::kNone>();
+      case Activation::kRelu:
+        return f.template operator()<T, N, Activation::kRelu>();
+      case Activation::kSigmoid:
+        return f.template operator()<T, N, Activation::kSigmoid>();
+    }
+  });
+}
+
+}  // namespace bn::cuda

@@ -1,0 +1,242 @@
+#include "cuda/kernels/elements.hpp"
+
+#include "bn/rng.hpp"
+#include "cuda/kernels/device.hpp"
+#include "cuda/launch.hpp"
+
+namespace bn::cuda {
+namespace {
+
+constexpr int kThreads = 256;
+
+Grid grid_of(int64_t items) {
+  return {.x = static_cast<unsigned>((items + kThreads - 1) / kThreads), .threads = kThreads};
+}
+
+__device__ __forceinline__ int64_t item_index() { return static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x; }
+
+// The channels of a window centred at `channel`.
+struct Window {
+  int begin, end;
+  __device__ Window(int channel, int size, int c) {
+    begin = channel - size / 2 < 0 ? 0 : channel - size / 2;
+    end = channel + (size - 1) / 2 + 1 < c ? channel + (size - 1) / 2 + 1 : c;
+  }
+};
+
+template <class T>
+__device__ __forceinline__ float element(const T* from) {
+  float v[1];
+  load<T, 1>(v, from);
+  return v[0];
+}
+
+// k + alpha / size * sum of squares, at one channel of a row.
+template <class T>
+__device__ __forceinline__ float lrn_base(const T* row, int channel, const LocalResponseNorm& spec, int c) {
+  const Window window(channel, static_cast<int>(spec.size), c);
+  float squares = 0;
+  for (int j = window.begin; j < window.end; ++j) {
+    const float v = element(row + j);
+    squares = fmaf(v, v, squares);
+  }
+  return fmaf(spec.alpha / static_cast<float>(spec.size), squares, spec.k);
+}
+
+// A thread computes one element; its neighbours' reads hit the cache. Bytes per element: x read, y written.
+template <class T>
+__global__ void __launch_bounds__(kThreads)
+    lrn_forward(T* y, const T* x, LocalResponseNorm spec, int64_t elements, int c) {
+  const int64_t item = item_index();
+  if (item >= elements) return;
+  const int64_t row = item / c;
+  const int channel = static_cast<int>(item - row * c);
+  const float base = lrn_base(x + row * c, channel, spec, c);
+  const float v[1] = {element(x + item) * powf(base, -spec.beta)};
+  store(y + item, v);
+}
+
+// dx_i = dy_i base_i^-beta - 2 alpha beta / size x_i sum_j dy_j x_j base_j^(-beta-1), j over the windows that hold i.
+// The bases are computed again from x: less than writing and reading them. Bytes per element: x, dy, dx.
+template <class T>
+__global__ void __launch_bounds__(kThreads)
+    lrn_backward(T* dx, const T* dy, const T* x, LocalResponseNorm spec, int64_t elements, int c) {
+  const int64_t item = item_index();
+  if (item >= elements) return;
+  const int64_t row = item / c;
+  const int channel = static_cast<int>(item - row * c), size = static_cast<int>(spec.size);
+  const T *x_row = x + row * c, *dy_row = dy + row * c;
+  const int begin = channel - (size - 1) / 2, end = channel + size / 2 + 1;
+  float sum = 0, own = 0;
+  for (int j = begin < 0 ? 0 : begin; j < (end < c ? end : c); ++j) {
+    const float base = lrn_base(x_row, j, spec, c), power = powf(base, -spec.beta);
+    sum = fmaf(element(dy_row + j) * element(x_row + j), power / base, sum);
+    if (j == channel) own = power;
+  }
+  const float factor = 2.0F * spec.alpha * spec.beta / static_cast<float>(size);
+  const float v[1] = {element(dy_row + channel) * own - factor * element(x_row + channel) * sum};
+  store(dx + item, v);
+}
+
+// A thread makes four elements from one draw of Philox. Bytes per element: x read, y written.
+template <class T>
+__global__ void __launch_bounds__(kThreads)
+    dropout_kernel(T* y, const T* x, const StepState* step, uint64_t op, float rate, int64_t elements) {
+  const int64_t group = item_index();
+  if (4 * group >= elements) return;
+  const MaskStream mask{.seed = step->seed, .op = op};
+  const PhiloxCounter draws = mask(step->now.step, static_cast<uint64_t>(group));
+  const float scale = 1.0F / (1.0F - rate);
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    const int64_t e = 4 * group + i;
+    if (e >= elements) return;
+    const float v[1] = {uniform_float(draws[i]) >= rate ? element(x + e) * scale : 0.0F};
+    store(y + e, v);
+  }
+}
+
+// Reduces over the block in a fixed tree; all threads receive the result.
+template <class Combine>
+__device__ float reduce_block(float value, float* shared, Combine combine) {
+  __syncthreads();  // an earlier call may still be reading
+  shared[threadIdx.x] = value;
+  for (int half = kThreads / 2; half > 0; half /= 2) {
+    __syncthreads();
+    if (static_cast<int>(threadIdx.x) < half) {
+      shared[threadIdx.x] = combine(shared[threadIdx.x], shared[threadIdx.x + half]);
+    }
+  }
+  __syncthreads();
+  return shared[0];
+}
+
+struct RowSoftmax {
+  float highest, log_sum;
+};
+
+// Of one row of logits, by one block.
+__device__ RowSoftmax softmax_of_row(const float* logits, int64_t classes, float* shared) {
+  float highest = -INFINITY;
+  for (int64_t j = threadIdx.x; j < classes; j += kThreads) highest = fmaxf(highest, logits[j]);
+  highest = reduce_block(highest, shared, [](float a, float b) { return fmaxf(a, b); });
+  float sum = 0;
+  for (int64_t j = threadIdx.x; j < classes; j += kThreads) sum += expf(logits[j] - highest);
+  sum = reduce_block(sum, shared, [](float a, float b) { return a + b; });
+  return {highest, logf(sum)};
+}
+
+// A block takes one image.
+__global__ void __launch_bounds__(kThreads)
+    softmax_loss_kernel(float* losses, StepState* step, const float* logits, const int32_t* labels, int64_t classes) {
+  __shared__ float shared[kThreads];
+  const int64_t image = blockIdx.x;
+  const float* row = logits + image * classes;
+  const RowSoftmax softmax = softmax_of_row(row, classes, shared);
+  if (threadIdx.x > 0) return;
+  const int32_t label = labels[image];
+  float loss = label < 0 ? 0.0F : NAN;  // of a label beyond the classes
+  if (label >= 0 && label < classes) loss = softmax.log_sum - (row[label] - softmax.highest);
+  losses[image] = loss;
+  // Blocks that get here write the same number.
+  if (!isfinite(loss) && step->first_bad_step < 0) step->first_bad_step = static_cast<int64_t>(step->now.step);
+}
+
+__global__ void __launch_bounds__(kThreads)
+    softmax_gradient_kernel(float* dx, const float* logits, const int32_t* labels, int64_t n, int64_t classes,
+                            float weight) {
+  __shared__ float shared[kThreads];
+  const int64_t image = blockIdx.x;
+  const float* row = logits + image * classes;
+  float valid = 0;
+  for (int64_t i = threadIdx.x; i < n; i += kThreads) valid += labels[i] >= 0 ? 1.0F : 0.0F;
+  valid = reduce_block(valid, shared, [](float a, float b) { return a + b; });
+  const RowSoftmax softmax = softmax_of_row(row, classes, shared);
+  const int32_t label = labels[image];
+  const float factor = label < 0 ? 0.0F : weight / valid;
+  for (int64_t j = threadIdx.x; j < classes; j += kThreads) {
+    const float probability = expf(row[j] - softmax.highest - softmax.log_sum);
+    dx[image * classes + j] = label < 0 ? 0.0F : factor * (probability - (j == label ? 1.0F : 0.0F));
+  }
+}
+
+// Units of 2 or 16 bytes.
+template <class Unit>
+__global__ void __launch_bounds__(kThreads) copy_rows_kernel(uint8_t* to, int64_t to_pitch, const uint8_t* from,
+                                                             int64_t from_pitch, int64_t rows, int64_t units) {
+  const int64_t item = item_index(), row = item / units, unit = item - row * units;
+  if (row >= rows) return;
+  reinterpret_cast<Unit*>(to + row * to_pitch)[unit] = reinterpret_cast<const Unit*>(from + row * from_pitch)[unit];
+}
+
+// A thread makes one pixel.
+template <class T>
+__global__ void __launch_bounds__(kThreads)
+    normalize_images_kernel(T* x, const uint8_t* images, ChannelNormalization by, int64_t pixels, int c, int stride) {
+  const int64_t pixel = item_index();
+  if (pixel >= pixels) return;
+  for (int k = 0; k < stride; ++k) {
+    const float v[1] = {k < c ? (static_cast<float>(images[pixel * c + k]) - by.mean[k]) * by.scale[k] : 0.0F};
+    store(x + pixel * stride + k, v);
+  }
+}
+
+}  // namespace
+
+void local_response_norm(const Context& context, const Tensor& y, const Tensor& x, const LocalResponseNorm& spec) {
+  const int64_t elements = x.shape.elements();
+  dispatch(x.dtype, Lanes::kOne, [&]<class T, int>() {
+    launch(context, "local_response_norm", lrn_forward<T>, grid_of(elements), y.as<T>(), x.as<T>(), spec, elements,
+           x.shape.c);
+  });
+}
+
+void local_response_norm_gradient(const Context& context, const Tensor& dx, const Tensor& dy, const Tensor& x,
+                                  const LocalResponseNorm& spec) {
+  const int64_t elements = x.shape.elements();
+  dispatch(x.dtype, Lanes::kOne, [&]<class T, int>() {
+    launch(context, "local_response_norm_gradient", lrn_backward<T>, grid_of(elements), dx.as<T>(), dy.as<T>(),
+           x.as<T>(), spec, elements, x.shape.c);
+  });
+}
+
+void dropout(const Context& context, const Tensor& y, const Tensor& x, const StepState* step, uint64_t op, float rate) {
+  const int64_t elements = x.shape.elements();
+  dispatch(x.dtype, Lanes::kOne, [&]<class T, int>() {
+    launch(context, "dropout", dropout_kernel<T>, grid_of((elements + 3) / 4), y.as<T>(), x.as<T>(), step, op, rate,
+           elements);
+  });
+}
+
+void softmax_loss(const Context& context, float* losses, StepState* step, const float* logits, const int32_t* labels,
+                  int64_t n, int64_t classes) {
+  launch(context, "softmax_loss", softmax_loss_kernel, {.x = static_cast<unsigned>(n), .threads = kThreads}, losses,
+         step, logits, labels, classes);
+}
+
+void softmax_loss_gradient(const Context& context, float* dx, const float* logits, const int32_t* labels, int64_t n,
+                           int64_t classes, float weight) {
+  launch(context, "softmax_loss_gradient", softmax_gradient_kernel,
+         {.x = static_cast<unsigned>(n), .threads = kThreads}, dx, logits, labels, n, classes, weight);
+}
+
+void copy_rows(const Context& context, void* to, int64_t to_pitch, const void* from, int64_t from_pitch, int64_t rows,
+               int64_t bytes) {
+  const bool wide = bytes % 16 == 0 && to_pitch % 16 == 0 && from_pitch % 16 == 0 && is_aligned(to) && is_aligned(from);
+  const auto run = [&](auto kernel, int64_t unit) {
+    launch(context, "copy_rows", kernel, grid_of(rows * (bytes / unit)), static_cast<uint8_t*>(to), to_pitch,
+           static_cast<const uint8_t*>(from), from_pitch, rows, bytes / unit);
+  };
+  wide ? run(copy_rows_kernel<uint4>, 16) : run(copy_rows_kernel<uint16_t>, 2);
+}
+
+void normalize_images(const Context& context, const Tensor& x, const uint8_t* images,
+                      const ChannelNormalization& normalization) {
+  const int64_t pixels = x.shape.rows();
+  dispatch(x.dtype, Lanes::kOne, [&]<class T, int>() {
+    launch(context, "normalize_images", normalize_images_kernel<T>, grid_of(pixels), x.as<T>(), images, normalization,
+           pixels, x.shape.c, x.row_stride);
+  });
+}
+
+}  // namespace bn::cuda

@@ -1,0 +1,199 @@
+// Max and average pooling over NHWC. One thread computes 16 bytes of neighbouring channels of one output pixel; going
+// back, of one input pixel, gathering from the windows that cover it in a fixed order: no atomics.
+//
+// Bytes per output element: the new part of its window from memory (the rest is in the cache), y, and for the maximum a
+// byte of argmax.
+#include "cuda/kernels/device.hpp"
+#include "cuda/kernels/pool.hpp"
+#include "cuda/launch.hpp"
+
+namespace bn::cuda {
+namespace {
+
+constexpr int kThreads = 256;
+
+// A pixel of one image and the first of a thread's channels. False beyond the end.
+struct Pixel {
+  int image, row, column, channel;
+  int64_t index;  // of the pixel
+
+  __device__ bool find(int n, int rows, int columns, int c, int lanes) {
+    const int64_t item = static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x;
+    const int groups = c / lanes;
+    index = item / groups;
+    channel = static_cast<int>(item - index * groups) * lanes;
+    const int64_t line = index / columns;
+    column = static_cast<int>(index - line * columns);
+    image = static_cast<int>(line / rows);
+    row = static_cast<int>(line - static_cast<int64_t>(image) * rows);
+    return image < n;
+  }
+};
+
+// The part of the window at output position o that lies inside [0, size).
+struct Span {
+  int begin, end;
+  __device__ Span(int o, int size, int kernel, int stride, int pad) {
+    begin = o * stride - pad;
+    end = begin + kernel < size ? begin + kernel : size;
+    begin = begin < 0 ? 0 : begin;
+  }
+  __device__ int count() const { return end - begin; }
+};
+
+// The windows that cover input position i.
+struct Covering {
+  int begin, end;
+  __device__ Covering(int i, int outputs, int kernel, int stride, int pad) {
+    const int first = i + pad - kernel + 1;
+    begin = first <= 0 ? 0 : (first + stride - 1) / stride;
+    const int last = (i + pad) / stride + 1;
+    end = last < outputs ? last : outputs;
+  }
+};
+
+__device__ float window_share(const PoolGeometry& g, int oh, int ow) {
+  if (g.border == PoolBorder::kIncludePadding) return 1.0F / static_cast<float>(g.kernel * g.kernel);
+  const Span rows(oh, g.h, g.kernel, g.stride, g.pad), columns(ow, g.w, g.kernel, g.stride, g.pad);
+  return 1.0F / static_cast<float>(rows.count() * columns.count());
+}
+
+template <class T, int N>
+__global__ void __launch_bounds__(kThreads)
+    max_forward(T* y, uint8_t* argmax, const T* x, PoolGeometry g, int64_t y_stride, int64_t x_stride) {
+  Pixel at;
+  if (!at.find(g.n, g.oh, g.ow, g.c, N)) return;
+  const Span rows(at.row, g.h, g.kernel, g.stride, g.pad), columns(at.column, g.w, g.kernel, g.stride, g.pad);
+  const int top = at.row * g.stride - g.pad, left = at.column * g.stride - g.pad;
+  float best[N];
+  int place[N];
+  bool first = true;
+  for (int h = rows.begin; h < rows.end; ++h) {
+#pragma unroll 4
+    for (int w = columns.begin; w < columns.end; ++w) {
+      float v[N];
+      const int64_t pixel = (static_cast<int64_t>(at.image) * g.h + h) * g.w + w;
+      load<T, N>(v, x + pixel * x_stride + at.channel);
+      const int here = (h - top) * g.kernel + (w - left);
+#pragma unroll
+      for (int k = 0; k < N; ++k) {
+        const bool wins = first || v[k] > best[k];
+        best[k] = wins ? v[k] : best[k];
+        place[k] = wins ? here : place[k];
+      }
+      first = false;
+    }
+  }
+  store(y + at.index * y_stride + at.channel, best);
+  if (argmax == nullptr) return;
+#pragma unroll
+  for (int k = 0; k < N; ++k) argmax[at.index * g.c + at.channel + k] = static_cast<uint8_t>(place[k]);
+}
+
+template <class T, int N>
+__global__ void __launch_bounds__(kThreads)
+    max_backward(T* dx, const T* dy, const uint8_t* argmax, PoolGeometry g, int64_t dx_stride, int64_t dy_stride) {
+  Pixel at;
+  if (!at.find(g.n, g.h, g.w, g.c, N)) return;
+  const Covering rows(at.row, g.oh, g.kernel, g.stride, g.pad), columns(at.column, g.ow, g.kernel, g.stride, g.pad);
+  float sum[N] = {};
+  for (int oh = rows.begin; oh < rows.end; ++oh) {
+#pragma unroll 2
+    for (int ow = columns.begin; ow < columns.end; ++ow) {
+      const int64_t pixel = (static_cast<int64_t>(at.image) * g.oh + oh) * g.ow + ow;
+      const int here = (at.row - oh * g.stride + g.pad) * g.kernel + (at.column - ow * g.stride + g.pad);
+      float v[N];
+      load<T, N>(v, dy + pixel * dy_stride + at.channel);
+      const uint8_t* places = argmax + pixel * g.c + at.channel;
+#pragma unroll
+      for (int k = 0; k < N; ++k) sum[k] += places[k] == here ? v[k] : 0.0F;
+    }
+  }
+  store(dx + at.index * dx_stride + at.channel, sum);
+}
+
+template <class T, int N>
+__global__ void __launch_bounds__(kThreads)
+    average_forward(T* y, const T* x, PoolGeometry g, int64_t y_stride, int64_t x_stride) {
+  Pixel at;
+  if (!at.find(g.n, g.oh, g.ow, g.c, N)) return;
+  const Span rows(at.row, g.h, g.kernel, g.stride, g.pad), columns(at.column, g.w, g.kernel, g.stride, g.pad);
+  float sum[N] = {};
+  for (int h = rows.begin; h < rows.end; ++h) {
+#pragma unroll 4
+    for (int w = columns.begin; w < columns.end; ++w) {
+      float v[N];
+      load<T, N>(v, x + ((static_cast<int64_t>(at.image) * g.h + h) * g.w + w) * x_stride + at.channel);
+#pragma unroll
+      for (int k = 0; k < N; ++k) sum[k] += v[k];
+    }
+  }
+  const float share = window_share(g, at.row, at.column);
+#pragma unroll
+  for (int k = 0; k < N; ++k) sum[k] *= share;
+  store(y + at.index * y_stride + at.channel, sum);
+}
+
+template <class T, int N>
+__global__ void __launch_bounds__(kThreads)
+    average_backward(T* dx, const T* dy, PoolGeometry g, int64_t dx_stride, int64_t dy_stride) {
+  Pixel at;
+  if (!at.find(g.n, g.h, g.w, g.c, N)) return;
+  const Covering rows(at.row, g.oh, g.kernel, g.stride, g.pad), columns(at.column, g.ow, g.kernel, g.stride, g.pad);
+  float sum[N] = {};
+  for (int oh = rows.begin; oh < rows.end; ++oh) {
+#pragma unroll 2
+    for (int ow = columns.begin; ow < columns.end; ++ow) {
+      float v[N];
+      load<T, N>(v, dy + ((static_cast<int64_t>(at.image) * g.oh + oh) * g.ow + ow) * dy_stride + at.channel);
+      const float share = window_share(g, oh, ow);
+#pragma unroll
+      for (int k = 0; k < N; ++k) sum[k] = fmaf(v[k], share, sum[k]);
+    }
+  }
+  store(dx + at.index * dx_stride + at.channel, sum);
+}
+
+Lanes lanes_of(const Tensor& a, const Tensor& b) {
+  const int64_t wide = 16 / size_of(a.dtype);
+  const bool fits = a.shape.c % wide == 0 && a.row_stride % wide == 0 && b.row_stride % wide == 0 &&
+                    is_aligned(a.data) && is_aligned(b.data);
+  return fits ? Lanes::kWide : Lanes::kOne;
+}
+
+Grid grid_of(int64_t pixels, int c, int lanes) {
+  return {.x = static_cast<unsigned>((pixels * (c / lanes) + kThreads - 1) / kThreads), .threads = kThreads};
+}
+
+}  // namespace
+
+void max_pool(const Context& context, const Tensor& y, uint8_t* argmax, const Tensor& x, const PoolGeometry& geometry) {
+  dispatch(x.dtype, lanes_of(x, y), [&]<class T, int N>() {
+    launch(context, "max_pool", max_forward<T, N>, grid_of(y.shape.rows(), geometry.c, N), y.as<T>(), argmax, x.as<T>(),
+           geometry, y.row_stride, x.row_stride);
+  });
+}
+
+void max_pool_gradient(const Context& context, const Tensor& dx, const Tensor& dy, const uint8_t* argmax,
+                       const PoolGeometry& geometry) {
+  dispatch(dx.dtype, lanes_of(dx, dy), [&]<class T, int N>() {
+    launch(context, "max_pool_gradient", max_backward<T, N>, grid_of(dx.shape.rows(), geometry.c, N), dx.as<T>(),
+           dy.as<T>(), argmax, geometry, dx.row_stride, dy.row_stride);
+  });
+}
+
+void average_pool(const Context& context, const Tensor& y, const Tensor& x, const PoolGeometry& geometry) {
+  dispatch(x.dtype, lanes_of(x, y), [&]<class T, int N>() {
+    launch(context, "average_pool", average_forward<T, N>, grid_of(y.shape.rows(), geometry.c, N), y.as<T>(), x.as<T>(),
+           geometry, y.row_stride, x.row_stride);
+  });
+}
+
+void average_pool_gradient(const Context& context, const Tensor& dx, const Tensor& dy, const PoolGeometry& geometry) {
+  dispatch(dx.dtype, lanes_of(dx, dy), [&]<class T, int N>() {
+    launch(context, "average_pool_gradient", average_backward<T, N>, grid_of(dx.shape.rows(), geometry.c, N),
+           dx.as<T>(), dy.as<T>(), geometry, dx.row_stride, dy.row_stride);
+  });
+}
+
+}  // namespace bn::cuda

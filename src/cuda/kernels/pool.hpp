@@ -1,0 +1,24 @@
+// Pooling kernels; the op's definition is at Pool2d.
+#pragma once
+
+#include <cstdint>
+
+#include "bn/ops.hpp"
+#include "cuda/context.hpp"
+
+namespace bn::cuda {
+
+struct PoolGeometry {
+  int n, h, w, oh, ow, c;
+  int kernel, stride, pad;
+  PoolBorder border;
+};
+
+// argmax: the winner's place in its window, row by row, a byte for each element of y, dense; may be null.
+void max_pool(const Context& context, const Tensor& y, uint8_t* argmax, const Tensor& x, const PoolGeometry& geometry);
+void max_pool_gradient(const Context& context, const Tensor& dx, const Tensor& dy, const uint8_t* argmax,
+                       const PoolGeometry& geometry);
+void average_pool(const Context& context, const Tensor& y, const Tensor& x, const PoolGeometry& geometry);
+void average_pool_gradient(const Context& context, const Tensor& dx, const Tensor& dy, const PoolGeometry& geometry);
+
+}  // namespace bn::cuda
