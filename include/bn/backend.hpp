@@ -156,7 +156,7 @@ std::unique_ptr<Backend> make_cpu_backend(const CpuOptions& options);
 enum class Float32Math { kExact, kTensorFloat32 };       // how convolutions and linear ops multiply f32
 enum class ConvolutionChoice { kHeuristic, kMeasured };  // of the library's algorithms for one shape
 struct CudaOptions {
-  int device = 0;
+  int64_t device = 0;
   Float32Math float32_math = Float32Math::kExact;
   ConvolutionChoice convolution_choice = ConvolutionChoice::kHeuristic;
 };

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "bn/backend.hpp"
 #include "bn/data.hpp"
 #include "bn/models.hpp"
 #include "bn/train.hpp"
@@ -19,6 +20,7 @@ struct Config {
   TrainOptions train;
   DType precision = DType::kF32;
   Device device = Device::kCpu;
+  CudaOptions cuda{};
   int64_t threads = 0;  // 0 = all; the resolved configuration holds the number used
   PlanPasses passes{};  // `plan.passes`
 };

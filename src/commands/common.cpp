@@ -14,10 +14,8 @@ void ConfigArguments::add_to(CLI::App& command) {
 Config ConfigArguments::load() const { return load_config(path, overrides); }
 
 std::unique_ptr<Backend> make_backend(Config& config) {
-  if (config.device == Device::kCuda) {
-    throw UnsupportedError("device: cuda was asked for, but this program was built without CUDA; use device: cpu");
-  }
   if (config.threads == 0) config.threads = omp_get_num_procs();
+  if (config.device == Device::kCuda) return make_cuda_backend(config.cuda);
   return make_cpu_backend({.threads = static_cast<int>(config.threads)});
 }
 

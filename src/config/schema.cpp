@@ -337,6 +337,19 @@ Fields describe_train(TrainOptions& train) {
   };
 }
 
+Fields describe_cuda(CudaOptions& cuda) {
+  return {
+      field("device", IntegerTarget{&cuda.device, {0, 1023}}, "which GPU, from 0"),
+      field("float32_math",
+            words(cuda.float32_math, {{"exact", Float32Math::kExact}, {"tf32", Float32Math::kTensorFloat32}}),
+            "how convolutions and linear layers multiply in precision: f32"),
+      field("convolutions",
+            words(cuda.convolution_choice,
+                  {{"heuristic", ConvolutionChoice::kHeuristic}, {"measured", ConvolutionChoice::kMeasured}}),
+            "how cuDNN's algorithm is chosen; a measured choice can differ from run to run"),
+  };
+}
+
 }  // namespace
 
 Fields describe(Config& config) {
@@ -346,6 +359,7 @@ Fields describe(Config& config) {
       field("data", GroupTarget{describe_data(config.data)}, "images and labels"),
       field("train", GroupTarget{describe_train(config.train)}, "optimisation, logging, checkpoints"),
       field("device", words(config.device, {{"cpu", Device::kCpu}, {"cuda", Device::kCuda}}), "where it runs"),
+      field("cuda", GroupTarget{describe_cuda(config.cuda)}, "of device: cuda"),
       field("precision", words(config.precision, {{"f32", DType::kF32}, {"bf16", DType::kBf16}}),
             "type in which activations and their gradients are stored"),
       field("threads", IntegerTarget{&config.threads, {0, 4'096}}, "of the CPU's kernels; 0 = all"),

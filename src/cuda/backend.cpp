@@ -78,7 +78,7 @@ class RecordedCalls final : public Recording {
 
 std::string version_text(int version) { return fmt::format("{}.{}", version / 1000, version % 1000 / 10); }
 
-void require_device(int device) {
+void require_device(int64_t device) {
   int driver = 0, runtime = 0, count = 0;
   cudaDriverGetVersion(&driver);
   cudaRuntimeGetVersion(&runtime);
@@ -123,9 +123,9 @@ std::unique_ptr<Op> make_batch_norm(const Context& context, const BatchNorm& spe
 
 CudaBackend::CudaBackend(const CudaOptions& options) {
   require_device(options.device);
-  BN_CUDA(cudaSetDevice(options.device));
+  BN_CUDA(cudaSetDevice(static_cast<int>(options.device)));
   cudaDeviceProp properties{};
-  BN_CUDA(cudaGetDeviceProperties(&properties, options.device));
+  BN_CUDA(cudaGetDeviceProperties(&properties, static_cast<int>(options.device)));
   context_.options = options;
   context_.multiprocessors = properties.multiProcessorCount;
   context_.device_name = properties.name;

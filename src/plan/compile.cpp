@@ -69,6 +69,7 @@ void Compiler::run_passes() {
   if (options_.purpose == Purpose::kEvaluateFolded) fold_batch_norm(graph_);
   if (options_.passes.fuse_activation) fuse_activation(graph_, backend_);
   if (options_.passes.eliminate_concat) eliminate_concat(graph_, backend_);
+  pad_images(graph_, backend_);
   if (is_training()) schedule_ = schedule_backward(graph_);
 }
 
@@ -153,7 +154,8 @@ void Compiler::place_values() {
     const bool is_view = graph_.values[v].view_of >= 0;
     if (static_cast<int>(v) == graph_.labels || first[v] == kAbsent || is_view) continue;
     const GraphValue& value = graph_.values[v];
-    value_buffer_[v] = add_buffer(value.shape.elements() * size_of(value.dtype), first[v], last[v]);
+    const int64_t elements = value.shape.rows() * graph_.row_stride(static_cast<int>(v));
+    value_buffer_[v] = add_buffer(elements * size_of(value.dtype), first[v], last[v]);
   }
 }
 
@@ -195,9 +197,18 @@ void Compiler::allocate() {
     memory.scratch = std::max(memory.scratch, step.op->scratch_bytes());
     memory.packed += (step.op->packed_bytes() + 63) / 64 * 64;
   }
-  plan_->arena = backend_.allocate(memory.activations);
-  plan_->scratch = backend_.allocate(memory.scratch);
-  plan_->packed = backend_.allocate(memory.packed);
+  try {
+    plan_->arena = backend_.allocate(memory.activations);
+    plan_->scratch = backend_.allocate(memory.scratch);
+    plan_->packed = backend_.allocate(memory.packed);
+  } catch (const OutOfMemoryError& error) {
+    // Activations grow with the batch; nine tenths of what is free leaves room for the rest.
+    const double share = 0.9 * static_cast<double>(error.free_bytes) / static_cast<double>(memory.activations);
+    const auto fits = static_cast<int64_t>(share * static_cast<double>(options_.batch));
+    throw UnsupportedError(
+        fmt::format("{} A batch of {} does not fit{}.", error.what(), options_.batch,
+                    fits >= 1 && fits < options_.batch ? fmt::format("; about {} would", fits) : ""));
+  }
   plan_->labels_buffer = backend_.allocate(options_.batch * size_of(DType::kI32));
   plan_->step_state = backend_.allocate(sizeof(StepState));
   const StepState initial;
@@ -207,7 +218,10 @@ void Compiler::allocate() {
 Tensor Compiler::tensor(int buffer, int value) const {
   if (buffer < 0) return {};
   const GraphValue& described = graph_.values[value];
-  return dense(static_cast<char*>(plan_->arena->data()) + buffers_[buffer].offset, described.dtype, described.shape);
+  return {.data = static_cast<char*>(plan_->arena->data()) + buffers_[buffer].offset,
+          .dtype = described.dtype,
+          .shape = described.shape,
+          .row_stride = graph_.row_stride(value)};
 }
 
 // Of a whole value's tensor, the part that is the view.

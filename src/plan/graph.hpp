@@ -16,6 +16,7 @@ struct GraphValue {
   // A view has no memory of its own: it is the channels view_channel .. view_channel + c of another value.
   int view_of = -1;
   int64_t view_channel = 0;
+  int64_t padded_row = 0;  // elements from row to row, where a backend wants more than the channels; 0: dense
 };
 
 struct GraphNode {
@@ -33,7 +34,10 @@ struct Graph {
 
   std::vector<int> consumers(int value) const;  // node indices, once per use
   int root(int value) const { return values[value].view_of >= 0 ? values[value].view_of : value; }
-  int64_t row_stride(int value) const { return values[root(value)].shape.c; }
+  int64_t row_stride(int value) const {
+    const GraphValue& whole = values[root(value)];
+    return whole.padded_row > 0 ? whole.padded_row : whole.shape.c;
+  }
 };
 
 // The nodes a purpose needs, with batch size and types. Logits, losses and everything elementwise between the last
@@ -45,6 +49,7 @@ void remove_dropout(Graph& graph);                            // identity in eva
 void fold_batch_norm(Graph& graph);                           // evaluation: batch norm and activation into the weights
 void fuse_activation(Graph& graph, const Backend& backend);   // batch norm + activation in one step
 void eliminate_concat(Graph& graph, const Backend& backend);  // producers write into the concatenation
+void pad_images(Graph& graph, const Backend& backend);        // rows as wide as the backend's convolutions want
 
 // Removes nodes marked dead.
 void erase_nodes(Graph& graph, const std::vector<bool>& dead);
