@@ -3,36 +3,12 @@
 #include "bn/error.hpp"
 #include "cpu/cpu_backend.hpp"
 #include "support/error_message.hpp"
-#include "support/reference.hpp"
+#include "support/library_op_cases.hpp"
 
 namespace bn::test {
 namespace {
 
 constexpr auto kOnednn = BatchNormImplementation::kOnednn;
-
-Tolerance tolerance(DType dtype) {
-  if (dtype == DType::kF32) return {.y = 1e-5, .dx = 1e-5, .dw = 1e-5, .state = 1e-6};
-  return {.y = 6e-3, .dx = 6e-3, .dw = 1e-4, .state = 1e-6};
-}
-
-std::vector<OpCase> cases() {
-  std::vector<OpCase> cases;
-  for (const DType dtype : {DType::kF32, DType::kBf16}) {
-    for (const BatchNormScope scope : {BatchNormScope::kSpatial, BatchNormScope::kPerActivation}) {
-      for (const Phase phase : {Phase::kTrain, Phase::kEvaluate}) {
-        for (const Shape& x : {Shape{4, 7, 7, 64}, Shape{2, 5, 3, 24}, Shape{3, 4, 4, 7}, Shape{60, 1, 1, 100}}) {
-          const BatchNorm spec{.scope = scope, .implementation = kOnednn};
-          cases.push_back({.spec = spec, .x = {x}, .dtype = dtype, .phase = phase, .label = "onednn"});
-        }
-      }
-    }
-  }
-  cases.push_back({.spec = BatchNorm{.implementation = kOnednn},
-                   .x = {{8, 3, 3, 16}},
-                   .wants_dx = {false},
-                   .label = "onednn_no_dx"});
-  return cases;
-}
 
 class OnednnBatchNormCase : public testing::TestWithParam<OpCase> {
  protected:
@@ -43,9 +19,9 @@ class OnednnBatchNormCase : public testing::TestWithParam<OpCase> {
 
 TEST_P(OnednnBatchNormCase, MatchesReference) {
   const OpCase& op_case = GetParam();
-  expect_matches(cpu_backend(), op_case, make_data(op_case), tolerance(op_case.dtype));
+  expect_matches(cpu_backend(), op_case, make_data(op_case), library_batch_norm_tolerance(op_case));
 }
-INSTANTIATE_TEST_SUITE_P(BatchNorm, OnednnBatchNormCase, testing::ValuesIn(cases()),
+INSTANTIATE_TEST_SUITE_P(BatchNorm, OnednnBatchNormCase, testing::ValuesIn(library_batch_norm_cases(kOnednn)),
                          [](const auto& tested) { return name_of(tested.param); });
 
 template <class ErrorType>

@@ -1,0 +1,104 @@
+// The library is column-major: it is shown every row-major matrix as its transpose, so result^T = b^T * a^T.
+#include "cuda/cublas_product.hpp"
+
+#include <fmt/format.h>
+
+#include "bn/error.hpp"
+#include "cuda/libraries.hpp"
+
+namespace bn::cuda {
+namespace {
+
+constexpr size_t kWorkspaceLimit = size_t{32} * 1024 * 1024;
+constexpr uint32_t kAlignment = 16;  // of every matrix, in bytes
+
+cudaDataType_t data_type(DType dtype) { return dtype == DType::kBf16 ? CUDA_R_16BF : CUDA_R_32F; }
+
+// Exact f32 keeps to f32 arithmetic; bf16 factors are multiplied exactly and summed in f32 either way.
+cublasComputeType_t compute_type(const Context& context, DType dtype) {
+  return dtype == DType::kF32 && context.options.float32_math == Float32Math::kTensorFloat32
+             ? CUBLAS_COMPUTE_32F_FAST_TF32
+             : CUBLAS_COMPUTE_32F;
+}
+
+class Preference {
+ public:
+  Preference() { BN_CUBLAS(cublasLtMatmulPreferenceCreate(&preference_)); }
+  ~Preference() { cublasLtMatmulPreferenceDestroy(preference_); }
+  Preference(const Preference&) = delete;
+  Preference& operator=(const Preference&) = delete;
+  cublasLtMatmulPreference_t get() const { return preference_; }
+
+  template <class T>
+  void set(cublasLtMatmulPreferenceAttributes_t attribute, T value) {
+    BN_CUBLAS(cublasLtMatmulPreferenceSetAttribute(preference_, attribute, &value, sizeof(value)));
+  }
+
+ private:
+  cublasLtMatmulPreference_t preference_ = nullptr;
+};
+
+}  // namespace
+
+Product::Layout Product::layout_of(int64_t rows, int64_t columns, DType dtype) {
+  cublasLtMatrixLayout_t layout = nullptr;
+  BN_CUBLAS(cublasLtMatrixLayoutCreate(&layout, data_type(dtype), static_cast<uint64_t>(columns),
+                                       static_cast<uint64_t>(rows), columns));
+  return Layout(layout);
+}
+
+Product::Product(const Context& context, const ProductProblem& problem) : context_(&context) {
+  cublasLtMatmulDesc_t operation = nullptr;
+  BN_CUBLAS(cublasLtMatmulDescCreate(&operation, compute_type(context, problem.dtype), CUDA_R_32F));
+  operation_.reset(operation);
+  const auto set_transposed = [&](cublasLtMatmulDescAttributes_t attribute, Transposed transposed) {
+    const cublasOperation_t value = transposed == Transposed::kYes ? CUBLAS_OP_T : CUBLAS_OP_N;
+    BN_CUBLAS(cublasLtMatmulDescSetAttribute(operation, attribute, &value, sizeof(value)));
+  };
+  set_transposed(CUBLASLT_MATMUL_DESC_TRANSA, problem.b.transposed);  // the library's A is our b
+  set_transposed(CUBLASLT_MATMUL_DESC_TRANSB, problem.a.transposed);
+  const int64_t m = problem.a.transposed == Transposed::kYes ? problem.a.columns : problem.a.rows;
+  const int64_t n = problem.b.transposed == Transposed::kYes ? problem.b.rows : problem.b.columns;
+  a_ = layout_of(problem.a.rows, problem.a.columns, problem.dtype);
+  b_ = layout_of(problem.b.rows, problem.b.columns, problem.dtype);
+  result_ = layout_of(m, n, problem.result_dtype);
+  choose(problem);
+}
+
+void Product::choose(const ProductProblem& problem) {
+  Preference preference;
+  preference.set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, kWorkspaceLimit);
+  // Partial sums are never rounded to the result's type.
+  preference.set(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
+                 uint32_t{CUBLASLT_REDUCTION_SCHEME_NONE} | uint32_t{CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE});
+  for (const auto attribute :
+       {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
+        CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES}) {
+    preference.set(attribute, kAlignment);
+  }
+  int found = 0;
+  const cublasStatus_t status =
+      cublasLtMatmulAlgoGetHeuristic(context_->cublas_lt, operation_.get(), b_.get(), a_.get(), result_.get(),
+                                     result_.get(), preference.get(), 1, &chosen_, &found);
+  if (status == CUBLAS_STATUS_SUCCESS && found == 1 && chosen_.state == CUBLAS_STATUS_SUCCESS) return;
+  throw UnsupportedError(
+      fmt::format("cuBLASLt has no algorithm for a product of {}x{} and {}x{} matrices from {} to {}: {}",
+                  problem.a.rows, problem.a.columns, problem.b.rows, problem.b.columns, name_of(problem.dtype),
+                  name_of(problem.result_dtype), cublasLtGetStatusString(status)));
+}
+
+std::string Product::algorithm() const {
+  int id = 0;
+  size_t written = 0;
+  BN_CUBLAS(cublasLtMatmulAlgoConfigGetAttribute(&chosen_.algo, CUBLASLT_ALGO_CONFIG_ID, &id, sizeof(id), &written));
+  return fmt::format("algorithm {}", id);
+}
+
+void Product::run(void* result, const void* a, const void* b, void* workspace) const {
+  const float one = 1.0F, zero = 0.0F;
+  BN_CUBLAS(cublasLtMatmul(context_->cublas_lt, operation_.get(), &one, b, b_.get(), a, a_.get(), &zero, result,
+                           result_.get(), result, result_.get(), &chosen_.algo, workspace, chosen_.workspaceSize,
+                           context_->compute));
+}
+
+}  // namespace bn::cuda

@@ -1,0 +1,124 @@
+#include "cuda/dense_convolution.hpp"
+
+#include <algorithm>
+
+#include "bn/error.hpp"
+#include "core/op_checks.hpp"
+
+namespace bn::cuda {
+namespace {
+
+// As CudaBackend::image_row_stride: rows of whole 16 bytes.
+int64_t widened(int64_t channels, DType dtype) {
+  const int64_t multiple = 16 / size_of(dtype);
+  return (channels + multiple - 1) / multiple * multiple;
+}
+
+// The channels that the library sees in x.
+int64_t width_of(const OpDesc& desc) {
+  const TensorDesc& x = desc.x[0];
+  const bool is_dense = x.row_stride == x.shape.c;
+  const bool is_widened_image =
+      x.row_stride == widened(x.shape.c, x.dtype) && !(desc.has_backward && desc.wants_dx.at(0));
+  if ((!is_dense && !is_widened_image) || desc.y.row_stride != desc.y.shape.c) {
+    throw UnsupportedError("This op needs dense tensors, not a slice of wider rows.");
+  }
+  return x.row_stride;
+}
+
+WeightLayout layout_of(const ConvolutionWindow& window, const OpDesc& desc) {
+  require_activations(desc);
+  return {.outputs = desc.y.shape.c,
+          .positions = window.kernel * window.kernel,
+          .channels = desc.x[0].shape.c,
+          .width = width_of(desc)};
+}
+
+}  // namespace
+
+DenseConvolution::DenseConvolution(const Context& context, const ConvolutionWindow& window,
+                                   const std::optional<Folded>& folded, const OpDesc& desc, WeightCopy copy)
+    : context_(context),
+      layout_(layout_of(window, desc)),
+      dtype_(desc.y.dtype),
+      folding_(context, folded, desc, packed_) {
+  keeps_copy_ = copy == WeightCopy::kAlways || dtype_ != DType::kF32 || folded || layout_.width != layout_.channels;
+  const Shape w{layout_.outputs, window.kernel, window.kernel, layout_.width};
+  if (keeps_copy_) weights_offset_ = packed_.add(w.elements() * size_of(dtype_));
+  Shape x = desc.x[0].shape;
+  x.c = layout_.width;
+  const ConvolutionProblem problem{.x = x,
+                                   .w = w,
+                                   .y = desc.y.shape,
+                                   .stride = window.stride,
+                                   .pad = window.pad,
+                                   .dtype = dtype_,
+                                   .w_dtype = dtype_};
+  forward_ = ConvolutionPlan(context, problem);
+  Regions scratch;
+  scratch.add(forward_.workspace_bytes());
+  scratch_bytes_ = scratch.bytes();
+  if (desc.has_backward) prepare_backward(desc, problem);
+}
+
+void DenseConvolution::prepare_backward(const OpDesc& desc, ConvolutionProblem problem) {
+  if (desc.wants_dx.at(0)) {
+    problem.part = ConvolutionPart::kInputGradient;
+    input_gradient_ = ConvolutionPlan(context_, problem);
+  }
+  // f32 where the library can: gradients of parameters are else never rounded to bf16.
+  problem.part = ConvolutionPart::kWeightGradient;
+  problem.w_dtype = DType::kF32;
+  try {
+    weight_gradient_ = ConvolutionPlan(context_, problem);
+  } catch (const UnsupportedError&) {
+    if (dtype_ == DType::kF32) throw;
+    problem.w_dtype = gradient_dtype_ = dtype_;
+    weight_gradient_ = ConvolutionPlan(context_, problem);
+  }
+  Regions scratch;
+  if (unpacks_gradient()) gradient_offset_ = scratch.add(problem.w.elements() * size_of(gradient_dtype_));
+  workspace_offset_ = scratch.add(std::max(input_gradient_.workspace_bytes(), weight_gradient_.workspace_bytes()));
+  scratch_bytes_ = std::max(scratch_bytes_, scratch.bytes());
+}
+
+int64_t DenseConvolution::weight_bytes() const {
+  return layout_.outputs * layout_.positions * layout_.channels * size_of(DType::kF32);
+}
+
+std::string DenseConvolution::implementation() const {
+  std::string text = "cudnn: " + forward_.engine();
+  if (!input_gradient_.empty()) text += ", dx " + input_gradient_.engine();
+  if (!weight_gradient_.empty()) text += ", dw " + weight_gradient_.engine();
+  if (gradient_dtype_ != DType::kF32) text += " (rounded to bf16)";
+  return text;
+}
+
+const void* DenseConvolution::weights(const OpIo& io) const {
+  return keeps_copy_ ? at(io.packed, weights_offset_) : io.w.at(0).data;
+}
+
+bool DenseConvolution::unpacks_gradient() const {
+  return gradient_dtype_ != DType::kF32 || layout_.width != layout_.channels;
+}
+
+void DenseConvolution::pack(const OpIo& io, const float* w, size_t first) const {
+  if (!keeps_copy_) return;
+  folding_.prepare(io, first);
+  pack_weights(context_, at(io.packed, weights_offset_), dtype_, w, folding_.scale(io.packed), layout_);
+}
+
+void DenseConvolution::forward(const OpIo& io, void* scratch) const {
+  forward_.run(io.y.data, io.x.at(0).data, weights(io), at(scratch, 0));
+  folding_.finish(io);
+}
+
+void DenseConvolution::backward(float* dw, const OpIo& io, void* scratch) const {
+  void* workspace = at(scratch, workspace_offset_);
+  if (!input_gradient_.empty()) input_gradient_.run(io.dx.at(0).data, io.dy.data, weights(io), workspace);
+  void* gradient = unpacks_gradient() ? at(scratch, gradient_offset_) : dw;
+  weight_gradient_.run(gradient, io.dy.data, io.x.at(0).data, workspace);
+  if (unpacks_gradient()) unpack_weight_gradient(context_, dw, gradient, gradient_dtype_, layout_);
+}
+
+}  // namespace bn::cuda

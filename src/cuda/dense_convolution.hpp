@@ -1,0 +1,59 @@
+// A dense convolution through cuDNN: the part Conv2d and SeparableConv2d share. The library reads ohwi weights in the
+// activations' type: exact f32 ones where they lie in Parameters, others from a copy that pack() refreshes. Images
+// whose rows were widened (Backend::image_row_stride) are taken with the wider row as channels, and zero weights for
+// what lies between.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "cuda/cudnn_graph.hpp"
+#include "cuda/folding.hpp"
+#include "cuda/kernels/weights.hpp"
+#include "cuda/regions.hpp"
+
+namespace bn::cuda {
+
+struct ConvolutionWindow {
+  int64_t kernel = 1, stride = 1, pad = 0;
+};
+
+enum class WeightCopy { kWhereNeeded, kAlways };
+
+class DenseConvolution {
+ public:
+  // `folded`: adds a bias and applies the activation; without backward only. `image_row_stride`: the row stride, other
+  // than its channels, that x may have.
+  DenseConvolution(const Context& context, const ConvolutionWindow& window, const std::optional<Folded>& folded,
+                   const OpDesc& desc, WeightCopy copy);
+
+  int64_t packed_bytes() const { return packed_.bytes(); }
+  int64_t scratch_bytes() const { return scratch_bytes_; }
+  int64_t weight_bytes() const;  // f32, ohwi
+  std::string implementation() const;
+
+  // w: ohwi. io.w holds what is folded from index `first` on.
+  void pack(const OpIo& io, const float* w, size_t first) const;
+  // `scratch`: scratch_bytes(), wherever in io.scratch.
+  void forward(const OpIo& io, void* scratch) const;
+  // dw: ohwi, overwritten. dx is computed where it is wanted.
+  void backward(float* dw, const OpIo& io, void* scratch) const;
+
+ private:
+  void prepare_backward(const OpDesc& desc, ConvolutionProblem problem);
+  const void* weights(const OpIo& io) const;
+  bool unpacks_gradient() const;
+
+  const Context& context_;
+  WeightLayout layout_;
+  DType dtype_, gradient_dtype_ = DType::kF32;
+  bool keeps_copy_ = false;
+  Regions packed_;
+  int64_t weights_offset_ = 0;
+  Folding folding_;
+  ConvolutionPlan forward_, input_gradient_, weight_gradient_;
+  int64_t gradient_offset_ = 0, workspace_offset_ = 0;  // in scratch, in backward
+  int64_t scratch_bytes_ = 0;
+};
+
+}  // namespace bn::cuda

@@ -1,0 +1,48 @@
+#include "cuda/folding.hpp"
+
+#include "bn/error.hpp"
+#include "cuda/error.hpp"
+#include "cuda/kernels/columns.hpp"
+#include "cuda/kernels/weights.hpp"
+
+namespace bn::cuda {
+
+Folding::Folding(const Context& context, const std::optional<Folded>& folded, const OpDesc& desc, Regions& packed)
+    : context_(context), folded_(folded), outputs_(desc.y.shape.c) {
+  if (!folded_) return;
+  if (desc.has_backward) {
+    throw UnsupportedError("An op with folded batch normalisation has no backward pass: folding is for evaluation.");
+  }
+  scale_offset_ = packed.add(outputs_ * size_of(DType::kF32));
+  bias_offset_ = packed.add(outputs_ * size_of(DType::kF32));
+}
+
+void Folding::prepare(const OpIo& io, size_t first) const {
+  if (!folded_) return;
+  auto* bias = static_cast<float*>(at(io.packed, bias_offset_));
+  if (!folded_->eps) {
+    BN_CUDA(cudaMemcpyAsync(bias, io.w.at(first).data, static_cast<size_t>(outputs_ * size_of(DType::kF32)),
+                            cudaMemcpyDeviceToDevice, context_.compute));
+    return;
+  }
+  fold_statistics(context_, static_cast<float*>(at(io.packed, scale_offset_)), bias,
+                  {.gamma = io.w.at(first).as<const float>(),
+                   .beta = io.w.at(first + 1).as<const float>(),
+                   .mean = io.state.at(0).as<const float>(),
+                   .var = io.state.at(1).as<const float>(),
+                   .eps = *folded_->eps},
+                  outputs_);
+}
+
+const float* Folding::scale(void* packed) const {
+  return folded_ && folded_->eps ? static_cast<const float*>(at(packed, scale_offset_)) : nullptr;
+}
+
+void Folding::finish(const OpIo& io) const {
+  if (!folded_) return;
+  const Matrix y = matrix_of(io.y);
+  const auto* bias = static_cast<const float*>(at(io.packed, bias_offset_));
+  column_normalize(context_, y, y, {.mean = nullptr, .scale = nullptr, .shift = bias}, folded_->activation);
+}
+
+}  // namespace bn::cuda

@@ -1,0 +1,148 @@
+// One thread per element of the result in every kernel here. No sum crosses threads, so the order is fixed. Bytes: the
+// arguments once each, at most a few megabytes.
+#include "cuda/kernels/weights.hpp"
+
+#include "cuda/kernels/device.hpp"
+#include "cuda/launch.hpp"
+
+namespace bn::cuda {
+namespace {
+
+constexpr int kWeightThreads = 256;
+
+Grid one_thread_each(int64_t count) {
+  return {.x = static_cast<unsigned>((count + kWeightThreads - 1) / kWeightThreads), .threads = kWeightThreads};
+}
+
+__device__ __forceinline__ int64_t thread_index() {
+  return static_cast<int64_t>(blockIdx.x) * kWeightThreads + threadIdx.x;
+}
+
+// 4 bytes read, 4 or 2 written.
+template <class T>
+__global__ void __launch_bounds__(kWeightThreads) pack(T* packed, const float* w, const float* scale, int64_t inputs,
+                                                       int64_t channels, int64_t width, int64_t count) {
+  const int64_t i = thread_index();
+  if (i >= count) return;
+  const int64_t row = i / width, channel = i % width;
+  float value[1] = {0.0F};
+  if (channel < channels) {
+    const int64_t from = row * channels + channel;
+    value[0] = w[from];
+    if (scale != nullptr) value[0] *= scale[from / inputs];
+  }
+  store(packed + i, value);
+}
+
+// 4 or 2 bytes read, 4 written.
+template <class T>
+__global__ void __launch_bounds__(kWeightThreads)
+    unpack(float* dw, const T* packed, int64_t channels, int64_t width, int64_t count) {
+  const int64_t i = thread_index();
+  if (i >= count) return;
+  float value[1];
+  load<T, 1>(value, packed + i / channels * width + i % channels);
+  dw[i] = value[0];
+}
+
+__global__ void __launch_bounds__(kWeightThreads)
+    fold(float* scale, float* bias, FoldedStatistics folded, int64_t outputs) {
+  const int64_t o = thread_index();
+  if (o >= outputs) return;
+  const float factor = folded.gamma[o] / sqrtf(folded.var[o] + folded.eps);
+  scale[o] = factor;
+  bias[o] = folded.beta[o] - factor * folded.mean[o];
+}
+
+// w[o, p, i] = sum_k w1[o, i, k] * w0[p, i, k].
+__global__ void __launch_bounds__(kWeightThreads)
+    compose(float* w, const float* w0, const float* w1, SeparableLayout layout, int64_t count) {
+  const int64_t index = thread_index();
+  if (index >= count) return;
+  const int64_t i = index % layout.inputs, p = index / layout.inputs % layout.positions,
+                o = index / layout.inputs / layout.positions;
+  const float* depthwise = w0 + (p * layout.inputs + i) * layout.multiplier;
+  const float* pointwise = w1 + (o * layout.inputs + i) * layout.multiplier;
+  float sum = 0;
+  for (int64_t k = 0; k < layout.multiplier; ++k) sum += pointwise[k] * depthwise[k];
+  w[index] = sum;
+}
+
+// dw0[p, i, k] = sum_o dw[o, p, i] * w1[o, i, k].
+__global__ void __launch_bounds__(kWeightThreads)
+    split_depthwise(float* dw0, const float* dw, const float* w1, SeparableLayout layout, int64_t count) {
+  const int64_t index = thread_index();
+  if (index >= count) return;
+  const int64_t k = index % layout.multiplier, i = index / layout.multiplier % layout.inputs,
+                p = index / layout.multiplier / layout.inputs;
+  float sum = 0;
+  for (int64_t o = 0; o < layout.outputs; ++o) {
+    sum += dw[(o * layout.positions + p) * layout.inputs + i] * w1[(o * layout.inputs + i) * layout.multiplier + k];
+  }
+  dw0[index] = sum;
+}
+
+// dw1[o, i, k] = sum_p dw[o, p, i] * w0[p, i, k].
+__global__ void __launch_bounds__(kWeightThreads)
+    split_pointwise(float* dw1, const float* dw, const float* w0, SeparableLayout layout, int64_t count) {
+  const int64_t index = thread_index();
+  if (index >= count) return;
+  const int64_t k = index % layout.multiplier, i = index / layout.multiplier % layout.inputs,
+                o = index / layout.multiplier / layout.inputs;
+  float sum = 0;
+  for (int64_t p = 0; p < layout.positions; ++p) {
+    sum += dw[(o * layout.positions + p) * layout.inputs + i] * w0[(p * layout.inputs + i) * layout.multiplier + k];
+  }
+  dw1[index] = sum;
+}
+
+__global__ void __launch_bounds__(kWeightThreads) scale_each(float* values, float factor, int64_t count) {
+  const int64_t i = thread_index();
+  if (i < count) values[i] *= factor;
+}
+
+}  // namespace
+
+void pack_weights(const Context& context, void* packed, DType dtype, const float* w, const float* scale,
+                  const WeightLayout& layout) {
+  const int64_t count = layout.outputs * layout.positions * layout.width;
+  const int64_t inputs = layout.positions * layout.channels;
+  dispatch(dtype, Lanes::kOne, [&]<class T, int>() {
+    launch(context, "pack_weights", pack<T>, one_thread_each(count), static_cast<T*>(packed), w, scale, inputs,
+           layout.channels, layout.width, count);
+  });
+}
+
+void unpack_weight_gradient(const Context& context, float* dw, const void* packed, DType dtype,
+                            const WeightLayout& layout) {
+  const int64_t count = layout.outputs * layout.positions * layout.channels;
+  dispatch(dtype, Lanes::kOne, [&]<class T, int>() {
+    launch(context, "unpack_weight_gradient", unpack<T>, one_thread_each(count), dw, static_cast<const T*>(packed),
+           layout.channels, layout.width, count);
+  });
+}
+
+void fold_statistics(const Context& context, float* scale, float* bias, const FoldedStatistics& folded,
+                     int64_t outputs) {
+  launch(context, "fold_statistics", fold, one_thread_each(outputs), scale, bias, folded, outputs);
+}
+
+void compose_weights(const Context& context, float* w, const float* w0, const float* w1,
+                     const SeparableLayout& layout) {
+  const int64_t count = layout.outputs * layout.positions * layout.inputs;
+  launch(context, "compose_weights", compose, one_thread_each(count), w, w0, w1, layout, count);
+}
+
+void split_weight_gradient(const Context& context, float* dw0, float* dw1, const float* dw, const float* w0,
+                           const float* w1, const SeparableLayout& layout) {
+  const int64_t depthwise = layout.positions * layout.inputs * layout.multiplier;
+  const int64_t pointwise = layout.outputs * layout.inputs * layout.multiplier;
+  launch(context, "split_depthwise", split_depthwise, one_thread_each(depthwise), dw0, dw, w1, layout, depthwise);
+  launch(context, "split_pointwise", split_pointwise, one_thread_each(pointwise), dw1, dw, w0, layout, pointwise);
+}
+
+void scale_values(const Context& context, float* values, float factor, int64_t count) {
+  launch(context, "scale_values", scale_each, one_thread_each(count), values, factor, count);
+}
+
+}  // namespace bn::cuda

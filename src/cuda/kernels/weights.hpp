@@ -1,0 +1,46 @@
+// Weights of convolutions and linear ops on their way into the layout and type a library wants, and back: small
+// kernels that run once a step over the parameters, never over activations.
+#pragma once
+
+#include <cstdint>
+
+#include "bn/tensor.hpp"
+#include "cuda/context.hpp"
+
+namespace bn::cuda {
+
+// [outputs, positions, channels]; in the library's copy a row of channels is `width` long, the rest zeros.
+struct WeightLayout {
+  int64_t outputs = 1, positions = 1, channels = 1, width = 1;
+};
+
+// packed = w * scale[o], rounded to `dtype`. scale may be null: 1.
+void pack_weights(const Context& context, void* packed, DType dtype, const float* w, const float* scale,
+                  const WeightLayout& layout);
+// dw = the gradient a library left in that layout and type.
+void unpack_weight_gradient(const Context& context, float* dw, const void* packed, DType dtype,
+                            const WeightLayout& layout);
+
+// Paper: Algorithm 2, step 11. scale = gamma / sqrt(var + eps), bias = beta - scale * mean.
+struct FoldedStatistics {
+  const float* gamma;
+  const float* beta;
+  const float* mean;
+  const float* var;
+  float eps;
+};
+void fold_statistics(const Context& context, float* scale, float* bias, const FoldedStatistics& folded,
+                     int64_t outputs);
+
+// The separable convolution's weights, dense, and what their gradient says about its two factors; see SeparableConv2d.
+struct SeparableLayout {
+  int64_t outputs = 1, positions = 1, inputs = 1, multiplier = 1;
+};
+void compose_weights(const Context& context, float* w, const float* w0, const float* w1, const SeparableLayout& layout);
+void split_weight_gradient(const Context& context, float* dw0, float* dw1, const float* dw, const float* w0,
+                           const float* w1, const SeparableLayout& layout);
+
+// values *= factor.
+void scale_values(const Context& context, float* values, float factor, int64_t count);
+
+}  // namespace bn::cuda

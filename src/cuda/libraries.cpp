@@ -1,0 +1,57 @@
+#include "cuda/libraries.hpp"
+
+#include <fmt/format.h>
+
+#include "bn/error.hpp"
+#include "cuda/context.hpp"
+#include "cuda/ops.hpp"
+
+namespace bn::cuda {
+namespace {
+
+// 9.19.0 is 91900, and 8.9.7 was 8907.
+std::string cudnn_version_text(size_t version) {
+  const size_t major = version >= 10000 ? 10000 : 1000;
+  return fmt::format("{}.{}.{}", version / major, version % major / 100, version % 100);
+}
+
+size_t cudnn_major(size_t version) { return version / (version >= 10000 ? 10000 : 1000); }
+
+}  // namespace
+
+void throw_cudnn_error(cudnnStatus_t status, const char* call) {
+  throw Error(ExitCode::kFailure, fmt::format("cuDNN failed: {} in {}.", cudnnGetErrorString(status), call));
+}
+
+void throw_cublas_error(cublasStatus_t status, const char* call) {
+  throw Error(ExitCode::kFailure, fmt::format("cuBLASLt failed: {} in {}.", cublasLtGetStatusString(status), call));
+}
+
+void require_cudnn_version(size_t version) {
+  if (cudnn_major(version) == CUDNN_MAJOR) return;
+  throw UnsupportedError(fmt::format(
+      "device: cuda needs cuDNN {}, but the loader found cuDNN {} (LD_LIBRARY_PATH decides which it takes).",
+      CUDNN_MAJOR, cudnn_version_text(version)));
+}
+
+void open_libraries(Context& context) {
+  require_cudnn_version(cudnnGetVersion());
+  const cudnnStatus_t status = cudnnCreate(&context.cudnn);
+  if (status != CUDNN_STATUS_SUCCESS) {
+    throw UnsupportedError(
+        fmt::format("device: cuda was asked for, but cuDNN {} does not start on this machine ({}); all its libraries "
+                    "must be of one version and the GPU one that it supports.",
+                    cudnn_version_text(cudnnGetVersion()), cudnnGetErrorString(status)));
+  }
+  BN_CUDNN(cudnnSetStream(context.cudnn, context.compute));
+  BN_CUBLAS(cublasLtCreate(&context.cublas_lt));
+}
+
+void close_libraries(Context& context) {
+  if (context.cublas_lt != nullptr) cublasLtDestroy(context.cublas_lt);
+  if (context.cudnn != nullptr) cudnnDestroy(context.cudnn);
+  context.cublas_lt = nullptr;
+  context.cudnn = nullptr;
+}
+
+}  // namespace bn::cuda

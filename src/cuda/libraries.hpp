@@ -1,0 +1,30 @@
+// Checked calls of cuDNN and cuBLASLt.
+#pragma once
+
+#include <cublasLt.h>
+#include <cudnn.h>
+
+#include <cstddef>
+
+namespace bn::cuda {
+
+[[noreturn]] void throw_cudnn_error(cudnnStatus_t status, const char* call);
+[[noreturn]] void throw_cublas_error(cublasStatus_t status, const char* call);
+
+// `version` as cudnnGetVersion() tells it. Throws UnsupportedError unless it is of the major version this was built
+// for.
+void require_cudnn_version(size_t version);
+
+}  // namespace bn::cuda
+
+#define BN_CUDNN(call)                                                                      \
+  do {                                                                                      \
+    const cudnnStatus_t bn_status = (call);                                                 \
+    if (bn_status != CUDNN_STATUS_SUCCESS) ::bn::cuda::throw_cudnn_error(bn_status, #call); \
+  } while (false)
+
+#define BN_CUBLAS(call)                                                                       \
+  do {                                                                                        \
+    const cublasStatus_t bn_status = (call);                                                  \
+    if (bn_status != CUBLAS_STATUS_SUCCESS) ::bn::cuda::throw_cublas_error(bn_status, #call); \
+  } while (false)

@@ -1,0 +1,179 @@
+#include <gtest/gtest.h>
+
+#include "cuda/cuda_backend.hpp"
+#include "support/error_message.hpp"
+#include "support/library_op_cases.hpp"
+#include "support/reference_conv.hpp"
+
+namespace bn::test {
+namespace {
+
+using CudaConvolution = CudaFixture<>;
+using CudaConvolutionCase = CudaFixture<testing::TestWithParam<OpCase>>;
+
+TEST_P(CudaConvolutionCase, MatchesReference) {
+  const OpCase& op_case = GetParam();
+  expect_matches(cuda_backend(), op_case, exact_data(op_case), exact_tolerance(op_case), reference_conv);
+}
+INSTANTIATE_TEST_SUITE_P(Conv2d, CudaConvolutionCase, testing::ValuesIn(convolution_cases()),
+                         [](const auto& tested) { return name_of(tested.param); });
+
+// In bf16 the scaled weights, the convolution's output and the result are rounded, by 2^-8 each.
+class CudaFoldedConvolutionCase : public CudaConvolutionCase {};
+TEST_P(CudaFoldedConvolutionCase, MatchesConvolutionThenBatchNormThenActivation) {
+  const OpCase& op_case = GetParam();
+  const Tolerance tolerance{.y = op_case.dtype == DType::kF32 ? 5e-6 : 1e-2};
+  expect_matches(cuda_backend(), op_case, make_data(op_case), tolerance, reference_conv);
+}
+INSTANTIATE_TEST_SUITE_P(Conv2d, CudaFoldedConvolutionCase, testing::ValuesIn(folded_convolution_cases()),
+                         [](const auto& tested) { return name_of(tested.param); });
+
+OpCase inception_row(DType dtype) {
+  return {.spec = Conv2d{.out_channels = 96, .kernel = 3, .pad = 1}, .x = {{2, 28, 28, 64}}, .dtype = dtype};
+}
+
+// A TF32 factor has 11 significant bits.
+TEST_F(CudaConvolution, MultipliesInTensorFloat32WhenAsked) {
+  cuda::CudaBackend backend({.float32_math = Float32Math::kTensorFloat32});
+  const OpCase op_case = inception_row(DType::kF32);
+  const OpData data = make_data(op_case);
+  expect_matches(backend, op_case, data, {.y = 2e-3, .dx = 2e-3, .dw = 2e-3}, reference_conv);
+  EXPECT_GT(difference(run_op(backend, op_case, data).y, reference_conv(op_case, data).y).max, 1e-5)
+      << "this is exact f32";
+}
+
+TEST_F(CudaConvolution, MeasuresItsChoiceWhenAsked) {
+  cuda::CudaBackend backend({.convolution_choice = ConvolutionChoice::kMeasured});
+  for (const DType dtype : {DType::kF32, DType::kBf16}) {
+    const OpCase op_case = inception_row(dtype);
+    expect_matches(backend, op_case, exact_data(op_case), exact_tolerance(op_case), reference_conv);
+  }
+}
+
+// All memory of one op whose images lie in wider rows.
+class WidenedImages {
+ public:
+  WidenedImages(Backend& backend, const OpCase& op_case, const OpData& data)
+      : width_(backend.image_row_stride(op_case.x[0].c, op_case.dtype)),
+        x_(backend, op_case.dtype, with_channels(op_case.x[0], width_)),
+        w_(backend, DType::kF32, parameters_of(op_case.spec, op_case.x)[0].shape),
+        y_(backend, op_case.dtype, output_shape(op_case.spec, op_case.x)),
+        dy_(backend, op_case.dtype, output_shape(op_case.spec, op_case.x)),
+        dw_(backend, DType::kF32, w_.tensor().shape) {
+    x_.write(widened(data.x[0], op_case.x[0].c));
+    w_.write(data.w[0]);
+    dy_.write(data.dy);
+    io_.x = {x_.tensor()};
+    io_.x[0].shape.c = op_case.x[0].c;
+    const OpDesc desc{.name = "conv",
+                      .x = {{op_case.dtype, op_case.x[0], width_}},
+                      .y = TensorDesc::dense(op_case.dtype, y_.tensor().shape),
+                      .wants_dx = {false}};
+    op_ = backend.make_op(op_case.spec, desc);
+    packed_ = backend.allocate(op_->packed_bytes());
+    scratch_ = backend.allocate(op_->scratch_bytes());
+    io_.w = {w_.tensor()};
+    io_.y = y_.tensor();
+    io_.dx = {Tensor{}};
+    io_.dy = dy_.tensor();
+    io_.dw = {dw_.tensor()};
+    io_.packed = packed_->data();
+    io_.scratch = scratch_->data();
+  }
+
+  void run() {
+    op_->pack(io_);
+    op_->forward(io_);
+    op_->backward(io_);
+  }
+  void forget() {
+    y_.fill_garbage();
+    dw_.fill_garbage();
+  }
+  void expect_close_to(const OpResult& expected, const Tolerance& tolerance) const {
+    EXPECT_LT(difference(y_.read(), expected.y).max, tolerance.y);
+    EXPECT_LT(difference(dw_.read(), expected.dw[0]).max, tolerance.dw);
+  }
+
+ private:
+  static Shape with_channels(Shape shape, int64_t channels) {
+    shape.c = channels;
+    return shape;
+  }
+  Values widened(const Values& images, int64_t channels) const {
+    Values values;
+    for (size_t i = 0; i < images.size(); ++i) {
+      values.push_back(images[i]);
+      if (static_cast<int64_t>(i) % channels == channels - 1) values.insert(values.end(), width_ - channels, 0.0);
+    }
+    return values;
+  }
+
+  int64_t width_;
+  GuardedTensor x_, w_, y_, dy_, dw_;
+  std::unique_ptr<Op> op_;
+  std::unique_ptr<Buffer> packed_, scratch_;
+  OpIo io_;
+};
+
+TEST_F(CudaConvolution, TakesImagesInWiderRowsAndRunsInARecording) {
+  Backend& backend = cuda_backend();
+  for (const DType dtype : {DType::kF32, DType::kBf16}) {
+    const OpCase op_case{.spec = Conv2d{.out_channels = 16, .kernel = 7, .stride = 2, .pad = 3},
+                         .x = {{2, 17, 15, 3}},
+                         .dtype = dtype,
+                         .wants_dx = {false}};
+    const OpData data = exact_data(op_case);
+    const OpResult expected = reference_conv(op_case, data);
+    WidenedImages op(backend, op_case, data);
+    op.run();
+    op.expect_close_to(expected, exact_tolerance(op_case));
+    op.forget();
+    const std::unique_ptr<Recording> recording = backend.record([&] { op.run(); });
+    recording->replay();
+    op.expect_close_to(expected, exact_tolerance(op_case));
+  }
+}
+
+std::string message_of(const OpSpec& spec, const OpDesc& desc) {
+  return error_message<UnsupportedError>([&] { cuda_backend().make_op(spec, desc); });
+}
+
+TEST_F(CudaConvolution, RefusesStridedRows) {
+  const OpDesc desc{.name = "conv",
+                    .x = {TensorDesc::dense(DType::kF32, {2, 8, 8, 16})},
+                    .y = {.dtype = DType::kF32, .shape = {2, 8, 8, 32}, .row_stride = 48},
+                    .wants_dx = {true}};
+  EXPECT_EQ(message_of(Conv2d{.out_channels = 32}, desc), "This op needs dense tensors, not a slice of wider rows.");
+}
+
+TEST_F(CudaConvolution, RefusesFoldingWithBackward) {
+  const OpDesc desc{.name = "conv",
+                    .x = {TensorDesc::dense(DType::kF32, {2, 8, 8, 16})},
+                    .y = TensorDesc::dense(DType::kF32, {2, 8, 8, 32}),
+                    .wants_dx = {true}};
+  EXPECT_EQ(message_of(Conv2d{.out_channels = 32, .folded = Folded{}}, desc),
+            "An op with folded batch normalisation has no backward pass: folding is for evaluation.");
+}
+
+TEST_F(CudaConvolution, RefusesTwoTypes) {
+  const OpDesc desc{.name = "conv",
+                    .x = {TensorDesc::dense(DType::kF32, {2, 8, 8, 16})},
+                    .y = TensorDesc::dense(DType::kBf16, {2, 8, 8, 32}),
+                    .wants_dx = {true}};
+  EXPECT_EQ(message_of(Conv2d{.out_channels = 32, .kernel = 3, .pad = 1}, desc),
+            "The output is bf16 and the first input f32; both must be f32 or both bf16.");
+}
+
+TEST_F(CudaConvolution, ReadsPlainWeightsInF32AndNamesItsEngines) {
+  const OpDesc desc{.name = "conv",
+                    .x = {TensorDesc::dense(DType::kF32, {2, 8, 8, 16})},
+                    .y = TensorDesc::dense(DType::kF32, {2, 8, 8, 32}),
+                    .wants_dx = {true}};
+  const std::unique_ptr<Op> op = cuda_backend().make_op(Conv2d{.out_channels = 32, .kernel = 3, .pad = 1}, desc);
+  EXPECT_EQ(op->packed_bytes(), 0);
+  EXPECT_EQ(op->implementation().find("cudnn: "), 0U);
+}
+
+}  // namespace
+}  // namespace bn::test

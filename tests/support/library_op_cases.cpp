@@ -1,0 +1,219 @@
+#include "support/library_op_cases.hpp"
+
+#include <string>
+
+namespace bn::test {
+namespace {
+
+struct ConvolutionLayer {
+  Shape x;
+  Conv2d spec;
+  bool wants_dx = true;
+  const char* label = "";
+};
+
+std::vector<ConvolutionLayer> convolution_layers() {
+  return {
+      // Rows of the Inception table.
+      {{1, 224, 224, 3}, {.out_channels = 64, .kernel = 7, .stride = 2, .pad = 3}, false, "conv1"},
+      {{1, 28, 28, 192}, {.out_channels = 64}, true, "3a_1x1"},
+      {{1, 28, 28, 64}, {.out_channels = 96, .kernel = 3, .pad = 1}, true, "3a_double3x3a"},
+      {{1, 28, 28, 128}, {.out_channels = 160, .kernel = 3, .stride = 2, .pad = 1}, true, "3c_3x3"},
+      {{2, 7, 7, 1024}, {.out_channels = 352}, true, "5a_1x1"},
+      {{2, 7, 7, 192}, {.out_channels = 320, .kernel = 3, .pad = 1}, true, "5a_3x3"},
+      // Sizes and channels that fill no vector; borders; single pixels and images.
+      {{2, 9, 7, 5}, {.out_channels = 7, .kernel = 3, .stride = 2, .pad = 1}},
+      {{3, 13, 11, 3}, {.out_channels = 8, .kernel = 7, .stride = 2, .pad = 3}},
+      {{3, 13, 11, 3}, {.out_channels = 8, .kernel = 7, .stride = 2, .pad = 3}, false, "no_dx"},
+      {{1, 5, 5, 1}, {.out_channels = 1}},
+      {{2, 15, 15, 24}, {.out_channels = 40, .kernel = 3, .pad = 1}},
+      {{2, 15, 15, 24}, {.out_channels = 40, .kernel = 3, .pad = 1}, false, "no_dx"},
+      {{1, 8, 9, 17}, {.out_channels = 33, .kernel = 5, .pad = 2}},
+      {{2, 6, 6, 16}, {.out_channels = 16, .kernel = 3}},
+      {{2, 7, 7, 16}, {.out_channels = 24, .kernel = 1, .stride = 2}},
+      {{1, 10, 10, 8}, {.out_channels = 12, .kernel = 2, .stride = 2}},
+      {{4, 1, 1, 48}, {.out_channels = 20}},
+      {{1, 1, 1, 19}, {.out_channels = 21, .kernel = 3, .pad = 1}},
+  };
+}
+
+struct SeparableLayer {
+  Shape x;
+  SeparableConv2d spec;
+  bool wants_dx = true;
+  const char* label = "";
+};
+
+std::vector<SeparableLayer> separable_layers() {
+  return {
+      {{1, 56, 56, 3}, {.out_channels = 64}, false, "stem"},
+      {{2, 17, 15, 3}, {.out_channels = 24}, true, "stem_with_dx"},
+      {{2, 9, 9, 5}, {.out_channels = 7, .kernel = 3, .stride = 1, .pad = 1, .depth_multiplier = 2}},
+      {{1, 8, 7, 2}, {.out_channels = 16, .kernel = 3, .stride = 2, .pad = 1, .depth_multiplier = 1}},
+  };
+}
+
+struct LinearLayer {
+  Shape x;
+  int64_t out_features;
+  bool wants_dx = true;
+  const char* label = "";
+};
+
+std::vector<LinearLayer> linear_layers() {
+  return {
+      {{60, 28, 28, 1}, 100, false, "mnist_hidden1"},
+      {{60, 1, 1, 100}, 100, true, "mnist_hidden2"},
+      {{60, 1, 1, 100}, 10, true, "mnist_logits"},
+      {{4, 1, 1, 1024}, 1000, true, "logits"},
+      {{3, 4, 4, 128}, 96, true, "auxiliary"},
+      {{5, 3, 2, 7}, 13, true, "odd"},
+      {{5, 3, 2, 7}, 13, false, "odd_no_dx"},
+      {{1, 1, 1, 100}, 10, true, "one_image"},
+      {{7, 1, 1, 33}, 1, true, "one_output"},
+      {{7, 1, 1, 1}, 5, true, "one_input"},
+      {{1, 1, 1, 1}, 1, true, "single"},
+  };
+}
+
+struct Types {
+  DType x, y;
+};
+constexpr Types kTypes[] = {{DType::kF32, DType::kF32}, {DType::kBf16, DType::kBf16}, {DType::kBf16, DType::kF32}};
+
+std::string label(const std::string& text, const Types& types) { return text + (types.x == types.y ? "" : "_f32_out"); }
+
+}  // namespace
+
+std::vector<OpCase> convolution_cases() {
+  std::vector<OpCase> cases;
+  for (const DType dtype : {DType::kF32, DType::kBf16}) {
+    for (const ConvolutionLayer& layer : convolution_layers()) {
+      cases.push_back(
+          {.spec = layer.spec, .x = {layer.x}, .dtype = dtype, .wants_dx = {layer.wants_dx}, .label = layer.label});
+    }
+  }
+  return cases;
+}
+
+std::vector<OpCase> folded_convolution_cases() {
+  std::vector<OpCase> cases;
+  for (const DType dtype : {DType::kF32, DType::kBf16}) {
+    for (const std::optional<float> eps : {std::optional<float>(1e-3F), std::optional<float>()}) {
+      for (const Activation activation : {Activation::kNone, Activation::kRelu, Activation::kSigmoid}) {
+        const std::string label = (eps ? "batch_norm_" : "bias_") + std::to_string(static_cast<int>(activation));
+        const Folded folded{.eps = eps, .activation = activation};
+        cases.push_back({.spec = Conv2d{.out_channels = 40, .kernel = 3, .stride = 2, .pad = 1, .folded = folded},
+                         .x = {{2, 15, 13, 24}},
+                         .dtype = dtype,
+                         .phase = Phase::kEvaluate,
+                         .label = label});
+        cases.push_back({.spec = Conv2d{.out_channels = 64, .folded = folded},
+                         .x = {{1, 28, 28, 192}},
+                         .dtype = dtype,
+                         .phase = Phase::kEvaluate,
+                         .label = label});
+      }
+    }
+  }
+  return cases;
+}
+
+std::vector<OpCase> separable_convolution_cases() {
+  std::vector<OpCase> cases;
+  for (const DType dtype : {DType::kF32, DType::kBf16}) {
+    for (const SeparableLayer& layer : separable_layers()) {
+      cases.push_back(
+          {.spec = layer.spec, .x = {layer.x}, .dtype = dtype, .wants_dx = {layer.wants_dx}, .label = layer.label});
+      for (const std::optional<float> eps : {std::optional<float>(1e-3F), std::optional<float>()}) {
+        SeparableConv2d folded = layer.spec;
+        folded.folded = Folded{.eps = eps, .activation = Activation::kRelu};
+        cases.push_back({.spec = folded,
+                         .x = {layer.x},
+                         .dtype = dtype,
+                         .phase = Phase::kEvaluate,
+                         .label = eps ? "batch_norm" : "bias"});
+      }
+    }
+  }
+  return cases;
+}
+
+std::vector<OpCase> linear_cases() {
+  std::vector<OpCase> cases;
+  for (const Types& types : kTypes) {
+    for (const LinearLayer& layer : linear_layers()) {
+      cases.push_back({.spec = Linear{.out_features = layer.out_features},
+                       .x = {layer.x},
+                       .dtype = types.x,
+                       .y_dtype = types.y,
+                       .wants_dx = {layer.wants_dx},
+                       .label = label(layer.label, types)});
+    }
+  }
+  return cases;
+}
+
+std::vector<OpCase> folded_linear_cases() {
+  std::vector<OpCase> cases;
+  for (const Types& types : kTypes) {
+    for (const std::optional<float> eps : {std::optional<float>(1e-3F), std::optional<float>()}) {
+      for (const Activation activation : {Activation::kNone, Activation::kRelu, Activation::kSigmoid}) {
+        const std::string text = (eps ? "batch_norm_" : "bias_") + std::to_string(static_cast<int>(activation));
+        cases.push_back({.spec = Linear{.out_features = 13, .folded = Folded{.eps = eps, .activation = activation}},
+                         .x = {{5, 3, 2, 17}},
+                         .dtype = types.x,
+                         .y_dtype = types.y,
+                         .phase = Phase::kEvaluate,
+                         .label = label(text, types)});
+      }
+    }
+  }
+  return cases;
+}
+
+std::vector<OpCase> library_batch_norm_cases(BatchNormImplementation implementation) {
+  const std::string label = implementation == BatchNormImplementation::kCudnn ? "cudnn" : "onednn";
+  std::vector<OpCase> cases;
+  for (const DType dtype : {DType::kF32, DType::kBf16}) {
+    for (const BatchNormScope scope : {BatchNormScope::kSpatial, BatchNormScope::kPerActivation}) {
+      for (const Phase phase : {Phase::kTrain, Phase::kEvaluate}) {
+        for (const Shape& x : {Shape{4, 7, 7, 64}, Shape{2, 5, 3, 24}, Shape{3, 4, 4, 7}, Shape{60, 1, 1, 100}}) {
+          const BatchNorm spec{.scope = scope, .implementation = implementation};
+          cases.push_back({.spec = spec, .x = {x}, .dtype = dtype, .phase = phase, .label = label});
+        }
+      }
+    }
+  }
+  cases.push_back({.spec = BatchNorm{.implementation = implementation},
+                   .x = {{8, 3, 3, 16}},
+                   .wants_dx = {false},
+                   .label = label + "_no_dx"});
+  return cases;
+}
+
+OpData exact_data(const OpCase& op_case) {
+  OpData data = make_data(op_case);
+  round_to_storage(data.w[0], op_case.dtype);
+  round_to_storage(data.dy, op_case.dtype);
+  return data;
+}
+
+// Sums of up to 3 * 1,024 products. The data are already rounded to the type, so only what is stored in bf16 differs,
+// by its own rounding (2^-8), and dw, always f32, never does.
+Tolerance exact_tolerance(const OpCase& op_case) {
+  const auto stored = [](DType dtype) { return dtype == DType::kF32 ? 5e-6 : 4e-3; };
+  return {.y = stored(output_dtype(op_case)), .dx = stored(op_case.dtype), .dw = 5e-6};
+}
+
+Tolerance separable_tolerance(const OpCase& op_case) {
+  if (op_case.dtype == DType::kF32) return {.y = 5e-6, .dx = 5e-6, .dw = 5e-6};
+  return {.y = 8e-3, .dx = 8e-3, .dw = 5e-6};
+}
+
+Tolerance library_batch_norm_tolerance(const OpCase& op_case) {
+  if (op_case.dtype == DType::kF32) return {.y = 1e-5, .dx = 1e-5, .dw = 1e-5, .state = 1e-6};
+  return {.y = 6e-3, .dx = 6e-3, .dw = 1e-4, .state = 1e-6};
+}
+
+}  // namespace bn::test

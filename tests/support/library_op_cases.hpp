@@ -1,0 +1,26 @@
+// The cases that ops done by a library must pass on every backend, and how close to the reference they must come.
+#pragma once
+
+#include <vector>
+
+#include "support/op_case.hpp"
+#include "support/reference.hpp"
+
+namespace bn::test {
+
+std::vector<OpCase> convolution_cases();
+std::vector<OpCase> folded_convolution_cases();
+std::vector<OpCase> separable_convolution_cases();
+std::vector<OpCase> linear_cases();
+std::vector<OpCase> folded_linear_cases();
+std::vector<OpCase> library_batch_norm_cases(BatchNormImplementation implementation);
+
+// Weights and dy that the type can hold, so that neither packing nor backward rounds anything.
+OpData exact_data(const OpCase& op_case);
+Tolerance exact_tolerance(const OpCase& op_case);
+// In bf16 the composed weights and the outputs are rounded (2^-8 each); dw0 and dw1 follow from an f32 gradient of the
+// dense weights and do not see the rounding.
+Tolerance separable_tolerance(const OpCase& op_case);
+Tolerance library_batch_norm_tolerance(const OpCase& op_case);
+
+}  // namespace bn::test
