@@ -25,8 +25,9 @@ struct OpTime {
 
 struct Profile {
   std::vector<OpTime> ops;
-  double seconds_per_step = 0;  // whole training step on resident data, unobserved
-  double update_seconds = 0;    // statistics, SGD, average and packing of one step
+  double seconds_per_step = 0;             // whole training step on resident data, recorded as in training
+  double seconds_per_unrecorded_step = 0;  // the same, op by op
+  double update_seconds = 0;               // statistics, SGD, average and packing of one step
   PlanMemory memory;
 };
 
@@ -65,32 +66,47 @@ Profile measure(const Config& config, Backend& backend, int64_t steps) {
   const auto seconds = [](auto a, auto b) { return std::chrono::duration<double>(b - a).count(); };
   Profile profile;
   profile.memory = plan.memory();
-  const auto one_step = [&](uint64_t step) {
-    plan.begin({.step = step, .learning_rate = 1e-6F, .statistics_weight = 0.01F, .average_weight = 0.001F});
-    plan.forward();
-    plan.backward();
-    const auto start = now();
+  const auto update = [&] {
     plan.update_statistics();
     parameters.sgd_step({.momentum = 0.9F}, plan.step_state());
     if (averages) parameters.update_average(plan.step_state());
     plan.pack();
-    profile.update_seconds += seconds(start, now());
   };
-  one_step(0);
-  one_step(1);
-  profile.update_seconds = 0;
-  const auto start = now();
-  for (int64_t i = 0; i < steps; ++i) one_step(static_cast<uint64_t>(i));
-  profile.seconds_per_step = seconds(start, now()) / static_cast<double>(steps);
-  const double update_seconds = profile.update_seconds / static_cast<double>(steps);
+  const auto compute = [&] {
+    plan.forward();
+    plan.backward();
+    update();
+  };
+  const auto time_steps = [&](auto&& one_step) {
+    const auto start = now();
+    for (int64_t i = 0; i < steps; ++i) {
+      plan.begin({.step = static_cast<uint64_t>(i),
+                  .learning_rate = 1e-6F,
+                  .statistics_weight = 0.01F,
+                  .average_weight = 0.001F});
+      one_step();
+    }
+    return seconds(start, now()) / static_cast<double>(steps);
+  };
+  plan.begin({});
+  for (int i = 0; i < 2; ++i) compute();
+  const std::unique_ptr<Recording> recorded = backend.record(compute);
+  recorded->replay();
+  profile.seconds_per_step = time_steps([&] { recorded->replay(); });
+  profile.seconds_per_unrecorded_step = time_steps(compute);
 
   for (const StepInfo& info : plan.steps()) profile.ops.push_back({.info = info});
   plan.set_observer([&](int op, bool is_backward, double time) {
     OpTime& entry = profile.ops[static_cast<size_t>(op)];
     (is_backward ? entry.backward : entry.forward) += time / static_cast<double>(steps);
   });
-  for (int64_t i = 0; i < steps; ++i) one_step(static_cast<uint64_t>(i));
-  profile.update_seconds = update_seconds;  // not of the observed steps
+  time_steps([&] {
+    plan.forward();
+    plan.backward();
+    const auto start = now();
+    update();
+    profile.update_seconds += seconds(start, now()) / static_cast<double>(steps);
+  });
   return profile;
 }
 
@@ -124,6 +140,7 @@ void print_json(const Profile& profile, const Config& config, const Backend& bac
       {"batch", config.train.batch},
       {"precision", name_of(config.precision)},
       {"step_ms", 1e3 * profile.seconds_per_step},
+      {"unrecorded_step_ms", 1e3 * profile.seconds_per_unrecorded_step},
       {"update_ms", 1e3 * profile.update_seconds},
       {"images_per_second", static_cast<double>(config.train.batch) / profile.seconds_per_step},
       {"convolution_share", convolution_share(profile)},

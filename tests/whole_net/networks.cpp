@@ -83,9 +83,10 @@ ModelOptions inception_variants() {
 Subject::Subject(const ModelOptions& model, const SubjectOptions& options) : Subject(build_network(model), options) {}
 
 Subject::Subject(Net network, const SubjectOptions& options)
-    : net(std::move(network)),
-      backend(make_cpu_backend({.threads = options.threads})),
-      parameters(net, *backend, options.decay_scope, false) {
+    : Subject(std::move(network), make_cpu_backend({.threads = options.threads}), options.decay_scope) {}
+
+Subject::Subject(Net network, std::unique_ptr<Backend> its_backend, DecayScope decay_scope)
+    : net(std::move(network)), backend(std::move(its_backend)), parameters(net, *backend, decay_scope, false) {
   fill_parameters(parameters);
 }
 

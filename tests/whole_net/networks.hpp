@@ -21,10 +21,11 @@ struct SubjectOptions {
   int threads = 2;
 };
 
-// A network with its parameters on a CPU backend of its own.
+// A network with its parameters on a backend of its own, the CPU's unless another is given.
 struct Subject {
   explicit Subject(const ModelOptions& model, const SubjectOptions& options = {});
   explicit Subject(Net network, const SubjectOptions& options = {});
+  Subject(Net network, std::unique_ptr<Backend> its_backend, DecayScope decay_scope);
 
   Plan compile(const PlanOptions& options) { return bn::compile(net, parameters, *backend, options); }
   void load(Plan& plan, const FixtureBatch& batch) const;
