@@ -1,0 +1,263 @@
+#include "simt/simulator/device.hpp"
+
+#include <fmt/format.h>
+
+#include <cstring>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "simt/simulator/guarded_memory.hpp"
+
+using Work = std::vector<std::function<void()>>;
+
+struct CUstream_st {
+  std::unique_ptr<Work> recorded{};  // while it records
+};
+struct CUevent_st {};
+struct CUgraph_st {
+  Work work{};
+};
+struct CUgraphExec_st {
+  Work work{};
+};
+
+namespace bn::simt {
+namespace {
+
+using Allocations = std::map<void*, std::unique_ptr<GuardedMemory>>;
+
+Allocations& allocations() {
+  static Allocations all;
+  return all;
+}
+
+size_t& bytes_in_use() {
+  static size_t bytes = 0;
+  return bytes;
+}
+
+std::map<const void*, size_t>& dynamic_shared_limits() {
+  static std::map<const void*, size_t> limits;
+  return limits;
+}
+
+void require_dynamic_shared(const void* kernel, const char* name, const GridShape& shape) {
+  const auto asked = dynamic_shared_limits().find(kernel);
+  const size_t limit = asked == dynamic_shared_limits().end() ? kMaxStaticSharedBytes : asked->second;
+  if (shape.shared_bytes <= limit) return;
+  throw Fault(fmt::format("Kernel {}: {} bytes of dynamic shared memory were asked for, but it has a limit of {}.", name,
+                          shape.shared_bytes, limit));
+}
+
+void perform(cudaStream_t stream, std::function<void()> work) {
+  if (stream != nullptr && stream->recorded) {
+    stream->recorded->push_back(std::move(work));
+  } else {
+    work();
+  }
+}
+
+}  // namespace
+
+void submit(cudaStream_t stream, const void* kernel, const char* name, const GridShape& shape,
+            std::function<void()> thread) {
+  require_dynamic_shared(kernel, name, shape);
+  perform(stream, [name, shape, thread = std::move(thread)] { run_grid(name, shape, thread); });
+}
+
+void require_device_memory_intact(const char* kernel) {
+  for (const auto& [pointer, memory] : allocations()) {
+    if (const auto damage = memory->first_damage()) {
+      throw Fault(fmt::format("Kernel {}: wrote to byte {} of an allocation that has {} bytes.", kernel, *damage,
+                              memory->bytes()));
+    }
+  }
+}
+
+}  // namespace bn::simt
+
+using namespace bn::simt;  // what follows is CUDA's
+
+cudaError_t cudaMalloc(void** pointer, size_t bytes) {
+  *pointer = nullptr;
+  if (bytes > kDeviceBytes - bytes_in_use()) return cudaErrorMemoryAllocation;
+  auto memory = std::make_unique<GuardedMemory>(bytes);
+  std::memset(memory->data(), 0x7f, bytes);
+  *pointer = memory->data();
+  bytes_in_use() += bytes;
+  allocations()[*pointer] = std::move(memory);
+  return cudaSuccess;
+}
+
+cudaError_t cudaFree(void* pointer) {
+  if (pointer == nullptr) return cudaSuccess;
+  const auto found = allocations().find(pointer);
+  if (found == allocations().end()) return cudaErrorInvalidValue;
+  bytes_in_use() -= found->second->bytes();
+  allocations().erase(found);
+  return cudaSuccess;
+}
+
+cudaError_t cudaMallocHost(void** pointer, size_t bytes) {
+  *pointer = ::operator new(bytes);
+  return cudaSuccess;
+}
+
+cudaError_t cudaFreeHost(void* pointer) {
+  ::operator delete(pointer);
+  return cudaSuccess;
+}
+
+cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
+  *free = kDeviceBytes - bytes_in_use();
+  *total = kDeviceBytes;
+  return cudaSuccess;
+}
+
+cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind, cudaStream_t stream) {
+  perform(stream, [=] { std::memcpy(to, from, bytes); });
+  return cudaSuccess;
+}
+
+cudaError_t cudaMemcpy2DAsync(void* to, size_t to_pitch, const void* from, size_t from_pitch, size_t width,
+                              size_t height, cudaMemcpyKind, cudaStream_t stream) {
+  perform(stream, [=] {
+    for (size_t row = 0; row < height; ++row) {
+      std::memcpy(static_cast<std::byte*>(to) + row * to_pitch, static_cast<const std::byte*>(from) + row * from_pitch,
+                  width);
+    }
+  });
+  return cudaSuccess;
+}
+
+cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stream) {
+  perform(stream, [=] { std::memset(to, value, bytes); });
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
+  *stream = new CUstream_st;
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  delete stream;
+  return cudaSuccess;
+}
+
+// As on a device, nothing can wait for work that is only being recorded.
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  return stream != nullptr && stream->recorded ? cudaErrorStreamCaptureUnsupported : cudaSuccess;
+}
+
+cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) { return cudaSuccess; }
+
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+  *event = new CUevent_st;
+  return cudaSuccess;
+}
+
+cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  delete event;
+  return cudaSuccess;
+}
+
+cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) { return cudaSuccess; }
+cudaError_t cudaEventSynchronize(cudaEvent_t) { return cudaSuccess; }
+
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
+  stream->recorded = std::make_unique<Work>();
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
+  *graph = new CUgraph_st{.work = std::move(*stream->recorded)};
+  stream->recorded.reset();
+  return cudaSuccess;
+}
+
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long) {
+  *executable = new CUgraphExec_st{.work = graph->work};
+  return cudaSuccess;
+}
+
+cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t) {
+  for (const auto& work : executable->work) work();
+  return cudaSuccess;
+}
+
+cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+  delete graph;
+  return cudaSuccess;
+}
+
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) {
+  delete executable;
+  return cudaSuccess;
+}
+
+cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute, int value) {
+  if (value < 0 || static_cast<size_t>(value) > kMaxDynamicSharedBytes) return cudaErrorInvalidValue;
+  dynamic_shared_limits()[kernel] = static_cast<size_t>(value);
+  return cudaSuccess;
+}
+
+cudaError_t cudaGetDeviceCount(int* count) {
+  *count = 1;
+  return cudaSuccess;
+}
+
+cudaError_t cudaSetDevice(int) { return cudaSuccess; }
+
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
+  *properties = {};
+  std::strcpy(properties->name, "simulated");
+  properties->multiProcessorCount = kMultiprocessors;
+  properties->major = 9;
+  properties->totalGlobalMem = kDeviceBytes;
+  properties->sharedMemPerBlock = kMaxStaticSharedBytes;
+  properties->sharedMemPerBlockOptin = kMaxDynamicSharedBytes;
+  properties->sharedMemPerMultiprocessor = 228 * 1024;
+  properties->l2CacheSize = 50 << 20;
+  properties->maxThreadsPerMultiProcessor = 2048;
+  return cudaSuccess;
+}
+
+cudaError_t cudaDriverGetVersion(int* version) {
+  *version = CUDART_VERSION;
+  return cudaSuccess;
+}
+
+cudaError_t cudaRuntimeGetVersion(int* version) {
+  *version = CUDART_VERSION;
+  return cudaSuccess;
+}
+
+cudaError_t cudaGetLastError() { return cudaSuccess; }
+
+const char* cudaGetErrorName(cudaError_t status) {
+  switch (status) {
+    case cudaSuccess:
+      return "cudaSuccess";
+    case cudaErrorMemoryAllocation:
+      return "cudaErrorMemoryAllocation";
+    case cudaErrorStreamCaptureUnsupported:
+      return "cudaErrorStreamCaptureUnsupported";
+    default:
+      return "cudaErrorInvalidValue";
+  }
+}
+
+const char* cudaGetErrorString(cudaError_t status) {
+  switch (status) {
+    case cudaSuccess:
+      return "no error";
+    case cudaErrorMemoryAllocation:
+      return "out of memory";
+    case cudaErrorStreamCaptureUnsupported:
+      return "operation not permitted when stream is capturing";
+    default:
+      return "invalid argument";
+  }
+}

@@ -1,0 +1,22 @@
+// The device behind the CUDA runtime's functions: memory, and streams that do everything at once unless they record.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <functional>
+
+#include "simt/simulator/kernel.hpp"
+
+namespace bn::simt {
+
+constexpr int kMultiprocessors = 3;                 // few: blocks then have more than one turn of work
+constexpr size_t kDeviceBytes = size_t{1} << 30;    // more is out of memory
+
+// What launch() does: run the kernel, or record it.
+void submit(cudaStream_t stream, const void* kernel, const char* name, const GridShape& shape,
+            std::function<void()> thread);
+
+// Throws Fault if something was written beside an allocation.
+void require_device_memory_intact(const char* kernel);
+
+}  // namespace bn::simt

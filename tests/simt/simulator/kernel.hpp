@@ -1,0 +1,63 @@
+// Runs a kernel's grid on a CPU: blocks one after the other, a block's threads as fibers that change places only where
+// they wait for each other. What a correct kernel computes does not depend on the order of the threads or of the
+// blocks, nor on what shared memory held before, so it gives the same bits under every Schedule.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <source_location>
+#include <string>
+#include <vector>
+
+#include "bn/error.hpp"
+
+namespace bn::simt {
+
+enum class Order { kAscending, kDescending, kShuffled };
+enum class SharedPattern { kNan, kFinite };  // what shared memory holds when a block starts
+
+struct Schedule {
+  Order order = Order::kAscending;
+  uint64_t seed = 0;  // of kShuffled
+  SharedPattern pattern = SharedPattern::kNan;
+};
+
+std::string to_string(const Schedule& schedule);
+const std::vector<Schedule>& all_schedules();  // the first one is the default
+void set_schedule(const Schedule& schedule);   // of all launches from now on
+
+// A kernel did what no kernel may do. The message names the kernel, the block and the thread.
+struct Fault : Error {
+  explicit Fault(std::string message) : Error(ExitCode::kFailure, std::move(message)) {}
+};
+
+struct GridShape {
+  unsigned x = 1, y = 1, threads = 1;
+  size_t shared_bytes = 0;  // dynamic
+};
+
+constexpr unsigned kWarpSize = 32;
+constexpr size_t kMaxStaticSharedBytes = 48 * 1024;    // what a kernel gets without asking for more
+constexpr size_t kMaxDynamicSharedBytes = 227 * 1024;  // what it can ask for, on the largest GPUs
+
+// Throws Fault.
+void run_grid(const char* kernel, const GridShape& shape, const std::function<void()>& thread);
+
+// What follows is for the bodies of kernels.
+
+enum class WarpOp { kShuffle, kVote, kSync };
+
+void barrier(const std::source_location& where);
+// Waits until every lane of `mask` that exists has called it too. kShuffle gives source_lane's value, kVote a bit for
+// every lane whose value is not zero.
+uint64_t exchange_in_warp(WarpOp op, unsigned mask, uint64_t value, unsigned source_lane,
+                          const std::source_location& where);
+unsigned lane();  // of the running thread
+[[noreturn]] void fault_of_thread(const std::string& what);
+
+// The block's memory for one declaration, the same for all threads; `key` is any address of that declaration's own.
+void* static_shared(const void* key, size_t bytes);
+void* dynamic_shared();
+
+}  // namespace bn::simt

@@ -1,0 +1,132 @@
+// Correct kernels compute the same on the simulated device as on a real one, whatever the order of their threads.
+#include <gtest/gtest.h>
+
+#include <numeric>
+
+#include "simt/toy_kernels.hpp"
+
+namespace bn::test {
+namespace {
+
+const cuda::Context kContext{};
+
+// The sum of a block's elements by shuffles in each warp, then over the warps through shared memory; the last block to
+// end adds those of the blocks.
+__global__ void sum_kernel(float* total, float* partial, unsigned* ticket, const float* x, int count) {
+  BN_SHARED(float, warps, [32]);
+  BN_SHARED(bool, last);
+  const auto i = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
+  float sum = i < count ? x[i] : 0.0F;
+  for (int offset = 16; offset > 0; offset /= 2) sum += __shfl_xor_sync(0xffffffffU, sum, offset);
+  if (threadIdx.x % 32 == 0) warps[threadIdx.x / 32] = sum;
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    for (unsigned warp = 1; warp < blockDim.x / 32; ++warp) sum += warps[warp];
+    partial[blockIdx.x] = sum;
+    __threadfence();
+    last = atomicAdd(ticket, 1U) == gridDim.x - 1;
+  }
+  __syncthreads();
+  if (!last || threadIdx.x > 0) return;
+  float all = 0;
+  for (unsigned block = 0; block < gridDim.x; ++block) all += partial[block];
+  *total = all;
+}
+
+TEST(Simulator, ReducesInEveryOrderToTheSameBits) {
+  std::vector<float> x(1000);
+  for (size_t i = 0; i < x.size(); ++i) x[i] = 1.0F / static_cast<float>(i + 1);
+  const DeviceArray<float> input(x);
+  const auto results = results_under_all_schedules([&] {
+    const DeviceArray<float> total(1), partial(8);
+    const DeviceArray<unsigned> ticket(1);
+    cuda::launch(kContext, "sum", sum_kernel, {.x = 8, .threads = 128}, total.data(), partial.data(), ticket.data(),
+                 input.data(), 1000);
+    EXPECT_NEAR(total.values()[0], std::accumulate(x.begin(), x.end(), 0.0), 1e-5);
+    return total.values();
+  });
+  EXPECT_EQ(results.size(), 1U);
+}
+
+// The transpose of a matrix by tiles in dynamic shared memory.
+__global__ void transpose_kernel(int* to, const int* from, int size) {
+  BN_DYNAMIC_SHARED(int, tile);
+  const int tiles = static_cast<int>(blockDim.x);
+  const int column = static_cast<int>(blockIdx.x) * tiles + static_cast<int>(threadIdx.x);
+  for (int row = 0; row < tiles; ++row) {
+    tile[row * (tiles + 1) + static_cast<int>(threadIdx.x)] = from[(static_cast<int>(blockIdx.y) * tiles + row) * size + column];
+  }
+  __syncthreads();
+  for (int row = 0; row < tiles; ++row) {
+    to[(static_cast<int>(blockIdx.x) * tiles + row) * size + static_cast<int>(blockIdx.y) * tiles + static_cast<int>(threadIdx.x)] =
+        tile[static_cast<int>(threadIdx.x) * (tiles + 1) + row];
+  }
+}
+
+TEST(Simulator, TransposesThroughDynamicSharedMemory) {
+  constexpr int kSize = 24, kTile = 8;
+  std::vector<int> matrix(kSize * kSize), expected(kSize * kSize);
+  for (int i = 0; i < kSize * kSize; ++i) matrix[i] = i, expected[i % kSize * kSize + i / kSize] = i;
+  const DeviceArray<int> from(matrix);
+  results_under_all_schedules([&] {
+    const DeviceArray<int> to(matrix.size());
+    cuda::launch(kContext, "transpose", transpose_kernel,
+                 {.x = kSize / kTile, .y = kSize / kTile, .threads = kTile, .shared_bytes = kTile * (kTile + 1) * sizeof(int)},
+                 to.data(), from.data(), kSize);
+    EXPECT_EQ(to.values(), expected);
+    return to.values();
+  });
+}
+
+__global__ void shuffles_kernel(int* results, unsigned* votes) {
+  const int thread = static_cast<int>(threadIdx.x), lanes = static_cast<int>(blockDim.x);
+  const unsigned mask = (1U << lanes) - 1;
+  results[thread] = __shfl_sync(mask, thread, 3);
+  results[lanes + thread] = __shfl_up_sync(mask, thread, 2);
+  results[2 * lanes + thread] = __shfl_down_sync(mask, thread, 1, 4);
+  results[3 * lanes + thread] = __shfl_xor_sync(mask, thread, 1);
+  results[4 * lanes + thread] = __shfl_sync(mask, thread, 1, 4);
+  votes[thread] = __ballot_sync(mask, thread % 3 == 0 ? 1 : 0);
+  votes[lanes + thread] = static_cast<unsigned>(__any_sync(mask, thread == 5 ? 1 : 0) * 2 + __all_sync(mask, thread < 6 ? 1 : 0));
+}
+
+TEST(Simulator, ShufflesAndVotesAmongTheLanesThatExist) {
+  const auto results = results_under_all_schedules([] {
+    const DeviceArray<int> shuffled(40);
+    const DeviceArray<unsigned> votes(16);
+    cuda::launch(kContext, "shuffles", shuffles_kernel, {.threads = 8}, shuffled.data(), votes.data());
+    EXPECT_EQ(shuffled.values(), (std::vector<int>{3, 3, 3, 3, 3, 3, 3, 3, 0, 1, 0, 1, 2, 3, 4, 5, 1, 2, 3, 3,
+                                                  5, 6, 7, 7, 1, 0, 3, 2, 5, 4, 7, 6, 1, 1, 1, 1, 5, 5, 5, 5}));
+    EXPECT_EQ(votes.values()[2], 0b01001001U);
+    EXPECT_EQ(votes.values()[8], 2U);
+    return shuffled.values();
+  });
+  EXPECT_EQ(results.size(), 1U);
+}
+
+__global__ void add_one(float* x, int count) {
+  const auto i = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
+  if (i < count) x[i] += 1.0F;
+}
+
+TEST(Simulator, RecordsAndReplaysAStream) {
+  cuda::Context context;
+  BN_CUDA(cudaStreamCreateWithFlags(&context.compute, cudaStreamNonBlocking));
+  const DeviceArray<float> x(5);
+  cudaGraph_t graph = nullptr;
+  cudaGraphExec_t executable = nullptr;
+  BN_CUDA(cudaStreamBeginCapture(context.compute, cudaStreamCaptureModeThreadLocal));
+  cuda::launch(context, "add_one", add_one, {.threads = 8}, x.data(), 5);
+  EXPECT_EQ(cudaStreamSynchronize(context.compute), cudaErrorStreamCaptureUnsupported);
+  BN_CUDA(cudaStreamEndCapture(context.compute, &graph));
+  EXPECT_EQ(x.values(), std::vector<float>(5, 0.0F)) << "recording runs nothing";
+  BN_CUDA(cudaGraphInstantiate(&executable, graph, 0));
+  BN_CUDA(cudaGraphDestroy(graph));
+  for (int i = 0; i < 3; ++i) BN_CUDA(cudaGraphLaunch(executable, context.compute));
+  EXPECT_EQ(x.values(), std::vector<float>(5, 3.0F));
+  BN_CUDA(cudaGraphExecDestroy(executable));
+  BN_CUDA(cudaStreamDestroy(context.compute));
+}
+
+}  // namespace
+}  // namespace bn::test

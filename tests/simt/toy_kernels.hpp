@@ -1,0 +1,51 @@
+// What the tests of the simulator share: device memory, a launch, and the results of a kernel under every schedule.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstring>
+#include <set>
+#include <vector>
+
+#include "cuda/launch.hpp"
+#include "simt/simulator/kernel.hpp"
+
+namespace bn::test {
+
+// Device memory of `count` elements.
+template <class T>
+class DeviceArray {
+ public:
+  explicit DeviceArray(const std::vector<T>& values) : count_(values.size()) {
+    BN_CUDA(cudaMalloc(&data_, count_ * sizeof(T)));
+    std::memcpy(data_, values.data(), count_ * sizeof(T));
+  }
+  explicit DeviceArray(size_t count) : DeviceArray(std::vector<T>(count)) {}
+  ~DeviceArray() { cudaFree(data_); }
+  DeviceArray(const DeviceArray&) = delete;
+  DeviceArray& operator=(const DeviceArray&) = delete;
+
+  T* data() const { return data_; }
+  std::vector<T> values() const { return {data_, data_ + count_}; }
+
+ private:
+  size_t count_;
+  T* data_ = nullptr;
+};
+
+// Runs `work`, which returns what a kernel computed, under every schedule; the distinct results, compared bit by bit.
+template <class Work>
+std::set<std::vector<uint8_t>> results_under_all_schedules(const Work& work) {
+  std::set<std::vector<uint8_t>> distinct;
+  for (const simt::Schedule& schedule : simt::all_schedules()) {
+    simt::set_schedule(schedule);
+    const auto values = work();
+    std::vector<uint8_t> bytes(values.size() * sizeof(values[0]));
+    std::memcpy(bytes.data(), values.data(), bytes.size());
+    distinct.insert(std::move(bytes));
+  }
+  simt::set_schedule(simt::all_schedules().front());
+  return distinct;
+}
+
+}  // namespace bn::test
