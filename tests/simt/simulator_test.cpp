@@ -54,12 +54,13 @@ __global__ void transpose_kernel(int* to, const int* from, int size) {
   const int tiles = static_cast<int>(blockDim.x);
   const int column = static_cast<int>(blockIdx.x) * tiles + static_cast<int>(threadIdx.x);
   for (int row = 0; row < tiles; ++row) {
-    tile[row * (tiles + 1) + static_cast<int>(threadIdx.x)] = from[(static_cast<int>(blockIdx.y) * tiles + row) * size + column];
+    tile[row * (tiles + 1) + static_cast<int>(threadIdx.x)] =
+        from[(static_cast<int>(blockIdx.y) * tiles + row) * size + column];
   }
   __syncthreads();
   for (int row = 0; row < tiles; ++row) {
-    to[(static_cast<int>(blockIdx.x) * tiles + row) * size + static_cast<int>(blockIdx.y) * tiles + static_cast<int>(threadIdx.x)] =
-        tile[static_cast<int>(threadIdx.x) * (tiles + 1) + row];
+    to[(static_cast<int>(blockIdx.x) * tiles + row) * size + static_cast<int>(blockIdx.y) * tiles +
+       static_cast<int>(threadIdx.x)] = tile[static_cast<int>(threadIdx.x) * (tiles + 1) + row];
   }
 }
 
@@ -70,9 +71,10 @@ TEST(Simulator, TransposesThroughDynamicSharedMemory) {
   const DeviceArray<int> from(matrix);
   results_under_all_schedules([&] {
     const DeviceArray<int> to(matrix.size());
-    cuda::launch(kContext, "transpose", transpose_kernel,
-                 {.x = kSize / kTile, .y = kSize / kTile, .threads = kTile, .shared_bytes = kTile * (kTile + 1) * sizeof(int)},
-                 to.data(), from.data(), kSize);
+    cuda::launch(
+        kContext, "transpose", transpose_kernel,
+        {.x = kSize / kTile, .y = kSize / kTile, .threads = kTile, .shared_bytes = kTile * (kTile + 1) * sizeof(int)},
+        to.data(), from.data(), kSize);
     EXPECT_EQ(to.values(), expected);
     return to.values();
   });
@@ -87,7 +89,8 @@ __global__ void shuffles_kernel(int* results, unsigned* votes) {
   results[3 * lanes + thread] = __shfl_xor_sync(mask, thread, 1);
   results[4 * lanes + thread] = __shfl_sync(mask, thread, 1, 4);
   votes[thread] = __ballot_sync(mask, thread % 3 == 0 ? 1 : 0);
-  votes[lanes + thread] = static_cast<unsigned>(__any_sync(mask, thread == 5 ? 1 : 0) * 2 + __all_sync(mask, thread < 6 ? 1 : 0));
+  votes[lanes + thread] =
+      static_cast<unsigned>(__any_sync(mask, thread == 5 ? 1 : 0) * 2 + __all_sync(mask, thread < 6 ? 1 : 0));
 }
 
 TEST(Simulator, ShufflesAndVotesAmongTheLanesThatExist) {
@@ -96,7 +99,7 @@ TEST(Simulator, ShufflesAndVotesAmongTheLanesThatExist) {
     const DeviceArray<unsigned> votes(16);
     cuda::launch(kContext, "shuffles", shuffles_kernel, {.threads = 8}, shuffled.data(), votes.data());
     EXPECT_EQ(shuffled.values(), (std::vector<int>{3, 3, 3, 3, 3, 3, 3, 3, 0, 1, 0, 1, 2, 3, 4, 5, 1, 2, 3, 3,
-                                                  5, 6, 7, 7, 1, 0, 3, 2, 5, 4, 7, 6, 1, 1, 1, 1, 5, 5, 5, 5}));
+                                                   5, 6, 7, 7, 1, 0, 3, 2, 5, 4, 7, 6, 1, 1, 1, 1, 5, 5, 5, 5}));
     EXPECT_EQ(votes.values()[2], 0b01001001U);
     EXPECT_EQ(votes.values()[8], 2U);
     return shuffled.values();

@@ -5,6 +5,7 @@
 
 #include <cstring>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "cuda/launch.hpp"
@@ -35,14 +36,12 @@ class DeviceArray {
 
 // Runs `work`, which returns what a kernel computed, under every schedule; the distinct results, compared bit by bit.
 template <class Work>
-std::set<std::vector<uint8_t>> results_under_all_schedules(const Work& work) {
-  std::set<std::vector<uint8_t>> distinct;
+std::set<std::string> results_under_all_schedules(const Work& work) {
+  std::set<std::string> distinct;
   for (const simt::Schedule& schedule : simt::all_schedules()) {
     simt::set_schedule(schedule);
     const auto values = work();
-    std::vector<uint8_t> bytes(values.size() * sizeof(values[0]));
-    std::memcpy(bytes.data(), values.data(), bytes.size());
-    distinct.insert(std::move(bytes));
+    distinct.emplace(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(values[0]));
   }
   simt::set_schedule(simt::all_schedules().front());
   return distinct;

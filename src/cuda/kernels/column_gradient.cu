@@ -15,7 +15,7 @@ constexpr int kFinishColumns = 32, kFinishGroups = 8;
 // Adds the lines of a block; the result is line 0's.
 template <int N>
 __device__ __forceinline__ void add_lines(float (&values)[N], const Place& place) {
-  __shared__ float shared[N * kThreads];
+  BN_SHARED(float, shared, [N * kThreads]);
   const int thread = static_cast<int>(threadIdx.x), tile = kThreads / place.step;
   __syncthreads();  // an earlier call may still be reading
 #pragma unroll
@@ -110,7 +110,7 @@ __global__ void __launch_bounds__(kThreads)
 // Sum over blocks of partial[block, which, column], in double, eight threads a column; valid in the first of them.
 __device__ __forceinline__ double sum_blocks(const float* partial, int which, int kinds, int64_t column, int64_t c,
                                              int blocks) {
-  __shared__ double sums[kFinishGroups][kFinishColumns];
+  BN_SHARED(double, sums, [kFinishGroups][kFinishColumns]);
   const int lane = static_cast<int>(threadIdx.x) % kFinishColumns,
             group = static_cast<int>(threadIdx.x) / kFinishColumns;
   double sum = 0;

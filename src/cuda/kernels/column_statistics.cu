@@ -24,7 +24,9 @@ __device__ __forceinline__ void merge(Moments& a, float mean, float m2, float sh
 
 template <int N>
 __device__ __forceinline__ void merge_lines(Moments (&moments)[N], float count, const Place& place) {
-  __shared__ float means[N * kThreads], m2s[N * kThreads], counts[kThreads];
+  BN_SHARED(float, means, [N * kThreads]);
+  BN_SHARED(float, m2s, [N * kThreads]);
+  BN_SHARED(float, counts, [kThreads]);
   const int thread = static_cast<int>(threadIdx.x), tile = kThreads / place.step;
 #pragma unroll
   for (int k = 0; k < N; ++k) {
@@ -105,7 +107,7 @@ template <class T>
 __global__ void __launch_bounds__(kFinishColumns* kFinishGroups)
     finish_moments(BatchColumns batch, const float* __restrict__ partial, const T* __restrict__ x, AffineColumns affine,
                    int m, int64_t c, int blocks) {
-  __shared__ double sums[2][kFinishGroups][kFinishColumns];
+  BN_SHARED(double, sums, [2][kFinishGroups][kFinishColumns]);
   const int lane = static_cast<int>(threadIdx.x) % kFinishColumns,
             group = static_cast<int>(threadIdx.x) / kFinishColumns;
   const int64_t column = static_cast<int64_t>(blockIdx.x) * kFinishColumns + lane;

@@ -10,7 +10,9 @@
 #include "bn/tensor.hpp"
 #include "cuda/kernels/lanes.hpp"
 
-#ifndef BN_DYNAMIC_SHARED
+// Shared memory, declared so that tests/simt can see each array: BN_SHARED(float, sums, [8][32]);
+#ifndef BN_SHARED
+#define BN_SHARED(type, name, ...) __shared__ type name __VA_ARGS__
 #define BN_DYNAMIC_SHARED(type, name) extern __shared__ type name[]
 #endif
 

@@ -129,7 +129,7 @@ __device__ RowSoftmax softmax_of_row(const float* logits, int64_t classes, float
 // A block takes one image.
 __global__ void __launch_bounds__(kThreads)
     softmax_loss_kernel(float* losses, StepState* step, const float* logits, const int32_t* labels, int64_t classes) {
-  __shared__ float shared[kThreads];
+  BN_SHARED(float, shared, [kThreads]);
   const int64_t image = blockIdx.x;
   const float* row = logits + image * classes;
   const RowSoftmax softmax = softmax_of_row(row, classes, shared);
@@ -145,7 +145,7 @@ __global__ void __launch_bounds__(kThreads)
 __global__ void __launch_bounds__(kThreads)
     softmax_gradient_kernel(float* dx, const float* logits, const int32_t* labels, int64_t n, int64_t classes,
                             float weight) {
-  __shared__ float shared[kThreads];
+  BN_SHARED(float, shared, [kThreads]);
   const int64_t image = blockIdx.x;
   const float* row = logits + image * classes;
   float valid = 0;

@@ -53,7 +53,12 @@ struct Covering {
 };
 
 __device__ float window_share(const PoolGeometry& g, int oh, int ow) {
-  if (g.border == PoolBorder::kIncludePadding) return 1.0F / static_cast<float>(g.kernel * g.kernel);
+  if (g.border == PoolBorder::kIncludePadding) {
+    // Padding on both sides counts, what a last window has beyond it does not.
+    const Span padded_rows(oh, g.h + 2 * g.pad, g.kernel, g.stride, 0);
+    const Span padded_columns(ow, g.w + 2 * g.pad, g.kernel, g.stride, 0);
+    return 1.0F / static_cast<float>(padded_rows.count() * padded_columns.count());
+  }
   const Span rows(oh, g.h, g.kernel, g.stride, g.pad), columns(ow, g.w, g.kernel, g.stride, g.pad);
   return 1.0F / static_cast<float>(rows.count() * columns.count());
 }
@@ -65,8 +70,8 @@ __global__ void __launch_bounds__(kThreads)
   if (!at.find(g.n, g.oh, g.ow, g.c, N)) return;
   const Span rows(at.row, g.h, g.kernel, g.stride, g.pad), columns(at.column, g.w, g.kernel, g.stride, g.pad);
   const int top = at.row * g.stride - g.pad, left = at.column * g.stride - g.pad;
-  float best[N];
-  int place[N];
+  float best[N] = {};
+  int place[N] = {};
   bool first = true;
   for (int h = rows.begin; h < rows.end; ++h) {
 #pragma unroll 4

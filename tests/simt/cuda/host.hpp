@@ -1,4 +1,5 @@
-// The CUDA runtime's functions for the host, as far as src/cuda uses them; simt/simulator/device.cpp does what they say.
+// The CUDA runtime's functions for the host, as far as src/cuda uses them; simt/simulator/device.cpp does what they
+// say.
 #pragma once
 
 #include <stddef.h>

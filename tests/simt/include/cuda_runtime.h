@@ -9,7 +9,6 @@
 
 #include <bit>
 #include <cstring>
-#include <source_location>
 #include <type_traits>
 
 #include "simt/cuda/host.hpp"
@@ -26,9 +25,9 @@
 #define __shared__ static_assert(false, "Declare shared memory by BN_SHARED(type, name, [extent]...).");
 
 // The real ones are in src/cuda/kernels/device.hpp.
-#define BN_SHARED(type, name, ...)           \
-  using name##_array = type __VA_ARGS__;     \
-  static constinit char name##_key = 0;      \
+#define BN_SHARED(type, name, ...)       \
+  using name##_array = type __VA_ARGS__; \
+  static constinit char name##_key = 0;  \
   name##_array& name = *static_cast<name##_array*>(::bn::simt::static_shared(&name##_key, sizeof(name##_array)))
 #define BN_DYNAMIC_SHARED(type, name) type* const name = static_cast<type*>(::bn::simt::dynamic_shared())
 
@@ -37,30 +36,30 @@ inline dim3 blockDim, gridDim;
 constexpr int warpSize = 32;
 
 // Threads that wait for each other.
-using BnWhere = std::source_location;
+#define BN_CALLER bn::simt::Where where = {__builtin_FILE(), __builtin_LINE()}
 
-inline void __syncthreads(const BnWhere& where = BnWhere::current()) { bn::simt::barrier(where); }
+inline void __syncthreads(BN_CALLER) { bn::simt::barrier(where); }
 
-inline void __syncwarp(unsigned mask = 0xffffffffU, const BnWhere& where = BnWhere::current()) {
+inline void __syncwarp(unsigned mask = 0xffffffffU, BN_CALLER) {
   bn::simt::exchange_in_warp(bn::simt::WarpOp::kSync, mask, 0, 0, where);
 }
 
-inline unsigned __ballot_sync(unsigned mask, int predicate, const BnWhere& where = BnWhere::current()) {
+inline unsigned __ballot_sync(unsigned mask, int predicate, BN_CALLER) {
   return static_cast<unsigned>(
       bn::simt::exchange_in_warp(bn::simt::WarpOp::kVote, mask, predicate != 0 ? 1 : 0, 0, where));
 }
 
-inline int __any_sync(unsigned mask, int predicate, const BnWhere& where = BnWhere::current()) {
+inline int __any_sync(unsigned mask, int predicate, BN_CALLER) {
   return __ballot_sync(mask, predicate, where) != 0 ? 1 : 0;
 }
 
-inline int __all_sync(unsigned mask, int predicate, const BnWhere& where = BnWhere::current()) {
+inline int __all_sync(unsigned mask, int predicate, BN_CALLER) {
   return __ballot_sync(mask, predicate == 0 ? 1 : 0, where) == 0 ? 1 : 0;
 }
 
 namespace bn::simt {
 template <class T>
-T shuffle(unsigned mask, T value, unsigned source_lane, const BnWhere& where) {
+T shuffle(unsigned mask, T value, unsigned source_lane, bn::simt::Where where) {
   static_assert(std::is_trivially_copyable_v<T> && sizeof(T) <= sizeof(uint64_t));
   uint64_t bits = 0;
   std::memcpy(&bits, &value, sizeof(T));
@@ -71,28 +70,26 @@ T shuffle(unsigned mask, T value, unsigned source_lane, const BnWhere& where) {
 }  // namespace bn::simt
 
 template <class T>
-T __shfl_sync(unsigned mask, T value, int source, int width = warpSize, const BnWhere& where = BnWhere::current()) {
+T __shfl_sync(unsigned mask, T value, int source, int width = warpSize, BN_CALLER) {
   const unsigned segment = bn::simt::lane() & ~static_cast<unsigned>(width - 1);
-  return bn::simt::shuffle(mask, value, segment | (static_cast<unsigned>(source) & static_cast<unsigned>(width - 1)), where);
+  return bn::simt::shuffle(mask, value, segment | (static_cast<unsigned>(source) & static_cast<unsigned>(width - 1)),
+                           where);
 }
 
 template <class T>
-T __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = warpSize,
-                 const BnWhere& where = BnWhere::current()) {
+T __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = warpSize, BN_CALLER) {
   const unsigned lane = bn::simt::lane(), within = lane & static_cast<unsigned>(width - 1);
   return bn::simt::shuffle(mask, value, delta > within ? lane : lane - delta, where);
 }
 
 template <class T>
-T __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = warpSize,
-                   const BnWhere& where = BnWhere::current()) {
+T __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = warpSize, BN_CALLER) {
   const unsigned lane = bn::simt::lane(), within = lane & static_cast<unsigned>(width - 1);
   return bn::simt::shuffle(mask, value, within + delta >= static_cast<unsigned>(width) ? lane : lane + delta, where);
 }
 
 template <class T>
-T __shfl_xor_sync(unsigned mask, T value, int lane_mask, int width = warpSize,
-                  const BnWhere& where = BnWhere::current()) {
+T __shfl_xor_sync(unsigned mask, T value, int lane_mask, int width = warpSize, BN_CALLER) {
   const unsigned lane = bn::simt::lane(), source = lane ^ static_cast<unsigned>(lane_mask);
   const unsigned segment_end = (lane & ~static_cast<unsigned>(width - 1)) + static_cast<unsigned>(width);
   return bn::simt::shuffle(mask, value, source >= segment_end ? lane : source, where);
@@ -103,48 +100,42 @@ inline void __threadfence() {}
 inline void __threadfence_block() {}
 
 template <class T>
-  requires std::is_integral_v<T>
-T atomicAdd(T* address, std::type_identity_t<T> value) {
+requires std::is_integral_v<T> T atomicAdd(T* address, std::type_identity_t<T> value) {
   const T old = *address;
   *address = static_cast<T>(old + value);
   return old;
 }
 
 template <class T>
-  requires std::is_integral_v<T>
-T atomicCAS(T* address, std::type_identity_t<T> compare, std::type_identity_t<T> value) {
+requires std::is_integral_v<T> T atomicCAS(T* address, std::type_identity_t<T> compare, std::type_identity_t<T> value) {
   const T old = *address;
   if (old == compare) *address = value;
   return old;
 }
 
 template <class T>
-  requires std::is_integral_v<T>
-T atomicExch(T* address, std::type_identity_t<T> value) {
+requires std::is_integral_v<T> T atomicExch(T* address, std::type_identity_t<T> value) {
   const T old = *address;
   *address = value;
   return old;
 }
 
 template <class T>
-  requires std::is_integral_v<T>
-T atomicMin(T* address, std::type_identity_t<T> value) {
+requires std::is_integral_v<T> T atomicMin(T* address, std::type_identity_t<T> value) {
   const T old = *address;
   if (value < old) *address = value;
   return old;
 }
 
 template <class T>
-  requires std::is_integral_v<T>
-T atomicMax(T* address, std::type_identity_t<T> value) {
+requires std::is_integral_v<T> T atomicMax(T* address, std::type_identity_t<T> value) {
   const T old = *address;
   if (old < value) *address = value;
   return old;
 }
 
 template <class T>
-  requires std::is_integral_v<T>
-T atomicOr(T* address, std::type_identity_t<T> value) {
+requires std::is_integral_v<T> T atomicOr(T* address, std::type_identity_t<T> value) {
   const T old = *address;
   *address = old | value;
   return old;
@@ -203,14 +194,10 @@ inline float __saturatef(float value) { return value > 0.0F ? (value < 1.0F ? va
 #define __powf(base, exponent) powf(base, exponent)
 
 template <class T>
-  requires std::is_arithmetic_v<T>
-constexpr T min(T a, T b) {
-  return b < a ? b : a;
-}
+requires std::is_arithmetic_v<T>
+constexpr T min(T a, T b) { return b < a ? b : a; }
 template <class T>
-  requires std::is_arithmetic_v<T>
-constexpr T max(T a, T b) {
-  return a < b ? b : a;
-}
+requires std::is_arithmetic_v<T>
+constexpr T max(T a, T b) { return a < b ? b : a; }
 
 [[noreturn]] inline void __trap() { bn::simt::fault_of_thread("__trap() was called"); }

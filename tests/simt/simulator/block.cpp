@@ -23,13 +23,11 @@ std::unique_ptr<Fiber> take_fiber() {
   return fiber;
 }
 
-bool same_place(const std::source_location& a, const std::source_location& b) {
-  return a.line() == b.line() && a.column() == b.column() && std::strcmp(a.file_name(), b.file_name()) == 0;
-}
+bool same_place(Where a, Where b) { return a.line == b.line && std::strcmp(a.file, b.file) == 0; }
 
-std::string text(const std::source_location& where) {
-  const std::string_view path = where.file_name();
-  return fmt::format("{}:{}", path.substr(path.find_last_of('/') + 1), where.line());
+std::string text(Where where) {
+  const std::string_view path = where.file;
+  return fmt::format("{}:{}", path.substr(path.find_last_of('/') + 1), where.line);
 }
 
 std::string_view name_of(WarpOp op) {
@@ -93,7 +91,7 @@ bool Block::run_thread(unsigned index) {
   return true;
 }
 
-void Block::barrier(const std::source_location& where) {
+void Block::barrier(Where where) {
   Thread& self = threads_[current_];
   self.where = where;
   self.state = State::kAtBarrier;
@@ -102,7 +100,7 @@ void Block::barrier(const std::source_location& where) {
 
 // CUDA leaves it undefined when some threads have ended, or wait at another barrier.
 void Block::release_barrier() {
-  const std::source_location& where = threads_[0].where;
+  const Where where = threads_[0].where;
   for (const Thread& thread : threads_) {
     if (thread.state == State::kAtBarrier && same_place(thread.where, where)) continue;
     throw Fault(fmt::format("{}: its threads wait for each other forever: {}.", place(), describe_waiting()));
@@ -123,28 +121,25 @@ std::string Block::describe_waiting() const {
       count += same && !told[i] ? 1 : 0;
       told[i] = told[i] || same;
     }
-    const std::string who = count == 1 ? fmt::format("thread {}", first) : fmt::format("{} threads from thread {}", count, first);
-    switch (thread.state) {
-      case State::kAtBarrier:
-        groups.push_back(fmt::format("{} at the barrier of {}", who, text(thread.where)));
-        break;
-      case State::kInWarp:
-        groups.push_back(fmt::format("{} at the {} of {}, with mask {:#010x}", who, name_of(thread.op),
-                                     text(thread.where), thread.mask));
-        break;
-      default:
-        groups.push_back(fmt::format("{} ended", who));
-        break;
+    const std::string who =
+        count == 1 ? fmt::format("thread {}", first) : fmt::format("{} threads from thread {}", count, first);
+    if (thread.state == State::kEnded) {
+      groups.push_back(fmt::format("{} ended", who));
+    } else if (thread.state == State::kAtBarrier) {
+      groups.push_back(fmt::format("{} at the barrier of {}", who, text(thread.where)));
+    } else {
+      groups.push_back(fmt::format("{} at the {} of {}, with mask {:#010x}", who, name_of(thread.op),
+                                   text(thread.where), thread.mask));
     }
   }
   return fmt::format("{}", fmt::join(groups, "; "));
 }
 
-uint64_t Block::exchange_in_warp(WarpOp op, unsigned mask, uint64_t value, unsigned source_lane,
-                                 const std::source_location& where) {
+uint64_t Block::exchange_in_warp(WarpOp op, unsigned mask, uint64_t value, unsigned source_lane, Where where) {
   Thread& self = threads_[current_];
   if ((mask >> lane() & 1U) == 0) {
-    fault_of_thread(fmt::format("its lane is not in the mask {:#010x} of the {} of {}", mask, name_of(op), text(where)));
+    fault_of_thread(
+        fmt::format("its lane is not in the mask {:#010x} of the {} of {}", mask, name_of(op), text(where)));
   }
   self.state = State::kInWarp;
   self.where = where;
@@ -209,7 +204,8 @@ void Block::fill(const GuardedMemory& memory) const {
 void Block::check_guards() const {
   const auto check = [&](const GuardedMemory& memory) {
     if (const auto damage = memory.first_damage()) {
-      throw Fault(fmt::format("{}: wrote to byte {} of shared memory that has {} bytes.", place(), *damage, memory.bytes()));
+      throw Fault(
+          fmt::format("{}: wrote to byte {} of shared memory that has {} bytes.", place(), *damage, memory.bytes()));
     }
   };
   check(dynamic_);

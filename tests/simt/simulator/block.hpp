@@ -22,9 +22,8 @@ class Block {
   void run(unsigned x, unsigned y);  // again and again; shared memory starts as the pattern each time
 
   // For the running thread.
-  void barrier(const std::source_location& where);
-  uint64_t exchange_in_warp(WarpOp op, unsigned mask, uint64_t value, unsigned source_lane,
-                            const std::source_location& where);
+  void barrier(Where where);
+  uint64_t exchange_in_warp(WarpOp op, unsigned mask, uint64_t value, unsigned source_lane, Where where);
   unsigned lane() const { return current_ % kWarpSize; }
   void* static_shared(const void* key, size_t bytes);
   void* dynamic_shared() const { return dynamic_.data(); }
@@ -35,7 +34,7 @@ class Block {
   struct Thread {
     State state = State::kNotStarted;
     std::unique_ptr<Fiber> fiber{};
-    std::source_location where{};
+    Where where{};
     WarpOp op = WarpOp::kSync;
     unsigned mask = 0, source_lane = 0;
     uint64_t value = 0, result = 0;

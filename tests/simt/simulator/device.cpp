@@ -9,6 +9,7 @@
 
 #include "simt/simulator/guarded_memory.hpp"
 
+// NOLINTBEGIN(readability-identifier-naming): CUDA's names
 using Work = std::vector<std::function<void()>>;
 
 struct CUstream_st {
@@ -21,6 +22,7 @@ struct CUgraph_st {
 struct CUgraphExec_st {
   Work work{};
 };
+// NOLINTEND(readability-identifier-naming)
 
 namespace bn::simt {
 namespace {
@@ -46,8 +48,8 @@ void require_dynamic_shared(const void* kernel, const char* name, const GridShap
   const auto asked = dynamic_shared_limits().find(kernel);
   const size_t limit = asked == dynamic_shared_limits().end() ? kMaxStaticSharedBytes : asked->second;
   if (shape.shared_bytes <= limit) return;
-  throw Fault(fmt::format("Kernel {}: {} bytes of dynamic shared memory were asked for, but it has a limit of {}.", name,
-                          shape.shared_bytes, limit));
+  throw Fault(fmt::format("Kernel {}: {} bytes of dynamic shared memory were asked for, but it has a limit of {}.",
+                          name, shape.shared_bytes, limit));
 }
 
 void perform(cudaStream_t stream, std::function<void()> work) {
@@ -77,7 +79,8 @@ void require_device_memory_intact(const char* kernel) {
 
 }  // namespace bn::simt
 
-using namespace bn::simt;  // what follows is CUDA's
+// NOLINTBEGIN(readability-identifier-naming): CUDA's names
+using namespace bn::simt;
 
 cudaError_t cudaMalloc(void** pointer, size_t bytes) {
   *pointer = nullptr;
@@ -261,3 +264,4 @@ const char* cudaGetErrorString(cudaError_t status) {
       return "invalid argument";
   }
 }
+// NOLINTEND(readability-identifier-naming)

@@ -9,8 +9,8 @@
 
 namespace bn::simt {
 
-constexpr int kMultiprocessors = 3;                 // few: blocks then have more than one turn of work
-constexpr size_t kDeviceBytes = size_t{1} << 30;    // more is out of memory
+constexpr int kMultiprocessors = 3;               // few: blocks then have more than one turn of work
+constexpr size_t kDeviceBytes = size_t{1} << 30;  // more is out of memory
 
 // What launch() does: run the kernel, or record it.
 void submit(cudaStream_t stream, const void* kernel, const char* name, const GridShape& shape,

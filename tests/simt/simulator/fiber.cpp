@@ -69,8 +69,8 @@ void end_switch([[maybe_unused]] void* fake_stack, [[maybe_unused]] const void**
 }  // namespace
 
 Fiber::Fiber() {
-  void* memory =
-      mmap(nullptr, kGuardBytes + kStackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* memory = mmap(nullptr, kGuardBytes + kStackBytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) throw std::bad_alloc();
   memory_ = static_cast<std::byte*>(memory);
   mprotect(memory_, kGuardBytes, PROT_NONE);

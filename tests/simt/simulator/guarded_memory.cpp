@@ -13,7 +13,7 @@ constexpr std::byte kGuard{0xa7};
 }
 
 GuardedMemory::GuardedMemory(size_t bytes) : bytes_(bytes) {
-  memory_ = static_cast<std::byte*>(::operator new(bytes + 2 * kGuardBytes, std::align_val_t{kGuardBytes}));
+  memory_ = static_cast<std::byte*>(::operator new (bytes + 2 * kGuardBytes, std::align_val_t{kGuardBytes}));
   data_ = memory_ + kGuardBytes;
   std::fill_n(memory_, kGuardBytes, kGuard);
   std::fill_n(data_ + bytes, kGuardBytes, kGuard);
@@ -27,7 +27,7 @@ GuardedMemory::~GuardedMemory() {
 #ifdef __SANITIZE_ADDRESS__
   __asan_unpoison_memory_region(memory_, bytes_ + 2 * kGuardBytes);
 #endif
-  ::operator delete(memory_, std::align_val_t{kGuardBytes});
+  ::operator delete (memory_, std::align_val_t{kGuardBytes});
 }
 
 std::optional<int64_t> GuardedMemory::first_damage() const {

@@ -65,16 +65,17 @@ std::string to_string(const Schedule& schedule) {
 }
 
 const std::vector<Schedule>& all_schedules() {
-  static const std::vector<Schedule> schedules = [] {
+  static const std::vector<Schedule> kSchedules = [] {
     std::vector<Schedule> all;
     for (const SharedPattern pattern : {SharedPattern::kNan, SharedPattern::kFinite}) {
       all.push_back({.order = Order::kAscending, .pattern = pattern});
       all.push_back({.order = Order::kDescending, .pattern = pattern});
-      for (const uint64_t seed : {1, 2, 3}) all.push_back({.order = Order::kShuffled, .seed = seed, .pattern = pattern});
+      for (const uint64_t seed : {1, 2, 3})
+        all.push_back({.order = Order::kShuffled, .seed = seed, .pattern = pattern});
     }
     return all;
   }();
-  return schedules;
+  return kSchedules;
 }
 
 void set_schedule(const Schedule& schedule) { current_schedule() = schedule; }
@@ -86,14 +87,14 @@ void run_grid(const char* kernel, const GridShape& shape, const std::function<vo
   blockDim = {shape.threads, 1, 1};
   Block block(kernel, shape, schedule.pattern, permutation(schedule, shape.threads, "threads"), thread);
   const Running now(block);
-  for (const unsigned index : permutation(schedule, shape.x * shape.y, "blocks")) block.run(index % shape.x, index / shape.x);
+  for (const unsigned index : permutation(schedule, shape.x * shape.y, "blocks"))
+    block.run(index % shape.x, index / shape.x);
   require_device_memory_intact(kernel);
 }
 
-void barrier(const std::source_location& where) { running->barrier(where); }
+void barrier(Where where) { running->barrier(where); }
 
-uint64_t exchange_in_warp(WarpOp op, unsigned mask, uint64_t value, unsigned source_lane,
-                          const std::source_location& where) {
+uint64_t exchange_in_warp(WarpOp op, unsigned mask, uint64_t value, unsigned source_lane, Where where) {
   return running->exchange_in_warp(op, mask, value, source_lane, where);
 }
 

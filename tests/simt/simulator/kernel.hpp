@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <source_location>
 #include <string>
 #include <vector>
 
@@ -46,13 +45,18 @@ void run_grid(const char* kernel, const GridShape& shape, const std::function<vo
 
 // What follows is for the bodies of kernels.
 
+// A place in the source: std::source_location, which clang-tidy 14 does not know.
+struct Where {
+  const char* file = "";
+  int line = 0;
+};
+
 enum class WarpOp { kShuffle, kVote, kSync };
 
-void barrier(const std::source_location& where);
+void barrier(Where where);
 // Waits until every lane of `mask` that exists has called it too. kShuffle gives source_lane's value, kVote a bit for
 // every lane whose value is not zero.
-uint64_t exchange_in_warp(WarpOp op, unsigned mask, uint64_t value, unsigned source_lane,
-                          const std::source_location& where);
+uint64_t exchange_in_warp(WarpOp op, unsigned mask, uint64_t value, unsigned source_lane, Where where);
 unsigned lane();  // of the running thread
 [[noreturn]] void fault_of_thread(const std::string& what);
 
