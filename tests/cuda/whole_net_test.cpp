@@ -121,14 +121,14 @@ INSTANTIATE_TEST_SUITE_P(Networks, CudaNetwork, testing::ValuesIn(kNetworks),
 // An impossible batch must say how much was asked for and which one would fit.
 using CudaMemory = CudaFixture<>;
 TEST_F(CudaMemory, ABatchThatDoesNotFitSaysWhichWould) {
-  Subject subject = gpu_subject(inception_batch_norm());
+  Subject subject = gpu_subject(mnist_batch_norm());
   try {
-    subject.compile({.batch = 4'000'000});
-    FAIL() << "compiled a batch of four million images";
+    subject.compile({.batch = 100'000'000});
+    FAIL() << "compiled a batch of a hundred million images";
   } catch (const Error& error) {
     const std::string message = error.what();
     EXPECT_NE(message.find("GB were asked for"), std::string::npos) << message;
-    EXPECT_NE(message.find("A batch of 4000000 does not fit; about "), std::string::npos) << message;
+    EXPECT_NE(message.find("A batch of 100000000 does not fit; about "), std::string::npos) << message;
   }
 }
 

@@ -14,16 +14,6 @@ Backend& backend() {
   return backend;
 }
 
-std::vector<OpCase> all_cases() {
-  std::vector<OpCase> all;
-  for (const auto& cases :
-       {batch_norm_cases(BatchNormImplementation::kCustom), custom_batch_norm_cases(), activation_cases(), pool_cases(),
-        local_response_norm_cases(), dropout_cases(), concat_cases(), softmax_loss_cases()}) {
-    all.insert(all.end(), cases.begin(), cases.end());
-  }
-  return all;
-}
-
 class OwnOps : public testing::TestWithParam<OpCase> {};
 
 bool same(const Values& a, const Values& b) {
@@ -33,12 +23,8 @@ bool same(const Values& a, const Values& b) {
 TEST_P(OwnOps, MatchReference) {
   const OpCase& op_case = GetParam();
   const OpData data = make_data(op_case);
-  Tolerance tolerance = tolerance_of(op_case);
-  if (std::holds_alternative<BatchNorm>(op_case.spec) && op_case.x[0].rows() == 2)
-    tolerance.dx = std::max(tolerance.dx, 1e-4);
-  if (std::holds_alternative<Concat>(op_case.spec)) tolerance = {};
   simt::set_schedule(simt::all_schedules().front());
-  expect_matches(backend(), op_case, data, tolerance);
+  expect_matches(backend(), op_case, data, own_tolerance(op_case));
   const OpResult first = run_op(backend(), op_case, data);
   for (const simt::Schedule& schedule : simt::all_schedules()) {
     if (first.y.size() > 10000 && schedule.pattern == simt::SharedPattern::kNan) continue;
@@ -52,7 +38,7 @@ TEST_P(OwnOps, MatchReference) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Cases, OwnOps, testing::ValuesIn(all_cases()), numbered_name);
+INSTANTIATE_TEST_SUITE_P(Cases, OwnOps, testing::ValuesIn(own_op_cases()), numbered_name);
 
 }  // namespace
 }  // namespace bn::test
