@@ -14,7 +14,7 @@
 #include "sweep/run_size.hpp"
 #include "sweep/run_state.hpp"
 #include "sweep/table.hpp"
-#include "train/files.hpp"
+#include "core/files.hpp"
 
 namespace bn {
 namespace {

@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "bn/error.hpp"
-#include "train/files.hpp"
+#include "core/files.hpp"
 
 namespace bn {
 namespace {

@@ -12,7 +12,7 @@
 #include "sweep/run_size.hpp"
 #include "sweep/run_state.hpp"
 #include "sweep/table.hpp"
-#include "train/files.hpp"
+#include "core/files.hpp"
 #include "train/folder_lock.hpp"
 
 namespace bn {

@@ -11,7 +11,7 @@
 #include "bn/sweep.hpp"
 #include "config/load.hpp"
 #include "config/suggest.hpp"
-#include "train/files.hpp"
+#include "core/files.hpp"
 
 namespace bn {
 namespace {

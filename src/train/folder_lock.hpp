@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "train/files.hpp"
+#include "core/files.hpp"
 
 namespace bn {
 
