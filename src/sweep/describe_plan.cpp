@@ -10,11 +10,11 @@
 
 #include "bn/error.hpp"
 #include "bn/sweep.hpp"
+#include "core/files.hpp"
 #include "sweep/child.hpp"
 #include "sweep/run_size.hpp"
 #include "sweep/run_state.hpp"
 #include "sweep/table.hpp"
-#include "core/files.hpp"
 
 namespace bn {
 namespace {

@@ -8,11 +8,11 @@
 
 #include "bn/error.hpp"
 #include "bn/sweep.hpp"
+#include "core/files.hpp"
 #include "sweep/child.hpp"
 #include "sweep/run_size.hpp"
 #include "sweep/run_state.hpp"
 #include "sweep/table.hpp"
-#include "core/files.hpp"
 #include "train/folder_lock.hpp"
 
 namespace bn {
