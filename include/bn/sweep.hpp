@@ -37,8 +37,9 @@ struct Sweep {
   std::vector<SweepRun> runs{};  // all arms of the first seed, then of the next: early comparisons are in pairs
 };
 
-// Reads the file and resolves every run. Throws ConfigError: "sweep.yaml:3:5: configs[0]: cannot read ...".
-Sweep load_sweep(const std::string& path);
+// Reads the file and resolves every run; `overrides` go over all of them, as after --set. Throws ConfigError:
+// "sweep.yaml:3:5: configs[0]: cannot read ...".
+Sweep load_sweep(const std::string& path, const std::vector<std::string>& overrides = {});
 
 struct SweepOptions {
   std::string folder{};

@@ -13,13 +13,14 @@ namespace {
 
 struct SweepArguments {
   std::string path;
+  std::vector<std::string> overrides;
   std::string out;
   int64_t jobs = 1;
   bool dry_run = false;
 };
 
 ExitCode run_sweep_command(const SweepArguments& arguments) {
-  Sweep sweep = load_sweep(arguments.path);
+  Sweep sweep = load_sweep(arguments.path, arguments.overrides);
   const SweepOptions options{.folder = arguments.out.empty() ? "runs/" + sweep.name : arguments.out,
                              // Through this process: a program rebuilt meanwhile does not mix into the sweep.
                              .program = {fmt::format("/proc/{}/exe", getpid())},
@@ -45,6 +46,9 @@ void add_sweep_command(CLI::App& app, ExitCode& exit_code) {
   auto arguments = std::make_shared<SweepArguments>();
   CLI::App* command = app.add_subcommand("sweep", "Train configurations x overrides x seeds, each in its own process");
   command->add_option("sweep", arguments->path, "The sweep: a YAML file")->required();
+  command->add_option("--set", arguments->overrides, "Override one value of every run; may be repeated")
+      ->take_all()
+      ->allow_extra_args(false);
   command->add_option("--jobs", arguments->jobs, "Runs at a time; the cores are divided among them")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();

@@ -214,7 +214,7 @@ Fields describe_data(DataOptions& data) {
                               {"tar", DatasetKind::kTar}}),
             "generated shapes, idx files, a folder of class folders, or tars of class folders"),
       field("train", TextListTarget{&data.train},
-            "paths, relative to BN_DATA_ROOT; mnist: images and labels, folder: one, tar: one or more"),
+            "paths, relative to BN_DATA_ROOT; mnist: images and labels, folder: one, tar: tar files or folders of them"),
       field("validation", TextListTarget{&data.validation}, "the same for the validation images"),
       field("classes", TextTarget{&data.classes},
             "file of class names in index order, the first word of each line; empty = sorted names"),

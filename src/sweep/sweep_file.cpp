@@ -43,7 +43,8 @@ std::string made_plain(std::string text) {
 
 class Reader {
  public:
-  Reader(const YamlNode& tree, Sweep& sweep) : tree_(tree), sweep_(sweep) {}
+  Reader(const YamlNode& tree, const std::vector<std::string>& last, Sweep& sweep)
+      : tree_(tree), last_(last), sweep_(sweep) {}
   void read();
 
  private:
@@ -66,16 +67,18 @@ class Reader {
     const YamlEntry* entry = tree_.find(key);
     return entry == nullptr ? nullptr : &entry->value;
   }
-  std::vector<uint64_t> read_seeds() const;
+  std::vector<uint64_t> read_seeds() const;  // empty: each configuration's own
   std::vector<ConfigEntry> read_configs() const;
   std::vector<Variation> read_alternatives() const;
   std::vector<Variation> read_grid() const;
   std::vector<Variation> read_variations() const;
   std::vector<SweepRun> make_arms() const;
+  void find_repetitions() const;
   void read_baseline() const;
   void read_images(const YamlNode& node) const;
 
   const YamlNode& tree_;
+  const std::vector<std::string>& last_;  // overrides that go over all others
   Sweep& sweep_;
 };
 
@@ -121,8 +124,8 @@ std::vector<std::string> Reader::read_set(const YamlNode& node, const std::strin
 
 std::vector<uint64_t> Reader::read_seeds() const {
   const YamlNode* node = find("seeds");
-  if (node == nullptr) return {1};
   std::vector<uint64_t> seeds;
+  if (node == nullptr) return seeds;
   for (const YamlNode& item : expect_list(*node, "seeds", "a list of seeds such as [1, 2, 3]").items) {
     seeds.push_back(static_cast<uint64_t>(read_count(item, "seeds")));
     if (std::count(seeds.begin(), seeds.end(), seeds.back()) > 1) {
@@ -222,7 +225,7 @@ std::vector<SweepRun> Reader::make_arms() const {
       SweepRun run{.arm = entry.arm + (variation.label.empty() ? "" : "-") + variation.label,
                    .config_path = entry.path,
                    .overrides = common};
-      for (const auto* more : {&entry.overrides, &variation.overrides}) {
+      for (const auto* more : {&entry.overrides, &variation.overrides, &last_}) {
         run.overrides.insert(run.overrides.end(), more->begin(), more->end());
       }
       if (!names.insert(run.arm).second) {
@@ -265,19 +268,26 @@ void Reader::read() {
   sweep_.name = read_plain(*name, "name");
   if (const YamlNode* images = find("images")) read_images(*images);
   const std::vector<SweepRun> arms = make_arms();
-  std::map<std::string, size_t> first_with;  // by resolved configuration
-  for (const uint64_t seed : read_seeds()) {
+  const std::vector<uint64_t> seeds = read_seeds();
+  for (size_t i = 0; i < std::max<size_t>(seeds.size(), 1); ++i) {
     for (const SweepRun& arm : arms) {
       SweepRun& run = sweep_.runs.emplace_back(arm);
-      run.config.train.seed = seed;
-      run.folder = fmt::format("{}/seed_{}", run.arm, seed);
-      const auto [first, is_new] = first_with.try_emplace(to_yaml(run.config), sweep_.runs.size() - 1);
-      if (is_new) continue;
-      run.same_as = first->second;
-      run.folder = sweep_.runs[first->second].folder;
+      if (!seeds.empty()) run.config.train.seed = seeds[i];
+      run.folder = fmt::format("{}/seed_{}", run.arm, run.config.train.seed);
     }
   }
+  find_repetitions();
   read_baseline();
+}
+
+void Reader::find_repetitions() const {
+  std::map<std::string, size_t> first_with;  // by resolved configuration
+  for (size_t i = 0; i < sweep_.runs.size(); ++i) {
+    const auto [first, is_new] = first_with.try_emplace(to_yaml(sweep_.runs[i].config), i);
+    if (is_new) continue;
+    sweep_.runs[i].same_as = first->second;
+    sweep_.runs[i].folder = sweep_.runs[first->second].folder;
+  }
 }
 
 }  // namespace
@@ -287,11 +297,11 @@ const char* name_of(RunState state) {
   return kNames[static_cast<int>(state)];
 }
 
-Sweep load_sweep(const std::string& path) {
+Sweep load_sweep(const std::string& path, const std::vector<std::string>& overrides) {
   Sweep sweep{.path = path};
   const YamlNode tree = config::parse_file(path);
   read_file(path, sweep.text);
-  Reader(tree, sweep).read();
+  Reader(tree, overrides, sweep).read();
   return sweep;
 }
 

@@ -202,10 +202,10 @@ TEST_F(SweepCommand, MissingDataAreFoundBeforeTheFirstStep) {
 }
 
 TEST_F(SweepCommand, ADryRunPlansAndWritesNothing) {
-  const ProgramResult result = bninception(arguments({"--dry-run"}));
+  const ProgramResult result = bninception(arguments({"--dry-run", "--set", "train.steps=50"}));
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_TRUE(contains(result.out, "sweep tiny: 2 arms, 4 runs, 1 at a time")) << result.out;
-  EXPECT_TRUE(contains(result.out, "       6.0         60 ")) << result.out;  // epochs and steps
+  EXPECT_TRUE(contains(result.out, "       5.0         50 ")) << result.out;  // epochs and steps
   EXPECT_TRUE(contains(result.out, "in all about 0:0")) << result.out;
   EXPECT_FALSE(std::filesystem::exists(root_ / "out"));
 }

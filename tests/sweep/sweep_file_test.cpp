@@ -27,6 +27,14 @@ TEST(SweepFile, AllArmsOfASeedComeBeforeTheNextSeed) {
   EXPECT_EQ(sweep.runs[3].config_path, folder / "batch_norm.yaml");
 }
 
+TEST(SweepFile, WithoutSeedsEachConfigurationKeepsItsOwn) {
+  const SweepFolder folder;
+  folder.write("other.yaml", "base: plain.yaml\ntrain: {seed: 7}\n");
+  const Sweep sweep = load_sweep(folder.sweep("name: own\nconfigs: [plain.yaml, other.yaml]\n"));
+  EXPECT_EQ(folders_of(sweep), (std::vector<std::string>{"plain/seed_1", "other/seed_7"}));
+  EXPECT_EQ(sweep.runs[1].config.train.seed, 7U);
+}
+
 TEST(SweepFile, OverridesAndGridsMultiply) {
   const SweepFolder folder;
   const Sweep sweep = load_sweep(folder.sweep(R"(name: grid
