@@ -2,16 +2,78 @@
 # shellcheck shell=bash
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 export LC_ALL=C.UTF-8 # decimal points, whatever the user's language
-bninception=build/release/bninception
+bninception=${BNINCEPTION:-build/release/bninception} # BNINCEPTION: a program that was built elsewhere, used as it is
 trainings=() # process ids
 
 # Ends the script with a message.
 fail() { echo "$(basename "$0"): $*" >&2; exit 2; }
 
 build_programs() {
+  [ -z "${BNINCEPTION:-}" ] || return 0
   bash experiments/install_packages.sh build
   cmake --preset release >/dev/null
   cmake --build --preset release --target bninception bn-data
+}
+
+# Makes OUT/{train/*.tar,val.tar,synsets.txt} of SOURCE, the folder tiny-imagenet: 64 shards of training images in an
+# order drawn once, the same everywhere. SOURCE's own tars hold ten classes each, so batches read in order would too.
+shard_tiny_imagenet() {
+  local source=$1 out=$2 work list
+  [ -f "$source/train-00.tar" ] || fail "there is no $source/train-00.tar; set BN_DATA_ROOT to the folder that holds tiny-imagenet."
+  work=$(mktemp -d)
+  rm -rf "$out.part"
+  mkdir -p "$out.part/train"
+  for list in "$source"/train-*.tar; do tar -x -f "$list" -C "$work"; done
+  (cd "$work" && find train -name '*.JPEG' | LC_ALL=C sort) | shuf --random-source=<(yes) |
+    split -d -a 2 -n r/64 - "$work/list_"
+  for list in "$work"/list_*; do
+    tar -c -f "$out.part/train/${list##*_}.tar" -C "$work" --format=ustar --mtime=@0 --owner=0 --group=0 \
+      --numeric-owner --mode=0644 -T "$list"
+  done
+  cp "$source/val.tar" "$source/synsets.txt" "$out.part/"
+  rm -rf "$work"
+  mv "$out.part" "$out"
+}
+
+# Sets BN_DATA_ROOT to a folder that holds tiny-imagenet-shards, made where it is missing.
+use_tiny_imagenet_shards() {
+  [ ! -d "${BN_DATA_ROOT:-}/tiny-imagenet-shards" ] || return 0
+  if [ ! -d runs/data/tiny-imagenet-shards ]; then
+    [ -n "${BN_DATA_ROOT:-}" ] || fail "set BN_DATA_ROOT to the folder that holds tiny-imagenet."
+    mkdir -p runs/data
+    shard_tiny_imagenet "$BN_DATA_ROOT/tiny-imagenet" runs/data/tiny-imagenet-shards
+  fi
+  BN_DATA_ROOT=$PWD/runs/data
+  export BN_DATA_ROOT
+}
+
+# Options of the scripts that run a sweep in stages: sets jobs, minutes, out (its default first) and overrides.
+read_sweep_options() {
+  jobs=$(nproc) minutes=75 overrides=()
+  while [ $# -gt 0 ]; do
+    case "$1" in
+      --jobs | --minutes)
+        [[ "${2:-}" =~ ^[1-9][0-9]*$ ]] || fail "$1 needs a positive number."
+        if [ "$1" = --jobs ]; then jobs=$2; else minutes=$2; fi
+        ;;
+      --out) [ -n "${2:-}" ] || fail "--out needs a folder."; out=$2 ;;
+      --set) [ -n "${2:-}" ] || fail "--set needs key.path=value."; overrides+=(--set "$2") ;;
+      *) fail "unknown argument '$1'; the options are --jobs N, --minutes N, --out DIR and --set KEY=VALUE." ;;
+    esac
+    shift 2
+  done
+}
+
+# run_stage SWEEP OUT: goes on with the sweep for `minutes` at most. Ends the script when there is more to do.
+run_stage() {
+  local status=0
+  timeout --foreground --signal=TERM "${minutes}m" \
+    "$bninception" sweep "$1" --out "$2" --jobs "$jobs" "${overrides[@]}" || status=$?
+  if [ $status -eq 124 ]; then
+    echo "The $minutes minutes of this stage are over and everything is saved; the same command goes on."
+    exit 9
+  fi
+  return $status
 }
 
 # start_training NAME CONFIG OUT [ARGUMENT...]: in the background, NAME before each line that it prints. An earlier run

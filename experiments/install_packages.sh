@@ -12,6 +12,7 @@ build_packages=(
   libopencv-core-dev libopencv-imgproc-dev libopencv-imgcodecs-dev # decoding and resizing images
   libjpeg62-turbo-dev zlib1g-dev libxxhash-dev
   libyaml-cpp-dev libcli11-dev libfmt-dev nlohmann-json3-dev
+  libboost-dev                                                     # Boost.Math: quantiles for the reports
   libgtest-dev libgmock-dev libbenchmark-dev
   gnuplot-nox fonts-liberation                                     # figures
 )

@@ -34,6 +34,7 @@ int main(int argc, char** argv) {
   bn::ExitCode exit_code = bn::ExitCode::kSuccess;
   bn::add_train_command(app, exit_code);
   bn::add_evaluate_command(app, exit_code);
+  bn::add_sweep_command(app, exit_code);
   bn::add_profile_command(app, exit_code);
   bn::add_config_command(app, exit_code);
   try {

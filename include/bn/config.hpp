@@ -34,6 +34,8 @@ Config parse_config(const std::string& yaml, const std::string& name);  // self-
 std::string to_yaml(const Config& config);
 // "key.path: a -> b", one difference a line.
 std::vector<std::string> diff(const Config& a, const Config& b);
+// The same, without what a run may change when it continues: nothing that its bits up to there depend on.
+std::vector<std::string> experiment_diff(const Config& a, const Config& b);
 // Every key with what it expects, its default in brackets and what it means; for `--help`.
 std::string config_help();
 // Constraints between keys (epochs or steps, ...). Throws ConfigError. load_config calls it.

@@ -12,7 +12,10 @@
 namespace bn {
 
 enum class DatasetKind { kShapes, kMnist, kFolder, kTar };
-enum class OnCorrupt { kFail, kSkip };
+enum class OnCorrupt { kFail, kSkip, kQuarantine };  // quarantine: skipped, and a copy put aside to be looked at
+enum class Decoder { kJpegTurbo, kOpencv };          // of JPEG; other formats are always OpenCV's
+enum class ExifOrientation { kIgnore, kApply };
+enum class Cache { kNone, kDecoded };  // decoded: all pixels in memory from the start, up to 2 GB
 // kShards: a random order of shards (tar files), the images of each in file order, so that the same ones keep meeting
 // in a batch. kWithinShard: each shard's images in random order too. kFull: one permutation of all images.
 enum class Shuffle { kNone, kShards, kWithinShard, kFull };
@@ -54,6 +57,9 @@ struct DataOptions {
   std::vector<double> lighting{-0.1234, -0.1263, -0.1269, 0.0135, -0.0001, -0.0131, 0.0018, -0.0037, 0.0019};
   Shuffle shuffle = Shuffle::kFull;
   OnCorrupt on_corrupt = OnCorrupt::kFail;
+  Decoder decoder = Decoder::kJpegTurbo;
+  ExifOrientation exif_orientation = ExifOrientation::kIgnore;
+  Cache cache = Cache::kNone;
   int64_t workers = 1;  // 0 = in the calling thread
   int64_t slots = 4;    // ring size, batches
 };
@@ -74,6 +80,10 @@ class Dataset {
     const uint8_t* data = nullptr;  // valid until the next read() with the same storage
     int64_t bytes = 0;
     int64_t raw_height = 0, raw_width = 0, raw_channels = 0;  // 0: encoded
+    // A set made at about the size the network wants is resized to just that; pixels of pictures, decoded once, are
+    // treated as the pictures would be.
+    enum class Resizing { kDirect, kAsEncoded };
+    Resizing resizing = Resizing::kDirect;
   };
   virtual Sample read(int64_t index, std::vector<uint8_t>& storage) const = 0;
 };
@@ -113,8 +123,9 @@ struct LoaderOptions {
   Split split = Split::kTrain;  // train: shuffled, augmented, endless, incomplete last batch of an epoch dropped.
                                 // validation: file order, centre crop, each image once, last batch padded with label -1
   uint64_t seed = 0;
-  int64_t first_batch = 0;  // training: the batch (step) to start at, for resuming
-  Part part{};              // training
+  int64_t first_batch = 0;   // training: the batch (step) to start at, for resuming
+  Part part{};               // training
+  std::string quarantine{};  // folder for on_corrupt: quarantine; empty = images are only named
 };
 
 struct Batch {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/App.hpp>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@ namespace bn {
 
 void add_train_command(CLI::App& app, ExitCode& exit_code);
 void add_evaluate_command(CLI::App& app, ExitCode& exit_code);
+void add_sweep_command(CLI::App& app, ExitCode& exit_code);
 void add_profile_command(CLI::App& app, ExitCode& exit_code);
 void add_config_command(CLI::App& app, ExitCode& exit_code);
 
@@ -28,5 +30,8 @@ struct ConfigArguments {
 
 // The backend the configuration asks for; writes the number of threads used back into it. Throws UnsupportedError.
 std::unique_ptr<Backend> make_backend(Config& config);
+
+// From now on SIGINT and SIGTERM end nothing by themselves: the function returned says whether one came.
+std::function<bool()> stop_on_signals();
 
 }  // namespace bn

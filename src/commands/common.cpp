@@ -1,8 +1,17 @@
 #include <omp.h>
 
+#include <csignal>
+
 #include "commands/commands.hpp"
 
 namespace bn {
+namespace {
+
+volatile std::sig_atomic_t stop_signal = 0;
+
+extern "C" void on_stop_signal(int signal) { stop_signal = signal; }
+
+}  // namespace
 
 void ConfigArguments::add_to(CLI::App& command) {
   command.add_option("config", path, "The experiment: a YAML file")->required();
@@ -17,6 +26,12 @@ std::unique_ptr<Backend> make_backend(Config& config) {
   if (config.threads == 0) config.threads = omp_get_num_procs();
   if (config.device == Device::kCuda) return make_cuda_backend(config.cuda);
   return make_cpu_backend({.threads = static_cast<int>(config.threads)});
+}
+
+std::function<bool()> stop_on_signals() {
+  std::signal(SIGINT, on_stop_signal);
+  std::signal(SIGTERM, on_stop_signal);
+  return [] { return stop_signal != 0; };
 }
 
 }  // namespace bn

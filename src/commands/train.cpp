@@ -11,10 +11,6 @@
 namespace bn {
 namespace {
 
-volatile std::sig_atomic_t stop_signal = 0;
-
-extern "C" void on_stop_signal(int signal) { stop_signal = signal; }
-
 struct TrainArguments {
   ConfigArguments config;
   std::string out;
@@ -34,19 +30,9 @@ TrainJob make_job(const Config& config, const TrainArguments& arguments) {
           .quiet = arguments.quiet};
 }
 
-// What a run may change when it continues: nothing that its bits up to there depend on.
-bool may_change(const std::string& difference) {
-  for (const char* key : {"data.on_corrupt:", "data.workers:", "data.slots:", "train.steps:", "train.epochs:",
-                          "train.log_every:", "train.checkpoint_every:", "train.keep_checkpoints:"}) {
-    if (difference.starts_with(key)) return true;
-  }
-  return false;
-}
-
 void expect_same_experiment(const std::optional<std::string>& stored, const Config& config, const std::string& folder) {
   if (!stored) return;
-  std::vector<std::string> changes = diff(parse_config(*stored, folder + "/config.yaml"), config);
-  std::erase_if(changes, may_change);
+  const std::vector<std::string> changes = experiment_diff(parse_config(*stored, folder + "/config.yaml"), config);
   if (changes.empty()) return;
   throw ConfigError(
       fmt::format("--resume: {} was started with another configuration:\n  {}", folder, fmt::join(changes, "\n  ")));
@@ -99,10 +85,8 @@ ExitCode run_train(const TrainArguments& arguments) {
   if (arguments.resume) expect_same_experiment(RunFolder(out).stored_config(), config, out);
   const RunFolder folder = RunFolder::create(out, job.resolved_config, arguments.resume);
   if (arguments.resume) folder.store_config(job.resolved_config);
-  std::signal(SIGINT, on_stop_signal);
-  std::signal(SIGTERM, on_stop_signal);
   std::signal(SIGXFSZ, SIG_IGN);  // a limit on the size of files is then an error of write(), as a full disk is
-  const TrainResult result = train(job, *backend, folder, [] { return stop_signal != 0; });
+  const TrainResult result = train(job, *backend, folder, stop_on_signals());
   print_result(result, folder, arguments.json);
   return exit_code_of(result.outcome);
 }

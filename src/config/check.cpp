@@ -155,6 +155,9 @@ class Checker {
           fmt::format("got {}, expected 0 or at least data.image_size, {}, which is cropped from it",
                       data.resize_shorter, data.image_size));
     }
+    if (data.cache == Cache::kDecoded && (data.kind == DatasetKind::kShapes || data.kind == DatasetKind::kMnist)) {
+      add("data.cache", "got decoded, expected none: this set is in memory already");
+    }
     const bool has_shards = data.kind == DatasetKind::kTar;
     if ((data.shuffle == Shuffle::kShards || data.shuffle == Shuffle::kWithinShard) && !has_shards) {
       add("data.shuffle", "orders by shards, which only kind tar has; expected none or full");

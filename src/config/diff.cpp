@@ -46,12 +46,26 @@ void compare(const YamlNode* a, const YamlNode* b, const std::string& path, std:
   }
 }
 
+bool may_change(const std::string& difference) {
+  for (const char* key : {"data.on_corrupt:", "data.workers:", "data.slots:", "train.steps:", "train.epochs:",
+                          "train.log_every:", "train.checkpoint_every:", "train.keep_checkpoints:"}) {
+    if (difference.starts_with(key)) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::vector<std::string> diff(const Config& a, const Config& b) {
   const YamlNode tree_a = config::write_config(a), tree_b = config::write_config(b);
   std::vector<std::string> lines;
   compare(&tree_a, &tree_b, "", lines);
+  return lines;
+}
+
+std::vector<std::string> experiment_diff(const Config& a, const Config& b) {
+  std::vector<std::string> lines = diff(a, b);
+  std::erase_if(lines, may_change);
   return lines;
 }
 

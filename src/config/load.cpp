@@ -17,7 +17,6 @@ namespace fs = std::filesystem;
 
 constexpr std::streamsize kMaxFileBytes = 1 << 20;
 
-// `asked_by` and `key` say who named the file: "experiment.yaml:1:7: base: cannot open ...".
 std::string read_file(const std::string& path, const Position& asked_by, const std::string& key) {
   const auto refuse = [&](const std::string& why) {
     fail(asked_by, key, fmt::format("cannot read {}: {}", quote(path), why));
@@ -35,6 +34,8 @@ std::string read_file(const std::string& path, const Position& asked_by, const s
   return text;
 }
 
+}  // namespace
+
 YamlNode parse_file(const std::string& path, const Position& asked_by, const std::string& key) {
   const auto source = std::make_shared<const Source>(
       Source{.kind = SourceKind::kFile, .name = path, .directory = fs::path(path).parent_path().string()});
@@ -44,13 +45,14 @@ YamlNode parse_file(const std::string& path, const Position& asked_by, const std
   return tree;
 }
 
-// A path as written in `node`, relative to the file that holds it.
 std::string path_from(const YamlNode& node, const std::string& key) {
   if (node.kind != NodeKind::kScalar || node.text.empty()) {
     fail(node.position, key, fmt::format("got {}, expected the path of a YAML file", shown(node)));
   }
   return (fs::path(node.position.source->directory) / node.text).lexically_normal().string();
 }
+
+namespace {
 
 // Puts the table in place of its path. It replaces the table of a base as a whole: rows of two networks never mix.
 void load_network(YamlNode& tree) {

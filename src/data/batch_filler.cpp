@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "bn/error.hpp"
 #include "bn/rng.hpp"
-#include "data/augment.hpp"
-#include "data/decode.hpp"
+#include "core/files.hpp"
 #include "data/distort.hpp"
 
 namespace bn {
@@ -58,8 +58,10 @@ BatchFiller::BatchFiller(const Dataset& dataset, const DataOptions& data, const 
       image_bytes_(checked_image_bytes(data, options)),
       sampler_(dataset.shard_sizes(), data.shuffle, options.seed, options.part),
       batches_per_epoch_(count_batches(dataset.size(), sampler_.size(), options)),
-      augments_(options.split == Split::kTrain &&
-                (data.augment.random_crop || data.augment.flip || data.distortion > 0)) {}
+      augment_(data.augment),
+      decoder_({.channels = data.image_channels, .decoder = data.decoder, .exif_orientation = data.exif_orientation}) {
+  if (options.split == Split::kValidation) augment_ = {.random_crop = false, .flip = false};
+}
 
 BatchStorage BatchFiller::make_storage() const {
   BatchStorage storage;
@@ -77,7 +79,7 @@ void BatchFiller::fill(int64_t batch, BatchStorage& storage, const std::atomic<b
   storage.valid = options_.split == Split::kTrain ? options_.batch : std::min(options_.batch, dataset_.size() - first);
   for (int64_t i = 0; i < options_.batch && !stop.load(std::memory_order_relaxed); ++i) {
     if (options_.split == Split::kTrain) {
-      if (is_raw_ && i + 1 < options_.batch) prefetch(sampler_.index(epoch, first + i + 1));
+      if (is_in_memory_ && i + 1 < options_.batch) prefetch(sampler_.index(epoch, first + i + 1));
       fill_training_image(epoch, first + i, i, storage);
     } else {
       fill_validation_image(first + i, i, storage);
@@ -120,55 +122,86 @@ BatchFiller::Outcome BatchFiller::try_to_place(int64_t epoch, int64_t index, int
           fmt::format("{}: {}; on_corrupt: skip would go on without it", dataset_.name(index), error.what()));
     }
     storage.skipped.push_back(dataset_.name(index));
+    if (data_.on_corrupt == OnCorrupt::kQuarantine) quarantine(storage.skipped.back(), error.what());
     return Outcome::kSkipped;
   }
 }
 
+void BatchFiller::quarantine(const std::string& name, const char* reason) const {
+  if (options_.quarantine.empty()) return;
+  std::string file = name;
+  std::replace_if(
+      file.begin(), file.end(), [](char c) { return c == '/' || c == ':'; }, '_');
+  constexpr size_t kLongest = 200;  // the end says which image it is
+  if (file.size() > kLongest) file.erase(0, file.size() - kLongest);
+  std::error_code error;  // if it stays, writing fails and says so
+  std::filesystem::create_directories(options_.quarantine, error);
+  const std::string path = options_.quarantine + "/" + file;
+  write_file(path, {reinterpret_cast<const char*>(encoded_.data()), encoded_.size()});
+  write_file(path + ".txt", fmt::format("{}: {}\n", name, reason));
+}
+
 void BatchFiller::place(int64_t epoch, int64_t index, uint8_t* out) {
+  static constexpr uint64_t kStream = hash_name("data/augmentation");
+  constexpr uint64_t kOdd = 0xD1B54A32D192ED03ULL;  // spreads the epochs over the streams
+  RandomStream random(options_.seed, kStream + static_cast<uint64_t>(epoch) * kOdd, static_cast<uint64_t>(index));
   const Dataset::Sample sample = dataset_.read(index, encoded_);
-  is_raw_ = sample.raw_channels > 0;
-  ImageView image{sample.data, sample.raw_height, sample.raw_width, sample.raw_channels};
-  if (!is_raw_) {
-    decode_image(sample.data, sample.bytes, data_.image_channels, decoded_);
-    image = decoded_.view();
+  if (sample.raw_channels == 0) {
+    place_encoded(sample, random, out);
+  } else {
+    is_in_memory_ = sample.data != encoded_.data();
+    place_raw(sample, random, out);
   }
+  distort_and_binarize(random, out);
+}
+
+void BatchFiller::place_encoded(const Dataset::Sample& sample, RandomStream& random, uint8_t* out) {
+  const Region whole = decoder_.open(sample.data, sample.bytes);
+  if (!augment_.random_crop) {
+    decoder_.decode(decoded_);
+    place_whole(decoded_.view(), data_.resize_shorter, random, out);
+    return;
+  }
+  Crop crop = draw_crop(augment_, whole.height, whole.width, random);
+  const Region place = decoder_.decode_region(
+      {.top = crop.top, .left = crop.left, .height = crop.height, .width = crop.width}, decoded_);
+  crop.top = place.top;
+  crop.left = place.left;
+  resize_crop(decoded_.view(), crop, data_.image_size, out);
+}
+
+void BatchFiller::place_raw(const Dataset::Sample& sample, RandomStream& random, uint8_t* out) {
+  ImageView image{sample.data, sample.raw_height, sample.raw_width, sample.raw_channels};
   if (image.channels != data_.image_channels) {
     convert_channels(image, data_.image_channels, converted_);
     image = converted_.view();
   }
-  // Raw sets come at about the size the network wants: no detour by a larger one.
-  const int64_t resize_shorter = is_raw_ ? data_.image_size : data_.resize_shorter;
-  const bool fits = image.height == data_.image_size && image.width == data_.image_size;
-  if (!augments_ && fits && (resize_shorter == 0 || resize_shorter == data_.image_size)) {
-    finish(image.data, out);
-    return;
+  if (augment_.random_crop) {
+    resize_crop(image, draw_crop(augment_, image.height, image.width, random), data_.image_size, out);
+  } else {
+    // Sets made at about the size the network wants: no detour by a larger one.
+    const bool direct = sample.resizing == Dataset::Sample::Resizing::kDirect;
+    place_whole(image, direct ? data_.image_size : data_.resize_shorter, random, out);
   }
-  place_cropped(image, epoch, index, resize_shorter, out);
-  finish(out, out);
 }
 
-void BatchFiller::place_cropped(const ImageView& image, int64_t epoch, int64_t index, int64_t resize_shorter,
-                                uint8_t* out) const {
-  if (!augments_) return resize_and_center_crop(image, resize_shorter, data_.image_size, out);
-  static constexpr uint64_t kStream = hash_name("data/augmentation");
-  constexpr uint64_t kOdd = 0xD1B54A32D192ED03ULL;  // spreads the epochs over the streams
-  RandomStream random(options_.seed, kStream + static_cast<uint64_t>(epoch) * kOdd, static_cast<uint64_t>(index));
-  const Crop crop = draw_crop(data_.augment, image.height, image.width, random);
-  if (data_.augment.random_crop) {
-    resize_crop(image, crop, data_.image_size, out);
+void BatchFiller::place_whole(const ImageView& image, int64_t resize_shorter, RandomStream& random,
+                              uint8_t* out) const {
+  const bool fits = image.height == data_.image_size && image.width == data_.image_size;
+  if (fits && (resize_shorter == 0 || resize_shorter == data_.image_size)) {
+    std::copy_n(image.data, image_bytes_, out);
   } else {
     resize_and_center_crop(image, resize_shorter, data_.image_size, out);
-    if (crop.mirrored) mirror(out, data_.image_size, image.channels);
   }
-  if (data_.distortion == 0) return;
-  const Distortion distortion = draw_distortion(data_.distortion, data_.lighting, random);
-  distort(distortion, data_.image_size * data_.image_size, out);
+  if (draw_crop(augment_, image.height, image.width, random).mirrored) mirror(out, data_.image_size, image.channels);
 }
 
-void BatchFiller::finish(const uint8_t* pixels, uint8_t* out) const {
-  const int64_t bytes = image_bytes_;  // a byte written could be this member, as far as the compiler knows
-  if (pixels != out) std::copy_n(pixels, bytes, out);
+void BatchFiller::distort_and_binarize(RandomStream& random, uint8_t* out) const {
+  if (data_.distortion > 0 && options_.split == Split::kTrain) {
+    distort(draw_distortion(data_.distortion, data_.lighting, random), data_.image_size * data_.image_size, out);
+  }
   if (data_.binarize < 0) return;
+  const int64_t bytes = image_bytes_;  // a byte written could be this member, as far as the compiler knows
   const auto threshold = static_cast<uint8_t>(data_.binarize);
   for (int64_t i = 0; i < bytes; ++i) out[i] = out[i] > threshold ? 255 : 0;
 }

@@ -8,6 +8,9 @@
 #include <vector>
 
 #include "bn/data.hpp"
+#include "bn/rng.hpp"
+#include "data/augment.hpp"
+#include "data/decode.hpp"
 #include "data/image.hpp"
 
 namespace bn {
@@ -37,9 +40,13 @@ class BatchFiller {
   void fill_validation_image(int64_t index, int64_t slot, BatchStorage& storage);
   void prefetch(int64_t index);
   Outcome try_to_place(int64_t epoch, int64_t index, int64_t slot, BatchStorage& storage);
+  // Puts aside the image read last.
+  void quarantine(const std::string& name, const char* reason) const;
   void place(int64_t epoch, int64_t index, uint8_t* out);
-  void place_cropped(const ImageView& image, int64_t epoch, int64_t index, int64_t resize_shorter, uint8_t* out) const;
-  void finish(const uint8_t* pixels, uint8_t* out) const;  // copies, and binarizes if asked
+  void place_encoded(const Dataset::Sample& sample, RandomStream& random, uint8_t* out);
+  void place_raw(const Dataset::Sample& sample, RandomStream& random, uint8_t* out);
+  void place_whole(const ImageView& image, int64_t resize_shorter, RandomStream& random, uint8_t* out) const;
+  void distort_and_binarize(RandomStream& random, uint8_t* out) const;
 
   const Dataset& dataset_;
   DataOptions data_;
@@ -47,9 +54,10 @@ class BatchFiller {
   int64_t image_bytes_;
   Sampler sampler_;
   int64_t batches_per_epoch_;
-  bool augments_;
-  bool is_raw_ = false;  // the image read last; all of a set are alike
+  AugmentOptions augment_;     // all off in evaluation
+  bool is_in_memory_ = false;  // the image read last; all of a set are alike
   std::vector<uint8_t> encoded_;
+  ImageDecoder decoder_;
   Image decoded_, converted_;
 };
 

@@ -40,7 +40,9 @@ void throw_cannot_open(const std::string& path) {
   throw DataError(fmt::format("cannot open {} ({})", path, std::strerror(errno)));
 }
 
-std::unique_ptr<Dataset> open_dataset(const DataOptions& options, Split split) {
+namespace {
+
+std::unique_ptr<Dataset> open_files(const DataOptions& options, Split split) {
   switch (options.kind) {
     case DatasetKind::kShapes:
       return open_shapes(options, split);
@@ -52,6 +54,13 @@ std::unique_ptr<Dataset> open_dataset(const DataOptions& options, Split split) {
       return open_tars(options, split);
   }
   throw DataError("unknown kind of data set");
+}
+
+}  // namespace
+
+std::unique_ptr<Dataset> open_dataset(const DataOptions& options, Split split) {
+  std::unique_ptr<Dataset> dataset = open_files(options, split);
+  return options.cache == Cache::kDecoded ? cache_decoded(std::move(dataset), options) : std::move(dataset);
 }
 
 }  // namespace bn

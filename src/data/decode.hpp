@@ -1,20 +1,60 @@
-// Encoded bytes to pixels: JPEG by libjpeg-turbo, everything else by OpenCV. A damaged file is an exception, never an
-// exit or a gray patch.
+// Encoded bytes to pixels: JPEG by libjpeg-turbo or, if asked, and everything else by OpenCV. A damaged file is an
+// exception, never an exit or a gray patch; only OpenCV does not tell a damaged JPEG from a sound one.
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
+#include "bn/data.hpp"
+#include "data/exif.hpp"
 #include "data/image.hpp"
+#include "data/jpeg.hpp"
 
 namespace bn {
 
-// Fills out with channels = 1 (luma) or 3 (RGB). Alpha is dropped; EXIF orientation is ignored, as training on ImageNet
-// customarily does. Throws DataError saying what is wrong; the caller knows the image's name.
+struct DecodeOptions {
+  int64_t channels = 3;  // 1 (luma) or 3 (RGB); alpha is dropped
+  Decoder decoder = Decoder::kJpegTurbo;
+  ExifOrientation exif_orientation = ExifOrientation::kIgnore;
+};
+
+// Reused from image to image by one thread. Throws DataError saying what is wrong; the caller knows the image's name.
+class ImageDecoder {
+ public:
+  explicit ImageDecoder(const DecodeOptions& options);  // UnsupportedError if this build lacks what they ask for
+
+  // Region {0, 0, height, width}, of the upright image. The bytes must stay where they are until it is decoded.
+  Region open(const uint8_t* bytes, int64_t size);
+  // The image opened last, whole and strictly.
+  void decode(Image& out);
+  // At least the region of it, and where that lies in out. Pixel for pixel what decode() gives.
+  Region decode_region(const Region& region, Image& out);
+
+ private:
+  DecodeOptions options_;
+  JpegDecoder jpeg_;
+  Orientation orientation_;
+  Region stored_;         // the whole image as it is stored
+  bool by_jpeg_ = false;  // else decoded_ has been filled by open()
+  Image decoded_;
+};
+
+// Fills out with an image of so many channels. EXIF orientation is ignored, as training on ImageNet customarily does.
 void decode_image(const uint8_t* bytes, int64_t size, int64_t channels, Image& out);
+
+// Throws DataError: a header of a few bytes can claim 65,500 x 65,500 pixels.
+void refuse_huge(int64_t width, int64_t height);
+
+// By OpenCV's imgcodecs. In a build without them, a DataError that says so.
+void decode_with_imgcodecs(const uint8_t* bytes, int64_t size, int64_t channels, Image& out);
+bool has_imgcodecs();
 
 // RGB <-> gray by the JPEG luma weights; view must not be out's own pixels.
 void convert_channels(const ImageView& view, int64_t channels, Image& out);
+
+// Baseline JPEG of a gray or RGB image, chroma at half the resolution; quality 1 to 100.
+std::vector<uint8_t> encode_jpeg(const ImageView& image, int64_t quality);
 
 // 8-bit PNG of a gray or RGB image.
 std::vector<uint8_t> encode_png(const ImageView& image);

@@ -1,6 +1,7 @@
 // Tar files of class folders (.../<class>/<file>): indexed once, then each image is read where it lies.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <set>
 
@@ -18,6 +19,27 @@ std::string parent_of(const std::string& path) {
   return name == "." ? "" : name;
 }
 
+// A folder stands for the tar files in it, by name.
+std::vector<std::string> tars_in(const std::vector<std::string>& paths) {
+  namespace fs = std::filesystem;
+  std::vector<std::string> tars;
+  for (const std::string& path : paths) {
+    std::error_code error;
+    if (!fs::is_directory(path, error)) {
+      tars.push_back(path);
+      continue;
+    }
+    const size_t first = tars.size();
+    for (fs::directory_iterator entry(path, error), end; !error && entry != end; entry.increment(error)) {
+      if (entry->path().extension() == ".tar") tars.push_back(entry->path().string());
+    }
+    if (error) throw DataError(fmt::format("cannot read the folder {} ({})", path, error.message()));
+    if (tars.size() == first) throw DataError(fmt::format("there is no .tar file in the folder {}", path));
+    std::sort(tars.begin() + static_cast<std::ptrdiff_t>(first), tars.end());
+  }
+  return tars;
+}
+
 std::vector<std::string> class_names_in(const std::vector<std::string>& tars) {
   std::set<std::string> names;
   for (const auto& path : tars) {
@@ -32,9 +54,10 @@ std::vector<std::string> class_names_in(const std::vector<std::string>& tars) {
 class TarDataset final : public Dataset {
  public:
   TarDataset(const std::vector<std::string>& paths, const DataOptions& options, Split split) {
+    const std::string source = fmt::format("{}", fmt::join(paths, ", "));
     std::vector<std::vector<TarMember>> members;
     std::set<std::string> found;
-    for (const auto& path : paths) {
+    for (const auto& path : tars_in(paths)) {
       tars_.emplace_back(path);
       members.push_back(list_tar(tars_.back()));
       std::erase_if(members.back(), [](const TarMember& member) {
@@ -43,14 +66,14 @@ class TarDataset final : public Dataset {
       for (const auto& member : members.back()) found.insert(parent_of(member.path));
     }
     if (found.empty()) {
-      throw DataError(fmt::format("no images found in {}: no member is named <class>/<image>.jpg", all_paths()));
+      throw DataError(fmt::format("no images found in {}: no member is named <class>/<image>.jpg", source));
     }
     const auto training_names = [&] {
-      return class_names_in(split_paths(options, Split::kTrain, 0, "one tar file or more"));
+      return class_names_in(tars_in(split_paths(options, Split::kTrain, 0, "one tar file or more")));
     };
     const ClassList classes = choose_classes(options, split, {found.begin(), found.end()}, training_names);
     for (size_t tar = 0; tar < members.size(); ++tar) add_members(members[tar], tar, classes);
-    classes.check_none_empty(labels_, all_paths());
+    classes.check_none_empty(labels_, source);
     class_names_ = classes.names();
   }
 
@@ -90,12 +113,6 @@ class TarDataset final : public Dataset {
       names_.append(member.path.c_str(), member.path.size() + 1);
     }
     shard_sizes_.push_back(size() - before);
-  }
-
-  std::string all_paths() const {
-    std::string list;
-    for (const auto& tar : tars_) list += (list.empty() ? "" : ", ") + tar.path();
-    return list;
   }
 
   std::vector<FileReader> tars_;

@@ -24,13 +24,14 @@ std::string holder_of(int file) {
 
 }  // namespace
 
-FolderLock::FolderLock(const std::string& folder) {
+FolderLock::FolderLock(const std::string& folder, const LockWords& words) {
   const std::string path = folder + "/lock";
   file_ = FileDescriptor(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
   if (!file_) throw StorageError(fmt::format("cannot write '{}': {}", path, errno_text(errno)));
   if (flock(file_.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno == EWOULDBLOCK) {
-      throw StorageError(fmt::format("run folder '{}' is in use: {} trains into it", folder, holder_of(file_.get())));
+      throw StorageError(
+          fmt::format("{} '{}' is in use: {} {}", words.folder, folder, holder_of(file_.get()), words.use));
     }
     // Some cluster file systems have no locks; refusing to train there would cost more than the lock protects.
     if (!has_no_locks(errno)) throw StorageError(fmt::format("cannot lock '{}': {}", path, errno_text(errno)));

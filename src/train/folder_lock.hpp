@@ -2,14 +2,20 @@
 
 #include <string>
 
-#include "train/files.hpp"
+#include "core/files.hpp"
 
 namespace bn {
+
+// Of the message when it is held: "run folder 'a' is in use: process 12 trains into it".
+struct LockWords {
+  const char* folder = "run folder";
+  const char* use = "trains into it";
+};
 
 // Holds FOLDER/lock, with this process's id in it. The system lets go of it when the process ends, however it ends.
 class FolderLock {
  public:
-  explicit FolderLock(const std::string& folder);  // throws StorageError: held by another, or unwritable
+  explicit FolderLock(const std::string& folder, const LockWords& words = {});  // StorageError: held, or unwritable
 
  private:
   FileDescriptor file_;

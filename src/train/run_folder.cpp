@@ -11,7 +11,7 @@
 
 #include "bn/error.hpp"
 #include "bn/train.hpp"
-#include "train/files.hpp"
+#include "core/files.hpp"
 #include "train/folder_lock.hpp"
 
 namespace bn {

@@ -12,7 +12,7 @@
 
 #include "bn/error.hpp"
 #include "bn/train.hpp"
-#include "train/files.hpp"
+#include "core/files.hpp"
 
 namespace bn {
 namespace {

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "bn/tensor.hpp"
-#include "train/files.hpp"
+#include "core/files.hpp"
 
 namespace bn {
 

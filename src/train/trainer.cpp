@@ -102,10 +102,12 @@ Trainer::Trainer(const TrainJob& job, Backend& backend, const RunFolder& folder)
   restore();
   first_step_ = progress_.step;
   plan_.set_seed(options().seed);
-  loader_ = std::make_unique<Loader>(
-      *train_set_, job.data,
-      LoaderOptions{
-          .batch = options().batch, .split = Split::kTrain, .seed = options().seed, .first_batch = progress_.step});
+  loader_ = std::make_unique<Loader>(*train_set_, job.data,
+                                     LoaderOptions{.batch = options().batch,
+                                                   .split = Split::kTrain,
+                                                   .seed = options().seed,
+                                                   .first_batch = progress_.step,
+                                                   .quarantine = folder.path() + "/quarantine"});
   steps_per_epoch_ = loader_->batches_per_epoch();
   total_steps_ = options().steps > 0
                      ? options().steps

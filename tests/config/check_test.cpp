@@ -71,6 +71,11 @@ TEST(Check, WantsASensibleCrop) {
             "data.augment.min_aspect: got 0.75, expected at most data.augment.max_aspect, 0.5");
 }
 
+TEST(Check, CachesOnlyWhatIsDecoded) {
+  EXPECT_EQ(check_error([](Config& c) { c.data.cache = Cache::kDecoded; }),
+            "data.cache: got decoded, expected none: this set is in memory already");
+}
+
 TEST(Check, WantsAnOrderTheDataCanHave) {
   const char* message = "data.shuffle: orders by shards, which only kind tar has; expected none or full";
   EXPECT_EQ(check_error([](Config& c) { c.data.shuffle = Shuffle::kShards; }), message);

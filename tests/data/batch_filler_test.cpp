@@ -166,6 +166,40 @@ TEST(BatchFiller, ACorruptTrainingImageIsReplacedByTheNextPosition) {
   EXPECT_EQ(storage.skipped, (std::vector<std::string>{"set/1.jpg", "set/2.jpg", "set/2.jpg"}));
 }
 
+TEST(BatchFiller, QuarantineKeepsACopyAndTheReason) {
+  const TempDir dir;
+  const EncodedSet set = jpeg_set(4, {1});
+  const DataOptions data{
+      .image_size = 16, .resize_shorter = 0, .shuffle = Shuffle::kNone, .on_corrupt = OnCorrupt::kQuarantine};
+  const auto storage = fill(set, data, {.batch = 4, .quarantine = dir.path("aside")});
+  EXPECT_EQ(storage.labels, (std::vector<int32_t>{0, 2, 2, 3}));
+  Bytes bytes;
+  set.read(1, bytes);
+  EXPECT_EQ(read_file(dir.path("aside/set_1.jpg")), bytes);
+  const Bytes reason = read_file(dir.path("aside/set_1.jpg.txt"));
+  EXPECT_EQ(std::string(reason.begin(), reason.end()),
+            "set/1.jpg: the JPEG data is damaged or cut off (it has no end marker)\n");
+  EXPECT_EQ(names_in(dir.path("aside")).size(), 2U);
+  // Without a folder it is left out and named.
+  EXPECT_EQ(fill(set, data, {.batch = 4}).skipped, (std::vector<std::string>{"set/1.jpg"}));
+}
+
+TEST(BatchFiller, QuarantineThatCannotBeWrittenIsAnError) {
+  const TempDir dir;
+  dir.write("file", {1});
+  const DataOptions data{.image_size = 16, .resize_shorter = 0, .on_corrupt = OnCorrupt::kQuarantine};
+  const auto message = message_of<StorageError>(
+      [&] { fill(jpeg_set(4, {1}), data, {.batch = 4, .quarantine = dir.path("file/aside")}); });
+  EXPECT_CONTAINS(message, "file/aside/set_1.jpg");
+}
+
+TEST(BatchFiller, DecodersAgreeOnTheirPixels) {
+  if (!has_imgcodecs()) GTEST_SKIP() << "this build has no imgcodecs";
+  const EncodedSet set = jpeg_set(4);
+  const DataOptions turbo{.image_size = 24}, opencv{.image_size = 24, .decoder = Decoder::kOpencv};
+  EXPECT_EQ(fill(set, turbo, {.batch = 4}).images, fill(set, opencv, {.batch = 4}).images);
+}
+
 TEST(BatchFiller, TheLastPositionIsFollowedByTheFirst) {
   const EncodedSet set = jpeg_set(3, {2});
   const DataOptions data{

@@ -6,9 +6,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <opencv2/imgcodecs.hpp>
 
 #include <jpeglib.h>  // needs <cstdio> before it
+
+#include "data/decode.hpp"
 
 namespace bn::test {
 namespace {
@@ -17,22 +18,18 @@ void append_big_endian(Bytes& to, int64_t value) {
   for (int shift = 24; shift >= 0; shift -= 8) to.push_back(static_cast<uint8_t>(value >> shift));
 }
 
-cv::Mat gradient(int64_t height, int64_t width, int seed) {
-  cv::Mat image(static_cast<int>(height), static_cast<int>(width), CV_8UC3);
-  for (int y = 0; y < image.rows; ++y) {
-    for (int x = 0; x < image.cols; ++x) {
-      image.at<cv::Vec3b>(y, x) = cv::Vec3b(static_cast<uint8_t>(40 + (37 * seed) % 160 + 50 * x / image.cols),
-                                            static_cast<uint8_t>(60 + 120 * y / image.rows),
-                                            static_cast<uint8_t>(200 - (23 * seed) % 120 - 60 * x / image.cols));
+Image gradient(int64_t height, int64_t width, int seed) {
+  Image image;
+  image.reshape(height, width, 3);
+  uint8_t* pixel = image.pixels.data();
+  for (int64_t y = 0; y < height; ++y) {
+    for (int64_t x = 0; x < width; ++x) {
+      *pixel++ = static_cast<uint8_t>(200 - (23 * seed) % 120 - 60 * x / width);
+      *pixel++ = static_cast<uint8_t>(60 + 120 * y / height);
+      *pixel++ = static_cast<uint8_t>(40 + (37 * seed) % 160 + 50 * x / width);
     }
   }
   return image;
-}
-
-Bytes encoded(const char* extension, const cv::Mat& image) {
-  Bytes bytes;
-  cv::imencode(extension, image, bytes);
-  return bytes;
 }
 
 }  // namespace
@@ -82,8 +79,11 @@ Bytes idx_labels(const Bytes& labels) {
   return bytes;
 }
 
-Bytes jpeg_image(int64_t height, int64_t width, int seed) { return encoded(".jpg", gradient(height, width, seed)); }
-Bytes png_image(int64_t height, int64_t width, int seed) { return encoded(".png", gradient(height, width, seed)); }
+Bytes jpeg_image(int64_t height, int64_t width, int seed) {
+  constexpr int64_t kQuality = 95;
+  return encode_jpeg(gradient(height, width, seed).view(), kQuality);
+}
+Bytes png_image(int64_t height, int64_t width, int seed) { return encode_png(gradient(height, width, seed).view()); }
 
 Bytes cmyk_jpeg_image(int64_t height, int64_t width, const std::vector<uint8_t>& stored_cmyk) {
   jpeg_compress_struct info{};

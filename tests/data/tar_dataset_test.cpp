@@ -32,6 +32,18 @@ TEST(TarDataset, JoinsSeveralTars) {
   EXPECT_EQ(Bytes(sample.data, sample.data + sample.bytes), bytes_of("b2"));
 }
 
+TEST(TarDataset, AFolderStandsForItsTars) {
+  const TempDir dir;
+  EXPECT_EQ(message_of([&] { open({dir.path("")}); }), "there is no .tar file in the folder " + dir.path(""));
+  dir.write("2.tar", tar_of({{"a/2.jpg", {}}}));
+  dir.write("1.tar", tar_of({{"b/1.jpg", {}}, {"a/1.jpg", {}}}));
+  dir.write("index.txt", bytes_of("1.tar 2.tar"));
+  const auto set = open({dir.path("")});
+  EXPECT_EQ(set->name(0), "1.tar:b/1.jpg");
+  EXPECT_EQ(set->name(2), "2.tar:a/2.jpg");
+  EXPECT_EQ(set->shard_sizes(), (std::vector<int64_t>{2, 1}));
+}
+
 TEST(TarDataset, TheClassesFileChoosesAndOrders) {
   const TempDir dir;
   const auto tar = dir.write("x.tar", tar_of({{"a/1.jpg", {}}, {"b/1.jpg", {}}, {"c/1.jpg", {}}}));

@@ -1,4 +1,4 @@
-#include "train/files.hpp"
+#include "core/files.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>

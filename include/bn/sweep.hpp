@@ -1,0 +1,64 @@
+// A sweep: configurations x overrides x seeds, each run a child process with a folder of its own. What has been done is
+// read from the run folders alone, so a sweep that was killed anywhere continues where it was.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bn/config.hpp"
+
+namespace bn {
+
+enum class RunState { kPending, kRunning, kFinished, kDiverged, kCrashed, kInterrupted };
+const char* name_of(RunState state);
+inline bool is_done(RunState state) { return state == RunState::kFinished || state == RunState::kDiverged; }
+
+struct SweepRun {
+  std::string arm{};  // "bn_x5", "bn_x5-l2=0": the runs that differ in their seed alone
+  std::string config_path{};
+  std::vector<std::string> overrides{};  // as after --set, without the seed
+  Config config{};                       // resolved; threads 0 = its share of the machine
+  std::string folder{};                  // below the sweep's
+  std::optional<size_t> same_as{};       // an earlier run with the same resolved configuration, done once for both
+
+  RunState state = RunState::kPending;
+  int attempts = 0;       // of this sweep's process
+  std::string message{};  // why it crashed
+};
+
+struct Sweep {
+  std::string name{}, path{}, text{};                  // `text`: of its file
+  std::string baseline{};                              // the arm that others are compared with
+  int64_t training_images = 0, validation_images = 0;  // for a plan where the data are not at hand
+  std::vector<SweepRun> runs{};  // all arms of the first seed, then of the next: early comparisons are in pairs
+};
+
+// Reads the file and resolves every run; `overrides` go over all of them, as after --set. Throws ConfigError:
+// "sweep.yaml:3:5: configs[0]: cannot read ...".
+Sweep load_sweep(const std::string& path, const std::vector<std::string>& overrides = {});
+
+struct SweepOptions {
+  std::string folder{};
+  std::vector<std::string> program{};  // the words before `train`
+  int64_t jobs = 1;
+  int64_t cores = 1;                                // divided among the jobs
+  std::chrono::milliseconds lock_patience{10'000};  // for a run that a killed sweep left behind to save and end
+  std::function<bool()> stop{};                     // asked several times a second; true = save and end
+};
+struct SweepResult {
+  bool interrupted = false;
+  int64_t finished = 0, diverged = 0, crashed = 0, left = 0;  // runs
+};
+
+// Writes FOLDER/sweep.json after each change. Throws before the first step: StorageError (folder in use, unwritable),
+// DataError, ConfigError (a run folder holds another configuration); and ConfigError when the sweep's files change.
+SweepResult run_sweep(Sweep& sweep, const SweepOptions& options);
+
+// What would be run: arms, epochs, and the time it takes, from a few measured steps. Changes nothing.
+std::string describe_plan(Sweep& sweep, const SweepOptions& options);
+
+}  // namespace bn

@@ -1,0 +1,48 @@
+// JPEG by libjpeg-turbo, of which only a rectangle need be decoded. The one rule to know: libjpeg leaves its functions
+// by longjmp on an error, so the functions that call it own nothing that needs a destructor.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "data/image.hpp"
+
+namespace bn {
+
+// A rectangle of an image.
+struct Region {
+  int64_t top = 0, left = 0, height = 0, width = 0;
+  bool operator==(const Region&) const = default;
+};
+
+bool is_jpeg(const uint8_t* bytes, int64_t size);
+
+class JpegDecoder {
+ public:
+  JpegDecoder();
+  JpegDecoder(JpegDecoder&& other) noexcept;
+  ~JpegDecoder();
+
+  // All of these throw DataError when the data are damaged or cut off as far as they are read.
+  // The bytes must stay where they are until the image is decoded. Region {0, 0, height, width}.
+  Region open(const uint8_t* bytes, int64_t size);
+  // The whole image, to its end: as strict as libjpeg's warnings allow. channels = 1 (luma) or 3 (RGB).
+  void decode(int64_t channels, Image& out);
+  // The rows and columns around the region, and where it lies in out: pixel for pixel those of the whole image. What is
+  // below the region is not decoded; that the data reach their end marker is all that is known of it.
+  Region decode_region(const Region& region, int64_t channels, Image& out);
+
+  bool is_progressive() const;
+  bool has_four_inks() const;  // CMYK or YCCK
+  bool is_gray() const;
+  // Of the image decoded last: what libjpeg found odd but harmless, such as stray bytes between markers.
+  int64_t warnings() const;
+
+ private:
+  struct Impl;
+  void finish(int64_t channels, Image& out);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace bn

@@ -1,0 +1,280 @@
+#include "report/statistics.hpp"
+
+#include <algorithm>
+#include <boost/math/distributions/fisher_f.hpp>
+#include <cmath>
+#include <iterator>
+#include <limits>
+#include <map>
+#include <numeric>
+#include <utility>
+
+namespace bn::report {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+double mean_of(const std::vector<double>& values) {
+  double sum = 0;
+  for (const double value : values) sum += value;
+  return sum / static_cast<double>(values.size());
+}
+
+double sum_of_squares(const std::vector<double>& values) {
+  const double mean = mean_of(values);
+  double sum = 0;
+  for (const double value : values) sum += (value - mean) * (value - mean);
+  return sum;
+}
+
+std::vector<double> present(const std::vector<double>& row) {
+  std::vector<double> values;
+  std::copy_if(row.begin(), row.end(), std::back_inserter(values), [](double value) { return !std::isnan(value); });
+  return values;
+}
+
+// The two-way layout without replicates: value = arm + seed + residual.
+struct Blocks {
+  int64_t arms = 0, seeds = 0;
+  double seed_mean_square = 0, residual_mean_square = 0;
+
+  // Variance of one value and its degrees of freedom, seeds' luck included.
+  double value_variance() const {
+    return (seed_mean_square + static_cast<double>(arms - 1) * residual_mean_square) / static_cast<double>(arms);
+  }
+  double value_degrees() const {
+    const auto k = static_cast<double>(arms), n = static_cast<double>(seeds);
+    const double residual = (k - 1) * residual_mean_square, total = seed_mean_square + residual;
+    double squares = seed_mean_square * seed_mean_square / (n - 1);
+    if (arms > 1) squares += residual * residual / ((n - 1) * (k - 1));
+    return total * total / squares;
+  }
+  double residual_degrees() const { return static_cast<double>((arms - 1) * (seeds - 1)); }
+};
+
+Blocks decompose(const SeedTable& complete) {
+  Blocks blocks{.arms = static_cast<int64_t>(complete.size()), .seeds = static_cast<int64_t>(complete.front().size())};
+  std::vector<double> seed_means(complete.front().size(), 0);
+  for (const auto& row : complete) {
+    for (size_t i = 0; i < row.size(); ++i) seed_means[i] += row[i] / static_cast<double>(complete.size());
+  }
+  const double grand = mean_of(seed_means);
+  double residual_sum = 0;
+  for (const auto& row : complete) {
+    const double arm_mean = mean_of(row);
+    for (size_t i = 0; i < row.size(); ++i) {
+      const double residual = row[i] - arm_mean - seed_means[i] + grand;
+      residual_sum += residual * residual;
+    }
+  }
+  if (blocks.seeds > 1) {
+    blocks.seed_mean_square =
+        static_cast<double>(blocks.arms) * sum_of_squares(seed_means) / static_cast<double>(blocks.seeds - 1);
+  }
+  if (blocks.residual_degrees() > 0) blocks.residual_mean_square = residual_sum / blocks.residual_degrees();
+  return blocks;
+}
+
+// Rounding alone leaves a variance of this size.
+bool varies(double variance, double scale) {
+  constexpr double kRounding = 1e-12;
+  return std::sqrt(variance) > kRounding * std::max(1.0, std::abs(scale));
+}
+
+Interval around(double centre, double half_width) { return {centre - half_width, centre + half_width}; }
+
+void decide(Comparison& comparison, Method method, double half_width) {
+  comparison.method = method;
+  comparison.interval = around(comparison.difference, half_width);
+  comparison.outcome = comparison.interval->low > 0    ? Outcome::kHigher
+                       : comparison.interval->high < 0 ? Outcome::kLower
+                                                       : Outcome::kIndistinguishable;
+}
+
+Comparison describe_pairs(const std::vector<double>& pairs) {
+  return {.pairs = static_cast<int64_t>(pairs.size()), .difference = pairs.empty() ? kNaN : mean_of(pairs)};
+}
+
+// One of `comparisons` that together err in 1 - kConfidence of all cases at most.
+double bonferroni_quantile(size_t comparisons, double degrees_of_freedom) {
+  return student_quantile(1 - (1 - kConfidence) / 2 / static_cast<double>(comparisons), degrees_of_freedom);
+}
+
+Comparison compare_alone(const std::vector<double>& pairs, size_t comparisons) {
+  Comparison comparison = describe_pairs(pairs);
+  if (pairs.size() < 2) return comparison;
+  const auto n = static_cast<double>(pairs.size());
+  const double variance = sum_of_squares(pairs) / (n - 1);
+  if (!varies(variance, comparison.difference)) return comparison;
+  decide(comparison, Method::kOwnVariance, bonferroni_quantile(comparisons, n - 1) * std::sqrt(variance / n));
+  return comparison;
+}
+
+size_t count_comparable(const SeedTable& differences) {
+  const auto is_comparable = [](const std::vector<double>& row) { return present(row).size() > 1; };
+  return static_cast<size_t>(std::count_if(differences.begin(), differences.end(), is_comparable));
+}
+
+std::vector<Comparison> compare_each_alone(const SeedTable& differences) {
+  const size_t compared = std::max<size_t>(count_comparable(differences), 1);
+  std::vector<Comparison> comparisons;
+  for (const auto& row : differences) comparisons.push_back(compare_alone(present(row), compared));
+  return comparisons;
+}
+
+double cached_dunnett_quantile(double probability, int64_t comparisons, double degrees_of_freedom) {
+  using Key = std::pair<double, std::pair<int64_t, double>>;
+  static thread_local std::map<Key, double> cache;  // a simulation asks for the same ones again and again
+  const auto [entry, is_new] = cache.try_emplace({probability, {comparisons, degrees_of_freedom}}, 0);
+  if (is_new) entry->second = dunnett_quantile(probability, comparisons, degrees_of_freedom);
+  return entry->second;
+}
+
+// Two-sided p of one row's contrast with the mean of the others.
+double odd_variance_p(const SeedTable& complete, size_t row) {
+  SeedTable others = complete;
+  others.erase(others.begin() + static_cast<std::ptrdiff_t>(row));
+  const auto k = static_cast<double>(complete.size());
+  std::vector<double> contrast = complete[row];
+  for (const auto& other : others) {
+    for (size_t seed = 0; seed < contrast.size(); ++seed) contrast[seed] -= other[seed] / (k - 1);
+  }
+  const Blocks rest = decompose(others);
+  const double degrees = static_cast<double>(contrast.size() - 1);
+  const double variance = sum_of_squares(contrast) / degrees * (k - 1) / k;
+  if (!varies(rest.residual_mean_square, 0)) return varies(variance, 0) ? 0 : 1;
+  const boost::math::fisher_f distribution(degrees, rest.residual_degrees());
+  const double below = cdf(distribution, variance / rest.residual_mean_square);
+  return 2 * std::min(below, 1 - below);
+}
+
+// The rows without a gap and of like variance, as a table and by their index.
+struct PooledRows {
+  SeedTable table{};
+  std::vector<size_t> rows{};
+
+  bool contains(size_t row) const { return std::find(rows.begin(), rows.end(), row) != rows.end(); }
+};
+
+PooledRows pooled_rows(const SeedTable& values) {
+  PooledRows complete;
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (values[i].size() < 2 || present(values[i]).size() != values[i].size()) continue;
+    complete.table.push_back(values[i]);
+    complete.rows.push_back(i);
+  }
+  const std::vector<size_t> odd = find_odd_variances(complete.table);
+  PooledRows pooled;
+  for (size_t i = 0; i < complete.rows.size(); ++i) {
+    if (std::find(odd.begin(), odd.end(), i) != odd.end()) continue;
+    pooled.table.push_back(complete.table[i]);
+    pooled.rows.push_back(complete.rows[i]);
+  }
+  return pooled;
+}
+
+// The values at the seeds where row `reference` has one.
+SeedTable at_seeds_of(size_t reference, const SeedTable& values) {
+  SeedTable kept(values.size());
+  for (size_t row = 0; row < values.size(); ++row) {
+    for (size_t seed = 0; seed < values[reference].size(); ++seed) {
+      if (!std::isnan(values[reference][seed])) kept[row].push_back(values[row][seed]);
+    }
+  }
+  return kept;
+}
+
+}  // namespace
+
+std::vector<size_t> find_odd_variances(const SeedTable& complete) {
+  constexpr double kLevel = 0.05;
+  SeedTable rest = complete;
+  std::vector<size_t> indices(complete.size()), odd;
+  std::iota(indices.begin(), indices.end(), size_t{0});
+  while (rest.size() > 2) {
+    size_t worst = 0;
+    double smallest = 1;
+    for (size_t row = 0; row < rest.size(); ++row) {
+      const double p = odd_variance_p(rest, row);
+      if (p < smallest) {
+        smallest = p;
+        worst = row;
+      }
+    }
+    if (smallest >= kLevel / static_cast<double>(rest.size())) break;
+    odd.push_back(indices[worst]);
+    rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(worst));
+    indices.erase(indices.begin() + static_cast<std::ptrdiff_t>(worst));
+  }
+  return odd;
+}
+
+std::vector<Mean> estimate_means(const SeedTable& values) {
+  std::vector<Mean> means;
+  for (const auto& row : values) {
+    const std::vector<double> own = present(row);
+    Mean mean{.count = static_cast<int64_t>(own.size()), .value = own.empty() ? kNaN : mean_of(own)};
+    const auto n = static_cast<double>(own.size());
+    if (own.size() > 1) {
+      mean.deviation = std::sqrt(sum_of_squares(own) / (n - 1));
+      if (varies(mean.deviation * mean.deviation, mean.value)) {
+        mean.interval =
+            around(mean.value, student_quantile((1 + kConfidence) / 2, n - 1) * mean.deviation / std::sqrt(n));
+      }
+    }
+    means.push_back(mean);
+  }
+  const PooledRows pooled = pooled_rows(values);
+  if (pooled.rows.size() < 2) return means;
+  const Blocks blocks = decompose(pooled.table);
+  if (!varies(blocks.value_variance(), 0)) return means;
+  const double half_width = student_quantile((1 + kConfidence) / 2, blocks.value_degrees()) *
+                            std::sqrt(blocks.value_variance() / static_cast<double>(blocks.seeds));
+  for (const size_t row : pooled.rows) means[row].interval = around(means[row].value, half_width);
+  return means;
+}
+
+std::vector<Comparison> compare_with_baseline(const SeedTable& values, size_t baseline) {
+  const SeedTable paired = at_seeds_of(baseline, values);
+  SeedTable differences;  // of the arms, the baseline left out
+  std::vector<size_t> arms;
+  for (size_t arm = 0; arm < values.size(); ++arm) {
+    if (arm == baseline) continue;
+    arms.push_back(arm);
+    differences.push_back(paired[arm]);
+    for (size_t seed = 0; seed < paired[arm].size(); ++seed) differences.back()[seed] -= paired[baseline][seed];
+  }
+  std::vector<Comparison> comparisons(values.size());
+  const PooledRows pooled = pooled_rows(paired);
+  const bool is_dunnett = pooled.rows.size() > 1 && pooled.contains(baseline);
+  const size_t compared = count_comparable(differences);
+  const std::vector<Comparison> others = is_dunnett ? compare_each_alone(differences) : compare_with_zero(differences);
+  for (size_t i = 0; i < arms.size(); ++i) comparisons[arms[i]] = others[i];
+  if (!is_dunnett) return comparisons;
+
+  const Blocks blocks = decompose(pooled.table);
+  if (!varies(blocks.residual_mean_square, 0)) return comparisons;
+  const size_t count = pooled.rows.size() - 1;
+  const double error = (1 - kConfidence) * static_cast<double>(count) / static_cast<double>(compared);
+  const double half_width = cached_dunnett_quantile(1 - error, static_cast<int64_t>(count), blocks.residual_degrees()) *
+                            std::sqrt(2 * blocks.residual_mean_square / static_cast<double>(blocks.seeds));
+  for (const size_t arm : pooled.rows) {
+    if (arm != baseline) decide(comparisons[arm], Method::kDunnett, half_width);
+  }
+  return comparisons;
+}
+
+std::vector<Comparison> compare_with_zero(const SeedTable& differences) {
+  std::vector<Comparison> comparisons = compare_each_alone(differences);
+  const PooledRows pooled = pooled_rows(differences);
+  // Whether two variances are alike cannot be told from so few seeds: they stay apart.
+  if (pooled.rows.size() < 3) return comparisons;
+  const Blocks blocks = decompose(pooled.table);
+  if (!varies(blocks.value_variance(), 0)) return comparisons;
+  const double half_width = bonferroni_quantile(count_comparable(differences), blocks.value_degrees()) *
+                            std::sqrt(blocks.value_variance() / static_cast<double>(blocks.seeds));
+  for (const size_t row : pooled.rows) decide(comparisons[row], Method::kPooledDifferences, half_width);
+  return comparisons;
+}
+
+}  // namespace bn::report

@@ -1,0 +1,72 @@
+// Comparisons of arms that ran with the same seeds. Runs of one seed share their order of data and, where shapes agree,
+// their initial weights, so arms are compared in pairs and a seed's luck cancels. No bootstrap: it needs more seeds
+// than a study of this kind has.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace bn::report {
+
+constexpr double kConfidence = 0.95;
+
+// One row an arm, one column a seed; NaN where there is no value.
+using SeedTable = std::vector<std::vector<double>>;
+
+struct Interval {
+  double low = 0, high = 0;
+};
+
+struct Mean {
+  int64_t count = 0;   // seeds with a value
+  double value = 0;    // NaN without any
+  double deviation{};  // of this row's own values
+  std::optional<Interval> interval{};
+};
+
+// Where an interval's width comes from.
+enum class Method {
+  kNone,               // fewer than two pairs, or values that do not vary at all: no interval
+  kDunnett,            // variance pooled over arms in blocks of seeds; Dunnett's quantile
+  kPooledDifferences,  // variance of differences pooled over arms, degrees of freedom by Satterthwaite; Bonferroni
+  kOwnVariance         // paired t of this arm alone; Bonferroni
+};
+
+enum class Outcome { kUnknown, kHigher, kLower, kIndistinguishable };
+
+// A row against the baseline's, or a row of differences against zero. Intervals hold together with the confidence
+// above.
+struct Comparison {
+  int64_t pairs = 0;
+  double difference = 0;  // mean over the pairs; NaN without any
+  std::optional<Interval> interval{};
+  Method method = Method::kNone;
+  Outcome outcome = Outcome::kUnknown;  // by whether the interval holds zero
+};
+
+// P(max |T_j| <= t) of `comparisons` arms with one baseline, equal numbers of seeds (so correlations of one half).
+// Dunnett, J. Am. Stat. Assoc. 50 (1955) 1096.
+double dunnett_probability(double t, int64_t comparisons, double degrees_of_freedom);
+double dunnett_quantile(double probability, int64_t comparisons, double degrees_of_freedom);
+double student_quantile(double probability, double degrees_of_freedom);
+
+// Rows of a table without gaps whose variance is not the others', by index: F tests, at 5 % divided by the rows, of a
+// row's contrast with the mean of the others against the residuals of those. The worst goes first, the rest is tested
+// again. Two rows cannot be tested.
+std::vector<size_t> find_odd_variances(const SeedTable& complete);
+
+// A mean for each row. Complete rows of like variance share it: of seeds and residuals, with Satterthwaite's degrees of
+// freedom (Biometrics 2 (1946) 110).
+std::vector<Mean> estimate_means(const SeedTable& values);
+
+// Each row against row `baseline` (its own entry stays empty). Rows with a value at every seed that the baseline has
+// are compared by Dunnett's method, unless their variances differ; the others by their own variance. The error rate is
+// divided among the two groups by their size.
+std::vector<Comparison> compare_with_baseline(const SeedTable& values, size_t baseline);
+
+// Rows of paired differences, such as logarithms of ratios, against zero.
+std::vector<Comparison> compare_with_zero(const SeedTable& differences);
+
+}  // namespace bn::report

@@ -1,0 +1,81 @@
+#include "sweep/child.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "bn/error.hpp"
+#include "core/files.hpp"
+
+namespace bn {
+namespace {
+
+// Only what is safe between fork and exec.
+[[noreturn]] void become(char* const* command, int output, pid_t parent) {
+  setpgid(0, 0);  // Ctrl-C reaches the parent alone, which ends its children in order
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (getppid() != parent) _exit(127);  // it died before it could be watched
+  const int input = open("/dev/null", O_RDONLY);
+  dup2(input, STDIN_FILENO);
+  dup2(output, STDOUT_FILENO);
+  dup2(output, STDERR_FILENO);
+  execv(command[0], command);
+  _exit(127);
+}
+
+}  // namespace
+
+Child::Child(const std::vector<std::string>& command, const std::string& output_path) {
+  const FileDescriptor output(open(output_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
+  if (!output) throw StorageError(fmt::format("cannot write '{}': {}", output_path, errno_text(errno)));
+  std::vector<std::string> words = command;
+  std::vector<char*> pointers;
+  for (std::string& word : words) pointers.push_back(word.data());
+  pointers.push_back(nullptr);
+  const pid_t parent = getpid();
+  pid_ = fork();
+  if (pid_ < 0) throw StorageError(fmt::format("cannot start a process: {}", errno_text(errno)));
+  if (pid_ == 0) become(pointers.data(), output.get(), parent);
+  setpgid(pid_, pid_);  // whoever comes first
+}
+
+Child::~Child() {
+  if (pid_ < 0) return;
+  kill(pid_, SIGKILL);
+  int status = 0;
+  while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) continue;
+}
+
+void Child::reap(int status) {
+  exit_code_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  pid_ = -1;
+}
+
+bool Child::has_ended() {
+  int status = 0;
+  if (pid_ >= 0 && waitpid(pid_, &status, WNOHANG) == pid_) reap(status);
+  return pid_ < 0;
+}
+
+void Child::ask_to_end() const {
+  if (pid_ >= 0) kill(pid_, SIGTERM);
+}
+
+int Child::wait() {
+  int status = 0;
+  while (pid_ >= 0) {
+    if (waitpid(pid_, &status, 0) == pid_) {
+      reap(status);
+    } else if (errno != EINTR) {
+      throw StorageError(fmt::format("cannot wait for a process: {}", errno_text(errno)));
+    }
+  }
+  return exit_code_;
+}
+
+}  // namespace bn

@@ -1,0 +1,34 @@
+// What a run's log says of it, read as it grows.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace bn {
+
+struct RunProgress {
+  std::string last_event{};
+  int64_t step = 0;
+  std::optional<double> top1{}, best_top1{};
+  std::optional<double> seconds_per_step{};  // since its process started
+};
+
+class LogTail {
+ public:
+  explicit LogTail(std::string path) : path_(std::move(path)) {}
+  // Reads the whole lines added since the last call; a log that became shorter (a resumed run's) is read again. What is
+  // no record is passed over: the training process reports it.
+  const RunProgress& update();
+
+ private:
+  void read_line(const std::string& line);
+
+  std::string path_;
+  int64_t offset_ = 0;
+  RunProgress progress_;
+  int64_t first_step_ = -1;
+  double first_seconds_ = 0;
+};
+
+}  // namespace bn

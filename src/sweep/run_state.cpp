@@ -1,0 +1,97 @@
+#include "sweep/run_state.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "bn/error.hpp"
+#include "core/files.hpp"
+
+namespace bn {
+namespace {
+
+// The configuration with which a run was begun; nullopt when none was, even if a start failed in its folder.
+std::optional<Config> begun_with(const std::string& path) {
+  const RunFolder folder(path);
+  std::string log;
+  read_file(folder.log_path(), log);
+  const std::optional<std::string> stored = folder.stored_config();
+  if (!stored || (log.empty() && folder.checkpoint_steps().empty())) return std::nullopt;
+  return parse_config(*stored, folder.config_path());
+}
+
+void inspect(SweepRun& run, const std::string& path, int64_t threads, const RunProgress& progress) {
+  const std::optional<Config> begun = begun_with(path);
+  run.state = RunState::kPending;
+  if (begun) threads = begun->threads;
+  if (begun || run.config.threads == 0) run.config.threads = threads;
+  if (!begun) return;
+  const std::vector<std::string> changes = experiment_diff(*begun, run.config);
+  if (!changes.empty()) {
+    throw ConfigError(
+        fmt::format("run folder '{}' was begun with another configuration; remove it or give another --out:\n  {}",
+                    path, fmt::join(changes, "\n  ")));
+  }
+  if (progress.last_event == "diverged") run.state = RunState::kDiverged;
+  // A longer run than the one that ended is continued.
+  const bool same_length =
+      begun->train.steps == run.config.train.steps && begun->train.epochs == run.config.train.epochs;
+  if (progress.last_event == "end" && same_length) run.state = RunState::kFinished;
+}
+
+}  // namespace
+
+std::string folder_of(const SweepRun& run, const SweepOptions& options) { return options.folder + "/" + run.folder; }
+std::string log_of(const SweepRun& run, const SweepOptions& options) {
+  return RunFolder(folder_of(run, options)).log_path();
+}
+
+void inspect_runs(Sweep& sweep, const SweepOptions& options, std::vector<LogTail>& tails) {
+  const int64_t share = std::max<int64_t>(1, options.cores / options.jobs);
+  for (const SweepRun& run : sweep.runs) tails.emplace_back(log_of(run, options));
+  for (size_t i = 0; i < sweep.runs.size(); ++i) {
+    inspect(sweep.runs[i], folder_of(sweep.runs[i], options), share, tails[i].update());
+  }
+}
+
+std::string describe_state(const SweepRun& run, const RunProgress& progress) {
+  std::string text = name_of(run.state);
+  if (run.state != RunState::kPending) text += fmt::format(" at step {}", progress.step);
+  if (progress.best_top1) text += fmt::format(", best top-1 {:.2f} %", 100 * *progress.best_top1);
+  if (!run.message.empty()) text += ": " + run.message;
+  return text;
+}
+
+void write_record(const Sweep& sweep, const SweepOptions& options, std::vector<LogTail>& tails) {
+  nlohmann::ordered_json runs = nlohmann::ordered_json::array();
+  for (size_t i = 0; i < sweep.runs.size(); ++i) {
+    const SweepRun& run = sweep.runs[i];
+    nlohmann::ordered_json entry{{"arm", run.arm},
+                                 {"config", run.config_path},
+                                 {"seed", run.config.train.seed},
+                                 {"overrides", run.overrides},
+                                 {"folder", run.folder},
+                                 {"outcome", name_of(run.state)},
+                                 {"step", tails[i].update().step}};
+    if (!run.message.empty()) entry["message"] = run.message;
+    runs.push_back(std::move(entry));
+  }
+  const nlohmann::ordered_json record{
+      {"name", sweep.name}, {"file", sweep.path}, {"baseline", sweep.baseline}, {"runs", runs}};
+  write_file(options.folder + "/sweep.json",
+             record.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+}
+
+void check_record(const Sweep& sweep, const SweepOptions& options) {
+  std::string text;
+  if (read_file(options.folder + "/sweep.json", text) == ReadResult::kMissing) return;
+  const auto record = nlohmann::json::parse(text, nullptr, false);
+  const std::string name = record.is_object() ? record.value("name", "") : "";
+  if (name == sweep.name) return;
+  throw ConfigError(fmt::format("folder '{}' holds the sweep {}, not {}; give another --out", options.folder,
+                                name.empty() ? "of a damaged sweep.json" : name, sweep.name));
+}
+
+}  // namespace bn

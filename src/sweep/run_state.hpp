@@ -1,0 +1,27 @@
+// What the folders of a sweep's runs say of them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "bn/sweep.hpp"
+#include "sweep/log_tail.hpp"
+
+namespace bn {
+
+std::string folder_of(const SweepRun& run, const SweepOptions& options);
+std::string log_of(const SweepRun& run, const SweepOptions& options);
+
+// Sets state and threads of each run: those it was begun with, since its bits depend on them, else its share of the
+// cores. Throws ConfigError when a folder holds a run of another configuration.
+void inspect_runs(Sweep& sweep, const SweepOptions& options, std::vector<LogTail>& tails);
+
+// A state as a short sentence for a line of text: "diverged at step 120".
+std::string describe_state(const SweepRun& run, const RunProgress& progress);
+
+// FOLDER/sweep.json: every run with its arm, configuration, seed, overrides, folder (below FOLDER) and outcome.
+void write_record(const Sweep& sweep, const SweepOptions& options, std::vector<LogTail>& tails);
+// Throws ConfigError when FOLDER/sweep.json is of a sweep with another name.
+void check_record(const Sweep& sweep, const SweepOptions& options);
+
+}  // namespace bn

@@ -1,0 +1,41 @@
+// The table a person watches while a sweep runs.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "bn/sweep.hpp"
+#include "sweep/log_tail.hpp"
+#include "sweep/run_size.hpp"
+
+namespace bn {
+
+enum class TableScope { kAll, kRunning };
+
+struct TableInput {
+  const Sweep& sweep;
+  const std::vector<RunProgress>& progress;  // of each run, as `sizes`
+  const std::vector<RunSize>& sizes;
+  int64_t jobs = 1;
+};
+// A line for each run, and one for the whole.
+std::string render_table(const TableInput& input, TableScope scope);
+
+// Seconds as "4:05", "1:02:03" or "3.2 days".
+std::string describe_time(double seconds);
+
+// On a terminal the table, rewritten in place; elsewhere only the messages.
+class LiveTable {
+ public:
+  LiveTable();
+  void show(const TableInput& input);
+  void message(const std::string& text);
+
+ private:
+  void erase();
+
+  bool terminal_;
+  int lines_ = 0;  // of the table that stands on the terminal
+};
+
+}  // namespace bn

@@ -1,0 +1,225 @@
+// Sweeps as a user meets them: killed anywhere, interrupted, with runs that diverge or crash; always to the same
+// result.
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "bn/error.hpp"
+#include "bn/train.hpp"
+#include "cli/program.hpp"
+#include "support/temporary_folder.hpp"
+#include "train/folder_lock.hpp"
+
+namespace bn {
+namespace {
+
+using std::chrono::milliseconds;
+using test::bninception;
+using test::bninception_command;
+using test::ProgramResult;
+using test::RunningProgram;
+using test::TemporaryFolder;
+
+constexpr const char* kExperiment = R"(
+model: {network: {kind: mlp, image_size: 16, image_channels: 1, hidden: [20]}, classes: 10, normalization: none}
+data:
+  kind: shapes
+  shapes: {image_size: 16, train_images: 200, validation_images: 40, seed: 1}
+  image_size: 16
+  image_channels: 1
+  resize_shorter: 0
+  mean: [0.5]
+  std: [0.25]
+  augment: {random_crop: false, flip: true}
+train:
+  batch: 20
+  steps: 60
+  learning_rate: {initial: 0.1}
+  log_every: 5
+  evaluate_every: 20
+  evaluate_batch: 20
+threads: 1
+)";
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+class SweepCommand : public testing::Test {
+ protected:
+  SweepCommand() {
+    test::write_bytes(root_ / "plain.yaml", kExperiment);
+    test::write_bytes(root_ / "batch_norm.yaml", "base: plain.yaml\nmodel: {normalization: batch}\n");
+    write_sweep("configs: [plain.yaml, batch_norm.yaml]\nseeds: [1, 2]\n");
+  }
+
+  void write_sweep(const std::string& text) const { test::write_bytes(root_ / "sweep.yaml", "name: tiny\n" + text); }
+  std::vector<std::string> arguments(const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> all{"sweep", root_ / "sweep.yaml", "--out", root_ / "out"};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  }
+  nlohmann::json record() const { return nlohmann::json::parse(test::read_bytes(root_ / "out/sweep.json")); }
+  std::vector<std::string> outcomes() const {
+    std::vector<std::string> all;
+    const nlohmann::json whole = record();
+    for (const auto& run : whole.at("runs")) all.push_back(run.at("outcome"));
+    return all;
+  }
+  std::string checkpoint(const std::string& run, int64_t step) const {
+    return test::read_bytes(RunFolder(root_ / ("out/" + run)).checkpoint_path(step));
+  }
+
+  const TemporaryFolder root_;
+};
+
+const std::vector<std::string> kAllFinished(4, "finished");
+
+TEST_F(SweepCommand, RunsEverythingAndRecordsIt) {
+  write_sweep("configs: [plain.yaml, batch_norm.yaml]\nseeds: [1, 2]\nset: {threads: 0}\n");
+  const ProgramResult result = bninception(arguments({"--jobs", "2"}));
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_TRUE(contains(result.out, "tiny: 4 finished, 0 diverged, 0 crashed, 0 left")) << result.out;
+  EXPECT_TRUE(contains(result.err, "batch_norm seed 2: finished at step 60, best top-1 ")) << result.err;
+  EXPECT_EQ(outcomes(), kAllFinished);
+  const nlohmann::json run = record().at("runs").at(1);
+  EXPECT_EQ(run.at("arm"), "batch_norm");
+  EXPECT_EQ(run.at("config"), root_ / "batch_norm.yaml");
+  EXPECT_EQ(run.at("seed"), 1);
+  EXPECT_EQ(run.at("folder"), "batch_norm/seed_1");
+  EXPECT_EQ(record().at("baseline"), "plain");
+  // The run is the one that `train` would have made with its share of the cores.
+  const std::string threads = std::to_string(std::max(1U, std::thread::hardware_concurrency() / 2));
+  bninception({"train", root_ / "batch_norm.yaml", "--out", root_ / "alone", "--set", "threads=" + threads});
+  EXPECT_TRUE(test::read_bytes(RunFolder(root_ / "alone").checkpoint_path(60)) == checkpoint("batch_norm/seed_1", 60));
+}
+
+TEST_F(SweepCommand, WhatIsDoneIsNotRepeated) {
+  ASSERT_EQ(bninception(arguments()).exit_code, 0);
+  const auto written = std::filesystem::last_write_time(root_ / "out/plain/seed_1/log.jsonl");
+  write_sweep("configs: [plain.yaml, batch_norm.yaml]\nseeds: [1, 2, 3]\n");
+  const ProgramResult result = bninception(arguments());
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_FALSE(contains(result.err, "seed 1")) << result.err;
+  EXPECT_TRUE(contains(result.err, "batch_norm seed 3: finished")) << result.err;
+  EXPECT_EQ(outcomes(), std::vector<std::string>(6, "finished"));
+  EXPECT_EQ(std::filesystem::last_write_time(root_ / "out/plain/seed_1/log.jsonl"), written);
+}
+
+// The sweep alone is killed; its runs must notice, and the next sweep must wait for them and go on.
+TEST_F(SweepCommand, KilledAnywhereItContinuesToTheSameBits) {
+  ASSERT_EQ(bninception(arguments()).exit_code, 0);
+  const std::string reference = checkpoint("batch_norm/seed_2", 60);
+  std::filesystem::remove_all(root_ / "out");
+  for (const int milliseconds_alive : {30, 150, 300}) {
+    RunningProgram sweep(bninception_command(arguments()));
+    std::this_thread::sleep_for(milliseconds(milliseconds_alive));
+    sweep.signal(SIGKILL);
+    sweep.wait();
+  }
+  const ProgramResult result = bninception(arguments());
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(outcomes(), kAllFinished);
+  EXPECT_TRUE(checkpoint("batch_norm/seed_2", 60) == reference);
+}
+
+TEST_F(SweepCommand, InterruptedItSavesItsRuns) {
+  write_sweep("configs: [plain.yaml]\nset: {train.steps: 1000000, train.evaluate_every: 1000000}\n");
+  RunningProgram sweep(bninception_command(arguments()));
+  const std::string log = root_ / "out/plain/seed_1/log.jsonl";
+  ASSERT_TRUE(test::wait_until(milliseconds(20'000), [&] {
+    return std::filesystem::exists(log) && contains(test::read_bytes(log), "\"train\"");
+  }));
+  sweep.signal(SIGTERM);
+  EXPECT_EQ(sweep.wait().exit_code, static_cast<int>(ExitCode::kInterrupted));
+  EXPECT_EQ(outcomes(), std::vector<std::string>{"interrupted"});
+  EXPECT_FALSE(RunFolder(root_ / "out/plain/seed_1").checkpoint_steps().empty());
+}
+
+TEST_F(SweepCommand, ADivergedRunIsAResult) {
+  write_sweep("configs: [plain.yaml, {arm: x1e30, config: plain.yaml, set: {train.learning_rate.initial: 1e30}}]\n");
+  const ProgramResult result = bninception(arguments());
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(outcomes(), (std::vector<std::string>{"finished", "diverged"}));
+  EXPECT_EQ(bninception(arguments()).err.find("started"), std::string::npos);
+}
+
+TEST_F(SweepCommand, ACrashedRunIsTriedOnceMoreAndReported) {
+  write_sweep("configs: [{arm: broken, config: plain.yaml, set: {train.l2: 0.5}}, plain.yaml]\n");
+  std::filesystem::create_directories(root_ / "out/broken/seed_1");
+  test::write_bytes(root_ / "out/broken/seed_1/log.jsonl", "garbage\n");  // which training refuses to continue
+  const ProgramResult result = bninception(arguments());
+  EXPECT_EQ(result.exit_code, static_cast<int>(ExitCode::kFailure)) << result.err;
+  EXPECT_EQ(outcomes(), (std::vector<std::string>{"crashed", "finished"}));
+  const size_t first = result.err.find("broken seed 1: crashed");
+  ASSERT_NE(first, std::string::npos) << result.err;
+  EXPECT_NE(result.err.find("broken seed 1: crashed", first + 1), std::string::npos) << result.err;
+  EXPECT_TRUE(contains(record().at("runs").at(0).at("message"), "exit code 4, error: ")) << record().at("runs").at(0);
+}
+
+TEST_F(SweepCommand, TheSweepFileMustNotChangeMeanwhile) {
+  write_sweep("configs: [plain.yaml]\nset: {train.steps: 1000000, train.evaluate_every: 1000000}\n");
+  RunningProgram sweep(bninception_command(arguments()));
+  ASSERT_TRUE(test::wait_until(milliseconds(20'000),
+                               [&] { return std::filesystem::exists(root_ / "out/plain/seed_1/log.jsonl"); }));
+  write_sweep("configs: [plain.yaml]\nseeds: [1, 2]\n");
+  const ProgramResult result = sweep.wait();
+  EXPECT_EQ(outcomes(), std::vector<std::string>{"interrupted"});
+  EXPECT_EQ(result.exit_code, static_cast<int>(ExitCode::kConfig));
+  EXPECT_TRUE(contains(result.err, "sweep.yaml was changed while the sweep was running")) << result.err;
+}
+
+TEST_F(SweepCommand, AFolderOfAnotherConfigurationIsRefused) {
+  ASSERT_EQ(bninception(arguments()).exit_code, 0);
+  write_sweep("configs: [plain.yaml]\nset: {train.l2: 0.5}\n");
+  const ProgramResult result = bninception(arguments());
+  EXPECT_EQ(result.exit_code, static_cast<int>(ExitCode::kConfig));
+  EXPECT_TRUE(contains(result.err,
+                       "plain/seed_1' was begun with another configuration; remove it or give another "
+                       "--out:\n  train.l2: 0 -> 0.5"))
+      << result.err;
+  test::write_bytes(root_ / "sweep.yaml", "name: other\nconfigs: [plain.yaml]\n");
+  EXPECT_TRUE(contains(bninception(arguments()).err, "holds the sweep tiny, not other; give another --out"));
+}
+
+TEST_F(SweepCommand, AFolderInUseIsRefused) {
+  std::filesystem::create_directories(root_ / "out");
+  const FolderLock lock(root_ / "out");
+  const ProgramResult result = bninception(arguments());
+  EXPECT_EQ(result.exit_code, static_cast<int>(ExitCode::kStorage));
+  EXPECT_TRUE(contains(result.err, "sweep folder '" + (root_ / "out") + "' is in use: process ")) << result.err;
+}
+
+TEST_F(SweepCommand, MissingDataAreFoundBeforeTheFirstStep) {
+  write_sweep(
+      "configs: [plain.yaml, {arm: gone, config: plain.yaml, set: {data.kind: tar, data.train: [/nowhere/a.tar], "
+      "data.validation: [/nowhere/b.tar]}}]\n");
+  const ProgramResult result = bninception(arguments());
+  EXPECT_EQ(result.exit_code, static_cast<int>(ExitCode::kData));
+  EXPECT_TRUE(contains(result.err, "arm gone: cannot open /nowhere/a.tar")) << result.err;
+  EXPECT_FALSE(std::filesystem::exists(root_ / "out/plain"));
+}
+
+TEST_F(SweepCommand, ADryRunPlansAndWritesNothing) {
+  const ProgramResult result = bninception(arguments({"--dry-run", "--set", "train.steps=50"}));
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_TRUE(contains(result.out, "sweep tiny: 2 arms, 4 runs, 1 at a time")) << result.out;
+  EXPECT_TRUE(contains(result.out, "       5.0         50 ")) << result.out;  // epochs and steps
+  EXPECT_TRUE(contains(result.out, "in all about 0:0")) << result.out;
+  EXPECT_FALSE(std::filesystem::exists(root_ / "out"));
+}
+
+TEST_F(SweepCommand, ADryRunCanDoWithoutTheData) {
+  const std::string gone = "set: {data.kind: tar, data.train: [/nowhere/a.tar], data.validation: [/nowhere/b.tar]}\n";
+  write_sweep("configs: [plain.yaml]\n" + gone);
+  EXPECT_EQ(bninception(arguments({"--dry-run"})).exit_code, static_cast<int>(ExitCode::kData));
+  write_sweep("configs: [plain.yaml]\nimages: {train: 400, validation: 40}\n" + gone);
+  const ProgramResult result = bninception(arguments({"--dry-run"}));
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_TRUE(contains(result.out, "       3.0         60 ")) << result.out;
+  EXPECT_TRUE(contains(result.out, "400 training and 40 validation images, as ")) << result.out;
+}
+
+}  // namespace
+}  // namespace bn

@@ -1,0 +1,80 @@
+#include <gtest/gtest.h>
+
+#include "data/decode.hpp"
+#include "data/fixtures.hpp"
+
+namespace bn {
+namespace {
+
+using namespace test;  // NOLINT(google-build-using-namespace)
+
+// A tar of two classes whose image 2 is cut off.
+DataOptions tar_options(const TempDir& dir) {
+  std::vector<NamedBytes> members;
+  for (int i = 0; i < 6; ++i) {
+    const Bytes jpeg = jpeg_image(40 + 3 * i, 50 - 2 * i, i);
+    members.push_back({(i < 3 ? "a/" : "b/") + std::to_string(i) + ".jpg", i == 2 ? first_part(jpeg, 0.6) : jpeg});
+  }
+  return {.kind = DatasetKind::kTar,
+          .train = {dir.write("set.tar", tar_of(members))},
+          .validation = {dir.path("set.tar")},
+          .image_size = 24,
+          .resize_shorter = 30,
+          .distortion = 0.5,
+          .on_corrupt = OnCorrupt::kSkip,
+          .workers = 2};
+}
+
+Bytes pixels_of(DataOptions options, Cache cache, Split split) {
+  options.cache = cache;
+  const auto set = open_dataset(options, split);
+  Loader loader(*set, options, {.batch = 3, .split = split, .seed = 5});
+  Batch batch;
+  Bytes pixels;
+  for (int i = 0; i < 4 && loader.next(batch); ++i) {
+    const auto* bytes = batch.images.as<uint8_t>();
+    pixels.insert(pixels.end(), bytes, bytes + batch.images.bytes());
+  }
+  EXPECT_GT(loader.counters().skipped, 0);
+  return pixels;
+}
+
+TEST(CachedDataset, GivesThePixelsOfTheFiles) {
+  const TempDir dir;
+  for (const Split split : {Split::kTrain, Split::kValidation}) {
+    const DataOptions options = tar_options(dir);
+    EXPECT_EQ(pixels_of(options, Cache::kDecoded, split), pixels_of(options, Cache::kNone, split));
+  }
+}
+
+TEST(CachedDataset, KeepsWhatIsKnownOfTheImages) {
+  const TempDir dir;
+  DataOptions options = tar_options(dir);
+  const auto plain = open_dataset(options, Split::kTrain);
+  options.cache = Cache::kDecoded;
+  const auto cached = open_dataset(options, Split::kTrain);
+  EXPECT_EQ(cached->size(), 6);
+  EXPECT_EQ(cached->label(5), 1);
+  EXPECT_EQ(cached->name(5), plain->name(5));
+  EXPECT_EQ(cached->class_names(), plain->class_names());
+  EXPECT_EQ(cached->shard_sizes(), std::vector<int64_t>{6});
+  std::vector<uint8_t> storage;
+  EXPECT_CONTAINS(message_of([&] { cached->read(2, storage); }), "the JPEG data is damaged or cut off (");
+}
+
+TEST(CachedDataset, RefusesMoreThanItsLimit) {
+  const TempDir dir;
+  Image black;
+  black.reshape(15000, 15000, 3);
+  const Bytes jpeg = encode_jpeg(black.view(), 50);  // of 675 MB of pixels each
+  DataOptions options = tar_options(dir);
+  options.train = {
+      dir.write("large.tar", tar_of({{"a/1.jpg", jpeg}, {"a/2.jpg", jpeg}, {"a/3.jpg", jpeg}, {"a/4.jpg", jpeg}}))};
+  options.cache = Cache::kDecoded;
+  EXPECT_EQ(
+      message_of<ConfigError>([&] { open_dataset(options, Split::kTrain); }),
+      "data.cache: decoded is for sets of up to 2 GB of pixels, and this one of 4 images has more; use cache: none");
+}
+
+}  // namespace
+}  // namespace bn

@@ -1,0 +1,45 @@
+#include "sweep/child.hpp"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include "support/child_process.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace bn::test {
+namespace {
+
+using std::chrono::milliseconds;
+
+std::vector<std::string> shell(const std::string& script) { return {"/bin/sh", "-c", script}; }
+
+TEST(Child, AppendsItsOutputAndTellsHowItEnded) {
+  const TemporaryFolder folder;
+  const std::string output = folder / "output.txt";
+  EXPECT_EQ(Child(shell("echo one; echo two >&2; exit 7"), output).wait(), 7);
+  EXPECT_EQ(Child(shell("echo three; kill -SEGV $$"), output).wait(), 128 + SIGSEGV);
+  EXPECT_EQ(read_bytes(output), "one\ntwo\nthree\n");
+  EXPECT_EQ(Child({"/nowhere/program"}, output).wait(), 127);
+}
+
+TEST(Child, EndsWhenAsked) {
+  const TemporaryFolder folder;
+  Child child(shell("trap 'exit 9' TERM; touch ready; while :; do sleep 0.01; done"), folder / "output.txt");
+  EXPECT_FALSE(child.has_ended());
+  child.ask_to_end();
+  EXPECT_TRUE(wait_until(milliseconds(10'000), [&] { return child.has_ended(); }));
+}
+
+TEST(Child, IsAskedToEndWhenItsParentIsKilled) {
+  const TemporaryFolder folder;
+  const std::string script = "trap 'touch \"" + folder.path() + "/asked\"; exit' TERM; touch \"" + folder.path() +
+                             "/ready\"; while :; do sleep 0.01; done";
+  run_and_kill(std::chrono::microseconds(500'000), [&] {
+    Child child(shell(script), folder / "output.txt");
+    child.wait();
+  });
+  EXPECT_TRUE(wait_until(milliseconds(10'000), [&] { return std::filesystem::exists(folder / "asked"); }));
+}
+
+}  // namespace
+}  // namespace bn::test

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <string>
+
+#include "bn/error.hpp"
+#include "bn/sweep.hpp"
+#include "support/error_message.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace bn::test {
+
+// A net that trains in a fraction of a second, and what else a sweep needs, in a folder of the test's own.
+inline const std::string kTinyExperiment = R"(
+model: {network: {kind: mlp, image_size: 16, image_channels: 1, hidden: [20]}, classes: 10, normalization: batch}
+data:
+  kind: shapes
+  shapes: {image_size: 16, train_images: 100, validation_images: 40, seed: 1}
+  image_size: 16
+  image_channels: 1
+  resize_shorter: 0
+  mean: [0.5]
+  std: [0.25]
+  augment: {random_crop: false, flip: true}
+train:
+  batch: 20
+  steps: 20
+  learning_rate: {initial: 0.1}
+  log_every: 5
+  evaluate_every: 10
+  evaluate_batch: 20
+)";
+
+class SweepFolder {
+ public:
+  SweepFolder() { write("plain.yaml", kTinyExperiment); }
+
+  std::string write(const std::string& name, const std::string& text) const {
+    write_bytes(root_ / name, text);
+    return root_ / name;
+  }
+  std::string operator/(const std::string& name) const { return root_ / name; }
+  std::string sweep(const std::string& text) const { return write("sweep.yaml", text); }
+  std::string load_error(const std::string& text) const {
+    return error_message<ConfigError>([&] { load_sweep(sweep(text)); });
+  }
+
+ private:
+  TemporaryFolder root_;
+};
+
+}  // namespace bn::test
