@@ -17,7 +17,7 @@ struct GpuUnderTest {
 };
 
 inline const GpuUnderTest& gpu_under_test() {
-  static const GpuUnderTest gpu = [] {
+  static GpuUnderTest gpu = [] {
     GpuUnderTest made;
     try {
       made.backend = std::make_unique<cuda::CudaBackend>(CudaOptions{});
