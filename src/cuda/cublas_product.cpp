@@ -1,7 +1,10 @@
 // The library is column-major: it is shown every row-major matrix as its transpose, so result^T = b^T * a^T.
 #include "cuda/cublas_product.hpp"
 
+#include <cublasLt.h>
 #include <fmt/format.h>
+
+#include <type_traits>
 
 #include "bn/error.hpp"
 #include "cuda/libraries.hpp"
@@ -38,34 +41,51 @@ class Preference {
   cublasLtMatmulPreference_t preference_ = nullptr;
 };
 
-}  // namespace
+struct Destroy {
+  void operator()(cublasLtMatmulDesc_t operation) const { cublasLtMatmulDescDestroy(operation); }
+  void operator()(cublasLtMatrixLayout_t layout) const { cublasLtMatrixLayoutDestroy(layout); }
+};
+using Layout = std::unique_ptr<std::remove_pointer_t<cublasLtMatrixLayout_t>, Destroy>;
+using Operation = std::unique_ptr<std::remove_pointer_t<cublasLtMatmulDesc_t>, Destroy>;
 
-Product::Layout Product::layout_of(int64_t rows, int64_t columns, DType dtype) {
+Layout layout_of(int64_t rows, int64_t columns, DType dtype) {
   cublasLtMatrixLayout_t layout = nullptr;
   BN_CUBLAS(cublasLtMatrixLayoutCreate(&layout, data_type(dtype), static_cast<uint64_t>(columns),
                                        static_cast<uint64_t>(rows), columns));
   return Layout(layout);
 }
 
-Product::Product(const Context& context, const ProductProblem& problem) : context_(&context) {
-  cublasLtMatmulDesc_t operation = nullptr;
-  BN_CUBLAS(cublasLtMatmulDescCreate(&operation, compute_type(context, problem.dtype), CUDA_R_32F));
-  operation_.reset(operation);
+}  // namespace
+
+struct Product::Plan {
+  const Context& context;
+  Operation operation;
+  Layout a, b, result;
+  cublasLtMatmulHeuristicResult_t chosen{};
+
+  Plan(const Context& context, const ProductProblem& problem);
+  void choose(const ProductProblem& problem);
+};
+
+Product::Plan::Plan(const Context& context_, const ProductProblem& problem) : context(context_) {
+  cublasLtMatmulDesc_t created = nullptr;
+  BN_CUBLAS(cublasLtMatmulDescCreate(&created, compute_type(context, problem.dtype), CUDA_R_32F));
+  operation.reset(created);
   const auto set_transposed = [&](cublasLtMatmulDescAttributes_t attribute, Transposed transposed) {
     const cublasOperation_t value = transposed == Transposed::kYes ? CUBLAS_OP_T : CUBLAS_OP_N;
-    BN_CUBLAS(cublasLtMatmulDescSetAttribute(operation, attribute, &value, sizeof(value)));
+    BN_CUBLAS(cublasLtMatmulDescSetAttribute(created, attribute, &value, sizeof(value)));
   };
   set_transposed(CUBLASLT_MATMUL_DESC_TRANSA, problem.b.transposed);  // the library's A is our b
   set_transposed(CUBLASLT_MATMUL_DESC_TRANSB, problem.a.transposed);
   const int64_t m = problem.a.transposed == Transposed::kYes ? problem.a.columns : problem.a.rows;
   const int64_t n = problem.b.transposed == Transposed::kYes ? problem.b.rows : problem.b.columns;
-  a_ = layout_of(problem.a.rows, problem.a.columns, problem.dtype);
-  b_ = layout_of(problem.b.rows, problem.b.columns, problem.dtype);
-  result_ = layout_of(m, n, problem.result_dtype);
+  a = layout_of(problem.a.rows, problem.a.columns, problem.dtype);
+  b = layout_of(problem.b.rows, problem.b.columns, problem.dtype);
+  result = layout_of(m, n, problem.result_dtype);
   choose(problem);
 }
 
-void Product::choose(const ProductProblem& problem) {
+void Product::Plan::choose(const ProductProblem& problem) {
   Preference preference;
   preference.set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, kWorkspaceLimit);
   // Partial sums are never rounded to the result's type.
@@ -78,27 +98,38 @@ void Product::choose(const ProductProblem& problem) {
   }
   int found = 0;
   const cublasStatus_t status =
-      cublasLtMatmulAlgoGetHeuristic(context_->cublas_lt, operation_.get(), b_.get(), a_.get(), result_.get(),
-                                     result_.get(), preference.get(), 1, &chosen_, &found);
-  if (status == CUBLAS_STATUS_SUCCESS && found == 1 && chosen_.state == CUBLAS_STATUS_SUCCESS) return;
+      cublasLtMatmulAlgoGetHeuristic(context.cublas_lt, operation.get(), b.get(), a.get(), result.get(), result.get(),
+                                     preference.get(), 1, &chosen, &found);
+  if (status == CUBLAS_STATUS_SUCCESS && found == 1 && chosen.state == CUBLAS_STATUS_SUCCESS) return;
   throw UnsupportedError(
       fmt::format("cuBLASLt has no algorithm for a product of {}x{} and {}x{} matrices from {} to {}: {}",
                   problem.a.rows, problem.a.columns, problem.b.rows, problem.b.columns, name_of(problem.dtype),
                   name_of(problem.result_dtype), cublasLtGetStatusString(status)));
 }
 
+Product::Product() = default;
+Product::Product(const Context& context, const ProductProblem& problem)
+    : plan_(std::make_unique<Plan>(context, problem)) {}
+Product::~Product() = default;
+Product::Product(Product&&) noexcept = default;
+Product& Product::operator=(Product&&) noexcept = default;
+
+int64_t Product::workspace_bytes() const { return plan_ ? static_cast<int64_t>(plan_->chosen.workspaceSize) : 0; }
+
 std::string Product::algorithm() const {
   int id = 0;
   size_t written = 0;
-  BN_CUBLAS(cublasLtMatmulAlgoConfigGetAttribute(&chosen_.algo, CUBLASLT_ALGO_CONFIG_ID, &id, sizeof(id), &written));
+  BN_CUBLAS(
+      cublasLtMatmulAlgoConfigGetAttribute(&plan_->chosen.algo, CUBLASLT_ALGO_CONFIG_ID, &id, sizeof(id), &written));
   return fmt::format("algorithm {}", id);
 }
 
 void Product::run(void* result, const void* a, const void* b, void* workspace) const {
+  const Plan& plan = *plan_;
   const float one = 1.0F, zero = 0.0F;
-  BN_CUBLAS(cublasLtMatmul(context_->cublas_lt, operation_.get(), &one, b, b_.get(), a, a_.get(), &zero, result,
-                           result_.get(), result, result_.get(), &chosen_.algo, workspace, chosen_.workspaceSize,
-                           context_->compute));
+  BN_CUBLAS(cublasLtMatmul(plan.context.cublas_lt, plan.operation.get(), &one, b, plan.b.get(), a, plan.a.get(), &zero,
+                           result, plan.result.get(), result, plan.result.get(), &plan.chosen.algo, workspace,
+                           plan.chosen.workspaceSize, plan.context.compute));
 }
 
 }  // namespace bn::cuda

@@ -1,12 +1,9 @@
 // One matrix product prepared through cuBLASLt, its algorithm chosen once.
 #pragma once
 
-#include <cublasLt.h>
-
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <type_traits>
 
 #include "bn/tensor.hpp"
 #include "cuda/context.hpp"
@@ -29,31 +26,22 @@ struct ProductProblem {
 
 class Product {
  public:
-  Product() = default;  // empty
+  Product();  // empty
   // Throws UnsupportedError when the library has no algorithm.
   Product(const Context& context, const ProductProblem& problem);
+  ~Product();
+  Product(Product&&) noexcept;
+  Product& operator=(Product&&) noexcept;
 
-  bool empty() const { return operation_ == nullptr; }
-  int64_t workspace_bytes() const { return static_cast<int64_t>(chosen_.workspaceSize); }
+  bool empty() const { return plan_ == nullptr; }
+  int64_t workspace_bytes() const;
   std::string algorithm() const;
 
   void run(void* result, const void* a, const void* b, void* workspace) const;
 
  private:
-  struct Destroy {
-    void operator()(cublasLtMatmulDesc_t operation) const { cublasLtMatmulDescDestroy(operation); }
-    void operator()(cublasLtMatrixLayout_t layout) const { cublasLtMatrixLayoutDestroy(layout); }
-  };
-  using Layout = std::unique_ptr<std::remove_pointer_t<cublasLtMatrixLayout_t>, Destroy>;
-  using Operation = std::unique_ptr<std::remove_pointer_t<cublasLtMatmulDesc_t>, Destroy>;
-
-  static Layout layout_of(int64_t rows, int64_t columns, DType dtype);
-  void choose(const ProductProblem& problem);
-
-  const Context* context_ = nullptr;
-  Operation operation_;
-  Layout a_, b_, result_;
-  cublasLtMatmulHeuristicResult_t chosen_{};
+  struct Plan;
+  std::unique_ptr<Plan> plan_;
 };
 
 }  // namespace bn::cuda

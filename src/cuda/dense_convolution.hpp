@@ -22,8 +22,7 @@ enum class WeightCopy { kWhereNeeded, kAlways };
 
 class DenseConvolution {
  public:
-  // `folded`: adds a bias and applies the activation; without backward only. `image_row_stride`: the row stride, other
-  // than its channels, that x may have.
+  // `folded`: adds a bias and applies the activation; without backward only.
   DenseConvolution(const Context& context, const ConvolutionWindow& window, const std::optional<Folded>& folded,
                    const OpDesc& desc, WeightCopy copy);
 

@@ -1,0 +1,51 @@
+// Our part of the ops that a library computes: simt/libraries.cpp stands in for the libraries.
+#include <gtest/gtest.h>
+
+#include "cuda/backend.hpp"
+#include "support/library_op_cases.hpp"
+#include "support/reference_conv.hpp"
+
+namespace bn::test {
+namespace {
+
+Backend& backend() {
+  static cuda::CudaBackend backend{CudaOptions{}};
+  return backend;
+}
+
+// The loops are slow, and the network's own rows show nothing more than small shapes.
+bool is_small(const OpCase& op_case) { return multiply_adds(op_case.spec, op_case.x) < 3'000'000; }
+
+std::vector<OpCase> cases() {
+  std::vector<OpCase> all;
+  for (const auto& cases : {convolution_cases(), folded_convolution_cases(), separable_convolution_cases(),
+                            linear_cases(), folded_linear_cases()}) {
+    for (const OpCase& op_case : cases) {
+      if (is_small(op_case)) all.push_back(op_case);
+    }
+  }
+  return all;
+}
+
+// In bf16 whatever is stored between two of our steps is rounded by 2^-8: composed or scaled weights, the output
+// before its bias, the gradient of 1x1 weights.
+Tolerance tolerance(const OpCase& op_case) {
+  if (op_case.dtype == DType::kF32) return {.y = 5e-6, .dx = 5e-6, .dw = 5e-6};
+  const bool is_1x1 = std::holds_alternative<Conv2d>(op_case.spec) && std::get<Conv2d>(op_case.spec).kernel == 1;
+  return {.y = 1e-2, .dx = 8e-3, .dw = is_1x1 ? 4e-3 : 5e-6};
+}
+
+class LibraryOps : public testing::TestWithParam<OpCase> {};
+
+TEST_P(LibraryOps, MatchReference) {
+  const OpCase& op_case = GetParam();
+  const bool is_separable = std::holds_alternative<SeparableConv2d>(op_case.spec);
+  const OpData data = is_separable ? make_data(op_case) : exact_data(op_case);
+  expect_matches(backend(), op_case, data, tolerance(op_case), reference_conv);
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, LibraryOps, testing::ValuesIn(cases()),
+                         [](const auto& tested) { return name_of(tested.param) + "_" + std::to_string(tested.index); });
+
+}  // namespace
+}  // namespace bn::test
