@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "bn/error.hpp"
+#include "cuda/dense_convolution.hpp"
 #include "cuda/error.hpp"
 #include "cuda/ops.hpp"
 #include "cuda/updates.hpp"
@@ -218,10 +219,8 @@ bool CudaBackend::supports_fused_activation(const BatchNorm& spec) const {
   return spec.implementation == BatchNormImplementation::kCustom;
 }
 
-// Tensor-core convolutions take rows of 16 bytes.
 int64_t CudaBackend::image_row_stride(int64_t channels, DType dtype) const {
-  const int64_t multiple = 16 / size_of(dtype);
-  return (channels + multiple - 1) / multiple * multiple;
+  return cuda::image_row_stride(channels, dtype);
 }
 
 std::unique_ptr<Recording> CudaBackend::record(std::function<void()> work) {

@@ -63,11 +63,11 @@ struct Product::Plan {
   Layout a, b, result;
   cublasLtMatmulHeuristicResult_t chosen{};
 
-  Plan(const Context& context, const ProductProblem& problem);
+  Plan(const Context& device, const ProductProblem& problem);
   void choose(const ProductProblem& problem);
 };
 
-Product::Plan::Plan(const Context& context_, const ProductProblem& problem) : context(context_) {
+Product::Plan::Plan(const Context& device, const ProductProblem& problem) : context(device) {
   cublasLtMatmulDesc_t created = nullptr;
   BN_CUBLAS(cublasLtMatmulDescCreate(&created, compute_type(context, problem.dtype), CUDA_R_32F));
   operation.reset(created);

@@ -39,7 +39,8 @@ const char* name_of(ConvolutionPart part) {
   return "weight gradient";
 }
 
-[[noreturn]] void refuse(const ConvolutionProblem& problem, const std::string& why) {
+[[noreturn]] void refuse(const ConvolutionProblem& problem, std::string why) {
+  std::replace(why.begin(), why.end(), '\n', ' ');
   throw UnsupportedError(fmt::format(
       "cuDNN has no deterministic engine for the {} of a convolution {}x{}/{} pad {} from {} {} to {} (weights in {}): "
       "{}",

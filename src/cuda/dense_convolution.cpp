@@ -6,20 +6,21 @@
 #include "core/op_checks.hpp"
 
 namespace bn::cuda {
-namespace {
 
-// As CudaBackend::image_row_stride: rows of whole 16 bytes.
-int64_t widened(int64_t channels, DType dtype) {
+// Tensor-core convolutions take rows of 16 bytes.
+int64_t image_row_stride(int64_t channels, DType dtype) {
   const int64_t multiple = 16 / size_of(dtype);
   return (channels + multiple - 1) / multiple * multiple;
 }
+
+namespace {
 
 // The channels that the library sees in x.
 int64_t width_of(const OpDesc& desc) {
   const TensorDesc& x = desc.x[0];
   const bool is_dense = x.row_stride == x.shape.c;
   const bool is_widened_image =
-      x.row_stride == widened(x.shape.c, x.dtype) && !(desc.has_backward && desc.wants_dx.at(0));
+      x.row_stride == image_row_stride(x.shape.c, x.dtype) && !(desc.has_backward && desc.wants_dx.at(0));
   if ((!is_dense && !is_widened_image) || desc.y.row_stride != desc.y.shape.c) {
     throw UnsupportedError("This op needs dense tensors, not a slice of wider rows.");
   }

@@ -1,6 +1,6 @@
 // A dense convolution through cuDNN: the part Conv2d and SeparableConv2d share. The library reads ohwi weights in the
 // activations' type: exact f32 ones where they lie in Parameters, others from a copy that pack() refreshes. Images
-// whose rows were widened (Backend::image_row_stride) are taken with the wider row as channels, and zero weights for
+// whose rows were widened are taken with the wider row as channels, and zero weights for
 // what lies between.
 #pragma once
 
@@ -13,6 +13,9 @@
 #include "cuda/regions.hpp"
 
 namespace bn::cuda {
+
+// Backend::image_row_stride.
+int64_t image_row_stride(int64_t channels, DType dtype);
 
 struct ConvolutionWindow {
   int64_t kernel = 1, stride = 1, pad = 0;

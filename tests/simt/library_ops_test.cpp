@@ -4,6 +4,7 @@
 #include "cuda/backend.hpp"
 #include "support/library_op_cases.hpp"
 #include "support/reference_conv.hpp"
+#include "support/widened_images.hpp"
 
 namespace bn::test {
 namespace {
@@ -46,6 +47,15 @@ TEST_P(LibraryOps, MatchReference) {
 
 INSTANTIATE_TEST_SUITE_P(Cases, LibraryOps, testing::ValuesIn(cases()),
                          [](const auto& tested) { return name_of(tested.param) + "_" + std::to_string(tested.index); });
+
+TEST(WidenedImages, TakeImagesInWiderRows) {
+  for (const OpCase& op_case : widened_image_cases()) {
+    const OpData data = exact_data(op_case);
+    WidenedImages op(backend(), op_case, data);
+    op.run();
+    op.expect_close_to(reference_conv(op_case, data), exact_tolerance(op_case));
+  }
+}
 
 }  // namespace
 }  // namespace bn::test
