@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+"""Images a second of a whole PyTorch training step (forward, loss, backward, SGD with momentum) of the network that a
+table in configs/networks describes, channels-last, on resident data. Prints one JSON object. A peer to measure against:
+nothing of the product runs on it.
+
+  pytorch_inception.py configs/networks/inception.yaml --batch 32 --precision f32|tf32|bf16 [--mode eager|compile]
+"""
+
+import argparse
+import json
+import time
+
+import torch
+import yaml
+from torch import nn
+
+
+class Convolution(nn.Sequential):
+    def __init__(self, inputs, filters, patch=1, stride=1):
+        super().__init__(
+            nn.Conv2d(inputs, filters, patch, stride, patch // 2, bias=False),
+            nn.BatchNorm2d(filters, eps=1e-3),
+            nn.ReLU(inplace=True),
+        )
+        self.filters = filters
+
+
+def pool(kind, stride):
+    if kind == "max":
+        return nn.MaxPool2d(3, stride, padding=0 if stride == 2 else 1, ceil_mode=stride == 2)
+    return nn.AvgPool2d(3, stride, padding=1, count_include_pad=False)
+
+
+class Inception(nn.Module):
+    def __init__(self, inputs, row):
+        super().__init__()
+        stride = row.get("stride", 1)
+        branches = []
+        if row["1x1"]:
+            branches.append(Convolution(inputs, row["1x1"]))
+        reduce, double_reduce = row["3x3_reduce"], row["double_3x3_reduce"]
+        branches.append(nn.Sequential(Convolution(inputs, reduce), Convolution(reduce, row["3x3"], 3, stride)))
+        branches.append(
+            nn.Sequential(
+                Convolution(inputs, double_reduce),
+                Convolution(double_reduce, row["double_3x3"], 3),
+                Convolution(row["double_3x3"], row["double_3x3"], 3, stride),
+            )
+        )
+        self.filters = row["1x1"] + row["3x3"] + row["double_3x3"]
+        if row["projection"]:
+            branches.append(nn.Sequential(pool(row["pool"], stride), Convolution(inputs, row["projection"])))
+            self.filters += row["projection"]
+        else:
+            branches.append(pool(row["pool"], stride))
+            self.filters += inputs
+        self.branches = nn.ModuleList(branches)
+
+    def forward(self, x):
+        return torch.cat([branch(x) for branch in self.branches], 1)
+
+
+def build(table, classes):
+    layers, channels = [], table["image_channels"]
+    for row in table["rows"]:
+        kind = row["type"]
+        if kind == "convolution":
+            if row.get("reduce"):
+                layers.append(Convolution(channels, row["reduce"]))
+                channels = row["reduce"]
+            layers.append(Convolution(channels, row["filters"], row["patch"], row.get("stride", 1)))
+            channels = row["filters"]
+        elif kind == "max_pool":
+            layers.append(nn.MaxPool2d(row["patch"], row["stride"], ceil_mode=True))
+        elif kind == "average_pool":
+            layers.append(nn.AdaptiveAvgPool2d(1))
+        else:
+            layers.append(Inception(channels, row))
+            channels = layers[-1].filters
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels, classes))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("table")
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--classes", type=int, default=1000)
+    parser.add_argument("--precision", choices=["f32", "tf32", "bf16"], default="f32")
+    parser.add_argument("--mode", choices=["eager", "compile"], default="eager")
+    parser.add_argument("--seconds", type=float, default=3.0)
+    options = parser.parse_args()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.backends.cudnn.benchmark = True
+    torch.set_float32_matmul_precision("high" if options.precision == "tf32" else "highest")
+    torch.backends.cudnn.allow_tf32 = options.precision == "tf32"
+    with open(options.table, encoding="utf-8") as file:
+        table = yaml.safe_load(file)
+    torch.manual_seed(1)
+    model = build(table, options.classes).to(device, memory_format=torch.channels_last)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9, weight_decay=2e-4)
+    size = table["image_size"]
+    images = torch.randn(options.batch, table["image_channels"], size, size, device=device)
+    images = images.to(memory_format=torch.channels_last)
+    labels = torch.randint(options.classes, (options.batch,), device=device)
+
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        with torch.autocast(device, torch.bfloat16, enabled=options.precision == "bf16"):
+            loss = nn.functional.cross_entropy(model(images), labels)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    def synchronize():
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    run = model
+    if options.mode == "compile":
+        model = torch.compile(run)
+    for _ in range(10 if device == "cuda" else 2):
+        step()
+    synchronize()
+    start, steps = time.perf_counter(), 0
+    while time.perf_counter() - start < options.seconds:
+        for _ in range(10 if device == "cuda" else 1):
+            step()
+        synchronize()
+        steps += 10 if device == "cuda" else 1
+    seconds = (time.perf_counter() - start) / steps
+    result = {
+        "program": f"PyTorch {torch.__version__} {options.mode}",
+        "batch": options.batch,
+        "precision": options.precision,
+        "images_per_second": options.batch / seconds,
+        "step_ms": 1e3 * seconds,
+    }
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
