@@ -7,6 +7,7 @@
 
 #include "bn/error.hpp"
 #include "cuda/dense_convolution.hpp"
+#include "cuda/device_memory.hpp"
 #include "cuda/error.hpp"
 #include "cuda/ops.hpp"
 #include "cuda/updates.hpp"
@@ -16,28 +17,14 @@ namespace {
 
 class DeviceBuffer final : public Buffer {
  public:
-  DeviceBuffer(int64_t bytes, cudaStream_t stream) : bytes_(bytes) {
-    if (bytes == 0) return;
-    const cudaError_t status = cudaMalloc(&data_, static_cast<size_t>(bytes));
-    if (status == cudaErrorMemoryAllocation) {
-      cudaGetLastError();  // the error is handled: later calls must not meet it
-      size_t free = 0, total = 0;
-      cudaMemGetInfo(&free, &total);
-      throw OutOfMemoryError(bytes, static_cast<int64_t>(free), static_cast<int64_t>(total), "The GPU");
-    }
-    BN_CUDA(status);
-    BN_CUDA(cudaMemsetAsync(data_, 0, static_cast<size_t>(bytes), stream));
+  DeviceBuffer(int64_t bytes, cudaStream_t stream) : memory_(bytes) {
+    if (bytes > 0) BN_CUDA(cudaMemsetAsync(memory_.data(), 0, static_cast<size_t>(bytes), stream));
   }
-  ~DeviceBuffer() override { cudaFree(data_); }
-  DeviceBuffer(const DeviceBuffer&) = delete;
-  DeviceBuffer& operator=(const DeviceBuffer&) = delete;
-
-  void* data() const override { return data_; }
-  int64_t bytes() const override { return bytes_; }
+  void* data() const override { return memory_.data(); }
+  int64_t bytes() const override { return memory_.bytes(); }
 
  private:
-  void* data_ = nullptr;
-  int64_t bytes_;
+  DeviceMemory memory_;
 };
 
 class Graph final : public Recording {

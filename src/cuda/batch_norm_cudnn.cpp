@@ -8,6 +8,7 @@
 
 #include "bn/error.hpp"
 #include "core/op_checks.hpp"
+#include "cuda/device_memory.hpp"
 #include "cuda/error.hpp"
 #include "cuda/kernels/weights.hpp"
 #include "cuda/libraries.hpp"
@@ -132,9 +133,8 @@ void CudnnBatchNorm::try_once(const OpDesc& desc) {
   const int64_t columns[] = {regions.add(column_bytes()), regions.add(column_bytes()), regions.add(column_bytes()),
                              regions.add(column_bytes())};
   const int64_t saved = regions.add(saved_bytes());
-  void* memory = nullptr;
-  BN_CUDA(cudaMalloc(&memory, static_cast<size_t>(regions.bytes())));
-  const std::unique_ptr<void, decltype(&cudaFree)> owner(memory, &cudaFree);
+  const DeviceMemory owner(regions.bytes());
+  void* memory = owner.data();
   BN_CUDA(cudaMemsetAsync(memory, 0, static_cast<size_t>(regions.bytes()), context_.compute));
   const auto column = [&](size_t i) { return dense(at(memory, columns[i]), DType::kF32, vector_shape(shape_.c)); };
   OpIo io;

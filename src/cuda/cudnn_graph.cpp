@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "bn/error.hpp"
+#include "cuda/device_memory.hpp"
 #include "cuda/error.hpp"
 
 namespace bn::cuda {
@@ -115,20 +116,6 @@ std::vector<fe::NumericalNote_t> barred_notes(const Context& context, DType dtyp
   }
   return notes;
 }
-
-class DeviceMemory {
- public:
-  explicit DeviceMemory(int64_t bytes) {
-    if (bytes > 0) BN_CUDA(cudaMalloc(&data_, static_cast<size_t>(bytes)));
-  }
-  ~DeviceMemory() { cudaFree(data_); }
-  DeviceMemory(const DeviceMemory&) = delete;
-  DeviceMemory& operator=(const DeviceMemory&) = delete;
-  void* data() const { return data_; }
-
- private:
-  void* data_ = nullptr;
-};
 
 class Event {
  public:

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "cuda/cuda_backend.hpp"
+#include "cuda/cudnn_graph.hpp"
 #include "support/error_message.hpp"
 #include "support/library_op_cases.hpp"
 #include "support/reference_conv.hpp"
@@ -94,6 +95,17 @@ TEST_F(CudaConvolution, RefusesTwoTypes) {
                     .wants_dx = {true}};
   EXPECT_EQ(message_of(Conv2d{.out_channels = 32, .kernel = 3, .pad = 1}, desc),
             "The output is bf16 and the first input f32; both must be f32 or both bf16.");
+}
+
+TEST_F(CudaConvolution, RefusesWhatTheLibraryHasNoEngineFor) {
+  const cuda::ConvolutionProblem too_large_output{
+      .x = {2, 8, 8, 16}, .w = {32, 3, 3, 16}, .y = {2, 9, 9, 32}, .pad = 1};
+  const std::string message =
+      error_message<UnsupportedError>([&] { cuda::ConvolutionPlan(cuda_backend().context(), too_large_output); });
+  EXPECT_EQ(message.find("cuDNN has no deterministic engine for the forward pass of a convolution 3x3/1 pad 1 from f32 "
+                         "2x8x8x16 to 2x9x9x32 (weights in f32): "),
+            0U)
+      << message;
 }
 
 TEST_F(CudaConvolution, ReadsPlainWeightsInF32AndNamesItsEngines) {

@@ -1,0 +1,22 @@
+#include "cuda/device_memory.hpp"
+
+#include "bn/error.hpp"
+#include "cuda/error.hpp"
+
+namespace bn::cuda {
+
+DeviceMemory::DeviceMemory(int64_t bytes) : bytes_(bytes) {
+  if (bytes == 0) return;
+  const cudaError_t status = cudaMalloc(&data_, static_cast<size_t>(bytes));
+  if (status == cudaErrorMemoryAllocation) {
+    cudaGetLastError();  // the error is handled: later calls must not meet it
+    size_t free = 0, total = 0;
+    cudaMemGetInfo(&free, &total);
+    throw OutOfMemoryError(bytes, static_cast<int64_t>(free), static_cast<int64_t>(total), "The GPU");
+  }
+  BN_CUDA(status);
+}
+
+DeviceMemory::~DeviceMemory() { cudaFree(data_); }
+
+}  // namespace bn::cuda
