@@ -1,64 +1,19 @@
+// What only the CPU can refuse; tests/own_ops has the rest.
 #include <gtest/gtest.h>
-
-#include <cmath>
-#include <limits>
 
 #include "bn/error.hpp"
 #include "cpu/cpu_backend.hpp"
 #include "support/error_message.hpp"
-#include "support/own_op_cases.hpp"
+#include "support/op_case.hpp"
 
 namespace bn::test {
 namespace {
 
-class SoftmaxLossTest : public testing::TestWithParam<OpCase> {};
-
-TEST_P(SoftmaxLossTest, MatchesReference) {
-  expect_matches(cpu_backend(), GetParam(), make_data(GetParam()), tolerance_of(GetParam()));
-}
-
-INSTANTIATE_TEST_SUITE_P(Cases, SoftmaxLossTest, testing::ValuesIn(softmax_loss_cases()), numbered_name);
-
-const OpCase kCase{.spec = SoftmaxLoss{}, .x = {{10, 1, 1, 21}, {10, 1, 1, 1}}};
-
-TEST(SoftmaxLoss, IgnoresPaddedImages) {
-  const OpData data = make_data(kCase);
-  const OpResult result = run_op(cpu_backend(), kCase, data);
-  for (const int image : {4, 9}) {
-    ASSERT_EQ(data.x[1][image], -1.0);
-    EXPECT_EQ(result.y[image], 0.0);
-    for (int c = 0; c < 21; ++c) EXPECT_EQ(result.dx[0][image * 21 + c], 0.0);
-  }
-}
-
-TEST(SoftmaxLoss, GivesNoGradientWhenAllIsPadding) {
-  OpData data = make_data(kCase);
-  for (double& label : data.x[1]) label = -1;
-  const OpResult result = run_op(cpu_backend(), kCase, data);
-  EXPECT_EQ(result.y, Values(10, 0.0));
-  EXPECT_EQ(result.dx[0], Values(210, 0.0));
-}
-
-TEST(SoftmaxLoss, StandsLargeLogits) {
-  OpData data = make_data(kCase);
-  for (double& logit : data.x[0]) logit *= 1e4;
-  round_to_storage(kCase, data);
-  expect_matches(cpu_backend(), kCase, data, tolerance_of(kCase));
-}
-
-TEST(SoftmaxLoss, ReportsANonFiniteLoss) {
-  for (const double bad : {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
-    OpData data = make_data(kCase);
-    data.x[0][2 * 21 + 3] = bad;
-    EXPECT_EQ(run_op(cpu_backend(), kCase, data).first_bad_step, static_cast<int64_t>(kCase.step)) << bad;
-  }
-  EXPECT_EQ(run_op(cpu_backend(), kCase, make_data(kCase)).first_bad_step, -1);
-}
-
 TEST(SoftmaxLoss, RefusesALabelBeyondTheClasses) {
-  OpData data = make_data(kCase);
+  const OpCase op_case{.spec = SoftmaxLoss{}, .x = {{10, 1, 1, 21}, {10, 1, 1, 1}}};
+  OpData data = make_data(op_case);
   data.x[1][7] = 21;
-  const std::string message = error_message<DataError>([&] { run_op(cpu_backend(), kCase, data); });
+  const std::string message = error_message<DataError>([&] { run_op(cpu_backend(), op_case, data); });
   EXPECT_EQ(message, "Image 7 of the batch has label 21, but the network has 21 classes.");
 }
 

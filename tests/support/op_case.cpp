@@ -278,10 +278,13 @@ OpResult OpRun::run() {
   return all;
 }
 
-void expect_same_bits(const OpResult& a, const OpResult& b) {
+void expect_same_bits(const OpResult& a, const OpResult& b, int run) {
+  SCOPED_TRACE("run " + std::to_string(run));
   EXPECT_TRUE(same_bits(a.y, b.y)) << "y differs between two runs";
   for (size_t i = 0; i < a.dx.size(); ++i) EXPECT_TRUE(same_bits(a.dx[i], b.dx[i])) << "dx differs between two runs";
   for (size_t i = 0; i < a.dw.size(); ++i) EXPECT_TRUE(same_bits(a.dw[i], b.dw[i])) << "dw differs between two runs";
+  for (size_t i = 0; i < a.state.size(); ++i)
+    EXPECT_TRUE(same_bits(a.state[i], b.state[i])) << "state differs between two runs";
 }
 
 }  // namespace
@@ -406,10 +409,18 @@ void GuardedTensor::expect_guards_intact(std::string_view name) const {
   }
 }
 
-OpResult run_op(Backend& backend, const OpCase& op_case, const OpData& data) {
-  OpRun run(backend, op_case, data);
-  OpResult first = run.run();
-  expect_same_bits(first, run.run());
+OpResult run_op(Backend& backend, const OpCase& op_case, const OpData& data, const Runs& runs) {
+  OpRun op_run(backend, op_case, data);
+  OpResult first;
+  for (int run = 0; run < runs.count; ++run) {
+    if (runs.before) runs.before(run);
+    OpResult result = op_run.run();
+    if (run == 0) {
+      first = std::move(result);
+    } else {
+      expect_same_bits(first, result, run);
+    }
+  }
   return first;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <iosfwd>
 #include <memory>
 #include <optional>
@@ -88,9 +89,15 @@ class GuardedTensor {
   std::unique_ptr<Buffer> buffer_;
 };
 
+// How often run_op() does the same; `before` hears which run comes.
+struct Runs {
+  int count = 2;
+  std::function<void(int run)> before{};
+};
+
 // Prepares the op on the backend and runs forward and (in training) backward. Between the two it overwrites with NaN
 // the scratch memory and whatever backward_reads() says backward does not read, then does both again and requires the
 // same bits.
-OpResult run_op(Backend& backend, const OpCase& op_case, const OpData& data);
+OpResult run_op(Backend& backend, const OpCase& op_case, const OpData& data, const Runs& runs = {});
 
 }  // namespace bn::test

@@ -322,7 +322,7 @@ void expect_close(const OpResult& actual, const OpResult& expected, const Tolera
 }
 
 void expect_matches(Backend& backend, const OpCase& op_case, const OpData& data, const Tolerance& tolerance,
-                    const Reference& of) {
+                    const Reference& of, const Runs& runs) {
   SCOPED_TRACE(name_of(op_case));
   OpResult expected = of(op_case, data);
   if (!op_case.has_backward) {
@@ -332,7 +332,7 @@ void expect_matches(Backend& backend, const OpCase& op_case, const OpData& data,
   for (size_t i = 0; i < op_case.wants_dx.size() && i < expected.dx.size(); ++i) {
     if (!op_case.wants_dx[i]) expected.dx[i].clear();
   }
-  expect_close(run_op(backend, op_case, data), expected, tolerance);
+  expect_close(run_op(backend, op_case, data, runs), expected, tolerance);
 }
 
 }  // namespace bn::test

@@ -40,6 +40,6 @@ void expect_close(const OpResult& actual, const OpResult& expected, const Tolera
 
 // run_op() against the reference on the same data.
 void expect_matches(Backend& backend, const OpCase& op_case, const OpData& data, const Tolerance& tolerance,
-                    const Reference& of = reference);
+                    const Reference& of = reference, const Runs& runs = {});
 
 }  // namespace bn::test

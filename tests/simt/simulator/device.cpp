@@ -29,8 +29,9 @@ namespace {
 
 using Allocations = std::map<void*, std::unique_ptr<GuardedMemory>>;
 
+// Never destroyed: a backend that is static frees its memory late.
 Allocations& allocations() {
-  static Allocations all;
+  static auto& all = *new Allocations;
   return all;
 }
 

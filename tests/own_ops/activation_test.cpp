@@ -4,17 +4,18 @@
 #include <limits>
 
 #include "bn/error.hpp"
-#include "cpu/cpu_backend.hpp"
+#include "own_ops/tested_backend.hpp"
 #include "support/error_message.hpp"
-#include "support/own_op_cases.hpp"
 
 namespace bn::test {
 namespace {
 
-class ActivationTest : public testing::TestWithParam<OpCase> {};
+using ActivationBehaviour = OwnOpTest<>;
+
+class ActivationTest : public OwnOpTest<testing::TestWithParam<OpCase>> {};
 
 TEST_P(ActivationTest, MatchesReference) {
-  expect_matches(cpu_backend(), GetParam(), make_data(GetParam()), tolerance_of(GetParam()));
+  expect_matches(GetParam(), make_data(GetParam()), tolerance_of(GetParam()));
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, ActivationTest, testing::ValuesIn(activation_cases()), numbered_name);
@@ -23,19 +24,19 @@ OpCase evaluated(Activation activation, int64_t count) {
   return {.spec = Activate{activation}, .x = {{1, 1, 1, count}}, .phase = Phase::kEvaluate};
 }
 
-TEST(Activation, SigmoidIsAccurateOverItsWholeRange) {
+TEST_F(ActivationBehaviour, SigmoidIsAccurateOverItsWholeRange) {
   const OpCase op_case = evaluated(Activation::kSigmoid, 4001);
   OpData data = make_data(op_case);
   for (int i = 0; i < 4001; ++i) data.x[0][i] = (i - 2000) * 0.05;  // -100 .. 100
   round_to_storage(op_case, data);
-  const OpResult result = run_op(cpu_backend(), op_case, data);
+  const OpResult result = run_op(op_case, data);
   for (int i = 0; i < 4001; ++i) {
     const double expected = activate(Activation::kSigmoid, data.x[0][i]);
     EXPECT_NEAR(result.y[i], expected, 3e-7 * expected + 2e-38) << "at " << data.x[0][i];
   }
 }
 
-TEST(Activation, PassesNonFiniteValuesOn) {
+TEST_F(ActivationBehaviour, PassesNonFiniteValuesOn) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   for (const DType dtype : {DType::kF32, DType::kBf16}) {
     for (const Activation activation : {Activation::kRelu, Activation::kSigmoid}) {
@@ -45,7 +46,7 @@ TEST(Activation, PassesNonFiniteValuesOn) {
       data.x[0][1] = data.x[0][17] = NAN;
       data.x[0][2] = kInfinity;
       data.x[0][3] = -kInfinity;
-      const OpResult result = run_op(cpu_backend(), op_case, data);
+      const OpResult result = run_op(op_case, data);
       EXPECT_TRUE(std::isnan(result.y[1]));
       EXPECT_TRUE(std::isnan(result.y[17]));
       EXPECT_EQ(result.y[2], activation == Activation::kRelu ? kInfinity : 1.0);
@@ -54,11 +55,10 @@ TEST(Activation, PassesNonFiniteValuesOn) {
   }
 }
 
-TEST(Activation, RefusesMixedTypes) {
+TEST_F(ActivationBehaviour, RefusesMixedTypes) {
   OpCase op_case = evaluated(Activation::kRelu, 8);
   op_case.y_dtype = DType::kBf16;
-  const std::string message =
-      error_message<UnsupportedError>([&] { run_op(cpu_backend(), op_case, make_data(op_case)); });
+  const std::string message = error_message<UnsupportedError>([&] { run_op(op_case, make_data(op_case)); });
   EXPECT_NE(message.find("both must be f32 or both bf16"), std::string::npos) << message;
 }
 

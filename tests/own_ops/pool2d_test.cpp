@@ -3,18 +3,17 @@
 #include <limits>
 
 #include "bn/error.hpp"
-#include "cpu/cpu_backend.hpp"
+#include "own_ops/tested_backend.hpp"
 #include "support/error_message.hpp"
-#include "support/own_op_cases.hpp"
 
 namespace bn::test {
 namespace {
 
-class Pool2dTest : public testing::TestWithParam<OpCase> {};
+using Pool2dBehaviour = OwnOpTest<>;
 
-TEST_P(Pool2dTest, MatchesReference) {
-  expect_matches(cpu_backend(), GetParam(), make_data(GetParam()), tolerance_of(GetParam()));
-}
+class Pool2dTest : public OwnOpTest<testing::TestWithParam<OpCase>> {};
+
+TEST_P(Pool2dTest, MatchesReference) { expect_matches(GetParam(), make_data(GetParam()), tolerance_of(GetParam())); }
 
 INSTANTIATE_TEST_SUITE_P(Cases, Pool2dTest, testing::ValuesIn(pool_cases()), numbered_name);
 
@@ -22,7 +21,7 @@ OpCase max_3x3(const Shape& x, int64_t pad = 0) {
   return {.spec = Pool2d{.kind = PoolKind::kMax, .kernel = 3, .stride = 2, .pad = pad}, .x = {x}};
 }
 
-TEST(Pool2d, GivesATieToTheFirstInWindowOrder) {
+TEST_F(Pool2dBehaviour, GivesATieToTheFirstInWindowOrder) {
   for (const DType dtype : {DType::kF32, DType::kBf16}) {
     OpCase op_case = max_3x3({1, 3, 3, 20});
     op_case.dtype = dtype;
@@ -31,7 +30,7 @@ TEST(Pool2d, GivesATieToTheFirstInWindowOrder) {
     for (int place = 0; place < 9; ++place) {
       for (int c = 0; c < 20; ++c) data.x[0][place * 20 + c] = place >= c % 9 && c % 9 > 0 ? 2.0 : 0.0;
     }
-    const OpResult result = run_op(cpu_backend(), op_case, data);
+    const OpResult result = run_op(op_case, data);
     for (int c = 0; c < 20; ++c) {
       EXPECT_EQ(result.y[c], c % 9 > 0 ? 2.0 : 0.0);
       for (int place = 0; place < 9; ++place) {
@@ -41,45 +40,43 @@ TEST(Pool2d, GivesATieToTheFirstInWindowOrder) {
   }
 }
 
-TEST(Pool2d, PaddingNeverWins) {
+TEST_F(Pool2dBehaviour, PaddingNeverWins) {
   const OpCase op_case = max_3x3({2, 5, 5, 17}, 1);
   OpData data = make_data(op_case);
   for (double& x : data.x[0]) x = -1.0 - x * x;
   round_to_storage(op_case, data);
-  const OpResult result = run_op(cpu_backend(), op_case, data);
+  const OpResult result = run_op(op_case, data);
   for (const double y : result.y) EXPECT_LE(y, -1.0);
-  expect_matches(cpu_backend(), op_case, data, tolerance_of(op_case));
+  expect_matches(op_case, data, tolerance_of(op_case));
 }
 
-TEST(Pool2d, FindsTheLargestOfInfinities) {
+TEST_F(Pool2dBehaviour, FindsTheLargestOfInfinities) {
   const OpCase op_case = max_3x3({1, 3, 3, 4});
   OpData data = make_data(op_case);
   for (double& x : data.x[0]) x = -std::numeric_limits<double>::infinity();
-  EXPECT_EQ(run_op(cpu_backend(), op_case, data).y, Values(4, -std::numeric_limits<double>::infinity()));
+  EXPECT_EQ(run_op(op_case, data).y, Values(4, -std::numeric_limits<double>::infinity()));
 }
 
-TEST(Pool2d, RoundsItsOutputSizeUp) {
+TEST_F(Pool2dBehaviour, RoundsItsOutputSizeUp) {
   EXPECT_EQ(output_shape(max_3x3({1, 112, 112, 64}).spec, std::vector<Shape>{{1, 112, 112, 64}}),
             (Shape{1, 56, 56, 64}));
 }
 
-TEST(Pool2d, RefusesWindowsBeyondAByte) {
+TEST_F(Pool2dBehaviour, RefusesWindowsBeyondAByte) {
   const OpCase op_case{.spec = Pool2d{.kind = PoolKind::kMax, .kernel = 17, .stride = 17}, .x = {{1, 17, 17, 4}}};
-  const std::string message =
-      error_message<UnsupportedError>([&] { run_op(cpu_backend(), op_case, make_data(op_case)); });
+  const std::string message = error_message<UnsupportedError>([&] { run_op(op_case, make_data(op_case)); });
   EXPECT_NE(message.find("at most 16x16"), std::string::npos) << message;
 }
 
-TEST(Pool2d, RefusesTooManyOverlappingWindows) {
+TEST_F(Pool2dBehaviour, RefusesTooManyOverlappingWindows) {
   const OpCase op_case{.spec = Pool2d{.kind = PoolKind::kAverage, .kernel = 20, .stride = 1}, .x = {{1, 40, 40, 4}}};
-  const std::string message =
-      error_message<UnsupportedError>([&] { run_op(cpu_backend(), op_case, make_data(op_case)); });
+  const std::string message = error_message<UnsupportedError>([&] { run_op(op_case, make_data(op_case)); });
   EXPECT_NE(message.find("overlap too often"), std::string::npos) << message;
 }
 
-TEST(Pool2d, AveragesAWholeLargeMap) {
+TEST_F(Pool2dBehaviour, AveragesAWholeLargeMap) {
   const OpCase op_case{.spec = Pool2d{.kind = PoolKind::kAverage, .kernel = 40, .stride = 1}, .x = {{2, 40, 40, 20}}};
-  expect_matches(cpu_backend(), op_case, make_data(op_case), {.y = 1e-5, .dx = 2e-6});
+  expect_matches(op_case, make_data(op_case), {.y = 1e-5, .dx = 2e-6});
 }
 
 }  // namespace

@@ -4,29 +4,28 @@
 #include <cmath>
 
 #include "bn/error.hpp"
-#include "cpu/cpu_backend.hpp"
+#include "own_ops/tested_backend.hpp"
 #include "support/error_message.hpp"
-#include "support/own_op_cases.hpp"
 
 namespace bn::test {
 namespace {
 
-class DropoutTest : public testing::TestWithParam<OpCase> {};
+using DropoutBehaviour = OwnOpTest<>;
+
+class DropoutTest : public OwnOpTest<testing::TestWithParam<OpCase>> {};
 
 // The reference draws its mask from MaskStream itself, so this holds the masks to be the same.
-TEST_P(DropoutTest, MatchesReference) {
-  expect_matches(cpu_backend(), GetParam(), make_data(GetParam()), tolerance_of(GetParam()));
-}
+TEST_P(DropoutTest, MatchesReference) { expect_matches(GetParam(), make_data(GetParam()), tolerance_of(GetParam())); }
 
 INSTANTIATE_TEST_SUITE_P(Cases, DropoutTest, testing::ValuesIn(dropout_cases()), numbered_name);
 
 Values mask_of(const OpCase& op_case) {
   OpData data = make_data(op_case);
   for (double& x : data.x[0]) x = 1.0;
-  return run_op(cpu_backend(), op_case, data).y;
+  return run_op(op_case, data).y;
 }
 
-TEST(Dropout, DropsTheGivenShare) {
+TEST_F(DropoutBehaviour, DropsTheGivenShare) {
   constexpr double kRate = 0.3;
   const OpCase op_case{.spec = Dropout{.rate = kRate}, .x = {{100, 1, 1, 1000}}};
   const Values mask = mask_of(op_case);
@@ -36,7 +35,7 @@ TEST(Dropout, DropsTheGivenShare) {
   for (const double factor : mask) EXPECT_TRUE(factor == 0.0 || std::abs(factor - 1 / (1 - kRate)) < 1e-6);
 }
 
-TEST(Dropout, DrawsAnotherMaskForAnotherStepSeedOrOp) {
+TEST_F(DropoutBehaviour, DrawsAnotherMaskForAnotherStepSeedOrOp) {
   const OpCase op_case{.spec = Dropout{.rate = 0.5F}, .x = {{4, 1, 1, 256}}};
   OpCase step = op_case, seed = op_case, name = op_case;
   step.step += uint64_t{1} << 32;
@@ -47,9 +46,9 @@ TEST(Dropout, DrawsAnotherMaskForAnotherStepSeedOrOp) {
   for (const OpCase& other : {step, seed, name}) EXPECT_NE(mask_of(other), mask) << other;
 }
 
-TEST(Dropout, RefusesAnImpossibleRate) {
+TEST_F(DropoutBehaviour, RefusesAnImpossibleRate) {
   const OpCase op_case{.spec = Dropout{.rate = 1.0F}, .x = {{4, 1, 1, 8}}};
-  const std::string message = error_message<ConfigError>([&] { run_op(cpu_backend(), op_case, make_data(op_case)); });
+  const std::string message = error_message<ConfigError>([&] { run_op(op_case, make_data(op_case)); });
   EXPECT_NE(message.find("at least 0 and less than 1, not 1"), std::string::npos) << message;
 }
 

@@ -1,0 +1,15 @@
+#include "own_ops/tested_backend.hpp"
+
+#include "cpu/cpu_backend.hpp"
+
+namespace bn::test {
+
+std::string why_untestable() { return ""; }
+Backend& tested_backend() { return cpu_backend(); }
+bool is_supported(DType dtype) { return supports(dtype); }
+std::vector<BatchNormImplementation> tested_batch_norms() {
+  return {BatchNormImplementation::kCustom, BatchNormImplementation::kOnednn};
+}
+Runs runs_of(int64_t) { return {}; }
+
+}  // namespace bn::test

@@ -1,0 +1,13 @@
+#include "own_ops/tested_backend.hpp"
+
+#include "cuda/cuda_backend.hpp"
+
+namespace bn::test {
+
+std::string why_untestable() { return gpu_under_test().missing; }
+Backend& tested_backend() { return cuda_backend(); }
+bool is_supported(DType) { return true; }
+std::vector<BatchNormImplementation> tested_batch_norms() { return {BatchNormImplementation::kCustom}; }
+Runs runs_of(int64_t) { return {}; }
+
+}  // namespace bn::test
