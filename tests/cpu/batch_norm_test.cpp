@@ -8,7 +8,7 @@ namespace bn::test {
 namespace {
 
 // The sums are divided into tasks by shape alone.
-TEST(BatchNormCustom, GivesTheSameBitsOnAnyNumberOfThreads) {
+TEST(BatchNormThreads, GivesTheSameBitsOnAnyNumberOfThreads) {
   const OpCase op_case{.spec = BatchNorm{.activation = Activation::kRelu}, .x = {{3, 20, 20, 64}}};
   const OpData data = make_data(op_case);
   const OpResult two = run_op(cpu_backend(), op_case, data);

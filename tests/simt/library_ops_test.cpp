@@ -1,18 +1,13 @@
 // Our part of the ops that a library computes: simt/libraries.cpp stands in for the libraries.
 #include <gtest/gtest.h>
 
-#include "cuda/backend.hpp"
+#include "own_ops/tested_backend.hpp"
 #include "support/library_op_cases.hpp"
 #include "support/reference_conv.hpp"
 #include "support/widened_images.hpp"
 
 namespace bn::test {
 namespace {
-
-Backend& backend() {
-  static cuda::CudaBackend backend{CudaOptions{}};
-  return backend;
-}
 
 // The loops are slow, and the network's own rows show nothing more than small shapes.
 bool is_small(const OpCase& op_case) { return multiply_adds(op_case.spec, op_case.x) < 3'000'000; }
@@ -42,7 +37,7 @@ TEST_P(LibraryOps, MatchReference) {
   const OpCase& op_case = GetParam();
   const bool is_separable = std::holds_alternative<SeparableConv2d>(op_case.spec);
   const OpData data = is_separable ? make_data(op_case) : exact_data(op_case);
-  expect_matches(backend(), op_case, data, tolerance(op_case), reference_conv);
+  expect_matches(tested_backend(), op_case, data, tolerance(op_case), reference_conv, runs_of(op_case.x[0].elements()));
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, LibraryOps, testing::ValuesIn(cases()),
@@ -51,7 +46,7 @@ INSTANTIATE_TEST_SUITE_P(Cases, LibraryOps, testing::ValuesIn(cases()),
 TEST(WidenedImages, TakeImagesInWiderRows) {
   for (const OpCase& op_case : widened_image_cases()) {
     const OpData data = exact_data(op_case);
-    WidenedImages op(backend(), op_case, data);
+    WidenedImages op(tested_backend(), op_case, data);
     op.run();
     op.expect_close_to(reference_conv(op_case, data), exact_tolerance(op_case));
   }

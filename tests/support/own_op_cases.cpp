@@ -1,7 +1,5 @@
 #include "support/own_op_cases.hpp"
 
-#include <algorithm>
-
 namespace bn::test {
 namespace {
 
@@ -169,26 +167,6 @@ std::vector<OpCase> softmax_loss_cases() {
 Tolerance tolerance_of(const OpCase& op_case) {
   if (output_dtype(op_case) == DType::kBf16) return {.y = 4e-3, .dx = 6e-3, .dw = 8e-3, .state = 3e-6};
   return {.y = 2e-6, .dx = 2e-6, .dw = 2e-6, .state = 3e-6};
-}
-
-std::vector<OpCase> own_op_cases() {
-  std::vector<OpCase> all;
-  for (const auto& cases :
-       {batch_norm_cases(BatchNormImplementation::kCustom), custom_batch_norm_cases(), activation_cases(), pool_cases(),
-        local_response_norm_cases(), dropout_cases(), concat_cases(), softmax_loss_cases()}) {
-    all.insert(all.end(), cases.begin(), cases.end());
-  }
-  return all;
-}
-
-Tolerance own_tolerance(const OpCase& op_case) {
-  if (std::holds_alternative<Concat>(op_case.spec)) return {};
-  Tolerance tolerance = tolerance_of(op_case);
-  // Two values a feature leave dx = gamma / s * eps / (var + eps) * dz: a small difference of large numbers.
-  if (std::holds_alternative<BatchNorm>(op_case.spec) && op_case.x[0].rows() == 2) {
-    tolerance.dx = std::max(tolerance.dx, 1e-4);
-  }
-  return tolerance;
 }
 
 }  // namespace bn::test

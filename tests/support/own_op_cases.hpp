@@ -21,11 +21,6 @@ std::vector<OpCase> dropout_cases();
 std::vector<OpCase> concat_cases();
 std::vector<OpCase> softmax_loss_cases();
 
-// All of these.
-std::vector<OpCase> own_op_cases();
-// tolerance_of(), with what single cases need.
-Tolerance own_tolerance(const OpCase& op_case);
-
 // In f32 the error is that of rounding inside; in bf16 mostly that of storing the result with 8 bits.
 Tolerance tolerance_of(const OpCase& op_case);
 
