@@ -213,8 +213,9 @@ Fields describe_data(DataOptions& data) {
                               {"folder", DatasetKind::kFolder},
                               {"tar", DatasetKind::kTar}}),
             "generated shapes, idx files, a folder of class folders, or tars of class folders"),
-      field("train", TextListTarget{&data.train},
-            "paths, relative to BN_DATA_ROOT; mnist: images and labels, folder: one, tar: tar files or folders of them"),
+      field(
+          "train", TextListTarget{&data.train},
+          "paths, relative to BN_DATA_ROOT; mnist: images and labels, folder: one, tar: tar files or folders of them"),
       field("validation", TextListTarget{&data.validation}, "the same for the validation images"),
       field("classes", TextTarget{&data.classes},
             "file of class names in index order, the first word of each line; empty = sorted names"),
@@ -357,6 +358,10 @@ Fields describe_cuda(CudaOptions& cuda) {
             words(cuda.convolution_choice,
                   {{"heuristic", ConvolutionChoice::kHeuristic}, {"measured", ConvolutionChoice::kMeasured}}),
             "how cuDNN's algorithm is chosen; a measured choice can differ from run to run"),
+      field("batch_norm",
+            words(cuda.batch_norm_reading,
+                  {{"streamed", BatchNormReading::kStreamed}, {"on_chip", BatchNormReading::kOnChip}}),
+            "our own kernels: read the input twice, or once where its columns fit into shared memory"),
   };
 }
 

@@ -9,6 +9,7 @@
 #include "cuda/dense_convolution.hpp"
 #include "cuda/device_memory.hpp"
 #include "cuda/error.hpp"
+#include "cuda/kernels/on_chip.hpp"
 #include "cuda/ops.hpp"
 #include "cuda/updates.hpp"
 
@@ -116,11 +117,15 @@ CudaBackend::CudaBackend(const CudaOptions& options) {
   BN_CUDA(cudaGetDeviceProperties(&properties, static_cast<int>(options.device)));
   context_.options = options;
   context_.multiprocessors = properties.multiProcessorCount;
+  // The rest is what the kernels take statically.
+  constexpr int kStaticSharedBytes = 24 * 1024;
+  context_.on_chip_bytes = static_cast<int>(properties.sharedMemPerBlockOptin) - kStaticSharedBytes;
   context_.device_name = properties.name;
   context_.check = wants_synchronous_launches() ? LaunchCheck::kSynchronize : LaunchCheck::kAsynchronous;
   BN_CUDA(cudaStreamCreateWithFlags(&context_.compute, cudaStreamNonBlocking));
   BN_CUDA(cudaStreamCreateWithFlags(&context_.copy, cudaStreamNonBlocking));
   open_libraries(context_);
+  if (options.batch_norm_reading == BatchNormReading::kOnChip) prepare_on_chip(context_);
   small_uploads_ = std::make_unique<SmallUploads>(context_);
   image_uploads_ = std::make_unique<ImageUploads>(context_);
 }

@@ -1,13 +1,14 @@
 // Batch normalisation by our own kernels (paper: Algorithm 1; backward: the chain rule of sec. 3 with its sums
 // collected), fused with the activation that follows it.
 //
-// Bytes moved per element: forward reads x twice and writes y; backward reads x and dy twice and writes dx. y is never
-// read: the activation's derivative comes from x.
+// Bytes moved per element, streamed (for on chip, see kernels/on_chip.cu): forward reads x twice and writes y; backward
+// reads x and dy twice and writes dx. y is never read: the activation's derivative comes from x.
 #include <fmt/format.h>
 
 #include "bn/error.hpp"
 #include "core/op_checks.hpp"
 #include "cuda/kernels/columns.hpp"
+#include "cuda/kernels/on_chip.hpp"
 #include "cuda/ops.hpp"
 
 namespace bn::cuda {
@@ -15,11 +16,12 @@ namespace {
 
 class BatchNormCustom final : public Op {
  public:
-  BatchNormCustom(const Context& context, const BatchNorm& spec, const OpDesc& desc, int64_t c)
+  BatchNormCustom(const Context& context, const BatchNorm& spec, const OpDesc& desc, int64_t m, int64_t c)
       : context_(context),
         spec_(spec),
         phase_(desc.phase),
         has_backward_(desc.has_backward),
+        m_(m),
         c_(c),
         partial_bytes_(partial_bytes(context, c)) {}
 
@@ -30,9 +32,17 @@ class BatchNormCustom final : public Op {
   }
   void forward(const OpIo& io) override;
   void backward(const OpIo& io) override;
+  std::string implementation() const override {
+    if (is_on_chip(kBackwardMatrices)) return "own:on_chip";
+    return is_on_chip(kForwardMatrices) ? "own:on_chip_forward" : "own:streamed";
+  }
 
  private:
-  static constexpr int64_t kBatchArrays = 3, kGradientArrays = 2;  // of c floats
+  static constexpr int64_t kBatchArrays = 3, kGradientArrays = 2;    // of c floats
+  static constexpr int kForwardMatrices = 1, kBackwardMatrices = 2;  // that stay on chip
+  bool is_on_chip(int kept) const {
+    return context_.options.batch_norm_reading == BatchNormReading::kOnChip && fits_on_chip(context_, m_, kept);
+  }
   bool saves() const { return phase_ == Phase::kTrain && has_backward_; }
   int64_t array_bytes() const { return c_ * static_cast<int64_t>(sizeof(float)); }
   float* array(void* base, int64_t index) const { return static_cast<float*>(base) + index * c_; }
@@ -52,7 +62,7 @@ class BatchNormCustom final : public Op {
   BatchNorm spec_;
   Phase phase_;
   bool has_backward_;
-  int64_t c_;
+  int64_t m_, c_;
   int64_t partial_bytes_;
 };
 
@@ -66,6 +76,10 @@ void BatchNormCustom::forward(const OpIo& io) {
     return;
   }
   const BatchColumns columns = batch(io);
+  if (is_on_chip(kForwardMatrices)) {
+    on_chip_forward(context_, y, x, columns, affine(io), spec_.activation);
+    return;
+  }
   column_reduce(context_, columns, partial(io), x, affine(io));
   column_normalize(context_, y, x, {.mean = columns.mean, .scale = columns.scale, .shift = columns.shift},
                    spec_.activation);
@@ -78,6 +92,10 @@ void BatchNormCustom::backward(const OpIo& io) {
                                  .dbeta = io.dw[1].as<float>(),
                                  .x_factor = array(io.scratch, kBatchArrays),
                                  .constant = array(io.scratch, kBatchArrays + 1)};
+  if (is_on_chip(kBackwardMatrices)) {
+    on_chip_backward(context_, matrix_of(io.dx[0], spec_.scope), dy, x, columns, gradient, spec_.eps, spec_.activation);
+    return;
+  }
   column_gradient_sums(context_, gradient, partial(io), dy, x, columns, spec_.eps, spec_.activation);
   if (!io.dx[0]) return;
   column_input_gradient(context_, matrix_of(io.dx[0], spec_.scope), dy, x, columns, gradient, spec_.activation);
@@ -94,7 +112,7 @@ std::unique_ptr<Op> make_batch_norm_custom(const Context& context, const BatchNo
     throw ShapeError(fmt::format("Batch normalisation needs at least two values per feature, and {} gives m = {}.",
                                  to_string(x), m));
   }
-  return std::make_unique<BatchNormCustom>(context, spec, desc, x.elements() / m);
+  return std::make_unique<BatchNormCustom>(context, spec, desc, m, x.elements() / m);
 }
 
 }  // namespace bn::cuda

@@ -13,16 +13,15 @@ struct cublasLtContext;
 
 namespace bn::cuda {
 
-enum class LaunchCheck {
-  kAsynchronous,
-  kSynchronize
-};  // BN_SYNC=1: wait for every kernel, so that a fault names its op
+// BN_SYNC=1: wait for every kernel, so that a fault names its op.
+enum class LaunchCheck { kAsynchronous, kSynchronize };
 
 struct Context {
   CudaOptions options{};
   cudaStream_t compute = nullptr;
   cudaStream_t copy = nullptr;
   int multiprocessors = 1;
+  int on_chip_bytes = 0;  // shared memory a block of batch normalisation's one-pass kernels may take
   std::string device_name{};
   LaunchCheck check = LaunchCheck::kAsynchronous;
   cudnnContext* cudnn = nullptr;  // bound to the compute stream

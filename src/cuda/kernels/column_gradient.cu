@@ -3,7 +3,7 @@
 //
 // Bytes per element: the sums read x and dy; the input's gradient reads x and dy and writes dx. Sums are f32 within a
 // thread (four rows added first) and a block (a fixed tree), double across blocks.
-#include "cuda/kernels/cover.hpp"
+#include "cuda/kernels/gradient_sums.hpp"
 
 namespace bn::cuda {
 namespace {
@@ -11,50 +11,6 @@ namespace {
 constexpr int kBlocksPerMultiprocessor = 4;  // of sums: see partial_bytes
 constexpr int kMapBlocksPerMultiprocessor = 8;
 constexpr int kFinishColumns = 32, kFinishGroups = 8;
-
-// Adds the lines of a block; the result is line 0's.
-template <int N>
-__device__ __forceinline__ void add_lines(float (&values)[N], const Place& place) {
-  BN_SHARED(float, shared, [N * kThreads]);
-  const int thread = static_cast<int>(threadIdx.x), tile = kThreads / place.step;
-  __syncthreads();  // an earlier call may still be reading
-#pragma unroll
-  for (int k = 0; k < N; ++k) shared[k * kThreads + thread] = values[k];
-  for (int half = place.step / 2; half > 0; half /= 2) {
-    __syncthreads();
-    if (place.line >= half) continue;
-    const int other = thread + half * tile;
-#pragma unroll
-    for (int k = 0; k < N; ++k) {
-      values[k] += shared[k * kThreads + other];
-      shared[k * kThreads + thread] = values[k];
-    }
-  }
-}
-
-template <int N>
-struct ColumnValues {
-  float mean[N] = {}, scale[N] = {}, shift[N] = {};
-};
-
-template <class T, int N, Activation A>
-__device__ __forceinline__ void load_values(ColumnValues<N>& values, const BatchColumns& batch, int64_t column) {
-  load_columns<N>(values.mean, batch.mean + column);
-  if constexpr (A != Activation::kNone) {
-    load_columns<N>(values.scale, batch.scale + column);
-    load_columns<N>(values.shift, batch.shift + column);
-  }
-}
-
-// dz of one access, and x - mean in its place.
-template <int N, Activation A>
-__device__ __forceinline__ void to_dz(float (&dy)[N], float (&x)[N], const ColumnValues<N>& values) {
-#pragma unroll
-  for (int k = 0; k < N; ++k) {
-    x[k] -= values.mean[k];
-    dy[k] = gradient_at_input<A>(dy[k], fmaf(x[k], values.scale[k], values.shift[k]));
-  }
-}
 
 // partial: [blocks of rows, {sum dz, sum dz * (x - mean)}, c].
 template <class T, int N, Activation A>
@@ -126,22 +82,14 @@ __device__ __forceinline__ double sum_blocks(const float* partial, int which, in
   return sum;
 }
 
-// With s = sqrt(var + eps) and xhat = (x - mean - mean_low) / s: dx = gamma / s * (dz - dbeta / m - xhat * dgamma / m).
 __global__ void __launch_bounds__(kFinishColumns* kFinishGroups)
-    finish_gradient(GradientColumns gradient, const float* __restrict__ partial, BatchColumns batch, float eps, int m,
-                    int64_t c, int blocks) {
+    finish_gradient(GradientColumns gradient, const float* __restrict__ partial, BatchColumns batch, float eps,
+                    double share, int64_t c, int blocks) {
   const int64_t column = static_cast<int64_t>(blockIdx.x) * kFinishColumns + threadIdx.x % kFinishColumns;
   const double sum = sum_blocks(partial, 0, 2, column, c, blocks);
   const double product = sum_blocks(partial, 1, 2, column, c, blocks);
   if (threadIdx.x >= kFinishColumns || column >= c) return;
-  const double inverse = 1.0 / sqrt(static_cast<double>(batch.var[column]) + static_cast<double>(eps));
-  const double low = batch.mean_low[column], factor = batch.scale[column];
-  const double dgamma = inverse * (product - low * sum);
-  const double x_factor = -factor * inverse * dgamma / m;
-  gradient.dgamma[column] = static_cast<float>(dgamma);
-  gradient.dbeta[column] = static_cast<float>(sum);
-  gradient.x_factor[column] = static_cast<float>(x_factor);
-  gradient.constant[column] = static_cast<float>(-factor * sum / m - x_factor * low);
+  finish_gradient_column(gradient, batch, column, sum, product, eps, share);
 }
 
 template <class T, int N, Activation A>
@@ -231,8 +179,8 @@ void column_gradient_sums(const Context& context, const GradientColumns& gradien
            static_cast<const T*>(dy.data), static_cast<const T*>(x.data), batch, x.m, x.c, dy.stride, x.stride,
            cover.tile);
   });
-  launch(context, "finish_gradient", finish_gradient, finish_grid(x.c), gradient, partial, batch, eps, x.m, x.c,
-         cover.rows);
+  launch(context, "finish_gradient", finish_gradient, finish_grid(x.c), gradient, partial, batch, eps,
+         1.0 / static_cast<double>(x.m), x.c, cover.rows);
 }
 
 void column_input_gradient(const Context& context, const Matrix& dx, const Matrix& dy, const Matrix& x,

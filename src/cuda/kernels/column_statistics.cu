@@ -3,54 +3,13 @@
 //
 // Bytes per element: one read of x. A thread keeps a running mean and M2 (Chan, Golub, LeVeque 1983) of x - x[0], four
 // rows a time: nothing is lost where the mean is large against the deviation, nor where the first row is an outlier.
-#include "cuda/kernels/cover.hpp"
+#include "cuda/kernels/moments.hpp"
 
 namespace bn::cuda {
 namespace {
 
 constexpr int kBlocksPerMultiprocessor = 4;
 constexpr int kFinishColumns = 32, kFinishGroups = 8;
-
-struct Moments {
-  float mean = 0, m2 = 0;
-};
-
-// `share` = count of b / count of both, `cross` = count of a * share.
-__device__ __forceinline__ void merge(Moments& a, float mean, float m2, float share, float cross) {
-  const float delta = mean - a.mean;
-  a.mean += delta * share;
-  a.m2 += m2 + delta * delta * cross;
-}
-
-template <int N>
-__device__ __forceinline__ void merge_lines(Moments (&moments)[N], float count, const Place& place) {
-  BN_SHARED(float, means, [N * kThreads]);
-  BN_SHARED(float, m2s, [N * kThreads]);
-  BN_SHARED(float, counts, [kThreads]);
-  const int thread = static_cast<int>(threadIdx.x), tile = kThreads / place.step;
-#pragma unroll
-  for (int k = 0; k < N; ++k) {
-    means[k * kThreads + thread] = moments[k].mean;
-    m2s[k * kThreads + thread] = moments[k].m2;
-  }
-  counts[thread] = count;
-  for (int half = place.step / 2; half > 0; half /= 2) {
-    __syncthreads();
-    if (place.line >= half) continue;
-    const int other = thread + half * tile;
-    const float others = counts[other];
-    if (others == 0.0F) continue;
-    const float share = others / (count + others), cross = count * share;
-    count += others;
-    counts[thread] = count;
-#pragma unroll
-    for (int k = 0; k < N; ++k) {
-      merge(moments[k], means[k * kThreads + other], m2s[k * kThreads + other], share, cross);
-      means[k * kThreads + thread] = moments[k].mean;
-      m2s[k * kThreads + thread] = moments[k].m2;
-    }
-  }
-}
 
 // partial: [blocks of rows, {mean, M2}, c], of x - x[0].
 template <class T, int N>
@@ -72,24 +31,12 @@ __global__ void __launch_bounds__(kThreads)
       float v[4][N];
 #pragma unroll
       for (int r = 0; r < 4; ++r) to_floats(v[r], packets[r]);
-      const float share = 4.0F / (count + 4.0F), cross = count * share;
-      count += 4.0F;
-#pragma unroll
-      for (int k = 0; k < N; ++k) {
-        const float a = v[0][k] - origin[k], b = v[1][k] - origin[k], d = v[2][k] - origin[k], e = v[3][k] - origin[k];
-        const float mean = 0.25F * ((a + b) + (d + e));
-        const float m2 =
-            ((a - mean) * (a - mean) + (b - mean) * (b - mean)) + ((d - mean) * (d - mean) + (e - mean) * (e - mean));
-        merge(moments[k], mean, m2, share, cross);
-      }
+      add_four(moments, count, v, origin);
     }
     for (; row < place.end; row += place.step) {
       float v[N];
       load<T, N>(v, x + row * stride + place.column);
-      const float share = 1.0F / (count + 1.0F), cross = count * share;
-      count += 1.0F;
-#pragma unroll
-      for (int k = 0; k < N; ++k) merge(moments[k], v[k] - origin[k], 0.0F, share, cross);
+      add_one(moments, count, v, origin);
     }
   }
   merge_lines(moments, count, place);
@@ -132,17 +79,8 @@ __global__ void __launch_bounds__(kFinishColumns* kFinishGroups)
   }
   float origin[1];
   load<T, 1>(origin, x + column);
-  const double deviation = sum / m, m2 = squares - sum * deviation;
-  const double mean = static_cast<double>(origin[0]) + deviation;
-  const double var = m2 < 0 ? 0 : m2 / m;  // NaN stays
-  const float high = static_cast<float>(mean);
-  const double low = mean - static_cast<double>(high);
-  const double scale = static_cast<double>(affine.gamma[column]) / sqrt(var + static_cast<double>(affine.eps));
-  batch.mean[column] = high;
-  batch.mean_low[column] = static_cast<float>(low);
-  batch.var[column] = static_cast<float>(var);
-  batch.scale[column] = static_cast<float>(scale);
-  batch.shift[column] = static_cast<float>(static_cast<double>(affine.beta[column]) - low * scale);
+  const double deviation = sum / m;
+  finish_column(batch, affine, column, origin[0], deviation, squares - sum * deviation, m);
 }
 
 __global__ void __launch_bounds__(kThreads)
