@@ -16,12 +16,12 @@ constexpr double kTop = 0.04;
 
 struct Box {
   double x_high = 1, y_low = 0, y_high = 1;
-  double bottom = 0.12, left = 0.08, right = 0.8;  // of the plot, on the screen
+  double bottom = 0.12, left = 0.1, right = 0.8;  // of the plot, on the screen
 };
 
 Box box_of(const LineChart& chart) {
   Box box{.x_high = 0, .y_low = std::numeric_limits<double>::infinity(), .y_high = -box.y_low};
-  size_t longest = 4;
+  size_t longest = std::max<size_t>(4, chart.level_label.size());
   for (const Series& series : chart.series) {
     longest = std::max(longest, series.label.size());
     for (const ChartPoint& point : series.points) {
@@ -36,7 +36,7 @@ Box box_of(const LineChart& chart) {
     }
   }
   if (box.x_high <= 0) box.x_high = 1;
-  if (box.y_low > box.y_high) box.y_low = box.y_high = 0;
+  if (box.y_low > box.y_high) box.y_low = box.y_high = chart.y_scale == Scale::kLogarithmic ? 1 : 0;
   box.y_low = chart.y_low.value_or(box.y_low);
   box.y_high = chart.y_high.value_or(box.y_high);
   const bool is_log = chart.y_scale == Scale::kLogarithmic;
@@ -47,7 +47,7 @@ Box box_of(const LineChart& chart) {
     box.y_low /= 1.15;
     box.y_high *= 1.15;
   }
-  box.bottom = 52.0 / chart.height;
+  box.bottom = 66.0 / chart.height;
   box.right = 1 - std::min(0.35, (kCharacter * static_cast<double>(longest) + 24) / kWidth);
   return box;
 }
@@ -80,21 +80,39 @@ void add_data(const LineChart& chart, std::string& text) {
   }
 }
 
-// Names at the ends of lines. Those that end near each other share a column and are moved apart; a thin line leads to a
-// name that had to move.
-void add_end_labels(const LineChart& chart, const Box& box, std::string& text) {
-  struct End {
-    const Series* series;
-    double x, y;  // of the plot, 0 to 1
-  };
-  std::vector<End> ends;
+// Where a line ends, in the plot from 0 to 1, and what stands there.
+struct EndLabel {
+  std::string text{}, colour{};
+  double x = 0, y = 0;
+  bool has_leader = true;
+};
+
+std::vector<EndLabel> end_labels(const LineChart& chart, const Box& box) {
+  std::vector<EndLabel> labels;
+  if (chart.level && !chart.level_label.empty()) {
+    labels.push_back({chart.level_label, "#777777", 1, height_in(chart, box, *chart.level)});
+  }
   for (const Series& series : chart.series) {
     if (series.points.empty() && series.marks.empty()) continue;
-    const double x = series.points.empty() ? series.marks.back().x : series.points.back().x;
-    const double y = series.points.empty() ? series.marks.back().y : series.points.back().y;
-    ends.push_back({&series, x / box.x_high, std::clamp(height_in(chart, box, y), 0.0, 1.0)});
+    const bool has_line = !series.points.empty();
+    const double x = has_line ? series.points.back().x : series.marks.back().x;
+    const double y = has_line ? series.points.back().y : series.marks.back().y;
+    EndLabel label{series.label, series.style.colour, x / box.x_high, std::clamp(height_in(chart, box, y), 0.0, 1.0)};
+    // Among the first steps all lines meet: such a name stands with the others, told by its colour.
+    constexpr double kEarly = 0.3;
+    if (label.x < kEarly) {
+      label.x = 1;
+      label.has_leader = false;
+    }
+    labels.push_back(std::move(label));
   }
-  std::stable_sort(ends.begin(), ends.end(), [](const End& a, const End& b) { return a.x > b.x; });
+  std::stable_sort(labels.begin(), labels.end(), [](const EndLabel& a, const EndLabel& b) { return a.x > b.x; });
+  return labels;
+}
+
+// Names that end near each other share a column and are moved apart; a thin line leads to one that had to move.
+void add_end_labels(const LineChart& chart, const Box& box, std::string& text) {
+  const std::vector<EndLabel> ends = end_labels(chart, box);
   const double gap = kLine / (chart.height * (1 - kTop - box.bottom));
   constexpr double kColumn = 0.15;
   for (size_t begin = 0, end = 0; begin < ends.size(); begin = end) {
@@ -105,35 +123,61 @@ void add_end_labels(const LineChart& chart, const Box& box, std::string& text) {
     const double column = ends[begin].x;
     for (size_t i = begin; i < end; ++i) {
       const double y = moved[i - begin];
-      const Series& series = *ends[i].series;
       const bool is_led = std::abs(y - ends[i].y) > gap / 4 || column - ends[i].x > 0.01;
-      if (is_led) {
+      if (is_led && ends[i].has_leader) {
         text += fmt::format(
             "set arrow from graph {:.4f}, graph {:.4f} to graph {:.4f}, graph {:.4f} nohead linewidth 0.6 "
             "linecolor rgb \"{}\"\n",
-            ends[i].x, ends[i].y, column + 0.014, y, series.style.colour);
+            ends[i].x, ends[i].y, column + 0.014, y, ends[i].colour);
       }
       text += fmt::format("set label {} at graph {:.4f}, graph {:.4f} left textcolor rgb \"{}\"\n",
-                          gnuplot_quote(series.label), column + 0.018, y, series.style.colour);
+                          gnuplot_quote(ends[i].text), column + 0.018, y, ends[i].colour);
     }
   }
 }
 
-// What stands at the points marked; one that would run into another is left out, its point stays.
+// What stands at the points marked: above, or beside and below where it would run into another; left out where both are
+// taken.
 void add_mark_labels(const LineChart& chart, const Box& box, std::string& text) {
-  std::vector<std::pair<double, double>> taken;  // from, to, on the screen
+  struct Place {
+    const char* position;
+    std::vector<std::pair<double, double>> taken{};  // from, to, on the screen
+  };
+  Place places[] = {{"center offset 0, 0.9"}, {"left offset 0.9, -0.6"}};
   for (const Series& series : chart.series) {
     for (const Mark& mark : series.marks) {
       if (mark.label.empty()) continue;
       const double half = kCharacter * static_cast<double>(mark.label.size()) / kWidth / 2;
       const double x = box.left + mark.x / box.x_high * (box.right - box.left);
       const auto collides = [&](const auto& other) { return x - half < other.second && x + half > other.first; };
-      if (std::any_of(taken.begin(), taken.end(), collides)) continue;
-      taken.emplace_back(x - half, x + half);
-      text += fmt::format("set label {} at {:.9g}, {:.9g} center offset 0, 0.9 front textcolor rgb \"{}\"\n",
-                          gnuplot_quote(mark.label), mark.x, mark.y, series.style.colour);
+      for (Place& place : places) {
+        if (std::any_of(place.taken.begin(), place.taken.end(), collides)) continue;
+        place.taken.emplace_back(x - half, x + half);
+        text += fmt::format("set label {} at {:.9g}, {:.9g} {} front textcolor rgb \"{}\"\n", gnuplot_quote(mark.label),
+                            mark.x, mark.y, place.position, series.style.colour);
+        break;
+      }
     }
   }
+}
+
+// Labels of round numbers; a logarithmic axis over less than two decades has some within them.
+std::string axis_ticks(const std::vector<double>& values, std::string (*word)(double)) {
+  std::vector<std::string> marks;
+  for (const double value : values) marks.push_back(fmt::format("\"{}\" {:.9g}", word(value), value));
+  return fmt::format("({})", fmt::join(marks, ", "));
+}
+
+std::vector<double> logarithmic_ticks(double low, double high) {
+  const bool is_narrow = high / low < 100;
+  std::vector<double> values;
+  for (double power = std::pow(10, std::floor(std::log10(low))); power <= high; power *= 10) {
+    for (const double factor : {1, 2, 5}) {
+      const double value = factor * power;
+      if ((factor == 1 || is_narrow) && value >= low && value <= high) values.push_back(value);
+    }
+  }
+  return values;
 }
 
 void add_axes(const LineChart& chart, const Box& box, std::string& text) {
@@ -142,14 +186,13 @@ void add_axes(const LineChart& chart, const Box& box, std::string& text) {
       "set bmargin at screen {:.4f}\n",
       box.left, box.right, 1 - kTop, box.bottom);
   text += fmt::format("set xrange [0:{:.9g}]\nset yrange [{:.9g}:{:.9g}]\n", box.x_high, box.y_low, box.y_high);
-  if (chart.y_scale == Scale::kLogarithmic) text += "set logscale y\n";
-  std::vector<std::string> marks;
-  for (const double tick : ticks(0, box.x_high, 6)) {
-    marks.push_back(fmt::format("\"{}\" {:.9g}", with_separators(tick), tick));
+  if (chart.y_scale == Scale::kLogarithmic) {
+    const auto word = [](double value) { return fmt::format("{:g}", value); };
+    text += "set logscale y\nset ytics " + axis_ticks(logarithmic_ticks(box.y_low, box.y_high), word) + "\n";
   }
-  text +=
-      fmt::format("set xtics ({})\nset format y \"{}\"\nset xlabel {}\nset ylabel {} offset 0.5, 0\n",
-                  fmt::join(marks, ", "), chart.y_format, gnuplot_quote(chart.x_label), gnuplot_quote(chart.y_label));
+  text += fmt::format("set xtics {}\nset format y \"{}\"\nset xlabel {}\nset ylabel {} offset 0.5, 0\n",
+                      axis_ticks(ticks(0, box.x_high, 6), with_separators), chart.y_format,
+                      gnuplot_quote(chart.x_label), gnuplot_quote(chart.y_label));
 }
 
 void add_plot(const LineChart& chart, std::string& text) {
@@ -178,6 +221,7 @@ void add_plot(const LineChart& chart, std::string& text) {
                       name, i, type, series.style.colour));
     }
   }
+  if (parts.empty()) parts.emplace_back("NaN");
   text += fmt::format("plot {}\n", fmt::join(parts, ", \\\n     "));
 }
 
@@ -191,6 +235,7 @@ LineStyle line_style(size_t index) {
 }
 
 std::vector<double> ticks(double low, double high, int count) {
+  if (!(high > low)) return {low};
   const double rough = (high - low) / count;
   const double power = std::pow(10, std::floor(std::log10(rough)));
   double step = 10 * power;
@@ -256,11 +301,6 @@ FigureScript script_of(const LineChart& chart) {
   FigureScript script{.name = chart.name, .width = kWidth, .height = chart.height};
   add_data(chart, script.body);
   add_axes(chart, box, script.body);
-  if (chart.level && !chart.level_label.empty()) {
-    script.body +=
-        fmt::format("set label {} at graph 0.995, first {:.9g} right offset 0, 0.6 textcolor rgb \"#666666\"\n",
-                    gnuplot_quote(chart.level_label), *chart.level);
-  }
   add_mark_labels(chart, box, script.body);
   add_end_labels(chart, box, script.body);
   add_plot(chart, script.body);

@@ -13,15 +13,15 @@
 namespace bn::report {
 namespace {
 
-// The runs a curve is of: those that finished, or what there is when none did.
+// The runs a curve is of: those that finished, or the longest when none did.
 std::vector<const Run*> drawn_runs(const Arm& arm) {
   std::vector<const Run*> runs;
   for (const Run& run : arm.runs) {
     if (run.end == RunEnd::kFinished) runs.push_back(&run);
   }
   if (!runs.empty()) return runs;
-  for (const Run& run : arm.runs) runs.push_back(&run);
-  return runs;
+  return {&*std::max_element(arm.runs.begin(), arm.runs.end(),
+                             [](const Run& a, const Run& b) { return a.last_step < b.last_step; })};
 }
 
 // Mean, lowest and highest at the steps that all curves have.
@@ -79,7 +79,7 @@ void mark_divergences(const Study& study, size_t arm, const Analysis& analysis, 
     const double last = curve.empty() ? analysis.chance : curve.back().value;
     series.marks.push_back({.kind = MarkKind::kDivergence, .x = static_cast<double>(run.last_step), .y = 100 * last});
   }
-  if (result.has_diverged()) series.label += " (diverged)";
+  if (result.has_diverged()) series.label = "\u00d7 " + series.label;
 }
 
 // Where little happens below, the axis need not begin at zero.
@@ -149,7 +149,7 @@ FigureScript loss_figure(const Study& study) {
   return script_of(chart);
 }
 
-// Arms of one schedule share a line.
+// Arms of one schedule share a line, as far as each went.
 FigureScript learning_rate_figure(const Study& study) {
   LineChart chart{.name = "learning_rate",
                   .x_label = "training steps",
@@ -160,7 +160,8 @@ FigureScript learning_rate_figure(const Study& study) {
     Series series = series_of(study, arm, &LogRecord::learning_rate, 1);
     std::erase_if(series.points, [](const ChartPoint& point) { return point.low <= 0; });
     const auto is_same = [&](const Series& other) {
-      return std::equal(series.points.begin(), series.points.end(), other.points.begin(), other.points.end(),
+      const auto count = static_cast<std::ptrdiff_t>(std::min(series.points.size(), other.points.size()));
+      return std::equal(series.points.begin(), series.points.begin() + count, other.points.begin(),
                         [](const ChartPoint& a, const ChartPoint& b) { return a.x == b.x && a.y == b.y; });
     };
     const auto same = std::find_if(chart.series.begin(), chart.series.end(), is_same);
@@ -168,6 +169,7 @@ FigureScript learning_rate_figure(const Study& study) {
       chart.series.push_back(std::move(series));
     } else {
       same->label += ", " + series.label;
+      if (series.points.size() > same->points.size()) same->points = std::move(series.points);
     }
   }
   constexpr size_t kLongest = 34;

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "bn/error.hpp"
 #include "report/document.hpp"
 #include "train/files.hpp"
@@ -31,6 +33,7 @@ table { border-collapse: collapse; margin: .8rem 0; font-size: .92rem; line-heig
 th, td { padding: .34rem .7rem; text-align: right; vertical-align: top; font-variant-numeric: tabular-nums; }
 th { font-weight: 600; vertical-align: bottom; border-bottom: 1.5px solid #1d1f21; }
 td { border-bottom: 1px solid #e4e6e8; }
+td { white-space: nowrap; } td.words { white-space: normal; min-width: 7rem; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; } th:last-child, td:last-child { padding-right: 0; }
 tr { break-inside: avoid; }
 figure { margin: 1rem 0 1.6rem; break-inside: avoid; }
@@ -44,7 +47,9 @@ pre { font: .84rem/1.5 "Liberation Mono", "DejaVu Sans Mono", monospace; backgro
   body { padding: 0; max-width: none; font-size: 10pt; }
   h2 { break-after: avoid; margin-top: 1.6rem; }
   a { color: inherit; } pre { background: none; border: 1px solid #e4e6e8; }
-  .wide { overflow: visible; }
+  .wide { overflow: visible; } table { font-size: 8.5pt; } th, td { padding: .25rem .45rem; }
+  figure svg { max-height: 105mm; }
+  .claims li { padding: .3rem 0; grid-template-columns: 6.5rem 1fr; } .claims, figcaption { font-size: 9pt; }
 }
 )css";
 
@@ -78,6 +83,12 @@ std::string to_text(const Text& text) {
                               : fmt::format("<a href=\"{}\">{}</a>", escape(span.link), escape(span.text));
   }
   return line;
+}
+
+// In characters: the bytes of UTF-8 that begin one.
+size_t length_of(const std::string& text) {
+  return static_cast<size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
 }
 
 const char* class_of(Finding finding) {
@@ -138,7 +149,12 @@ struct Writer {
     out += "</tr></thead>\n<tbody>\n";
     for (const auto& row : table.rows) {
       out += "<tr>";
-      for (const Text& cell : row) out += fmt::format("<td>{}</td>", to_text(cell));
+      for (const Text& cell : row) {
+        // Numbers stay whole; what is longer than any number may break.
+        constexpr size_t kNumber = 26;
+        const bool is_words = cell.size() == 1 && length_of(cell.front().text) > kNumber;
+        out += fmt::format("<td{}>{}</td>", is_words ? " class=\"words\"" : "", to_text(cell));
+      }
       out += "</tr>\n";
     }
     out += "</tbody></table></div>\n";
@@ -157,7 +173,7 @@ struct Writer {
     const size_t begin = text.find("<svg");
     if (begin == std::string::npos) throw StorageError(fmt::format("'{}' is no SVG", path));
     text.erase(0, begin);
-    for (const char* mark : {" id=\"", "url(#", "href='#", "href=\"#"}) {
+    for (const char* mark : {" id=\"", " id='", "url(#", "href='#", "href=\"#"}) {
       const std::string_view name(mark);
       for (size_t at = 0; (at = text.find(name, at)) != std::string::npos; at += name.size()) {
         text.insert(at + name.size(), figure.name + "_");

@@ -25,8 +25,8 @@ class PageWriter {
   const std::string& baseline() const { return study_.arms[study_.baseline].name; }
 
   void add_verdict();
-  void add_accuracy();
   void add_arms();
+  void add_accuracy();
   void add_effects();
   void add_probes();
   void add_curves();
@@ -110,7 +110,6 @@ void PageWriter::add_arms() {
       if (arm != study_.baseline && result.accuracy.pairs > 0) {
         effect = signed_points(result.accuracy.difference);
         if (result.accuracy.interval) effect += fmt::format(" ({})", points_between(*result.accuracy.interval));
-        if (result.accuracy.outcome == Outcome::kIndistinguishable) effect += ", not told apart";
       } else if (arm != study_.baseline && !result.has_learned && !result.has_diverged()) {
         effect = "did not learn";
       }
@@ -124,7 +123,8 @@ void PageWriter::add_arms() {
   add(std::move(table));
   add(Paragraph{plain(
       "Best accuracy: mean over the finished seeds with its 95 % interval. Differences and ratios: with their 95 % "
-      "intervals in brackets, each kind made wide enough to hold for all networks together. Steps: geometric mean over "
+      "intervals in brackets, each kind wide enough to hold for all networks together; a difference whose interval "
+      "holds 0, or a ratio whose interval holds 1, cannot be told apart from none. Steps: geometric mean over "
       "seeds; where a run never got there, no mean is given. A name leads to what differs in its configuration.")});
 }
 
@@ -150,7 +150,15 @@ void PageWriter::add_probes() {
   }
 }
 
+// Runs that diverge before their first record have no curves.
+bool has_curve(const Study& study, std::optional<double> LogRecord::*field) {
+  return std::any_of(study.arms.begin(), study.arms.end(), [&](const Arm& arm) {
+    return std::any_of(arm.runs.begin(), arm.runs.end(), [&](const Run& run) { return !curve_of(run, field).empty(); });
+  });
+}
+
 void PageWriter::add_curves() {
+  if (!has_curve(study_, &LogRecord::loss) || !has_curve(study_, &LogRecord::learning_rate)) return;
   add(Heading{.text = "Loss and learning rate", .anchor = "curves"});
   add_figure(
       loss_figure(study_), "Training loss",
@@ -265,8 +273,8 @@ Page PageWriter::write() {
   page_.document.title = study_.name;
   page_.document.subtitle = subtitle_of(study_);
   add_verdict();
-  add_accuracy();
   add_arms();
+  add_accuracy();
   add_effects();
   add_probes();
   add_curves();

@@ -112,7 +112,7 @@ void add_panel(const Panel& panel, const std::string& id, std::string& text) {
     text = fmt::format("${} << EOD\n{}EOD\n", id, points) + text;
     text += fmt::format(
         "plot ${0} using 1:2:3:4:5 with xerrorbars pointtype 0 linewidth 2 linecolor rgb variable, \\\n"
-        "     ${0} using 1:2:(1):6:5 with points pointsize 1 pointtype variable linecolor rgb variable\n",
+        "     ${0} using 1:2:6:5 with points pointsize 1 pointtype variable linecolor rgb variable\n",
         id);
   }
   text += "unset label\n";
@@ -149,7 +149,7 @@ std::vector<ProbedArm> probed_arms(const Study& study, const std::string& op, in
 
 FigureScript script_of_probe(const std::vector<ProbedArm>& arms, const std::string& name) {
   const size_t columns = std::min<size_t>(arms.size(), 3), rows = (arms.size() + columns - 1) / columns;
-  FigureScript script{.name = name, .width = kWidth, .height = static_cast<int>(60 + 230 * rows)};
+  FigureScript script{.name = name, .width = kWidth, .height = static_cast<int>(78 + 230 * rows)};
   double low = std::numeric_limits<double>::infinity(), high = -low;
   std::string& text = script.body;
   for (size_t i = 0; i < arms.size(); ++i) {
@@ -165,7 +165,7 @@ FigureScript script_of_probe(const std::vector<ProbedArm>& arms, const std::stri
   text += fmt::format(
       "set yrange [{:.6g}:{:.6g}]\nset multiplot layout {},{} margins 0.065, 0.985, {:.3f}, {:.3f} "
       "spacing 0.05, {:.3f}\n",
-      low - margin, high + margin, rows, columns, 50.0 / script.height, 1 - 28.0 / script.height, 76.0 / script.height);
+      low - margin, high + margin, rows, columns, 66.0 / script.height, 1 - 28.0 / script.height, 70.0 / script.height);
   for (size_t i = 0; i < arms.size(); ++i) {
     const double last = static_cast<double>(arms[i].points.back().first);
     std::vector<std::string> marks;
@@ -205,7 +205,7 @@ FigureScript effects_figure(const Study& study, const Analysis& analysis) {
     longest = std::max(longest, study.arms[arm].name.size());
   }
   speed.styles = accuracy.styles;
-  accuracy.left = std::min(0.4, 0.03 + 7.4 * static_cast<double>(longest) / kWidth);
+  accuracy.left = std::min(0.4, 0.02 + 7.6 * static_cast<double>(longest) / kWidth);
   accuracy.right = accuracy.left + (0.98 - accuracy.left) * 0.48;
   speed.left = accuracy.right + 0.04;
   speed.right = 0.98;

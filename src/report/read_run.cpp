@@ -24,7 +24,7 @@ void read_end(Run& run) {
       run.state = fmt::format("diverged at step {}", record.step);
     } else {
       run.end = RunEnd::kUnfinished;
-      run.state = record.event == "interrupted" ? fmt::format("interrupted at step {}", record.step)
+      run.state = record.event == "interrupted" ? fmt::format("was interrupted at step {}", record.step)
                   : record.event == "error"     ? fmt::format("failed at step {}: {}", record.step, record.message)
                                             : fmt::format("has not ended; its last record is of step {}", record.step);
     }

@@ -103,7 +103,7 @@ void Judge::judge_speed(const Part& part) {
                                                              : Finding::kUnclear;
   std::string evidence = fmt::format("{}: {} fewer steps", name(part), ratio(std::exp(speed.difference)));
   if (speed.interval) {
-    evidence += fmt::format(", 95 % interval {}", ratios_between(*speed.interval));
+    evidence += fmt::format(", 95\u00a0% interval {}", ratios_between(*speed.interval));
   } else {
     evidence += speed.pairs < 2 ? ", by one seed: no interval can be given"
                                 : ", the same in every seed: no interval can be given";

@@ -28,7 +28,7 @@ std::string bare_ratio(double value) {
 }  // namespace
 
 std::string percent(double share) {
-  return std::isnan(share) ? "\u2013" : fmt::format("{:.{}f} %", 100 * share, digits_at(share));
+  return std::isnan(share) ? "\u2013" : fmt::format("{:.{}f}\u00a0%", 100 * share, digits_at(share));
 }
 
 std::string percent_pm(const Mean& mean) {
@@ -36,20 +36,20 @@ std::string percent_pm(const Mean& mean) {
   if (!mean.interval) return percent(mean.value);
   const double half = 100 * (mean.interval->high - mean.interval->low) / 2;
   const int digits = digits_at(mean.value);
-  return fmt::format("{:.{}f} \u00b1 {:.{}f} %", 100 * mean.value, digits, half, digits);
+  return fmt::format("{:.{}f}\u00a0\u00b1\u00a0{:.{}f}\u00a0%", 100 * mean.value, digits, half, digits);
 }
 
 std::string signed_points(double share) { return with_sign(100 * share, digits_of_points(share)); }
 
 std::string points_between(const Interval& shares) {
   const int digits = std::max(digits_of_points(shares.low), digits_of_points(shares.high));
-  return fmt::format("{} to {}", with_sign(100 * shares.low, digits), with_sign(100 * shares.high, digits));
+  return fmt::format("{}\u00a0to\u00a0{}", with_sign(100 * shares.low, digits), with_sign(100 * shares.high, digits));
 }
 
 std::string ratio(double value) { return bare_ratio(value) + "\u00d7"; }
 
 std::string ratios_between(const Interval& logarithms) {
-  return fmt::format("{} to {}", bare_ratio(std::exp(logarithms.low)), bare_ratio(std::exp(logarithms.high)));
+  return fmt::format("{}\u00a0to\u00a0{}", bare_ratio(std::exp(logarithms.low)), bare_ratio(std::exp(logarithms.high)));
 }
 
 std::string plural(int64_t count, const std::string& noun) {
