@@ -195,6 +195,15 @@ void add_axes(const LineChart& chart, const Box& box, std::string& text) {
                       gnuplot_quote(chart.x_label), gnuplot_quote(chart.y_label));
 }
 
+void add_points(const Series& series, size_t index, MarkKind kind, std::vector<std::string>& parts) {
+  const auto is_of_kind = [&](const Mark& mark) { return mark.kind == kind; };
+  if (std::none_of(series.marks.begin(), series.marks.end(), is_of_kind)) return;
+  const bool is_crossing = kind == MarkKind::kCrossing;  // a disc, else a cross
+  parts.push_back(
+      fmt::format("${}_{} using 1:2 with points pointtype {} pointsize 0.9 linewidth 1.5 linecolor rgb \"{}\"",
+                  is_crossing ? "crossing" : "divergence", index, is_crossing ? 7 : 2, series.style.colour));
+}
+
 void add_plot(const LineChart& chart, std::string& text) {
   std::vector<std::string> parts;
   if (chart.level)
@@ -212,14 +221,8 @@ void add_plot(const LineChart& chart, std::string& text) {
       parts.push_back(fmt::format("$line_{} using 1:2 with lines linewidth 2 dashtype {} linecolor rgb \"{}\"", i,
                                   series.style.dash, series.style.colour));
     }
-    for (const auto& [kind, name, type] :
-         {std::tuple{MarkKind::kCrossing, "crossing", 7}, std::tuple{MarkKind::kDivergence, "divergence", 2}}) {
-      if (std::none_of(series.marks.begin(), series.marks.end(), [&](const Mark& mark) { return mark.kind == kind; }))
-        continue;
-      parts.push_back(
-          fmt::format("${}_{} using 1:2 with points pointtype {} pointsize 0.9 linewidth 1.5 linecolor rgb \"{}\"",
-                      name, i, type, series.style.colour));
-    }
+    add_points(series, i, MarkKind::kCrossing, parts);
+    add_points(series, i, MarkKind::kDivergence, parts);
   }
   if (parts.empty()) parts.emplace_back("NaN");
   text += fmt::format("plot {}\n", fmt::join(parts, ", \\\n     "));

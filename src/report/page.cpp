@@ -85,7 +85,7 @@ void PageWriter::add_accuracy() {
 }
 
 std::string runs_in_words(const ArmResult& result) {
-  const std::string divergence = divergence_in_words(result);
+  std::string divergence = divergence_in_words(result);
   if (result.finished == 0) return divergence;
   const std::string finished = fmt::format("{} finished", result.finished);
   return divergence.empty() ? finished : finished + "; " + divergence;

@@ -15,7 +15,7 @@ int digits_at(double share) { return share >= 0.9 ? 2 : 1; }
 int digits_of_points(double share) { return std::abs(share) < 0.0095 ? 2 : 1; }
 
 std::string with_sign(double value, int digits) {
-  const std::string text = fmt::format("{:.{}f}", std::abs(value), digits);
+  std::string text = fmt::format("{:.{}f}", std::abs(value), digits);
   if (text.find_first_not_of("0.") == std::string::npos) return text;
   return (value < 0 ? "\u2212" : "+") + text;
 }
@@ -59,7 +59,7 @@ std::string plural(int64_t count, const std::string& noun) {
 std::string steps_in_words(const StepsToTarget& steps) {
   if (steps.runs == 0) return "\u2013";
   if (steps.geometric_mean) return with_separators(std::round(*steps.geometric_mean));
-  const std::string missed = fmt::format("not reached in {} of {}", steps.runs - steps.reached, steps.runs);
+  std::string missed = fmt::format("not reached in {} of {}", steps.runs - steps.reached, steps.runs);
   if (!steps.median) return missed;
   return fmt::format("{}; median {}", missed, with_separators(std::round(*steps.median)));
 }
