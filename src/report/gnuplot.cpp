@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "bn/error.hpp"
-#include "train/files.hpp"
+#include "core/files.hpp"
 
 namespace bn::report {
 namespace {

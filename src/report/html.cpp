@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "bn/error.hpp"
+#include "core/files.hpp"
 #include "report/document.hpp"
-#include "train/files.hpp"
 
 namespace bn::report {
 namespace {

@@ -5,8 +5,8 @@
 #include <filesystem>
 
 #include "bn/error.hpp"
+#include "core/files.hpp"
 #include "report/study.hpp"
-#include "train/files.hpp"
 
 namespace bn::report {
 namespace {

@@ -6,8 +6,8 @@
 #include <set>
 
 #include "bn/error.hpp"
+#include "core/files.hpp"
 #include "report/study.hpp"
-#include "train/files.hpp"
 
 namespace bn::report {
 namespace {

@@ -6,8 +6,8 @@
 #include <system_error>
 
 #include "bn/error.hpp"
+#include "core/files.hpp"
 #include "report/page.hpp"
-#include "train/files.hpp"
 
 namespace bn {
 namespace {
