@@ -36,6 +36,7 @@ int main(int argc, char** argv) {
   bn::add_evaluate_command(app, exit_code);
   bn::add_sweep_command(app, exit_code);
   bn::add_profile_command(app, exit_code);
+  bn::add_report_command(app, exit_code);
   bn::add_config_command(app, exit_code);
   try {
     app.parse(argc, argv);

@@ -4,8 +4,8 @@ fonts = "Liberation Sans,Arial,Helvetica,sans-serif"
 if (format eq "svg") {
   set terminal svg size width, height font fonts.",14" background "white" linewidth 1
 } else {
-  # Twice the points: sharp on any screen.
-  set terminal pngcairo size 2 * width, 2 * height font "Liberation Sans,14" fontscale 2 linewidth 2 pointscale 2
+  # Twice the points: sharp on any screen. Type is measured in points of 4/3 pixels here.
+  set terminal pngcairo size 2 * width, 2 * height font "Liberation Sans,14" fontscale 1.5 linewidth 2 pointscale 2
 }
 set output file
 

@@ -90,6 +90,22 @@ class Dataset {
 
 // Throws DataError: missing file, truncated gz or idx, count mismatch, an empty class, ... naming the file.
 std::unique_ptr<Dataset> open_dataset(const DataOptions& options, Split split);
+
+// Crops of an image for evaluation. kTen: the corners and the centre of the middle square, and their mirror images.
+// kGoogLeNet: 144, of four sizes, three squares, six places and the mirror (Szegedy et al. 2014, sec. 7).
+enum class CropSet { kSingle, kTen, kGoogLeNet };
+int64_t crops_in(CropSet set);
+// `images` with each image replaced by its crops of image_size, one after the other. The crops of an image read in a
+// row with the same storage come from one decode. Of raw pixels; `images` must outlive it.
+std::unique_ptr<Dataset> open_crops(const Dataset& images, const DataOptions& options, CropSet set);
+
+// Images in tar files or folders without class folders, as the official validation archive has them, labelled by a file
+// of lines "NAME INDEX". DataError unless each image has one label and each label one image.
+std::unique_ptr<Dataset> open_labelled_images(const std::vector<std::string>& paths, const std::string& labels);
+// `images` without those named, a line each, in a file: NAME.JPEG, NAME, or a number N for ILSVRC2012_val_N. DataError
+// for a line that names no image.
+std::unique_ptr<Dataset> exclude_images(std::unique_ptr<Dataset> images, const std::string& list);
+
 // Resolves a path of the configuration against BN_DATA_ROOT; DataError when relative and the variable is unset.
 std::string resolve_data_path(const std::string& path);
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,10 @@
 
 namespace bn {
 
+struct ClassScore {
+  int64_t images = 0, right = 0;  // right: top-1
+};
+
 struct EvaluationResult {
   int64_t images = 0;                        // scored
   int64_t skipped = 0;                       // undecodable, on_corrupt: skip
@@ -17,11 +22,46 @@ struct EvaluationResult {
   double loss = 0;                           // mean cross-entropy
   double top1 = 0, top5 = 0;                 // fractions
   double seconds = 0;
+  std::vector<ClassScore> classes{};  // of evaluate_ensemble
 };
 
 // Runs the plan (purpose kEvaluate or kEvaluateFolded, packed by this call) over the whole split. Throws DataError
 // unless images + skipped == dataset.size(), and when the set has more classes than the network.
 EvaluationResult evaluate(Plan& plan, Backend& backend, const Dataset& dataset, const DataOptions& data);
+
+// One of the networks that score an image together; all have the same batch, input and classes.
+struct EnsembleMember {
+  Plan* plan = nullptr;  // as for evaluate()
+  ImageNormalization normalization{};
+};
+
+struct Prediction {
+  int64_t image = 0;  // of the set
+  int32_t label = 0;
+  int64_t rank = 0;  // of the label, 0 = top-1
+  double label_probability = 0;
+  std::vector<int32_t> classes{};       // the five likeliest, or all if there are fewer
+  std::vector<double> probabilities{};  // theirs
+};
+
+// Paper: sec. 4.2.3, the prediction is the mean of the class probabilities, over members and crops alike. A batch must
+// be a multiple of the crops. Each prediction is handed to `sink`, in the order of the set. Throws DataError unless
+// every image was scored exactly once or reported as skipped.
+EvaluationResult evaluate_ensemble(const std::vector<EnsembleMember>& members, Backend& backend, const Dataset& images,
+                                   const DataOptions& data, CropSet crops,
+                                   const std::function<void(const Prediction&)>& sink);
+
+// Wilson's score interval for a share, 95 %.
+struct Interval {
+  double low = 0, high = 1;
+};
+Interval wilson_interval(int64_t successes, int64_t trials);
+
+// Paper: Algorithm 2, steps 8-10: means and variances over `batches` training batches with the weights held still. All
+// layers are collected together, each in training mode. The plan's purpose is kStatistics. The batches depend on the
+// seed alone.
+void estimate_population(Plan& plan, Parameters& parameters, Backend& backend, const Dataset& training_set,
+                         const DataOptions& data, int64_t batches, uint64_t seed);
 
 // Per image: cross-entropy, and the rank of the label's logit (0 = top-1; ties count against the label).
 struct Score {

@@ -2,73 +2,169 @@
 
 #include <fmt/format.h>
 
-#include <cstdio>
+#include <charconv>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "bn/train.hpp"
 #include "commands/commands.hpp"
+#include "commands/evaluation_report.hpp"
 
 namespace bn {
 namespace {
 
 struct EvaluateArguments {
-  std::string path;
+  std::vector<std::string> paths;
   std::vector<std::string> data;
-  std::string which = "best";
+  std::string labels, exclude, csv;
+  std::string which = "best", device, statistics;
+  int64_t crops = 1;
   bool unfolded = false;
-  bool json = false;
+  ReportStyle style;
 };
 
-std::string checkpoint_of(const EvaluateArguments& arguments) {
-  if (!std::filesystem::exists(arguments.path)) throw CheckpointError(arguments.path + ": no such file or folder");
-  if (!std::filesystem::is_directory(arguments.path)) return arguments.path;
-  const RunFolder folder(arguments.path);
-  if (arguments.which == "best" && std::filesystem::exists(folder.best_path())) return folder.best_path();
+std::string checkpoint_of(const std::string& path, const std::string& which) {
+  if (!std::filesystem::exists(path)) throw CheckpointError(path + ": no such file or folder");
+  if (!std::filesystem::is_directory(path)) return path;
+  const RunFolder folder(path);
+  if (which == "best" && std::filesystem::exists(folder.best_path())) return folder.best_path();
   const std::vector<int64_t> steps = folder.checkpoint_steps();
-  if (steps.empty()) throw CheckpointError(arguments.path + ": the run folder holds no checkpoint");
+  if (steps.empty()) throw CheckpointError(path + ": the run folder holds no checkpoint");
   return folder.checkpoint_path(steps.back());
 }
 
+// What is left of "population(100)" or "population:100"; nullopt for "" and "moving".
+std::optional<int64_t> population_batches(const std::string& text) {
+  constexpr std::string_view kWord = "population";
+  if (text.empty() || text == "moving") return std::nullopt;
+  std::string number = text.starts_with(kWord) ? text.substr(kWord.size()) : "";
+  if (number.starts_with('(') && number.ends_with(')')) number = number.substr(1, number.size() - 2);
+  if (number.starts_with(':')) number.erase(0, 1);
+  int64_t batches = 0;
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), batches);
+  if (error != std::errc{} || end != number.data() + number.size() || batches < 1) {
+    throw ConfigError(
+        fmt::format("--statistics: got '{}', expected moving or population(N), N batches such as 100", text));
+  }
+  return batches;
+}
+
+struct Model {
+  std::string checkpoint;
+  Config config;
+  Net net;
+  bool averaged = false;
+  std::unique_ptr<Parameters> parameters{};
+  CheckpointInfo info{};
+  std::optional<Plan> plan{};
+};
+
+std::vector<Model> read_models(const EvaluateArguments& arguments) {
+  std::vector<Model> models;
+  for (const std::string& path : arguments.paths) {
+    const std::string checkpoint = checkpoint_of(path, arguments.which);
+    Config config = parse_config(read_checkpoint_info(checkpoint).config, checkpoint);
+    if (!arguments.data.empty()) config.data.validation = arguments.data;
+    if (arguments.device == "cpu") config.device = Device::kCpu;
+    if (arguments.device == "cuda") config.device = Device::kCuda;
+    if (arguments.labels.empty()) check(config);  // labelled images are in no class folders
+    Net net = build_network(config.model);
+    const bool averaged = config.train.average == AverageKind::kPolyak;
+    models.push_back({.checkpoint = checkpoint, .config = config, .net = std::move(net), .averaged = averaged});
+  }
+  return models;
+}
+
+// An ensemble sees one set of images, and its probabilities are of one set of classes.
+void check_alike(const std::vector<Model>& models) {
+  const Model& first = models.front();
+  for (const Model& model : models) {
+    if (model.net.classes() != first.net.classes()) {
+      throw ConfigError(fmt::format("an ensemble needs networks of the same classes, but {} has {} and {} has {}",
+                                    first.checkpoint, first.net.classes(), model.checkpoint, model.net.classes()));
+    }
+    const DataOptions &a = first.config.data, &b = model.config.data;
+    if (a.image_size != b.image_size || a.image_channels != b.image_channels || a.binarize != b.binarize ||
+        a.resize_shorter != b.resize_shorter) {
+      throw ConfigError(
+          fmt::format("an ensemble needs networks of the same input, but {} and {} differ in image_size, "
+                      "image_channels, resize_shorter or binarize",
+                      first.checkpoint, model.checkpoint));
+    }
+  }
+}
+
+PlanOptions plan_options(const Model& model, Purpose purpose, int64_t batch) {
+  return {.batch = batch,
+          .purpose = purpose,
+          .activations = model.config.precision,
+          .weights = model.averaged ? WeightsCopy::kAverage : WeightsCopy::kCurrent,
+          .passes = model.config.passes,
+          .keep = {}};
+}
+
+void set_statistics(Model& model, Backend& backend, const std::string& statistics) {
+  if (statistics.empty()) return;
+  const std::optional<int64_t> batches = population_batches(statistics);
+  if (model.net.state().empty()) {
+    throw ConfigError(fmt::format("--statistics: {} has no batch normalisation", model.checkpoint));
+  }
+  const TrainOptions& train = model.config.train;
+  if (!batches) {
+    if (train.statistics == StatisticsKind::kMovingAverage) return;
+    throw ConfigError(
+        fmt::format("--statistics: {} was trained with population statistics, and holds no moving "
+                    "averages",
+                    model.checkpoint));
+  }
+  Plan plan = compile(model.net, *model.parameters, backend, plan_options(model, Purpose::kStatistics, train.batch));
+  const std::unique_ptr<Dataset> training_set = open_dataset(model.config.data, Split::kTrain);
+  estimate_population(plan, *model.parameters, backend, *training_set, model.config.data, *batches, train.seed);
+}
+
+void load(Model& model, Backend& backend, const EvaluateArguments& arguments, int64_t batch) {
+  model.parameters = std::make_unique<Parameters>(model.net, backend, model.config.train.l2_scope, model.averaged);
+  model.info = load_checkpoint(model.checkpoint, *model.parameters);
+  set_statistics(model, backend, arguments.statistics);
+  const Purpose purpose = arguments.unfolded ? Purpose::kEvaluate : Purpose::kEvaluateFolded;
+  model.plan = compile(model.net, *model.parameters, backend, plan_options(model, purpose, batch));
+}
+
+std::unique_ptr<Dataset> open_images(const EvaluateArguments& arguments, const DataOptions& data, int64_t& excluded) {
+  std::unique_ptr<Dataset> images = arguments.labels.empty() ? open_dataset(data, Split::kValidation)
+                                                             : open_labelled_images(data.validation, arguments.labels);
+  const int64_t all = images->size();
+  if (!arguments.exclude.empty()) images = exclude_images(std::move(images), arguments.exclude);
+  excluded = all - images->size();
+  return images;
+}
+
 ExitCode run_evaluate(const EvaluateArguments& arguments) {
-  const std::string checkpoint = checkpoint_of(arguments);
-  Config config = parse_config(read_checkpoint_info(checkpoint).config, checkpoint);
-  if (!arguments.data.empty()) {
-    config.data.validation = arguments.data;
-    check(config);
-  }
+  const CropSet crops = arguments.crops == 144  ? CropSet::kGoogLeNet
+                        : arguments.crops == 10 ? CropSet::kTen
+                                                : CropSet::kSingle;
+  population_batches(arguments.statistics);  // a mistake in it is found before anything is loaded
+  std::vector<Model> models = read_models(arguments);
+  check_alike(models);
+  Config& config = models.front().config;
+  EvaluationReport report{.crops = arguments.crops};
+  const std::unique_ptr<Dataset> images = open_images(arguments, config.data, report.excluded);
   const std::unique_ptr<Backend> backend = make_backend(config);
-  const bool averaged = config.train.average == AverageKind::kPolyak;
-  const Net net = build_network(config.model);
-  Parameters parameters(net, *backend, config.train.l2_scope, averaged);
-  const CheckpointInfo info = load_checkpoint(checkpoint, parameters);
-  const std::unique_ptr<Dataset> dataset = open_dataset(config.data, Split::kValidation);
-  Plan plan = compile(net, parameters, *backend,
-                      {.batch = config.train.evaluate_batch,
-                       .purpose = arguments.unfolded ? Purpose::kEvaluate : Purpose::kEvaluateFolded,
-                       .activations = config.precision,
-                       .weights = averaged ? WeightsCopy::kAverage : WeightsCopy::kCurrent,
-                       .passes = config.passes,
-                       .keep = {}});
-  const EvaluationResult result = evaluate(plan, *backend, *dataset, config.data);
-  if (arguments.json) {
-    const nlohmann::json object = {{"checkpoint", checkpoint},
-                                   {"step", info.progress.step},
-                                   {"images", result.images},
-                                   {"skipped", result.skipped},
-                                   {"skipped_names", result.skipped_names},
-                                   {"loss", result.loss},
-                                   {"top1", result.top1},
-                                   {"top5", result.top5},
-                                   {"seconds", result.seconds},
-                                   {"backend", backend->name()}};
-    std::printf("%s\n", object.dump().c_str());
-  } else {
-    std::printf("%s, step %ld: top-1 %.2f %%, top-5 %.2f %%, loss %.4f over %ld images (%ld skipped), %.0f images/s\n",
-                checkpoint.c_str(), static_cast<long>(info.progress.step), 100 * result.top1, 100 * result.top5,
-                result.loss, static_cast<long>(result.images), static_cast<long>(result.skipped),
-                static_cast<double>(result.images) / result.seconds);
+  report.backend = backend->name();
+  const int64_t at_a_time = std::max<int64_t>(1, config.train.evaluate_batch / arguments.crops);
+  std::vector<EnsembleMember> members;
+  for (Model& model : models) {
+    load(model, *backend, arguments, at_a_time * arguments.crops);
+    members.push_back({.plan = &*model.plan, .normalization = normalization_of(model.config.data)});
+    report.members.push_back({.checkpoint = model.checkpoint, .step = model.info.progress.step});
   }
+  std::optional<PredictionFile> file;
+  if (!arguments.csv.empty()) file.emplace(arguments.csv, *images);
+  report.result = evaluate_ensemble(members, *backend, *images, config.data, crops, [&](const Prediction& prediction) {
+    if (file) file->write(prediction);
+  });
+  if (file) file->close();
+  report.class_names = images->class_names();
+  print_report(report, arguments.style);
   return ExitCode::kSuccess;
 }
 
@@ -76,15 +172,33 @@ ExitCode run_evaluate(const EvaluateArguments& arguments) {
 
 void add_evaluate_command(CLI::App& app, ExitCode& exit_code) {
   auto arguments = std::make_shared<EvaluateArguments>();
-  CLI::App* command = app.add_subcommand("evaluate", "Validation accuracy of a run or checkpoint");
-  command->add_option("run", arguments->path, "A run folder or a .safetensors checkpoint")->required();
+  CLI::App* command =
+      app.add_subcommand("evaluate", "Validation accuracy of a run or checkpoint, or of several together");
+  command
+      ->add_option("runs", arguments->paths,
+                   "Run folders or .safetensors checkpoints; of several, the mean of their probabilities is scored")
+      ->required();
+  command->add_option("--crops", arguments->crops, "Crops of each image: 1, 10 or GoogLeNet's 144")
+      ->check(CLI::IsMember({1, 10, 144}))
+      ->capture_default_str();
+  command->add_option("--statistics", arguments->statistics,
+                      "Of batch normalisation: moving, or population(N), estimated anew over N training batches "
+                      "(Algorithm 2) [as in the checkpoint]");
   command->add_option("--data", arguments->data,
                       "Validation data instead of the run's own: paths as in data.validation");
+  command->add_option("--labels", arguments->labels,
+                      "File of lines NAME INDEX for images without class folders, as in the official archive");
+  command->add_option("--exclude", arguments->exclude,
+                      "File of images not to score, a line each: NAME, or N for ILSVRC2012_val_N");
+  command->add_option("--csv", arguments->csv, "File for the prediction of each image");
   command->add_option("--checkpoint", arguments->which, "Of a run folder: best or last")
       ->check(CLI::IsMember({"best", "last"}))
       ->capture_default_str();
+  command->add_option("--device", arguments->device, "cpu or cuda [as in training]")
+      ->check(CLI::IsMember({"cpu", "cuda"}));
   command->add_flag("--unfolded", arguments->unfolded, "Do not fold batch normalisation into the weights");
-  command->add_flag("--json", arguments->json, "Print one JSON object");
+  command->add_flag("--per-class", arguments->style.per_class, "Print each class's accuracy too");
+  command->add_flag("--json", arguments->style.json, "Print one JSON object");
   command->footer("Fails unless every image of the set was scored exactly once.");
   command->callback([arguments, &exit_code] { exit_code = run_evaluate(*arguments); });
 }

@@ -21,16 +21,16 @@ struct SweepArguments {
 
 ExitCode run_sweep_command(const SweepArguments& arguments) {
   Sweep sweep = load_sweep(arguments.path, arguments.overrides);
-  const SweepOptions options{.folder = arguments.out.empty() ? "runs/" + sweep.name : arguments.out,
-                             // Through this process: a program rebuilt meanwhile does not mix into the sweep.
-                             .program = {fmt::format("/proc/{}/exe", getpid())},
-                             .jobs = arguments.jobs,
-                             .cores = omp_get_num_procs(),
-                             .stop = stop_on_signals()};
+  SweepOptions options{.folder = arguments.out.empty() ? "runs/" + sweep.name : arguments.out,
+                       // Through this process: a program rebuilt meanwhile does not mix into the sweep.
+                       .program = {fmt::format("/proc/{}/exe", getpid())},
+                       .jobs = arguments.jobs,
+                       .cores = omp_get_num_procs()};
   if (arguments.dry_run) {
     std::printf("%s", describe_plan(sweep, options).c_str());
     return ExitCode::kSuccess;
   }
+  options.stop = stop_on_signals();
   const SweepResult result = run_sweep(sweep, options);
   std::printf("%s\n",
               fmt::format("{}: {} finished, {} diverged, {} crashed, {} left; {}/sweep.json names them", sweep.name,

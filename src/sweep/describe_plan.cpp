@@ -134,7 +134,10 @@ class Planner {
       order_.push_back(run.arm);
       plan.size = size_of(run);
       const auto [time, is_unmeasured] = times_.try_emplace(identity_of(run.config));
-      if (is_unmeasured) time->second = measure(run, options_);
+      if (is_unmeasured) {
+        fmt::print(stderr, "measuring a few steps of {}\n", run.arm);
+        time->second = measure(run, options_);
+      }
       plan.time = time->second;
     }
     if (is_done(run.state)) ++plan.done;

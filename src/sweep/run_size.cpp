@@ -18,7 +18,11 @@ std::string identity_of(const DataOptions& data, Split split) {
 
 int64_t images_in(const DataOptions& data, Split split, std::map<std::string, int64_t>& known) {
   const auto [entry, is_new] = known.try_emplace(identity_of(data, split), 0);
-  if (is_new) entry->second = open_dataset(data, split)->size();
+  if (is_new) {
+    DataOptions files = data;
+    files.cache = Cache::kNone;  // to be counted, not read
+    entry->second = open_dataset(files, split)->size();
+  }
   return entry->second;
 }
 

@@ -254,22 +254,9 @@ bool Trainer::log_training() {
   return true;
 }
 
-// Paper: Algorithm 2, steps 8-10: batch statistics averaged over N training batches with the weights held still. All
-// layers are collected together, each in training mode.
 void Trainer::estimate_population() {
-  constexpr uint64_t kStatisticsStream = 0x504f50554c4154ULL;  // batches of their own, the same ones every time
-  Loader loader(*train_set_, job_.data,
-                {.batch = options().batch, .split = Split::kTrain, .seed = options().seed ^ kStatisticsStream});
-  statistics_plan_->pack();
-  Batch batch;
-  for (int64_t i = 1; i <= options().statistics_batches; ++i) {
-    loader.next(batch);
-    backend_.load_images(statistics_plan_->images(), batch.images, normalization_);
-    statistics_plan_->begin({.step = static_cast<uint64_t>(i), .statistics_weight = 1.0F / static_cast<float>(i)});
-    statistics_plan_->forward();
-    statistics_plan_->update_statistics();
-  }
-  parameters_.statistics_updates = options().statistics_batches;
+  bn::estimate_population(*statistics_plan_, parameters_, backend_, *train_set_, job_.data,
+                          options().statistics_batches, options().seed);
 }
 
 bool Trainer::evaluate_now() {

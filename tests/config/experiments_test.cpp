@@ -103,7 +103,7 @@ struct Sentence {
   const char* base;
   std::vector<std::string> changes;  // on ImageNet
 };
-void PrintTo(const Sentence& sentence, std::ostream* out) { *out << sentence.file; }
+std::ostream& operator<<(std::ostream& out, const Sentence& sentence) { return out << sentence.file; }
 
 // Paper: sec. 4.2.1-4.2.3, and each of the changes of sec. 4.2.1 alone.
 std::vector<Sentence> sentences() {

@@ -1,0 +1,20 @@
+// Reports: the paper's Figures 2 and 3 and what they say, from run folders alone.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace bn {
+
+struct ReportOptions {
+  std::vector<std::string> inputs{};  // sweep folders (with a sweep.json) or run folders
+  std::string out{};                  // folder; receives index.html, report.md, figures/*.{svg,png,gp}
+  std::string baseline{};             // arm; empty = the sweep's, else the first
+};
+
+// Returns a line for each thing the verdict says. Throws DataError: no such folder, a folder that holds no run, a line
+// that is no record, no run that has ended, runs of different data; ConfigError: an unknown baseline;
+// UnsupportedError: no gnuplot; StorageError.
+std::vector<std::string> write_report(const ReportOptions& options);
+
+}  // namespace bn

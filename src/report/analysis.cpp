@@ -1,0 +1,163 @@
+#include "report/analysis.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace bn::report {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+// A network below this multiple of chance has learned nothing worth an interval.
+constexpr double kLearned = 2;
+
+double median_of(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const size_t middle = values.size() / 2;
+  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+ArmResult count_runs(const Arm& arm, double chance) {
+  ArmResult result;
+  std::vector<double> rates;
+  for (const Run& run : arm.runs) {
+    if (run.end == RunEnd::kFinished) {
+      ++result.finished;
+    } else {
+      result.diverged_at.push_back(run.last_step);
+    }
+    const std::optional<Point> best = best_accuracy(run);
+    if (best && best->value > kLearned * chance) result.has_learned = true;
+    if (const std::optional<double> rate = images_per_second(run)) rates.push_back(*rate);
+  }
+  std::sort(result.diverged_at.begin(), result.diverged_at.end());
+  if (!rates.empty()) result.images_per_second = median_of(rates);
+  return result;
+}
+
+// [arm][seed]: the best accuracy of runs that finished. What a diverged run had reached before is no result: the
+// luckier ones diverge later.
+SeedTable best_accuracies(const Study& study) {
+  const std::vector<uint64_t> seeds = study.seeds();
+  SeedTable table;
+  for (const Arm& arm : study.arms) {
+    std::vector<double>& row = table.emplace_back();
+    for (const uint64_t seed : seeds) {
+      const Run* run = arm.find(seed);
+      const std::optional<Point> best =
+          run != nullptr && run->end == RunEnd::kFinished ? best_accuracy(*run) : std::nullopt;
+      row.push_back(best ? best->value : kNaN);
+    }
+  }
+  return table;
+}
+
+void compare_accuracies(const Study& study, Analysis& analysis) {
+  const SeedTable all = best_accuracies(study);
+  SeedTable learned;  // a network that sits at chance hardly varies and would make all intervals too narrow
+  std::vector<size_t> arms;
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (!analysis.arms[i].is_comparable()) continue;
+    arms.push_back(i);
+    learned.push_back(all[i]);
+  }
+  const std::vector<Mean> own = estimate_means(all), pooled = estimate_means(learned);
+  for (size_t i = 0; i < all.size(); ++i) analysis.arms[i].best_accuracy = own[i];
+  for (size_t i = 0; i < arms.size(); ++i) analysis.arms[arms[i]].best_accuracy = pooled[i];
+  const auto baseline = std::find(arms.begin(), arms.end(), study.baseline);
+  if (baseline == arms.end()) return;
+  const std::vector<Comparison> comparisons =
+      compare_with_baseline(learned, static_cast<size_t>(baseline - arms.begin()));
+  for (size_t i = 0; i < arms.size(); ++i) {
+    analysis.arms[arms[i]].accuracy = comparisons[i];
+    if (comparisons[i].interval) ++analysis.compared_accuracies;
+  }
+}
+
+void set_targets(const Study& study, Analysis& analysis) {
+  if (!analysis.arms[study.baseline].is_comparable()) return;
+  double sum = 0;
+  for (const Run& run : study.arms[study.baseline].runs) {
+    const std::optional<Point> best = best_accuracy(run);
+    // At chance any network is from the start.
+    if (run.end != RunEnd::kFinished || !best || best->value <= analysis.chance) continue;
+    analysis.targets[run.seed] = *best;
+    sum += best->value;
+  }
+  if (!analysis.targets.empty()) analysis.mean_target = sum / static_cast<double>(analysis.targets.size());
+}
+
+// Steps of each run that has a target; infinity: never.
+std::vector<double> count_steps(const Study& study, size_t arm, const Analysis& analysis, StepsToTarget& result) {
+  std::vector<double> steps;
+  for (const Run& run : study.arms[arm].runs) {
+    const auto target = analysis.targets.find(run.seed);
+    if (target == analysis.targets.end()) continue;
+    ++result.runs;
+    std::optional<double> step =
+        step_reaching(curve_of(run, &LogRecord::validation_top1), target->second.value, analysis.chance);
+    if (arm == study.baseline) step = static_cast<double>(target->second.step);
+    if (step) {
+      ++result.reached;
+    } else {
+      result.longest = std::max(result.longest, run.last_step);
+    }
+    steps.push_back(step.value_or(std::numeric_limits<double>::infinity()));
+  }
+  if (2 * result.reached > result.runs) result.median = median_of(steps);
+  if (result.median && std::isinf(*result.median)) result.median.reset();
+  return steps;
+}
+
+void compare_speeds(const Study& study, Analysis& analysis) {
+  SeedTable log_ratios;
+  std::vector<size_t> arms;
+  for (size_t i = 0; i < study.arms.size(); ++i) {
+    StepsToTarget& result = analysis.arms[i].steps;
+    const std::vector<double> steps = count_steps(study, i, analysis, result);
+    if (result.runs == 0 || result.reached < result.runs) continue;
+    double log_sum = 0;
+    for (const double step : steps) log_sum += std::log(step);
+    result.geometric_mean = std::exp(log_sum / static_cast<double>(result.runs));
+    if (i == study.baseline) continue;
+    arms.push_back(i);
+    std::vector<double>& row = log_ratios.emplace_back();
+    auto step = steps.begin();
+    for (const auto& [seed, target] : analysis.targets) {
+      const bool is_pair = study.arms[i].find(seed) != nullptr;
+      row.push_back(is_pair ? std::log(static_cast<double>(target.step) / *step++) : kNaN);
+    }
+  }
+  const std::vector<Comparison> comparisons = compare_with_zero(log_ratios);
+  for (size_t i = 0; i < arms.size(); ++i) {
+    analysis.arms[arms[i]].log_speed_up = comparisons[i];
+    if (comparisons[i].interval) ++analysis.compared_speeds;
+  }
+}
+
+}  // namespace
+
+std::optional<double> step_reaching(const std::vector<Point>& curve, double target, double start) {
+  Point before{.step = 0, .value = std::min(start, target)};
+  for (const Point& point : curve) {
+    if (point.value >= target) {
+      const double rise = point.value - before.value;
+      const double share = rise > 0 ? (target - before.value) / rise : 1;
+      return static_cast<double>(before.step) + share * static_cast<double>(point.step - before.step);
+    }
+    before = point;
+  }
+  return std::nullopt;
+}
+
+Analysis analyse(const Study& study) {
+  const Config& config = study.arms[study.baseline].config();
+  Analysis analysis{.chance = 1.0 / static_cast<double>(config.model.classes)};
+  for (const Arm& arm : study.arms) analysis.arms.push_back(count_runs(arm, analysis.chance));
+  compare_accuracies(study, analysis);
+  set_targets(study, analysis);
+  compare_speeds(study, analysis);
+  return analysis;
+}
+
+}  // namespace bn::report

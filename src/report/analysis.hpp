@@ -1,0 +1,54 @@
+// What the runs say, as numbers: for each arm its best accuracy, its steps to the baseline's best, and its comparison
+// with the baseline.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "report/statistics.hpp"
+#include "report/study.hpp"
+
+namespace bn::report {
+
+// Paper: sec. 4.2.2 counts the steps to the accuracy that Inception reaches at its best. Here the target of a run is
+// the best of the baseline's run with the same seed. A run that never gets there has no number of steps, not a large
+// one.
+struct StepsToTarget {
+  int64_t runs = 0;                        // that have a target
+  int64_t reached = 0;                     // of them
+  std::optional<double> geometric_mean{};  // when all did
+  std::optional<double> median{};          // over all, the others counted as later than any; when more than half did
+  int64_t longest = 0;                     // steps of the longest run that did not
+};
+
+struct ArmResult {
+  int64_t finished = 0;
+  std::vector<int64_t> diverged_at{};  // steps, ascending
+  bool has_learned = false;            // some run's best accuracy is above twice chance
+  Mean best_accuracy{};                // over finished runs
+  Comparison accuracy{};               // its difference from the baseline's best
+  StepsToTarget steps{};
+  Comparison log_speed_up{};  // ln(baseline's steps / this arm's); pairs only when all runs reached the target
+  std::optional<double> images_per_second{};  // median over runs
+
+  bool has_diverged() const { return finished == 0 && !diverged_at.empty(); }
+  // Whether it takes part in comparisons of accuracy.
+  bool is_comparable() const { return finished > 0 && has_learned; }
+};
+
+struct Analysis {
+  double chance = 0;                                     // accuracy of a guess
+  std::map<uint64_t, Point> targets{};                   // by seed: the baseline's best
+  std::optional<double> mean_target{};                   // over seeds
+  std::vector<ArmResult> arms{};                         // as in the study
+  int64_t compared_accuracies = 0, compared_speeds = 0;  // the numbers of intervals that hold together
+};
+
+Analysis analyse(const Study& study);
+
+// Where the line between evaluations, which begins at (0, start), first reaches the target; nullopt when it never does.
+std::optional<double> step_reaching(const std::vector<Point>& curve, double target, double start);
+
+}  // namespace bn::report

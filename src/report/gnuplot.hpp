@@ -1,0 +1,23 @@
+// Figures by gnuplot. Each leaves its script beside it, data included, so that anyone can redraw it.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace bn::report {
+
+extern const char* const kFigureStyle;  // experiments/plots/style.gp
+
+struct FigureScript {
+  std::string name{};  // of the files
+  int width = 900, height = 480;
+  std::string body{};  // gnuplot commands, after the style's
+};
+
+// FOLDER/NAME.{gp,svg,png}. Throws UnsupportedError without gnuplot, Error with its words when it refuses the script.
+void draw(const FigureScript& figure, const std::string& folder);
+
+// A string for gnuplot that shows `text` as it is.
+std::string gnuplot_quote(std::string_view text);
+
+}  // namespace bn::report

@@ -1,0 +1,87 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+
+#include "report/document.hpp"
+
+namespace bn::report {
+namespace {
+
+std::string escape(const std::string& text) {
+  std::string escaped;
+  for (const char c : text) {
+    if (std::string_view("\\`*_[]<>|#").find(c) != std::string_view::npos) escaped += '\\';
+    escaped += c == '\n' ? ' ' : c;
+  }
+  return escaped;
+}
+
+std::string to_text(const Text& text) {
+  std::string line;
+  for (const Span& span : text) {
+    line += span.link.empty() ? escape(span.text) : fmt::format("[{}]({})", escape(span.text), span.link);
+  }
+  return line;
+}
+
+// Writes one kind of block after another.
+struct Writer {
+  std::string out{};
+
+  void operator()(const Heading& heading) {
+    const std::string anchor = heading.anchor.empty() ? "" : fmt::format("<a id=\"{}\"></a>", heading.anchor);
+    out +=
+        fmt::format("{} {}{}\n\n", std::string(static_cast<size_t>(heading.level), '#'), anchor, escape(heading.text));
+  }
+  void operator()(const Paragraph& paragraph) { out += to_text(paragraph.text) + "\n\n"; }
+  void operator()(const Headline& headline) { out += fmt::format("**{}**\n\n", escape(headline.text)); }
+  void operator()(const ClaimList& list) {
+    out += "| claim of the paper | here | measured |\n|---|---|---|\n";
+    for (const Claim& claim : list.claims) {
+      out += fmt::format("| {} | **{}** | {} |\n", escape(claim.claim), name_of(claim.finding), escape(claim.evidence));
+    }
+    out += "\n";
+  }
+  void operator()(const List& list) {
+    for (const Text& item : list.items) out += fmt::format("- {}\n", to_text(item));
+    out += "\n";
+  }
+  void operator()(const Table& table) {
+    std::string rule;
+    for (size_t i = 0; i < table.header.size(); ++i) {
+      out += fmt::format("| {} ", escape(table.header[i]));
+      rule += i == 0 ? "|---" : "|---:";
+    }
+    out += fmt::format("|\n{}|\n", rule);
+    for (const auto& row : table.rows) {
+      for (const Text& cell : row) out += fmt::format("| {} ", to_text(cell));
+      out += "|\n";
+    }
+    out += "\n";
+  }
+  void operator()(const Figure& figure) {
+    out += fmt::format("![{0}](figures/{1}.png)\n\n**{0}.** {2}\n\n", escape(figure.title), figure.name,
+                       escape(figure.caption));
+  }
+  void operator()(const Code& code) { out += fmt::format("```\n{}```\n\n", code.text); }
+};
+
+}  // namespace
+
+std::string to_markdown(const Document& document) {
+  Writer writer{.out = fmt::format("# {}\n\n{}\n\n", escape(document.title), escape(document.subtitle))};
+  for (const Block& block : document.blocks) std::visit(writer, block);
+  writer.out.pop_back();
+  return writer.out;
+}
+
+std::string anchor_of(const std::string& prefix, const std::string& name) {
+  std::string anchor = prefix + "-";
+  for (const char c : name) {
+    anchor += std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-' ? c : '-';
+  }
+  return anchor;
+}
+
+}  // namespace bn::report

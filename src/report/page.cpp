@@ -1,0 +1,293 @@
+#include "report/page.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "report/chart.hpp"
+#include "report/figures.hpp"
+#include "report/words.hpp"
+
+namespace bn::report {
+namespace {
+
+class PageWriter {
+ public:
+  PageWriter(const Study& study, const Analysis& analysis, const Verdict& verdict)
+      : study_(study), analysis_(analysis), verdict_(verdict) {}
+  Page write();
+
+ private:
+  void add(Block block) { page_.document.blocks.push_back(std::move(block)); }
+  void add_figure(FigureScript script, const std::string& title, const std::string& caption);
+  const std::string& baseline() const { return study_.arms[study_.baseline].name; }
+
+  void add_verdict();
+  void add_arms();
+  void add_accuracy();
+  void add_effects();
+  void add_probes();
+  void add_curves();
+  void add_method();
+  void add_runs();
+  void add_configurations();
+
+  const Study& study_;
+  const Analysis& analysis_;
+  const Verdict& verdict_;
+  Page page_{};
+};
+
+void PageWriter::add_figure(FigureScript script, const std::string& title, const std::string& caption) {
+  add(Figure{.name = script.name, .title = title, .caption = caption});
+  page_.figures.push_back(std::move(script));
+}
+
+std::string subtitle_of(const Study& study) {
+  size_t runs = 0;
+  int64_t longest = 0;
+  for (const Arm& arm : study.arms) {
+    runs += arm.runs.size();
+    for (const Run& run : arm.runs) longest = std::max(longest, run.last_step);
+  }
+  const Config& config = study.arms[study.baseline].config();
+  return fmt::format("{} with {} seeds, {} runs of up to {} steps; {} classes{}. The baseline is {}.",
+                     plural(static_cast<int64_t>(study.arms.size()), "network"), study.seeds().size(), runs,
+                     with_separators(static_cast<double>(longest)), config.model.classes,
+                     config.data.kind == DatasetKind::kShapes ? " of generated images" : "",
+                     study.arms[study.baseline].name);
+}
+
+void PageWriter::add_verdict() {
+  add(Headline{verdict_.headline});
+  if (!verdict_.claims.empty()) add(ClaimList{verdict_.claims});
+  List list;
+  for (const std::string& effect : verdict_.effects) list.items.push_back(plain(effect));
+  for (const std::string& note : study_.notes) list.items.push_back(plain(note));
+  if (!list.items.empty()) add(std::move(list));
+}
+
+void PageWriter::add_accuracy() {
+  add(Heading{.text = "Accuracy against steps", .anchor = "accuracy"});
+  std::string caption = "Lines are means over the seeds that finished, bands reach from the lowest to the highest.";
+  if (analysis_.mean_target) {
+    caption += fmt::format(
+        " The dashed line is the best accuracy of {}, the mean over its seeds; points show where each "
+        "network reaches it, where it does in every seed.",
+        baseline());
+  }
+  const bool diverged = std::any_of(analysis_.arms.begin(), analysis_.arms.end(),
+                                    [](const ArmResult& arm) { return !arm.diverged_at.empty(); });
+  if (diverged) caption += " A cross marks a run that diverged.";
+  add_figure(accuracy_figure(study_, analysis_), "Validation accuracy, as the paper's Figure 2", caption);
+}
+
+std::string runs_in_words(const ArmResult& result) {
+  std::string divergence = divergence_in_words(result);
+  if (result.finished == 0) return divergence;
+  const std::string finished = fmt::format("{} finished", result.finished);
+  return divergence.empty() ? finished : finished + "; " + divergence;
+}
+
+// The paper's Figure 3.
+void PageWriter::add_arms() {
+  add(Heading{.text = "Steps to the baseline's best accuracy, and the best of each", .anchor = "table"});
+  const bool compares = study_.arms.size() > 1;
+  Table table{.header = {"network", "runs", "best accuracy"}};
+  if (compares)
+    table.header.insert(table.header.end(), {"against the baseline, points", "steps to its best", "times fewer"});
+  table.header.emplace_back("images/s");
+  for (size_t arm = 0; arm < study_.arms.size(); ++arm) {
+    const ArmResult& result = analysis_.arms[arm];
+    const std::string& name = study_.arms[arm].name;
+    std::vector<Text> row{{{.text = name, .link = "#" + anchor_of("config", name)}},
+                          plain(runs_in_words(result)),
+                          plain(percent_pm(result.best_accuracy))};
+    if (compares) {
+      std::string effect = arm == study_.baseline ? "baseline" : "\u2013";
+      if (arm != study_.baseline && result.accuracy.pairs > 0) {
+        effect = signed_points(result.accuracy.difference);
+        if (result.accuracy.interval) effect += fmt::format(" ({})", points_between(*result.accuracy.interval));
+      } else if (arm != study_.baseline && !result.has_learned && !result.has_diverged()) {
+        effect = "did not learn";
+      }
+      row.push_back(plain(effect));
+      row.push_back(plain(steps_in_words(result.steps)));
+      row.push_back(plain(arm == study_.baseline ? "1" : speed_up_in_words(result)));
+    }
+    row.push_back(plain(result.images_per_second ? with_separators(std::round(*result.images_per_second)) : "\u2013"));
+    table.rows.push_back(std::move(row));
+  }
+  add(std::move(table));
+  add(Paragraph{plain(
+      "Best accuracy: mean over the finished seeds with its 95 % interval. Differences and ratios: with their 95 % "
+      "intervals in brackets, each kind wide enough to hold for all networks together; a difference whose interval "
+      "holds 0, or a ratio whose interval holds 1, cannot be told apart from none. Steps: geometric mean over "
+      "seeds; where a run never got there, no mean is given. A name leads to what differs in its configuration.")});
+}
+
+void PageWriter::add_effects() {
+  const auto has_effect = [](const ArmResult& arm) { return arm.accuracy.pairs > 0 || arm.log_speed_up.pairs > 0; };
+  if (study_.arms.size() < 2 || std::none_of(analysis_.arms.begin(), analysis_.arms.end(), has_effect)) return;
+  add(Heading{.text = "What each change does", .anchor = "effects"});
+  add_figure(
+      effects_figure(study_, analysis_), "Effects against " + baseline(),
+      "Left, the difference of best accuracies; right, how many times fewer steps to the baseline's best. Bars are "
+      "95 % intervals that hold together; one that crosses the dashed line cannot be told apart from the "
+      "baseline. A hollow point has no interval.");
+}
+
+void PageWriter::add_probes() {
+  const std::vector<ProbeFigure> figures = probe_figures(study_);
+  if (figures.empty()) return;
+  add(Heading{.text = "What enters a nonlinearity over training", .anchor = "probes"});
+  for (const ProbeFigure& figure : figures) {
+    add_figure(figure.script, fmt::format("Input of {}, unit {}, as the paper's Figure 1b, c", figure.op, figure.unit),
+               "The 15th, 50th and 85th percentiles over a fixed set of validation images, in the run with the lowest "
+               "seed of each network.");
+  }
+}
+
+// Runs that diverge before their first record have no curves.
+bool has_curve(const Study& study, std::optional<double> LogRecord::*field) {
+  return std::any_of(study.arms.begin(), study.arms.end(), [&](const Arm& arm) {
+    return std::any_of(arm.runs.begin(), arm.runs.end(), [&](const Run& run) { return !curve_of(run, field).empty(); });
+  });
+}
+
+void PageWriter::add_curves() {
+  if (!has_curve(study_, &LogRecord::loss) || !has_curve(study_, &LogRecord::learning_rate)) return;
+  add(Heading{.text = "Loss and learning rate", .anchor = "curves"});
+  add_figure(
+      loss_figure(study_), "Training loss",
+      "Means over stretches of a hundredth of the run and over seeds; bands from the lowest seed to the highest.");
+  add_figure(learning_rate_figure(study_), "Learning rate",
+             "As it was used. Networks with the same schedule share a line.");
+}
+
+// Sentences for the methods that were used.
+std::string method_sentences(const Analysis& analysis) {
+  std::set<Method> accuracy, speed;
+  for (const ArmResult& arm : analysis.arms) {
+    if (arm.accuracy.interval) accuracy.insert(arm.accuracy.method);
+    if (arm.log_speed_up.interval) speed.insert(arm.log_speed_up.method);
+  }
+  std::string text;
+  if (accuracy.contains(Method::kDunnett)) {
+    text +=
+        " Differences of accuracy: the variance of what arms and seeds leave unexplained is pooled over arms, and "
+        "Dunnett's quantile (J. Am. Stat. Assoc. 50, 1955, 1096) corrects for the number of arms.";
+  }
+  if (accuracy.contains(Method::kPooledDifferences) || speed.contains(Method::kPooledDifferences)) {
+    text += fmt::format(
+        " {}: the variance of the paired differences is pooled over arms, with Satterthwaite's degrees of "
+        "freedom (Biometrics 2, 1946, 110) and Bonferroni's correction.",
+        speed.contains(Method::kPooledDifferences) ? "Ratios of steps, as logarithms" : "Differences of accuracy");
+  }
+  if (accuracy.contains(Method::kOwnVariance) || speed.contains(Method::kOwnVariance)) {
+    text +=
+        " An arm that lacks seeds or whose variance is not the others' (F tests), and every arm where there are too "
+        "few to pool, has a paired t interval of its own with Bonferroni's correction.";
+  }
+  return text;
+}
+
+void PageWriter::add_method() {
+  add(Heading{.text = "How the numbers were made", .anchor = "method"});
+  std::string text =
+      "Best accuracy is the highest validation accuracy of a run's evaluations. The target of a run is the best of the "
+      "baseline's run with the same seed, and a run reaches it where the line between its evaluations first does. Runs "
+      "with "
+      "the same seed share the order of the data and, where shapes agree, the initial weights, so networks are "
+      "compared in "
+      "pairs." +
+      method_sentences(analysis_) +
+      " Runs that diverged are counted, not averaged. A network whose best is below twice chance did not learn and "
+      "takes no "
+      "part in comparisons. Nothing is bootstrapped.";
+  add(Paragraph{plain(text)});
+}
+
+std::string clock(double seconds) {
+  const auto whole = static_cast<int64_t>(std::llround(seconds));
+  return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
+}
+
+std::vector<Text> row_of(const Arm& arm, const Run& run) {
+  const std::optional<Point> best = best_accuracy(run);
+  const std::vector<Point> accuracies = curve_of(run, &LogRecord::validation_top1);
+  const std::vector<Point> seconds = curve_of(run, &LogRecord::seconds);
+  const std::optional<double> rate = images_per_second(run);
+  return {plain(arm.name),
+          plain(std::to_string(run.seed)),
+          plain(run.state),
+          plain(best ? percent(best->value) : "\u2013"),
+          plain(best ? with_separators(static_cast<double>(best->step)) : "\u2013"),
+          plain(accuracies.empty() ? "\u2013" : percent(accuracies.back().value)),
+          plain(with_separators(static_cast<double>(run.last_step))),
+          plain(seconds.empty() ? "\u2013" : clock(seconds.back().value)),
+          plain(rate ? with_separators(std::round(*rate)) : "\u2013"),
+          {{.text = "configuration", .link = "#" + anchor_of("config", arm.name)}}};
+}
+
+void PageWriter::add_runs() {
+  add(Heading{.text = "Every run", .anchor = "runs"});
+  Table table{.header = {"network", "seed", "outcome", "best", "at step", "last", "steps", "time", "images/s", ""}};
+  std::set<std::string> versions;
+  for (const Arm& arm : study_.arms) {
+    for (const Run& run : arm.runs) {
+      table.rows.push_back(row_of(arm, run));
+      if (!run.version.empty()) versions.insert(run.version);
+    }
+  }
+  add(std::move(table));
+  if (!versions.empty()) {
+    add(Paragraph{plain(fmt::format("Version of the program: {}.", fmt::join(versions, "; ")))});
+  }
+}
+
+void PageWriter::add_configurations() {
+  add(Heading{.text = "What differs in the configurations", .anchor = "configurations"});
+  const Arm& baseline_arm = study_.arms[study_.baseline];
+  for (const Arm& arm : study_.arms) {
+    add(Heading{.text = arm.name, .anchor = anchor_of("config", arm.name), .level = 3});
+    std::string folders;
+    for (const Run& run : arm.runs) folders += (folders.empty() ? "" : ", ") + run.folder;
+    if (&arm == &baseline_arm) {
+      add(Paragraph{plain("The baseline. Its runs, each with its resolved config.yaml: " + folders + ".")});
+      continue;
+    }
+    std::vector<std::string> lines = diff(baseline_arm.config(), arm.config());
+    std::erase_if(lines, [](const std::string& line) { return line.starts_with("train.seed:"); });
+    std::string text;
+    for (const std::string& line : lines) text += line + "\n";
+    if (text.empty()) text = "nothing\n";
+    add(Code{text});
+    add(Paragraph{plain("Runs: " + folders + ".")});
+  }
+}
+
+Page PageWriter::write() {
+  page_.document.title = study_.name;
+  page_.document.subtitle = subtitle_of(study_);
+  add_verdict();
+  add_arms();
+  add_accuracy();
+  add_effects();
+  add_probes();
+  add_curves();
+  add_method();
+  add_runs();
+  add_configurations();
+  return std::move(page_);
+}
+
+}  // namespace
+
+Page make_page(const Study& study, const Analysis& analysis, const Verdict& verdict) {
+  return PageWriter(study, analysis, verdict).write();
+}
+
+}  // namespace bn::report

@@ -1,0 +1,82 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+#include "bn/error.hpp"
+#include "core/files.hpp"
+#include "report/study.hpp"
+
+namespace bn::report {
+namespace {
+
+// The last record that says how the run stands: a resumed run has more than one end.
+void read_end(Run& run) {
+  run.state = "has not begun";
+  for (const LogRecord& record : run.log) {
+    run.last_step = std::max(run.last_step, record.step);
+    if (record.event == "end") {
+      run.end = RunEnd::kFinished;
+      run.state = "finished";
+    } else if (record.event == "diverged") {
+      run.end = RunEnd::kDiverged;
+      run.state = fmt::format("diverged at step {}", record.step);
+    } else {
+      run.end = RunEnd::kUnfinished;
+      run.state = record.event == "interrupted" ? fmt::format("was interrupted at step {}", record.step)
+                  : record.event == "error"     ? fmt::format("failed at step {}: {}", record.step, record.message)
+                                            : fmt::format("has not ended; its last record is of step {}", record.step);
+    }
+  }
+}
+
+}  // namespace
+
+Run read_run(const std::string& folder) {
+  if (!std::filesystem::is_directory(folder)) throw DataError(fmt::format("there is no folder '{}'", folder));
+  const RunFolder files(folder);
+  const std::optional<std::string> config = files.stored_config();
+  std::string log;
+  if (!config || read_file(files.log_path(), log) == ReadResult::kMissing) {
+    throw DataError(fmt::format("'{}' is no run folder: it has no {}; a sweep folder would have a sweep.json", folder,
+                                config ? "log.jsonl" : "config.yaml"));
+  }
+  Run run{.folder = folder, .config = parse_config(*config, files.config_path()), .log = read_log(files.log_path())};
+  run.seed = run.config.train.seed;
+  read_file(folder + "/git.txt", run.version);
+  run.version = run.version.substr(0, run.version.find_last_not_of('\n') + 1);
+  std::replace(run.version.begin(), run.version.end(), '\n', ' ');
+  read_end(run);
+  return run;
+}
+
+std::vector<Point> curve_of(const Run& run, std::optional<double> LogRecord::*field) {
+  std::vector<Point> points;
+  for (const LogRecord& record : run.log) {
+    const std::optional<double>& value = record.*field;
+    if (!value || !std::isfinite(*value)) continue;
+    if (!points.empty() && points.back().step >= record.step) continue;
+    points.push_back({record.step, *value});
+  }
+  return points;
+}
+
+std::optional<Point> best_accuracy(const Run& run) {
+  std::optional<Point> best;
+  for (const Point& point : curve_of(run, &LogRecord::validation_top1)) {
+    if (!best || point.value > best->value) best = point;
+  }
+  return best;
+}
+
+std::optional<double> images_per_second(const Run& run) {
+  std::vector<Point> rates = curve_of(run, &LogRecord::images_per_second);
+  if (rates.empty()) return std::nullopt;
+  const auto middle = rates.begin() + static_cast<std::ptrdiff_t>(rates.size() / 2);
+  std::nth_element(rates.begin(), middle, rates.end(),
+                   [](const Point& a, const Point& b) { return a.value < b.value; });
+  return middle->value;
+}
+
+}  // namespace bn::report

@@ -1,0 +1,204 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "bn/error.hpp"
+#include "core/files.hpp"
+#include "report/study.hpp"
+
+namespace bn::report {
+namespace {
+
+namespace fs = std::filesystem;
+
+// What the runs were measured on. Accuracies on different images must not be compared.
+std::string data_of(const Config& config) {
+  const DataOptions& data = config.data;
+  std::string text;
+  switch (data.kind) {
+    case DatasetKind::kShapes:
+      text = fmt::format("{} generated shapes of {} pixels, seed {}", data.shapes.validation_images,
+                         data.shapes.image_size, data.shapes.seed);
+      break;
+    case DatasetKind::kMnist:
+    case DatasetKind::kFolder:
+    case DatasetKind::kTar:
+      text = fmt::format("{}", fmt::join(data.validation, " "));
+      break;
+  }
+  if (data.classes_limit > 0) text += fmt::format(", the first {} classes", data.classes_limit);
+  return text + fmt::format(" ({} classes)", config.model.classes);
+}
+
+void expect_same_data(const Study& study) {
+  const Run& first = study.arms.front().runs.front();
+  for (const Arm& arm : study.arms) {
+    for (const Run& run : arm.runs) {
+      if (data_of(run.config) == data_of(first.config)) continue;
+      throw DataError(
+          fmt::format("the runs were validated on different data, so their accuracies cannot be compared:\n  {}: {}\n"
+                      "  {}: {}\nMake a report of each.",
+                      first.folder, data_of(first.config), run.folder, data_of(run.config)));
+    }
+  }
+}
+
+// What differs but the seed, and what no result depends on.
+std::vector<std::string> differences(const Config& a, const Config& b) {
+  std::vector<std::string> lines = diff(a, b);
+  std::erase_if(lines, [](const std::string& line) {
+    for (const char* key : {"train.seed:", "threads:", "data.workers:", "data.slots:", "data.on_corrupt:",
+                            "train.log_every:", "train.checkpoint_every:", "train.keep_checkpoints:", "train.probe."}) {
+      if (line.starts_with(key)) return true;
+    }
+    return false;
+  });
+  return lines;
+}
+
+Arm& arm_named(Study& study, const std::string& name) {
+  for (Arm& arm : study.arms) {
+    if (arm.name == name) return arm;
+  }
+  study.arms.push_back({.name = name});
+  return study.arms.back();
+}
+
+void add_run(Arm& arm, Run run) {
+  if (const Run* same = arm.find(run.seed)) {
+    throw DataError(fmt::format("'{}' and '{}' are both runs of {} with seed {}; give one of them", same->folder,
+                                run.folder, arm.name, run.seed));
+  }
+  if (!arm.runs.empty()) {
+    const std::vector<std::string> lines = differences(arm.config(), run.config);
+    if (!lines.empty()) {
+      throw DataError(fmt::format("the runs '{}' and '{}' of arm {} differ in more than their seed:\n  {}",
+                                  arm.runs.front().folder, run.folder, arm.name, fmt::join(lines, "\n  ")));
+    }
+  }
+  arm.runs.push_back(std::move(run));
+}
+
+bool has_begun(const std::string& folder) { return fs::exists(folder + "/log.jsonl"); }
+
+void read_sweep(const std::string& folder, Study& study, std::string& baseline) {
+  const std::string path = folder + "/sweep.json";
+  std::string text;
+  read_file(path, text);
+  try {
+    const auto sweep = nlohmann::json::parse(text);
+    study.name = sweep.at("name").get<std::string>();
+    if (baseline.empty()) baseline = sweep.value("baseline", "");
+    for (const auto& entry : sweep.at("runs")) {
+      const auto arm = entry.at("arm").get<std::string>(), run_folder = entry.at("folder").get<std::string>();
+      const std::string run_path = fs::path(run_folder).is_absolute() ? run_folder : folder + "/" + run_folder;
+      const std::string message = entry.value("message", "");
+      if (!has_begun(run_path)) {
+        study.notes.push_back(fmt::format("{} with seed {} is left out: it {}.", arm, entry.at("seed").get<uint64_t>(),
+                                          message.empty() ? "has not begun" : "crashed: " + message));
+        continue;
+      }
+      Run run = read_run(run_path);
+      if (!run.has_ended() && !message.empty()) run.state = "crashed: " + message;
+      add_run(arm_named(study, arm), std::move(run));
+    }
+  } catch (const nlohmann::json::exception& error) {
+    throw DataError(fmt::format("'{}' is not the record of a sweep: {}", path, error.what()));
+  }
+}
+
+// "runs/bn_x5/seed_3" and "runs/bn_x5_seed3" are both of arm bn_x5.
+std::string arm_name_of(const Run& run) {
+  fs::path path = fs::absolute(run.folder).lexically_normal();
+  if (path.filename().empty()) path = path.parent_path();
+  std::string name = path.filename().string();
+  for (const char* form : {"seed{}", "seed_{}", "seed-{}", "seed={}", "{}"}) {
+    const std::string seed = fmt::format(fmt::runtime(form), run.seed);
+    if (name == seed) return path.parent_path().filename().string();
+    for (const char separator : {'_', '-', '.'}) {
+      if (name.ends_with(separator + seed)) return name.substr(0, name.size() - seed.size() - 1);
+    }
+  }
+  return name;
+}
+
+void add_listed_run(const std::string& folder, Study& study) {
+  Run run = read_run(folder);
+  for (Arm& arm : study.arms) {
+    if (differences(arm.config(), run.config).empty()) return add_run(arm, std::move(run));
+  }
+  const std::string name = arm_name_of(run);
+  std::string unique = name;
+  const auto is_taken = [&](const Arm& arm) { return arm.name == unique; };
+  for (int i = 2; std::any_of(study.arms.begin(), study.arms.end(), is_taken); ++i)
+    unique = fmt::format("{} ({})", name, i);
+  add_run(arm_named(study, unique), std::move(run));
+}
+
+// Runs that have not ended are no results: how far they got is chance.
+void leave_out_unfinished(Study& study) {
+  for (Arm& arm : study.arms) {
+    for (const Run& run : arm.runs) {
+      if (run.has_ended()) continue;
+      study.notes.push_back(fmt::format("{} with seed {} is left out: it {}.", arm.name, run.seed, run.state));
+    }
+    std::erase_if(arm.runs, [](const Run& run) { return !run.has_ended(); });
+    std::sort(arm.runs.begin(), arm.runs.end(), [](const Run& a, const Run& b) { return a.seed < b.seed; });
+  }
+  std::erase_if(study.arms, [](const Arm& arm) { return arm.runs.empty(); });
+}
+
+void choose_baseline(Study& study, const std::string& name) {
+  if (name.empty()) return;
+  std::vector<std::string> names;
+  for (size_t i = 0; i < study.arms.size(); ++i) {
+    names.push_back(study.arms[i].name);
+    if (names.back() == name) {
+      study.baseline = i;
+      return;
+    }
+  }
+  throw ConfigError(
+      fmt::format("the baseline '{}' has no run that has ended; the arms are: {}", name, fmt::join(names, ", ")));
+}
+
+}  // namespace
+
+const Run* Arm::find(uint64_t seed) const {
+  const auto found = std::find_if(runs.begin(), runs.end(), [&](const Run& run) { return run.seed == seed; });
+  return found == runs.end() ? nullptr : &*found;
+}
+
+std::vector<uint64_t> Study::seeds() const {
+  std::set<uint64_t> seeds;
+  for (const Arm& arm : arms) {
+    for (const Run& run : arm.runs) seeds.insert(run.seed);
+  }
+  return {seeds.begin(), seeds.end()};
+}
+
+Study read_study(const std::vector<std::string>& inputs, const std::string& baseline) {
+  Study study;
+  std::string baseline_name = baseline;
+  for (const std::string& input : inputs) {
+    if (fs::exists(input + "/sweep.json")) {
+      read_sweep(input, study, baseline_name);
+    } else {
+      add_listed_run(input, study);
+    }
+  }
+  if (study.name.empty()) study.name = fmt::format("{} runs", inputs.size());
+  leave_out_unfinished(study);
+  if (study.arms.empty()) {
+    throw DataError(fmt::format("none of the runs has finished or diverged, so there is nothing to report:\n  {}",
+                                fmt::join(study.notes, "\n  ")));
+  }
+  expect_same_data(study);
+  choose_baseline(study, baseline_name);
+  return study;
+}
+
+}  // namespace bn::report

@@ -1,0 +1,43 @@
+#include "bn/report.hpp"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <system_error>
+
+#include "bn/error.hpp"
+#include "core/files.hpp"
+#include "report/page.hpp"
+
+namespace bn {
+namespace {
+
+void create_folder(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error) throw StorageError(fmt::format("cannot create folder '{}': {}", path, error.message()));
+}
+
+}  // namespace
+
+std::vector<std::string> write_report(const ReportOptions& options) {
+  const report::Study study = report::read_study(options.inputs, options.baseline);
+  const report::Analysis analysis = report::analyse(study);
+  const report::Verdict verdict = report::judge(study, analysis);
+  const report::Page page = report::make_page(study, analysis, verdict);
+  const std::string figures = options.out + "/figures";
+  create_folder(figures);
+  for (const report::FigureScript& figure : page.figures) report::draw(figure, figures);
+  write_file(options.out + "/index.html", report::to_html(page.document, options.out));
+  write_file(options.out + "/report.md", report::to_markdown(page.document));
+
+  std::vector<std::string> lines{verdict.headline};
+  for (const report::Claim& claim : verdict.claims) {
+    lines.push_back(fmt::format("{}: {} {}", report::name_of(claim.finding), claim.claim, claim.evidence));
+  }
+  lines.insert(lines.end(), verdict.effects.begin(), verdict.effects.end());
+  lines.insert(lines.end(), study.notes.begin(), study.notes.end());
+  return lines;
+}
+
+}  // namespace bn

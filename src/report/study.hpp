@@ -1,0 +1,64 @@
+// The runs of a report as they lie in their folders, sorted into arms: the runs that differ in their seed alone.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bn/config.hpp"
+#include "bn/train.hpp"
+
+namespace bn::report {
+
+enum class RunEnd { kFinished, kDiverged, kUnfinished };
+
+struct Run {
+  std::string folder{};
+  uint64_t seed = 0;
+  Config config{};
+  std::string version{};  // of the program: git.txt
+  std::vector<LogRecord> log{};
+  RunEnd end = RunEnd::kUnfinished;
+  std::string state{};  // in words: "finished", "diverged at step 3", "crashed: ..."
+  int64_t last_step = 0;
+
+  bool has_ended() const { return end != RunEnd::kUnfinished; }
+};
+
+struct Point {
+  int64_t step = 0;
+  double value = 0;
+};
+// The records of the run that have the field, in order of steps.
+std::vector<Point> curve_of(const Run& run, std::optional<double> LogRecord::*field);
+// The first evaluation with the highest accuracy; nullopt before any.
+std::optional<Point> best_accuracy(const Run& run);
+// Median of what the log says; nullopt when it says nothing.
+std::optional<double> images_per_second(const Run& run);
+
+struct Arm {
+  std::string name{};
+  std::vector<Run> runs{};  // by seed
+
+  const Config& config() const { return runs.front().config; }
+  const Run* find(uint64_t seed) const;
+};
+
+struct Study {
+  std::string name{};
+  std::vector<Arm> arms{};
+  size_t baseline = 0;
+  std::vector<std::string> notes{};  // what a reader must know: runs that were left out
+
+  std::vector<uint64_t> seeds() const;  // of all arms, ascending
+};
+
+// Reads a run folder. Throws DataError: no such folder, no run in it, a line that is no record.
+Run read_run(const std::string& folder);
+
+// Reads sweep folders and run folders. Runs of a list belong to one arm when their configurations differ in the seed
+// alone; it is called after the folder. Throws as write_report does.
+Study read_study(const std::vector<std::string>& inputs, const std::string& baseline);
+
+}  // namespace bn::report

@@ -1,0 +1,301 @@
+#include "report/verdict.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "report/words.hpp"
+
+namespace bn::report {
+namespace {
+
+struct Part {
+  size_t arm = 0;
+  bool is_normalized = false;
+  bool has_own_activation = false;  // not the baseline's
+  double rate = 1;                  // initial learning rate over the baseline's
+
+  bool is_faster() const { return rate > 1.05; }
+  bool has_same_rate() const { return rate > 0.95 && rate < 1.05; }
+};
+
+std::vector<Part> parts_of(const Study& study) {
+  const Config& baseline = study.arms[study.baseline].config();
+  std::vector<Part> parts;
+  for (size_t arm = 0; arm < study.arms.size(); ++arm) {
+    if (arm == study.baseline) continue;
+    const Config& config = study.arms[arm].config();
+    parts.push_back({.arm = arm,
+                     .is_normalized = config.model.normalization == Normalization::kBatch,
+                     .has_own_activation = config.model.activation != baseline.model.activation,
+                     .rate = config.train.learning_rate.initial / baseline.train.learning_rate.initial});
+  }
+  return parts;
+}
+
+std::string rate_of(const Part& part) { return fmt::format("{:.3g}", part.rate); }
+
+class Judge {
+ public:
+  Judge(const Study& study, const Analysis& analysis) : study_(study), analysis_(analysis), parts_(parts_of(study)) {}
+  Verdict judge();
+
+ private:
+  const ArmResult& result(const Part& part) const { return analysis_.arms[part.arm]; }
+  const std::string& name(const Part& part) const { return study_.arms[part.arm].name; }
+  void judge_speed(const Part& part);
+  void judge_accuracy();
+  void judge_highest_rate();
+  void judge_plain_rate(const Part& part);
+  void judge_sigmoid();
+  std::string describe_learning(const Part& part) const;
+  // What the paper measured, for its Inception networks: the MNIST net has no such numbers.
+  std::string paper(const char* text) const {
+    const bool is_inception =
+        std::holds_alternative<InceptionTable>(study_.arms[study_.baseline].config().model.table) && *text != 0;
+    return is_inception ? fmt::format(" (paper: {})", text) : "";
+  }
+  void add(Finding finding, std::string claim, std::string evidence) {
+    verdict_.claims.push_back({finding, std::move(claim), std::move(evidence)});
+  }
+  void describe_effects();
+  std::string headline() const;
+
+  const Study& study_;
+  const Analysis& analysis_;
+  const std::vector<Part> parts_;
+  Verdict verdict_{};
+};
+
+// Paper: Figure 3, 31.0e6 steps of Inception over each network's.
+const char* paper_speed_up(const Part& part) {
+  if (part.has_same_rate()) return "2.3\u00d7";
+  if (std::abs(part.rate - 5) < 0.3) return "14\u00d7";
+  if (std::abs(part.rate - 30) < 2) return "11\u00d7";
+  return "";
+}
+
+void Judge::judge_speed(const Part& part) {
+  const ArmResult& arm = result(part);
+  const std::string with_rate =
+      part.has_same_rate() ? "" : fmt::format(" and {} times the learning rate", rate_of(part));
+  const std::string claim =
+      fmt::format("With batch normalisation{}, the network needs fewer steps to the plain network's best accuracy{}.",
+                  with_rate, paper(paper_speed_up(part)));
+  if (arm.steps.runs == 0) {
+    add(Finding::kUnclear, claim, fmt::format("{} has no seed in common with the baseline.", name(part)));
+    return;
+  }
+  if (arm.steps.reached < arm.steps.runs) {
+    const bool never = arm.steps.reached == 0;
+    std::string evidence = fmt::format("{} did not reach it in {} of {}", name(part),
+                                       arm.steps.runs - arm.steps.reached, plural(arm.steps.runs, "seed"));
+    const std::string divergence = divergence_in_words(arm);
+    if (!divergence.empty()) evidence += "; it " + divergence;
+    add(never ? Finding::kFailed : Finding::kUnclear, claim, evidence + ".");
+    return;
+  }
+  const Comparison& speed = arm.log_speed_up;
+  const Finding finding = speed.outcome == Outcome::kHigher  ? Finding::kHeld
+                          : speed.outcome == Outcome::kLower ? Finding::kFailed
+                                                             : Finding::kUnclear;
+  std::string evidence = fmt::format("{}: {} fewer steps", name(part), ratio(std::exp(speed.difference)));
+  if (speed.interval) {
+    evidence += fmt::format(", 95\u00a0% interval {}", ratios_between(*speed.interval));
+  } else {
+    evidence += speed.pairs < 2 ? ", by one seed: no interval can be given"
+                                : ", the same in every seed: no interval can be given";
+  }
+  if (speed.outcome == Outcome::kIndistinguishable) evidence += ": cannot be told apart from no gain";
+  add(finding, claim, evidence + ".");
+}
+
+void Judge::judge_accuracy() {
+  std::vector<std::string> words;
+  int64_t higher = 0, lower = 0, all = 0;
+  for (const Part& part : parts_) {
+    if (!part.is_normalized || part.has_own_activation) continue;
+    const ArmResult& arm = result(part);
+    ++all;
+    if (arm.accuracy.outcome == Outcome::kHigher) ++higher;
+    if (arm.accuracy.outcome == Outcome::kLower || arm.has_diverged() || !arm.has_learned) ++lower;
+    std::string text = fmt::format("{} {}", name(part), effect_in_words(arm));
+    if (arm.accuracy.outcome == Outcome::kIndistinguishable) text += ", not told apart";
+    words.push_back(text);
+  }
+  if (all == 0) return;
+  const Finding finding = higher == all ? Finding::kHeld : lower > 0 ? Finding::kFailed : Finding::kUnclear;
+  add(finding, "Batch-normalised networks end at a higher accuracy" + paper("+0.5 to +2.6 points") + ".",
+      fmt::format("{}.", fmt::join(words, "; ")));
+}
+
+// Paper: sec. 4.2.2, BN-x30 starts slower than BN-x5 and ends higher.
+void Judge::judge_highest_rate() {
+  std::vector<Part> faster;
+  for (const Part& part : parts_) {
+    if (part.is_normalized && !part.has_own_activation && part.is_faster()) faster.push_back(part);
+  }
+  std::stable_sort(faster.begin(), faster.end(), [](const Part& a, const Part& b) { return a.rate < b.rate; });
+  if (faster.size() < 2 || faster.front().rate == faster.back().rate) return;
+  const Part& highest = faster.back();
+  const auto next =
+      std::find_if(faster.rbegin(), faster.rend(), [&](const Part& part) { return part.rate < highest.rate; });
+  const std::string claim = fmt::format("Of the higher learning rates the highest ends highest, {} against {} times{}.",
+                                        rate_of(highest), rate_of(*next), paper("74.8 against 73.0 %"));
+  SeedTable table(2);
+  for (const uint64_t seed : study_.seeds()) {
+    const Run *a = study_.arms[next->arm].find(seed), *b = study_.arms[highest.arm].find(seed);
+    if (a == nullptr || b == nullptr || a->end != RunEnd::kFinished || b->end != RunEnd::kFinished) continue;
+    const std::optional<Point> best_a = best_accuracy(*a), best_b = best_accuracy(*b);
+    if (!best_a || !best_b) continue;
+    table[0].push_back(best_a->value);
+    table[1].push_back(best_b->value);
+  }
+  if (table[0].empty()) {
+    add(result(highest).has_diverged() ? Finding::kFailed : Finding::kUnclear, claim,
+        fmt::format("{}: {}.", name(highest), effect_in_words(result(highest))));
+    return;
+  }
+  ArmResult difference{.finished = 1, .has_learned = true, .accuracy = compare_with_baseline(table, 0)[1]};
+  const Outcome outcome = difference.accuracy.outcome;
+  const Finding finding = outcome == Outcome::kHigher  ? Finding::kHeld
+                          : outcome == Outcome::kLower ? Finding::kFailed
+                                                       : Finding::kUnclear;
+  add(finding, claim,
+      fmt::format("{} against {}: {}{}.", name(highest), name(*next), effect_in_words(difference),
+                  outcome == Outcome::kIndistinguishable ? ", not told apart" : ""));
+}
+
+// "reaches 12.3 %", "diverged at ...", "stays at chance".
+std::string Judge::describe_learning(const Part& part) const {
+  const ArmResult& arm = result(part);
+  if (arm.has_diverged()) return fmt::format("{} {}", name(part), divergence_in_words(arm));
+  std::string text = fmt::format("{} {} {}", name(part),
+                                 arm.has_learned ? "reaches" : "does not learn:", percent_pm(arm.best_accuracy));
+  if (!arm.has_learned) text += fmt::format(" where a guess has {}", percent(analysis_.chance));
+  const std::string divergence = divergence_in_words(arm);
+  return divergence.empty() ? text : text + ", but " + divergence;
+}
+
+void Judge::judge_plain_rate(const Part& part) {
+  const ArmResult& arm = result(part);
+  const bool fails = arm.has_diverged() || !arm.has_learned || arm.accuracy.outcome == Outcome::kLower;
+  const bool works = arm.diverged_at.empty() && arm.has_learned &&
+                     (arm.accuracy.outcome == Outcome::kHigher || arm.accuracy.outcome == Outcome::kIndistinguishable);
+  std::string evidence = describe_learning(part);
+  if (arm.is_comparable()) evidence += fmt::format("; against the baseline {}", effect_in_words(arm));
+  add(fails   ? Finding::kHeld
+      : works ? Finding::kFailed
+              : Finding::kUnclear,
+      fmt::format("Without batch normalisation, {} times the learning rate harms the network{}.", rate_of(part),
+                  paper("it diverged")),
+      evidence + ".");
+}
+
+void Judge::judge_sigmoid() {
+  const Part* plain = nullptr;
+  const Part* normalized = nullptr;
+  for (const Part& part : parts_) {
+    if (!part.has_own_activation || study_.arms[part.arm].config().model.activation != Activation::kSigmoid) continue;
+    const Part*& slot = part.is_normalized ? normalized : plain;
+    if (slot == nullptr) slot = &part;
+  }
+  if (normalized == nullptr && plain == nullptr) return;
+  const bool normalized_learns = normalized != nullptr && result(*normalized).is_comparable();
+  const bool plain_learns = plain != nullptr && result(*plain).is_comparable();
+  std::vector<std::string> words;
+  for (const Part* part : {plain, normalized}) {
+    if (part != nullptr) words.push_back(describe_learning(*part));
+  }
+  const bool failed = plain_learns || (normalized != nullptr && !normalized_learns);
+  const bool is_whole = plain != nullptr && normalized != nullptr;
+  if (!is_whole) words.emplace_back("the other of the two networks is not in this study");
+  add(failed     ? Finding::kFailed
+      : is_whole ? Finding::kHeld
+                 : Finding::kUnclear,
+      "With sigmoids the network trains only with batch normalisation" + paper("69.8 % with, chance without") + ".",
+      fmt::format("{}.", fmt::join(words, "; ")));
+}
+
+void Judge::describe_effects() {
+  for (const Part& part : parts_) {
+    const ArmResult& arm = result(part);
+    std::string text = fmt::format("{}: {}", name(part), effect_in_words(arm));
+    if (arm.accuracy.outcome == Outcome::kHigher) text += "; better";
+    if (arm.accuracy.outcome == Outcome::kLower) text += "; worse";
+    if (arm.accuracy.outcome == Outcome::kIndistinguishable) text += "; cannot be told apart";
+    verdict_.effects.push_back(text + ".");
+  }
+}
+
+std::string Judge::headline() const {
+  const std::string& baseline = study_.arms[study_.baseline].name;
+  const ArmResult& result = analysis_.arms[study_.baseline];
+  if (!result.is_comparable()) {
+    return fmt::format("The baseline {} {}, so nothing can be measured against it.", baseline,
+                       result.has_diverged() ? divergence_in_words(result) : "did not learn");
+  }
+  if (study_.arms.size() == 1) return fmt::format("{} alone: there is nothing to compare it with.", baseline);
+  if (verdict_.claims.empty()) {
+    const auto count = [&](Outcome outcome) {
+      return std::count_if(analysis_.arms.begin(), analysis_.arms.end(),
+                           [&](const ArmResult& arm) { return arm.accuracy.outcome == outcome; });
+    };
+    return fmt::format("Against {}: {} better, {} worse, {} cannot be told apart.", baseline, count(Outcome::kHigher),
+                       count(Outcome::kLower), count(Outcome::kIndistinguishable));
+  }
+  const auto count = [&](Finding finding) {
+    return std::count_if(verdict_.claims.begin(), verdict_.claims.end(),
+                         [&](const Claim& claim) { return claim.finding == finding; });
+  };
+  const auto held = count(Finding::kHeld), failed = count(Finding::kFailed), unclear = count(Finding::kUnclear);
+  std::string text = fmt::format("{} of {} of the paper's claims held here", held, verdict_.claims.size());
+  if (failed > 0) text += fmt::format("; {} did not", failed);
+  if (unclear > 0) text += fmt::format("; {} cannot be told from these runs", unclear);
+  return text + ".";
+}
+
+Verdict Judge::judge() {
+  const bool is_plain = study_.arms[study_.baseline].config().model.normalization == Normalization::kNone;
+  if (!analysis_.arms[study_.baseline].is_comparable()) {
+    verdict_.headline = headline();
+    return verdict_;
+  }
+  if (!is_plain) {
+    describe_effects();
+    verdict_.headline = headline();
+    return verdict_;
+  }
+  for (const Part& part : parts_) {
+    if (part.is_normalized && !part.has_own_activation) judge_speed(part);
+  }
+  judge_accuracy();
+  judge_highest_rate();
+  for (const Part& part : parts_) {
+    if (!part.is_normalized && !part.has_own_activation && part.is_faster()) judge_plain_rate(part);
+  }
+  judge_sigmoid();
+  if (verdict_.claims.empty()) describe_effects();
+  verdict_.headline = headline();
+  return verdict_;
+}
+
+}  // namespace
+
+Verdict judge(const Study& study, const Analysis& analysis) { return Judge(study, analysis).judge(); }
+
+const char* name_of(Finding finding) {
+  switch (finding) {
+    case Finding::kHeld:
+      return "held";
+    case Finding::kFailed:
+      return "did not hold";
+    case Finding::kUnclear:
+      break;
+  }
+  return "cannot be told";
+}
+
+}  // namespace bn::report

@@ -1,0 +1,31 @@
+// Which of the paper's claims held, by the arms that are there. An arm's part is read from its configuration: whether
+// it normalises, its activation, and its learning rate against the baseline's.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "report/analysis.hpp"
+#include "report/study.hpp"
+
+namespace bn::report {
+
+enum class Finding { kHeld, kFailed, kUnclear };
+
+struct Claim {
+  Finding finding = Finding::kUnclear;
+  std::string claim{};     // the paper's, as a sentence
+  std::string evidence{};  // ours
+};
+
+struct Verdict {
+  std::string headline{};
+  std::vector<Claim> claims{};         // when the baseline is a network without batch normalisation
+  std::vector<std::string> effects{};  // else: a sentence for each arm
+};
+
+Verdict judge(const Study& study, const Analysis& analysis);
+
+const char* name_of(Finding finding);  // "held", "did not hold", "cannot be told"
+
+}  // namespace bn::report

@@ -1,0 +1,201 @@
+// Evaluation as a user meets it: several networks, several crops, statistics, lists of images, what it writes.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "bn/error.hpp"
+#include "cli/program.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace bn {
+namespace {
+
+using test::bninception;
+using test::ProgramResult;
+using test::TemporaryFolder;
+
+constexpr const char* kExperiment = R"(
+model: {network: {kind: mlp, image_size: 16, image_channels: 1, hidden: [20]}, classes: 10, normalization: batch}
+data:
+  kind: shapes
+  shapes: {image_size: 16, train_images: 300, validation_images: 70, seed: 1}
+  image_size: 16
+  image_channels: 1
+  resize_shorter: 0
+  mean: [0.5]
+  std: [0.25]
+  augment: {random_crop: false, flip: true}
+  workers: 2
+train:
+  batch: 20
+  steps: 30
+  learning_rate: {initial: 0.1}
+  statistics_decay: 0.9
+  log_every: 10
+  evaluate_every: 30
+  evaluate_batch: 30
+threads: 1
+)";
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+class Evaluate : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    shared() = std::make_unique<TemporaryFolder>();
+    test::write_bytes(folder() / "experiment.yaml", kExperiment);
+    train("first", {});
+    train("second", {"--set", "train.seed=2"});
+  }
+  static void TearDownTestSuite() { shared().reset(); }
+
+  static std::string train(const std::string& run, const std::vector<std::string>& more) {
+    std::vector<std::string> words{"train", folder() / "experiment.yaml", "--quiet", "--out", folder() / run};
+    words.insert(words.end(), more.begin(), more.end());
+    const ProgramResult result = bninception(words);
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    return folder() / run;
+  }
+  static ProgramResult evaluate(const std::vector<std::string>& words) {
+    std::vector<std::string> all{"evaluate"};
+    all.insert(all.end(), words.begin(), words.end());
+    return bninception(all);
+  }
+  static nlohmann::json report(std::vector<std::string> words) {
+    words.emplace_back("--json");
+    const ProgramResult result = evaluate(words);
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    return nlohmann::json::parse(result.out);
+  }
+  static std::string error(const std::vector<std::string>& words, ExitCode code) {
+    const ProgramResult result = evaluate(words);
+    EXPECT_EQ(result.exit_code, static_cast<int>(code)) << result.err;
+    return result.err;
+  }
+  // Of each image, by its name, what stands in the column.
+  static std::map<std::string, std::string> column(const std::string& path, size_t number) {
+    std::map<std::string, std::string> values;
+    std::istringstream lines(test::read_bytes(path));
+    std::string line;
+    std::getline(lines, line);  // the heading
+    while (std::getline(lines, line)) {
+      std::istringstream fields(line);
+      std::vector<std::string> words;
+      for (std::string word; std::getline(fields, word, ',');) words.push_back(word);
+      EXPECT_TRUE(values.emplace(words.front(), words.at(number)).second) << line;
+    }
+    return values;
+  }
+
+  static std::unique_ptr<TemporaryFolder>& shared() {
+    static std::unique_ptr<TemporaryFolder> folder;
+    return folder;
+  }
+  static const TemporaryFolder& folder() { return *shared(); }
+  const std::string first_ = folder() / "first", second_ = folder() / "second";
+};
+
+// Paper: sec. 4.2.3.
+TEST_F(Evaluate, AnEnsembleIsTheMeanOfItsMembersProbabilities) {
+  const std::string a = folder() / "a.csv", b = folder() / "b.csv", both = folder() / "both.csv";
+  EXPECT_EQ(evaluate({first_, "--csv", a}).exit_code, 0);
+  EXPECT_EQ(evaluate({second_, "--csv", b}).exit_code, 0);
+  const ProgramResult result = evaluate({first_, second_, "--csv", both});
+  EXPECT_TRUE(contains(result.out, "2 networks: top-1 ")) << result.out;
+  constexpr size_t kLabelProbability = 3;
+  const auto of_a = column(a, kLabelProbability), of_b = column(b, kLabelProbability);
+  const auto of_both = column(both, kLabelProbability);
+  ASSERT_EQ(of_both.size(), 70U);
+  for (const auto& [image, probability] : of_both) {
+    EXPECT_NEAR(std::stod(probability), (std::stod(of_a.at(image)) + std::stod(of_b.at(image))) / 2, 2e-6) << image;
+  }
+}
+
+TEST_F(Evaluate, TheSameNetworkTwiceScoresAsOnce) {
+  const nlohmann::json once = report({first_}), twice = report({first_, first_});
+  EXPECT_EQ(once.at("top1"), twice.at("top1"));
+  EXPECT_NEAR(once.at("loss").get<double>(), twice.at("loss").get<double>(), 1e-6);
+  EXPECT_EQ(twice.at("members").size(), 2U);
+}
+
+TEST_F(Evaluate, CropsScoreEveryImageOnce) {
+  for (const char* crops : {"10", "144"}) {
+    const std::string csv = folder() / "crops.csv";
+    const nlohmann::json scores = report({first_, "--crops", crops, "--csv", csv});
+    EXPECT_EQ(scores.at("images"), 70);
+    EXPECT_EQ(scores.at("crops"), std::stoi(crops));
+    EXPECT_EQ(column(csv, 1).size(), 70U);
+    EXPECT_GT(scores.at("top1").get<double>(), 0.1);
+  }
+  EXPECT_EQ(evaluate({first_, "--crops", "12"}).exit_code, static_cast<int>(ExitCode::kUsage));
+}
+
+TEST_F(Evaluate, ErrorsHaveAnIntervalAndClassesAddUp) {
+  const nlohmann::json scores = report({first_});
+  const auto& error = scores.at("top1_error");
+  EXPECT_DOUBLE_EQ(error.at("value").get<double>(), 1 - scores.at("top1").get<double>());
+  EXPECT_LT(error.at("low").get<double>(), error.at("value").get<double>());
+  EXPECT_GT(error.at("high").get<double>(), error.at("value").get<double>());
+  int64_t images = 0, right = 0;
+  for (const auto& of_class : scores.at("classes")) {
+    images += of_class.at("images").get<int64_t>();
+    right += of_class.at("right").get<int64_t>();
+  }
+  EXPECT_EQ(images, 70);
+  EXPECT_NEAR(static_cast<double>(right) / 70, scores.at("top1").get<double>(), 1e-12);
+  const ProgramResult text = evaluate({first_, "--per-class"});
+  EXPECT_TRUE(contains(text.out, "error with its 95 % interval: top-1 ")) << text.out;
+  EXPECT_TRUE(contains(text.out, "    7 right, ")) << text.out;
+}
+
+// Paper: Algorithm 2.
+TEST_F(Evaluate, StatisticsCanBeEstimatedAnew) {
+  const nlohmann::json stored = report({first_});
+  EXPECT_EQ(report({first_, "--statistics", "moving"}).at("loss"), stored.at("loss"));
+  const nlohmann::json population = report({first_, "--statistics", "population(15)"});
+  EXPECT_EQ(report({first_, "--statistics", "population:15"}).at("loss"), population.at("loss"));
+  EXPECT_NE(population.at("loss"), stored.at("loss"));
+  EXPECT_NEAR(population.at("loss").get<double>(), stored.at("loss").get<double>(), 0.5);
+}
+
+TEST_F(Evaluate, StatisticsThatAreNotThereAreRefused) {
+  EXPECT_TRUE(contains(error({first_, "--statistics", "population"}, ExitCode::kConfig),
+                       "--statistics: got 'population', expected moving or population(N)"));
+  const std::string plain = train("plain", {"--set", "model.normalization=none"});
+  EXPECT_TRUE(contains(error({plain, "--statistics", "population(3)"}, ExitCode::kConfig), "no batch normalisation"));
+  const std::string population = train("population", {"--set", "train.statistics=population"});
+  EXPECT_TRUE(contains(error({population, "--statistics", "moving"}, ExitCode::kConfig), "holds no moving averages"));
+}
+
+TEST_F(Evaluate, ImagesCanBeExcluded) {
+  const std::string csv = folder() / "all.csv", list = folder() / "list.txt";
+  ASSERT_EQ(evaluate({first_, "--csv", csv}).exit_code, 0);
+  test::write_bytes(list, column(csv, 1).begin()->first + "\n");
+  const nlohmann::json scores = report({first_, "--exclude", list});
+  EXPECT_EQ(scores.at("images"), 69);
+  EXPECT_EQ(scores.at("excluded"), 1);
+  test::write_bytes(list, "nobody.jpg\n");
+  EXPECT_TRUE(contains(error({first_, "--exclude", list}, ExitCode::kData),
+                       "list.txt:1: there is no image nobody.jpg to exclude"));
+}
+
+TEST_F(Evaluate, AnEnsembleNeedsTheSameClassesAndInput) {
+  const std::string five = train("five", {"--set", "data.classes_limit=5", "--set", "model.classes=5"});
+  const std::string message = error({first_, five}, ExitCode::kConfig);
+  EXPECT_TRUE(contains(message, "an ensemble needs networks of the same classes, but " + first_)) << message;
+  EXPECT_TRUE(contains(message, "has 10 and " + five)) << message;
+  const std::string binary = train("binary", {"--set", "data.binarize=127"});
+  EXPECT_TRUE(contains(error({first_, binary}, ExitCode::kConfig), "an ensemble needs networks of the same input"));
+}
+
+TEST_F(Evaluate, WhatCannotBeReadOrWrittenIsSaidBeforeTheScoring) {
+  EXPECT_TRUE(contains(error({first_, "--csv", first_ + "/config.yaml/x.csv"}, ExitCode::kStorage), "x.csv"));
+  EXPECT_TRUE(contains(error({first_, "--labels", folder() / "no.txt", "--data", "/nowhere/val.tar"}, ExitCode::kData),
+                       "cannot open /nowhere/val.tar"));
+}
+
+}  // namespace
+}  // namespace bn

@@ -1,0 +1,65 @@
+// `bninception report` over runs that the program made.
+#include <gmock/gmock.h>
+
+#include "cli/program.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace bn {
+namespace {
+
+using test::bninception;
+using test::ProgramResult;
+using testing::HasSubstr;
+
+constexpr const char* kExperiment = R"(
+model: {network: {kind: mlp, image_size: 16, image_channels: 1, hidden: [20]}, classes: 10, normalization: batch}
+data:
+  kind: shapes
+  shapes: {image_size: 16, train_images: 300, validation_images: 70, seed: 1}
+  image_size: 16
+  image_channels: 1
+  resize_shorter: 0
+  mean: [0.5]
+  std: [0.25]
+  augment: {random_crop: false, flip: true}
+train:
+  batch: 20
+  steps: 30
+  learning_rate: {initial: 0.1}
+  log_every: 10
+  evaluate_every: 10
+  evaluate_batch: 30
+  probe: {op: hidden1/act, unit: 3, images: 50, every: 10}
+threads: 1
+)";
+
+TEST(ReportCommand, ReportsRunsOfTheProgram) {
+  const test::TemporaryFolder folder;
+  test::write_bytes(folder / "experiment.yaml", kExperiment);
+  for (const char* seed : {"1", "2"}) {
+    for (const char* normalization : {"none", "batch"}) {
+      const ProgramResult trained =
+          bninception({"train", folder / "experiment.yaml", "--quiet", "--set", std::string("train.seed=") + seed,
+                       "--set", std::string("model.normalization=") + normalization, "--out",
+                       folder / (std::string(normalization) + "_seed" + seed)});
+      ASSERT_EQ(trained.exit_code, 0) << trained.err;
+    }
+  }
+  const ProgramResult result =
+      bninception({"report", folder / "none_seed1", folder / "none_seed2", folder / "batch_seed1",
+                   folder / "batch_seed2", "--out", folder / "report"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr(folder / "report/index.html"));
+  EXPECT_THAT(test::read_bytes(folder / "report/index.html"), HasSubstr("Input of hidden1/act, unit 3"));
+}
+
+TEST(ReportCommand, ExplainsWhatIsNoRun) {
+  const test::TemporaryFolder folder;
+  const ProgramResult result = bninception({"report", folder / "nowhere", "--out", folder / "report"});
+  EXPECT_EQ(result.exit_code, 4);
+  EXPECT_EQ(result.err, "error: there is no folder '" + folder / "nowhere" + "'\n");
+  EXPECT_EQ(bninception({"report", folder.path()}).exit_code, 2);
+}
+
+}  // namespace
+}  // namespace bn

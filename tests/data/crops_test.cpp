@@ -1,0 +1,159 @@
+#include "data/crops.hpp"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "data/memory_dataset.hpp"
+
+namespace bn {
+namespace {
+
+using namespace test;  // NOLINT(google-build-using-namespace)
+
+DataOptions options_of(int64_t image_size, int64_t resize_shorter) {
+  DataOptions options;
+  options.image_size = image_size;
+  options.resize_shorter = resize_shorter;
+  options.workers = 0;
+  return options;
+}
+
+// top, left, side of the square; scale; top, left, side of the crop in it; mirrored
+using Box = std::vector<int64_t>;
+Box box_of(const EvaluationCrop& crop) {
+  return {crop.top,      crop.left,      crop.side,      crop.scale,
+          crop.crop_top, crop.crop_left, crop.crop_side, crop.mirrored ? 1 : 0};
+}
+std::vector<Box> boxes_of(CropSet set, int64_t height, int64_t width, const DataOptions& options) {
+  std::vector<Box> boxes;
+  for (const EvaluationCrop& crop : evaluation_crops(set, height, width, options)) boxes.push_back(box_of(crop));
+  return boxes;
+}
+
+// An image of 375 x 500: the middle square of side 375 begins at (500 - 375) / 2 = 62; at 256, crops of 224 end 32
+// lower and to the right, and the centre begins at 16.
+TEST(EvaluationCrops, TenOfALyingImage) {
+  EXPECT_EQ(boxes_of(CropSet::kTen, 375, 500, options_of(224, 256)),
+            (std::vector<Box>{{0, 62, 375, 256, 0, 0, 224, 0},
+                              {0, 62, 375, 256, 0, 0, 224, 1},
+                              {0, 62, 375, 256, 0, 32, 224, 0},
+                              {0, 62, 375, 256, 0, 32, 224, 1},
+                              {0, 62, 375, 256, 32, 0, 224, 0},
+                              {0, 62, 375, 256, 32, 0, 224, 1},
+                              {0, 62, 375, 256, 32, 32, 224, 0},
+                              {0, 62, 375, 256, 32, 32, 224, 1},
+                              {0, 62, 375, 256, 16, 16, 224, 0},
+                              {0, 62, 375, 256, 16, 16, 224, 1}}));
+}
+
+// Without a larger size to resize to: 64 * 256 / 224 = 73.1, so corners end 9 further and the centre begins at 4.
+TEST(EvaluationCrops, TenOfASmallImage) {
+  const std::vector<Box> boxes = boxes_of(CropSet::kTen, 64, 64, options_of(64, 0));
+  EXPECT_EQ(boxes.front(), (Box{0, 0, 64, 73, 0, 0, 64, 0}));
+  EXPECT_EQ(boxes.at(6), (Box{0, 0, 64, 73, 9, 9, 64, 0}));
+  EXPECT_EQ(boxes.back(), (Box{0, 0, 64, 73, 4, 4, 64, 1}));
+}
+
+// Twelve for each of four sizes and three squares. Ends are at 32, 64, 96, 128, centres at half of that.
+TEST(EvaluationCrops, GoogLeNetsOfALyingImage) {
+  const std::vector<Box> boxes = boxes_of(CropSet::kGoogLeNet, 375, 500, options_of(224, 256));
+  ASSERT_EQ(boxes.size(), 144U);
+  EXPECT_EQ(std::vector<Box>(boxes.begin(), boxes.begin() + 12), (std::vector<Box>{{0, 0, 375, 256, 0, 0, 224, 0},
+                                                                                   {0, 0, 375, 256, 0, 0, 224, 1},
+                                                                                   {0, 0, 375, 256, 0, 32, 224, 0},
+                                                                                   {0, 0, 375, 256, 0, 32, 224, 1},
+                                                                                   {0, 0, 375, 256, 32, 0, 224, 0},
+                                                                                   {0, 0, 375, 256, 32, 0, 224, 1},
+                                                                                   {0, 0, 375, 256, 32, 32, 224, 0},
+                                                                                   {0, 0, 375, 256, 32, 32, 224, 1},
+                                                                                   {0, 0, 375, 256, 16, 16, 224, 0},
+                                                                                   {0, 0, 375, 256, 16, 16, 224, 1},
+                                                                                   {0, 0, 375, 256, 0, 0, 256, 0},
+                                                                                   {0, 0, 375, 256, 0, 0, 256, 1}}));
+  EXPECT_EQ(boxes[12], (Box{0, 62, 375, 256, 0, 0, 224, 0}));   // the middle square
+  EXPECT_EQ(boxes[24], (Box{0, 125, 375, 256, 0, 0, 224, 0}));  // the right one
+  EXPECT_EQ(boxes[36 + 6], (Box{0, 0, 375, 288, 64, 64, 224, 0}));
+  EXPECT_EQ(boxes[72 + 6], (Box{0, 0, 375, 320, 96, 96, 224, 0}));
+  EXPECT_EQ(boxes[108 + 6], (Box{0, 0, 375, 352, 128, 128, 224, 0}));
+  EXPECT_EQ(boxes[143], (Box{0, 125, 375, 352, 0, 0, 352, 1}));
+  EXPECT_EQ(std::set<Box>(boxes.begin(), boxes.end()).size(), 144U);
+}
+
+TEST(EvaluationCrops, GoogLeNetsOfAnUprightImage) {
+  const std::vector<Box> boxes = boxes_of(CropSet::kGoogLeNet, 500, 333, options_of(224, 256));
+  EXPECT_EQ(boxes[0], (Box{0, 0, 333, 256, 0, 0, 224, 0}));
+  EXPECT_EQ(boxes[12], (Box{83, 0, 333, 256, 0, 0, 224, 0}));   // (500 - 333) / 2 = 83.5
+  EXPECT_EQ(boxes[24], (Box{167, 0, 333, 256, 0, 0, 224, 0}));  // 500 - 333
+}
+
+TEST(EvaluationCrops, AllLieInsideWhateverTheShape) {
+  for (const auto& [height, width] : {std::pair<int64_t, int64_t>{1, 1}, {1, 900}, {900, 1}, {224, 224}, {33, 32}}) {
+    for (const CropSet set : {CropSet::kTen, CropSet::kGoogLeNet}) {
+      for (const EvaluationCrop& crop : evaluation_crops(set, height, width, options_of(32, 0))) {
+        EXPECT_LE(crop.top + crop.side, height);
+        EXPECT_LE(crop.left + crop.side, width);
+        EXPECT_LE(crop.crop_top + crop.crop_side, crop.scale);
+        EXPECT_LE(crop.crop_left + crop.crop_side, crop.scale);
+        EXPECT_GE(crop.crop_side, 32);
+      }
+    }
+  }
+}
+
+// A square whose pixels say where they are needs no resizing at scale = side, so each crop shows its own place.
+TEST(CutCrops, CopiesTheRightPixels) {
+  Image image;
+  image.reshape(8, 8, 1);
+  for (size_t i = 0; i < image.pixels.size(); ++i) image.pixels[i] = static_cast<uint8_t>(i);
+  const std::vector<EvaluationCrop> crops{
+      {.side = 8, .scale = 8, .crop_top = 3, .crop_left = 2, .crop_side = 2},
+      {.side = 8, .scale = 8, .crop_top = 3, .crop_left = 2, .crop_side = 2, .mirrored = true},
+      {.top = 4, .left = 4, .side = 4, .scale = 4, .crop_side = 2}};
+  std::vector<uint8_t> out(12);
+  cut_crops(image.view(), crops, 2, out.data());
+  EXPECT_EQ(out, (std::vector<uint8_t>{26, 27, 34, 35, 27, 26, 35, 34, 36, 37, 44, 45}));
+}
+
+class CropsOfASet : public testing::TestWithParam<CropSet> {};
+
+TEST_P(CropsOfASet, ComeFromOneDecodeOfEachImage) {
+  EncodedSet images = jpeg_set(5);
+  std::vector<int64_t> reads(5, 0);
+  images.on_read = [&](int64_t index) { ++reads[static_cast<size_t>(index)]; };
+  const DataOptions options = options_of(16, 0);
+  const int64_t count = crops_in(GetParam());
+  const std::unique_ptr<Dataset> crops = open_crops(images, options, GetParam());
+  EXPECT_EQ(crops->size(), 5 * count);
+  // Batches of two images' crops; the last one is padded.
+  Loader loader(*crops, options, {.batch = 2 * count, .split = Split::kValidation});
+  Batch batch;
+  int64_t labelled = 0;
+  while (loader.next(batch)) {
+    for (int64_t i = 0; i < 2 * count; ++i) {
+      if (batch.labels[i] < 0) continue;
+      EXPECT_EQ(batch.labels[i], (batch.first_index + i) / count);
+      ++labelled;
+    }
+  }
+  EXPECT_EQ(labelled, 5 * count);
+  EXPECT_EQ(reads, std::vector<int64_t>(5, 1));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, CropsOfASet, testing::Values(CropSet::kTen, CropSet::kGoogLeNet),
+                         [](const auto& test) { return test.param == CropSet::kTen ? "Ten" : "GoogLeNets"; });
+
+TEST(Crops, OfADamagedImageAreAllSkipped) {
+  const EncodedSet images = jpeg_set(3, {1});
+  DataOptions options = options_of(16, 0);
+  options.on_corrupt = OnCorrupt::kSkip;
+  const std::unique_ptr<Dataset> crops = open_crops(images, options, CropSet::kTen);
+  Loader loader(*crops, options, {.batch = 30, .split = Split::kValidation});
+  Batch batch;
+  ASSERT_TRUE(loader.next(batch));
+  EXPECT_EQ(loader.counters().skipped, 10);
+  for (int64_t i = 0; i < 30; ++i) EXPECT_EQ(batch.labels[i], i / 10 == 1 ? -1 : i / 10);
+}
+
+}  // namespace
+}  // namespace bn

@@ -1,0 +1,104 @@
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "data/fixtures.hpp"
+#include "data/memory_dataset.hpp"
+
+namespace bn {
+namespace {
+
+using namespace test;  // NOLINT(google-build-using-namespace)
+
+std::unique_ptr<Dataset> five_images() { return std::make_unique<EncodedSet>(jpeg_set(5)); }  // set/0.jpg ...
+
+std::vector<std::string> names_of(const Dataset& set) {
+  std::vector<std::string> names;
+  for (int64_t i = 0; i < set.size(); ++i) names.push_back(set.name(i));
+  return names;
+}
+
+TEST(ExcludeImages, ByNameWithOrWithoutExtension) {
+  const TempDir dir;
+  const auto set = exclude_images(five_images(), dir.write("list.txt", bytes_of("1.jpg\n\n3\n1.jpg\n")));
+  EXPECT_EQ(names_of(*set), (std::vector<std::string>{"set/0.jpg", "set/2.jpg", "set/4.jpg"}));
+  EXPECT_EQ(set->label(1), 2);
+  Bytes storage;
+  EXPECT_GT(set->read(2, storage).bytes, 0);
+}
+
+TEST(ExcludeImages, ByTheNumberOfAValidationImage) {
+  const TempDir dir;
+  const auto tar = dir.write("val.tar", tar_of({{"a/ILSVRC2012_val_00000007.JPEG", bytes_of("7")},
+                                                {"a/ILSVRC2012_val_00000012.JPEG", bytes_of("12")}}));
+  DataOptions options;
+  options.kind = DatasetKind::kTar;
+  options.train = options.validation = {tar};
+  const auto set =
+      exclude_images(open_dataset(options, Split::kValidation), dir.write("blacklist.txt", bytes_of("12\n")));
+  EXPECT_EQ(names_of(*set), std::vector<std::string>{"val.tar:a/ILSVRC2012_val_00000007.JPEG"});
+}
+
+TEST(ExcludeImages, ExplainsALineThatFitsNoImage) {
+  const TempDir dir;
+  const auto list = dir.write("list.txt", bytes_of("1\n\n77\n"));
+  EXPECT_EQ(message_of([&] { exclude_images(five_images(), list); }),
+            list + ":3: there is no image ILSVRC2012_val_00000077 to exclude");
+  const auto all = dir.write("all.txt", bytes_of("0\n1\n2\n3\n4\n"));
+  EXPECT_EQ(message_of([&] { exclude_images(five_images(), all); }), all + " excludes every image");
+  EXPECT_EQ(message_of([&] { exclude_images(five_images(), dir.path("no.txt")); }),
+            "cannot open " + dir.path("no.txt") + ": no such file");
+}
+
+class LabelledImages : public testing::Test {
+ protected:
+  std::string label_error(const std::string& text) const {
+    const std::string labels = dir_.write("labels.txt", bytes_of(text));
+    const std::string message = message_of([&] { open_labelled_images({tar_}, labels); });
+    return message.starts_with(labels) ? message.substr(labels.size()) : message;
+  }
+
+  TempDir dir_;
+  const std::string tar_ =
+      dir_.write("val.tar", tar_of({{"two.jpg", bytes_of("22")}, {"one.jpg", bytes_of("1")}, {"notes.txt", {}}}));
+};
+
+TEST_F(LabelledImages, OfATarWithoutClassFolders) {
+  const auto set = open_labelled_images({tar_}, dir_.write("labels.txt", bytes_of("one.jpg 3 n01\ntwo.jpg 0 n02\n")));
+  EXPECT_EQ(names_of(*set), (std::vector<std::string>{"val.tar:two.jpg", "val.tar:one.jpg"}));
+  EXPECT_EQ(set->label(0), 0);
+  EXPECT_EQ(set->label(1), 3);
+  EXPECT_EQ(set->class_names().size(), 4U);
+  Bytes storage;
+  const auto sample = set->read(0, storage);
+  EXPECT_EQ(Bytes(sample.data, sample.data + sample.bytes), bytes_of("22"));
+}
+
+TEST_F(LabelledImages, OfAFolder) {
+  dir_.write("images/b.jpg", bytes_of("b"));
+  dir_.write("images/a.jpg", bytes_of("aa"));
+  const auto labels = dir_.write("labels.txt", bytes_of("a.jpg 1\nb.jpg 0\n"));
+  const auto set = open_labelled_images({dir_.path("images")}, labels);
+  EXPECT_EQ(names_of(*set), (std::vector<std::string>{dir_.path("images/a.jpg"), dir_.path("images/b.jpg")}));
+  EXPECT_EQ(set->label(0), 1);
+  Bytes storage;
+  EXPECT_EQ(set->read(0, storage).bytes, 2);
+}
+
+TEST_F(LabelledImages, EachImageNeedsOneLabelAndEachLabelOneImage) {
+  EXPECT_EQ(label_error("one.jpg 3\n"), "val.tar:two.jpg has no label in " + dir_.path("labels.txt"));
+  EXPECT_EQ(label_error("one.jpg 3\none.jpg 2\n"), ":2: one.jpg has a label already");
+  EXPECT_EQ(label_error("one.jpg 3\nsix.jpg 2\n"), ":2: there is no image six.jpg");
+  EXPECT_EQ(label_error("one.jpg\n"), ":1: expected the name of an image and the index of its class");
+  EXPECT_EQ(label_error("one.jpg -1\n"), ":1: expected the name of an image and the index of its class");
+}
+
+TEST_F(LabelledImages, ReadTheOfficialArchive) {
+  REQUIRE_REAL_DATA("official-layout-sample/ILSVRC2012_img_val.sample.tar");
+  const auto set = open_labelled_images({real_data("official-layout-sample/ILSVRC2012_img_val.sample.tar")},
+                                        real_data("official-layout-sample/val.sample.labels.txt"));
+  EXPECT_EQ(set->size(), 15);
+  EXPECT_EQ(set->label(1), 217);
+}
+
+}  // namespace
+}  // namespace bn

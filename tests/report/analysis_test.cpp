@@ -1,0 +1,215 @@
+#include "report/analysis.hpp"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+
+#include "report/fixtures.hpp"
+#include "report/verdict.hpp"
+#include "report/words.hpp"
+
+namespace bn::report {
+namespace {
+
+using test::TemporaryFolder;
+using test::write_run;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+TEST(Analysis, StepsBetweenEvaluations) {
+  const std::vector<Point> curve = {{100, 0.2}, {200, 0.4}, {300, 0.3}, {400, 0.5}};
+  EXPECT_DOUBLE_EQ(*step_reaching(curve, 0.3, 0.1), 150);
+  EXPECT_DOUBLE_EQ(*step_reaching(curve, 0.4, 0.1), 200);
+  EXPECT_DOUBLE_EQ(*step_reaching(curve, 0.15, 0.1), 50);  // from chance at step 0
+  EXPECT_DOUBLE_EQ(*step_reaching(curve, 0.45, 0.1), 375);
+  EXPECT_FALSE(step_reaching(curve, 0.6, 0.1));
+  EXPECT_FALSE(step_reaching({}, 0.6, 0.1));
+}
+
+Analysis analyse_folder(const TemporaryFolder& folder, Study& study) {
+  study = read_study({folder.path()}, "");
+  return analyse(study);
+}
+
+TEST(Analysis, OfAStudyLikeThePapers) {
+  const TemporaryFolder folder;
+  test::write_study(folder.path());
+  Study study;
+  const Analysis analysis = analyse_folder(folder, study);
+  EXPECT_DOUBLE_EQ(analysis.chance, 0.1);
+  EXPECT_EQ(analysis.targets.size(), 3U);
+
+  const ArmResult& baseline = analysis.arms[0];
+  EXPECT_EQ(baseline.finished, 3);
+  EXPECT_TRUE(baseline.best_accuracy.interval);
+  EXPECT_NEAR(*baseline.steps.geometric_mean, 400, 1e-9);
+
+  const ArmResult& x5 = analysis.arms[2];
+  EXPECT_EQ(x5.accuracy.outcome, Outcome::kHigher);
+  EXPECT_EQ(x5.accuracy.method, Method::kDunnett);
+  EXPECT_EQ(x5.log_speed_up.outcome, Outcome::kHigher);
+  EXPECT_EQ(x5.log_speed_up.pairs, 3);
+  EXPECT_NEAR(std::exp(x5.log_speed_up.difference), 400 / *x5.steps.geometric_mean, 1e-9);
+  EXPECT_DOUBLE_EQ(*x5.images_per_second, 500);
+
+  const ArmResult& diverged = analysis.arms[4];
+  EXPECT_TRUE(diverged.has_diverged());
+  EXPECT_THAT(diverged.diverged_at, ElementsAre(41, 42, 43));
+  EXPECT_EQ(diverged.accuracy.pairs, 0);
+  EXPECT_EQ(divergence_in_words(diverged), "diverged at step 41 to 43 in 3 of 3 seeds");
+
+  const ArmResult& chance = analysis.arms[5];
+  EXPECT_FALSE(chance.has_learned);
+  EXPECT_EQ(chance.accuracy.pairs, 0);
+  EXPECT_EQ(steps_in_words(chance.steps), "not reached in 3 of 3");
+}
+
+// Never reached is not a number: no mean, no ratio; a median only when more than half got there.
+TEST(Analysis, CountsRunsThatNeverReachTheTarget) {
+  const TemporaryFolder folder;
+  std::vector<test::ListedRun> list;
+  for (uint64_t seed = 1; seed <= 3; ++seed) {
+    const double last = seed == 2 ? 0.45 : 0.7;
+    write_run(folder / fmt::format("a{}", seed), {.seed = seed, .accuracies = {0.3, 0.5}});
+    write_run(folder / fmt::format("b{}", seed), {.seed = seed, .learning_rate = 0.2, .accuracies = {0.4, last}});
+    list.push_back({"a", seed, fmt::format("a{}", seed)});
+    list.push_back({"b", seed, fmt::format("b{}", seed)});
+  }
+  test::write_sweep(folder.path(), "a", list);
+  Study study;
+  const Analysis analysis = analyse_folder(folder, study);
+  const StepsToTarget& steps = analysis.arms[1].steps;
+  EXPECT_EQ(steps.runs, 3);
+  EXPECT_EQ(steps.reached, 2);
+  EXPECT_EQ(steps.longest, 200);
+  EXPECT_FALSE(steps.geometric_mean);
+  EXPECT_NEAR(*steps.median, 100 + 100 / 3., 1e-9);
+  EXPECT_EQ(analysis.arms[1].log_speed_up.pairs, 0);
+  EXPECT_EQ(steps_in_words(steps), "not reached in 1 of 3; median 133");
+}
+
+// A run that diverged at one seed takes neither its own nor the baseline's value of that seed along.
+TEST(Analysis, PairsWhatFinished) {
+  const TemporaryFolder folder;
+  std::vector<test::ListedRun> list;
+  const double own[] = {0, 0.003, -0.004, 0.001};
+  for (uint64_t seed = 1; seed <= 4; ++seed) {
+    write_run(folder / fmt::format("a{}", seed),
+              {.seed = seed, .accuracies = {0.3, 0.5 + 0.01 * static_cast<double>(seed)}});
+    write_run(folder / fmt::format("b{}", seed),
+              {.seed = seed,
+               .learning_rate = 0.2,
+               .accuracies = {0.4, 0.6 + 0.01 * static_cast<double>(seed) + own[seed - 1]},
+               .end = seed == 4 ? "diverged" : "end"});
+    list.push_back({"a", seed, fmt::format("a{}", seed)});
+    list.push_back({"b", seed, fmt::format("b{}", seed)});
+  }
+  test::write_sweep(folder.path(), "a", list);
+  Study study;
+  const ArmResult result = analyse_folder(folder, study).arms[1];
+  EXPECT_EQ(result.finished, 3);
+  EXPECT_EQ(result.accuracy.pairs, 3);
+  EXPECT_NEAR(result.accuracy.difference, 0.1 - 0.001 / 3, 1e-9);
+  EXPECT_EQ(result.accuracy.method, Method::kOwnVariance);
+  EXPECT_EQ(divergence_in_words(result), "diverged at step 200 in 1 of 4 seeds");
+}
+
+TEST(Verdict, JudgesThePapersClaims) {
+  const TemporaryFolder folder;
+  test::write_study(folder.path());
+  Study study;
+  const Analysis analysis = analyse_folder(folder, study);
+  const Verdict verdict = judge(study, analysis);
+  ASSERT_EQ(verdict.claims.size(), 7U);
+  for (const Claim& claim : verdict.claims) EXPECT_EQ(claim.finding, Finding::kHeld) << claim.claim << claim.evidence;
+  EXPECT_EQ(verdict.headline, "7 of 7 of the paper's claims held here.");
+  EXPECT_THAT(verdict.claims[1].claim, HasSubstr("5 times the learning rate"));
+  EXPECT_THAT(verdict.claims[5].evidence, HasSubstr("plain_x5 diverged at step 41"));
+  EXPECT_THAT(verdict.claims[6].evidence, HasSubstr("plain_sigmoid does not learn"));
+}
+
+TEST(Verdict, ReportsAClaimThatFails) {
+  const TemporaryFolder folder;
+  std::vector<test::ListedRun> list;
+  for (uint64_t seed = 1; seed <= 3; ++seed) {
+    const double luck = 0.01 * static_cast<double>(seed), own = 0.001 * static_cast<double>(seed * seed % 4);
+    write_run(folder / fmt::format("a{}", seed), {.seed = seed, .accuracies = {0.5, 0.6 + luck}});
+    write_run(folder / fmt::format("b{}", seed),
+              {.seed = seed, .normalization = Normalization::kBatch, .accuracies = {0.3, 0.4 + luck + own}});
+    write_run(folder / fmt::format("c{}", seed),
+              {.seed = seed, .learning_rate = 0.5, .accuracies = {0.5, 0.7 + luck + own}});
+    for (const char* arm : {"a", "b", "c"}) list.push_back({arm, seed, fmt::format("{}{}", arm, seed)});
+  }
+  test::write_sweep(folder.path(), "a", list);
+  Study study;
+  const Analysis analysis = analyse_folder(folder, study);
+  const Verdict verdict = judge(study, analysis);
+  ASSERT_EQ(verdict.claims.size(), 3U);
+  for (const Claim& claim : verdict.claims) EXPECT_EQ(claim.finding, Finding::kFailed) << claim.claim << claim.evidence;
+  EXPECT_EQ(verdict.claims[0].evidence, "b did not reach it in 3 of 3 seeds.");
+  EXPECT_EQ(verdict.headline, "0 of 3 of the paper's claims held here; 3 did not.");
+}
+
+TEST(Verdict, OneSeedTellsNothing) {
+  const TemporaryFolder folder;
+  write_run(folder / "a", {.accuracies = {0.5, 0.6}});
+  write_run(folder / "b", {.normalization = Normalization::kBatch, .accuracies = {0.7, 0.8}});
+  test::write_sweep(folder.path(), "a", {{"a", 1, "a"}, {"b", 1, "b"}});
+  Study study;
+  const Analysis analysis = analyse_folder(folder, study);
+  const Verdict verdict = judge(study, analysis);
+  ASSERT_EQ(verdict.claims.size(), 2U);
+  for (const Claim& claim : verdict.claims) EXPECT_EQ(claim.finding, Finding::kUnclear);
+  EXPECT_THAT(verdict.claims[0].evidence, HasSubstr("by one seed: no interval can be given"));
+  EXPECT_EQ(verdict.headline, "0 of 2 of the paper's claims held here; 2 cannot be told from these runs.");
+}
+
+// An ablation has a normalised baseline: effects instead of the paper's claims.
+TEST(Verdict, ListsEffectsOfAnAblation) {
+  const TemporaryFolder folder;
+  std::vector<test::ListedRun> list;
+  const double own[] = {0.004, -0.003, 0.001};
+  for (uint64_t seed = 1; seed <= 3; ++seed) {
+    const double luck = 0.01 * static_cast<double>(seed);
+    const auto batch = Normalization::kBatch;
+    write_run(folder / fmt::format("a{}", seed),
+              {.seed = seed, .normalization = batch, .accuracies = {0.5, 0.6 + luck}});
+    write_run(
+        folder / fmt::format("b{}", seed),
+        {.seed = seed, .normalization = batch, .learning_rate = 0.5, .accuracies = {0.3, 0.6 + luck + own[seed - 1]}});
+    for (const char* arm : {"a", "b"}) list.push_back({arm, seed, fmt::format("{}{}", arm, seed)});
+  }
+  test::write_sweep(folder.path(), "a", list);
+  Study study;
+  const Analysis analysis = analyse_folder(folder, study);
+  const Verdict verdict = judge(study, analysis);
+  EXPECT_TRUE(verdict.claims.empty());
+  ASSERT_EQ(verdict.effects.size(), 1U);
+  EXPECT_THAT(verdict.effects[0], HasSubstr("; cannot be told apart."));
+  EXPECT_EQ(verdict.headline, "Against a: 0 better, 0 worse, 1 cannot be told apart.");
+}
+
+TEST(Verdict, ABaselineThatDidNotLearnMeasuresNothing) {
+  const TemporaryFolder folder;
+  write_run(folder / "a", {.accuracies = {0.1, 0.1}});
+  write_run(folder / "b", {.normalization = Normalization::kBatch, .accuracies = {0.7, 0.8}});
+  test::write_sweep(folder.path(), "a", {{"a", 1, "a"}, {"b", 1, "b"}});
+  Study study;
+  const Analysis analysis = analyse_folder(folder, study);
+  EXPECT_TRUE(analysis.targets.empty());
+  EXPECT_EQ(judge(study, analysis).headline, "The baseline a did not learn, so nothing can be measured against it.");
+}
+
+TEST(Words, Numbers) {
+  EXPECT_EQ(percent(0.7219), "72.2\u00a0%");
+  EXPECT_EQ(percent(0.98154), "98.15\u00a0%");
+  EXPECT_EQ(signed_points(0.0131), "+1.3");
+  EXPECT_EQ(signed_points(-0.0021), "\u22120.21");
+  EXPECT_EQ(signed_points(0), "0.00");
+  EXPECT_EQ(ratio(14.3), "14\u00d7");
+  EXPECT_EQ(ratio(2.34), "2.3\u00d7");
+  EXPECT_EQ(ratio(0.423), "0.42\u00d7");
+}
+
+}  // namespace
+}  // namespace bn::report

@@ -1,0 +1,148 @@
+#include "report/study.hpp"
+
+#include <gmock/gmock.h>
+
+#include "bn/error.hpp"
+#include "report/fixtures.hpp"
+#include "support/error_message.hpp"
+
+namespace bn::report {
+namespace {
+
+using test::error_message;
+using test::TemporaryFolder;
+using test::write_run;
+using test::WrittenRun;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+TEST(Study, ReadsASweep) {
+  const TemporaryFolder folder;
+  test::write_study(folder.path());
+  const Study study = read_study({folder.path()}, "");
+  EXPECT_EQ(study.name, "a study");
+  ASSERT_EQ(study.arms.size(), 7U);
+  EXPECT_EQ(study.arms[study.baseline].name, "plain");
+  EXPECT_THAT(study.seeds(), ElementsAre(1, 2, 3));
+  EXPECT_EQ(study.arms[4].runs[2].state, "diverged at step 43");
+  EXPECT_TRUE(study.notes.empty());
+  EXPECT_EQ(read_study({folder.path()}, "bn_x5").baseline, 2U);
+}
+
+TEST(Study, SortsListedRunsIntoArmsByTheirConfigurations) {
+  const TemporaryFolder folder;
+  const WrittenRun plain{.accuracies = {0.5}}, batch{.normalization = Normalization::kBatch, .accuracies = {0.6}};
+  std::vector<std::string> runs;
+  for (const auto& [name, run] :
+       {std::pair{"plain/seed_2", plain}, {"plain/seed_1", plain}, {"bn_seed1", batch}, {"bn-2", batch}}) {
+    WrittenRun seeded = run;
+    seeded.seed = std::string(name).back() == '2' ? 2 : 1;
+    runs.push_back(folder / name);
+    write_run(runs.back(), seeded);
+  }
+  const Study study = read_study(runs, "");
+  ASSERT_EQ(study.arms.size(), 2U);
+  EXPECT_EQ(study.arms[0].name, "plain");
+  EXPECT_EQ(study.arms[0].runs[0].seed, 1U);
+  EXPECT_EQ(study.arms[1].name, "bn");
+  EXPECT_EQ(study.arms[1].runs.size(), 2U);
+}
+
+TEST(Study, LeavesOutWhatHasNotEnded) {
+  const TemporaryFolder folder;
+  write_run(folder / "a", {.accuracies = {0.5}});
+  write_run(folder / "b", {.seed = 2, .accuracies = {0.5, 0.6}, .end = "interrupted"});
+  write_run(folder / "c", {.seed = 3, .accuracies = {0.5, 0.6}, .end = "train"});
+  test::write_sweep(folder.path(), "",
+                    {{"plain", 1, "a"}, {"plain", 2, "b"}, {"plain", 3, "c", "killed by signal 9"}, {"plain", 4, "d"}});
+  const Study study = read_study({folder.path()}, "");
+  EXPECT_EQ(study.arms[0].runs.size(), 1U);
+  EXPECT_THAT(study.notes, ElementsAre("plain with seed 4 is left out: it has not begun.",
+                                       "plain with seed 2 is left out: it was interrupted at step 200.",
+                                       "plain with seed 3 is left out: it crashed: killed by signal 9."));
+}
+
+TEST(Study, AResumedRunIsAsItEndedLast) {
+  const TemporaryFolder folder;
+  write_run(folder / "a", {.accuracies = {0.5}, .end = "interrupted"});
+  RunLog log(folder / "a/log.jsonl", 100);
+  log.write({.event = "start", .step = 100});
+  log.write({.event = "end", .step = 200});
+  EXPECT_EQ(read_run(folder / "a").end, RunEnd::kFinished);
+}
+
+TEST(Study, NoRunHasEnded) {
+  const TemporaryFolder folder;
+  write_run(folder / "plain", {.accuracies = {0.5}, .end = "evaluate"});
+  const auto read = [&] { read_study({folder / "plain"}, ""); };
+  EXPECT_EQ(error_message<DataError>(read),
+            "none of the runs has finished or diverged, so there is nothing to report:\n"
+            "  plain with seed 1 is left out: it has not ended; its last record is of step 100.");
+}
+
+TEST(Study, WhatIsNoRun) {
+  const TemporaryFolder folder;
+  EXPECT_EQ(error_message<DataError>([&] { read_study({folder / "nowhere"}, ""); }),
+            "there is no folder '" + folder / "nowhere" + "'");
+  EXPECT_EQ(error_message<DataError>([&] { read_study({folder.path()}, ""); }),
+            "'" + folder.path() + "' is no run folder: it has no config.yaml; a sweep folder would have a sweep.json");
+  test::write_bytes(folder / "config.yaml", test::kReportedConfig);
+  EXPECT_THAT(error_message<DataError>([&] { read_study({folder.path()}, ""); }), HasSubstr("it has no log.jsonl"));
+  test::write_bytes(folder / "sweep.json", "{\"name\": \"x\"}");
+  EXPECT_THAT(error_message<DataError>([&] { read_study({folder.path()}, ""); }),
+              HasSubstr("/sweep.json' is not the record of a sweep: "));
+}
+
+TEST(Study, NamesTheLineThatIsNoRecord) {
+  const TemporaryFolder folder;
+  write_run(folder / "a", {.accuracies = {0.5}});
+  test::write_bytes(folder / "a/log.jsonl", test::read_bytes(folder / "a/log.jsonl") + "rubbish\n");
+  EXPECT_THAT(error_message<DataError>([&] { read_study({folder / "a"}, ""); }),
+              HasSubstr("a/log.jsonl:5: not a record of a run log: "));
+}
+
+TEST(Study, RefusesDifferentData) {
+  const TemporaryFolder folder;
+  write_run(folder / "a", {.accuracies = {0.5}});
+  const WrittenRun other{.seed = 2, .accuracies = {0.5}};
+  Config config = config_of(other);
+  config.data.shapes.validation_images = 90;
+  write_run(folder / "b", other, config);
+  EXPECT_EQ(error_message<DataError>([&] {
+              read_study({folder / "a", folder / "b"}, "");
+            }),
+            fmt::format("the runs were validated on different data, so their accuracies cannot be compared:\n"
+                        "  {0}/a: 70 generated shapes of 16 pixels, seed 1 (10 classes)\n"
+                        "  {0}/b: 90 generated shapes of 16 pixels, seed 1 (10 classes)\nMake a report of each.",
+                        folder.path()));
+}
+
+TEST(Study, RefusesOneSeedTwice) {
+  const TemporaryFolder folder;
+  write_run(folder / "a", {.accuracies = {0.5}});
+  write_run(folder / "b", {.accuracies = {0.6}});
+  EXPECT_EQ(error_message<DataError>([&] {
+              read_study({folder / "a", folder / "b"}, "");
+            }),
+            fmt::format("'{0}/a' and '{0}/b' are both runs of a with seed 1; give one of them", folder.path()));
+}
+
+TEST(Study, RefusesAnArmOfTwoConfigurations) {
+  const TemporaryFolder folder;
+  write_run(folder / "a", {.accuracies = {0.5}});
+  write_run(folder / "b", {.seed = 2, .learning_rate = 0.2, .accuracies = {0.6}});
+  test::write_sweep(folder.path(), "", {{"plain", 1, "a"}, {"plain", 2, "b"}});
+  EXPECT_THAT(error_message<DataError>([&] { read_study({folder.path()}, ""); }),
+              HasSubstr("of arm plain differ in more than their seed:\n  train.learning_rate.initial: 0.1 -> 0.2"));
+}
+
+TEST(Study, AnUnknownBaseline) {
+  const TemporaryFolder folder;
+  test::write_study(folder.path());
+  EXPECT_EQ(error_message<ConfigError>([&] { read_study({folder.path()}, "bn_x6"); }),
+            "the baseline 'bn_x6' has no run that has ended; the arms are: plain, bn, bn_x5, bn_x30, plain_x5, "
+            "plain_sigmoid, bn_sigmoid");
+}
+
+}  // namespace
+}  // namespace bn::report
