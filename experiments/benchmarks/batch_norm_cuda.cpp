@@ -178,37 +178,45 @@ struct Arguments {
 };
 
 void run(const Arguments& arguments) {
-  cuda::CudaBackend backend({});
+  cuda::CudaBackend backend({}), on_chip_backend({.batch_norm_reading = BatchNormReading::kOnChip});
   const double bandwidth = copy_bandwidth(backend);
   fmt::print("{}; copy {:.0f} GB/s, read and written\n\n", backend.name(), 1e-9 * bandwidth);
   fmt::print(
-      "| batch | type | shape | MB | forward: custom us | of copy | cuDNN us | backward: custom us | of copy | cuDNN "
-      "us |\n");
-  fmt::print("|---|---|---|---|---|---|---|---|---|---|\n");
+      "| batch | type | shape | MB | forward: custom us | of copy | on chip us | cuDNN us | backward: custom us | of "
+      "copy | on chip us | cuDNN us |\n");
+  fmt::print("|---|---|---|---|---|---|---|---|---|---|---|---|\n");
   nlohmann::json rows = nlohmann::json::array();
   const std::vector<Shape> shapes = batch_norm_shapes(build_network(load_config(arguments.config).model));
   for (const int64_t batch : arguments.batches) {
     for (const DType dtype : {DType::kF32, DType::kBf16}) {
       for (Shape shape : shapes) {
         shape.n = batch;
-        Bench bench(backend, dtype, shape);
-        const Measurement custom = bench.measure(BatchNormImplementation::kCustom);
-        const Measurement cudnn = bench.measure(BatchNormImplementation::kCudnn);
+        const auto measure = [&](cuda::CudaBackend& on, BatchNormImplementation implementation) {
+          return Bench(on, dtype, shape).measure(implementation);
+        };
+        const Measurement custom = measure(backend, BatchNormImplementation::kCustom);
+        const Measurement on_chip = measure(on_chip_backend, BatchNormImplementation::kCustom);
+        const Measurement cudnn = measure(backend, BatchNormImplementation::kCudnn);
         const auto bytes = static_cast<double>(shape.elements() * size_of(dtype));
         const double forward = 3 * bytes / custom.forward / bandwidth,
                      backward = 5 * bytes / custom.backward / bandwidth;
-        fmt::print("| {} | {} | {}x{}x{} | {:.1f} | {:.1f} | {:.0f} % | {:.1f} | {:.1f} | {:.0f} % | {:.1f} |\n", batch,
-                   name_of(dtype), shape.h, shape.w, shape.c, 1e-6 * bytes, 1e6 * custom.forward, 100 * forward,
-                   1e6 * cudnn.forward, 1e6 * custom.backward, 100 * backward, 1e6 * cudnn.backward);
+        fmt::print(
+            "| {} | {} | {}x{}x{} | {:.1f} | {:.1f} | {:.0f} % | {:.1f} | {:.1f} | {:.1f} | {:.0f} % | {:.1f} | {:.1f} "
+            "|\n",
+            batch, name_of(dtype), shape.h, shape.w, shape.c, 1e-6 * bytes, 1e6 * custom.forward, 100 * forward,
+            1e6 * on_chip.forward, 1e6 * cudnn.forward, 1e6 * custom.backward, 100 * backward, 1e6 * on_chip.backward,
+            1e6 * cudnn.backward);
         std::fflush(stdout);
-        rows.push_back({{"batch", batch},
-                        {"type", name_of(dtype)},
-                        {"shape", {shape.n, shape.h, shape.w, shape.c}},
-                        {"bytes", bytes},
-                        {"forward_seconds", {{"custom", custom.forward}, {"cudnn", cudnn.forward}}},
-                        {"backward_seconds", {{"custom", custom.backward}, {"cudnn", cudnn.backward}}},
-                        {"forward_share_of_copy", forward},
-                        {"backward_share_of_copy", backward}});
+        rows.push_back(
+            {{"batch", batch},
+             {"type", name_of(dtype)},
+             {"shape", {shape.n, shape.h, shape.w, shape.c}},
+             {"bytes", bytes},
+             {"forward_seconds", {{"custom", custom.forward}, {"on_chip", on_chip.forward}, {"cudnn", cudnn.forward}}},
+             {"backward_seconds",
+              {{"custom", custom.backward}, {"on_chip", on_chip.backward}, {"cudnn", cudnn.backward}}},
+             {"forward_share_of_copy", forward},
+             {"backward_share_of_copy", backward}});
       }
     }
   }

@@ -136,8 +136,9 @@ class Backend {
   // The row stride this backend wants for images that only convolutions read; load_images zeroes what lies between.
   virtual int64_t image_row_stride(int64_t channels, DType dtype) const = 0;
 
-  // `work` calls ops and updates of this backend only; nothing it reads from the host may change. A GPU captures it
-  // once and replays it as one graph; a CPU calls it again. Recording runs nothing that can be seen.
+  // `work` calls ops and updates of this backend only; nothing it reads from the host may change. It has run once
+  // already: a library loads its kernels then. A GPU captures it and replays it as one graph; a CPU calls it again.
+  // Recording itself runs nothing.
   virtual std::unique_ptr<Recording> record(std::function<void()> work) = 0;
 
   virtual void load_images(const Tensor& x, const Tensor& images_u8, const ImageNormalization& normalization) = 0;

@@ -8,6 +8,7 @@
 
 #include "bn/error.hpp"
 #include "bn/train.hpp"
+#include "core/files.hpp"
 #include "train/probe.hpp"
 #include "train/progress_line.hpp"
 
@@ -39,6 +40,7 @@ class Trainer {
 
   void restore();
   void check_data() const;
+  void store_plan() const;
   void train_step();
   StepScalars next_scalars();
   void compute_step();
@@ -60,7 +62,7 @@ class Trainer {
   Parameters parameters_;
   ImageNormalization normalization_;
   Plan plan_, evaluation_plan_;
-  std::unique_ptr<Recording> step_;  // what compute_step() does, recorded at the first step
+  std::unique_ptr<Recording> step_;  // what compute_step() does, recorded at the second step
   std::optional<Plan> statistics_plan_;
   std::optional<Probe> probe_;
   Progress progress_;
@@ -157,6 +159,15 @@ void Trainer::check_data() const {
   }
 }
 
+// Which implementation computes each op here: on a GPU the library chooses, when the network is compiled.
+void Trainer::store_plan() const {
+  std::string text;
+  for (const StepInfo& step : plan_.steps()) {
+    text += fmt::format("{:<36} {:<20} {}\n", step.name, step.kind, step.implementation);
+  }
+  write_file(folder_.path() + "/plan.txt", text);
+}
+
 double Trainer::epoch() const { return static_cast<double>(progress_.step) / static_cast<double>(steps_per_epoch_); }
 
 int64_t Trainer::evaluation_interval() const {
@@ -178,8 +189,12 @@ void Trainer::train_step() {
   backend_.load_images(plan_.images(), batch.images, normalization_);
   backend_.upload(plan_.labels().data, batch.labels, plan_.labels().bytes());
   plan_.begin(next_scalars());
-  if (!step_) step_ = backend_.record([this] { compute_step(); });
-  step_->replay();
+  if (progress_.step == first_step_) {
+    compute_step();
+  } else {
+    if (!step_) step_ = backend_.record([this] { compute_step(); });
+    step_->replay();
+  }
   ++progress_.step;
 }
 
@@ -307,6 +322,7 @@ TrainResult Trainer::finish_diverged() {
 }
 
 TrainResult Trainer::run(const StopRequested& stop) {
+  store_plan();
   plan_.pack();
   if (progress_.step >=
       total_steps_) {  // a finished run resumed: nothing new to record, unless it was killed at the end

@@ -164,10 +164,11 @@ TEST_F(Commands, ConfigShowsComparesAndChecks) {
   EXPECT_NE(checked.err.find("wrong.yaml:2:9: train.momentm: unknown key"), std::string::npos) << checked.err;
 }
 
-TEST_F(Commands, CudaIsRefusedInABuildWithoutIt) {
+TEST_F(Commands, CudaIsRefusedWhereItCannotBe) {
   const ProgramResult result = bninception({"train", experiment_, "--out", root_ / "run", "--set", "device=cuda"});
+  if (result.exit_code == 0) GTEST_SKIP() << "there is a GPU here";
   EXPECT_EQ(result.exit_code, 6);
-  EXPECT_NE(result.err.find("built without CUDA"), std::string::npos) << result.err;
+  EXPECT_NE(result.err.find("device: cuda was asked for, but "), std::string::npos) << result.err;
 }
 
 TEST_F(Commands, ABadCommandLineHasItsOwnExitCode) {

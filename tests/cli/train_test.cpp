@@ -9,6 +9,7 @@
 #include "bn/error.hpp"
 #include "bn/train.hpp"
 #include "cli/program.hpp"
+#include "core/files.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace bn {
@@ -178,6 +179,14 @@ TEST_F(TrainCommand, AFolderHoldsOneRun) {
   const ProgramResult other = bninception(arguments("run", {"--resume", "--set", "train.batch=10"}));
   EXPECT_EQ(other.exit_code, code(ExitCode::kConfig));
   EXPECT_TRUE(contains(other.err, "train.batch: 20 -> 10")) << other.err;
+}
+
+TEST_F(TrainCommand, TheFolderTellsWhatComputedEachOp) {
+  ASSERT_EQ(bninception(arguments("run", {"--set", "train.steps=7"})).exit_code, 0);
+  std::string plan;
+  ASSERT_EQ(read_file(root_ / "run/plan.txt", plan), ReadResult::kRead);
+  EXPECT_NE(plan.find("loss"), std::string::npos) << plan;
+  EXPECT_NE(plan.find("own:"), std::string::npos) << plan;
 }
 
 TEST_F(TrainCommand, UnwritableFolderIsFoundBeforeTraining) {

@@ -94,7 +94,7 @@ std::vector<float> parameters_after(const ModelOptions& model, DType activations
     plan.begin({.step = static_cast<uint64_t>(step),
                 .learning_rate = 0.01F,
                 .statistics_weight = moving_average_weight(0.9F, step + 1)});
-    if (replay == Replay::kCalls) {
+    if (replay == Replay::kCalls || step == 0) {
       compute();
       continue;
     }

@@ -63,6 +63,11 @@ void perform(cudaStream_t stream, std::function<void()> work) {
 
 }  // namespace
 
+Machine& machine() {
+  static Machine here;
+  return here;
+}
+
 void submit(cudaStream_t stream, const void* kernel, const char* name, const GridShape& shape,
             std::function<void()> thread) {
   require_dynamic_shared(kernel, name, shape);
@@ -152,7 +157,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 
 // As on a device, nothing can wait for work that is only being recorded.
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
-  return stream != nullptr && stream->recorded ? cudaErrorStreamCaptureUnsupported : cudaSuccess;
+  return stream != nullptr && stream->recorded ? cudaErrorStreamCaptureUnsupported : machine().fault;
 }
 
 cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) { return cudaSuccess; }
@@ -207,9 +212,12 @@ cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute, int valu
   return cudaSuccess;
 }
 
+using bn::simt::machine;
+
 cudaError_t cudaGetDeviceCount(int* count) {
-  *count = 1;
-  return cudaSuccess;
+  *count = machine().devices;
+  if (machine().driver_version < CUDART_VERSION) return cudaErrorInsufficientDriver;
+  return machine().devices == 0 ? cudaErrorNoDevice : cudaSuccess;
 }
 
 cudaError_t cudaSetDevice(int) { return cudaSuccess; }
@@ -229,7 +237,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
 }
 
 cudaError_t cudaDriverGetVersion(int* version) {
-  *version = CUDART_VERSION;
+  *version = machine().driver_version;
   return cudaSuccess;
 }
 

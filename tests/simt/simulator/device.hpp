@@ -12,6 +12,14 @@ namespace bn::simt {
 constexpr int kMultiprocessors = 3;               // few: blocks then have more than one turn of work
 constexpr size_t kDeviceBytes = size_t{1} << 30;  // more is out of memory
 
+// What there is, for tests of what goes wrong; fault: what waiting for the device tells.
+struct Machine {
+  int driver_version = CUDART_VERSION;  // 0: no driver
+  int devices = 1;
+  cudaError_t fault = cudaSuccess;
+};
+Machine& machine();
+
 // What launch() does: run the kernel, or record it.
 void submit(cudaStream_t stream, const void* kernel, const char* name, const GridShape& shape,
             std::function<void()> thread);
