@@ -30,7 +30,7 @@ packages() { bash experiments/install_packages.sh build check; }
 build() { cmake --preset release && cmake --build --preset release; }
 
 format() {
-  find src include data_tools tests \( -name '*.cpp' -o -name '*.hpp' -o -name '*.cu' -o -name '*.cuh' \) -print0 |
+  find src include data_tools tests experiments \( -name '*.cpp' -o -name '*.hpp' -o -name '*.cu' -o -name '*.cuh' \) -print0 |
     xargs -0 clang-format-14 --dry-run -Werror
 }
 

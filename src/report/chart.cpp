@@ -177,6 +177,7 @@ std::vector<double> logarithmic_ticks(double low, double high) {
       if ((factor == 1 || is_narrow) && value >= low && value <= high) values.push_back(value);
     }
   }
+  if (values.size() < 2) return ticks(low, high, 4);
   return values;
 }
 

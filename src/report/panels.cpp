@@ -143,7 +143,7 @@ std::vector<ProbedArm> probed_arms(const Study& study, const std::string& op, in
           arm.points.emplace_back(record.step, record.percentiles);
         }
       }
-      if (arm.points.empty()) continue;
+      if (arm.points.size() < 2) continue;  // it diverged at once
       arms.push_back(std::move(arm));
       break;  // the first seed's, as the paper shows one unit of one network
     }
