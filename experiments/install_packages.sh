@@ -16,7 +16,8 @@ build_packages=(
   libgtest-dev libgmock-dev libbenchmark-dev
   gnuplot-nox fonts-liberation                                     # figures
 )
-check_packages=(clang-format-14 clang-tidy-14 libomp-14-dev) # libomp: omp.h where clang looks for it
+check_packages=(clang-format-14 clang-tidy-14 libomp-14-dev # libomp: omp.h where clang looks for it
+  clang-14 libclang-rt-14-dev) # libFuzzer
 
 wanted=()
 for group in "${@:-build}"; do

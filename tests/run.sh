@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds, and runs every check and every test; ctest's summary of the tests closes the output.
-#   usage: run.sh [SECTION...]      default: all of packages build format tidy asan tsan quickstart tests, in this order
+#   usage: run.sh [SECTION...]      default: all of packages build format tidy asan tsan fuzz jpeg_only quickstart tests, in this order
 # A section that fails does not stop the ones after it. The exit status is 0 only if all passed.
 # Environment: BN_DATA_ROOT  the folder with the data sets; ../shared/data beside the repository where that exists.
 # shellcheck disable=SC2317  # the sections are called by name
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
-all_sections=(packages build format tidy asan tsan quickstart tests)
+all_sections=(packages build format tidy asan tsan fuzz jpeg_only quickstart tests)
 wanted=" ${*:-${all_sections[*]}} "
 for name in $wanted; do
   case " ${all_sections[*]} " in
@@ -59,6 +59,19 @@ tsan() {
       "${fixed_addresses[@]}" ctest --preset tsan -R '^data\.' -j "$jobs"
 }
 
+# Readers of files that others made, on mutated ones.
+fuzz() { cmake --preset fuzz && cmake --build --preset fuzz --target fuzz && bash tests/fuzz/run.sh 15; }
+
+# Without OpenCV's imgcodecs the programs need few libraries.
+jpeg_only() {
+  cmake --preset release -B build/jpeg_only -DBN_IMGCODECS=OFF -DBN_BUILD_TESTS=OFF &&
+    cmake --build build/jpeg_only --target bninception bn-data || return 1
+  local libraries
+  libraries=$(ldd build/jpeg_only/bninception | wc -l)
+  echo "bninception without imgcodecs is linked with $libraries libraries"
+  [ "$libraries" -le 40 ]
+}
+
 quickstart() { bash experiments/quickstart.sh --steps 10 --out build/quickstart; }
 
 tests() { ctest --preset release -j "$jobs"; }
@@ -73,7 +86,7 @@ run_section() {
   summary+=$(printf '  %-9s %-7s %5d s' "$name" "$result" $((SECONDS - start)))$'\n'
 }
 
-for name in packages build format tidy asan tsan quickstart; do
+for name in packages build format tidy asan tsan fuzz jpeg_only quickstart; do
   case "$wanted" in *" $name "*) run_section "$name" ;; esac
 done
 printf '\n===== so far\n%s' "$summary"

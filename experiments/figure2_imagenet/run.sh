@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Figures 2, 3 and 4 at full size. Needs imagenet under BN_DATA_ROOT; --dry-run instead of options only prints the plan.
+# Figures 2, 3 and 4 at full size. Needs imagenet, packed, under BN_DATA_ROOT; --dry-run instead of options only prints the plan.
 #   usage: run.sh [--jobs N] [--minutes N] [--out DIR] [--set KEY=VALUE]...
 # --minutes: of this stage [75]; the same command goes on where it ended, or was stopped or killed. --set: for all runs,
 # such as device=cuda.

@@ -11,7 +11,7 @@
 
 namespace bn {
 
-enum class DatasetKind { kShapes, kMnist, kFolder, kTar };
+enum class DatasetKind { kShapes, kMnist, kFolder, kTar, kPacked };
 enum class OnCorrupt { kFail, kSkip, kQuarantine };  // quarantine: skipped, and a copy put aside to be looked at
 enum class Decoder { kJpegTurbo, kOpencv };          // of JPEG; other formats are always OpenCV's
 enum class ExifOrientation { kIgnore, kApply };
@@ -38,7 +38,8 @@ struct AugmentOptions {
 
 struct DataOptions {
   DatasetKind kind = DatasetKind::kShapes;
-  // Paths relative to BN_DATA_ROOT (or absolute). mnist: {images, labels}; folder: one; tar: one or more.
+  // Paths relative to BN_DATA_ROOT (or absolute). mnist: {images, labels}; folder: one; tar: one or more;
+  // packed: the folder that bn-data pack made.
   std::vector<std::string> train{}, validation{};
   std::string classes{};  // file of class names, one a line (first word), in index order; empty = sorted names found
   int64_t classes_limit = 0;  // first N classes only; 0 = all

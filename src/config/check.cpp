@@ -140,6 +140,9 @@ class Checker {
       case DatasetKind::kFolder:
         if (count != 1) add(key, fmt::format("got {} paths, expected one for kind folder", count));
         break;
+      case DatasetKind::kPacked:
+        if (count != 1) add(key, fmt::format("got {} paths, expected one for kind packed: the folder", count));
+        break;
       case DatasetKind::kTar:
         if (count == 0) add(key, "got no path, expected one or more for kind tar");
         break;
@@ -158,9 +161,9 @@ class Checker {
     if (data.cache == Cache::kDecoded && (data.kind == DatasetKind::kShapes || data.kind == DatasetKind::kMnist)) {
       add("data.cache", "got decoded, expected none: this set is in memory already");
     }
-    const bool has_shards = data.kind == DatasetKind::kTar;
+    const bool has_shards = data.kind == DatasetKind::kTar || data.kind == DatasetKind::kPacked;
     if ((data.shuffle == Shuffle::kShards || data.shuffle == Shuffle::kWithinShard) && !has_shards) {
-      add("data.shuffle", "orders by shards, which only kind tar has; expected none or full");
+      add("data.shuffle", "orders by shards, which only kinds tar and packed have; expected none or full");
     }
     if (data.distortion > 0 && data.image_channels != 3) {
       add("data.distortion", fmt::format("got {}, expected 0 for images without colours", data.distortion));

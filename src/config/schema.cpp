@@ -211,11 +211,12 @@ Fields describe_data(DataOptions& data) {
             words(data.kind, {{"shapes", DatasetKind::kShapes},
                               {"mnist", DatasetKind::kMnist},
                               {"folder", DatasetKind::kFolder},
-                              {"tar", DatasetKind::kTar}}),
-            "generated shapes, idx files, a folder of class folders, or tars of class folders"),
-      field(
-          "train", TextListTarget{&data.train},
-          "paths, relative to BN_DATA_ROOT; mnist: images and labels, folder: one, tar: tar files or folders of them"),
+                              {"tar", DatasetKind::kTar},
+                              {"packed", DatasetKind::kPacked}}),
+            "generated shapes, idx files, a folder of class folders, tars of them, or a folder made by bn-data pack"),
+      field("train", TextListTarget{&data.train},
+            "paths, relative to BN_DATA_ROOT; mnist: images and labels, folder and packed: one, tar: tar files or "
+            "folders of them"),
       field("validation", TextListTarget{&data.validation}, "the same for the validation images"),
       field("classes", TextTarget{&data.classes},
             "file of class names in index order, the first word of each line; empty = sorted names"),

@@ -98,6 +98,16 @@ void resize_crop(const ImageView& image, const Crop& crop, int64_t size, uint8_t
   if (crop.mirrored) mirror(out, size, image.channels);
 }
 
+void resize_shorter_side(const ImageView& image, int64_t shorter, Image& out) {
+  const int64_t from = std::min(image.height, image.width);
+  const auto scaled = [&](int64_t side) {
+    return std::llround(static_cast<double>(side * shorter) / static_cast<double>(from));
+  };
+  out.reshape(scaled(image.height), scaled(image.width), image.channels);
+  cv::Mat target(static_cast<int>(out.height), static_cast<int>(out.width), type_of(out.channels), out.pixels.data());
+  resize(as_mat(image), target);
+}
+
 void resize_and_center_crop(const ImageView& image, int64_t resize_shorter, int64_t size, uint8_t* out) {
   const int64_t shorter = std::min(image.height, image.width);
   const int64_t target_shorter = resize_shorter > 0 ? resize_shorter : std::max(shorter, size);

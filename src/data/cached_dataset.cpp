@@ -3,32 +3,27 @@
 
 #include <algorithm>
 #include <atomic>
-#include <exception>
-#include <mutex>
-#include <thread>
 
 #include "bn/error.hpp"
 #include "data/decode.hpp"
+#include "data/parallel.hpp"
 #include "data/sources.hpp"
 
 namespace bn {
 namespace {
 
-constexpr int64_t kMaxBytes = int64_t{2} << 30;
-
 class CachedDataset final : public Dataset {
  public:
-  CachedDataset(std::unique_ptr<Dataset> source, const DataOptions& options)
+  CachedDataset(std::unique_ptr<Dataset> source, const DataOptions& options, int64_t max_bytes)
       : source_(std::move(source)),
+        max_bytes_(max_bytes),
         options_({.channels = options.image_channels,
                   .decoder = options.decoder,
                   .exif_orientation = options.exif_orientation}),
         entries_(static_cast<size_t>(source_->size())) {
-    std::vector<std::thread> threads;
-    for (int64_t i = 1; i < options.workers; ++i) threads.emplace_back([this] { decode_some(); });
-    decode_some();
-    for (auto& thread : threads) thread.join();
-    if (error_) std::rethrow_exception(error_);
+    parallel_for(size(), std::max<int64_t>(options.workers, 1), [this] {
+      return [this, work = std::make_shared<Workplace>(options_)](int64_t index) { decode(index, *work); };
+    });
   }
 
   int64_t size() const override { return source_->size(); }
@@ -58,41 +53,34 @@ class CachedDataset final : public Dataset {
     std::string damage;  // else empty
   };
 
-  // Images nobody has taken yet, until none is left or one thread has failed.
-  void decode_some() {
-    try {
-      ImageDecoder decoder(options_);
-      std::vector<uint8_t> storage;
-      Image image;
-      for (int64_t index = next_++; index < size() && !failed_; index = next_++) {
-        Entry& entry = entries_[static_cast<size_t>(index)];
-        try {
-          decode(index, decoder, storage, image, entry);
-        } catch (const DataError& error) {
-          entry.damage = error.what();
-        }
-      }
-    } catch (...) {
-      const std::lock_guard lock(mutex_);
-      error_ = std::current_exception();
-      failed_ = true;
-    }
-  }
+  struct Workplace {  // of one thread
+    explicit Workplace(const DecodeOptions& options) : decoder(options) {}
+    ImageDecoder decoder;
+    std::vector<uint8_t> storage;
+    Image image;
+  };
 
-  void decode(int64_t index, ImageDecoder& decoder, std::vector<uint8_t>& storage, Image& image, Entry& entry) {
-    const Sample sample = source_->read(index, storage);
-    if (sample.raw_channels > 0) {
-      convert_channels({sample.data, sample.raw_height, sample.raw_width, sample.raw_channels}, options_.channels,
-                       image);
-    } else {
-      decoder.open(sample.data, sample.bytes);
-      decoder.decode(image);
+  void decode(int64_t index, Workplace& work) {
+    Entry& entry = entries_[static_cast<size_t>(index)];
+    Image& image = work.image;
+    try {
+      const Sample sample = source_->read(index, work.storage);
+      if (sample.raw_channels > 0) {
+        convert_channels({sample.data, sample.raw_height, sample.raw_width, sample.raw_channels}, options_.channels,
+                         image);
+      } else {
+        work.decoder.open(sample.data, sample.bytes);
+        work.decoder.decode(image);
+      }
+    } catch (const DataError& error) {
+      entry.damage = error.what();
+      return;
     }
-    if ((bytes_ += static_cast<int64_t>(image.pixels.size())) > kMaxBytes) {
-      throw ConfigError(
-          fmt::format("data.cache: decoded is for sets of up to {} GB of pixels, and this one of {} images has more; "
-                      "use cache: none",
-                      kMaxBytes >> 30, size()));
+    if ((bytes_ += static_cast<int64_t>(image.pixels.size())) > max_bytes_) {
+      throw ConfigError(fmt::format(
+          "data.cache: decoded is for sets of up to {:.1f} GB of pixels, and this one of {} images has more; "
+          "use cache: none",
+          static_cast<double>(max_bytes_) / 1e9, size()));
     }
     entry.height = image.height;
     entry.width = image.width;
@@ -100,18 +88,16 @@ class CachedDataset final : public Dataset {
   }
 
   const std::unique_ptr<Dataset> source_;
+  const int64_t max_bytes_;
   const DecodeOptions options_;
   std::vector<Entry> entries_;
-  std::atomic<int64_t> next_ = 0, bytes_ = 0;
-  std::atomic<bool> failed_ = false;
-  std::mutex mutex_;  // guards error_
-  std::exception_ptr error_;
+  std::atomic<int64_t> bytes_ = 0;
 };
 
 }  // namespace
 
-std::unique_ptr<Dataset> cache_decoded(std::unique_ptr<Dataset> source, const DataOptions& options) {
-  return std::make_unique<CachedDataset>(std::move(source), options);
+std::unique_ptr<Dataset> cache_decoded(std::unique_ptr<Dataset> source, const DataOptions& options, int64_t max_bytes) {
+  return std::make_unique<CachedDataset>(std::move(source), options, max_bytes);
 }
 
 }  // namespace bn

@@ -52,6 +52,8 @@ std::unique_ptr<Dataset> open_files(const DataOptions& options, Split split) {
       return open_image_folder(options, split);
     case DatasetKind::kTar:
       return open_tars(options, split);
+    case DatasetKind::kPacked:
+      return open_packed(options, split);
   }
   throw DataError("unknown kind of data set");
 }

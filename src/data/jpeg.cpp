@@ -160,7 +160,14 @@ JpegDecoder::~JpegDecoder() = default;
 
 Region JpegDecoder::open(const uint8_t* bytes, int64_t size) {
   if (!impl_->read_header(bytes, size)) impl_->fail();
-  refuse_huge(impl_->info.image_width, impl_->info.image_height);
+  const int64_t height = impl_->info.image_height, width = impl_->info.image_width;
+  refuse_huge(width, height);
+  // Even an image of one colour takes more than a bit for each block of 8x8 pixels, in each of its components.
+  constexpr int64_t kPixelsPerByte = 1024, kSmall = 1 << 16;
+  if (height * width > std::max(kSmall, kPixelsPerByte * size)) {
+    throw DataError(
+        fmt::format("the image claims {} x {} pixels, which its {} bytes cannot hold", width, height, size));
+  }
   return {.height = impl_->info.image_height, .width = impl_->info.image_width};
 }
 

@@ -14,8 +14,13 @@ std::unique_ptr<Dataset> open_mnist(const DataOptions& options, Split split);
 std::unique_ptr<Dataset> open_image_folder(const DataOptions& options, Split split);
 std::unique_ptr<Dataset> open_tars(const DataOptions& options, Split split);
 
-// The set decoded into memory now, by as many threads as the options have workers. ConfigError beyond 2 GB.
-std::unique_ptr<Dataset> cache_decoded(std::unique_ptr<Dataset> source, const DataOptions& options);
+std::unique_ptr<Dataset> open_packed(const DataOptions& options, Split split);
+
+inline constexpr int64_t kMaxCacheBytes = int64_t{2} << 30;
+
+// The set decoded into memory now, by as many threads as the options have workers. ConfigError beyond max_bytes.
+std::unique_ptr<Dataset> cache_decoded(std::unique_ptr<Dataset> source, const DataOptions& options,
+                                       int64_t max_bytes = kMaxCacheBytes);
 
 // The split's paths, resolved. DataError unless there are count of them (0: one or more); expected says what they are.
 std::vector<std::string> split_paths(const DataOptions& options, Split split, size_t count, const char* expected);

@@ -73,7 +73,8 @@ struct Extension {
 
 class TarIndexer {
  public:
-  explicit TarIndexer(const FileReader& file) : file_(file) {}
+  TarIndexer(const FileReader& file, int64_t begin, int64_t size)
+      : file_(file), begin_(begin), end_(begin + size), position_(begin) {}
 
   std::vector<TarMember> list() {
     std::vector<TarMember> members;
@@ -115,11 +116,11 @@ class TarIndexer {
   // False at the block of zeros that ends an archive.
   bool read_header(Block& block) {
     header_ = position_;
-    if (file_.size() - position_ < kBlock) fail("is cut off: it ends without the closing blocks of zeros");
+    if (end_ - position_ < kBlock) fail("is cut off: it ends without the closing blocks of zeros");
     file_.read(position_, kBlock, block.data());
     position_ += kBlock;
     if (std::all_of(block.begin(), block.end(), [](uint8_t byte) { return byte == 0; })) return false;
-    if (header_ == 0 && block[0] == 0x1F && block[1] == 0x8B) {
+    if (header_ == begin_ && block[0] == 0x1F && block[1] == 0x8B) {
       fail("is compressed; it is read in place, so decompress it first (gunzip)");
     }
     if (!checksum_fits(block)) fail("is damaged or not a tar file: a header's checksum is wrong");
@@ -132,8 +133,8 @@ class TarIndexer {
     const bool is_header = type == 'L' || type == 'K' || type == 'x' || type == 'g';
     const auto size = !is_header && extension_.size ? extension_.size : number(block, kSize);
     if (!size) fail("is damaged: a member's size is no number or too large");
-    if (*size > file_.size() - position_) {
-      fail(fmt::format("is cut off: a member of {} bytes does not fit into the file's {}", *size, file_.size()));
+    if (*size > end_ - position_) {
+      fail(fmt::format("is cut off: a member of {} bytes does not fit into the file's {}", *size, end_ - begin_));
     }
     return *size;
   }
@@ -180,13 +181,27 @@ class TarIndexer {
   }
 
   const FileReader& file_;
-  int64_t header_ = 0;    // where the current header began, for messages
-  int64_t position_ = 0;  // next byte to read
+  const int64_t begin_, end_;  // the archive's bytes in the file
+  int64_t header_ = 0;         // where the current header began, for messages
+  int64_t position_;           // next byte to read
   Extension extension_;
 };
 
 }  // namespace
 
-std::vector<TarMember> list_tar(const FileReader& file) { return TarIndexer(file).list(); }
+std::vector<TarMember> list_tar(const FileReader& file) { return TarIndexer(file, 0, file.size()).list(); }
+
+std::string member_name(const FileReader& file, int64_t offset) {
+  Block block{};
+  if (offset < kBlock || offset > file.size()) return "";
+  file.read(offset - kBlock, kBlock, block.data());
+  if (!checksum_fits(block)) return "";
+  const std::string prefix = text(block, kPrefix);
+  return prefix.empty() ? text(block, kName) : prefix + "/" + text(block, kName);
+}
+
+std::vector<TarMember> list_tar_inside(const FileReader& file, const TarMember& member) {
+  return TarIndexer(file, member.offset, member.size).list();
+}
 
 }  // namespace bn

@@ -19,4 +19,10 @@ struct TarMember {
 // Regular files only, in the archive's order.
 std::vector<TarMember> list_tar(const FileReader& file);
 
+// The name in the ustar header just before a member's bytes; "" if there is none.
+std::string member_name(const FileReader& file, int64_t offset);
+
+// Of a tar that is itself a member of the file.
+std::vector<TarMember> list_tar_inside(const FileReader& file, const TarMember& member);
+
 }  // namespace bn

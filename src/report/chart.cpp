@@ -177,6 +177,7 @@ std::vector<double> logarithmic_ticks(double low, double high) {
       if ((factor == 1 || is_narrow) && value >= low && value <= high) values.push_back(value);
     }
   }
+  if (values.size() < 2) return ticks(low, high, 4);
   return values;
 }
 
@@ -190,7 +191,7 @@ void add_axes(const LineChart& chart, const Box& box, std::string& text) {
     const auto word = [](double value) { return fmt::format("{:g}", value); };
     text += "set logscale y\nset ytics " + axis_ticks(logarithmic_ticks(box.y_low, box.y_high), word) + "\n";
   }
-  text += fmt::format("set xtics {}\nset format y \"{}\"\nset xlabel {}\nset ylabel {} offset 0.5, 0\n",
+  text += fmt::format("set xtics {}\nset format y \"{}\"\nset xlabel {} offset 0, 0.4\nset ylabel {} offset 0.5, 0\n",
                       axis_ticks(ticks(0, box.x_high, 6), with_separators), chart.y_format,
                       gnuplot_quote(chart.x_label), gnuplot_quote(chart.y_label));
 }
@@ -209,7 +210,7 @@ void add_plot(const LineChart& chart, std::string& text) {
   if (chart.level)
     parts.push_back(fmt::format("{:.9g} with lines dashtype 2 linewidth 1 linecolor rgb \"#777777\"", *chart.level));
   for (size_t i = 0; i < chart.series.size(); ++i) {
-    if (chart.series[i].points.empty()) continue;
+    if (chart.series[i].points.empty() || chart.series.size() > kMostBands) continue;
     parts.push_back(
         fmt::format("$line_{} using 1:3:4 with filledcurves fillstyle transparent solid 0.18 noborder linecolor "
                     "rgb \"{}\"",
@@ -231,7 +232,8 @@ void add_plot(const LineChart& chart, std::string& text) {
 }  // namespace
 
 LineStyle line_style(size_t index) {
-  static const char* const kColours[] = {"#555555", "#0072B2", "#D55E00", "#009E73", "#AA4499", "#B8860B", "#3D9BD1"};
+  static const char* const kColours[] = {"#555555", "#0072B2", "#D55E00", "#009E73", "#AA4499",
+                                         "#B8860B", "#3D9BD1", "#882255", "#44AA99", "#000000"};
   constexpr size_t kCount = std::size(kColours);
   constexpr int kDashes[] = {1, 2, 4};
   return {.colour = kColours[index % kCount], .dash = kDashes[index / kCount % std::size(kDashes)]};

@@ -28,6 +28,8 @@ struct Mark {
   std::string label{};
 };
 
+constexpr size_t kMostBands = 8;  // of more series the bands would hide each other
+
 struct Series {
   std::string label{};
   LineStyle style{};

@@ -53,7 +53,7 @@ std::vector<ChartPoint> summarise(const std::vector<std::vector<Point>>& curves,
 
 // A loss of one batch is mostly noise: means over stretches of the run.
 std::vector<Point> smooth(const std::vector<Point>& curve) {
-  constexpr size_t kPoints = 100;
+  constexpr size_t kPoints = 60;
   const size_t stretch = std::max<size_t>(1, curve.size() / kPoints);
   std::vector<Point> means;
   for (size_t begin = 0; begin + stretch <= curve.size(); begin += stretch) {

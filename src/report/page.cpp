@@ -71,7 +71,8 @@ void PageWriter::add_verdict() {
 
 void PageWriter::add_accuracy() {
   add(Heading{.text = "Accuracy against steps", .anchor = "accuracy"});
-  std::string caption = "Lines are means over the seeds that finished, bands reach from the lowest to the highest.";
+  std::string caption = "Lines are means over the seeds that finished";
+  caption += study_.arms.size() > kMostBands ? "." : ", bands reach from the lowest to the highest.";
   if (analysis_.mean_target) {
     caption += fmt::format(
         " The dashed line is the best accuracy of {}, the mean over its seeds; points show where each "
@@ -122,7 +123,8 @@ void PageWriter::add_arms() {
   }
   add(std::move(table));
   add(Paragraph{plain(
-      "Best accuracy: mean over the finished seeds with its 95 % interval. Differences and ratios: with their 95 % "
+      "Best accuracy: mean over the finished seeds with its 95\u00a0% interval. Differences and ratios: with their "
+      "95\u00a0% "
       "intervals in brackets, each kind wide enough to hold for all networks together; a difference whose interval "
       "holds 0, or a ratio whose interval holds 1, cannot be told apart from none. Steps: geometric mean over "
       "seeds; where a run never got there, no mean is given. A name leads to what differs in its configuration.")});
@@ -135,7 +137,7 @@ void PageWriter::add_effects() {
   add_figure(
       effects_figure(study_, analysis_), "Effects against " + baseline(),
       "Left, the difference of best accuracies; right, how many times fewer steps to the baseline's best. Bars are "
-      "95 % intervals that hold together; one that crosses the dashed line cannot be told apart from the "
+      "95\u00a0% intervals that hold together; one that crosses the dashed line cannot be told apart from the "
       "baseline. A hollow point has no interval.");
 }
 
@@ -160,9 +162,9 @@ bool has_curve(const Study& study, std::optional<double> LogRecord::*field) {
 void PageWriter::add_curves() {
   if (!has_curve(study_, &LogRecord::loss) || !has_curve(study_, &LogRecord::learning_rate)) return;
   add(Heading{.text = "Loss and learning rate", .anchor = "curves"});
-  add_figure(
-      loss_figure(study_), "Training loss",
-      "Means over stretches of a hundredth of the run and over seeds; bands from the lowest seed to the highest.");
+  add_figure(loss_figure(study_), "Training loss",
+             std::string("Means over sixtieths of the run and over seeds") +
+                 (study_.arms.size() > kMostBands ? "." : "; bands from the lowest seed to the highest."));
   add_figure(learning_rate_figure(study_), "Learning rate",
              "As it was used. Networks with the same schedule share a line.");
 }
@@ -180,6 +182,9 @@ std::string method_sentences(const Analysis& analysis) {
         " Differences of accuracy: the variance of what arms and seeds leave unexplained is pooled over arms, and "
         "Dunnett's quantile (J. Am. Stat. Assoc. 50, 1955, 1096) corrects for the number of arms.";
   }
+  if (accuracy.contains(Method::kPooledResiduals)) {
+    text += " An arm that lacks seeds uses the same variance over the pairs that it has, with Bonferroni's correction.";
+  }
   if (accuracy.contains(Method::kPooledDifferences) || speed.contains(Method::kPooledDifferences)) {
     text += fmt::format(
         " {}: the variance of the paired differences is pooled over arms, with Satterthwaite's degrees of "
@@ -188,7 +193,7 @@ std::string method_sentences(const Analysis& analysis) {
   }
   if (accuracy.contains(Method::kOwnVariance) || speed.contains(Method::kOwnVariance)) {
     text +=
-        " An arm that lacks seeds or whose variance is not the others' (F tests), and every arm where there are too "
+        " An arm whose variance is not the others' (F tests), and every arm where there are too "
         "few to pool, has a paired t interval of its own with Bonferroni's correction.";
   }
   return text;

@@ -55,6 +55,10 @@ std::pair<double, double> range_of(const Panel& panel) {
     low = std::min(low, row.low);
     high = std::max(high, row.high);
   }
+  if (panel.is_ratio) {
+    low = std::min(low, -0.2);
+    high = std::max(high, std::log(2.0));
+  }
   const double margin = std::max(0.06 * (high - low), 1e-3);
   return {low - margin, high + margin};
 }
@@ -139,7 +143,7 @@ std::vector<ProbedArm> probed_arms(const Study& study, const std::string& op, in
           arm.points.emplace_back(record.step, record.percentiles);
         }
       }
-      if (arm.points.empty()) continue;
+      if (arm.points.size() < 2) continue;  // it diverged at once
       arms.push_back(std::move(arm));
       break;  // the first seed's, as the paper shows one unit of one network
     }
@@ -173,7 +177,7 @@ FigureScript script_of_probe(const std::vector<ProbedArm>& arms, const std::stri
       marks.push_back(fmt::format("\"{}\" {:.9g}", with_separators(tick), tick));
     text += fmt::format("set title {} offset 0, -0.5\nset xtics ({})\nset xrange [0:{}]\n", gnuplot_quote(arms[i].name),
                         fmt::join(marks, ", "), std::max(last, 1.0));
-    text += i + columns >= arms.size() ? "set xlabel 'training steps'\n" : "unset xlabel\n";
+    text += i + columns >= arms.size() ? "set xlabel 'training steps' offset 0, 0.4\n" : "unset xlabel\n";
     text += fmt::format(
         "plot $probe_{0} using 1:2:4 with filledcurves fillstyle transparent solid 0.15 noborder linecolor rgb "
         "\"{1}\", \\\n"

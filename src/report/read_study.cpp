@@ -26,6 +26,7 @@ std::string data_of(const Config& config) {
     case DatasetKind::kMnist:
     case DatasetKind::kFolder:
     case DatasetKind::kTar:
+    case DatasetKind::kPacked:
       text = fmt::format("{}", fmt::join(data.validation, " "));
       break;
   }

@@ -12,6 +12,7 @@
 namespace bn::report {
 namespace {
 
+constexpr double kOddLevel = 0.05;  // of the tests for variances that may not be pooled
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 double mean_of(const std::vector<double>& values) {
@@ -173,6 +174,14 @@ PooledRows pooled_rows(const SeedTable& values) {
   return pooled;
 }
 
+// Whether the differences of an arm with gaps vary otherwise than the residuals of the complete ones, among `tests`.
+bool is_odd(const std::vector<double>& pairs, const Blocks& blocks, size_t tests) {
+  const auto degrees = static_cast<double>(pairs.size() - 1);
+  const boost::math::fisher_f distribution(degrees, blocks.residual_degrees());
+  const double below = cdf(distribution, sum_of_squares(pairs) / degrees / (2 * blocks.residual_mean_square));
+  return 2 * std::min(below, 1 - below) < kOddLevel / static_cast<double>(tests);
+}
+
 // The values at the seeds where row `reference` has one.
 SeedTable at_seeds_of(size_t reference, const SeedTable& values) {
   SeedTable kept(values.size());
@@ -187,7 +196,6 @@ SeedTable at_seeds_of(size_t reference, const SeedTable& values) {
 }  // namespace
 
 std::vector<size_t> find_odd_variances(const SeedTable& complete) {
-  constexpr double kLevel = 0.05;
   SeedTable rest = complete;
   std::vector<size_t> indices(complete.size()), odd;
   std::iota(indices.begin(), indices.end(), size_t{0});
@@ -201,7 +209,7 @@ std::vector<size_t> find_odd_variances(const SeedTable& complete) {
         worst = row;
       }
     }
-    if (smallest >= kLevel / static_cast<double>(rest.size())) break;
+    if (smallest >= kOddLevel / static_cast<double>(rest.size())) break;
     odd.push_back(indices[worst]);
     rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(worst));
     indices.erase(indices.begin() + static_cast<std::ptrdiff_t>(worst));
@@ -260,6 +268,13 @@ std::vector<Comparison> compare_with_baseline(const SeedTable& values, size_t ba
                             std::sqrt(2 * blocks.residual_mean_square / static_cast<double>(blocks.seeds));
   for (const size_t arm : pooled.rows) {
     if (arm != baseline) decide(comparisons[arm], Method::kDunnett, half_width);
+  }
+  for (size_t i = 0; i < arms.size(); ++i) {
+    const std::vector<double> pairs = present(differences[i]);
+    if (pairs.size() < 2 || pairs.size() == differences[i].size() || is_odd(pairs, blocks, compared)) continue;
+    decide(comparisons[arms[i]], Method::kPooledResiduals,
+           bonferroni_quantile(compared, blocks.residual_degrees()) *
+               std::sqrt(2 * blocks.residual_mean_square / static_cast<double>(pairs.size())));
   }
   return comparisons;
 }

@@ -30,6 +30,7 @@ struct Mean {
 enum class Method {
   kNone,               // fewer than two pairs, or values that do not vary at all: no interval
   kDunnett,            // variance pooled over arms in blocks of seeds; Dunnett's quantile
+  kPooledResiduals,    // an arm with gaps: that variance over its own pairs; Bonferroni
   kPooledDifferences,  // variance of differences pooled over arms, degrees of freedom by Satterthwaite; Bonferroni
   kOwnVariance         // paired t of this arm alone; Bonferroni
 };
@@ -61,9 +62,10 @@ std::vector<size_t> find_odd_variances(const SeedTable& complete);
 // freedom (Biometrics 2 (1946) 110).
 std::vector<Mean> estimate_means(const SeedTable& values);
 
-// Each row against row `baseline` (its own entry stays empty). Rows with a value at every seed that the baseline has
-// are compared by Dunnett's method, unless their variances differ; the others by their own variance. The error rate is
-// divided among the two groups by their size.
+// Each row against row `baseline` (its own entry stays empty). Rows of like variance with a value at every seed that
+// the baseline has are compared by Dunnett's method, rows with gaps by the same variance over the pairs that they have,
+// and rows of odd variance by their own; the error rate is divided among the groups by their size. Where the baseline's
+// is the odd variance, the differences from it are compared with zero.
 std::vector<Comparison> compare_with_baseline(const SeedTable& values, size_t baseline);
 
 // Rows of paired differences, such as logarithms of ratios, against zero.

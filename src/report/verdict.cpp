@@ -243,8 +243,12 @@ std::string Judge::headline() const {
       return std::count_if(analysis_.arms.begin(), analysis_.arms.end(),
                            [&](const ArmResult& arm) { return arm.accuracy.outcome == outcome; });
     };
-    return fmt::format("Against {}: {} better, {} worse, {} cannot be told apart.", baseline, count(Outcome::kHigher),
-                       count(Outcome::kLower), count(Outcome::kIndistinguishable));
+    std::string text = fmt::format("Against {}: {} better, {} worse, {} cannot be told apart", baseline,
+                                   count(Outcome::kHigher), count(Outcome::kLower), count(Outcome::kIndistinguishable));
+    const auto failed = std::count_if(analysis_.arms.begin(), analysis_.arms.end(),
+                                      [](const ArmResult& arm) { return !arm.is_comparable(); });
+    if (failed > 0) text += fmt::format(", {} diverged or did not learn", failed);
+    return text + ".";
   }
   const auto count = [&](Finding finding) {
     return std::count_if(verdict_.claims.begin(), verdict_.claims.end(),

@@ -214,11 +214,14 @@ void Runner::note_end(size_t index, int exit_code) {
     default: {
       const bool interrupted = stopping_ || exit_code == static_cast<int>(ExitCode::kInterrupted);
       run.state = interrupted ? RunState::kInterrupted : RunState::kCrashed;
-      if (!interrupted) run.message = fmt::format("{}, {}", describe_exit(exit_code), last_line(output_of(run)));
+      const std::string said = last_line(output_of(run));
+      if (!interrupted) run.message = describe_exit(exit_code) + (said.empty() ? "" : ", ") + said;
     }
   }
-  table_.message(fmt::format("{}: {}", label(index), describe_state(run, tails_[index].update())));
-  if (run.state == RunState::kCrashed && run.attempts < kMostAttempts && !stopping_) run.state = RunState::kPending;
+  const bool again = run.state == RunState::kCrashed && run.attempts < kMostAttempts && !stopping_;
+  const std::string text = describe_state(run, tails_[index].update());
+  if (again) run.state = RunState::kPending;
+  table_.message(fmt::format("{}: {}{}", label(index), text, again ? "; it is tried once more" : ""));
 }
 
 void Runner::reap() {

@@ -77,7 +77,7 @@ TEST(Check, CachesOnlyWhatIsDecoded) {
 }
 
 TEST(Check, WantsAnOrderTheDataCanHave) {
-  const char* message = "data.shuffle: orders by shards, which only kind tar has; expected none or full";
+  const char* message = "data.shuffle: orders by shards, which only kinds tar and packed have; expected none or full";
   EXPECT_EQ(check_error([](Config& c) { c.data.shuffle = Shuffle::kShards; }), message);
   EXPECT_EQ(check_error([](Config& c) { c.data.shuffle = Shuffle::kWithinShard; }), message);
 }

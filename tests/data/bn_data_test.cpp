@@ -1,6 +1,9 @@
 // The program bn-data, started as a user would.
 #include <gtest/gtest.h>
 
+#include <csignal>
+#include <filesystem>
+
 #include "data/fixtures.hpp"
 #include "support/child_process.hpp"
 
@@ -49,6 +52,121 @@ TEST(BnData, ExitCodesTellTheClassOfFailure) {
   dir.write("file", bytes_of("in the way"));
   EXPECT_EQ(bn_data({"shapes", "--out", dir.path("file")}).exit_code, static_cast<int>(ExitCode::kStorage));
   EXPECT_EQ(bn_data({"--help"}).exit_code, 0);
+}
+
+// A tar of small JPEGs in class folders.
+std::string source_tar(const TempDir& dir, int images) {
+  std::vector<NamedBytes> members;
+  for (int i = 0; i < images; ++i) {
+    members.push_back(
+        {"set/" + std::string(i % 2 == 0 ? "a/" : "b/") + std::to_string(i) + ".jpg", jpeg_image(60 + i % 9, 70, i)});
+  }
+  return dir.write("source.tar", tar_of(members));
+}
+
+TEST(BnData, PacksVerifiesAndMeasuresAFolder) {
+  const TempDir dir;
+  const std::string tar = source_tar(dir, 40), out = dir.path("out");
+  const auto packed = bn_data({"pack", "folder", "--train", tar, "--val", tar, "--out", out, "--shards", "8"});
+  ASSERT_EQ(packed.exit_code, 0) << packed.err;
+  EXPECT_CONTAINS(packed.out, out + " train set: 40 images in 8 shards, ");
+  EXPECT_CONTAINS(packed.out, out + " val set: 40 images in 1 shards, ");
+  const auto verified = bn_data({"verify", out, "--decode"});
+  EXPECT_EQ(verified.exit_code, 0) << verified.out;
+  EXPECT_CONTAINS(verified.out, "train: 40 images of 2 classes in 8 shards, ");
+  EXPECT_CONTAINS(verified.out, "note (duplicate): ");
+  EXPECT_CONTAINS(verified.out, "\nno problem found\n");
+  const auto stats =
+      bn_data({"stats", out, "--contact-sheet", dir.path("sheet.png"), "--image-size", "32", "--distortion", "1"});
+  EXPECT_EQ(stats.exit_code, 0) << stats.err;
+  EXPECT_CONTAINS(stats.out, "  height  60 to 68, mean ");
+  EXPECT_CONTAINS(stats.out, "  lighting: [");
+  EXPECT_FALSE(read_file(dir.path("sheet.png")).empty());
+  const auto speed = bn_data({"throughput", "--kind", "packed", out, "--image-size", "32", "--images", "64"});
+  EXPECT_EQ(speed.exit_code, 0) << speed.err;
+  EXPECT_CONTAINS(speed.out, " images/s, ");
+}
+
+TEST(BnData, VerifyPrintsJsonAndFailsOnAProblem) {
+  const TempDir dir;
+  const std::string out = dir.path("out");
+  ASSERT_EQ(bn_data({"pack", "folder", "--train", source_tar(dir, 10), "--out", out, "--shards", "2"}).exit_code, 0);
+  const auto sound = bn_data({"verify", out, "--json"});
+  EXPECT_EQ(sound.exit_code, 0);
+  EXPECT_CONTAINS(sound.out, "\"ok\": true");
+  Bytes shard = read_file(out + "/train-00001.tar");
+  shard[700] ^= 1;
+  dir.write("out/train-00001.tar", shard);
+  const auto damaged = bn_data({"verify", out, "--json"});
+  EXPECT_EQ(damaged.exit_code, static_cast<int>(ExitCode::kData));
+  EXPECT_CONTAINS(damaged.out, "\"ok\": false");
+  EXPECT_CONTAINS(damaged.out, "\"kind\": \"image\"");
+  EXPECT_CONTAINS(bn_data({"verify", out}).out, "\n2 problem(s) found\n");
+  const auto nothing = bn_data({"verify", dir.path()});
+  EXPECT_EQ(nothing.exit_code, static_cast<int>(ExitCode::kData));
+  EXPECT_CONTAINS(nothing.err, "holds no packed set");
+}
+
+TEST(BnData, PacksTheOfficialLayout) {
+  REQUIRE_REAL_DATA("official-layout-sample/ILSVRC2012_img_train.sample.tar");
+  const TempDir dir;
+  const std::string folder = real_data("official-layout-sample"), out = dir.path("out");
+  const auto packed = bn_data({"pack", "imagenet", "--train", folder + "/ILSVRC2012_img_train.sample.tar", "--val",
+                               folder + "/ILSVRC2012_img_val.sample.tar", "--out", out, "--shards", "3"});
+  ASSERT_EQ(packed.exit_code, 0) << packed.err;
+  EXPECT_CONTAINS(packed.out, "there is no MD5 to compare it with");
+  EXPECT_CONTAINS(packed.out, "train set: 10 images in 3 shards, ");
+  EXPECT_CONTAINS(packed.out, "  gray: 2\n  not JPEG: 1\n");
+  EXPECT_EQ(bn_data({"verify", out, "--decode"}).exit_code, 0);
+  const DataOptions options{.kind = DatasetKind::kPacked, .train = {out}, .validation = {out}, .image_size = 64};
+  const auto train = open_dataset(options, Split::kTrain), validation = open_dataset(options, Split::kValidation);
+  EXPECT_EQ(train->class_names().size(), 1000U);
+  EXPECT_EQ(validation->size(), 15);
+  Loader loader(*train, options, {.batch = 5});
+  Batch batch;
+  EXPECT_TRUE(loader.next(batch));
+}
+
+TEST(BnData, KilledAtAnyMomentPackingIsContinuedToTheSameBytes) {
+  const TempDir dir;
+  const std::string tar = source_tar(dir, 400);
+  const auto command = [&](const std::string& out) {
+    return std::vector<std::string>{BN_DATA_PROGRAM, "pack",     "folder", "--train",   tar, "--out",
+                                    dir.path(out),   "--shards", "40",     "--workers", "2"};
+  };
+  const ProgramOptions environment{.environment = {{"TSAN_OPTIONS", "detect_deadlocks=0"}}};
+  ASSERT_EQ(run_program(command("whole"), environment).exit_code, 0);
+  int interrupted = 0;
+  for (int round = 0; round < 12; ++round) {
+    RunningProgram program(command("killed"), environment);
+    wait_until(std::chrono::seconds(5), [&] {  // at a different moment each time: with so many files there
+      return program.has_ended() || (std::filesystem::exists(dir.path("killed")) &&
+                                     static_cast<int>(names_in(dir.path("killed")).size()) > 6 * round);
+    });
+    program.signal(SIGKILL);
+    interrupted += program.wait().exit_code == 0 ? 0 : 1;
+  }
+  EXPECT_GT(interrupted, 5);
+  const auto last = run_program(command("killed"), environment);
+  ASSERT_EQ(last.exit_code, 0) << last.err;
+  EXPECT_CONTAINS(last.out, "of the shards were there already");
+  EXPECT_EQ(names_in(dir.path("killed")), names_in(dir.path("whole")));
+  for (const auto& name : names_in(dir.path("whole"))) {
+    EXPECT_TRUE(read_file(dir.path("killed/" + name)) == read_file(dir.path("whole/" + name))) << name;
+  }
+}
+
+TEST(BnData, PackSaysWhatItNeeds) {
+  const TempDir dir;
+  const auto nothing = bn_data({"pack", "folder", "--out", dir.path("out")});
+  EXPECT_EQ(nothing.exit_code, static_cast<int>(ExitCode::kUsage));
+  EXPECT_EQ(nothing.err, "bn-data: pack needs --train, --val or both\n");
+  EXPECT_EQ(bn_data({"pack"}).exit_code, static_cast<int>(ExitCode::kUsage));
+  const std::string tar = source_tar(dir, 2);
+  const auto classes = bn_data({"pack", "imagenet", "--train", tar, "--classes",
+                                dir.write("c.txt", bytes_of("n01440764\nnonsense\n")), "--out", dir.path("out")});
+  EXPECT_EQ(classes.exit_code, static_cast<int>(ExitCode::kData));
+  EXPECT_EQ(classes.err, "bn-data: 'nonsense' is no class of ImageNet 2012\n");
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
-#include "data/decode.hpp"
 #include "data/fixtures.hpp"
+#include "data/sources.hpp"
 
 namespace bn {
 namespace {
@@ -64,16 +64,16 @@ TEST(CachedDataset, KeepsWhatIsKnownOfTheImages) {
 
 TEST(CachedDataset, RefusesMoreThanItsLimit) {
   const TempDir dir;
-  Image black;
-  black.reshape(15000, 15000, 3);
-  const Bytes jpeg = encode_jpeg(black.view(), 50);  // of 675 MB of pixels each
-  DataOptions options = tar_options(dir);
-  options.train = {
-      dir.write("large.tar", tar_of({{"a/1.jpg", jpeg}, {"a/2.jpg", jpeg}, {"a/3.jpg", jpeg}, {"a/4.jpg", jpeg}}))};
-  options.cache = Cache::kDecoded;
-  EXPECT_EQ(
-      message_of<ConfigError>([&] { open_dataset(options, Split::kTrain); }),
-      "data.cache: decoded is for sets of up to 2 GB of pixels, and this one of 4 images has more; use cache: none");
+  const DataOptions options = tar_options(dir);
+  const auto cache = [&](int64_t max_bytes) {
+    cache_decoded(open_dataset(options, Split::kTrain), options, max_bytes);
+  };
+  constexpr int64_t kPixels = 40 * 50 + 43 * 48 + 49 * 44 + 52 * 42 + 55 * 40;  // of the five that are sound
+  EXPECT_NO_THROW(cache(3 * kPixels));
+  EXPECT_EQ(message_of<ConfigError>([&] { cache(3 * kPixels - 1); }),
+            "data.cache: decoded is for sets of up to 0.0 GB of pixels, and this one of 6 images has more; use cache: "
+            "none");
+  EXPECT_EQ(kMaxCacheBytes, int64_t{2} << 30);
 }
 
 }  // namespace

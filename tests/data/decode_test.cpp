@@ -126,6 +126,20 @@ TEST(Decode, RefusesAnAbsurdSizeBeforeAllocating) {
             "the image claims 61680 x 61680 pixels, more than the 268435456 accepted");
 }
 
+TEST(Decode, RefusesMorePixelsThanTheBytesCanHold) {
+  Bytes jpeg = jpeg_image(16, 16, 1);
+  for (size_t i = 0; i + 8 < jpeg.size(); ++i) {
+    if (jpeg[i] == 0xFF && jpeg[i + 1] == 0xC0)
+      std::fill_n(jpeg.begin() + static_cast<int64_t>(i) + 5, 4, uint8_t{0x27});
+  }
+  EXPECT_EQ(message_of([&] { decode(jpeg); }),
+            "the image claims 10023 x 10023 pixels, which its " + std::to_string(jpeg.size()) + " bytes cannot hold");
+  Image gray;  // what holds the most pixels a byte is still read
+  gray.reshape(1500, 1500, 1);
+  std::fill(gray.pixels.begin(), gray.pixels.end(), uint8_t{128});
+  EXPECT_EQ(decode(encode_jpeg(gray.view(), 1), 1).pixels, gray.pixels);
+}
+
 TEST(Decode, StrayBytesBetweenMarkersAreNoDamage) {
   const Bytes whole = jpeg_image(40, 40, 2);
   Bytes longer = whole;

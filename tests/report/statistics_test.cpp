@@ -62,6 +62,18 @@ TEST(Statistics, ComparesCompleteArmsByDunnett) {
   }
 }
 
+TEST(Statistics, AnArmOfOddVarianceStandsAlone) {
+  SeedTable values = kAccuracies;
+  values[3] = {70, 90, 60, 95};
+  const std::vector<Comparison> comparisons = compare_with_baseline(values, 0);
+  // d = np.array([70, 90, 60, 95])-y[0]; t.ppf(1-.025/3, 3)*sem(d)
+  EXPECT_EQ(comparisons[3].method, Method::kOwnVariance);
+  EXPECT_NEAR(half_width(comparisons[3].interval), 38.67604135, 1e-6);
+  EXPECT_EQ(comparisons[1].method, Method::kDunnett);
+  values[3][0] = kNaN;  // as with a gap
+  EXPECT_EQ(compare_with_baseline(values, 0)[3].method, Method::kOwnVariance);
+}
+
 TEST(Statistics, OneComparisonIsThePairedTTest) {
   // scipy.stats.ttest_rel(y[1], y[0]).confidence_interval()
   const Comparison comparison = compare_with_baseline({kAccuracies[0], kAccuracies[1]}, 0)[1];
@@ -69,15 +81,15 @@ TEST(Statistics, OneComparisonIsThePairedTTest) {
   EXPECT_NEAR(comparison.interval->high, 2.2031889428, 1e-6);
 }
 
-TEST(Statistics, AnArmWithAGapUsesItsOwnVarianceAndItsShareOfTheError) {
+TEST(Statistics, AnArmWithAGapUsesThePooledVarianceAndItsShareOfTheError) {
   SeedTable values = kAccuracies;
   values[3][0] = kNaN;
   const std::vector<Comparison> comparisons = compare_with_baseline(values, 0);
-  // d = (y[3]-y[0])[1:]; d.mean(), t.ppf(1-.025/3, 2)*sem(d)
-  EXPECT_EQ(comparisons[3].method, Method::kOwnVariance);
+  // d = (y[3]-y[0])[1:]; d.mean(), t.ppf(1-.025/3, 6)*np.sqrt(2*s2/3), s2 of y[:3]
+  EXPECT_EQ(comparisons[3].method, Method::kPooledResiduals);
   EXPECT_EQ(comparisons[3].pairs, 3);
   EXPECT_NEAR(comparisons[3].difference, 3.1333333333, 1e-9);
-  EXPECT_NEAR(half_width(comparisons[3].interval), 1.1113454468, 1e-8);
+  EXPECT_NEAR(half_width(comparisons[3].interval), 0.6635509847, 1e-8);
   // c = brentq(lambda c: p_max(c, 2, 6)-(1-0.05*2/3), 1.5, 30); c*np.sqrt(2*s2/4), s2 of y[:3]
   EXPECT_EQ(comparisons[1].method, Method::kDunnett);
   EXPECT_NEAR(half_width(comparisons[1].interval), 0.5565322325, 1e-5);

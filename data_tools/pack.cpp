@@ -1,0 +1,205 @@
+// bn-data pack: archives and folders into shards.
+#include "data/pack.hpp"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+
+#include "commands.hpp"
+#include "core/files.hpp"
+#include "data/class_list.hpp"
+#include "data/imagenet.hpp"
+
+namespace bn {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct PackArguments {
+  std::vector<std::string> train, validation;
+  std::string classes;
+  PackOptions pack;
+  int64_t shards = 0, validation_shards = 0;  // 0 = chosen
+  bool skip_md5 = false;
+
+  const std::vector<std::string>& paths(Split split) const { return split == Split::kTrain ? train : validation; }
+};
+
+void add_common_options(CLI::App& command, PackArguments& arguments) {
+  PackOptions& pack = arguments.pack;
+  command.add_option("--out", pack.out, "Folder to write to")->required();
+  command.add_option("--shards", arguments.shards, "Training shards [imagenet: 1024, folder: 64]");
+  command.add_option("--validation-shards", arguments.validation_shards, "Validation shards [a sixteenth]");
+  command.add_option("--classes", arguments.classes,
+                     "File of class names in index order, the first word of each line; others are left out");
+  command.add_option("--seed", pack.seed, "Which image comes into which shard, and where")->capture_default_str();
+  command
+      .add_option("--resize-shorter", pack.resize_shorter,
+                  "Encode larger images anew, with this shorter side (EXIF orientation is lost); 0 = pack all as "
+                  "they are")
+      ->capture_default_str();
+  command.add_option("--quality", pack.quality, "Of the JPEGs encoded anew")->capture_default_str();
+  command
+      .add_option("--decoded", pack.decoded_size,
+                  "Pack pixels instead: the centre square, of this side; 0 = pack files")
+      ->capture_default_str();
+  command.add_option("--on-corrupt", pack.on_corrupt, "fail or skip an image that cannot be decoded [fail]")
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, OnCorrupt>{{"fail", OnCorrupt::kFail}, {"skip", OnCorrupt::kSkip}}, CLI::ignore_case))
+      ->option_text("TEXT");
+  pack.workers = hardware_threads();
+  command.add_option("--workers", pack.workers, "Threads")->capture_default_str();
+}
+
+// Compares the archive's MD5 if it has the published size. A note in the folder saves a continued run from doing it
+// again.
+Origin check_archive(const std::string& path, Split split, const PackArguments& arguments) {
+  const ImagenetArchive official = imagenet_archive(split);
+  const auto size = static_cast<int64_t>(fs::file_size(path));
+  if (size != official.bytes) {
+    std::printf("%s has %lld bytes, the official archive %lld: there is no MD5 to compare it with\n", path.c_str(),
+                static_cast<long long>(size), static_cast<long long>(official.bytes));
+    return Origin::kAny;
+  }
+  if (arguments.skip_md5) return Origin::kAny;
+  const std::string note = fmt::format("{}/{}.md5", arguments.pack.out, split_name(split));
+  const std::string text = fmt::format("{} {} {}\n", official.md5, fs::absolute(path).string(),
+                                       fs::last_write_time(path).time_since_epoch().count());
+  std::string present;
+  if (read_file(note, present) == ReadResult::kRead && present == text) return Origin::kOfficialImageNet;
+  ProgressReport report("MD5 of");
+  const std::string md5 = md5_of_file(path, [&](int64_t done) { report.show_bytes(done, size); });
+  if (md5 != official.md5) {
+    throw DataError(fmt::format("{} is damaged: its MD5 is {}, the official archive's {}; download it again", path, md5,
+                                official.md5));
+  }
+  fs::create_directories(arguments.pack.out);
+  write_file(note, text);
+  return Origin::kOfficialImageNet;
+}
+
+void print_summary(const PackSummary& summary, const PackOptions& options) {
+  std::string line = fmt::format("{} {} set: {} images in {} shards, {:.1f} MB", options.out, split_name(options.split),
+                                 summary.images, summary.shards, static_cast<double>(summary.bytes) / 1e6);
+  if (summary.shards_found > 0) line += fmt::format(" ({} of the shards were there already)", summary.shards_found);
+  std::printf("%s\n", line.c_str());
+  for (size_t i = 0; i < summary.traits.size(); ++i) {
+    if (summary.traits[i] > 0) {
+      std::printf("  %s: %lld\n", kTraitNames[i], static_cast<long long>(summary.traits[i]));
+    }
+  }
+  if (summary.left_out > 0) std::printf("  left out, undecodable: %lld\n", static_cast<long long>(summary.left_out));
+  for (const std::string& name : summary.left_out_names) std::printf("    %s\n", name.c_str());
+}
+
+void pack_split(const Dataset& source, Split split, PackArguments& arguments) {
+  PackOptions options = arguments.pack;
+  options.split = split;
+  options.shards = arguments.shards;
+  if (split == Split::kValidation) {
+    options.shards =
+        arguments.validation_shards > 0 ? arguments.validation_shards : std::max<int64_t>(arguments.shards / 16, 1);
+  }
+  PackSummary summary;
+  {
+    ProgressReport report("packed");
+    summary = pack(source, options, [&](const PackProgress& progress) { report.show(progress); });
+  }
+  print_summary(summary, options);
+}
+
+ClassList imagenet_class_list(PackArguments& arguments) {
+  std::vector<std::string> names;
+  if (arguments.classes.empty()) {
+    for (const ImagenetClass& one : imagenet_classes()) names.push_back(one.name);
+  } else {
+    names = read_class_file(arguments.classes, 0).names();
+  }
+  for (const std::string& name : names) {
+    const auto& all = imagenet_classes();
+    const auto known = std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.name == name; });
+    if (known == all.end()) throw DataError(fmt::format("'{}' is no class of ImageNet 2012", name));
+    arguments.pack.class_lines.push_back(name + " " + known->description);
+  }
+  return ClassList(std::move(names), "the classes of ImageNet");
+}
+
+void pack_imagenet(PackArguments& arguments) {
+  constexpr int64_t kShards = 1024;
+  if (arguments.shards == 0) arguments.shards = kShards;
+  const ClassList classes = imagenet_class_list(arguments);
+  for (const Split split : {Split::kTrain, Split::kValidation}) {
+    for (const std::string& path : arguments.paths(split)) {
+      const auto source = open_imagenet_archive(path, split, classes);
+      arguments.pack.origin = check_archive(path, split, arguments);
+      pack_split(*source, split, arguments);
+      fs::remove(fmt::format("{}/{}.md5", arguments.pack.out, split_name(split)));
+    }
+  }
+}
+
+DataOptions folder_options(const PackArguments& arguments) {
+  DataOptions options;
+  const auto absolute = [](const std::string& path) { return path.empty() ? path : fs::absolute(path).string(); };
+  for (const std::string& path : arguments.train) options.train.push_back(absolute(path));
+  for (const std::string& path : arguments.validation) options.validation.push_back(absolute(path));
+  options.classes = absolute(arguments.classes);
+  return options;
+}
+
+void pack_folder(PackArguments& arguments) {
+  constexpr int64_t kShards = 64;
+  if (arguments.shards == 0) arguments.shards = kShards;
+  DataOptions options = folder_options(arguments);
+  for (const Split split : {Split::kTrain, Split::kValidation}) {
+    const auto& paths = arguments.paths(split);
+    if (paths.empty()) continue;
+    options.kind = fs::is_directory(paths.front()) ? DatasetKind::kFolder : DatasetKind::kTar;
+    pack_split(*open_dataset(options, split), split, arguments);
+  }
+}
+
+void require_a_split(const PackArguments& arguments) {
+  if (arguments.train.empty() && arguments.validation.empty()) {
+    throw Error(ExitCode::kUsage, "pack needs --train, --val or both");
+  }
+}
+
+}  // namespace
+
+void add_pack_command(CLI::App& app, ExitCode& exit_code) {
+  CLI::App* command = app.add_subcommand("pack", "Pack images into shards that train in random order at full speed");
+  command->require_subcommand(1);
+  command->footer(
+      "The folder receives classes.txt, train-NNNNN.tar and val-NNNNN.tar (plain tars of KEY.jpg and KEY.cls) and\n"
+      "train.index and val.index. Every image is decoded once, strictly. A command that was interrupted, even killed,\n"
+      "is continued by giving it again; the result has the same bytes. Train with data.kind: packed.");
+
+  auto imagenet = std::make_shared<PackArguments>();
+  CLI::App* archives = command->add_subcommand("imagenet", "The two official archives of ImageNet 2012, as they are");
+  archives->add_option("--train", imagenet->train, "ILSVRC2012_img_train.tar")->expected(1)->check(CLI::ExistingFile);
+  archives->add_option("--val", imagenet->validation, "ILSVRC2012_img_val.tar")->expected(1)->check(CLI::ExistingFile);
+  archives->add_flag("--no-md5", imagenet->skip_md5, "Do not compare the archives with their published MD5");
+  add_common_options(*archives, *imagenet);
+  archives->callback([imagenet, &exit_code] {
+    require_a_split(*imagenet);
+    pack_imagenet(*imagenet);
+    exit_code = ExitCode::kSuccess;
+  });
+
+  auto folder = std::make_shared<PackArguments>();
+  CLI::App* tree = command->add_subcommand("folder", "A folder of class folders, or tars of class folders");
+  tree->add_option("--train", folder->train, "A folder, or one tar or more")->check(CLI::ExistingPath);
+  tree->add_option("--val", folder->validation, "The same for validation")->check(CLI::ExistingPath);
+  add_common_options(*tree, *folder);
+  tree->callback([folder, &exit_code] {
+    require_a_split(*folder);
+    pack_folder(*folder);
+    exit_code = ExitCode::kSuccess;
+  });
+}
+
+}  // namespace bn

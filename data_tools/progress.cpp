@@ -1,0 +1,60 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <thread>
+
+#include "commands.hpp"
+
+namespace bn {
+namespace {
+
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+std::string duration(double seconds) {
+  const auto whole = static_cast<int64_t>(seconds);
+  return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
+}
+
+}  // namespace
+
+int64_t hardware_threads() { return std::max<int64_t>(std::thread::hardware_concurrency(), 1); }
+
+ProgressReport::ProgressReport(const char* verb)
+    : verb_(verb), on_terminal_(isatty(STDERR_FILENO) != 0), start_(now()), last_(start_) {}
+
+ProgressReport::~ProgressReport() {
+  if (shown_ && on_terminal_) std::fputc('\n', stderr);
+}
+
+bool ProgressReport::is_due() {
+  const double interval = on_terminal_ ? 0.5 : 10;
+  const double time = now();
+  if (time - last_ < interval) return false;
+  last_ = time;
+  return true;
+}
+
+void ProgressReport::print(const std::string& line) {
+  shown_ = true;
+  std::fprintf(stderr, on_terminal_ ? "\r\033[K%s" : "%s\n", line.c_str());
+  std::fflush(stderr);
+}
+
+void ProgressReport::show(const PackProgress& progress) {
+  if (!is_due()) return;
+  const double rate = static_cast<double>(progress.images - progress.found) / (last_ - start_);
+  const double left = rate > 0 ? static_cast<double>(progress.total - progress.images) / rate : 0;
+  print(fmt::format("{} {} of {} images, {:.0f} images/s, {} left", verb_, progress.images, progress.total, rate,
+                    duration(left)));
+}
+
+void ProgressReport::show_bytes(int64_t done, int64_t total) {
+  if (!is_due()) return;
+  const double rate = static_cast<double>(done) / (last_ - start_);
+  print(fmt::format("{} {:.1f} of {:.1f} GB, {:.0f} MB/s, {} left", verb_, static_cast<double>(done) / 1e9,
+                    static_cast<double>(total) / 1e9, rate / 1e6, duration(static_cast<double>(total - done) / rate)));
+}
+
+}  // namespace bn

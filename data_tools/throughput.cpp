@@ -1,0 +1,107 @@
+// bn-data throughput: how fast the loader fills batches, with nothing else to do.
+#include <sys/resource.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+
+#include "bn/data.hpp"
+#include "commands.hpp"
+
+namespace bn {
+namespace {
+
+struct ThroughputArguments {
+  DataOptions data{.kind = DatasetKind::kTar};
+  LoaderOptions loader{.batch = 32, .seed = 1};
+  double seconds = 5;
+  int64_t images = 0;  // instead, if not 0
+};
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+struct Usage {
+  int64_t peak_kilobytes = 0;
+  double cpu_seconds = 0;  // of all threads
+};
+
+Usage usage_so_far() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+  };
+  return {.peak_kilobytes = usage.ru_maxrss, .cpu_seconds = seconds(usage.ru_utime) + seconds(usage.ru_stime)};
+}
+
+void measure(ThroughputArguments& arguments) {
+  for (std::string& path : arguments.data.train) path = std::filesystem::absolute(path).string();
+  if (!arguments.data.classes.empty()) {
+    arguments.data.classes = std::filesystem::absolute(arguments.data.classes).string();
+  }
+  const auto set = open_dataset(arguments.data, Split::kTrain);
+  Loader loader(*set, arguments.data, arguments.loader);
+  Batch batch;
+  // What is allocated and read from the disk once is not of the measurement.
+  for (int64_t i = 0; i < std::min<int64_t>(loader.batches_per_epoch(), 8); ++i) loader.next(batch);
+  const Usage before = usage_so_far();
+  const auto start = std::chrono::steady_clock::now();
+  int64_t images = 0;
+  const auto goes_on = [&] {
+    return arguments.images > 0 ? images < arguments.images : seconds_since(start) < arguments.seconds;
+  };
+  while (goes_on()) {
+    loader.next(batch);
+    images += batch.valid;
+  }
+  const double seconds = seconds_since(start);
+  const Usage after = usage_so_far();
+  const auto count = static_cast<double>(images);
+  std::printf(
+      "%.1f images/s, %.1f a second of CPU time (%lld images in %.2f s, %lld workers); peak memory %.1f MB, "
+      "of it %.1f MB while measured\n",
+      count / seconds, count / (after.cpu_seconds - before.cpu_seconds), static_cast<long long>(images), seconds,
+      static_cast<long long>(arguments.data.workers), static_cast<double>(after.peak_kilobytes) / 1e3,
+      static_cast<double>(after.peak_kilobytes - before.peak_kilobytes) / 1e3);
+}
+
+}  // namespace
+
+void add_throughput_command(CLI::App& app, ExitCode& exit_code) {
+  auto arguments = std::make_shared<ThroughputArguments>();
+  DataOptions& data = arguments->data;
+  data.workers = 0;
+  CLI::App* command = app.add_subcommand("throughput", "Training images a second that the loader delivers");
+  const std::map<std::string, DatasetKind> kinds{
+      {"tar", DatasetKind::kTar}, {"folder", DatasetKind::kFolder}, {"packed", DatasetKind::kPacked}};
+  command->add_option("--kind", data.kind, "tar, folder or packed [tar]")
+      ->transform(CLI::CheckedTransformer(kinds, CLI::ignore_case))
+      ->option_text("TEXT");
+  command->add_option("PATHS", data.train, "As data.train of a configuration")->required();
+  command->add_option("--classes", data.classes, "File of class names");
+  command->add_option("--image-size", data.image_size, "Side of the network's input")->capture_default_str();
+  command->add_option("--min-area", data.augment.min_area, "Smallest crop")->capture_default_str();
+  command->add_option("--distortion", data.distortion, "Strength, 0 to 1")->capture_default_str();
+  command->add_option("--decoder", data.decoder, "jpeg_turbo or opencv [jpeg_turbo]")
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, Decoder>{{"jpeg_turbo", Decoder::kJpegTurbo}, {"opencv", Decoder::kOpencv}}))
+      ->option_text("TEXT");
+  command->add_option("--cache", data.cache, "none or decoded [none]")
+      ->transform(
+          CLI::CheckedTransformer(std::map<std::string, Cache>{{"none", Cache::kNone}, {"decoded", Cache::kDecoded}}))
+      ->option_text("TEXT");
+  command->add_option("--batch", arguments->loader.batch, "Images a batch")->capture_default_str();
+  command->add_option("--workers", data.workers, "Decoding threads; 0 = the calling thread")->capture_default_str();
+  command->add_option("--seconds", arguments->seconds, "How long to measure")->capture_default_str();
+  command->add_option("--images", arguments->images, "How many images to measure instead");
+  command->callback([arguments, &exit_code] {
+    measure(*arguments);
+    exit_code = ExitCode::kSuccess;
+  });
+}
+
+}  // namespace bn

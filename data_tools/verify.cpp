@@ -1,0 +1,80 @@
+// bn-data verify: whether a packed set is what was packed.
+#include "data/verify.hpp"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "commands.hpp"
+
+namespace bn {
+namespace {
+
+nlohmann::json as_json(const std::vector<Finding>& findings) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const Finding& finding : findings) list.push_back({{"kind", finding.kind}, {"message", finding.message}});
+  return list;
+}
+
+void print_json(const VerifyReport& report) {
+  nlohmann::json object = {{"ok", report.problems.empty()},
+                           {"splits", nlohmann::json::object()},
+                           {"problems", as_json(report.problems)},
+                           {"notes", as_json(report.notes)}};
+  for (const SplitReport& split : report.splits) {
+    nlohmann::json traits = nlohmann::json::object();
+    for (size_t i = 0; i < split.traits.size(); ++i) traits[kTraitNames[i]] = split.traits[i];
+    object["splits"][split_name(split.split)] = {{"images", split.images},
+                                                 {"shards", split.shards},
+                                                 {"bytes", split.bytes},
+                                                 {"classes", split.classes_present},
+                                                 {"traits", traits}};
+  }
+  std::printf("%s\n", object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+}
+
+void print_text(const VerifyReport& report) {
+  for (const SplitReport& split : report.splits) {
+    std::printf("%s: %lld images of %lld classes in %lld shards, %.1f MB\n", split_name(split.split).c_str(),
+                static_cast<long long>(split.images), static_cast<long long>(split.classes_present),
+                static_cast<long long>(split.shards), static_cast<double>(split.bytes) / 1e6);
+  }
+  for (const Finding& note : report.notes) std::printf("note (%s): %s\n", note.kind.c_str(), note.message.c_str());
+  for (const Finding& problem : report.problems) {
+    std::printf("PROBLEM (%s): %s\n", problem.kind.c_str(), problem.message.c_str());
+  }
+  std::printf(report.problems.empty() ? "no problem found\n" : "%zu problem(s) found\n", report.problems.size());
+}
+
+struct VerifyArguments {
+  std::string folder;
+  bool decode = false, json = false;
+  int64_t workers = hardware_threads();
+};
+
+}  // namespace
+
+void add_verify_command(CLI::App& app, ExitCode& exit_code) {
+  auto arguments = std::make_shared<VerifyArguments>();
+  CLI::App* command = app.add_subcommand("verify", "Check a packed set: every byte, and what it means");
+  command->add_option("DIR", arguments->folder, "Folder made by bn-data pack")->required();
+  command->add_flag("--decode", arguments->decode, "Decode every image, strictly");
+  command->add_flag("--json", arguments->json, "Print one JSON object");
+  command->add_option("--workers", arguments->workers, "Threads")->check(CLI::PositiveNumber)->capture_default_str();
+  command->footer(
+      "Finds every truncation and every changed byte, images outside their shards, labels out of range and images in\n"
+      "both splits; of the official archives also classes with too few images. Exit code 4 if there is a problem.");
+  command->callback([arguments, &exit_code] {
+    VerifyReport report;
+    {
+      ProgressReport progress("verified");
+      report = verify(arguments->folder, arguments->decode ? Depth::kDecode : Depth::kChecksums, arguments->workers,
+                      [&](const PackProgress& done) { progress.show(done); });
+    }
+    arguments->json ? print_json(report) : print_text(report);
+    exit_code = report.problems.empty() ? ExitCode::kSuccess : ExitCode::kData;
+  });
+}
+
+}  // namespace bn

@@ -1,0 +1,39 @@
+// One image as it goes into a shard: decoded strictly, to know that it can be, and changed only if asked.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "data/jpeg.hpp"
+#include "data/pack.hpp"
+
+namespace bn {
+
+// A strict decode of the whole file; throws DataError.
+struct Inspection {
+  int64_t height = 0, width = 0;
+  uint16_t traits = 0;
+};
+
+class ImagePacker {  // of one thread
+ public:
+  explicit ImagePacker(const PackOptions& options) : options_(options) {}
+
+  struct Result {
+    const uint8_t* bytes = nullptr;  // valid until the next call
+    int64_t size = 0;
+    const char* extension = "";
+    Inspection inspection{};  // size as packed, traits as found
+  };
+  Result prepare(const uint8_t* bytes, int64_t size);
+  Inspection inspect(const uint8_t* bytes, int64_t size);  // the pixels are then in image()
+  const Image& image() const { return image_; }
+
+ private:
+  PackOptions options_;
+  JpegDecoder jpeg_;
+  Image image_, changed_;
+  std::vector<uint8_t> encoded_;
+};
+
+}  // namespace bn

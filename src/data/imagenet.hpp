@@ -1,0 +1,37 @@
+// The ImageNet classification set of 2012 as its publisher hands it out: a tar of a thousand tars, one a class, and a
+// flat tar of validation images whose labels are known by their numbers. Both are read where they lie, never unpacked.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bn/data.hpp"
+#include "data/class_list.hpp"
+
+namespace bn {
+
+struct ImagenetClass {
+  std::string name;         // "n01440764"
+  std::string description;  // "tench, Tinca tinca"
+  int64_t training_images = 0;
+};
+const std::vector<ImagenetClass>& imagenet_classes();      // in index order, which is that of their names
+const std::vector<int32_t>& imagenet_validation_labels();  // of image number i + 1
+inline constexpr int64_t kImagenetValidationImagesPerClass = 50;
+
+// The published size and MD5 of a split's archive.
+struct ImagenetArchive {
+  int64_t bytes;
+  const char* md5;
+};
+ImagenetArchive imagenet_archive(Split split);
+
+// The images of the classes, in the archive's order. Throws DataError for what does not belong into the archive.
+std::unique_ptr<Dataset> open_imagenet_archive(const std::string& path, Split split, const ClassList& classes);
+
+// MD5 of the file as 32 digits; progress is called with the bytes done.
+std::string md5_of_file(const std::string& path, const std::function<void(int64_t)>& progress);
+
+}  // namespace bn

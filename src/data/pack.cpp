@@ -1,0 +1,242 @@
+#include "data/pack.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <mutex>
+#include <numeric>
+#include <optional>
+
+#include "bn/error.hpp"
+#include "bn/rng.hpp"
+#include "core/files.hpp"
+#include "data/image_packer.hpp"
+#include "data/parallel.hpp"
+#include "data/tar_writer.hpp"
+
+namespace bn {
+namespace {
+
+namespace fs = std::filesystem;
+
+void require(bool holds, const char* what) {
+  if (!holds) throw ConfigError(fmt::format("pack: {}", what));
+}
+
+void check(const PackOptions& options) {
+  constexpr int64_t kMaxShards = 65536, kMaxSide = 4096;
+  require(options.shards >= 1 && options.shards <= kMaxShards, "the number of shards must be 1 to 65536");
+  require(options.resize_shorter >= 0 && options.resize_shorter <= kMaxSide, "resize-shorter must be 0 to 4096");
+  require(options.decoded_size >= 0 && options.decoded_size <= kMaxSide, "decoded must be 0 to 4096");
+  require(options.resize_shorter == 0 || options.decoded_size == 0, "resize-shorter and decoded exclude each other");
+  require(options.quality >= 1 && options.quality <= 100, "quality must be 1 to 100");
+  require(options.workers >= 1, "there must be at least one worker");
+}
+
+// The name of the file alone: what follows the last folder or archive.
+std::string stem_of(const std::string& name) {
+  std::string stem = fs::path(name.substr(name.find_last_of("/:") + 1)).stem().string();
+  std::replace(stem.begin(), stem.end(), '.', '_');  // a key ends at its first dot, say readers of such shards
+  return stem;
+}
+
+class Packer {
+ public:
+  Packer(const Dataset& source, const PackOptions& options, const std::function<void(const PackProgress&)>& progress)
+      : source_(source), options_(options), report_(progress) {
+    check(options);
+    shards_ = std::min(options.shards, source.size());
+    progress_.total = source.size();
+    if (options_.class_lines.empty()) options_.class_lines = source.class_names();
+  }
+
+  PackSummary run() {
+    const std::string path = index_path(options_.out, options_.split);
+    prepare_folder();
+    draw_order();
+    plan_ = hash_of_plan();
+    if (fs::exists(path)) {
+      expect_same_plan(read_index(path));
+      summary_.shards_found = shards_;
+    } else {
+      parallel_for(shards_, options_.workers, [this] {
+        return [this, packer = std::make_shared<ImagePacker>(options_)](int64_t shard) { pack_shard(shard, *packer); };
+      });
+      write_file(path, write_index(joined_index()));
+    }
+    for (int64_t shard = 0; shard < shards_; ++shard) fs::remove(part_path(shard));
+    return finish(read_index(path));
+  }
+
+ private:
+  std::string part_path(int64_t shard) const { return shard_path(options_.out, options_.split, shard) + ".part"; }
+
+  void prepare_folder() {
+    std::error_code error;  // if it stays, the first write says so
+    fs::create_directories(options_.out, error);
+    for (const auto& entry : fs::directory_iterator(options_.out, error)) {
+      const std::string name = entry.path().filename().string();
+      const bool ours = name.starts_with(split_name(options_.split)) || name.starts_with("classes.txt");
+      if (is_temporary_name(name) && ours) fs::remove(entry.path(), error);
+    }
+    std::string classes, present;
+    for (const std::string& line : options_.class_lines) classes += line + "\n";
+    class_checksum_ = checksum_of(classes.data(), static_cast<int64_t>(classes.size()));
+    if (read_file(classes_path(options_.out), present) == ReadResult::kMissing) {
+      write_file(classes_path(options_.out), classes);
+    } else if (present != classes) {
+      throw DataError(fmt::format("{} names other classes than this set has; pack into an empty folder",
+                                  classes_path(options_.out)));
+    }
+  }
+
+  // Shard s gets the images order_[s n / N] to order_[(s + 1) n / N - 1], in this order.
+  void draw_order() {
+    order_.resize(static_cast<size_t>(source_.size()));
+    std::iota(order_.begin(), order_.end(), int64_t{0});
+    RandomStream random(options_.seed, hash_name("data/pack"), static_cast<uint64_t>(options_.split));
+    for (int64_t i = source_.size() - 1; i > 0; --i) {
+      std::swap(order_[static_cast<size_t>(i)], order_[static_cast<size_t>(random.uniform_index(i + 1))]);
+    }
+  }
+
+  uint64_t hash_of_plan() const {
+    std::string all = fmt::format("{} {} {} {} {} {} {}", source_.size(), shards_, options_.seed,
+                                  options_.resize_shorter, options_.quality, options_.decoded_size, class_checksum_);
+    uint64_t hash = checksum_of(all.data(), static_cast<int64_t>(all.size()));
+    for (int64_t i = 0; i < source_.size(); ++i) {
+      all = fmt::format("{:x} {} {}", hash, source_.name(i), source_.label(i));
+      hash = checksum_of(all.data(), static_cast<int64_t>(all.size()));
+    }
+    return hash;
+  }
+
+  void expect_same_plan(const PackedIndex& index) const {
+    if (index.plan == plan_) return;
+    throw DataError(fmt::format(
+        "{} holds a {} set that was packed from other images or with other options; pack into an empty folder",
+        options_.out, split_name(options_.split)));
+  }
+
+  // The index of one shard, if a run before has finished it.
+  std::optional<PackedIndex> finished_part(int64_t shard) const {
+    if (!fs::exists(part_path(shard))) return std::nullopt;
+    PackedIndex index = read_index(part_path(shard));
+    expect_same_plan(index);
+    return index;
+  }
+
+  void pack_shard(int64_t shard, ImagePacker& packer) {
+    const int64_t begin = shard * source_.size() / shards_, end = (shard + 1) * source_.size() / shards_;
+    if (finished_part(shard)) {
+      add_progress(end - begin, end - begin);
+      return;
+    }
+    TarWriter tar(shard_path(options_.out, options_.split, shard));
+    PackedIndex index{.plan = plan_};
+    std::vector<uint8_t> storage;
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t image = order_[static_cast<size_t>(i)];
+      if (const auto packed = pack_image(image, packer, storage, tar)) index.images.push_back(*packed);
+      add_progress(1, 0);
+    }
+    const TarWriter::Result result = tar.finish();
+    index.shards.push_back({.bytes = static_cast<uint64_t>(result.bytes), .checksum = result.checksum});
+    write_file(part_path(shard), write_index(index));  // last: it says that the shard is whole
+  }
+
+  std::optional<PackedImage> pack_image(int64_t image, ImagePacker& packer, std::vector<uint8_t>& storage,
+                                        TarWriter& tar) {
+    const std::string name = source_.name(image);
+    ImagePacker::Result result;
+    try {
+      const Dataset::Sample sample = source_.read(image, storage);
+      result = packer.prepare(sample.data, sample.bytes);
+    } catch (const DataError& error) {
+      const std::string message = fmt::format("{}: {}", name, error.what());
+      if (options_.on_corrupt == OnCorrupt::kFail) {
+        throw DataError(message + "; --on-corrupt skip would pack the others");
+      }
+      const std::lock_guard lock(mutex_);
+      summary_.left_out_names.push_back(message);
+      return std::nullopt;
+    }
+    const int32_t label = source_.label(image);
+    const std::string key = source_.class_names()[static_cast<size_t>(label)] + "/" + stem_of(name);
+    PackedImage packed{.checksum = checksum_of(result.bytes, result.size),
+                       .bytes = static_cast<uint32_t>(result.size),
+                       .label = label,
+                       .width = static_cast<uint16_t>(result.inspection.width),
+                       .height = static_cast<uint16_t>(result.inspection.height),
+                       .traits = result.inspection.traits};
+    packed.offset = static_cast<uint64_t>(tar.append(key + "." + result.extension, result.bytes, result.size));
+    const std::string digits = std::to_string(label);
+    tar.append(key + ".cls", reinterpret_cast<const uint8_t*>(digits.data()), static_cast<int64_t>(digits.size()));
+    return packed;
+  }
+
+  void add_progress(int64_t images, int64_t found) {
+    const std::lock_guard lock(mutex_);
+    progress_.images += images;
+    progress_.found += found;
+    summary_.shards_found += found > 0 ? 1 : 0;
+    report_(progress_);
+  }
+
+  PackedIndex joined_index() const {
+    PackedIndex joined{.plan = plan_,
+                       .class_checksum = class_checksum_,
+                       .decoded_size = static_cast<uint32_t>(options_.decoded_size),
+                       .origin = options_.origin};
+    for (int64_t shard = 0; shard < shards_; ++shard) {
+      PackedIndex part = finished_part(shard).value();
+      joined.shards.push_back(part.shards.at(0));
+      for (PackedImage& image : part.images) {
+        image.shard = static_cast<uint16_t>(shard);
+        joined.images.push_back(image);
+      }
+    }
+    return joined;
+  }
+
+  PackSummary finish(const PackedIndex& index) {
+    summary_.images = static_cast<int64_t>(index.images.size());
+    summary_.shards = static_cast<int64_t>(index.shards.size());
+    for (const PackedShard& shard : index.shards) summary_.bytes += static_cast<int64_t>(shard.bytes);
+    summary_.left_out = source_.size() - summary_.images;
+    std::sort(summary_.left_out_names.begin(), summary_.left_out_names.end());
+    summary_.traits = count_traits(index);
+    return summary_;
+  }
+
+  const Dataset& source_;
+  PackOptions options_;
+  const std::function<void(const PackProgress&)>& report_;
+  int64_t shards_ = 0;
+  std::vector<int64_t> order_;
+  uint64_t plan_ = 0, class_checksum_ = 0;
+  std::mutex mutex_;  // guards what follows
+  PackProgress progress_;
+  PackSummary summary_;
+};
+
+}  // namespace
+
+const std::array<const char*, 6> kTraitNames{"gray",        "CMYK or YCCK",   "not JPEG",
+                                             "progressive", "turned by EXIF", "oddly coded, but sound"};
+
+std::array<int64_t, 6> count_traits(const PackedIndex& index) {
+  std::array<int64_t, 6> counts{};
+  for (const PackedImage& image : index.images) {
+    for (size_t bit = 0; bit < counts.size(); ++bit) counts[bit] += image.traits >> bit & 1;
+  }
+  return counts;
+}
+
+PackSummary pack(const Dataset& source, const PackOptions& options,
+                 const std::function<void(const PackProgress&)>& progress) {
+  return Packer(source, options, progress).run();
+}
+
+}  // namespace bn

@@ -1,0 +1,53 @@
+// Packs a data set: shards of plain tar files, images assigned to them and ordered within them at random, and an index
+// (packed_index.hpp). The one rule to know: which image goes where follows from the set, the options and the seed
+// alone, and a shard appears under its name only when it is whole; so a run that was killed at any moment is continued
+// by doing the shards that are not there, and the result has the same bytes.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "bn/data.hpp"
+#include "data/packed_index.hpp"
+
+namespace bn {
+
+struct PackOptions {
+  std::string out{};  // folder
+  Split split = Split::kTrain;
+  std::vector<std::string> class_lines{};  // of classes.txt; empty = the set's class names
+  int64_t shards = 64;                     // fewer if there are fewer images
+  uint64_t seed = 1;
+  int64_t resize_shorter = 0;  // larger images are resized to this shorter side; 0 = all are taken as they are
+  int64_t quality = 90;        // of the JPEGs that are then made
+  int64_t decoded_size = 0;    // pixels of images of this side instead of files: shorter side, then the centre; 0 = off
+  OnCorrupt on_corrupt = OnCorrupt::kFail;  // or kSkip
+  Origin origin = Origin::kAny;
+  int64_t workers = 1;
+};
+
+struct PackProgress {
+  int64_t images = 0, total = 0;
+  int64_t found = 0;  // of them already there, from a run before
+};
+
+struct PackSummary {
+  int64_t images = 0, shards = 0, bytes = 0;
+  int64_t shards_found = 0;                   // made by a run before
+  int64_t left_out = 0;                       // could not be decoded
+  std::vector<std::string> left_out_names{};  // those of this run, with the reason
+  std::array<int64_t, 6> traits{};            // images with each ImageTrait, in the order of their bits
+};
+extern const std::array<const char*, 6> kTraitNames;
+
+// Throws DataError (an image that cannot be decoded; a folder begun from another set or with other options),
+// StorageError, ConfigError. progress is called from several threads, one at a time.
+PackSummary pack(const Dataset& source, const PackOptions& options,
+                 const std::function<void(const PackProgress&)>& progress);
+
+// The images of the index with each trait.
+std::array<int64_t, 6> count_traits(const PackedIndex& index);
+
+}  // namespace bn

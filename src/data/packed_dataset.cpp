@@ -1,0 +1,92 @@
+// A set packed by bn-data: shards read in place through their index. Each image's checksum is compared when it is read,
+// so what reaches the decoder is what was packed, and was then decoded strictly.
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "bn/error.hpp"
+#include "data/class_list.hpp"
+#include "data/file_reader.hpp"
+#include "data/packed_index.hpp"
+#include "data/sources.hpp"
+#include "data/tar.hpp"
+
+namespace bn {
+namespace {
+
+class PackedDataset final : public Dataset {
+ public:
+  PackedDataset(const std::string& folder, const DataOptions& options, Split split)
+      : index_(read_index(index_path(folder, split))) {
+    for (size_t shard = 0; shard < index_.shards.size(); ++shard) {
+      const auto& file = shards_.emplace_back(shard_path(folder, split, static_cast<int64_t>(shard)));
+      if (static_cast<uint64_t>(file.size()) != index_.shards[shard].bytes) {
+        throw DataError(fmt::format("{} has {} bytes, but was packed with {}; bn-data verify tells more", file.path(),
+                                    file.size(), index_.shards[shard].bytes));
+      }
+    }
+    keep_classes(folder, options);
+    if (index_.images.empty()) throw DataError(fmt::format("no images found in {}", index_path(folder, split)));
+    shard_sizes_.resize(shards_.size());
+    for (const PackedImage& image : index_.images) ++shard_sizes_[image.shard];
+  }
+
+  int64_t size() const override { return static_cast<int64_t>(index_.images.size()); }
+  int32_t label(int64_t index) const override { return index_.images[static_cast<size_t>(index)].label; }
+  const std::vector<std::string>& class_names() const override { return class_names_; }
+  std::vector<int64_t> shard_sizes() const override { return shard_sizes_; }
+
+  std::string name(int64_t index) const override {
+    const PackedImage& image = index_.images[static_cast<size_t>(index)];
+    const FileReader& shard = shards_[image.shard];
+    return fmt::format("{}:{}", std::filesystem::path(shard.path()).filename().string(),
+                       member_name(shard, static_cast<int64_t>(image.offset)));
+  }
+
+  Sample read(int64_t index, std::vector<uint8_t>& storage) const override {
+    const PackedImage& image = index_.images[static_cast<size_t>(index)];
+    storage.resize(image.bytes);
+    shards_[image.shard].read(static_cast<int64_t>(image.offset), image.bytes, storage.data());
+    if (checksum_of(storage.data(), image.bytes) != image.checksum) {
+      throw DataError("the bytes are not those that were packed: the checksum differs");
+    }
+    if (index_.decoded_size == 0) return {.data = storage.data(), .bytes = image.bytes};
+    return {.data = storage.data(),
+            .bytes = image.bytes,
+            .raw_height = image.height,
+            .raw_width = image.width,
+            .raw_channels = 3,
+            .resizing = Sample::Resizing::kAsEncoded};
+  }
+
+ private:
+  // Labels are those of the classes asked for; images of others are left out.
+  void keep_classes(const std::string& folder, const DataOptions& options) {
+    const ClassList packed = read_class_file(classes_path(folder), 0);
+    const bool own = options.classes.empty();
+    const ClassList wanted = own ? read_class_file(classes_path(folder), options.classes_limit)
+                                 : read_class_file(resolve_data_path(options.classes), options.classes_limit);
+    for (PackedImage& image : index_.images) {
+      if (image.label >= packed.size()) {
+        throw DataError(fmt::format("an image in {} is of class {}, but {} names only {}", folder, image.label,
+                                    classes_path(folder), packed.size()));
+      }
+      image.label = wanted.find(packed.names()[static_cast<size_t>(image.label)]);
+    }
+    std::erase_if(index_.images, [](const PackedImage& image) { return image.label < 0; });
+    class_names_ = wanted.names();
+  }
+
+  PackedIndex index_;
+  std::vector<FileReader> shards_;
+  std::vector<int64_t> shard_sizes_;
+  std::vector<std::string> class_names_;
+};
+
+}  // namespace
+
+std::unique_ptr<Dataset> open_packed(const DataOptions& options, Split split) {
+  return std::make_unique<PackedDataset>(split_paths(options, split, 1, "one packed folder")[0], options, split);
+}
+
+}  // namespace bn

@@ -1,0 +1,67 @@
+// What lies where in the shards of a packed set. Little-endian: a head, the shards, 32 bytes an image, and an xxh3 sum
+// of all before it. A file that was cut off or changed is an error; nothing is allocated for what it merely claims to
+// hold.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "bn/data.hpp"
+
+namespace bn {
+
+// What is out of the ordinary about an image; bits.
+enum ImageTrait : uint16_t {
+  kTraitGray = 1,
+  kTraitFourInks = 2,     // CMYK or YCCK
+  kTraitNotJpeg = 4,      // whatever it is called
+  kTraitProgressive = 8,  // JPEG
+  kTraitTurned = 16,      // by its EXIF orientation
+  kTraitOdd = 32,         // libjpeg warned of something harmless
+};
+
+struct PackedImage {
+  uint64_t offset = 0;    // in the shard
+  uint64_t checksum = 0;  // xxh3
+  uint32_t bytes = 0;
+  int32_t label = 0;
+  uint16_t width = 0, height = 0;
+  uint16_t shard = 0;
+  uint16_t traits = 0;  // of the image as it was before packing
+  bool operator==(const PackedImage&) const = default;
+};
+static_assert(sizeof(PackedImage) == 32);
+
+struct PackedShard {
+  uint64_t bytes = 0;
+  uint64_t checksum = 0;  // xxh3 of the file
+  bool operator==(const PackedShard&) const = default;
+};
+
+enum class Origin : uint32_t { kAny, kOfficialImageNet };  // official: the archive's MD5 was right
+
+struct PackedIndex {
+  uint64_t plan = 0;            // hash of what was packed and how
+  uint64_t class_checksum = 0;  // xxh3 of classes.txt
+  uint32_t decoded_size = 0;    // side of the images as pixels; 0 = they are encoded
+  Origin origin = Origin::kAny;
+  std::vector<PackedShard> shards{};
+  std::vector<PackedImage> images{};  // by shard, in file order
+  bool operator==(const PackedIndex&) const = default;
+};
+
+std::string write_index(const PackedIndex& index);  // its bytes
+// name is the file's, for messages. Throws DataError.
+PackedIndex parse_index(const std::string& bytes, const std::string& name);
+PackedIndex read_index(const std::string& path);
+
+// Names inside a packed folder.
+std::string split_name(Split split);                                            // "train", "val"
+std::string index_path(const std::string& folder, Split split);                 // FOLDER/train.index
+std::string shard_path(const std::string& folder, Split split, int64_t shard);  // FOLDER/train-00003.tar
+std::string classes_path(const std::string& folder);                            // FOLDER/classes.txt
+
+uint64_t checksum_of(const void* bytes, int64_t size);  // xxh3
+
+}  // namespace bn

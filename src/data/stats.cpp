@@ -1,0 +1,149 @@
+#include "data/stats.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <mutex>
+#include <opencv2/core.hpp>
+
+#include "bn/error.hpp"
+#include "data/decode.hpp"
+#include "data/parallel.hpp"
+
+namespace bn {
+namespace {
+
+template <class Value>
+Extent extent_of(const PackedIndex& index, Value value) {
+  Extent extent;
+  if (index.images.empty()) return extent;
+  extent.least = extent.most = value(index.images.front());
+  double sum = 0;
+  for (const PackedImage& image : index.images) {
+    const int64_t one = value(image);
+    extent.least = std::min(extent.least, one);
+    extent.most = std::max(extent.most, one);
+    sum += static_cast<double>(one);
+  }
+  extent.mean = sum / static_cast<double>(index.images.size());
+  return extent;
+}
+
+struct Moments {
+  double images = 0;
+  std::array<double, 3> first{};
+  std::array<std::array<double, 3>, 3> second{};
+
+  void add(const ImageView& image) {
+    std::array<int64_t, 3> sum{};
+    std::array<std::array<int64_t, 3>, 3> products{};
+    const int64_t pixels = image.height * image.width;
+    for (int64_t i = 0; i < pixels; ++i) {
+      const uint8_t* rgb = image.data + 3 * i;
+      for (size_t a = 0; a < 3; ++a) {
+        sum[a] += rgb[a];
+        for (size_t b = 0; b <= a; ++b) products[a][b] += int64_t{rgb[a]} * rgb[b];
+      }
+    }
+    constexpr double kFullScale = 255;
+    const double scale = 1 / (kFullScale * static_cast<double>(pixels));
+    images += 1;
+    for (size_t a = 0; a < 3; ++a) {
+      first[a] += scale * static_cast<double>(sum[a]);
+      for (size_t b = 0; b < 3; ++b) {
+        second[a][b] += scale / kFullScale * static_cast<double>(products[std::max(a, b)][std::min(a, b)]);
+      }
+    }
+  }
+};
+
+void fill_colour(const Moments& moments, SetStats& stats) {
+  cv::Mat covariance(3, 3, CV_64F), values, vectors;
+  for (size_t a = 0; a < 3; ++a) stats.mean[a] = moments.first[a] / moments.images;
+  for (size_t a = 0; a < 3; ++a) {
+    for (size_t b = 0; b < 3; ++b) {
+      covariance.at<double>(static_cast<int>(a), static_cast<int>(b)) =
+          moments.second[a][b] / moments.images - stats.mean[a] * stats.mean[b];
+    }
+    stats.deviation[a] = std::sqrt(std::max(0.0, covariance.at<double>(static_cast<int>(a), static_cast<int>(a))));
+  }
+  cv::eigen(covariance, values, vectors);  // the largest first; a vector a row
+  for (size_t k = 0; k < 3; ++k) {
+    stats.eigenvalues[k] = std::max(0.0, values.at<double>(static_cast<int>(k)));
+    for (size_t c = 0; c < 3; ++c) {
+      stats.eigenvectors[k][c] = vectors.at<double>(static_cast<int>(k), static_cast<int>(c));
+      stats.lighting.push_back(std::sqrt(stats.eigenvalues[k]) * stats.eigenvectors[k][c]);
+    }
+  }
+}
+
+void copy_tile(const Tensor& images, int64_t image, int64_t row, int64_t column, Image& sheet) {
+  const int64_t size = images.shape.h, channels = images.shape.c;
+  const auto* pixels = images.as<uint8_t>() + image * size * size * channels;
+  for (int64_t y = 0; y < size; ++y) {
+    const int64_t target = ((row * size + y) * sheet.width + column * size) * channels;
+    std::copy_n(pixels + y * size * channels, size * channels, sheet.pixels.begin() + target);
+  }
+}
+
+}  // namespace
+
+SetStats measure_stats(const std::string& folder, Split split, int64_t measured, int64_t workers) {
+  const PackedIndex index = read_index(index_path(folder, split));
+  SetStats stats{.images = static_cast<int64_t>(index.images.size()),
+                 .width = extent_of(index, [](const PackedImage& image) { return int64_t{image.width}; }),
+                 .height = extent_of(index, [](const PackedImage& image) { return int64_t{image.height}; }),
+                 .bytes = extent_of(index, [](const PackedImage& image) { return int64_t{image.bytes}; }),
+                 .traits = count_traits(index)};
+  DataOptions options{.kind = DatasetKind::kPacked};
+  (split == Split::kTrain ? options.train : options.validation) = {folder};
+  const auto set = open_dataset(options, split);
+  stats.measured = std::min(std::max<int64_t>(measured, 1), set->size());
+  // Summed in the order of the images, whoever decodes them: so the figures do not depend on the number of threads.
+  std::vector<Moments> moments(static_cast<size_t>(stats.measured));
+  parallel_for(stats.measured, workers, [&] {
+    return [&, decoder = std::make_shared<ImageDecoder>(DecodeOptions{}), storage = std::vector<uint8_t>(),
+            image = Image()](int64_t i) mutable {
+      const auto sample = set->read(i * set->size() / stats.measured, storage);
+      if (sample.raw_channels > 0) {
+        moments[static_cast<size_t>(i)].add({sample.data, sample.raw_height, sample.raw_width, sample.raw_channels});
+        return;
+      }
+      decoder->open(sample.data, sample.bytes);
+      decoder->decode(image);
+      moments[static_cast<size_t>(i)].add(image.view());
+    };
+  });
+  Moments all;
+  for (const Moments& one : moments) {
+    all.images += one.images;
+    for (size_t a = 0; a < 3; ++a) {
+      all.first[a] += one.first[a];
+      for (size_t b = 0; b < 3; ++b) all.second[a][b] += one.second[a][b];
+    }
+  }
+  fill_colour(all, stats);
+  return stats;
+}
+
+Image draw_contact_sheet(const DataOptions& options, int64_t rows, int64_t columns, uint64_t seed) {
+  DataOptions in_order = options;
+  in_order.shuffle = Shuffle::kNone;
+  in_order.validation = options.train;
+  const auto set = open_dataset(in_order, Split::kTrain);
+  if (rows < 1 || columns < 1 || rows > set->size()) {
+    throw ConfigError("a contact sheet needs at least one row and column, and no more rows than there are images");
+  }
+  Image sheet;
+  sheet.reshape(rows * options.image_size, columns * options.image_size, options.image_channels);
+  Batch batch;
+  for (int64_t column = 0; column < columns; ++column) {
+    LoaderOptions load{.batch = rows, .split = column == 0 ? Split::kValidation : Split::kTrain, .seed = seed};
+    load.first_batch = column == 0 ? 0 : (column - 1) * (set->size() / rows);  // the first of an epoch
+    Loader loader(*set, in_order, load);
+    loader.next(batch);
+    for (int64_t row = 0; row < rows; ++row) copy_tile(batch.images, row, row, column, sheet);
+  }
+  return sheet;
+}
+
+}  // namespace bn

@@ -1,0 +1,102 @@
+#include "data/tar_writer.hpp"
+
+#include <fmt/format.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+namespace bn {
+namespace {
+
+constexpr int64_t kBlock = 512;
+using Block = std::array<char, kBlock>;
+
+void put(Block& block, size_t offset, const std::string& text) {
+  std::copy(text.begin(), text.end(), block.begin() + static_cast<int64_t>(offset));
+}
+
+struct Name {
+  std::string prefix, rest;
+};
+
+Name split_name(const std::string& name) {
+  constexpr size_t kRest = 100, kPrefix = 155, kDigits = 16;
+  if (name.size() <= kRest) return {.prefix = "", .rest = name};
+  const size_t slash = name.find('/', name.size() - kRest - 1);
+  if (slash != std::string::npos && slash > 0 && slash <= kPrefix) {
+    return {.prefix = name.substr(0, slash), .rest = name.substr(slash + 1)};
+  }
+  const size_t dot = std::max(name.rfind('.'), name.size() - kDigits);  // keeps the extension
+  const std::string ending = fmt::format("-{:016x}{}", XXH3_64bits(name.data(), name.size()), name.substr(dot));
+  return {.prefix = "", .rest = name.substr(0, kRest - ending.size()) + ending};
+}
+
+Block header_of(const std::string& path, int64_t size) {
+  const Name name = split_name(path);
+  Block block{};
+  put(block, 0, name.rest);
+  put(block, 100, "0000644");
+  put(block, 108, "0000000");
+  put(block, 116, "0000000");
+  put(block, 124, fmt::format("{:011o}", size));
+  put(block, 136, "00000000000");
+  put(block, 148, "        ");
+  put(block, 156, "0");
+  put(block, 257, "ustar");
+  put(block, 263, "00");
+  put(block, 345, name.prefix);
+  unsigned sum = 0;
+  for (const char byte : block) sum += static_cast<uint8_t>(byte);
+  put(block, 148, fmt::format("{:06o}", sum));
+  block[154] = '\0';
+  return block;
+}
+
+}  // namespace
+
+struct TarWriter::Sum {
+  XXH3_state_t* state = XXH3_createState();
+  Sum() { XXH3_64bits_reset(state); }
+  Sum(const Sum&) = delete;
+  Sum& operator=(const Sum&) = delete;
+  ~Sum() { XXH3_freeState(state); }
+};
+
+TarWriter::TarWriter(const std::string& path) : file_(path), sum_(std::make_unique<Sum>()) {}
+
+TarWriter::~TarWriter() = default;
+
+int64_t TarWriter::append(const std::string& name, const uint8_t* bytes, int64_t size) {
+  static constexpr std::array<uint8_t, kBlock> kZeros{};
+  const Block header = header_of(name, size);
+  write(reinterpret_cast<const uint8_t*>(header.data()), kBlock);
+  const int64_t offset = position_;
+  write(bytes, size);
+  write(kZeros.data(), (kBlock - size % kBlock) % kBlock);
+  return offset;
+}
+
+TarWriter::Result TarWriter::finish() {
+  constexpr std::array<uint8_t, 2 * kBlock> kEnd{};
+  write(kEnd.data(), kEnd.size());
+  flush();
+  file_.commit();
+  return {.bytes = position_, .checksum = XXH3_64bits_digest(sum_->state)};
+}
+
+void TarWriter::write(const uint8_t* bytes, int64_t size) {
+  constexpr size_t kBuffer = 1 << 20;
+  XXH3_64bits_update(sum_->state, bytes, static_cast<size_t>(size));
+  buffer_.insert(buffer_.end(), bytes, bytes + size);
+  position_ += size;
+  if (buffer_.size() >= kBuffer) flush();
+}
+
+void TarWriter::flush() {
+  file_.append(buffer_.data(), static_cast<int64_t>(buffer_.size()));
+  buffer_.clear();
+}
+
+}  // namespace bn

@@ -1,0 +1,229 @@
+#include "data/pack.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <set>
+
+#include "data/decode.hpp"
+#include "data/packing.hpp"
+#include "data/tar.hpp"
+
+namespace bn {
+namespace {
+
+using namespace test;  // NOLINT(google-build-using-namespace)
+
+Bytes file_of(const Dataset& set, int64_t index) {
+  std::vector<uint8_t> storage;
+  const auto sample = set.read(index, storage);
+  return {sample.data, sample.data + sample.bytes};
+}
+
+std::string text_of(const Bytes& bytes) { return {bytes.begin(), bytes.end()}; }
+
+TEST(Pack, KeepsEveryFileAndItsLabel) {
+  const TempDir dir;
+  const auto source = made_set(dir, 30);
+  const auto summary = pack_quietly(*source, {.out = dir.path("out"), .shards = 4, .workers = 3});
+  EXPECT_EQ(summary.images, 30);
+  EXPECT_EQ(summary.shards, 4);
+  EXPECT_EQ(summary.left_out, 0);
+  EXPECT_EQ(names_in(dir.path("out")), (std::set<std::string>{"classes.txt", "train-00000.tar", "train-00001.tar",
+                                                              "train-00002.tar", "train-00003.tar", "train.index"}));
+  const auto packed = open_dataset(packed_options(dir.path("out")), Split::kTrain);
+  EXPECT_EQ(packed->size(), 30);
+  EXPECT_EQ(packed->class_names(), (std::vector<std::string>{"a", "b"}));
+  std::multiset<std::pair<std::string, int32_t>> before, after;
+  for (int64_t i = 0; i < 30; ++i) {
+    before.emplace(text_of(file_of(*source, i)), source->label(i));
+    after.emplace(text_of(file_of(*packed, i)), packed->label(i));
+  }
+  EXPECT_TRUE(before == after);
+}
+
+TEST(Pack, ShardsArePlainTarsOfImagesAndLabels) {
+  const TempDir dir;
+  pack_quietly(*made_set(dir, 6), {.out = dir.path("out"), .shards = 2});
+  const FileReader shard(dir.path("out/train-00001.tar"));
+  const auto members = list_tar(shard);
+  ASSERT_EQ(members.size(), 6U);
+  for (size_t i = 0; i < members.size(); i += 2) {
+    const std::string image = members[i].path, key = image.substr(0, image.size() - 4);
+    EXPECT_EQ(image, key + ".jpg");
+    EXPECT_EQ(members[i + 1].path, key + ".cls");
+    uint8_t digit = 0;
+    ASSERT_EQ(members[i + 1].size, 1);
+    shard.read(members[i + 1].offset, 1, &digit);
+    EXPECT_EQ(digit, key[0] == 'a' ? '0' : '1');
+  }
+}
+
+TEST(Pack, ImagesAreSpreadEvenlyAtRandom) {
+  const TempDir dir;
+  const auto source = made_set(dir, 26);
+  pack_quietly(*source, {.out = dir.path("four"), .shards = 4});
+  EXPECT_EQ(open_dataset(packed_options(dir.path("four")), Split::kTrain)->shard_sizes(),
+            (std::vector<int64_t>{6, 7, 6, 7}));
+  constexpr int64_t kSeeds = 20;
+  int64_t alike = 0;
+  for (uint64_t seed = 0; seed < kSeeds; ++seed) {
+    const std::string out = dir.path("out" + std::to_string(seed));
+    pack_quietly(*source, {.out = out, .shards = 1, .seed = seed});
+    const auto packed = open_dataset(packed_options(out), Split::kTrain);
+    for (int64_t i = 1; i < 26; ++i) alike += packed->label(i) == packed->label(i - 1) ? 1 : 0;
+  }
+  // Neighbours are of the same class as often as any two: 12 of 25 times, where those of the source are 24 of 25 times.
+  EXPECT_NEAR(static_cast<double>(alike) / (25 * kSeeds), 12.0 / 25, 0.1);
+}
+
+TEST(Pack, TheSameSeedGivesTheSameBytesWhateverTheThreads) {
+  const TempDir dir;
+  const auto source = made_set(dir, 20);
+  pack_quietly(*source, {.out = dir.path("one"), .shards = 5, .workers = 1});
+  pack_quietly(*source, {.out = dir.path("many"), .shards = 5, .workers = 4});
+  pack_quietly(*source, {.out = dir.path("other"), .shards = 5, .seed = 2});
+  EXPECT_TRUE(contents_of(dir.path("one")) == contents_of(dir.path("many")));
+  EXPECT_FALSE(contents_of(dir.path("one")) == contents_of(dir.path("other")));
+}
+
+TEST(Pack, ARunThatStoppedIsContinuedToTheSameBytes) {
+  const TempDir dir;
+  const auto source = made_set(dir, 20);
+  const PackOptions whole{.out = dir.path("whole"), .shards = 5};
+  pack_quietly(*source, whole);
+  PackOptions broken = whole;
+  broken.out = dir.path("broken");
+  for (const int64_t stop_at : {1, 7, 13}) {
+    EXPECT_THROW(pack(*source, broken,
+                      [&](const PackProgress& progress) {
+                        if (progress.images - progress.found >= stop_at) throw std::runtime_error("stopped");
+                      }),
+                 std::runtime_error);
+  }
+  dir.write("broken/train-00002.tar.tmp.99999", bytes_of("left by a killed process"));
+  PackSummary summary = pack_quietly(*source, broken);
+  EXPECT_GT(summary.shards_found, 0);
+  EXPECT_LT(summary.shards_found, 5);
+  auto contents = contents_of(dir.path("broken"));
+  contents.erase("train-00002.tar.tmp.99999");
+  EXPECT_TRUE(contents == contents_of(dir.path("whole")));
+  summary = pack_quietly(*source, broken);  // nothing left to do
+  EXPECT_EQ(summary.shards_found, 5);
+  EXPECT_EQ(summary.images, 20);
+}
+
+TEST(Pack, AFolderOfAnotherSetIsRefused) {
+  const TempDir dir;
+  const TempDir other_dir;
+  pack_quietly(*made_set(dir, 6), {.out = dir.path("out"), .shards = 2});
+  EXPECT_EQ(message_of([&] { pack_quietly(*made_set(other_dir, 8), {.out = dir.path("out"), .shards = 2}); }),
+            dir.path("out") +
+                " holds a train set that was packed from other images or with other options; pack into "
+                "an empty folder");
+  EXPECT_CONTAINS(message_of([&] { pack_quietly(*made_set(dir, 6), {.out = dir.path("out"), .shards = 3}); }),
+                  "with other options");
+  EXPECT_EQ(message_of([&] {
+              pack_quietly(*made_set(dir, 6), {.out = dir.path("out"), .class_lines = {"c", "d"}});
+            }),
+            dir.path("out/classes.txt") + " names other classes than this set has; pack into an empty folder");
+}
+
+TEST(Pack, CountsWhatIsOutOfTheOrdinary) {
+  if (!has_imgcodecs()) GTEST_SKIP() << "this build has no imgcodecs to read a PNG with";
+  const TempDir dir;
+  Image gray;
+  gray.reshape(20, 20, 1);
+  Bytes stray = jpeg_image(40, 40, 2);
+  stray.insert(stray.end() - 2, {1, 2, 3});
+  const auto source = made_set(dir, 4,
+                               {{"b/gray.jpg", encode_jpeg(gray.view(), 90)},
+                                {"b/inks.jpg", cmyk_jpeg_image(16, 16, {1, 2, 3, 4})},
+                                {"b/called.jpg", png_image(16, 16, 1)},
+                                {"b/stray.jpg", stray}});
+  const auto summary = pack_quietly(*source, {.out = dir.path("out"), .shards = 1});
+  EXPECT_EQ(summary.traits, (std::array<int64_t, 6>{1, 1, 1, 0, 0, 1}));
+  std::set<std::string> names;
+  for (const auto& member : list_tar(FileReader(dir.path("out/train-00000.tar")))) names.insert(member.path);
+  EXPECT_TRUE(names.contains("b/called.png"));  // by what it is
+}
+
+TEST(Pack, AnUndecodableImageFailsOrIsLeftOut) {
+  const TempDir dir;
+  const auto source = made_set(dir, 6, {{"b/cut.jpg", first_part(jpeg_image(40, 40, 3), 0.7)}, {"b/empty.jpg", {}}});
+  PackOptions options{.out = dir.path("out"), .shards = 2};
+  EXPECT_CONTAINS(message_of([&] { pack_quietly(*source, options); }), "; --on-corrupt skip would pack the others");
+  options.on_corrupt = OnCorrupt::kSkip;  // goes on in the same folder
+  const auto summary = pack_quietly(*source, options);
+  EXPECT_EQ(summary.images, 6);
+  EXPECT_EQ(summary.left_out, 2);
+  EXPECT_EQ(open_dataset(packed_options(dir.path("out")), Split::kTrain)->size(), 6);
+}
+
+TEST(Pack, ResizesLargerImagesOnly) {
+  const TempDir dir;
+  const auto source =
+      made_set(dir, 0, {{"a/large.jpg", jpeg_image(120, 200, 1)}, {"a/small.jpg", jpeg_image(30, 90, 2)}});
+  pack_quietly(*source, {.out = dir.path("out"), .shards = 1, .resize_shorter = 60});
+  const auto packed = open_dataset(packed_options(dir.path("out")), Split::kTrain);
+  for (int64_t i = 0; i < 2; ++i) {
+    const Bytes bytes = file_of(*packed, i);
+    Image image;
+    decode_image(bytes.data(), static_cast<int64_t>(bytes.size()), 3, image);
+    if (packed->name(i).find("large") != std::string::npos) {
+      EXPECT_EQ(image.height, 60);
+      EXPECT_EQ(image.width, 100);
+      Image whole;
+      const Bytes original = jpeg_image(120, 200, 1);
+      decode_image(original.data(), static_cast<int64_t>(original.size()), 3, whole);
+      EXPECT_NEAR(image.pixels[(30 * 100 + 50) * 3], whole.pixels[(60 * 200 + 100) * 3], 4);
+    } else {
+      EXPECT_EQ(bytes, jpeg_image(30, 90, 2));
+    }
+  }
+}
+
+TEST(Pack, DecodedSetsTrainOnTheirPixels) {
+  const TempDir dir;
+  const auto source = made_set(dir, 8);
+  pack_quietly(*source, {.out = dir.path("out"), .shards = 2, .decoded_size = 24});
+  const auto packed = open_dataset(packed_options(dir.path("out")), Split::kTrain);
+  std::vector<uint8_t> storage;
+  const auto sample = packed->read(3, storage);
+  EXPECT_EQ(sample.raw_height, 24);
+  EXPECT_EQ(sample.raw_channels, 3);
+  EXPECT_TRUE(packed->name(3).ends_with(".rgb"));
+  // Evaluation of the source at that size gives the same pixels.
+  DataOptions options = packed_options(dir.path("out"));
+  options.image_size = 24;
+  options.resize_shorter = 24;
+  Loader from_pixels(*packed, options, {.batch = 8, .split = Split::kValidation});
+  Loader from_files(*source, options, {.batch = 8, .split = Split::kValidation});
+  Batch pixels, files;
+  ASSERT_TRUE(from_pixels.next(pixels) && from_files.next(files));
+  std::multiset<std::string> a, b;
+  for (int64_t i = 0; i < 8; ++i) {
+    const auto *p = pixels.images.as<uint8_t>() + i * 24 * 24 * 3, *f = files.images.as<uint8_t>() + i * 24 * 24 * 3;
+    a.emplace(p, p + 24 * 24 * 3);
+    b.emplace(f, f + 24 * 24 * 3);
+  }
+  EXPECT_TRUE(a == b);
+}
+
+TEST(Pack, RefusesOptionsThatMakeNoSense) {
+  const TempDir dir;
+  const auto source = made_set(dir, 2);
+  const auto message = [&](PackOptions options) {
+    options.out = dir.path("out");
+    return message_of<ConfigError>([&] { pack_quietly(*source, options); });
+  };
+  EXPECT_EQ(message({.shards = 0}), "pack: the number of shards must be 1 to 65536");
+  EXPECT_EQ(message({.resize_shorter = -1}), "pack: resize-shorter must be 0 to 4096");
+  EXPECT_EQ(message({.resize_shorter = 64, .decoded_size = 64}), "pack: resize-shorter and decoded exclude each other");
+  EXPECT_EQ(message({.decoded_size = 5000}), "pack: decoded must be 0 to 4096");
+  EXPECT_EQ(message({.quality = 101}), "pack: quality must be 1 to 100");
+  EXPECT_EQ(message({.workers = 0}), "pack: there must be at least one worker");
+}
+
+}  // namespace
+}  // namespace bn

@@ -1,0 +1,169 @@
+#include "data/verify.hpp"
+
+#include <gtest/gtest.h>
+
+#include "data/decode.hpp"
+#include "data/imagenet.hpp"
+#include "data/packing.hpp"
+
+namespace bn {
+namespace {
+
+using namespace test;  // NOLINT(google-build-using-namespace)
+
+VerifyReport verify_quietly(const std::string& folder, Depth depth = Depth::kChecksums) {
+  return verify(folder, depth, 2, [](const PackProgress&) {});
+}
+
+std::string packed(const TempDir& dir, int images = 6) {
+  pack_quietly(*made_set(dir, images), {.out = dir.path("out"), .shards = 2});
+  return dir.path("out");
+}
+
+bool has_problem(const VerifyReport& report, const std::string& kind, const std::string& part) {
+  return std::any_of(report.problems.begin(), report.problems.end(), [&](const Finding& finding) {
+    return finding.kind == kind && finding.message.find(part) != std::string::npos;
+  });
+}
+
+TEST(Verify, FindsNothingInASoundSet) {
+  const TempDir dir;
+  const std::string folder = packed(dir);
+  for (const Depth depth : {Depth::kChecksums, Depth::kDecode}) {
+    const auto report = verify_quietly(folder, depth);
+    EXPECT_EQ(report.problems, std::vector<Finding>{});
+    EXPECT_EQ(report.notes, std::vector<Finding>{});
+    ASSERT_EQ(report.splits.size(), 1U);
+    EXPECT_EQ(report.splits[0].images, 6);
+    EXPECT_EQ(report.splits[0].shards, 2);
+    EXPECT_EQ(report.splits[0].classes_present, 2);
+  }
+}
+
+TEST(Verify, FindsEveryTruncation) {
+  const TempDir dir;
+  const std::string folder = packed(dir, 2);
+  for (const std::string name : {"train-00000.tar", "train-00001.tar", "train.index", "classes.txt"}) {
+    const Bytes whole = read_file(folder + "/" + name);
+    const size_t step = std::max<size_t>(whole.size() / 60, 1);
+    for (size_t size = 0; size < whole.size(); size += step) {
+      dir.write("out/" + name, {whole.begin(), whole.begin() + static_cast<int64_t>(size)});
+      EXPECT_FALSE(verify_quietly(folder).problems.empty()) << name << " " << size;
+    }
+    dir.write("out/" + name, {whole.begin(), whole.end() - 1});
+    EXPECT_FALSE(verify_quietly(folder).problems.empty()) << name;
+    dir.write("out/" + name, whole);
+  }
+  EXPECT_TRUE(verify_quietly(folder).problems.empty());
+}
+
+TEST(Verify, FindsEverySingleChangedByte) {
+  const TempDir dir;
+  const std::string folder = packed(dir, 2);
+  int tried = 0;
+  for (const std::string name : {"train-00000.tar", "train.index", "classes.txt"}) {
+    Bytes bytes = read_file(folder + "/" + name);
+    const size_t step = bytes.size() > 1000 ? 11 : 1;  // headers, pixels, padding, labels, the end
+    for (size_t at = 0; at < bytes.size(); at += step) {
+      const uint8_t was = bytes[at];
+      bytes[at] = static_cast<uint8_t>(was ^ (at % 2 == 0 ? 1 : 0x80));
+      dir.write("out/" + name, bytes);
+      EXPECT_FALSE(verify_quietly(folder).problems.empty()) << name << " " << at;
+      bytes[at] = was;
+      ++tried;
+    }
+    dir.write("out/" + name, bytes);
+  }
+  EXPECT_GT(tried, 400);
+  EXPECT_TRUE(verify_quietly(folder).problems.empty());
+}
+
+TEST(Verify, NamesTheImageThatChanged) {
+  const TempDir dir;
+  const std::string folder = packed(dir);
+  Bytes shard = read_file(folder + "/train-00001.tar");
+  shard[512 + 200] ^= 4;
+  dir.write("out/train-00001.tar", shard);
+  const auto report = verify_quietly(folder);
+  EXPECT_EQ(report.problems.size(), 2U);
+  EXPECT_TRUE(has_problem(report, "shard", "train-00001.tar has changed: its checksum is wrong"));
+  EXPECT_TRUE(has_problem(report, "image", ".jpg has changed: its checksum is wrong"));
+}
+
+TEST(Verify, NamesWhatIsMissing) {
+  const TempDir dir;
+  const std::string folder = packed(dir);
+  EXPECT_CONTAINS(message_of([&] { verify_quietly(dir.path("nowhere")); }), "holds no packed set: neither ");
+  std::filesystem::remove(folder + "/train-00000.tar");
+  EXPECT_TRUE(has_problem(verify_quietly(folder), "shard", "cannot open " + folder + "/train-00000.tar"));
+  std::filesystem::remove(folder + "/classes.txt");
+  EXPECT_TRUE(has_problem(verify_quietly(folder), "classes", "classes.txt is missing"));
+  const TempDir other;
+  const std::string interrupted = packed(other);
+  std::filesystem::remove(interrupted + "/train.index");
+  EXPECT_TRUE(has_problem(verify_quietly(interrupted), "index", "but there are shards; was packing interrupted?"));
+}
+
+// Changes what the index says and seals it again, as a faulty packer would.
+void forge(const std::string& folder, const std::function<void(PackedIndex&)>& change) {
+  PackedIndex index = read_index(index_path(folder, Split::kTrain));
+  change(index);
+  write_bytes(index_path(folder, Split::kTrain), write_index(index));
+}
+
+TEST(Verify, ComparesTheIndexWithTheShards) {
+  const TempDir dir;
+  const std::string folder = packed(dir);
+  forge(folder, [](PackedIndex& index) { index.images[0].label = 7; });
+  auto report = verify_quietly(folder);
+  EXPECT_TRUE(has_problem(report, "label", "1 images of the train set have a label beyond the 2 classes"));
+  EXPECT_TRUE(has_problem(report, "label", "the index 7"));
+  forge(folder, [](PackedIndex& index) {
+    index.images[0].label = 0;
+    index.images[1].offset += 512;
+  });
+  EXPECT_TRUE(has_problem(verify_quietly(folder), "structure", "lies elsewhere than the index says"));
+  forge(folder, [](PackedIndex& index) { index.images.pop_back(); });
+  EXPECT_TRUE(has_problem(verify_quietly(folder), "structure", "not two for each of its 2 images"));
+}
+
+TEST(Verify, DecodingFindsWhatChecksumsCannot) {
+  const TempDir dir;
+  const std::string folder = packed(dir);
+  forge(folder, [](PackedIndex& index) { index.images[0].width += 1; });
+  EXPECT_TRUE(verify_quietly(folder).problems.empty());
+  EXPECT_TRUE(has_problem(verify_quietly(folder, Depth::kDecode), "decode", " of the index"));
+}
+
+TEST(Verify, ComparesCountsOfTheOfficialArchivesOnly) {
+  const TempDir dir;
+  const auto source = made_set(dir, 4);
+  const ImagenetClass &first = imagenet_classes()[0], &second = imagenet_classes()[1];
+  PackOptions options{.out = dir.path("out"), .class_lines = {first.name, second.name}, .shards = 1};
+  pack_quietly(*source, options);
+  EXPECT_TRUE(verify_quietly(dir.path("out")).problems.empty());
+  forge(dir.path("out"), [](PackedIndex& index) { index.origin = Origin::kOfficialImageNet; });
+  const auto report = verify_quietly(dir.path("out"));
+  EXPECT_EQ(report.problems.size(), 2U);
+  EXPECT_TRUE(has_problem(report, "count", "class n01440764 of the train set has 2 images, not the official 1300"));
+}
+
+TEST(Verify, NotesImagesOfBothSplits) {
+  const TempDir dir;
+  const TempDir validation_dir;
+  const std::string folder = packed(dir);
+  const auto validation =
+      made_set(validation_dir, 2, {{"b/copy.jpg", jpeg_image(40, 36, 0)}, {"b/new.jpg", jpeg_image(41, 50, 77)}});
+  // Images 0 and 1 are those of the training set; there, number 1 is of the other class.
+  pack_quietly(*validation, {.out = folder, .split = Split::kValidation, .shards = 1});
+  const auto report = verify_quietly(folder);
+  EXPECT_TRUE(report.problems.empty());
+  ASSERT_EQ(report.notes.size(), 3U);
+  EXPECT_EQ(report.notes[0].kind, "duplicate");
+  int relabelled = 0;
+  for (const auto& note : report.notes) relabelled += note.message.ends_with(", under another label") ? 1 : 0;
+  EXPECT_EQ(relabelled, 2);
+}
+
+}  // namespace
+}  // namespace bn

@@ -1,0 +1,80 @@
+#include "sweep/table.hpp"
+
+#include <gtest/gtest.h>
+
+#include "bn/error.hpp"
+#include "support/error_message.hpp"
+
+namespace bn {
+namespace {
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+// Four runs of 100 steps: done, running at half a second a step, waiting, and one that stands for the first.
+class SweepTable : public testing::Test {
+ protected:
+  SweepTable() {
+    for (const char* arm : {"plain", "batch_norm", "other", "same"}) sweep_.runs.push_back({.arm = arm});
+    sweep_.name = "tiny";
+    sweep_.runs[0].state = RunState::kFinished;
+    sweep_.runs[1].state = RunState::kRunning;
+    sweep_.runs[3].same_as = 0;
+    progress_[0] = {.last_event = "end", .step = 100, .top1 = 0.25, .best_top1 = 0.375};
+    progress_[1] = {.last_event = "train", .step = 40, .top1 = 0.125, .best_top1 = 0.125, .seconds_per_step = 0.5};
+  }
+
+  std::string table(TableScope scope) const {
+    return render_table({.sweep = sweep_, .progress = progress_, .sizes = sizes_, .jobs = 2}, scope);
+  }
+
+  Sweep sweep_;
+  std::vector<RunProgress> progress_ = std::vector<RunProgress>(4);
+  std::vector<RunSize> sizes_ = std::vector<RunSize>(4, RunSize{.steps = 100, .steps_per_epoch = 10});
+};
+
+TEST_F(SweepTable, ShowsStepAccuracyAndTimeLeft) {
+  const std::string text = table(TableScope::kAll);
+  EXPECT_TRUE(contains(text, "arm           seed  state")) << text;
+  EXPECT_TRUE(
+      contains(text, "plain            1  finished                   100/100    25.00 %    37.50 %           -"))
+      << text;
+  EXPECT_TRUE(
+      contains(text, "batch_norm       1  running                     40/100    12.50 %    12.50 %        0:30"))
+      << text;
+  EXPECT_TRUE(
+      contains(text, "other            1  pending                      0/100          -          -           -"))
+      << text;
+  EXPECT_TRUE(contains(text, "same             1  (as above)")) << text;
+  // 60 steps of the one, 100 as long of the other, two at a time.
+  EXPECT_TRUE(contains(text, "tiny: 1 pending, 1 running, 1 finished; about 0:40 left\n")) << text;
+}
+
+TEST_F(SweepTable, ShowsOnlyWhatRunsWhereThereIsNoRoom) {
+  const std::string text = table(TableScope::kRunning);
+  EXPECT_TRUE(contains(text, "batch_norm ")) << text;
+  EXPECT_FALSE(contains(text, "plain ")) << text;
+}
+
+TEST(DescribeTime, TurnsToDays) {
+  EXPECT_EQ(describe_time(59), "0:59");
+  EXPECT_EQ(describe_time(47.5 * 3600), "47:30:00");
+  EXPECT_EQ(describe_time(72 * 3600), "3.0 days");
+}
+
+TEST(RunSize, CountsStepsAndEvaluations) {
+  TrainOptions train{.batch = 30, .epochs = 2.5};
+  const RunSize by_epochs = size_of_run(train, 1000, 50);
+  EXPECT_EQ(by_epochs.steps_per_epoch, 33);
+  EXPECT_EQ(by_epochs.steps, 83);  // 82.5
+  EXPECT_EQ(by_epochs.evaluations, 3);
+  train.epochs = 0;
+  train.steps = 100;
+  train.evaluate_every = 50;
+  EXPECT_EQ(size_of_run(train, 1000, 50).evaluations, 2);
+  EXPECT_NEAR(size_of_run(train, 1000, 50).epochs(), 100.0 / 33, 1e-12);
+  EXPECT_EQ(test::error_message<DataError>([&] { size_of_run(train, 29, 50); }),
+            "a batch of 30 images is larger than the training set of 29");
+}
+
+}  // namespace
+}  // namespace bn
