@@ -64,7 +64,7 @@ fuzz() { cmake --preset fuzz && cmake --build --preset fuzz --target fuzz && bas
 
 # Without OpenCV's imgcodecs the programs need few libraries.
 jpeg_only() {
-  cmake --preset release -B build/jpeg_only -DBN_IMGCODECS=OFF -DBN_BUILD_TESTS=OFF &&
+  cmake --preset release -B build/jpeg_only -DBN_IMGCODECS=OFF -DBN_CUDA=OFF -DBN_BUILD_TESTS=OFF &&
     cmake --build build/jpeg_only --target bninception bn-data || return 1
   local libraries
   libraries=$(ldd build/jpeg_only/bninception | wc -l)
