@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds, and runs every check and every test; ctest's summary of the tests closes the output.
-#   usage: run.sh [SECTION...]      default: all of packages build format tidy asan tsan fuzz jpeg_only quickstart tests, in this order
+#   usage: run.sh [SECTION...]      default: all of packages build kernels format tidy asan tsan fuzz jpeg_only quickstart tests, in this order
 # A section that fails does not stop the ones after it. The exit status is 0 only if all passed.
 # Environment: BN_DATA_ROOT  the folder with the data sets; ../shared/data beside the repository where that exists.
 # shellcheck disable=SC2317  # the sections are called by name
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
-all_sections=(packages build format tidy asan tsan fuzz jpeg_only quickstart tests)
+all_sections=(packages build kernels format tidy asan tsan fuzz jpeg_only quickstart tests)
 wanted=" ${*:-${all_sections[*]}} "
 for name in $wanted; do
   case " ${all_sections[*]} " in
@@ -32,6 +32,15 @@ architectures=()
 [ "${CI:-}" != true ] || architectures=(-DBN_CUDA_ARCHITECTURES=90-real)
 
 build() { cmake --preset release "${architectures[@]}" && cmake --build --preset release; }
+
+# What the CUDA kernels use; one that spills is a failure.
+kernels() {
+  if ! ninja -C build/release -t targets all | grep -q 'bn_cuda\.dir/.*\.cu\.o:'; then
+    echo "build/release was configured without CUDA."
+    return 0
+  fi
+  bash experiments/gpu_acceptance/kernel_resources.sh
+}
 
 format() {
   find src include data_tools tests experiments \( -name '*.cpp' -o -name '*.hpp' -o -name '*.cu' -o -name '*.cuh' \) -print0 |
@@ -86,7 +95,7 @@ run_section() {
   summary+=$(printf '  %-9s %-7s %5d s' "$name" "$result" $((SECONDS - start)))$'\n'
 }
 
-for name in packages build format tidy asan tsan fuzz jpeg_only quickstart; do
+for name in packages build kernels format tidy asan tsan fuzz jpeg_only quickstart; do
   case "$wanted" in *" $name "*) run_section "$name" ;; esac
 done
 printf '\n===== so far\n%s' "$summary"
