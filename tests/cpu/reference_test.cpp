@@ -94,6 +94,12 @@ TEST(GuardedTensor, FindsWritesBeforeBehindAndBetweenRows) {
   static GuardedTensor tensor(cpu_backend(), DType::kF32, {1, 1, 2, 4}, 2);
   for (const int64_t place : {-1, 4, 5, 10}) {
     tensor.fill_garbage();
+#ifdef __SANITIZE_ADDRESS__
+    if (place == 4 || place == 10) {  // the others share eight bytes with elements
+      EXPECT_DEATH(tensor.tensor().as<float>()[place] = 0, "AddressSanitizer: ");
+      continue;
+    }
+#endif
     tensor.tensor().as<float>()[place] = 0;
     EXPECT_NONFATAL_FAILURE(tensor.expect_guards_intact("y"), "y: wrote outside its elements");
   }

@@ -1,6 +1,7 @@
 // Tests of the tests: kernels that are wrong on purpose, each in one of the ways that the simulator must catch.
 #include <gtest/gtest.h>
 
+#include "own_ops/tested_backend.hpp"
 #include "simt/toy_kernels.hpp"
 #include "support/error_message.hpp"
 
@@ -235,6 +236,14 @@ TEST(BrokenKernelsSanitized, ReadingOutsideAnArrayIsCaught) {
         "AddressSanitizer: use-after-poison.*reads_past_an_array")
         << which;
   }
+}
+
+// As the cases of ops have it.
+TEST(BrokenKernelsSanitized, ReadingPastATensorIsCaught) {
+  const GuardedTensor tensor(tested_backend(), DType::kF32, vector_shape(32));
+  EXPECT_DEATH(cuda::launch(kContext, "broken", reads_past_an_array, {.threads = 1, .shared_bytes = 128},
+                            tensor.tensor().as<float>(), 2),
+               "AddressSanitizer: use-after-poison.*reads_past_an_array");
 }
 
 TEST(BrokenKernelsSanitized, AnIndexBeyondASharedArrayIsCaught) {

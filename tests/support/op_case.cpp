@@ -9,6 +9,10 @@
 
 #include "bn/rng.hpp"
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
+
 namespace bn::test {
 namespace {
 
@@ -20,11 +24,14 @@ void fill_pattern(std::vector<uint8_t>& bytes) {
   for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = kGarbage[i % 2];
 }
 
-std::vector<uint8_t> download(Backend& backend, const Buffer& buffer) {
-  std::vector<uint8_t> bytes(buffer.bytes());
-  backend.download(bytes.data(), buffer.data(), buffer.bytes());
-  return bytes;
+#ifdef __SANITIZE_ADDRESS__
+bool is_host_memory(void* pointer) {
+  char name[1];
+  void* region = nullptr;
+  size_t bytes = 0;
+  return std::strcmp(__asan_locate_address(pointer, name, sizeof(name), &region, &bytes), "heap") == 0;
 }
+#endif
 
 void store(uint8_t* to, double value, DType dtype) {
   const auto single = static_cast<float>(value);
@@ -356,6 +363,44 @@ GuardedTensor::GuardedTensor(Backend& backend, DType dtype, const Shape& shape, 
   fill_garbage();
 }
 
+GuardedTensor::~GuardedTensor() { allow_guards(); }
+
+std::vector<uint8_t> GuardedTensor::bytes() const {
+  std::vector<uint8_t> bytes(buffer_->bytes());
+  allow_guards();
+  backend_->download(bytes.data(), buffer_->data(), buffer_->bytes());
+  forbid_guards();
+  return bytes;
+}
+
+void GuardedTensor::set_bytes(const std::vector<uint8_t>& bytes) {
+  allow_guards();
+  backend_->upload(buffer_->data(), bytes.data(), buffer_->bytes());
+  backend_->synchronize();
+  forbid_guards();
+}
+
+// To the sanitizer; a device's memory is not its business. Of the eight bytes in which elements begin it cannot forbid
+// the first ones, so writes there are left to the guard words.
+void GuardedTensor::forbid_guards() const {
+#ifdef __SANITIZE_ADDRESS__
+  if (!is_host_memory(buffer_->data())) return;
+  const auto* bytes = static_cast<const uint8_t*>(buffer_->data());
+  int64_t end = 0;  // of the elements so far
+  for (int64_t row = 0; row < shape_.rows(); ++row) {
+    __asan_poison_memory_region(bytes + end, element_offset(row) - end);
+    end = element_offset(row) + shape_.c * size_of(dtype_);
+  }
+  __asan_poison_memory_region(bytes + end, buffer_->bytes() - end);
+#endif
+}
+
+void GuardedTensor::allow_guards() const {
+#ifdef __SANITIZE_ADDRESS__
+  if (buffer_ && is_host_memory(buffer_->data())) __asan_unpoison_memory_region(buffer_->data(), buffer_->bytes());
+#endif
+}
+
 int64_t GuardedTensor::element_offset(int64_t row) const {
   return kGuardBytes + (row * (shape_.c + gap_) + gap_ / 2) * size_of(dtype_);
 }
@@ -370,7 +415,7 @@ Tensor GuardedTensor::tensor() const {
 void GuardedTensor::fill_garbage() {
   std::vector<uint8_t> bytes(buffer_->bytes());
   fill_pattern(bytes);
-  backend_->upload(buffer_->data(), bytes.data(), buffer_->bytes());
+  set_bytes(bytes);
 }
 
 void GuardedTensor::write(const Values& values) {
@@ -382,11 +427,11 @@ void GuardedTensor::write(const Values& values) {
       store(bytes.data() + element_offset(row) + column * size_of(dtype_), values[i], dtype_);
     }
   }
-  backend_->upload(buffer_->data(), bytes.data(), buffer_->bytes());
+  set_bytes(bytes);
 }
 
 Values GuardedTensor::read() const {
-  const std::vector<uint8_t> bytes = download(*backend_, *buffer_);
+  const std::vector<uint8_t> bytes = this->bytes();
   Values values(shape_.elements());
   for (int64_t row = 0, i = 0; row < shape_.rows(); ++row) {
     for (int64_t column = 0; column < shape_.c; ++column, ++i) {
@@ -397,7 +442,7 @@ Values GuardedTensor::read() const {
 }
 
 void GuardedTensor::expect_guards_intact(std::string_view name) const {
-  std::vector<uint8_t> bytes = download(*backend_, *buffer_);
+  std::vector<uint8_t> bytes = this->bytes();
   for (int64_t row = 0; row < shape_.rows(); ++row) {
     const int64_t begin = element_offset(row);
     for (int64_t i = begin; i < begin + shape_.c * size_of(dtype_); ++i) bytes[i] = kGarbage[i % 2];
