@@ -4,6 +4,7 @@
 #include "cuda/cublas_product.hpp"
 #include "cuda/cudnn_graph.hpp"
 #include "cuda/ops.hpp"
+#include "simt/simulator/device.hpp"
 
 namespace bn::cuda {
 namespace {
@@ -46,30 +47,7 @@ void for_each_product(const ConvolutionProblem& problem, const F& f) {
   }
 }
 
-}  // namespace
-
-struct ConvolutionPlan::Plan {
-  ConvolutionProblem problem;
-  std::string engine = "loops";
-};
-
-ConvolutionPlan::ConvolutionPlan() = default;
-ConvolutionPlan::ConvolutionPlan(const Context&, const ConvolutionProblem& problem)
-    : plan_(std::make_unique<Plan>(Plan{.problem = problem})) {
-  // As a library may: the gradient is then taken in bf16 and widened.
-  if (problem.part == ConvolutionPart::kWeightGradient && problem.w.h == 1 && problem.dtype != problem.w_dtype) {
-    throw UnsupportedError("The simulated library gives 1x1 weight gradients in the type of x only.");
-  }
-}
-ConvolutionPlan::~ConvolutionPlan() = default;
-ConvolutionPlan::ConvolutionPlan(ConvolutionPlan&&) noexcept = default;
-ConvolutionPlan& ConvolutionPlan::operator=(ConvolutionPlan&&) noexcept = default;
-int64_t ConvolutionPlan::workspace_bytes() const { return plan_ ? 1000 : 0; }
-const std::string& ConvolutionPlan::engine() const { return plan_->engine; }
-
-void ConvolutionPlan::run(void* result, const void* first, const void* second, void* workspace) const {
-  const ConvolutionProblem& problem = plan_->problem;
-  static_cast<uint8_t*>(workspace)[workspace_bytes() - 1] = 1;  // it is ours
+void convolve(const ConvolutionProblem& problem, void* result, const void* first, const void* second) {
   const auto compute = [&](const Shape& shape, DType dtype, const auto& accumulate) {
     std::vector<double> sums(static_cast<size_t>(shape.elements()));
     accumulate(sums);
@@ -97,22 +75,7 @@ void ConvolutionPlan::run(void* result, const void* first, const void* second, v
   }
 }
 
-struct Product::Plan {
-  ProductProblem problem;
-};
-
-Product::Product() = default;
-Product::Product(const Context&, const ProductProblem& problem)
-    : plan_(std::make_unique<Plan>(Plan{.problem = problem})) {}
-Product::~Product() = default;
-Product::Product(Product&&) noexcept = default;
-Product& Product::operator=(Product&&) noexcept = default;
-int64_t Product::workspace_bytes() const { return plan_ ? 1000 : 0; }
-std::string Product::algorithm() const { return "loops"; }
-
-void Product::run(void* result, const void* a, const void* b, void* workspace) const {
-  const ProductProblem& problem = plan_->problem;
-  static_cast<uint8_t*>(workspace)[workspace_bytes() - 1] = 1;  // it is ours
+void multiply(const ProductProblem& problem, void* result, const void* a, const void* b) {
   const bool a_turned = problem.a.transposed == Transposed::kYes, b_turned = problem.b.transposed == Transposed::kYes;
   const int64_t rows = a_turned ? problem.a.columns : problem.a.rows;
   const int64_t inner = a_turned ? problem.a.rows : problem.a.columns;
@@ -127,6 +90,52 @@ void Product::run(void* result, const void* a, const void* b, void* workspace) c
       store(result, problem.result_dtype, i * columns + j, sum);
     }
   }
+}
+
+}  // namespace
+
+struct ConvolutionPlan::Plan {
+  ConvolutionProblem problem;
+  cudaStream_t stream = nullptr;
+  std::string engine = "loops";
+};
+
+ConvolutionPlan::ConvolutionPlan() = default;
+ConvolutionPlan::ConvolutionPlan(const Context& context, const ConvolutionProblem& problem)
+    : plan_(std::make_unique<Plan>(Plan{.problem = problem, .stream = context.compute})) {
+  // As a library may: the gradient is then taken in bf16 and widened.
+  if (problem.part == ConvolutionPart::kWeightGradient && problem.w.h == 1 && problem.dtype != problem.w_dtype) {
+    throw UnsupportedError("The simulated library gives 1x1 weight gradients in the type of x only.");
+  }
+}
+ConvolutionPlan::~ConvolutionPlan() = default;
+ConvolutionPlan::ConvolutionPlan(ConvolutionPlan&&) noexcept = default;
+ConvolutionPlan& ConvolutionPlan::operator=(ConvolutionPlan&&) noexcept = default;
+int64_t ConvolutionPlan::workspace_bytes() const { return plan_ ? 1000 : 0; }
+const std::string& ConvolutionPlan::engine() const { return plan_->engine; }
+
+void ConvolutionPlan::run(void* result, const void* first, const void* second, void* workspace) const {
+  static_cast<uint8_t*>(workspace)[workspace_bytes() - 1] = 1;  // it is ours
+  simt::enqueue(plan_->stream, [=, problem = plan_->problem] { convolve(problem, result, first, second); });
+}
+
+struct Product::Plan {
+  ProductProblem problem;
+  cudaStream_t stream = nullptr;
+};
+
+Product::Product() = default;
+Product::Product(const Context& context, const ProductProblem& problem)
+    : plan_(std::make_unique<Plan>(Plan{.problem = problem, .stream = context.compute})) {}
+Product::~Product() = default;
+Product::Product(Product&&) noexcept = default;
+Product& Product::operator=(Product&&) noexcept = default;
+int64_t Product::workspace_bytes() const { return plan_ ? 1000 : 0; }
+std::string Product::algorithm() const { return "loops"; }
+
+void Product::run(void* result, const void* a, const void* b, void* workspace) const {
+  static_cast<uint8_t*>(workspace)[workspace_bytes() - 1] = 1;  // it is ours
+  simt::enqueue(plan_->stream, [=, problem = plan_->problem] { multiply(problem, result, a, b); });
 }
 
 std::unique_ptr<Op> make_batch_norm_cudnn(const Context&, const BatchNorm&, const OpDesc&) {

@@ -68,6 +68,8 @@ Machine& machine() {
   return here;
 }
 
+void enqueue(cudaStream_t stream, std::function<void()> work) { perform(stream, std::move(work)); }
+
 void submit(cudaStream_t stream, const void* kernel, const char* name, const GridShape& shape,
             std::function<void()> thread) {
   require_dynamic_shared(kernel, name, shape);

@@ -24,6 +24,9 @@ Machine& machine();
 void submit(cudaStream_t stream, const void* kernel, const char* name, const GridShape& shape,
             std::function<void()> thread);
 
+// Work of the host in the stream's order: done at once, or recorded.
+void enqueue(cudaStream_t stream, std::function<void()> work);
+
 // Throws Fault if something was written beside an allocation.
 void require_device_memory_intact(const char* kernel);
 
