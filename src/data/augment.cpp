@@ -5,6 +5,8 @@
 #include <cstring>
 #include <opencv2/imgproc.hpp>
 
+#include "data/average_resize.hpp"
+
 namespace bn {
 namespace {
 
@@ -36,7 +38,12 @@ int interpolation_of(ResizeMethod method, const cv::Mat& from, const cv::Mat& to
 }
 
 void resize(const cv::Mat& from, cv::Mat& to, ResizeMethod method = ResizeMethod::kArea) {
-  cv::resize(from, to, to.size(), 0, 0, interpolation_of(method, from, to));
+  const int interpolation = interpolation_of(method, from, to);
+  if (interpolation == cv::INTER_AREA && from.channels() == 3 && to.isContinuous()) {
+    average_resize(from.data, from.rows, from.cols, static_cast<int64_t>(from.step[0]), to.rows, to.cols, to.data);
+  } else {
+    cv::resize(from, to, to.size(), 0, 0, interpolation);
+  }
 }
 
 Crop centered(int64_t height, int64_t width, int64_t crop_height, int64_t crop_width) {
