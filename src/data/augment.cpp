@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <opencv2/imgproc.hpp>
 
 #include "data/average_resize.hpp"
@@ -136,12 +135,9 @@ void resize_and_center_crop(const ImageView& image, int64_t resize_shorter, int6
 }
 
 void mirror(uint8_t* image, int64_t size, int64_t channels) {
-  for (int64_t y = 0; y < size; ++y) {
-    uint8_t* row = image + y * size * channels;
-    for (int64_t left = 0, right = size - 1; left < right; ++left, --right) {
-      std::swap_ranges(row + left * channels, row + (left + 1) * channels, row + right * channels);
-    }
-  }
+  const cv::Mat pixels(static_cast<int>(size), static_cast<int>(size), type_of(channels), image);
+  constexpr int kColumns = 1;
+  cv::flip(pixels, pixels, kColumns);
 }
 
 }  // namespace bn

@@ -21,6 +21,12 @@ struct Image {
     height = new_height, width = new_width, channels = new_channels;
     pixels.resize(static_cast<size_t>(height * width * channels));
   }
+  // As reshape(), but bytes behind the image may stay: what follows fills it anyway, and zeros would take time.
+  void reshape_unfilled(int64_t new_height, int64_t new_width, int64_t new_channels) {
+    height = new_height, width = new_width, channels = new_channels;
+    const auto bytes = static_cast<size_t>(height * width * channels);
+    if (pixels.size() < bytes) pixels.resize(bytes);
+  }
   ImageView view() const { return {.data = pixels.data(), .height = height, .width = width, .channels = channels}; }
 };
 

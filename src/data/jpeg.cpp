@@ -144,7 +144,7 @@ struct JpegDecoder::Impl {
     jpeg_crop_scanline(&info, &left, &width);
     region.left = left;
     region.width = width;
-    out.reshape(region.height, region.width, info.output_components);
+    out.reshape_unfilled(region.height, region.width, info.output_components);
     if (region.top > 0) jpeg_skip_scanlines(&info, static_cast<JDIMENSION>(region.top));
     read_rows(info, out);
     return true;
