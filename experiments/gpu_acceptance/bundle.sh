@@ -10,14 +10,15 @@ build=build/gpu_acceptance
 : "${BN_CUDA_ARCHITECTURES:=80-real;89-real;90}"
 
 bash experiments/install_packages.sh
+mkdir -p build
 cmake -S . -B $build -G Ninja -DCMAKE_BUILD_TYPE=Release -DBN_IMGCODECS=OFF \
   "-DBN_CUDA_ARCHITECTURES=$BN_CUDA_ARCHITECTURES" >$build.log 2>&1 || { cat $build.log; exit 1; }
-programs=(bninception bn_cuda.so bn-data test_cuda benchmark_batch_norm_cuda)
-if ! grep -q "BN_HAS_CUDA.*1" <(cmake -L -N $build; grep -o "device cuda is built" $build.log | sed 's/.*/BN_HAS_CUDA=1/'); then
+if ! grep -q 'device cuda is built' $build.log; then
   echo "This machine cannot build the CUDA backend:" >&2
   grep -i cuda $build.log >&2
   exit 1
 fi
+programs=(bninception bn_cuda.so bn-data test_cuda benchmark_batch_norm_cuda)
 cmake --build $build --target bninception bn_cuda_module bn-data test_cuda benchmark_batch_norm_cuda
 
 folder=$(mktemp -d)
@@ -35,5 +36,5 @@ cp -r configs "$root/configs"
 cp experiments/gpu_acceptance/run.sh "$root/run.sh"
 cp experiments/benchmarks/pytorch_inception.py "$root/pytorch_inception.py"
 mkdir -p "$(dirname "$file")"
-tar -C "$folder" -c gpu_acceptance | xz -T0 -6 >"$file"
+tar -C "$folder" -c gpu_acceptance | xz -T0 -9 >"$file"
 echo "$file: $(du -m "$file" | cut -f1) MB"

@@ -26,17 +26,19 @@ mkdir -p "$out"
 cd "$out" || exit 1
 
 # CUDA's libraries: where the loader looks, in the toolkit's folder, or in a Python environment.
-python=$(command -v python3 || true)
+python=$(command -v python3)
 cuda_libraries=$(
   ls -d /usr/local/cuda/lib64 /usr/local/cuda/lib 2>/dev/null
   [ -n "$python" ] && "$python" -c 'import glob, sys
 for path in sys.path:
     for folder in glob.glob(path + "/nvidia/*/lib"): print(folder)' 2>/dev/null
 )
-program() {  # program NAME ARGUMENTS...: with the libraries it needs, which are not the system's
-  local name=$1
-  shift
-  LD_LIBRARY_PATH=$here/lib:$(echo "$cuda_libraries" | paste -sd:):${LD_LIBRARY_PATH:-} "$here/bin/$name" "$@"
+# program SECONDS NAME ARGUMENTS...: with the libraries it needs, which are not the system's; 124 when time ran out.
+program() {
+  local seconds=$1 name=$2
+  shift 2
+  timeout --kill-after=10 "$seconds" \
+    env "LD_LIBRARY_PATH=$here/lib:$(echo "$cuda_libraries" | paste -sd:):${LD_LIBRARY_PATH:-}" "$here/bin/$name" "$@"
 }
 
 declare -A results  # section -> JSON
@@ -53,26 +55,17 @@ report() {
     printf '\n }\n}\n'
   } >report.json
 }
-# limited SECONDS COMMAND...: 124 when time ran out.
-limited() {
-  local seconds=$1 pid
-  shift
-  "$@" &
-  pid=$!
-  ( sleep "$seconds"; kill -TERM $pid 2>/dev/null ) &
-  local watch=$!
-  wait $pid
-  local status=$?
-  kill $watch 2>/dev/null
-  return $status
+# The last one in a file of JSON, null where there is none.
+value() {
+  local found
+  found=$(grep -o "\"$2\":[^,}]*" "$1" 2>/dev/null | tail -1 | cut -d: -f2 | tr -d ' ')
+  echo "${found:-null}"
 }
-value() { grep -o "\"$2\":[^,}]*" "$1" | tail -1 | cut -d: -f2 | tr -d ' '; }  # the last one in a log
 
 operations() {  # every op against the double-precision reference, whole networks against the CPU
-  limited 150 program test_cuda --gtest_brief=1 --gtest_output=json:operations.tests.json >operations.log 2>&1
+  program 150 test_cuda --gtest_brief=1 --gtest_output=json:operations.tests.json >operations.log 2>&1
   local status=$?
   local tests failures skipped
-  tests=$(value operations.tests.json tests) failures=$(value operations.tests.json failures)
   tests=$(grep -m1 -o '"tests": [0-9]*' operations.tests.json | grep -o '[0-9]*')
   failures=$(grep -m1 -o '"failures": [0-9]*' operations.tests.json | grep -o '[0-9]*')
   skipped=$(grep -c '"result": "SKIPPED"' operations.tests.json)
@@ -84,7 +77,7 @@ operations() {  # every op against the double-precision reference, whole network
 train() {  # train FOLDER CONFIG ARGUMENTS...
   local folder=$1 config=$2
   shift 2
-  limited 120 program bninception train "$here/configs/$config" --quiet --out "$folder" "$@" >>training.log 2>&1
+  program 120 bninception train "$here/configs/$config" --quiet --out "$folder" "$@" >>training.log 2>&1
 }
 
 training() {  # the same run on both devices; then real images
@@ -94,15 +87,16 @@ training() {  # the same run on both devices; then real images
     rm -rf "shapes_$device_here"
     train "shapes_$device_here" quickstart/batch_norm.yaml --set device=$device_here --set train.steps=200 \
       --set train.evaluate_every=200
-    items+=("\"shapes_$device_here\": {\"exit\": $?, \"loss\": $(value "shapes_$device_here/log.jsonl" loss || true), \"validation_top1\": $(value "shapes_$device_here/log.jsonl" validation_top1 || true)}")
+    items+=("\"shapes_$device_here\": {\"exit\": $?, \"loss\": $(value "shapes_$device_here/log.jsonl" loss), \"validation_top1\": $(value "shapes_$device_here/log.jsonl" validation_top1)}")
   done
   if [ -n "$data" ]; then
-    local precision
+    local precision steps=1000
+    [ $device = cpu ] && steps=20
     for precision in f32 bf16; do
       rm -rf "tiny_$precision"
       BN_DATA_ROOT=$data train "tiny_$precision" tiny_imagenet/bn_x5.yaml --set device=$device \
-        --set precision=$precision --set train.epochs=0 --set train.steps=1000 --set data.workers=8
-      items+=("\"tiny_imagenet_$precision\": {\"exit\": $?, \"loss\": $(value "tiny_$precision/log.jsonl" loss || true), \"validation_top1\": $(value "tiny_$precision/log.jsonl" validation_top1 || true), \"images_per_second\": $(value "tiny_$precision/log.jsonl" images_per_second || true)}")
+        --set precision=$precision --set train.epochs=0 --set train.steps=$steps --set data.workers=8
+      items+=("\"tiny_imagenet_$precision\": {\"exit\": $?, \"loss\": $(value "tiny_$precision/log.jsonl" loss), \"validation_top1\": $(value "tiny_$precision/log.jsonl" validation_top1), \"images_per_second\": $(value "tiny_$precision/log.jsonl" images_per_second)}")
     done
   fi
   results[training]="{$(IFS=,; echo "${items[*]}")}"
@@ -130,7 +124,7 @@ determinism() {  # two runs of a seed, and one that stopped in the middle: the s
 }
 
 batch_norm() {
-  limited 120 program benchmark_batch_norm_cuda "$here/configs/imagenet/bn_baseline.yaml" --json batch_norm.json \
+  program 120 benchmark_batch_norm_cuda "$here/configs/imagenet/bn_baseline.yaml" --json batch_norm.json \
     >batch_norm.md 2>batch_norm.err
   results[batch_norm]=$(cat batch_norm.json 2>/dev/null || echo null)
   tail -3 batch_norm.md
@@ -142,7 +136,7 @@ steps() {  # whole training steps on resident data, beside PyTorch's
     for precision in tf32 bf16; do
       local settings=(--set precision=bf16)
       [ $precision = tf32 ] && settings=(--set precision=f32 --set cuda.float32_math=tf32)
-      if limited 60 program bninception profile "$here/configs/imagenet/bn_baseline.yaml" --json --steps 20 \
+      if program 60 bninception profile "$here/configs/imagenet/bn_baseline.yaml" --json --steps 20 \
         --set device=cuda --set train.batch=$batch "${settings[@]}" >profile_${precision}_$batch.json 2>>steps.log; then
         rows+=("{\"program\": \"bninception\", \"batch\": $batch, \"precision\": \"$precision\", \"images_per_second\": $(value profile_${precision}_$batch.json images_per_second), \"step_ms\": $(value profile_${precision}_$batch.json step_ms), \"unrecorded_step_ms\": $(value profile_${precision}_$batch.json unrecorded_step_ms)}")
       fi
@@ -151,7 +145,7 @@ steps() {  # whole training steps on resident data, beside PyTorch's
       for mode in eager compile; do
         [ $mode = compile ] && [ $precision = tf32 ] && continue
         local row
-        row=$(limited 150 "$python" "$here/pytorch_inception.py" "$here/configs/networks/inception.yaml" --batch $batch \
+        row=$(timeout --kill-after=10 150 "$python" "$here/pytorch_inception.py" "$here/configs/networks/inception.yaml" --batch $batch \
           --precision $precision --mode $mode 2>>steps.log | tail -1)
         [ -n "$row" ] && rows+=("$row")
       done
