@@ -34,8 +34,8 @@ std::unique_ptr<Backend> make_cuda_backend(const CudaOptions& options) {
   if (!kBuiltWithCuda) {
     throw UnsupportedError("device: cuda was asked for, but this program was built without CUDA; use device: cpu");
   }
-  static const MakeBackend make = load_module();  // never unloaded: ops hold its code
-  return std::unique_ptr<Backend>(make(options));
+  static const MakeBackend kMake = load_module();  // never unloaded: ops hold its code
+  return std::unique_ptr<Backend>(kMake(options));
 }
 
 }  // namespace bn
