@@ -89,13 +89,12 @@ training() {  # the same run on both devices; then real images
       --set train.evaluate_every=200
     items+=("\"shapes_$device_here\": {\"exit\": $?, \"loss\": $(value "shapes_$device_here/log.jsonl" loss), \"validation_top1\": $(value "shapes_$device_here/log.jsonl" validation_top1)}")
   done
-  if [ -n "$data" ]; then
-    local precision steps=1000
-    [ $device = cpu ] && steps=20
+  if [ -n "$data" ] && [ $device = cuda ]; then
+    local precision
     for precision in f32 bf16; do
       rm -rf "tiny_$precision"
       BN_DATA_ROOT=$data train "tiny_$precision" tiny_imagenet/bn_x5.yaml --set device=$device \
-        --set precision=$precision --set train.epochs=0 --set train.steps=$steps --set data.workers=8
+        --set precision=$precision --set train.epochs=0 --set train.steps=1000 --set data.workers=8
       items+=("\"tiny_imagenet_$precision\": {\"exit\": $?, \"loss\": $(value "tiny_$precision/log.jsonl" loss), \"validation_top1\": $(value "tiny_$precision/log.jsonl" validation_top1), \"images_per_second\": $(value "tiny_$precision/log.jsonl" images_per_second)}")
     done
   fi
