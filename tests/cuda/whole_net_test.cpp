@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -145,7 +146,8 @@ std::vector<float> parameters_after(const ModelOptions& model, DType activations
 }
 
 TEST_P(CudaNetwork, ReplaysTheSameBits) {
-  for (const DType activations : {DType::kF32, DType::kBf16}) {
+  for (const DType activations : {DType::kBf16, DType::kF32}) {
+    if (activations == DType::kF32 && std::getenv("BN_TEST_REDUCED") != nullptr) continue;
     const std::vector<float> called = parameters_after(GetParam().model(), activations, Replay::kCalls);
     EXPECT_EQ(parameters_after(GetParam().model(), activations, Replay::kRecording), called) << name_of(activations);
     EXPECT_EQ(parameters_after(GetParam().model(), activations, Replay::kCalls), called) << name_of(activations);
