@@ -155,6 +155,7 @@ std::unique_ptr<Buffer> CudaBackend::allocate(int64_t bytes) {
 }
 
 void CudaBackend::upload(void* device, const void* host, int64_t bytes) {
+  if (bytes == 0) return;
   if (bytes <= SmallUploads::kSlotBytes) {
     small_uploads_->upload(device, host, bytes);
     return;
@@ -164,11 +165,13 @@ void CudaBackend::upload(void* device, const void* host, int64_t bytes) {
 }
 
 void CudaBackend::download(void* host, const void* device, int64_t bytes) {
+  if (bytes == 0) return;
   BN_CUDA(cudaMemcpyAsync(host, device, static_cast<size_t>(bytes), cudaMemcpyDeviceToHost, context_.compute));
   synchronize();
 }
 
 void CudaBackend::zero(void* device, int64_t bytes) {
+  if (bytes == 0) return;
   BN_CUDA(cudaMemsetAsync(device, 0, static_cast<size_t>(bytes), context_.compute));
 }
 
