@@ -80,7 +80,7 @@ class InceptionBuilder {
   }
 
   ValueId pool(const std::string& name, PoolKind kind, int64_t patch, int64_t stride, ValueId x) {
-    // "Same" size at stride 1; at stride 2 no padding and ceil geometry (112 -> 56 -> 28).
+    // "Same" size at stride 1, but for a pool over the whole map; at stride 2 no padding and ceil geometry (112 -> 56).
     const int64_t pad = stride == 1 && patch < layers_.builder().shape(x).h ? patch / 2 : 0;
     return layers_.builder().add(name, Pool2d{.kind = kind, .kernel = patch, .stride = stride, .pad = pad}, {x});
   }
@@ -117,7 +117,8 @@ class InceptionBuilder {
       const ValueId first = layers_.convolution(path("double3x3a"), reduced, {scaled(row.double3x3), 3, 1, 1});
       branches.push_back(layers_.convolution(path("double3x3b"), first, {scaled(row.double3x3), 3, row.stride, 1}));
     }
-    ValueId pooled = pool(path("pool"), row.pool, 3, row.stride, x);
+    const Pool2d window{.kind = row.pool, .kernel = 3, .stride = row.stride, .pad = row.stride == 1 ? 1 : 0};
+    ValueId pooled = layers_.builder().add(path("pool"), window, {x});
     if (row.projection > 0) pooled = layers_.convolution(path("projection"), pooled, {scaled(row.projection), 1, 1, 0});
     branches.push_back(pooled);
     return layers_.builder().add(path("concat"), Concat{}, branches);

@@ -49,8 +49,8 @@ TEST_P(NetworkFile, IsReadAsTheTableItShows) {
   const auto& table = std::get<InceptionTable>(config.model.table);
   EXPECT_EQ(table.image_size, image_size);
   const TableRow& row = table.rows.at(7);
-  EXPECT_EQ(table.rows.size(), image_size == 224 ? 15U : 14U);
-  EXPECT_EQ(row.name, image_size == 224 ? "inception_4a" : "inception_4b");
+  EXPECT_EQ(table.rows.size(), 15U);
+  EXPECT_EQ(row.name, "inception_4a");
   EXPECT_EQ(table.local_response_norm_after, (std::vector<std::string>{"pool1", "conv2"}));
   EXPECT_EQ(table.local_response_norm.size, 5);
   EXPECT_FLOAT_EQ(table.local_response_norm.alpha, 1e-4F);

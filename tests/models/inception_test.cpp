@@ -130,6 +130,16 @@ TEST(Inception, EveryRowHasThePrintedOutputSize) {
   for (const auto& [op, shape] : expected) EXPECT_EQ(output_of(net, op), shape) << op;
 }
 
+// A module's pool keeps the size of its map, however small that is.
+TEST(Inception, ModulesFitMapsOfTwoPixels) {
+  InceptionTable table = paper_table();
+  table.image_size = 64;
+  table.rows.back().patch = 0;  // the last pool: over the whole map
+  const Net net = build_network(options_of(table));
+  EXPECT_EQ(output_of(net, "inception_4e/concat"), (Shape{1, 2, 2, 1024}));
+  EXPECT_EQ(output_of(net, "inception_5b/concat"), (Shape{1, 2, 2, 1024}));
+}
+
 TEST(Inception, BiasStandsExactlyWhereBatchNormDoesNot) {
   ModelOptions options = options_of(paper_table());
   for (const Normalization normalization : {Normalization::kBatch, Normalization::kNone}) {
