@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """Images a second of a whole PyTorch training step (forward, loss, backward, SGD with momentum) of the network that a
-table in configs/networks describes, channels-last, on resident data. Prints one JSON object. A peer to measure against:
-nothing of the product runs on it.
+table in configs/networks describes, channels-last, on resident data, and the peak resident memory. Prints one JSON
+object. A peer to measure against: nothing of the product runs on it.
 
   pytorch_inception.py configs/networks/inception.yaml --batch 32 --precision f32|tf32|bf16 [--mode eager|compile]
 """
 
 import argparse
 import json
+import os
+import resource
 import time
 
 import torch
@@ -96,6 +98,7 @@ def main():
     with open(options.table, encoding="utf-8") as file:
         table = yaml.safe_load(file)
     torch.manual_seed(1)
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
     model = build(table, options.classes).to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9, weight_decay=2e-4)
     size = table["image_size"]
@@ -134,6 +137,7 @@ def main():
         "precision": options.precision,
         "images_per_second": options.batch / seconds,
         "step_ms": 1e3 * seconds,
+        "peak_resident_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
     }
     print(json.dumps(result))
 

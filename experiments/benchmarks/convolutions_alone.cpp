@@ -1,0 +1,193 @@
+#include "convolutions_alone.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <limits>
+#include <optional>
+
+namespace bn {
+namespace {
+
+using dnnl::memory;
+using FormatTag = memory::format_tag;
+using Clock = std::chrono::steady_clock;
+constexpr auto kDirect = dnnl::algorithm::convolution_direct;
+constexpr int kPattern = 0x3c;  // 0.0115 in f32 and in bf16
+
+// SeparableConv2d runs as one dense convolution.
+std::optional<cpu::ConvolutionWindow> window_of(const OpSpec& spec) {
+  const auto window = [](const auto& conv) { return cpu::ConvolutionWindow{conv.kernel, conv.stride, conv.pad}; };
+  if (const auto* conv = std::get_if<Conv2d>(&spec)) return window(*conv);
+  if (const auto* conv = std::get_if<SeparableConv2d>(&spec)) return window(*conv);
+  return std::nullopt;
+}
+
+}  // namespace
+
+double TimedDirection::quickest_seconds(bool matmul) const {
+  double quickest = std::numeric_limits<double>::infinity();
+  for (const Candidate& candidate : candidates) {
+    if (candidate.is_matmul == matmul) quickest = std::min(quickest, candidate.seconds);
+  }
+  return quickest == std::numeric_limits<double>::infinity() ? 0 : quickest;
+}
+
+ConvolutionsAlone::ConvolutionsAlone(const Net& net, Backend& backend, int64_t batch, DType dtype)
+    : backend_(backend), batch_(batch), dtype_(dtype) {
+  int64_t most_x = 0, most_y = 0;
+  std::vector<std::pair<std::string, Operands>> convolutions;
+  for (const Node& node : net.nodes()) {
+    const auto window = window_of(node.spec);
+    if (!window) continue;
+    const Operands operands{.x = value(net, node.inputs[0]),
+                            .y = value(net, node.output),
+                            .window = *window,
+                            .wants_dx = node.inputs[0] != net.images()};
+    most_x = std::max(most_x, operands.x.bytes());
+    most_y = std::max(most_y, operands.y.bytes());
+    convolutions.emplace_back(node.name, operands);
+  }
+  dx_ = buffer(most_x);
+  dy_ = buffer(most_y);
+  for (const auto& [name, operands] : convolutions) add(name, operands);
+  std::reverse(backward_.begin(), backward_.end());
+  scratch_ = buffer(scratch_bytes_);
+}
+
+void* ConvolutionsAlone::buffer(int64_t bytes) {
+  buffers_.push_back(backend_.allocate(bytes));
+  std::memset(buffers_.back()->data(), kPattern, static_cast<size_t>(bytes));
+  return buffers_.back()->data();
+}
+
+Tensor ConvolutionsAlone::value(const Net& net, ValueId id) {
+  Tensor& tensor = values_[id.index];
+  if (!tensor) {
+    Shape shape = net.values()[static_cast<size_t>(id.index)].shape;
+    shape.n = batch_;
+    tensor = dense(buffer(shape.elements() * size_of(dtype_)), dtype_, shape);
+  }
+  return tensor;
+}
+
+void ConvolutionsAlone::add(const std::string& name, const Operands& operands) {
+  const bool is_1x1 = operands.window.kernel == 1 && operands.window.stride == 1;
+  std::vector<TimedDirection> directions;
+  for (const Direction direction : {Direction::kForward, Direction::kWeightGradient, Direction::kInputGradient}) {
+    directions.push_back({.convolution = name, .direction = direction, .is_1x1 = is_1x1});
+  }
+  if (!operands.wants_dx) directions.pop_back();
+  add_convolutions(directions, operands);
+  if (is_1x1) add_matrix_products(directions, operands);
+  forward_.push_back(std::move(directions[0]));
+  for (size_t i = 1; i < directions.size(); ++i) backward_.push_back(std::move(directions[i]));
+}
+
+void ConvolutionsAlone::add_candidate(TimedDirection& to, const dnnl::primitive_desc& description, bool is_matmul,
+                                      const std::vector<std::pair<int, void*>>& data, int weights) {
+  Candidate candidate;
+  try {
+    candidate.call = cpu::PreparedCall(description, {data[0].first, data[1].first, weights});
+  } catch (const dnnl::error&) {
+    return;  // reference loops
+  }
+  candidate.name = (is_matmul ? "matmul " : "") + candidate.call.implementation();
+  candidate.is_matmul = is_matmul;
+  for (const auto& [argument, pointer] : data) candidate.bindings.push_back({argument, pointer});
+  const memory::desc layout = description.query_md(dnnl::query::exec_arg_md, weights);
+  candidate.bindings.push_back({weights, buffer(static_cast<int64_t>(layout.get_size()))});
+  scratch_bytes_ = std::max(scratch_bytes_, candidate.call.scratch_bytes());
+  to.candidates.push_back(std::move(candidate));
+}
+
+// Every implementation that takes NHWC activations, with weights in the layout that it likes.
+void ConvolutionsAlone::add_convolutions(std::vector<TimedDirection>& directions, const Operands& operands) {
+  const memory::desc x = cpu::nhwc(dtype_, operands.x.shape), y = cpu::nhwc(dtype_, operands.y.shape);
+  const cpu::ConvolutionWindow& window = operands.window;
+  const memory::dims weight_dims{operands.y.shape.c, operands.x.shape.c, window.kernel, window.kernel};
+  const memory::dims stride{window.stride, window.stride}, pad{window.pad, window.pad};
+  const memory::desc w(weight_dims, cpu::data_type(dtype_), FormatTag::any);
+  const memory::desc dw(weight_dims, memory::data_type::f32, FormatTag::any);
+
+  // Named, for next_impl() reads them again.
+  const dnnl::convolution_forward::desc forward(dnnl::prop_kind::forward_training, kDirect, x, w, y, stride, pad, pad);
+  const dnnl::convolution_backward_weights::desc weights(kDirect, x, dw, y, stride, pad, pad);
+  const dnnl::convolution_backward_data::desc data(kDirect, x, w, y, stride, pad, pad);
+  const dnnl::primitive_attr attributes = cpu::attributes();
+  const dnnl::convolution_forward::primitive_desc hint(forward, attributes, cpu::engine());
+
+  const auto add_all = [&](TimedDirection& to, dnnl::primitive_desc description,
+                           const std::vector<std::pair<int, void*>>& arguments, int weights_argument) {
+    do {
+      add_candidate(to, description, false, arguments, weights_argument);
+    } while (description.next_impl());
+  };
+  add_all(directions[0], dnnl::convolution_forward::primitive_desc(forward, attributes, cpu::engine()),
+          {{DNNL_ARG_SRC, operands.x.data}, {DNNL_ARG_DST, operands.y.data}}, DNNL_ARG_WEIGHTS);
+  add_all(directions[1], dnnl::convolution_backward_weights::primitive_desc(weights, attributes, cpu::engine(), hint),
+          {{DNNL_ARG_SRC, operands.x.data}, {DNNL_ARG_DIFF_DST, dy_}}, DNNL_ARG_DIFF_WEIGHTS);
+  if (!operands.wants_dx) return;
+  add_all(directions[2], dnnl::convolution_backward_data::primitive_desc(data, attributes, cpu::engine(), hint),
+          {{DNNL_ARG_DIFF_DST, dy_}, {DNNL_ARG_DIFF_SRC, dx_}}, DNNL_ARG_WEIGHTS);
+}
+
+// y [m, o] = x [m, i] * w^T, dx = dy * w, dw [o, i] = dy^T * x.
+void ConvolutionsAlone::add_matrix_products(std::vector<TimedDirection>& directions, const Operands& operands) {
+  const int64_t m = operands.x.shape.rows(), inputs = operands.x.shape.c, outputs = operands.y.shape.c;
+  const memory::desc x = cpu::row_major(dtype_, m, inputs), y = cpu::row_major(dtype_, m, outputs);
+  const auto add_product = [&](TimedDirection& to, const dnnl::matmul::desc& product,
+                               const std::vector<std::pair<int, void*>>& data, int weights) {
+    try {
+      const dnnl::matmul::primitive_desc description(product, cpu::attributes(), cpu::engine());
+      add_candidate(to, description, true, data, weights);
+    } catch (const dnnl::error&) {  // none for these types
+    }
+  };
+  const auto weights = [&](int64_t rows, int64_t columns) {
+    return memory::desc({rows, columns}, cpu::data_type(dtype_), FormatTag::any);
+  };
+  add_product(directions[0], {x, weights(inputs, outputs), y},
+              {{DNNL_ARG_SRC, operands.x.data}, {DNNL_ARG_DST, operands.y.data}}, DNNL_ARG_WEIGHTS);
+  add_product(directions[1], {cpu::column_major(dtype_, outputs, m), x, cpu::row_major(DType::kF32, outputs, inputs)},
+              {{DNNL_ARG_SRC, dy_}, {DNNL_ARG_WEIGHTS, operands.x.data}}, DNNL_ARG_DST);
+  if (!operands.wants_dx) return;
+  add_product(directions[2], {y, weights(outputs, inputs), x}, {{DNNL_ARG_SRC, dy_}, {DNNL_ARG_DST, dx_}},
+              DNNL_ARG_WEIGHTS);
+}
+
+void ConvolutionsAlone::run(Candidate& candidate) {
+  const auto& bindings = candidate.bindings;
+  candidate.call.run({bindings[0], bindings[1], bindings[2]}, scratch_);
+}
+
+void ConvolutionsAlone::run(std::vector<TimedDirection>& directions) {
+  for (TimedDirection& direction : directions) run(direction.candidates[direction.best]);
+}
+
+void ConvolutionsAlone::choose(int64_t trials) {
+  for (auto* directions : {&forward_, &backward_}) {
+    for (TimedDirection& direction : *directions) choose(direction, trials);
+  }
+}
+
+void ConvolutionsAlone::choose(TimedDirection& direction, int64_t trials) {
+  constexpr double kHopeless = 3;  // times the quickest: not tried again
+  double quickest = std::numeric_limits<double>::infinity();
+  for (Candidate& candidate : direction.candidates) run(candidate);  // loads its code
+  for (int64_t trial = 0; trial < trials; ++trial) {
+    for (Candidate& candidate : direction.candidates) {
+      if (trial > 0 && candidate.seconds > kHopeless * quickest) continue;
+      const auto start = Clock::now();
+      run(candidate);
+      const std::chrono::duration<double> elapsed = Clock::now() - start;
+      candidate.seconds = trial == 0 ? elapsed.count() : std::min(candidate.seconds, elapsed.count());
+      quickest = std::min(quickest, candidate.seconds);
+    }
+  }
+  const auto best = std::min_element(direction.candidates.begin(), direction.candidates.end(),
+                                     [](const auto& a, const auto& b) { return a.seconds < b.seconds; });
+  direction.best = static_cast<size_t>(best - direction.candidates.begin());
+}
+
+}  // namespace bn

@@ -1,0 +1,79 @@
+// The convolutions of a network and nothing else, each direction by the quickest implementation oneDNN has for it. What
+// a training step needs at least, and so what it is measured against.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bn/backend.hpp"
+#include "bn/net.hpp"
+#include "cpu/dense_convolution.hpp"
+
+namespace bn {
+
+enum class Direction { kForward, kInputGradient, kWeightGradient };
+
+// One way to compute one direction of one convolution.
+struct Candidate {
+  std::string name;        // "brgconv:avx512_core", "matmul brg:avx512_core"
+  bool is_matmul = false;  // of a 1x1 convolution
+  cpu::PreparedCall call{};
+  std::vector<cpu::PreparedCall::Binding> bindings{};
+  double seconds = 0;  // of the quickest of its trial runs
+};
+
+struct TimedDirection {
+  std::string convolution;  // "inception_3a/1x1/conv"
+  Direction direction = Direction::kForward;
+  bool is_1x1 = false;
+  std::vector<Candidate> candidates{};
+  size_t best = 0;
+
+  // The quickest one that is (not) a matrix product; 0: there is none.
+  double quickest_seconds(bool matmul) const;
+};
+
+class ConvolutionsAlone {
+ public:
+  ConvolutionsAlone(const Net& net, Backend& backend, int64_t batch, DType dtype);
+
+  // Runs every candidate `trials` times and keeps the quickest.
+  void choose(int64_t trials);
+  void forward() { run(forward_); }
+  void backward() { run(backward_); }
+  const std::vector<TimedDirection>& forward_directions() const { return forward_; }
+  const std::vector<TimedDirection>& backward_directions() const { return backward_; }
+
+ private:
+  struct Operands {
+    Tensor x, y;  // dx and dy have their shapes
+    cpu::ConvolutionWindow window;
+    bool wants_dx;
+  };
+
+  Tensor value(const Net& net, ValueId id);
+  void add(const std::string& name, const Operands& operands);
+  void add_convolutions(std::vector<TimedDirection>& directions, const Operands& operands);
+  void add_matrix_products(std::vector<TimedDirection>& directions, const Operands& operands);
+  void add_candidate(TimedDirection& to, const dnnl::primitive_desc& description, bool is_matmul,
+                     const std::vector<std::pair<int, void*>>& data, int weights);
+  void* buffer(int64_t bytes);
+  void choose(TimedDirection& direction, int64_t trials);
+  void run(std::vector<TimedDirection>& directions);
+  void run(Candidate& candidate);
+
+  Backend& backend_;
+  int64_t batch_;
+  DType dtype_;
+  std::vector<std::unique_ptr<Buffer>> buffers_;
+  std::map<int, Tensor> values_;  // by index
+  // Gradients live for one convolution, as in a plan.
+  void *dx_ = nullptr, *dy_ = nullptr, *scratch_ = nullptr;
+  int64_t scratch_bytes_ = 0;
+  std::vector<TimedDirection> forward_, backward_;
+};
+
+}  // namespace bn

@@ -1,0 +1,360 @@
+// How near training on the CPU comes to what its convolutions alone take, what the loader adds, how near our own
+// kernels come to a copy, and how the time of a step grows with the batch. For cpu_training.sh; prints lines of
+// "NAME VALUE", times in milliseconds. What is compared is measured in turns, so that noise on the machine meets both.
+#include <fmt/format.h>
+#include <omp.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <functional>
+
+#include "bn/config.hpp"
+#include "bn/error.hpp"
+#include "bn/evaluate.hpp"
+#include "bn/rng.hpp"
+#include "convolutions_alone.hpp"
+
+namespace bn {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_of(const std::function<void()>& work) {
+  const auto start = Clock::now();
+  work();
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+void print(const std::string& name, double value) { fmt::print("{} {:.4g}\n", name, value); }
+
+// Network, parameters and a plan to train it, as `bninception train` has them.
+class Training {
+ public:
+  Training(const Config& config, Backend& backend)
+      : config_(config),
+        backend_(backend),
+        net_(build_network(config.model)),
+        parameters_(net_, backend, config.train.l2_scope, false),
+        normalization_(normalization_of(config.data)),
+        plan_(compile(net_, parameters_, backend, options(Purpose::kTrain))) {
+    parameters_.initialize(config.train.seed, config.train.init);
+    plan_.pack();
+    const Shape shape = plan_.images().shape;
+    RandomStream random(1, 1);
+    pixels_.resize(static_cast<size_t>(shape.elements()));
+    for (uint8_t& pixel : pixels_) pixel = static_cast<uint8_t>(random.next());
+    labels_.resize(static_cast<size_t>(shape.n));
+    for (int32_t& label : labels_) label = static_cast<int32_t>(random.uniform_index(net_.classes()));
+    load(dense(pixels_.data(), DType::kU8, shape), labels_.data());
+  }
+
+  const Net& net() const { return net_; }
+  PlanOptions options(Purpose purpose) const {
+    return {.batch = config_.train.batch,
+            .purpose = purpose,
+            .activations = config_.precision,
+            .passes = config_.passes,
+            .keep = {"images"}};  // one batch serves many steps
+  }
+  Plan evaluation_plan() {
+    Plan plan = compile(net_, parameters_, backend_, options(Purpose::kEvaluateFolded));
+    backend_.load_images(plan.images(), dense(pixels_.data(), DType::kU8, plan.images().shape), normalization_);
+    plan.pack();
+    return plan;
+  }
+  void step() {
+    plan_.begin({.step = 1, .learning_rate = 1e-6F, .statistics_weight = 0.01F});
+    plan_.forward();
+    plan_.backward();
+    plan_.update_statistics();
+    parameters_.sgd_step({.momentum = 0.9F, .l2 = static_cast<float>(config_.train.l2)}, plan_.step_state());
+    plan_.pack();
+  }
+  void step(Loader& loader) {
+    Batch batch;
+    loader.next(batch);
+    load(batch.images, batch.labels);
+    step();
+  }
+
+ private:
+  void load(const Tensor& images, const int32_t* labels) {
+    backend_.load_images(plan_.images(), images, normalization_);
+    backend_.upload(plan_.labels().data, labels, plan_.labels().bytes());
+  }
+
+  const Config& config_;
+  Backend& backend_;
+  Net net_;
+  Parameters parameters_;
+  ImageNormalization normalization_;
+  Plan plan_;
+  std::vector<uint8_t> pixels_;
+  std::vector<int32_t> labels_;
+};
+
+struct Arguments {
+  std::string config{};
+  std::vector<std::string> overrides{};
+  int64_t rounds = 8;
+  bool with_loader = false;
+  std::vector<int64_t> batches{8, 16, 32, 64, 128, 256};
+  std::vector<int64_t> threads{1, 2};
+
+  Config load() const { return load_config(config, overrides); }
+};
+
+// Of the 1x1 convolutions' weight gradients: how much quicker one matrix product is than the convolution primitive.
+void print_weight_gradients(const ConvolutionsAlone& convolutions) {
+  double least = INFINITY, convolution = 0, product = 0;
+  for (const TimedDirection& direction : convolutions.backward_directions()) {
+    if (direction.direction != Direction::kWeightGradient || !direction.is_1x1) continue;
+    const double own = direction.quickest_seconds(true), library = direction.quickest_seconds(false);
+    if (own == 0) return;
+    least = std::min(least, library / own);
+    convolution += library;
+    product += own;
+  }
+  print("weight_gradient_least", least);
+  print("weight_gradient_all", convolution / product);
+}
+
+// The quickest run of each convolution repeated on its own, with what fits of its data in cache: no network runs so.
+double repeated_seconds(const ConvolutionsAlone& convolutions) {
+  double sum = 0;
+  for (const auto* directions : {&convolutions.forward_directions(), &convolutions.backward_directions()}) {
+    for (const TimedDirection& direction : *directions) sum += direction.candidates[direction.best].seconds;
+  }
+  return sum;
+}
+
+void measure_step(const Arguments& arguments, Backend& backend, const Config& config) {
+  Training training(config, backend);
+  Plan evaluation = training.evaluation_plan();
+  ConvolutionsAlone convolutions(training.net(), backend, config.train.batch, config.precision);
+  convolutions.choose(4);
+  std::vector<double> steps, forwards, alone, evaluations, step_quotients, evaluation_quotients;
+  for (int64_t round = -1; round < arguments.rounds; ++round) {
+    const double step = seconds_of([&] { training.step(); });
+    const double forward = seconds_of([&] { convolutions.forward(); });
+    const double backward = seconds_of([&] { convolutions.backward(); });
+    const double evaluated = seconds_of([&] { evaluation.forward(); });
+    if (round < 0) continue;  // the first loads code and touches memory
+    steps.push_back(step);
+    forwards.push_back(forward);
+    alone.push_back(forward + backward);
+    evaluations.push_back(evaluated);
+    step_quotients.push_back(step / alone.back());
+    evaluation_quotients.push_back(evaluated / forward);
+  }
+  print("batch", static_cast<double>(config.train.batch));
+  print("step_ms", 1e3 * median(steps));
+  print("convolutions_ms", 1e3 * median(alone));
+  print("step_quotient", median(step_quotients));
+  print("repeated_convolutions_ms", 1e3 * repeated_seconds(convolutions));
+  print("forward_convolutions_ms", 1e3 * median(forwards));
+  print("evaluation_ms", 1e3 * median(evaluations));
+  print("evaluation_quotient", median(evaluation_quotients));
+  print_weight_gradients(convolutions);
+}
+
+// Blocks of steps on one batch and of steps fed by the loader in turns; no worker is alive during the former.
+void measure_loader(const Arguments& arguments, Backend& backend, const Config& config) {
+  Training training(config, backend);
+  const std::unique_ptr<Dataset> images = open_dataset(config.data, Split::kTrain);
+  training.step();
+  std::vector<double> resident, loaded, quotients;
+  int64_t first_batch = 0;
+  for (int64_t round = 0; round < arguments.rounds; ++round) {
+    const int64_t count = config.data.slots;
+    const auto block = [&](const std::function<void()>& step) {
+      return seconds_of([&] {
+               for (int64_t i = 0; i < count; ++i) step();
+             }) /
+             static_cast<double>(count);
+    };
+    resident.push_back(block([&] { training.step(); }));
+    Loader loader(*images, config.data,
+                  {.batch = config.train.batch, .split = Split::kTrain, .seed = 1, .first_batch = first_batch});
+    block([&] { training.step(loader); });  // uses up the batches made before the first was asked for
+    loaded.push_back(block([&] { training.step(loader); }));
+    first_batch += 2 * count;
+    quotients.push_back(loaded.back() / resident.back());
+  }
+  print("resident_ms", 1e3 * median(resident));
+  print("loaded_ms", 1e3 * median(loaded));
+  print("loader_quotient", median(quotients));
+}
+
+void run_step(const Arguments& arguments) {
+  const Config config = arguments.load();
+  const std::unique_ptr<Backend> backend = make_cpu_backend({.threads = static_cast<int>(config.threads)});
+  arguments.with_loader ? measure_loader(arguments, *backend, config) : measure_step(arguments, *backend, config);
+}
+
+void run_scaling(const Arguments& arguments) {
+  for (const int64_t threads : arguments.threads) {
+    const std::unique_ptr<Backend> backend = make_cpu_backend({.threads = static_cast<int>(threads)});
+    for (const int64_t batch : arguments.batches) {
+      Config config = arguments.load();
+      config.train.batch = batch;
+      Training training(config, *backend);
+      training.step();
+      std::vector<double> steps;
+      for (int64_t round = 0; round < arguments.rounds; ++round) {
+        steps.push_back(seconds_of([&] { training.step(); }));
+      }
+      print(fmt::format("{} {}", threads, batch), 1e3 * median(steps));
+    }
+  }
+}
+
+// --- our own kernels against a copy
+
+constexpr Shape kShape{.n = 32, .h = 56, .w = 56, .c = 192};
+
+struct Kernel {
+  std::string name;
+  OpSpec spec;
+  double forward_passes, backward_passes;  // over a tensor of kShape, read or written
+};
+
+// An op with memory of its own for everything it touches.
+class PreparedOp {
+ public:
+  PreparedOp(const OpSpec& spec, DType dtype, Backend& backend) : backend_(backend) {
+    const Shape y = output_shape(spec, std::vector<Shape>{kShape});
+    op_ = backend.make_op(
+        spec,
+        {.name = "op", .x = {TensorDesc::dense(dtype, kShape)}, .y = TensorDesc::dense(dtype, y), .wants_dx = {true}});
+    io_.x = {tensor(dtype, kShape)};
+    io_.dx = {tensor(dtype, kShape)};
+    io_.y = tensor(dtype, y);
+    io_.dy = tensor(dtype, y);
+    for (auto* columns : {&io_.w, &io_.dw, &io_.state}) {
+      for (int i = 0; i < 2; ++i) columns->push_back(tensor(DType::kF32, vector_shape(kShape.c)));
+    }
+    io_.saved = memory(op_->saved_bytes());
+    io_.scratch = memory(op_->scratch_bytes());
+  }
+  void forward() { op_->forward(io_); }
+  void backward() { op_->backward(io_); }
+
+ private:
+  void* memory(int64_t bytes) {
+    buffers_.push_back(backend_.allocate(bytes));
+    return buffers_.back()->data();
+  }
+  Tensor tensor(DType dtype, const Shape& shape) {
+    const Tensor made = dense(memory(shape.elements() * size_of(dtype)), dtype, shape);
+    RandomStream random(buffers_.size(), 1);
+    for (int64_t i = 0; i < shape.elements(); ++i) {
+      const auto value = static_cast<float>(random.uniform(-1.0, 2.0));
+      if (dtype == DType::kBf16) {
+        made.as<Bfloat16>()[i] = Bfloat16::from_float(value);
+      } else {
+        made.as<float>()[i] = value;
+      }
+    }
+    return made;
+  }
+
+  Backend& backend_;
+  std::unique_ptr<Op> op_;
+  OpIo io_;
+  std::vector<std::unique_ptr<Buffer>> buffers_;
+};
+
+// What the processor's memory gives a copy: each thread copies its part by memcpy.
+void copy(void* to, const void* from, int64_t bytes) {
+#pragma omp parallel
+  {
+    const int64_t thread = omp_get_thread_num(), threads = omp_get_num_threads();
+    const int64_t begin = bytes * thread / threads / 64 * 64;
+    const int64_t end = thread + 1 == threads ? bytes : bytes * (thread + 1) / threads / 64 * 64;
+    std::memcpy(static_cast<char*>(to) + begin, static_cast<const char*>(from) + begin,
+                static_cast<size_t>(end - begin));
+  }
+}
+
+void measure_kernel(const Kernel& kernel, DType dtype, Backend& backend, int64_t rounds) {
+  PreparedOp op(kernel.spec, dtype, backend);
+  const int64_t bytes = kShape.elements() * size_of(dtype);
+  const std::unique_ptr<Buffer> from = backend.allocate(bytes), to = backend.allocate(bytes);
+  std::vector<double> copies, forwards, backwards, forward_shares, backward_shares;
+  for (int64_t round = -1; round < rounds; ++round) {
+    const double copied = seconds_of([&] { copy(to->data(), from->data(), bytes); });
+    const double forward = seconds_of([&] { op.forward(); });
+    const double copied_again = seconds_of([&] { copy(from->data(), to->data(), bytes); });
+    const double backward = seconds_of([&] { op.backward(); });
+    if (round < 0) continue;
+    copies.push_back((copied + copied_again) / 2);
+    forwards.push_back(forward);
+    backwards.push_back(backward);
+    const double pass = copies.back() / 2;  // a copy reads one tensor and writes one
+    forward_shares.push_back(kernel.forward_passes * pass / forward);
+    backward_shares.push_back(kernel.backward_passes * pass / backward);
+  }
+  fmt::print("| {} | {} | {:.1f} | {:.2f} | {:.0f} % | {:.2f} | {:.0f} % |\n", kernel.name, name_of(dtype),
+             2e-9 * static_cast<double>(bytes) / median(copies), 1e3 * median(forwards), 100 * median(forward_shares),
+             1e3 * median(backwards), 100 * median(backward_shares));
+}
+
+void run_kernels(const Arguments& arguments) {
+  const std::unique_ptr<Backend> backend = make_cpu_backend({});
+  const BatchNorm fused{.activation = Activation::kRelu};
+  const Pool2d max{.kind = PoolKind::kMax, .kernel = 3, .stride = 2};
+  const Pool2d max_same{.kind = PoolKind::kMax, .kernel = 3, .stride = 1, .pad = 1};
+  const Pool2d average{.kind = PoolKind::kAverage, .kernel = 3, .stride = 1, .pad = 1};
+  for (const DType dtype : {DType::kF32, DType::kBf16}) {
+    const double argmax = 1.0 / static_cast<double>(size_of(dtype));  // a byte for each output
+    // Backward of a batch norm with ReLU reads x, dy and y twice and writes dx.
+    measure_kernel({"batch norm", BatchNorm{}, 3, 5}, dtype, *backend, arguments.rounds);
+    measure_kernel({"batch norm + ReLU", fused, 3, 7}, dtype, *backend, arguments.rounds);
+    measure_kernel({"max pool 3x3/2", max, 1.25 + argmax / 4, 1.25 + argmax / 4}, dtype, *backend, arguments.rounds);
+    measure_kernel({"max pool 3x3/1", max_same, 2 + argmax, 2 + argmax}, dtype, *backend, arguments.rounds);
+    measure_kernel({"average pool 3x3/1", average, 2, 2}, dtype, *backend, arguments.rounds);
+  }
+}
+
+void add_config(CLI::App& command, Arguments& arguments) {
+  command.add_option("config", arguments.config, "The experiment: a YAML file")->required();
+  command.add_option("--set", arguments.overrides, "Override one value")->take_all()->allow_extra_args(false);
+}
+
+}  // namespace
+}  // namespace bn
+
+int main(int argc, char** argv) {
+  CLI::App app{"Measures training on the CPU; see cpu_training.sh."};
+  app.require_subcommand(1);
+  bn::Arguments arguments;
+  CLI::App* step = app.add_subcommand("step", "A training step against its convolutions, or with the loader");
+  CLI::App* scaling = app.add_subcommand("scaling", "Time of a step by batch and threads");
+  CLI::App* kernels = app.add_subcommand("kernels", "Batch norm and pools against a copy");
+  for (CLI::App* command : {step, scaling}) bn::add_config(*command, arguments);
+  step->add_flag("--loader", arguments.with_loader, "Resident data against the loader");
+  scaling->add_option("--batch", arguments.batches, "Batch sizes")->capture_default_str();
+  scaling->add_option("--threads", arguments.threads, "Numbers of threads")->capture_default_str();
+  for (CLI::App* command : {step, scaling, kernels}) {
+    command->add_option("--rounds", arguments.rounds, "Measurements to take the median of")->capture_default_str();
+  }
+  CLI11_PARSE(app, argc, argv);
+  try {
+    if (*step) bn::run_step(arguments);
+    if (*scaling) bn::run_scaling(arguments);
+    if (*kernels) bn::run_kernels(arguments);
+  } catch (const bn::Error& error) {
+    fmt::print(stderr, "error: {}\n", error.what());
+    return static_cast<int>(error.exit_code());
+  }
+  return 0;
+}
