@@ -1,8 +1,8 @@
 // Batch normalisation by our own kernels (paper: Algorithm 1; backward: the chain rule of sec. 3 with its sums
 // collected), fused with the activation that follows it.
 //
-// Bytes moved per element: forward reads x twice and writes y; backward reads x, dy (and y, for an activation's
-// derivative) twice and writes dx.
+// Bytes moved per element: forward reads x twice and writes y; backward reads x, dy (and y, for a sigmoid) twice and
+// writes dx. ReLU's derivative comes from y's sign, computed again from x by what forward normalised it with.
 #include <fmt/format.h>
 
 #include "bn/error.hpp"
@@ -18,10 +18,10 @@ class BatchNormCustom final : public Op {
   BatchNormCustom(const BatchNorm& spec, const OpDesc& desc, int64_t m, int64_t c)
       : spec_(spec), phase_(desc.phase), has_backward_(desc.has_backward), tiles_(m, c), m_(m), c_(c) {}
 
-  int64_t saved_bytes() const override { return saves() ? float_bytes() : 0; }  // mean_low
+  int64_t saved_bytes() const override { return saves() ? 3 * float_bytes() : 0; }  // mean_low, scale, shift
   int64_t scratch_bytes() const override {
     if (phase_ == Phase::kEvaluate) return float_bytes();
-    return partial_bytes() + 4 * float_bytes();
+    return partial_bytes() + 3 * float_bytes();
   }
   void forward(const OpIo& io) override;
   void backward(const OpIo& io) override;
@@ -36,10 +36,17 @@ class BatchNormCustom final : public Op {
   float* column_array(const OpIo& io, int64_t index) const {
     return reinterpret_cast<float*>(static_cast<uint8_t*>(io.scratch) + partial_bytes()) + index * c_;
   }
+  // The index-th of the arrays that forward keeps for backward, if one will come.
+  float* kept_array(const OpIo& io, int64_t index) const {
+    return saves() ? static_cast<float*>(io.saved) + index * c_ : column_array(io, index);
+  }
   BatchStatistics statistics(const OpIo& io) const {
-    return {.mean = io.state[0].as<float>(),
-            .mean_low = saves() ? static_cast<float*>(io.saved) : column_array(io, 3),
-            .var = io.state[1].as<float>()};
+    return {.mean = io.state[0].as<float>(), .mean_low = kept_array(io, 0), .var = io.state[1].as<float>()};
+  }
+  float* scale(const OpIo& io) const { return kept_array(io, 1); }
+  float* shift(const OpIo& io) const { return kept_array(io, 2); }
+  NormalizeColumns normalization(const OpIo& io) const {
+    return {.mean = io.state[0].as<float>(), .scale = scale(io), .shift = shift(io)};
   }
   AffineColumns affine(const OpIo& io) const { return {io.w[0].as<float>(), io.w[1].as<float>(), spec_.eps}; }
 
@@ -54,24 +61,23 @@ class BatchNormCustom final : public Op {
 void BatchNormCustom::forward(const OpIo& io) {
   const Matrix x = matrix_of(io.x[0], spec_.scope), y = matrix_of(io.y, spec_.scope);  // [m, c]
   if (phase_ == Phase::kEvaluate) {
-    auto* scale = static_cast<float*>(io.scratch);
-    kernels_.statistics.prepare_population(scale, io.state[1].as<float>(), affine(io), c_);
-    const NormalizeColumns by{.mean = io.state[0].as<float>(), .scale = scale, .shift = io.w[1].as<float>()};
+    auto* population_scale = static_cast<float*>(io.scratch);
+    kernels_.statistics.prepare_population(population_scale, io.state[1].as<float>(), affine(io), c_);
+    const NormalizeColumns by{.mean = io.state[0].as<float>(), .scale = population_scale, .shift = io.w[1].as<float>()};
     column_normalize(y, x, by, spec_.activation, tiles_, kernels_);
     return;
   }
   column_reduce(partial(io), x, tiles_, kernels_);
   const BatchStatistics batch = statistics(io);
-  float *scale = column_array(io, 0), *shift = column_array(io, 1);
-  kernels_.statistics.prepare_batch(batch, scale, shift, partial(io), partial(io) + c_, affine(io), m_, c_);
-  column_normalize(y, x, {.mean = batch.mean, .scale = scale, .shift = shift}, spec_.activation, tiles_, kernels_);
+  kernels_.statistics.prepare_batch(batch, scale(io), shift(io), partial(io), partial(io) + c_, affine(io), m_, c_);
+  column_normalize(y, x, normalization(io), spec_.activation, tiles_, kernels_);
 }
 
 void BatchNormCustom::backward(const OpIo& io) {
   const Matrix x = matrix_of(io.x[0], spec_.scope), dy = matrix_of(io.dy, spec_.scope);  // [m, c]
-  const Matrix y = spec_.activation == Activation::kNone ? Matrix{} : matrix_of(io.y, spec_.scope);
+  const Matrix y = spec_.activation == Activation::kSigmoid ? matrix_of(io.y, spec_.scope) : Matrix{};
   const BatchStatistics batch = statistics(io);
-  column_gradient_sums(partial(io), dy, x, y, batch.mean, spec_.activation, tiles_, kernels_);
+  column_gradient_sums(partial(io), dy, x, y, normalization(io), spec_.activation, tiles_, kernels_);
   const GradientColumns columns{.dgamma = io.dw[0].as<float>(),
                                 .dbeta = io.dw[1].as<float>(),
                                 .dz_factor = column_array(io, 0),
@@ -80,8 +86,9 @@ void BatchNormCustom::backward(const OpIo& io) {
   kernels_.statistics.prepare_gradient(columns, partial(io), partial(io) + c_, batch, affine(io), m_, c_);
   if (!io.dx[0]) return;
   const InputGradientColumns by{
-      .mean = batch.mean, .dz_factor = columns.dz_factor, .x_factor = columns.x_factor, .constant = columns.constant};
-  column_input_gradient(matrix_of(io.dx[0], spec_.scope), dy, x, y, by, spec_.activation, tiles_, kernels_);
+      .dz_factor = columns.dz_factor, .x_factor = columns.x_factor, .constant = columns.constant};
+  column_input_gradient(matrix_of(io.dx[0], spec_.scope), dy, x, y, normalization(io), by, spec_.activation, tiles_,
+                        kernels_);
 }
 
 }  // namespace

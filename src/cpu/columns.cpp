@@ -18,7 +18,7 @@ NormalizeColumns offset(const NormalizeColumns& by, int64_t column) {
 }
 
 InputGradientColumns offset(const InputGradientColumns& by, int64_t column) {
-  return {by.mean + column, by.dz_factor + column, by.x_factor + column, by.constant + column};
+  return {by.dz_factor + column, by.x_factor + column, by.constant + column};
 }
 
 }  // namespace
@@ -105,8 +105,9 @@ void add_groups(double* partial, int64_t width, const Tiles& tiles, const Kernel
   }
 }
 
-void column_gradient_sums(double* partial, const Matrix& dy, const Matrix& x, const Matrix& y, const float* mean,
-                          Activation activation, const Tiles& tiles, const Kernels& kernels) {
+void column_gradient_sums(double* partial, const Matrix& dy, const Matrix& x, const Matrix& y,
+                          const NormalizeColumns& forward, Activation activation, const Tiles& tiles,
+                          const Kernels& kernels) {
   const int64_t c = x.c;
 #pragma omp parallel if (worth_threads(x.m * c))
   {
@@ -115,22 +116,23 @@ void column_gradient_sums(double* partial, const Matrix& dy, const Matrix& x, co
       const Tile tile = tiles[i];
       double* sum_dz = partial + 2 * tile.group * c + tile.column;
       kernels.columns(x.dtype).gradient_sums(sum_dz, sum_dz + c, rows_at(dy, tile), rows_at(x, tile), rows_at(y, tile),
-                                             mean + tile.column, tile.rows, tile.columns, activation);
+                                             offset(forward, tile.column), tile.rows, tile.columns, activation);
     }
   }
   add_groups(partial, 2 * c, tiles, kernels);
 }
 
 void column_input_gradient(const Matrix& dx, const Matrix& dy, const Matrix& x, const Matrix& y,
-                           const InputGradientColumns& by, Activation activation, const Tiles& tiles,
-                           const Kernels& kernels) {
+                           const NormalizeColumns& forward, const InputGradientColumns& by, Activation activation,
+                           const Tiles& tiles, const Kernels& kernels) {
 #pragma omp parallel if (worth_threads(x.m * x.c))
   {
     const Share mine = share_of(tiles.count());
     for (int64_t i = mine.end - 1; i >= mine.begin; --i) {
       const Tile tile = tiles[i];
       kernels.columns(x.dtype).input_gradient(rows_at(dx, tile), rows_at(dy, tile), rows_at(x, tile), rows_at(y, tile),
-                                              offset(by, tile.column), tile.rows, tile.columns, activation);
+                                              offset(forward, tile.column), offset(by, tile.column), tile.rows,
+                                              tile.columns, activation);
     }
   }
 }

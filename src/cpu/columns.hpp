@@ -52,14 +52,16 @@ void column_reduce(double* partial, const Matrix& x, const Tiles& tiles, const K
 void column_normalize(const Matrix& y, const Matrix& x, const NormalizeColumns& by, Activation activation,
                       const Tiles& tiles, const Kernels& kernels);
 
-// The first c doubles of `partial` become sum dz, the next c sum dz * (x - mean), where dz = dy * activation'.
-void column_gradient_sums(double* partial, const Matrix& dy, const Matrix& x, const Matrix& y, const float* mean,
-                          Activation activation, const Tiles& tiles, const Kernels& kernels);
+// The first c doubles of `partial` become sum dz, the next c sum dz * (x - mean), where dz = dy * activation'. What
+// `forward` normalised by; see ColumnKernels for what is read of it and of y.
+void column_gradient_sums(double* partial, const Matrix& dy, const Matrix& x, const Matrix& y,
+                          const NormalizeColumns& forward, Activation activation, const Tiles& tiles,
+                          const Kernels& kernels);
 
 // dx = dz * dz_factor + (x - mean) * x_factor + constant.
 void column_input_gradient(const Matrix& dx, const Matrix& dy, const Matrix& x, const Matrix& y,
-                           const InputGradientColumns& by, Activation activation, const Tiles& tiles,
-                           const Kernels& kernels);
+                           const NormalizeColumns& forward, const InputGradientColumns& by, Activation activation,
+                           const Tiles& tiles, const Kernels& kernels);
 
 // Adds the groups' partial sums, `width` doubles each, into the first group's, in order.
 void add_groups(double* partial, int64_t width, const Tiles& tiles, const Kernels& kernels);

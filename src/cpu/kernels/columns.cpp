@@ -1,10 +1,9 @@
 // Column kernels of batch normalisation, bias and activation over an [m, c] matrix (paper: Algorithm 1).
 //
-// The rule of every sum here: within kRowBlock rows it is kept in f32, one partial sum per column in the first-level
-// cache; across blocks it is kept in double. Short rows are taken several at a time, so that each partial sum is loaded
-// and stored once for all of them, but no more of them than fit into kWindowBytes: memory is then still read nearly in
-// order. (Prefetchers lose their way among wider windows: sums over rows of 192 f32 read memory at 43 GB/s one row at a
-// time and at 13 GB/s eight at a time.)
+// The rule of every sum here: within kRowBlock rows it is kept in f32, across blocks in double. The sums of batch
+// normalisation are kept in registers, a strip of columns after the other down all rows of a block. That reads memory
+// out of order, which hides from the processor what comes next; so each strip asks for its part of the next block.
+// (Sums kept in the first-level cache, the rows in order, take twice as long.)
 #include "cpu/kernels/tables.hpp"
 #include "cpu/kernels/vectors.hpp"
 
@@ -12,7 +11,8 @@ namespace bn::cpu::BN_CPU_ISA {
 namespace {
 
 constexpr int64_t kRowBlock = 64;
-constexpr int64_t kWindowBytes = 512;
+constexpr int64_t kWindowBytes = 512;         // of short rows taken together by bias_gradient_of_block
+constexpr int kStrip = kLanes == 16 ? 4 : 2;  // vectors: their sums and what each column is given fit into registers
 
 template <class T>
 BN_INLINE T* row_of(Rows rows, int64_t row) {
@@ -66,6 +66,28 @@ BN_INLINE void for_rows(int64_t rows, int64_t row_bytes, Body body) {
   for_groups_of_rows<1>(rows, body);
 }
 
+// body.template operator()<V>(first column, part) covers V vectors: whole ones, or one that is a Part.
+template <class Body>
+BN_INLINE void for_strips(int64_t columns, Body body) {
+  int64_t j = 0;
+  for (; j + kStrip * kLanes <= columns; j += kStrip * kLanes) body.template operator()<kStrip>(j, Whole{});
+  const int64_t rest = (columns - j) / kLanes;
+  if constexpr (kStrip == 4) {
+    if (rest == 3) body.template operator()<3>(j, Whole{});
+    if (rest == 2) body.template operator()<2>(j, Whole{});
+  }
+  if (rest == 1) body.template operator()<1>(j, Whole{});
+  j += rest * kLanes;
+  if (j < columns) body.template operator()<1>(j, Part{columns - j});
+}
+
+// Asks for V vectors of the row kRowBlock below, to be found in the second-level cache.
+template <int V, class T>
+BN_INLINE void prefetch_next_block(const T* row, int64_t stride) {
+  constexpr int kPerLine = 64 / static_cast<int>(sizeof(T)) / kLanes;
+  for (int v = 0; v < V; v += kPerLine) __builtin_prefetch(row + kRowBlock * stride + v * kLanes, 0, 2);
+}
+
 struct alignas(64) PartialSums {
   float values[kColumnBlock];
 };
@@ -79,21 +101,27 @@ void clear(PartialSums& sums, int64_t columns) {
 // sum = sum of (x - shift), square = sum of (x - shift)^2, where shift is the first row: of the columns' own size, so
 // that the squares lose no digits however far the mean is from zero.
 template <class T>
-void shifted_sums(PartialSums& sum, PartialSums& square, const PartialSums& shift, Rows x, int64_t rows,
-                  int64_t columns) {
-  for_rows(rows, x.stride * sizeof(T), [&]<int R>(int64_t row) {
-    const T* first = row_of<T>(x, row);
-    for_columns(columns, [&](int64_t j, auto part) {
-      const Float origin = load(shift.values + j, part);
-      Float s = load(sum.values + j, part), q = load(square.values + j, part);
-      for (int r = 0; r < R; ++r) {
-        const Float deviation = load(first + r * x.stride + j, part) - origin;
-        s += deviation;
-        q += deviation * deviation;
+void shifted_sums(PartialSums& sum, PartialSums& square, PartialSums& shift, Rows x, int64_t rows, int64_t columns) {
+  for_strips(columns, [&]<int V>(int64_t j, auto part) {
+    const T* row = row_of<T>(x, 0) + j;
+    Float origin[V], s[V], q[V];
+    for (int v = 0; v < V; ++v) {
+      origin[v] = load(row + v * kLanes, part);
+      s[v] = q[v] = Float{};
+    }
+    for (int64_t i = 0; i < rows; ++i, row += x.stride) {
+      prefetch_next_block<V>(row, x.stride);
+      for (int v = 0; v < V; ++v) {
+        const Float deviation = load(row + v * kLanes, part) - origin[v];
+        s[v] += deviation;
+        q[v] += deviation * deviation;
       }
-      store(sum.values + j, s, part);
-      store(square.values + j, q, part);
-    });
+    }
+    for (int v = 0; v < V; ++v) {
+      store(sum.values + j + v * kLanes, s[v], part);
+      store(square.values + j + v * kLanes, q[v], part);
+      store(shift.values + j + v * kLanes, origin[v], part);
+    }
   });
 }
 
@@ -104,10 +132,6 @@ void moments(double* mean, double* m2, Rows x, int64_t rows, int64_t columns) {
   for (int64_t j = 0; j < columns; ++j) mean[j] = m2[j] = 0;
   for (int64_t first = 0; first < rows; first += kRowBlock) {
     const int64_t count = rows - first < kRowBlock ? rows - first : kRowBlock;
-    const T* origin = row_of<T>(x, first);
-    clear(sum, columns);
-    clear(square, columns);
-    for_columns(columns, [&](int64_t j, auto part) { store(shift.values + j, load(origin + j, part), part); });
     shifted_sums<T>(sum, square, shift, {row_of<T>(x, first), x.stride}, count, columns);
     const double inverse = 1.0 / static_cast<double>(count);
     for (int64_t j = 0; j < columns; ++j) {
@@ -123,13 +147,14 @@ void moments(double* mean, double* m2, Rows x, int64_t rows, int64_t columns) {
 
 template <class T>
 void normalize(Rows y, Rows x, const NormalizeColumns& by, int64_t rows, int64_t columns, Activation activation) {
+  const auto [mean, scale, shift] = by;  // here, or they are read again after every store
   with_activation(activation, [&]<Activation A>() {
     for (int64_t row = 0; row < rows; ++row) {
       const T* from = row_of<T>(x, row);
       T* to = row_of<T>(y, row);
       for_columns(columns, [&](int64_t j, auto part) {
-        const Float deviation = load(from + j, part) - load(by.mean + j, part);
-        store(to + j, activate<A>(deviation * load(by.scale + j, part) + load(by.shift + j, part)), part);
+        const Float deviation = load(from + j, part) - load(mean + j, part);
+        store(to + j, activate<A>(deviation * load(scale + j, part) + load(shift + j, part)), part);
       });
     }
   });
@@ -155,24 +180,74 @@ void flush(double* __restrict to, const PartialSums& sums, int64_t columns) {
   for (int64_t j = 0; j < columns; ++j) to[j] += static_cast<double>(sums.values[j]);
 }
 
+// What gradients read, at one place: dz = dy * activation'(z). ReLU's derivative comes from z, which costs less to
+// compute again than y to read.
 template <class T, Activation A>
-void gradient_sums_of_block(PartialSums& sum_dz, PartialSums& sum_dz_x, Rows dy, Rows x, Rows y, const float* mean,
-                            int64_t rows, int64_t columns) {
-  for_rows(rows, dy.stride * sizeof(T), [&]<int R>(int64_t row) {
-    const T* dy_row = row_of<T>(dy, row);
-    const T* x_row = row_of<T>(x, row);
-    const T* y_row = A == Activation::kNone ? dy_row : row_of<T>(y, row);  // kNone: unread
-    for_columns(columns, [&](int64_t j, auto part) {
-      const Float mu = load(mean + j, part);
-      Float s = load(sum_dz.values + j, part), q = load(sum_dz_x.values + j, part);
-      for (int r = 0; r < R; ++r) {
-        const Float dz = dz_of<A>(dy_row + r * dy.stride + j, y_row + r * y.stride + j, part);
-        s += dz;
-        q += dz * (load(x_row + r * x.stride + j, part) - mu);
+struct GradientRows {
+  static constexpr bool kReadsY = A == Activation::kSigmoid;
+
+  const T *dy, *x, *y;
+  int64_t dy_stride, x_stride, y_stride;
+
+  GradientRows(Rows dy_rows, Rows x_rows, Rows y_rows, int64_t column)
+      : dy(row_of<T>(dy_rows, 0) + column),
+        x(row_of<T>(x_rows, 0) + column),
+        y(kReadsY ? row_of<T>(y_rows, 0) + column : nullptr),
+        dy_stride(dy_rows.stride),
+        x_stride(x_rows.stride),
+        y_stride(y_rows.stride) {}
+
+  BN_INLINE void next_row() {
+    dy += dy_stride;
+    x += x_stride;
+    if constexpr (kReadsY) y += y_stride;
+  }
+  template <int V>
+  BN_INLINE void prefetch() const {
+    prefetch_next_block<V>(dy, dy_stride);
+    prefetch_next_block<V>(x, x_stride);
+    if constexpr (kReadsY) prefetch_next_block<V>(y, y_stride);
+  }
+  template <class P>
+  BN_INLINE Float dz(int64_t j, Float deviation, Float scale, Float shift, P part) const {
+    Float gradient = load(dy + j, part);
+    asm("" : "+v"(gradient));  // or it is loaded under the mask that the next line compares for, and waits for x
+    if constexpr (A == Activation::kRelu) return deviation * scale + shift > 0.0F ? gradient : Float{};
+    if constexpr (A == Activation::kSigmoid) {
+      const Float value = load(y + j, part);
+      return gradient * (value * (1.0F - value));
+    }
+    return gradient;
+  }
+};
+
+template <class T, Activation A>
+void gradient_sums_of_block(PartialSums& sum_dz, PartialSums& sum_dz_x, Rows dy, Rows x, Rows y,
+                            const NormalizeColumns& by, int64_t rows, int64_t columns) {
+  for_strips(columns, [&]<int V>(int64_t j, auto part) {
+    GradientRows<T, A> row(dy, x, y, j);
+    Float mean[V], scale[V] = {}, shift[V] = {}, s[V], q[V];
+    for (int v = 0; v < V; ++v) {
+      mean[v] = load(by.mean + j + v * kLanes, part);
+      if constexpr (A == Activation::kRelu) {
+        scale[v] = load(by.scale + j + v * kLanes, part);
+        shift[v] = load(by.shift + j + v * kLanes, part);
       }
-      store(sum_dz.values + j, s, part);
-      store(sum_dz_x.values + j, q, part);
-    });
+      s[v] = q[v] = Float{};
+    }
+    for (int64_t i = 0; i < rows; ++i, row.next_row()) {
+      row.template prefetch<V>();
+      for (int v = 0; v < V; ++v) {
+        const Float deviation = load(row.x + v * kLanes, part) - mean[v];
+        const Float dz = row.dz(v * kLanes, deviation, scale[v], shift[v], part);
+        s[v] += dz;
+        q[v] += dz * deviation;
+      }
+    }
+    for (int v = 0; v < V; ++v) {
+      store(sum_dz.values + j + v * kLanes, s[v], part);
+      store(sum_dz_x.values + j + v * kLanes, q[v], part);
+    }
   });
 }
 
@@ -182,17 +257,15 @@ BN_INLINE Rows from_row(Rows rows, int64_t row, int64_t element_size) {
 }
 
 template <class T>
-void gradient_sums(double* sum_dz, double* sum_dz_x, Rows dy, Rows x, Rows y, const float* mean, int64_t rows,
+void gradient_sums(double* sum_dz, double* sum_dz_x, Rows dy, Rows x, Rows y, const NormalizeColumns& by, int64_t rows,
                    int64_t columns, Activation activation) {
   PartialSums block_dz, block_dz_x;
   for (int64_t j = 0; j < columns; ++j) sum_dz[j] = sum_dz_x[j] = 0;
   for (int64_t first = 0; first < rows; first += kRowBlock) {
     const int64_t count = rows - first < kRowBlock ? rows - first : kRowBlock;
-    clear(block_dz, columns);
-    clear(block_dz_x, columns);
     with_activation(activation, [&]<Activation A>() {
       gradient_sums_of_block<T, A>(block_dz, block_dz_x, from_row(dy, first, sizeof(T)), from_row(x, first, sizeof(T)),
-                                   from_row(y, first, sizeof(T)), mean, count, columns);
+                                   from_row(y, first, sizeof(T)), by, count, columns);
     });
     flush(sum_dz, block_dz, columns);
     flush(sum_dz_x, block_dz_x, columns);
@@ -200,21 +273,24 @@ void gradient_sums(double* sum_dz, double* sum_dz_x, Rows dy, Rows x, Rows y, co
 }
 
 template <class T>
-void input_gradient(Rows dx, Rows dy, Rows x, Rows y, const InputGradientColumns& by, int64_t rows, int64_t columns,
-                    Activation activation) {
+void input_gradient(Rows dx, Rows dy, Rows x, Rows y, const NormalizeColumns& forward, const InputGradientColumns& by,
+                    int64_t rows, int64_t columns, Activation activation) {
+  const auto [mean, scale, shift] = forward;  // here, or they are read again after every store
+  const auto [dz_factor, x_factor, constant] = by;
   with_activation(activation, [&]<Activation A>() {
-    for (int64_t row = 0; row < rows; ++row) {
-      const T* dy_row = row_of<T>(dy, row);
-      const T* x_row = row_of<T>(x, row);
-      const T* y_row = A == Activation::kNone ? dy_row : row_of<T>(y, row);  // kNone: unread
-      T* dx_row = row_of<T>(dx, row);
+    GradientRows<T, A> row(dy, x, y, 0);
+    for (int64_t i = 0; i < rows; ++i, row.next_row()) {
+      T* dx_row = row_of<T>(dx, i);
       for_columns(columns, [&](int64_t j, auto part) {
-        const Float dz = dz_of<A>(dy_row + j, y_row + j, part);
-        const Float deviation = load(x_row + j, part) - load(by.mean + j, part);
-        store(
-            dx_row + j,
-            dz * load(by.dz_factor + j, part) + (deviation * load(by.x_factor + j, part) + load(by.constant + j, part)),
-            part);
+        const Float deviation = load(row.x + j, part) - load(mean + j, part);
+        Float z_scale = {}, z_shift = {};
+        if constexpr (A == Activation::kRelu) {
+          z_scale = load(scale + j, part);
+          z_shift = load(shift + j, part);
+        }
+        const Float dz = row.dz(j, deviation, z_scale, z_shift, part);
+        const Float rest = deviation * load(x_factor + j, part) + load(constant + j, part);
+        store(dx_row + j, dz * load(dz_factor + j, part) + rest, part);
       });
     }
   });

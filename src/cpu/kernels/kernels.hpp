@@ -28,7 +28,6 @@ struct NormalizeColumns {  // y = activation((x - mean) * scale + shift)
   const float* shift;
 };
 struct InputGradientColumns {  // dx = dz * dz_factor + (x - mean) * x_factor + constant
-  const float* mean;
   const float* dz_factor;
   const float* x_factor;
   const float* constant;
@@ -39,11 +38,12 @@ struct ColumnKernels {
   // mean and m2 (sum of squared deviations from it) of each column.
   void (*moments)(double* mean, double* m2, Rows x, int64_t rows, int64_t columns);
   void (*normalize)(Rows y, Rows x, const NormalizeColumns& by, int64_t rows, int64_t columns, Activation activation);
-  // sum_dz = sum of dz = dy * activation'(y); sum_dz_x = sum of dz * (x - mean). y is unread for kNone.
-  void (*gradient_sums)(double* sum_dz, double* sum_dz_x, Rows dy, Rows x, Rows y, const float* mean, int64_t rows,
-                        int64_t columns, Activation activation);
-  void (*input_gradient)(Rows dx, Rows dy, Rows x, Rows y, const InputGradientColumns& by, int64_t rows,
-                         int64_t columns, Activation activation);
+  // sum_dz = sum of dz = dy * activation'(z); sum_dz_x = sum of dz * (x - mean). `forward` is what normalize was given;
+  // y is read for kSigmoid only, scale and shift for kRelu only.
+  void (*gradient_sums)(double* sum_dz, double* sum_dz_x, Rows dy, Rows x, Rows y, const NormalizeColumns& forward,
+                        int64_t rows, int64_t columns, Activation activation);
+  void (*input_gradient)(Rows dx, Rows dy, Rows x, Rows y, const NormalizeColumns& forward,
+                         const InputGradientColumns& by, int64_t rows, int64_t columns, Activation activation);
   // y = activation(x + bias); bias may be null.
   void (*bias_activation)(Rows y, Rows x, const float* bias, int64_t rows, int64_t columns, Activation activation);
   // dx = dz, sum_dz = sum of dz; dx.data or sum_dz may be null. y is unread for kNone.

@@ -36,7 +36,26 @@ struct Part {
   int64_t count;
 };
 
-BN_INLINE Float widen(Half bits) { return reinterpret_cast<Float>(__builtin_convertvector(bits, UInt) << 16); }
+// GCC 12 converts vectors of 16 and 8 bits in halves or one by one unless told how.
+BN_INLINE Float widen(Half bits) {
+#if defined(__AVX512F__)
+  const auto words = reinterpret_cast<UInt>(_mm512_maskz_cvtepu16_epi32(0xffff, reinterpret_cast<__m256i>(bits)));
+#elif defined(__AVX2__)
+  const auto words = reinterpret_cast<UInt>(_mm256_cvtepu16_epi32(reinterpret_cast<__m128i>(bits)));
+#else
+  const auto words = __builtin_convertvector(bits, UInt);
+#endif
+  return reinterpret_cast<Float>(words << 16);
+}
+
+// The lower halves of the lanes.
+BN_INLINE Half narrow(UInt words) {
+#if defined(__AVX512F__)
+  return reinterpret_cast<Half>(_mm512_maskz_cvtepi32_epi16(0xffff, reinterpret_cast<__m512i>(words)));
+#else
+  return __builtin_convertvector(words, Half);
+#endif
+}
 
 // To nearest, ties to even; NaN stays NaN (see Bfloat16). The instruction for it, a third faster over a whole batch
 // norm, takes values below 2^-126 for zero.
@@ -56,11 +75,10 @@ BN_INLINE Half narrow(Float value) {
   const UInt rounded = word + 0x7fffU + ((word >> 16) & 1U);
   const UInt bits = value == value ? rounded : UInt{} + 0x7fc00000U;
 #endif
-  return __builtin_convertvector(bits >> 16, Half);
+  return narrow(bits >> 16);
 #endif
 }
 
-// GCC 12 converts bytes one by one unless told how.
 BN_INLINE Int widen(Byte bytes) {
 #if defined(__AVX512F__)
   return reinterpret_cast<Int>(_mm512_maskz_cvtepu8_epi32(0xffff, reinterpret_cast<__m128i>(bytes)));
