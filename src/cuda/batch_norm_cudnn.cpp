@@ -11,6 +11,7 @@
 #include "cuda/device_memory.hpp"
 #include "cuda/error.hpp"
 #include "cuda/kernels/weights.hpp"
+#include "cuda/launch.hpp"
 #include "cuda/libraries.hpp"
 #include "cuda/ops.hpp"
 #include "cuda/regions.hpp"
@@ -86,7 +87,7 @@ class CudnnBatchNorm final : public Op {
       BN_CUDNN(cudnnBatchNormalizationForwardInference(context_.cudnn, mode_, &kOne, &kZero, x_.get(), io.x.at(0).data,
                                                        x_.get(), io.y.data, columns_.get(), gamma, beta, mean, var,
                                                        eps_));
-      return;
+      return finish_call();
     }
     // Averaged with weight 0, yet a NaN would stay.
     BN_CUDA(cudaMemsetAsync(mean, 0, static_cast<size_t>(column_bytes()), context_.compute));
@@ -94,6 +95,7 @@ class CudnnBatchNorm final : public Op {
     BN_CUDNN(cudnnBatchNormalizationForwardTraining(context_.cudnn, mode_, &kOne, &kZero, x_.get(), io.x.at(0).data,
                                                     x_.get(), io.y.data, columns_.get(), gamma, beta, 1.0, mean, var,
                                                     eps_, saved(io, mean_offset_), saved(io, factor_offset_)));
+    finish_call();
     const auto m = static_cast<double>(shape_.rows());
     scale_values(context_, var, static_cast<float>((m - 1) / m), shape_.c);
   }
@@ -104,11 +106,13 @@ class CudnnBatchNorm final : public Op {
                                              io.x.at(0).data, x_.get(), io.dy.data, x_.get(), dx, columns_.get(),
                                              io.w.at(0).data, io.dw.at(0).data, io.dw.at(1).data, eps_,
                                              saved(io, mean_offset_), saved(io, factor_offset_)));
+    finish_call();
   }
 
  private:
   static constexpr float kOne = 1.0F, kZero = 0.0F;
 
+  void finish_call() const { after_launch(context_, "of cuDNN's batch normalisation"); }
   int64_t column_bytes() const { return shape_.c * size_of(DType::kF32); }
   int64_t tensor_bytes() const { return shape_.elements() * size_of(dtype_); }
   void* saved(const OpIo& io, int64_t offset) const { return has_backward_ ? at(io.saved, offset) : nullptr; }

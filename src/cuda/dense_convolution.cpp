@@ -4,6 +4,7 @@
 
 #include "bn/error.hpp"
 #include "core/op_checks.hpp"
+#include "cuda/launch.hpp"
 
 namespace bn::cuda {
 
@@ -109,16 +110,22 @@ void DenseConvolution::pack(const OpIo& io, const float* w, size_t first) const 
   pack_weights(context_, at(io.packed, weights_offset_), dtype_, w, folding_.scale(io.packed), layout_);
 }
 
+void DenseConvolution::run(const ConvolutionPlan& plan, void* result, const void* first, const void* second,
+                           void* workspace) const {
+  plan.run(result, first, second, workspace);
+  after_launch(context_, "of cuDNN's convolution");
+}
+
 void DenseConvolution::forward(const OpIo& io, void* scratch) const {
-  forward_.run(io.y.data, io.x.at(0).data, weights(io), at(scratch, 0));
+  run(forward_, io.y.data, io.x.at(0).data, weights(io), at(scratch, 0));
   folding_.finish(io);
 }
 
 void DenseConvolution::backward(float* dw, const OpIo& io, void* scratch) const {
   void* workspace = at(scratch, workspace_offset_);
-  if (!input_gradient_.empty()) input_gradient_.run(io.dx.at(0).data, io.dy.data, weights(io), workspace);
+  if (!input_gradient_.empty()) run(input_gradient_, io.dx.at(0).data, io.dy.data, weights(io), workspace);
   void* gradient = unpacks_gradient() ? at(scratch, gradient_offset_) : dw;
-  weight_gradient_.run(gradient, io.dy.data, io.x.at(0).data, workspace);
+  run(weight_gradient_, gradient, io.dy.data, io.x.at(0).data, workspace);
   if (unpacks_gradient()) unpack_weight_gradient(context_, dw, gradient, gradient_dtype_, layout_);
 }
 

@@ -1,7 +1,6 @@
 // A dense convolution through cuDNN: the part Conv2d and SeparableConv2d share. The library reads ohwi weights in the
 // activations' type: exact f32 ones where they lie in Parameters, others from a copy that pack() refreshes. Images
-// whose rows were widened are taken with the wider row as channels, and zero weights for
-// what lies between.
+// whose rows were widened are taken with the wider row as channels, and zero weights for what lies between.
 #pragma once
 
 #include <optional>
@@ -45,6 +44,7 @@ class DenseConvolution {
   void prepare_backward(const OpDesc& desc, ConvolutionProblem problem);
   const void* weights(const OpIo& io) const;
   bool unpacks_gradient() const;
+  void run(const ConvolutionPlan& plan, void* result, const void* first, const void* second, void* workspace) const;
 
   const Context& context_;
   WeightLayout layout_;

@@ -10,6 +10,7 @@
 #include "cuda/cublas_product.hpp"
 #include "cuda/folding.hpp"
 #include "cuda/kernels/weights.hpp"
+#include "cuda/launch.hpp"
 #include "cuda/ops.hpp"
 #include "cuda/regions.hpp"
 
@@ -52,7 +53,7 @@ class LinearOp final : public Op {
   }
 
   void forward(const OpIo& io) override {
-    forward_.run(io.y.data, io.x.at(0).data, weights(io), at(io.scratch, workspace_offset_));
+    run(forward_, io.y.data, io.x.at(0).data, weights(io), at(io.scratch, workspace_offset_));
     folding_.finish(io);
   }
 
@@ -65,11 +66,16 @@ class LinearOp final : public Op {
                    {.outputs = images_, .channels = outputs_, .width = outputs_});
       dy = rounded;
     }
-    if (!input_gradient_.empty()) input_gradient_.run(io.dx.at(0).data, dy, weights(io), workspace);
-    weight_gradient_.run(io.dw.at(0).data, dy, io.x.at(0).data, workspace);
+    if (!input_gradient_.empty()) run(input_gradient_, io.dx.at(0).data, dy, weights(io), workspace);
+    run(weight_gradient_, io.dw.at(0).data, dy, io.x.at(0).data, workspace);
   }
 
  private:
+  void run(const Product& product, void* result, const void* a, const void* b, void* workspace) const {
+    product.run(result, a, b, workspace);
+    after_launch(context_, "of cuBLASLt's product");
+  }
+
   bool rounds_dy() const { return y_dtype_ != dtype_; }
   const void* weights(const OpIo& io) const { return keeps_copy_ ? at(io.packed, weights_offset_) : io.w.at(0).data; }
 

@@ -61,14 +61,15 @@ TEST_F(CudaErrors, OnednnsBatchNormNeedsTheCpu) {
       << message;
 }
 
-// images -> batch norm -> loss, and a device that fails.
-std::string fault_in_forward() {
+// images -> the op, with ten outputs -> loss, and a device that fails.
+std::string fault_in_forward(const std::string& name, const OpSpec& spec) {
   NetBuilder builder({1, 1, 1, 10});
-  builder.loss("loss", builder.add("hidden/bn", BatchNorm{}, {builder.images()}));
+  builder.loss("loss", builder.add(name, spec, {builder.images()}));
   const Net net = std::move(builder).build();
   cuda::CudaBackend backend({});
   Parameters parameters(net, backend, DecayScope::kWeights, false);
   Plan plan = compile(net, parameters, backend, {.batch = 4});
+  plan.pack();
   plan.begin({});
   simt::machine().fault = cudaErrorIllegalAddress;
   return error_message<Error>([&] {
@@ -78,14 +79,20 @@ std::string fault_in_forward() {
 }
 
 TEST_F(CudaErrors, AFaultSaysHowToFindItsOp) {
-  const std::string message = fault_in_forward();
+  const std::string message = fault_in_forward("hidden/bn", BatchNorm{});
   EXPECT_NE(message.find("with BN_SYNC=1 in the environment the message names its op"), std::string::npos) << message;
 }
 
 TEST_F(CudaErrors, AFaultNamesItsOpWhenEveryKernelIsWaitedFor) {
   setenv("BN_SYNC", "1", 1);
-  const std::string message = fault_in_forward();
-  EXPECT_EQ(message.find("hidden/bn forward: The kernel block_moments failed: "), 0U) << message;
+  const auto expect = [](const std::string& name, const OpSpec& spec, const std::string& kernel) {
+    const std::string message = fault_in_forward(name, spec);
+    EXPECT_EQ(message.find(name + " forward: The kernel " + kernel + " failed: "), 0U) << message;
+    simt::machine() = {};
+  };
+  expect("hidden/bn", BatchNorm{}, "block_moments");
+  expect("hidden/conv", Conv2d{.out_channels = 10}, "of cuDNN's convolution");
+  expect("hidden/linear", Linear{.out_features = 10}, "of cuBLASLt's product");
 }
 
 }  // namespace

@@ -267,6 +267,7 @@ OpResult OpRun::result() const {
   StepState step;
   backend_.download(&step, io_.step, sizeof(step));
   result.first_bad_step = step.first_bad_step;
+  result.implementation = op_->implementation();
   return result;
 }
 

@@ -59,6 +59,7 @@ struct OpResult {
   std::vector<Values> dw;
   std::vector<Values> state;
   int64_t first_bad_step = -1;
+  std::string implementation{};  // a backend's op: what it says of itself
 };
 
 // Normal draws; labels uniform over the classes with every fifth one -1.

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <span>
+#include <string_view>
 
 #include "support/op_case.hpp"
 
@@ -34,6 +35,9 @@ Difference difference(std::span<const double> actual, std::span<const double> ex
 struct Tolerance {
   double y = 0, dx = 0, dw = 0, state = 0;
 };
+
+// dw's, where the library could give it in bf16 only, and the op says so, that type's rounding.
+double dw_tolerance(const Tolerance& tolerance, std::string_view implementation);
 
 // Fails the running test where `actual` is further from `expected` than allowed.
 void expect_close(const OpResult& actual, const OpResult& expected, const Tolerance& tolerance);

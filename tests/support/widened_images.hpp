@@ -63,7 +63,7 @@ class WidenedImages {
   }
   void expect_close_to(const OpResult& expected, const Tolerance& tolerance) const {
     EXPECT_LT(difference(y_.read(), expected.y).max, tolerance.y);
-    EXPECT_LT(difference(dw_.read(), expected.dw[0]).max, tolerance.dw);
+    EXPECT_LT(difference(dw_.read(), expected.dw[0]).max, dw_tolerance(tolerance, op_->implementation()));
   }
 
  private:
