@@ -1,97 +1,110 @@
 // Time of batch normalisation, forward and backward, on every shape of a network, for each implementation, as a share
 // of the bandwidth of a plain copy: forward counted as three passes over the tensor (x twice, y), backward as five (x
-// and dy twice, dx). Prints a Markdown table; with --json FILE writes the numbers.
+// and dy twice, dx). Prints a Markdown table and which bars were met; with --json FILE writes the numbers.
 #include <cuda_runtime.h>
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "bn/config.hpp"
 #include "bn/error.hpp"
 #include "bn/rng.hpp"
 #include "cuda/backend.hpp"
+#include "cuda/error.hpp"
 
 namespace bn {
 namespace {
 
-constexpr int64_t kCycledBytes = int64_t{512}
-                                 << 20;  // several times the second-level cache: no op finds its input there
+// Several times the second-level cache: no op finds its input there.
+constexpr int64_t kCycledBytes = int64_t{512} << 20;
 constexpr int64_t kMaxSets = 64;
+constexpr int64_t kBlockBytes = int64_t{1} << 20;
 constexpr double kSecondsPerMeasurement = 0.01;
+
+// Random values: some memory and arithmetic is quicker on zeros. One block of them, repeated wherever they are wanted.
+class RandomBlock {
+ public:
+  RandomBlock(cuda::CudaBackend& backend, DType dtype) : backend_(backend), block_(backend.allocate(kBlockBytes)) {
+    RandomStream random(1, 1);
+    std::vector<uint8_t> values(kBlockBytes);
+    for (size_t i = 0; i < values.size() / static_cast<size_t>(size_of(dtype)); ++i) {
+      const auto value = static_cast<float>(random.uniform(-1.0, 2.0));
+      if (dtype == DType::kBf16) {
+        reinterpret_cast<Bfloat16*>(values.data())[i] = Bfloat16::from_float(value);
+      } else {
+        reinterpret_cast<float*>(values.data())[i] = value;
+      }
+    }
+    backend.upload(block_->data(), values.data(), kBlockBytes);
+  }
+
+  void fill(const Buffer& buffer) const {
+    for (int64_t at = 0; at < buffer.bytes(); at += kBlockBytes) {
+      BN_CUDA(cudaMemcpyAsync(static_cast<uint8_t*>(buffer.data()) + at, block_->data(),
+                              static_cast<size_t>(std::min(buffer.bytes() - at, kBlockBytes)), cudaMemcpyDeviceToDevice,
+                              backend_.context().compute));
+    }
+  }
+
+ private:
+  cuda::CudaBackend& backend_;
+  std::unique_ptr<Buffer> block_;
+};
 
 // The tensors of one call.
 struct Set {
-  std::unique_ptr<Buffer> x, y, dy, dx, saved;
+  std::unique_ptr<Buffer> x, y, dy, dx;
 };
 
-struct Measurement {
-  double forward = 0, backward = 0;  // seconds
-};
+// What every implementation is measured on.
+struct Inputs {
+  DType dtype;
+  Shape shape;
+  std::vector<Set> sets{};
+  std::unique_ptr<Buffer> gamma{}, beta{}, dgamma{}, dbeta{}, mean{}, var{};
 
-class Bench {
- public:
-  Bench(cuda::CudaBackend& backend, DType dtype, const Shape& shape) : backend_(backend), dtype_(dtype), shape_(shape) {
-    const int64_t bytes = shape.elements() * size_of(dtype);
-    const int64_t count = std::clamp<int64_t>((kCycledBytes + bytes - 1) / bytes, 2, kMaxSets);
-    for (int64_t i = 0; i < count; ++i) sets_.push_back(make_set(bytes));
-    for (auto* buffer : {&gamma_, &beta_, &dgamma_, &dbeta_, &mean_, &var_}) *buffer = backend.allocate(4 * shape.c);
+  Inputs(cuda::CudaBackend& backend, const RandomBlock& random, DType of, const Shape& of_shape)
+      : dtype(of), shape(of_shape) {
+    const int64_t count = std::clamp<int64_t>((kCycledBytes + bytes() - 1) / bytes(), 2, kMaxSets);
+    for (int64_t i = 0; i < count; ++i) {
+      Set& set = sets.emplace_back();
+      for (auto* buffer : {&set.x, &set.y, &set.dy, &set.dx}) *buffer = backend.allocate(bytes());
+      random.fill(*set.x);
+      random.fill(*set.dy);
+    }
+    for (auto* buffer : {&gamma, &beta, &dgamma, &dbeta, &mean, &var}) *buffer = backend.allocate(4 * shape.c);
     const std::vector<float> ones(static_cast<size_t>(shape.c), 1.0F);
-    backend.upload(gamma_->data(), ones.data(), 4 * shape.c);
+    backend.upload(gamma->data(), ones.data(), 4 * shape.c);
+    backend.synchronize();
   }
 
-  Measurement measure(BatchNormImplementation implementation);
-
- private:
-  Set make_set(int64_t bytes);
-  double time(const std::function<void()>& work, int64_t calls);
-
-  cuda::CudaBackend& backend_;
-  DType dtype_;
-  Shape shape_;
-  std::vector<Set> sets_;
-  std::unique_ptr<Buffer> gamma_, beta_, dgamma_, dbeta_, mean_, var_;
+  int64_t bytes() const { return shape.elements() * size_of(dtype); }
 };
 
-Set Bench::make_set(int64_t bytes) {
-  Set set{.x = backend_.allocate(bytes),
-          .y = backend_.allocate(bytes),
-          .dy = backend_.allocate(bytes),
-          .dx = backend_.allocate(bytes),
-          .saved = nullptr};
-  // Random values: some memory and arithmetic is quicker on zeros. One block of them, repeated.
-  RandomStream random(sets_.size(), 1);
-  std::vector<uint8_t> values(static_cast<size_t>(std::min<int64_t>(bytes, int64_t{1} << 20)));
-  for (size_t i = 0; i < values.size() / static_cast<size_t>(size_of(dtype_)); ++i) {
-    const auto value = static_cast<float>(random.uniform(-1.0, 2.0));
-    if (dtype_ == DType::kBf16) {
-      reinterpret_cast<Bfloat16*>(values.data())[i] = Bfloat16::from_float(value);
-    } else {
-      reinterpret_cast<float*>(values.data())[i] = value;
-    }
-  }
-  for (Buffer* buffer : {set.x.get(), set.dy.get()}) {
-    for (int64_t at = 0; at < bytes; at += static_cast<int64_t>(values.size())) {
-      backend_.upload(static_cast<uint8_t*>(buffer->data()) + at, values.data(),
-                      std::min(bytes - at, static_cast<int64_t>(values.size())));
-    }
-  }
-  return set;
-}
+// Seconds; nothing where there is no such way.
+struct Measurement {
+  std::optional<double> forward{}, backward{};
+};
 
-// Median of three, each long enough for the clock.
-double Bench::time(const std::function<void()>& work, int64_t calls) {
+// Median of three, each long enough for the clock. `work` makes `calls` calls.
+double time(Backend& backend, int64_t calls, const std::function<void()>& work) {
   using Clock = std::chrono::steady_clock;
-  const std::unique_ptr<Recording> recording = backend_.record(work);
+  work();
+  backend.synchronize();
+  const std::unique_ptr<Recording> recording = backend.record(work);
   const auto run = [&](int64_t times) {
-    backend_.synchronize();
+    backend.synchronize();
     const auto start = Clock::now();
     for (int64_t i = 0; i < times; ++i) recording->replay();
-    backend_.synchronize();
+    backend.synchronize();
     return std::chrono::duration<double>(Clock::now() - start).count();
   };
   run(1);
@@ -103,45 +116,64 @@ double Bench::time(const std::function<void()>& work, int64_t calls) {
   return seconds[1];
 }
 
-Measurement Bench::measure(BatchNormImplementation implementation) {
-  const OpDesc desc{.name = "batch_norm",
-                    .x = {TensorDesc::dense(dtype_, shape_)},
-                    .y = TensorDesc::dense(dtype_, shape_),
-                    .wants_dx = {true}};
-  const std::unique_ptr<Op> op = backend_.make_op(BatchNorm{.implementation = implementation}, desc);
-  const std::unique_ptr<Buffer> scratch = backend_.allocate(op->scratch_bytes());
-  const std::unique_ptr<Buffer> packed = backend_.allocate(op->packed_bytes());
+Measurement measure(Backend& backend, const Inputs& inputs, Op& op) {
+  const std::unique_ptr<Buffer> scratch = backend.allocate(op.scratch_bytes());
+  const std::unique_ptr<Buffer> packed = backend.allocate(op.packed_bytes());
+  std::vector<std::unique_ptr<Buffer>> saved;
   std::vector<OpIo> calls;
   const auto columns = [&](const std::unique_ptr<Buffer>& buffer) {
-    return dense(buffer->data(), DType::kF32, vector_shape(shape_.c));
+    return dense(buffer->data(), DType::kF32, vector_shape(inputs.shape.c));
   };
-  for (Set& set : sets_) {
-    set.saved = backend_.allocate(op->saved_bytes());
-    calls.push_back({.x = {dense(set.x->data(), dtype_, shape_)},
-                     .dx = {dense(set.dx->data(), dtype_, shape_)},
-                     .w = {columns(gamma_), columns(beta_)},
-                     .dw = {columns(dgamma_), columns(dbeta_)},
-                     .state = {columns(mean_), columns(var_)},
-                     .y = dense(set.y->data(), dtype_, shape_),
-                     .dy = dense(set.dy->data(), dtype_, shape_),
-                     .saved = set.saved->data(),
+  const auto tensor = [&](const std::unique_ptr<Buffer>& buffer) {
+    return dense(buffer->data(), inputs.dtype, inputs.shape);
+  };
+  for (const Set& set : inputs.sets) {
+    saved.push_back(backend.allocate(op.saved_bytes()));
+    calls.push_back({.x = {tensor(set.x)},
+                     .dx = {tensor(set.dx)},
+                     .w = {columns(inputs.gamma), columns(inputs.beta)},
+                     .dw = {columns(inputs.dgamma), columns(inputs.dbeta)},
+                     .state = {columns(inputs.mean), columns(inputs.var)},
+                     .y = tensor(set.y),
+                     .dy = tensor(set.dy),
+                     .saved = saved.back()->data(),
                      .scratch = scratch->data(),
                      .packed = packed->data()});
   }
-  op->pack(calls[0]);
+  op.pack(calls[0]);
   const auto count = static_cast<int64_t>(calls.size());
-  Measurement result;
-  result.forward = time(
-      [&] {
-        for (const OpIo& io : calls) op->forward(io);
-      },
-      count);
-  result.backward = time(
-      [&] {
-        for (const OpIo& io : calls) op->backward(io);
-      },
-      count);
-  return result;
+  const double forward = time(backend, count, [&] {
+    for (const OpIo& io : calls) op.forward(io);
+  });
+  const double backward = time(backend, count, [&] {
+    for (const OpIo& io : calls) op.backward(io);
+  });
+  return {.forward = forward, .backward = backward};
+}
+
+std::unique_ptr<Op> make_op(Backend& backend, const Inputs& inputs, BatchNormImplementation implementation) {
+  const TensorDesc tensor = TensorDesc::dense(inputs.dtype, inputs.shape);
+  return backend.make_op(BatchNorm{.implementation = implementation},
+                         {.name = "batch_norm", .x = {tensor}, .y = tensor, .wants_dx = {true}});
+}
+
+// Only what is really kept on the chip: the rest would be the streamed kernels again.
+Measurement measure_on_chip(Backend& backend, const Inputs& inputs) {
+  const std::unique_ptr<Op> op = make_op(backend, inputs, BatchNormImplementation::kCustom);
+  const std::string implementation = op->implementation();
+  if (implementation == "own:streamed") return {};
+  Measurement measured = measure(backend, inputs, *op);
+  if (implementation == "own:on_chip_forward") measured.backward.reset();
+  return measured;
+}
+
+Measurement measure_cudnn(Backend& backend, const Inputs& inputs) {
+  try {
+    return measure(backend, inputs, *make_op(backend, inputs, BatchNormImplementation::kCudnn));
+  } catch (const UnsupportedError& error) {
+    fmt::print(stderr, "{}\n", error.what());
+    return {};
+  }
 }
 
 // Bytes read and written a second by a copy of two gigabytes.
@@ -150,7 +182,7 @@ double copy_bandwidth(cuda::CudaBackend& backend) {
   constexpr int kCopies = 20;
   const std::unique_ptr<Buffer> from = backend.allocate(kBytes), to = backend.allocate(kBytes);
   const auto copy = [&] {
-    cudaMemcpyAsync(to->data(), from->data(), kBytes, cudaMemcpyDeviceToDevice, backend.context().compute);
+    BN_CUDA(cudaMemcpyAsync(to->data(), from->data(), kBytes, cudaMemcpyDeviceToDevice, backend.context().compute));
   };
   copy();
   backend.synchronize();
@@ -177,6 +209,95 @@ struct Arguments {
   std::vector<int64_t> batches{32, 256};
 };
 
+struct Row {
+  int64_t batch;
+  DType dtype;
+  Shape shape;
+  double bytes;
+  Measurement custom, on_chip, cudnn;
+
+  // Of the copy's bandwidth.
+  double forward_share(double bandwidth) const { return 3 * bytes / *custom.forward / bandwidth; }
+  double backward_share(double bandwidth) const { return 5 * bytes / *custom.backward / bandwidth; }
+};
+
+std::string microseconds(const std::optional<double>& seconds) {
+  return seconds ? fmt::format("{:.1f}", 1e6 * *seconds) : "";
+}
+
+void print(const Row& row, double bandwidth) {
+  fmt::print("| {} | {} | {}x{}x{} | {:.1f} | {} | {:.0f} % | {} | {} | {} | {:.0f} % | {} | {} |\n", row.batch,
+             name_of(row.dtype), row.shape.h, row.shape.w, row.shape.c, 1e-6 * row.bytes,
+             microseconds(row.custom.forward), 100 * row.forward_share(bandwidth), microseconds(row.on_chip.forward),
+             microseconds(row.cudnn.forward), microseconds(row.custom.backward), 100 * row.backward_share(bandwidth),
+             microseconds(row.on_chip.backward), microseconds(row.cudnn.backward));
+  std::fflush(stdout);
+}
+
+// "- met: ...", "- missed: ..." or "- not measured: ...".
+std::string verdict(const std::optional<bool>& met, const std::string& bar, const std::string& found) {
+  if (!met) return fmt::format("- not measured: {}", bar);
+  return fmt::format("- {}: {} ({})", *met ? "met" : "missed", bar, found);
+}
+
+std::string share_verdict(const std::vector<Row>& rows, double bandwidth, double least_bytes, double most_bytes,
+                          double bar) {
+  double lowest = INFINITY;
+  for (const Row& row : rows) {
+    if (row.bytes <= least_bytes || row.bytes > most_bytes) continue;
+    lowest = std::min({lowest, row.forward_share(bandwidth), row.backward_share(bandwidth)});
+  }
+  const std::string sizes = most_bytes < INFINITY
+                                ? fmt::format("{:.0f} to {:.0f} MB", 1e-6 * least_bytes, 1e-6 * most_bytes)
+                                : fmt::format("above {:.0f} MB", 1e-6 * least_bytes);
+  return verdict(
+      std::isinf(lowest) ? std::optional<bool>() : lowest >= bar,
+      fmt::format("our batch normalisation, forward and backward, at least {:.0f} % of the copy's bandwidth on "
+                  "every shape {}",
+                  100 * bar, sizes),
+      fmt::format("lowest {:.0f} %", 100 * lowest));
+}
+
+std::string cudnn_verdict(const std::vector<Row>& rows) {
+  int compared = 0, quicker = 0;
+  for (const Row& row : rows) {
+    if (!row.cudnn.forward) continue;
+    ++compared;
+    quicker += *row.custom.forward + *row.custom.backward < *row.cudnn.forward + *row.cudnn.backward ? 1 : 0;
+  }
+  return verdict(compared == 0 ? std::optional<bool>() : 10 * quicker >= 9 * compared,
+                 "forward and backward together quicker than cuDNN's on at least 90 % of the shapes",
+                 fmt::format("{} of {}", quicker, compared));
+}
+
+nlohmann::json json_of(const std::optional<double>& number) {
+  return number ? nlohmann::json(*number) : nlohmann::json();
+}
+
+// After every row, in one piece: whoever stops this program finds what was measured.
+void write_json(const std::string& path, const std::string& device, double bandwidth, const std::vector<Row>& rows) {
+  nlohmann::json all = nlohmann::json::array();
+  for (const Row& row : rows) {
+    const auto seconds = [&](std::optional<double> Measurement::*way) {
+      return nlohmann::json{{"custom", json_of(row.custom.*way)},
+                            {"on_chip", json_of(row.on_chip.*way)},
+                            {"cudnn", json_of(row.cudnn.*way)}};
+    };
+    all.push_back({{"batch", row.batch},
+                   {"type", name_of(row.dtype)},
+                   {"shape", {row.shape.n, row.shape.h, row.shape.w, row.shape.c}},
+                   {"bytes", row.bytes},
+                   {"forward_seconds", seconds(&Measurement::forward)},
+                   {"backward_seconds", seconds(&Measurement::backward)},
+                   {"forward_share_of_copy", row.forward_share(bandwidth)},
+                   {"backward_share_of_copy", row.backward_share(bandwidth)}});
+  }
+  const std::string unfinished = path + ".part";
+  std::ofstream(unfinished)
+      << nlohmann::json{{"device", device}, {"copy_bytes_per_second", bandwidth}, {"rows", all}}.dump(1) << '\n';
+  std::filesystem::rename(unfinished, path);
+}
+
 void run(const Arguments& arguments) {
   cuda::CudaBackend backend({}), on_chip_backend({.batch_norm_reading = BatchNormReading::kOnChip});
   const double bandwidth = copy_bandwidth(backend);
@@ -185,45 +306,28 @@ void run(const Arguments& arguments) {
       "| batch | type | shape | MB | forward: custom us | of copy | on chip us | cuDNN us | backward: custom us | of "
       "copy | on chip us | cuDNN us |\n");
   fmt::print("|---|---|---|---|---|---|---|---|---|---|---|---|\n");
-  nlohmann::json rows = nlohmann::json::array();
+  std::vector<Row> rows;
   const std::vector<Shape> shapes = batch_norm_shapes(build_network(load_config(arguments.config).model));
-  for (const int64_t batch : arguments.batches) {
-    for (const DType dtype : {DType::kF32, DType::kBf16}) {
+  for (const DType dtype : {DType::kBf16, DType::kF32}) {
+    const RandomBlock random(backend, dtype);
+    for (const int64_t batch : arguments.batches) {
       for (Shape shape : shapes) {
         shape.n = batch;
-        const auto measure = [&](cuda::CudaBackend& on, BatchNormImplementation implementation) {
-          return Bench(on, dtype, shape).measure(implementation);
-        };
-        const Measurement custom = measure(backend, BatchNormImplementation::kCustom);
-        const Measurement on_chip = measure(on_chip_backend, BatchNormImplementation::kCustom);
-        const Measurement cudnn = measure(backend, BatchNormImplementation::kCudnn);
-        const auto bytes = static_cast<double>(shape.elements() * size_of(dtype));
-        const double forward = 3 * bytes / custom.forward / bandwidth,
-                     backward = 5 * bytes / custom.backward / bandwidth;
-        fmt::print(
-            "| {} | {} | {}x{}x{} | {:.1f} | {:.1f} | {:.0f} % | {:.1f} | {:.1f} | {:.1f} | {:.0f} % | {:.1f} | {:.1f} "
-            "|\n",
-            batch, name_of(dtype), shape.h, shape.w, shape.c, 1e-6 * bytes, 1e6 * custom.forward, 100 * forward,
-            1e6 * on_chip.forward, 1e6 * cudnn.forward, 1e6 * custom.backward, 100 * backward, 1e6 * on_chip.backward,
-            1e6 * cudnn.backward);
-        std::fflush(stdout);
-        rows.push_back(
-            {{"batch", batch},
-             {"type", name_of(dtype)},
-             {"shape", {shape.n, shape.h, shape.w, shape.c}},
-             {"bytes", bytes},
-             {"forward_seconds", {{"custom", custom.forward}, {"on_chip", on_chip.forward}, {"cudnn", cudnn.forward}}},
-             {"backward_seconds",
-              {{"custom", custom.backward}, {"on_chip", on_chip.backward}, {"cudnn", cudnn.backward}}},
-             {"forward_share_of_copy", forward},
-             {"backward_share_of_copy", backward}});
+        const Inputs inputs(backend, random, dtype, shape);
+        rows.push_back({.batch = batch,
+                        .dtype = dtype,
+                        .shape = shape,
+                        .bytes = static_cast<double>(inputs.bytes()),
+                        .custom = measure(backend, inputs, *make_op(backend, inputs, BatchNormImplementation::kCustom)),
+                        .on_chip = measure_on_chip(on_chip_backend, inputs),
+                        .cudnn = measure_cudnn(backend, inputs)});
+        print(rows.back(), bandwidth);
+        if (!arguments.json.empty()) write_json(arguments.json, backend.name(), bandwidth, rows);
       }
     }
   }
-  if (arguments.json.empty()) return;
-  std::ofstream(arguments.json)
-      << nlohmann::json{{"device", backend.name()}, {"copy_bytes_per_second", bandwidth}, {"rows", rows}}.dump(1)
-      << '\n';
+  fmt::print("\n{}\n{}\n{}\n", share_verdict(rows, bandwidth, 128e6, INFINITY, 0.85),
+             share_verdict(rows, bandwidth, 32e6, 128e6, 0.70), cudnn_verdict(rows));
 }
 
 }  // namespace
