@@ -60,7 +60,7 @@ if ! command -v dpkg-query >/dev/null; then
 fi
 
 if command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ]; then
-  wanted+=(python3 python3-pip)
+  wanted+=(python3 python3-pip python3-yaml)
 fi
 
 missing=()

@@ -2,12 +2,14 @@
 # Packs what proves and measures the CUDA backend elsewhere: the programs built here, without OpenCV's imgcodecs, with
 # the shared libraries they need (not CUDA's: the other machine has those), configurations, and run.sh.
 #   usage: bundle.sh [FILE.tar.xz]
+# Fails if the file is larger than 20 MB, or if a program needs a newer C library than Ubuntu 22.04's.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-case "${1:-}" in -h | --help) sed -n '2,4s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
+case "${1:-}" in -h | --help) sed -n '2,5s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 file=$(realpath -m "${1:-build/gpu_acceptance.tar.xz}")
 build=build/gpu_acceptance
 : "${BN_CUDA_ARCHITECTURES:=80-real;89-real;90}"
+largest=$((20 * 1000 * 1000)) newest_c_library=2.35
 
 bash experiments/install_packages.sh
 mkdir -p build
@@ -24,17 +26,37 @@ cmake --build $build --target bninception bn_cuda_module bn-data test_cuda bench
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 root=$folder/gpu_acceptance
-mkdir -p "$root"/{bin,lib,experiments}
+mkdir -p "$root"/{bin,lib/fallback}
 for program in "${programs[@]}"; do
   strip -o "$root/bin/$program" "$build/$program"
 done
-# All but the C library, which belongs to the machine, and CUDA's.
+# All but the C library, which belongs to the machine, and CUDA's. The C++ library needs a newer C library than the
+# programs do: it is used only where the machine's own is older than this one.
 ldd "$root"/bin/* | awk '$2 == "=>" && $3 ~ /^\// {print $3}' | sort -u |
   grep -Ev '/(libc|libm|libdl|librt|libpthread|libcudnn|libcublas|libcublasLt|libnvrtc|ld-linux[^/]*)[.]so' |
-  while read -r library; do strip -o "$root/lib/$(basename "$library")" "$library"; done
+  while read -r library; do
+    to=lib
+    [[ $library != */libstdc++.so* && $library != */libgcc_s.so* ]] || to=lib/fallback
+    strip -o "$root/$to/$(basename "$library")" "$library"
+  done
+for binary in "$root"/bin/* "$root"/lib/*.so*; do
+  needed=$(objdump -T "$binary" | grep -o 'GLIBC_2[0-9.]*' | cut -d_ -f2 | sort -V | tail -1) || true
+  if [ "$(printf '%s\n' "$needed" $newest_c_library | sort -V | tail -1)" != $newest_c_library ]; then
+    echo "bundle.sh: $(basename "$binary") needs the C library $needed; $newest_c_library is the newest that it may." >&2
+    exit 1
+  fi
+done
 cp -r configs "$root/configs"
+# PyTorch does not bring PyYAML.
+python3 -c 'import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin), sys.stdout)' \
+  <configs/networks/inception.yaml >"$root/configs/networks/inception.json"
 cp experiments/gpu_acceptance/run.sh "$root/run.sh"
 cp experiments/benchmarks/pytorch_inception.py "$root/pytorch_inception.py"
 mkdir -p "$(dirname "$file")"
 tar -C "$folder" -c gpu_acceptance | xz -T0 -9 >"$file"
-echo "$file: $(du -m "$file" | cut -f1) MB"
+bytes=$(stat -c %s "$file")
+printf '%s: %d.%d MB\n' "$file" $((bytes / 1000000)) $((bytes / 100000 % 10))
+if [ "$bytes" -gt $largest ]; then
+  echo "bundle.sh: that is more than $((largest / 1000000)) MB." >&2
+  exit 1
+fi

@@ -1,59 +1,107 @@
 #!/usr/bin/env bash
 # Proves and measures the CUDA backend on this machine: an NVIDIA driver, CUDA 13 and cuDNN 9 are all it needs. Writes
-# report.json, as it goes, and report.md. Run it where bundle.sh's file was unpacked.
-#   usage: run.sh [--data DIR] [--out DIR] [--cpu-only] [SECTION...]
-# --data: a folder with tiny-imagenet-shards, for a training run on real images. --cpu-only: the sections that need no
-# GPU. Sections: operations training determinism batch_norm steps; all by default.
+# report.json and report.md, as it goes. Run it where bundle.sh's file was unpacked.
+#   usage: run.sh [--data DIR] [--out DIR] [--seconds N] [--cpu-only] [SECTION...]
+# --data: a folder with tiny-imagenet-shards, for a training run on real images. --out: gpu_report by default.
+# --seconds: for all together, 525 by default; what they do not suffice for is left out. --cpu-only: the sections that
+# need no GPU. Sections: operations training determinism batch_norm steps; all by default.
+# Exit status: 0 if everything ran and passed, 1 if something failed or was left out, 2 for a wrong argument. Bars that
+# were missed are in the report only.
+# shellcheck disable=SC2317  # the sections are called by name
 set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-out=$PWD/gpu_report data='' device=cuda
+out=$PWD/gpu_report data='' device=cuda limit=525
+cpu_sections=(training determinism)
+gpu_sections=(operations training determinism batch_norm steps)
 sections=()
+
+refuse() {
+  echo "run.sh: $1" >&2
+  exit 2
+}
 while [ $# -gt 0 ]; do
   case "$1" in
-    -h | --help) sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 0 ;;
-    --data) data=$(realpath "$2"); shift ;;
-    --out) out=$(realpath -m "$2"); shift ;;
+    -h | --help) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    --data | --out | --seconds)
+      [ $# -gt 1 ] || refuse "$1 wants a value."
+      case "$1" in
+        --data) data=$(realpath -e "$2") || exit 2 ;;
+        --out) out=$(realpath -m "$2") ;;
+        --seconds) limit=$2 ;;
+      esac
+      shift ;;
     --cpu-only) device=cpu ;;
     *) sections+=("$1") ;;
   esac
   shift
 done
-if [ ${#sections[@]} -eq 0 ]; then
-  sections=(operations training determinism batch_norm steps)
-  [ $device = cpu ] && sections=(training determinism)
-fi
+[[ $limit =~ ^[1-9][0-9]*$ ]] || refuse "--seconds wants a whole number, not '$limit'."
+known=("${gpu_sections[@]}")
+[ $device = cuda ] || known=("${cpu_sections[@]}")
+[ ${#sections[@]} -gt 0 ] || sections=("${known[@]}")
+for section in "${sections[@]}"; do
+  [[ " ${known[*]} " == *" $section "* ]] || refuse "unknown section '$section'; here there are: ${known[*]}."
+done
 mkdir -p "$out"
 cd "$out" || exit 1
+# Nothing of an earlier run may pass for this one's.
+rm -rf report.{json,md} operations.log training.log shapes_{cpu,cuda} tiny_{f32,bf16} same_{once,again,stopped} \
+  batch_norm.{json,md,err} steps.log profile_*.json
+
+# limited SECONDS COMMAND...: 124 or 137 when that time ran out, or all there is; 125 when none was left to begin.
+limited() {
+  local seconds=$1 left=$((limit - SECONDS))
+  shift
+  [ $left -gt 0 ] || return 125
+  timeout --kill-after=3 $((seconds < left ? seconds : left)) "$@"
+}
+
+gpu="no GPU"
+[ $device = cpu ] || gpu=$(limited 20 nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null | head -1)
+gpu=${gpu:-unknown}
 
 # CUDA's libraries: where the loader looks, in the toolkit's folder, or in a Python environment.
 python=$(command -v python3)
 cuda_libraries=$(
-  ls -d /usr/local/cuda/lib64 /usr/local/cuda/lib 2>/dev/null
-  [ -n "$python" ] && "$python" -c 'import glob, sys
+  ls -d /usr/local/cuda-13*/lib64 /usr/local/cuda/lib64 /usr/local/cuda/lib 2>/dev/null
+  [ -z "$python" ] || limited 20 "$python" -c 'import glob, sys
 for path in sys.path:
     for folder in glob.glob(path + "/nvidia/*/lib"): print(folder)' 2>/dev/null
 )
-# program SECONDS NAME ARGUMENTS...: with the libraries it needs, which are not the system's; 124 when time ran out.
+library_path=$here/lib:$(echo "$cuda_libraries" | paste -sd:)${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+# program SECONDS NAME ARGUMENTS...: with the libraries it needs, which are not the system's.
 program() {
   local seconds=$1 name=$2
   shift 2
-  timeout --kill-after=10 "$seconds" \
-    env "LD_LIBRARY_PATH=$here/lib:$(echo "$cuda_libraries" | paste -sd:):${LD_LIBRARY_PATH:-}" "$here/bin/$name" "$@"
+  limited "$seconds" env "LD_LIBRARY_PATH=$library_path" "$here/bin/$name" "$@"
 }
+# The C++ library is the system's, unless that is older than the programs need.
+if ! program 20 bninception --help >/dev/null 2>&1; then
+  library_path=$here/lib:$here/lib/fallback:${library_path#*:}
+  if ! why=$(program 20 bninception --help 2>&1); then
+    echo "run.sh: the programs do not start here: $why" >&2
+    exit 1
+  fi
+fi
 
+problems=()      # what failed or was left out
+bars=()          # "- met: ...", "- missed: ...", "- not measured: ..."
 declare -A results  # section -> JSON
-report() {
-  {
-    printf '{\n "machine": "%s",\n "device": "%s",\n "sections": {' "$(uname -sr)" \
-      "$(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null | head -1 || echo none)"
-    local separator=''
-    for section in "${sections[@]}"; do
-      [ -n "${results[$section]:-}" ] || continue
-      printf '%s\n  "%s": %s' "$separator" "$section" "${results[$section]}"
-      separator=,
-    done
-    printf '\n }\n}\n'
-  } >report.json
+# check WHAT STATUS: keeps what went wrong, and returns the status.
+check() {
+  case $2 in
+    0) ;;
+    124 | 137) problems+=("$1: stopped, its time ran out") ;;
+    125) problems+=("$1: left out, no time remained") ;;
+    *) problems+=("$1: failed with exit status $2") ;;
+  esac
+  return "$2"
+}
+# As a JSON string.
+quoted() { printf '"%s"' "$(printf '%s' "$1" | tr -d '\\"' | tr '[:cntrl:]' ' ')"; }
+joined() {
+  local IFS=,
+  echo "$*"
 }
 # The last one in a file of JSON, null where there is none.
 value() {
@@ -62,110 +110,209 @@ value() {
   echo "${found:-null}"
 }
 
-operations() {  # every op against the double-precision reference, whole networks against the CPU
-  program 150 test_cuda --gtest_brief=1 --gtest_output=json:operations.tests.json >operations.log 2>&1
-  local status=$?
-  local tests failures skipped
-  tests=$(grep -m1 -o '"tests": [0-9]*' operations.tests.json | grep -o '[0-9]*')
-  failures=$(grep -m1 -o '"failures": [0-9]*' operations.tests.json | grep -o '[0-9]*')
-  skipped=$(grep -c '"result": "SKIPPED"' operations.tests.json)
-  echo "operations: ${tests:-0} tests, ${failures:-?} failed, $skipped skipped (exit $status)"
-  grep -E '^\[  FAILED' operations.log | sort -u | head -20
-  results[operations]="{\"tests\": ${tests:-0}, \"failures\": ${failures:-null}, \"skipped\": $skipped, \"exit\": $status}"
+report() {  # report FINISHED
+  local section problem separator='' listed=()
+  for problem in "${problems[@]}"; do listed+=("$(quoted "$problem")"); done
+  {
+    printf '{\n "machine": %s,\n "device": %s,\n "finished": %s,\n "seconds": %s,\n "problems": [%s],\n "sections": {' \
+      "$(quoted "$(uname -sr), $(nproc) cores")" "$(quoted "$gpu")" "$1" "$SECONDS" "$(joined "${listed[@]}")"
+    for section in "${sections[@]}"; do
+      [ -n "${results[$section]:-}" ] || continue
+      printf '%s\n  "%s": %s' "$separator" "$section" "${results[$section]}"
+      separator=,
+    done
+    printf '\n }\n}\n'
+  } >report.json
+  {
+    printf '# GPU acceptance: %s\n' "$gpu"
+    [ "$1" = true ] || printf '\nNot finished.\n'
+    printf '\n## Problems\n\n'
+    if [ ${#problems[@]} -gt 0 ]; then printf -- '- %s\n' "${problems[@]}"; else echo none; fi
+    if [ ${#bars[@]} -gt 0 ]; then printf '\n## Bars\n\n' && printf '%s\n' "${bars[@]}"; fi
+    for section in operations training determinism; do
+      [ -z "${results[$section]:-}" ] ||
+        printf '\n## %s\n\n```json\n%s\n```\n' "$section" "${results[$section]//\},/\},$'\n'}"
+    done
+    if [ -n "${results[steps]:-}" ]; then printf '\n## steps\n\n' && steps_table; fi
+    if [ -n "${results[batch_norm]:-}" ]; then printf '\n## batch_norm\n\n' && grep -v '^- ' batch_norm.md; fi
+  } >report.md
 }
 
-train() {  # train FOLDER CONFIG ARGUMENTS...
-  local folder=$1 config=$2
-  shift 2
-  program 120 bninception train "$here/configs/$config" --quiet --out "$folder" "$@" >>training.log 2>&1
+operations() {  # every op against the double-precision reference, whole networks against the CPU
+  program 180 test_cuda >operations.log 2>&1
+  local status=$? passed failed skipped
+  check operations "$status"
+  # Each test that ended has a line with its time.
+  passed=$(grep -c '^\[       OK \].* ms)$' operations.log)
+  failed=$(grep -c '^\[  FAILED  \].* ms)$' operations.log)
+  skipped=$(grep -c '^\[  SKIPPED \].* ms)$' operations.log)
+  [ "$failed" -eq 0 ] || problems+=("operations: $failed tests failed")
+  [ "$status" -eq 125 ] || [ "$passed" -gt "$skipped" ] || problems+=("operations: most tests were skipped")
+  echo "operations: $passed passed, $failed failed, $skipped skipped (exit $status)"
+  grep -E '^\[  FAILED' operations.log | sort -u | head -20
+  results[operations]="{\"passed\": $passed, \"failed\": $failed, \"skipped\": $skipped, \"exit\": $status}"
+}
+
+train() {  # train SECONDS FOLDER CONFIG ARGUMENTS...
+  local seconds=$1 folder=$2 config=$3
+  shift 3
+  program "$seconds" bninception train "$here/configs/$config" --quiet --out "$folder" "$@" >>training.log 2>&1
 }
 
 training() {  # the same run on both devices; then real images
-  local items=() device_here
-  for device_here in cpu cuda; do
-    [ $device_here = cuda ] && [ $device = cpu ] && continue
-    rm -rf "shapes_$device_here"
-    train "shapes_$device_here" quickstart/batch_norm.yaml --set device=$device_here --set train.steps=200 \
-      --set train.evaluate_every=200
-    items+=("\"shapes_$device_here\": {\"exit\": $?, \"loss\": $(value "shapes_$device_here/log.jsonl" loss), \"validation_top1\": $(value "shapes_$device_here/log.jsonl" validation_top1)}")
+  local items=() on precision status log
+  for on in cpu cuda; do
+    [ $on = cuda ] && [ $device = cpu ] && continue
+    train 90 shapes_$on quickstart/batch_norm.yaml --set device=$on --set train.steps=200 --set train.evaluate_every=200
+    status=$? log=shapes_$on/log.jsonl
+    check "training on generated shapes, $on" $status
+    items+=("\"shapes_$on\": {\"exit\": $status, \"loss\": $(value $log loss), \"validation_top1\": $(value $log validation_top1)}")
   done
   if [ -n "$data" ] && [ $device = cuda ]; then
-    local precision
     for precision in f32 bf16; do
-      rm -rf "tiny_$precision"
-      BN_DATA_ROOT=$data train "tiny_$precision" tiny_imagenet/bn_x5.yaml --set device=$device \
+      BN_DATA_ROOT=$data train 60 tiny_$precision tiny_imagenet/bn_x5.yaml --set device=cuda \
         --set precision=$precision --set train.epochs=0 --set train.steps=1000 --set data.workers=8
-      items+=("\"tiny_imagenet_$precision\": {\"exit\": $?, \"loss\": $(value "tiny_$precision/log.jsonl" loss), \"validation_top1\": $(value "tiny_$precision/log.jsonl" validation_top1), \"images_per_second\": $(value "tiny_$precision/log.jsonl" images_per_second)}")
+      status=$? log=tiny_$precision/log.jsonl
+      check "training on Tiny ImageNet, $precision" $status
+      items+=("\"tiny_imagenet_$precision\": {\"exit\": $status, \"loss\": $(value $log loss), \"validation_top1\": $(value $log validation_top1), \"images_per_second\": $(value $log images_per_second)}")
     done
   fi
-  results[training]="{$(IFS=,; echo "${items[*]}")}"
+  results[training]="{$(joined "${items[@]}")}"
   echo "training: ${results[training]}"
 }
 
 determinism() {  # two runs of a seed, and one that stopped in the middle: the same bits in the last checkpoint
-  local run steps verdict=true
+  local run steps resume verdict=true
   for run in once again stopped; do
-    rm -rf "same_$run"
     for steps in 60 120; do
       [ $steps = 60 ] && [ $run != stopped ] && continue
-      train "same_$run" quickstart/batch_norm.yaml --set device=$device --set train.steps=$steps \
-        --set train.evaluate_every=60 $([ -d "same_$run" ] && echo --resume)
+      resume=()
+      [ ! -d same_$run ] || resume=(--resume)
+      train 60 same_$run quickstart/batch_norm.yaml --set device=$device --set train.steps=$steps \
+        --set train.evaluate_every=60 "${resume[@]}"
+      check "determinism, $run, $steps steps" $? || verdict=null
     done
   done
-  local last
-  last=$(find same_once -name '*120.safetensors' | head -1)
-  for run in again stopped; do
-    cmp -s "$last" "${last/same_once/same_$run}" || verdict=false
-  done
-  [ -n "$last" ] || verdict=false
+  if [ $verdict = true ]; then
+    local last
+    last=$(find same_once -name '*120.safetensors' | head -1)
+    for run in again stopped; do
+      cmp -s "$last" "${last/same_once/same_$run}" || verdict=false
+    done
+    [ $verdict = true ] || problems+=("determinism: other bits again, or after a resume")
+  fi
   results[determinism]="{\"same_bits\": $verdict}"
   echo "determinism: the same bits again and after a resume: $verdict"
 }
 
 batch_norm() {
-  program 120 benchmark_batch_norm_cuda "$here/configs/imagenet/bn_baseline.yaml" --json batch_norm.json \
+  program 150 benchmark_batch_norm_cuda "$here/configs/imagenet/bn_baseline.yaml" --json batch_norm.json \
     >batch_norm.md 2>batch_norm.err
+  check batch_norm $?
   results[batch_norm]=$(cat batch_norm.json 2>/dev/null || echo null)
-  tail -3 batch_norm.md
+  local verdicts
+  mapfile -t verdicts < <(grep '^- ' batch_norm.md)
+  [ ${#verdicts[@]} -gt 0 ] || verdicts=("- not measured: batch normalisation against a copy and against cuDNN's")
+  bars+=("${verdicts[@]}")
+  printf '%s\n' "${verdicts[@]}"
 }
 
-steps() {  # whole training steps on resident data, beside PyTorch's
-  local rows=() batch precision
-  for batch in 32 256; do
-    for precision in tf32 bf16; do
-      local settings=(--set precision=bf16)
-      [ $precision = tf32 ] && settings=(--set precision=f32 --set cuda.float32_math=tf32)
-      if program 60 bninception profile "$here/configs/imagenet/bn_baseline.yaml" --json --steps 20 \
-        --set device=cuda --set train.batch=$batch "${settings[@]}" >profile_${precision}_$batch.json 2>>steps.log; then
-        rows+=("{\"program\": \"bninception\", \"batch\": $batch, \"precision\": \"$precision\", \"images_per_second\": $(value profile_${precision}_$batch.json images_per_second), \"step_ms\": $(value profile_${precision}_$batch.json step_ms), \"unrecorded_step_ms\": $(value profile_${precision}_$batch.json unrecorded_step_ms)}")
-      fi
-      [ -n "$python" ] || continue
-      local mode
-      for mode in eager compile; do
-        [ $mode = compile ] && [ $precision = tf32 ] && continue
-        local row
-        row=$(timeout --kill-after=10 150 "$python" "$here/pytorch_inception.py" "$here/configs/networks/inception.yaml" --batch $batch \
-          --precision $precision --mode $mode 2>>steps.log | tail -1)
-        [ -n "$row" ] && rows+=("$row")
-      done
+declare -A speed  # "PROGRAM BATCH PRECISION" -> images a second
+step_rows=()      # JSON
+table_rows=()     # Markdown
+
+add_step_row() {  # PROGRAM BATCH PRECISION IMAGES_PER_SECOND STEP_MS UNRECORDED_STEP_MS WHY_NOT
+  step_rows+=("{\"program\": \"$1\", \"batch\": $2, \"precision\": \"$3\", \"images_per_second\": $4, \"step_ms\": $5, \"unrecorded_step_ms\": $6, \"why_not\": $(quoted "$7")}")
+  table_rows+=("| $2 | $3 | $1 | ${4/null/} | ${5/null/} | ${6/null/} | $7 |")
+  [ "$4" = null ] || speed["$1 $2 $3"]=$4
+  echo "$1, batch $2, $3: $4 images/s $7"
+}
+
+our_step() {  # SECONDS CONVOLUTIONS BATCH PRECISION
+  local name="bninception, $2 convolutions" file=profile_$2_$4_$3.json why='' status
+  local settings=(--set device=cuda --set train.batch="$3" --set cuda.convolutions="$2")
+  if [ "$4" = tf32 ]; then settings+=(--set precision=f32 --set cuda.float32_math=tf32); else settings+=(--set precision="$4"); fi
+  program "$1" bninception profile "$here/configs/imagenet/bn_baseline.yaml" --json --steps 20 "${settings[@]}" \
+    >"$file" 2>steps.err
+  status=$?
+  cat steps.err >>steps.log
+  check "steps, $name, batch $3, $4" $status || why="exit $status $(tail -1 steps.err)"
+  add_step_row "$name" "$3" "$4" "$(value "$file" images_per_second)" "$(value "$file" step_ms)" \
+    "$(value "$file" unrecorded_step_ms)" "$why"
+}
+
+torch_step() {  # SECONDS MODE BATCH PRECISION
+  local name="PyTorch, $2" row why='' status
+  limited "$1" "$python" "$here/pytorch_inception.py" "$here/configs/networks/inception.json" --batch "$3" \
+    --precision "$4" --mode "$2" >steps.row 2>steps.err
+  status=$?
+  cat steps.err >>steps.log
+  check "steps, $name, batch $3, $4" $status || why="exit $status $(tail -1 steps.err)"
+  row=$(value steps.row images_per_second)
+  add_step_row "$name" "$3" "$4" "$row" "$(value steps.row step_ms)" null "$why"
+}
+
+steps_table() {
+  printf '%s\n\n' "${torch:-PyTorch is not measured: $without_torch}"
+  echo '| batch | precision | program | images/s | step, ms | op by op, ms | why not |'
+  echo '|---|---|---|---|---|---|---|'
+  printf '%s\n' "${table_rows[@]}"
+}
+
+step_bar() {  # BATCH FACTOR: ours, the quicker of both choices, against torch.compile in bf16
+  local ours theirs="${speed["PyTorch, compile $1 bf16"]:-}"
+  ours=$(printf '%s\n' "${speed["bninception, heuristic convolutions $1 bf16"]:-}" \
+    "${speed["bninception, measured convolutions $1 bf16"]:-}" | sort -g | tail -1)
+  bars+=("$(awk -v ours="$ours" -v theirs="$theirs" -v factor="$2" -v batch="$1" 'BEGIN {
+    bar = "a whole bf16 step at batch " batch " at least " factor " times as quick as torch.compile"
+    if (ours == "" || theirs == "") print "- not measured: " bar
+    else printf "- %s: %s (%.2f times: %.0f and %.0f images/s)\n",
+      (ours >= factor * theirs ? "met" : "missed"), bar, ours / theirs, ours, theirs
+  }')")
+  echo "${bars[-1]}"
+}
+
+torch='' without_torch=''  # its version, or why it is not measured
+steps() {  # whole training steps on resident data, beside PyTorch's; what the bars are about first
+  local precision batch status
+  if [ -z "$python" ]; then
+    without_torch='there is no python3'
+  else
+    torch=$(limited 60 "$python" -c 'import torch
+assert torch.cuda.is_available(), "this PyTorch finds no GPU"
+print("PyTorch", torch.__version__)' 2>steps.err)
+    status=$?
+    if [ $status -ne 0 ]; then
+      without_torch=$(tail -1 steps.err)
+      without_torch=${without_torch:-exit status $status}
+    fi
+  fi
+  echo "${torch:-PyTorch is not measured: $without_torch}"
+  for precision in bf16 tf32; do
+    for batch in 32 256; do
+      our_step 150 heuristic $batch $precision
+      [ -n "$without_torch" ] || [ $precision = tf32 ] || torch_step 150 compile $batch $precision
+    done
+    for batch in 32 256; do
+      our_step 150 measured $batch $precision
+      [ -n "$without_torch" ] || torch_step 60 eager $batch $precision
     done
   done
-  results[steps]="[$(IFS=,; echo "${rows[*]}")]"
-  printf '%s\n' "${rows[@]}"
+  step_bar 32 1.2
+  step_bar 256 1.0
+  rm -f steps.row steps.err
+  results[steps]="{\"pytorch\": $(quoted "${torch:-$without_torch}"), \"rows\": [$(joined "${step_rows[@]}")]}"
 }
 
+report false
 for section in "${sections[@]}"; do
-  SECONDS=0
+  begin=$SECONDS
   $section
-  report
-  echo "($section: $SECONDS s)"
+  report false
+  echo "($section: $((SECONDS - begin)) s)"
 done
-
-{
-  echo "# GPU acceptance: $(nvidia-smi --query-gpu=name --format=csv,noheader 2>/dev/null | head -1 || echo 'no GPU')"
-  echo
-  for section in operations training determinism steps; do
-    [ -n "${results[$section]:-}" ] && printf '## %s\n\n```json\n%s\n```\n\n' "$section" "${results[$section]//\},/\},$'\n'}"
-  done
-  [ -f batch_norm.md ] && printf '## batch_norm\n\n' && cat batch_norm.md
-} >report.md
+report true
+echo "$out/report.md"
+[ ${#problems[@]} -gt 0 ] || exit 0
+printf 'problem: %s\n' "${problems[@]}"
+exit 1
