@@ -77,6 +77,56 @@ TEST_P(InstructionSet, RoundsToBf16AsBfloat16Does) {
   }
 }
 
+// One row of 3x3 windows with padding over a map of one row, in `c` equal channels: the outputs and the winners'
+// places.
+template <class T>
+void expect_max_row(const cpu::PoolKernels& pool, const std::vector<T>& pixels, const std::vector<T>& expected,
+                    const std::vector<int>& expected_columns) {
+  constexpr int64_t kChannels = 40;  // whole vectors and a part of one
+  const auto w = static_cast<int64_t>(pixels.size());
+  const cpu::PoolGeometry g{.h = 1,
+                            .w = w,
+                            .oh = 1,
+                            .ow = w,
+                            .c = kChannels,
+                            .kernel = 3,
+                            .stride = 1,
+                            .pad = 1,
+                            .border = PoolBorder::kExcludePadding};
+  std::vector<T> x, y(static_cast<size_t>(w * kChannels));
+  for (const T pixel : pixels) x.insert(x.end(), kChannels, pixel);
+  std::vector<uint8_t> argmax(y.size());
+  pool.max({y.data(), kChannels}, argmax.data(), {x.data(), kChannels}, g, 0);
+  for (int64_t i = 0; i < w * kChannels; ++i) {
+    const auto at = static_cast<size_t>(i), window = static_cast<size_t>(i / kChannels);
+    EXPECT_EQ(y[at], expected[window]) << i;
+    EXPECT_EQ(argmax[at], 3 + expected_columns[window] + 1 - i / kChannels) << i;
+  }
+}
+
+// Only padding is less than minus infinity, the zeros are equal, and a NaN of either sign passes wherever it stands.
+TEST_P(InstructionSet, MaxPoolOrdersSpecialNumbers) {
+  const uint32_t infinity = 0x7f800000, minus_infinity = 0xff800000, minus_zero = 0x80000000, minus_one = 0xbf800000,
+                 one = 0x3f800000, nan = 0x7fc00000, minus_nan = 0xffc00000;
+  struct Row {
+    std::vector<uint32_t> pixels, expected;
+    std::vector<int> columns;
+  };
+  for (const Row& row : {
+           Row{{minus_infinity, minus_infinity, minus_one}, {minus_infinity, minus_one, minus_one}, {0, 2, 2}},
+           Row{{minus_zero, 0, one, infinity}, {0, one, infinity, infinity}, {0, 2, 3, 3}},
+           Row{{one, infinity, nan, minus_one}, {infinity, nan, nan, nan}, {1, 2, 2, 2}},
+           Row{{minus_nan, infinity, one, minus_one}, {minus_nan, minus_nan, infinity, one}, {0, 0, 1, 2}},
+       }) {
+    const cpu::Kernels& table = cpu::kernels();
+    expect_max_row(table.pool_f32, row.pixels, row.expected, row.columns);
+    std::vector<uint16_t> pixels, expected;
+    for (const uint32_t bits : row.pixels) pixels.push_back(static_cast<uint16_t>(bits >> 16));
+    for (const uint32_t bits : row.expected) expected.push_back(static_cast<uint16_t>(bits >> 16));
+    expect_max_row(table.pool_bf16, pixels, expected, row.columns);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Widths, InstructionSet, testing::Values("generic", "avx2", "avx512", "avx512_bf16"),
                          [](const auto& parameter) { return parameter.param; });
 

@@ -101,6 +101,11 @@ std::vector<OpCase> pool_cases() {
       one_input(padded_max, {1, 3, 4, 5}),
       one_input(Pool2d{.kind = PoolKind::kMax, .kernel = 3, .stride = 2, .pad = 1}, {2, 8, 9, 16}),
       one_input(Pool2d{.kind = PoolKind::kMax, .kernel = 2, .stride = 3}, {2, 9, 10, 16}),  // gaps between windows
+      one_input(Pool2d{.kind = PoolKind::kMax, .kernel = 3, .stride = 2, .pad = 1}, {2, 7, 7, 72}),
+      one_input(max, {2, 4, 4, 8}),
+      one_input(padded_max, {3, 2, 2, 40}),  // maps smaller than the window
+      one_input(padded_max, {2, 1, 1, 24}),
+      one_input(average, {2, 1, 2, 40}),
       one_input(average, {2, 28, 28, 192}),
       one_input(average, {3, 5, 4, 19}),
       one_input(counting, {2, 6, 7, 40}),

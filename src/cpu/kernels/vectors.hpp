@@ -27,6 +27,10 @@ using Int = int32_t __attribute__((vector_size(kLanes * 4)));
 using UInt = uint32_t __attribute__((vector_size(kLanes * 4)));
 using Half = uint16_t __attribute__((vector_size(kLanes * 2)));
 using Byte = uint8_t __attribute__((vector_size(kLanes)));
+// Twice as many lanes: 16-bit numbers computed with as they are.
+using Short = int16_t __attribute__((vector_size(kLanes * 4)));
+using UShort = uint16_t __attribute__((vector_size(kLanes * 4)));
+using Bytes = uint8_t __attribute__((vector_size(kLanes * 2)));
 
 using Bf16 = uint16_t;  // its bits
 
@@ -96,6 +100,14 @@ BN_INLINE Byte narrow(Int lanes) {
 #endif
 }
 
+BN_INLINE Bytes narrow(Short lanes) {
+#if defined(__AVX512F__)
+  return reinterpret_cast<Bytes>(_mm512_maskz_cvtepi16_epi8(0xffffffff, reinterpret_cast<__m512i>(lanes)));
+#else
+  return __builtin_convertvector(lanes, Bytes);
+#endif
+}
+
 template <class V, class T>
 BN_INLINE V load_lanes(const T* from, Whole) {
   V lanes;
@@ -119,7 +131,7 @@ BN_INLINE void store_lanes(T* to, V lanes, Part part) {
 
 #if defined(__AVX512F__)
 // Masks make the end of a row as cheap as its middle.
-BN_INLINE uint16_t mask_of(Part part) { return static_cast<uint16_t>((1U << part.count) - 1U); }
+BN_INLINE uint32_t mask_of(Part part) { return (1U << part.count) - 1U; }
 template <>
 BN_INLINE Float load_lanes<Float, float>(const float* from, Part part) {
   return _mm512_maskz_loadu_ps(mask_of(part), from);
@@ -135,6 +147,26 @@ BN_INLINE Half load_lanes<Half, Bf16>(const Bf16* from, Part part) {
 template <>
 BN_INLINE void store_lanes<Half, Bf16>(Bf16* to, Half lanes, Part part) {
   _mm256_mask_storeu_epi16(to, mask_of(part), reinterpret_cast<__m256i>(lanes));
+}
+template <>
+BN_INLINE UShort load_lanes<UShort, Bf16>(const Bf16* from, Part part) {
+  return reinterpret_cast<UShort>(_mm512_maskz_loadu_epi16(mask_of(part), from));
+}
+template <>
+BN_INLINE void store_lanes<UShort, Bf16>(Bf16* to, UShort lanes, Part part) {
+  _mm512_mask_storeu_epi16(to, mask_of(part), reinterpret_cast<__m512i>(lanes));
+}
+template <>
+BN_INLINE Byte load_lanes<Byte, uint8_t>(const uint8_t* from, Part part) {
+  return reinterpret_cast<Byte>(_mm_maskz_loadu_epi8(mask_of(part), from));
+}
+template <>
+BN_INLINE void store_lanes<Byte, uint8_t>(uint8_t* to, Byte lanes, Part part) {
+  _mm_mask_storeu_epi8(to, mask_of(part), reinterpret_cast<__m128i>(lanes));
+}
+template <>
+BN_INLINE void store_lanes<Bytes, uint8_t>(uint8_t* to, Bytes lanes, Part part) {
+  _mm256_mask_storeu_epi8(to, mask_of(part), reinterpret_cast<__m256i>(lanes));
 }
 #endif
 
@@ -156,10 +188,10 @@ BN_INLINE void store(Bf16* to, Float value, P part) {
 }
 
 // body(first column, Whole or Part) over [0, columns).
-template <class Body>
+template <int Lanes = kLanes, class Body>
 BN_INLINE void for_columns(int64_t columns, Body body) {
   int64_t j = 0;
-  for (; j + kLanes <= columns; j += kLanes) body(j, Whole{});
+  for (; j + Lanes <= columns; j += Lanes) body(j, Whole{});
   if (j < columns) body(j, Part{columns - j});
 }
 
