@@ -5,9 +5,6 @@
 namespace bn::cpu::BN_CPU_ISA {
 namespace {
 
-BN_INLINE float widen_one(float value) { return value; }
-BN_INLINE float widen_one(Bf16 bits) { return __builtin_bit_cast(float, static_cast<uint32_t>(bits) << 16); }
-
 // --- local response normalisation ------------------------------------------------------------------------------------
 
 // Channels are taken in blocks; a block's neighbours (up to `size` on each side, twice in backward) surround it.
@@ -29,11 +26,13 @@ void negative_powers(float* __restrict powers, const float* __restrict scale, fl
 
 // to[i] = row[first + i], 0 outside the row's c channels.
 template <class T>
-void gather(float* __restrict to, const T* __restrict row, int64_t first, int64_t count, int64_t c) {
-  for (int64_t i = 0; i < count; ++i) {
-    const int64_t channel = first + i;
-    to[i] = channel >= 0 && channel < c ? widen_one(row[channel]) : 0.0F;
-  }
+void gather(float* to, const T* row, int64_t first, int64_t count, int64_t c) {
+  const int64_t begin = first < 0 ? -first : 0;  // what is there
+  const int64_t end = c - first < count ? c - first : count;
+  for (int64_t i = 0; i < begin; ++i) to[i] = 0;
+  for_columns(end - begin,
+              [&](int64_t j, auto part) { store(to + begin + j, load(row + first + begin + j, part), part); });
+  for (int64_t i = end; i < count; ++i) to[i] = 0;
 }
 
 // scale[i] = k + alpha / size * sum_{j < size} x[i + j]^2.
