@@ -87,11 +87,15 @@ void BatchFiller::fill(int64_t batch, BatchStorage& storage, const std::atomic<b
   }
 }
 
-// A shuffled set lies anywhere in memory: fetching the next image while this one is copied hides half of the wait.
+// A shuffled set lies anywhere in memory: fetching the next image while this one is copied hides half of the wait. Of
+// an image that cannot be read nothing is said before its turn.
 void BatchFiller::prefetch(int64_t index) {
   constexpr int64_t kCacheLine = 64, kMost = 1024;
-  const Dataset::Sample sample = dataset_.read(index, encoded_);
-  for (int64_t i = 0; i < std::min(sample.bytes, kMost); i += kCacheLine) __builtin_prefetch(sample.data + i);
+  try {
+    const Dataset::Sample sample = dataset_.read(index, encoded_);
+    for (int64_t i = 0; i < std::min(sample.bytes, kMost); i += kCacheLine) __builtin_prefetch(sample.data + i);
+  } catch (const DataError&) {
+  }
 }
 
 // An image that cannot be read is replaced by the one at the next position of the epoch.
