@@ -5,6 +5,7 @@
 
 #include "bn/error.hpp"
 #include "commands/commands.hpp"
+#include "core/files.hpp"
 
 namespace {
 
@@ -16,7 +17,7 @@ constexpr const char* kFooter = R"(Exit codes:
   4  missing or damaged data
   5  missing, damaged or mismatching checkpoint
   6  this machine or build cannot do what was asked
-  7  cannot write (disk full, permissions)
+  7  cannot write (disk full, permissions), or a disk failed
   8  training diverged: a loss or parameter became non-finite (recorded in the run's log)
   9  interrupted; a checkpoint was written, continue with --resume
 
@@ -31,6 +32,7 @@ int main(int argc, char** argv) {
       "bninception"};
   app.require_subcommand(1);
   app.footer(kFooter);
+  bn::raise_open_file_limit();
   bn::ExitCode exit_code = bn::ExitCode::kSuccess;
   bn::add_train_command(app, exit_code);
   bn::add_evaluate_command(app, exit_code);

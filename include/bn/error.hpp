@@ -17,7 +17,7 @@ enum class ExitCode : int {
   kData = 4,         // missing, damaged or unusable data
   kCheckpoint = 5,   // missing, damaged or mismatching checkpoint
   kUnsupported = 6,  // the machine or this build cannot do what was asked
-  kStorage = 7,      // cannot write (full disk, permissions)
+  kStorage = 7,      // cannot write (full disk, permissions), or a disk failed
   kDiverged = 8,     // training reached a non-finite loss or parameter: in this paper, a result
   kInterrupted = 9,  // SIGINT or SIGTERM; a checkpoint was written
 };

@@ -2,9 +2,11 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
@@ -18,8 +20,15 @@ namespace {
 
 constexpr std::string_view kTemporaryMark = ".tmp.";
 
-// The process id keeps two processes that write the same name apart.
-std::string temporary_name(const std::string& path) { return fmt::format("{}{}{}", path, kTemporaryMark, getpid()); }
+// The process id keeps two processes that write the same name apart, the count two threads.
+std::string temporary_name(const std::string& path) {
+  static std::atomic<uint64_t> count = 0;
+  return fmt::format("{}{}{}.{}", path, kTemporaryMark, getpid(), count++);
+}
+
+bool is_number(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
 
 [[noreturn]] void throw_write_error(const std::string& path, int error) {
   throw StorageError(fmt::format("cannot write '{}': {}", path, errno_text(error)));
@@ -136,7 +145,15 @@ bool is_temporary_name(std::string_view name) {
   const size_t mark = name.rfind(kTemporaryMark);
   if (mark == std::string_view::npos || mark == 0) return false;
   const std::string_view process = name.substr(mark + kTemporaryMark.size());
-  return !process.empty() && process.find_first_not_of("0123456789") == std::string_view::npos;
+  const size_t dot = process.find('.');
+  return is_number(process.substr(0, dot)) && (dot == std::string_view::npos || is_number(process.substr(dot + 1)));
+}
+
+void raise_open_file_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);  // if it cannot be, opening a file too many says so
 }
 
 ReadResult read_file(const std::string& path, std::string& text) {

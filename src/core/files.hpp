@@ -55,6 +55,9 @@ void publish_file(const std::string& source, const std::string& path);
 // Whether the name is one that AtomicFile gives: what a killed process left behind.
 bool is_temporary_name(std::string_view name);
 
+// The soft limit of open files to the hard one: a packed set can have more shards than the usual 1024.
+void raise_open_file_limit();
+
 enum class ReadResult { kRead, kMissing };
 // Throws StorageError when the file is there and cannot be read.
 ReadResult read_file(const std::string& path, std::string& text);

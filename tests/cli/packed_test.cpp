@@ -80,5 +80,15 @@ TEST_F(PackedSet, AChangedImageEndsTheRunOrIsPutAside) {
             std::string::npos);
 }
 
+TEST_F(PackedSet, OpensMoreShardsThanTheSoftLimitOfFiles) {
+  run({"pack", "folder", "--train", root_ / "shapes/train", "--val", root_ / "shapes/validation", "--out",
+       root_ / "many", "--shards", "40"});
+  const ProgramResult result = test::run_program(
+      {"/bin/sh", "-c", "ulimit -S -n 40; exec \"$0\" train \"$1\" --out \"$2\" --set data.train=[many] --quiet",
+       BN_PROGRAM, root_ / "experiment.yaml", root_ / "run"},
+      {.environment = {{"BN_DATA_ROOT", root_.path()}}});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+}
+
 }  // namespace
 }  // namespace bn
