@@ -42,6 +42,10 @@ void check_images(const PackedIndex& index, const std::string& name) {
     if (!fits || image.label < 0) {
       throw DataError(fmt::format("the index {} is damaged: an image lies outside its shard", name));
     }
+    const uint64_t side = index.decoded_size;  // 0: encoded
+    if (side > 0 && (image.width != side || image.height != side || image.bytes != 3 * side * side)) {
+      throw DataError(fmt::format("the index {} is damaged: an image is not of {} x {} pixels", name, side, side));
+    }
     shard = image.shard;
   }
 }

@@ -3,6 +3,7 @@
 // hold.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -20,6 +21,8 @@ enum ImageTrait : uint16_t {
   kTraitTurned = 16,      // by its EXIF orientation
   kTraitOdd = 32,         // libjpeg warned of something harmless
 };
+
+using TraitCounts = std::array<int64_t, 6>;  // images with each, in the order of their bits
 
 struct PackedImage {
   uint64_t offset = 0;    // in the shard

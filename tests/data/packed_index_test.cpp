@@ -74,5 +74,25 @@ TEST(PackedIndex, ImagesLieInsideTheirShards) {
   EXPECT_EQ(with([](PackedImage& image) { image.label = -1; }), message);
 }
 
+TEST(PackedIndex, PixelsHaveTheSizeOfTheSet) {
+  const auto with = [](uint32_t decoded_size, const std::function<void(PackedImage&)>& change) {
+    PackedIndex index = sample();
+    index.decoded_size = decoded_size;
+    for (PackedImage& image : index.images) {
+      image.width = image.height = 11;
+      image.bytes = 3 * 11 * 11;
+    }
+    change(index.images.back());
+    return write_index(index);
+  };
+  EXPECT_NO_THROW(parse_index(with(11, [](PackedImage&) {}), "train.index"));
+  const auto message = [&](const std::function<void(PackedImage&)>& change) { return parse_error(with(11, change)); };
+  const char* expected = "the index train.index is damaged: an image is not of 11 x 11 pixels";
+  EXPECT_EQ(message([](PackedImage& image) { image.width = image.height = 60000; }), expected);
+  EXPECT_EQ(message([](PackedImage& image) { image.height = 10; }), expected);
+  EXPECT_EQ(message([](PackedImage& image) { image.bytes = 362; }), expected);
+  EXPECT_CONTAINS(parse_error(with(1U << 31, [](PackedImage&) {})), "the index train.index is damaged: ");
+}
+
 }  // namespace
 }  // namespace bn

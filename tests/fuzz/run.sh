@@ -28,7 +28,7 @@ copy_seeds tar "$data"/official-layout-sample/*.tar
 copy_seeds config configs/*/*.yaml configs/*/*/*.yaml
 tar -c -f "$corpus/tar/seed_made.tar" --format=pax tests/fuzz
 printf '\x08\0\0\x08\x03\0\0\0\1\0\0\0\2\0\0\0\2abcd\0\0\x08\1\0\0\0\1\1' >"$corpus/idx/seed_made"
-printf 'BNPACK01%056d' 0 | tr 0 '\0' >"$corpus/index/seed_empty"
+"$build/index_seeds" "$corpus/index"
 
 fuzz() { # fuzz NAME
   local log=$build/$1.log
