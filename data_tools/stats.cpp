@@ -49,12 +49,14 @@ void print_stats(const SetStats& stats, const StatsArguments& arguments) {
 }
 
 void write_sheet(StatsArguments& arguments) {
-  arguments.data.train = {std::filesystem::absolute(arguments.folder).string()};
-  const Image sheet = draw_contact_sheet(arguments.data, arguments.rows, arguments.columns, arguments.seed);
+  arguments.data.train = arguments.data.validation = {std::filesystem::absolute(arguments.folder).string()};
+  const Image sheet =
+      draw_contact_sheet(arguments.data, arguments.split, arguments.rows, arguments.columns, arguments.seed);
   const std::vector<uint8_t> png = encode_png(sheet.view());
   write_file(arguments.contact_sheet, {reinterpret_cast<const char*>(png.data()), png.size()});
-  std::printf("%s: %lld training images, as evaluation sees them and then as training does\n",
-              arguments.contact_sheet.c_str(), static_cast<long long>(arguments.rows));
+  std::printf("%s: %lld images of the %s set, as evaluation sees them and then as training does\n",
+              arguments.contact_sheet.c_str(), static_cast<long long>(arguments.rows),
+              split_name(arguments.split).c_str());
 }
 
 }  // namespace
@@ -64,16 +66,18 @@ void add_stats_command(CLI::App& app, ExitCode& exit_code) {
   DataOptions& data = arguments->data;
   CLI::App* command = app.add_subcommand("stats", "Sizes, kinds and colours of a packed set, and a look at it");
   command->add_option("DIR", arguments->folder, "Folder made by bn-data pack")->required();
-  command->add_option("--split", arguments->split, "train or validation [train]")
+  command->add_option("--split", arguments->split, "train or val [train]")
       ->transform(CLI::CheckedTransformer(
-          std::map<std::string, Split>{{"train", Split::kTrain}, {"validation", Split::kValidation}}, CLI::ignore_case))
+          std::map<std::string, Split>{
+              {"train", Split::kTrain}, {"val", Split::kValidation}, {"validation", Split::kValidation}},
+          CLI::ignore_case))
       ->option_text("TEXT");
   command->add_option("--images", arguments->measured, "Decode this many for the colours")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command->add_option("--workers", arguments->workers, "Threads")->check(CLI::PositiveNumber)->capture_default_str();
   command->add_option("--contact-sheet", arguments->contact_sheet,
-                      "Also write a PNG of augmented training images: a row an image, the first column plain");
+                      "Also write a PNG of augmented images: a row an image, the first column plain");
   command->add_option("--image-size", data.image_size, "Of the sheet: side of the network's input")
       ->capture_default_str();
   command->add_option("--resize-shorter", data.resize_shorter, "Of the sheet's first column")->capture_default_str();

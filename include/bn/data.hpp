@@ -53,8 +53,8 @@ struct DataOptions {
   std::vector<double> mean{0, 0, 0}, std{1, 1, 1};  // per channel, of pixels scaled to 0..1
   AugmentOptions augment{};
   double distortion = 0;  // strength of the photometric distortion, 0 (off) to 1
-  // What PCA lighting adds: the eigenvectors of the pixels' RGB covariance, each times the root of its eigenvalue, one
-  // after the other, of pixels scaled to 0..1. Here ImageNet's.
+  // What PCA lighting adds: the eigenvectors of the pixels' RGB covariance, each times its eigenvalue (Krizhevsky et
+  // al. 2012, sec. 4.1), one after the other, of pixels scaled to 0..1. Here ImageNet's.
   std::vector<double> lighting{-0.1234, -0.1263, -0.1269, 0.0135, -0.0001, -0.0131, 0.0018, -0.0037, 0.0019};
   Shuffle shuffle = Shuffle::kFull;
   OnCorrupt on_corrupt = OnCorrupt::kFail;
@@ -73,6 +73,8 @@ class Dataset {
   virtual int32_t label(int64_t index) const = 0;
   virtual std::string name(int64_t index) const = 0;  // for messages: "val.tar:val/n01443537/val_12.JPEG"
   virtual const std::vector<std::string>& class_names() const = 0;
+  // Of the image's file, if that is known without reading it; else 0.
+  virtual int64_t stored_bytes(int64_t) const { return 0; }
   // Images of each file that holds many, in the order of their indices.
   virtual std::vector<int64_t> shard_sizes() const { return {size()}; }
 
@@ -156,7 +158,7 @@ struct Batch {
 struct LoaderCounters {
   double wait_seconds = 0;                   // the caller waited for a slot
   int64_t skipped = 0;                       // undecodable images replaced by the next one (on_corrupt: skip)
-  std::vector<std::string> skipped_names{};  // the first 100
+  std::vector<std::string> skipped_names{};  // the first 100, each once
 };
 
 class Loader {

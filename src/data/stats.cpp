@@ -1,5 +1,7 @@
 #include "data/stats.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <mutex>
@@ -71,7 +73,7 @@ void fill_colour(const Moments& moments, SetStats& stats) {
     stats.eigenvalues[k] = std::max(0.0, values.at<double>(static_cast<int>(k)));
     for (size_t c = 0; c < 3; ++c) {
       stats.eigenvectors[k][c] = vectors.at<double>(static_cast<int>(k), static_cast<int>(c));
-      stats.lighting.push_back(std::sqrt(stats.eigenvalues[k]) * stats.eigenvectors[k][c]);
+      stats.lighting.push_back(stats.eigenvalues[k] * stats.eigenvectors[k][c]);
     }
   }
 }
@@ -103,14 +105,19 @@ SetStats measure_stats(const std::string& folder, Split split, int64_t measured,
   parallel_for(stats.measured, workers, [&] {
     return [&, decoder = std::make_shared<ImageDecoder>(DecodeOptions{}), storage = std::vector<uint8_t>(),
             image = Image()](int64_t i) mutable {
-      const auto sample = set->read(i * set->size() / stats.measured, storage);
-      if (sample.raw_channels > 0) {
-        moments[static_cast<size_t>(i)].add({sample.data, sample.raw_height, sample.raw_width, sample.raw_channels});
-        return;
+      const int64_t number = i * set->size() / stats.measured;
+      try {
+        const auto sample = set->read(number, storage);
+        ImageView pixels{sample.data, sample.raw_height, sample.raw_width, sample.raw_channels};
+        if (sample.raw_channels == 0) {
+          decoder->open(sample.data, sample.bytes);
+          decoder->decode(image);
+          pixels = image.view();
+        }
+        moments[static_cast<size_t>(i)].add(pixels);
+      } catch (const DataError& error) {
+        throw DataError(fmt::format("{}: {}", set->name(number), error.what()));
       }
-      decoder->open(sample.data, sample.bytes);
-      decoder->decode(image);
-      moments[static_cast<size_t>(i)].add(image.view());
     };
   });
   Moments all;
@@ -125,11 +132,10 @@ SetStats measure_stats(const std::string& folder, Split split, int64_t measured,
   return stats;
 }
 
-Image draw_contact_sheet(const DataOptions& options, int64_t rows, int64_t columns, uint64_t seed) {
+Image draw_contact_sheet(const DataOptions& options, Split split, int64_t rows, int64_t columns, uint64_t seed) {
   DataOptions in_order = options;
   in_order.shuffle = Shuffle::kNone;
-  in_order.validation = options.train;
-  const auto set = open_dataset(in_order, Split::kTrain);
+  const auto set = open_dataset(in_order, split);
   if (rows < 1 || columns < 1 || rows > set->size()) {
     throw ConfigError("a contact sheet needs at least one row and column, and no more rows than there are images");
   }

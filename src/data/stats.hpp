@@ -19,7 +19,7 @@ struct Extent {
 struct SetStats {
   int64_t images = 0;
   Extent width{}, height{}, bytes{};
-  std::array<int64_t, 6> traits{};
+  TraitCounts traits{};
   // Of the pixels of `measured` images, scaled to 0..1; every image counts alike.
   int64_t measured = 0;
   std::array<double, 3> mean{}, deviation{};
@@ -32,6 +32,6 @@ struct SetStats {
 SetStats measure_stats(const std::string& folder, Split split, int64_t measured, int64_t workers);
 
 // A row for each of `rows` images: as evaluation sees it, then `columns` - 1 times as training does, in as many epochs.
-Image draw_contact_sheet(const DataOptions& options, int64_t rows, int64_t columns, uint64_t seed);
+Image draw_contact_sheet(const DataOptions& options, Split split, int64_t rows, int64_t columns, uint64_t seed);
 
 }  // namespace bn
