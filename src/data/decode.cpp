@@ -17,12 +17,12 @@ ImageDecoder::ImageDecoder(const DecodeOptions& options) : options_(options) {
 }
 
 Region ImageDecoder::open(const uint8_t* bytes, int64_t size) {
-  if (size == 0) throw DataError("the file is empty");
-  if (size > INT32_MAX) throw DataError(fmt::format("the file has {} bytes, too many for one image", size));
+  check_file_size(size);
   by_jpeg_ = options_.decoder == Decoder::kJpegTurbo && is_jpeg(bytes, size);
   if (by_jpeg_) {
     stored_ = jpeg_.open(bytes, size);
   } else {
+    if (is_jpeg(bytes, size)) jpeg_.open(bytes, size);  // refuses what claims to be huge
     decode_with_imgcodecs(bytes, size, options_.channels, decoded_);
     stored_ = {.height = decoded_.height, .width = decoded_.width};
   }
@@ -58,9 +58,14 @@ void decode_image(const uint8_t* bytes, int64_t size, int64_t channels, Image& o
   decoder.decode(out);
 }
 
+void check_file_size(int64_t size) {
+  if (size == 0) throw DataError("the file is empty");
+  if (size > INT32_MAX) throw DataError(fmt::format("the file has {} bytes, too many for one image", size));
+}
+
 void refuse_huge(int64_t width, int64_t height) {
   constexpr int64_t kMaxPixels = int64_t{1} << 28;
-  if (width * height <= kMaxPixels) return;
+  if (height == 0 || width <= kMaxPixels / height) return;
   throw DataError(fmt::format("the image claims {} x {} pixels, more than the {} accepted", width, height, kMaxPixels));
 }
 

@@ -43,6 +43,9 @@ class ImageDecoder {
 // Fills out with an image of so many channels. EXIF orientation is ignored, as training on ImageNet customarily does.
 void decode_image(const uint8_t* bytes, int64_t size, int64_t channels, Image& out);
 
+// Throws DataError for an empty file, and for one whose size has more than 31 bits.
+void check_file_size(int64_t size);
+
 // Throws DataError: a header of a few bytes can claim 65,500 x 65,500 pixels.
 void refuse_huge(int64_t width, int64_t height);
 

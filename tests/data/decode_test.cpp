@@ -86,6 +86,42 @@ TEST(Decode, TurnsCmykIntoRgb) {
   EXPECT_NEAR(gray.pixels[0], 0.299 * 200 + 0.587 * 100 + 0.114 * 40, 2);
 }
 
+TEST(Decode, TurnsEveryKindOfFourInksIntoRgb) {
+  const Image ycck = decode(cmyk_jpeg_image(16, 24, {200, 100, 40, 128}, FourInks::kYcck));
+  // Without Adobe's marker the inks are as they are: colour = (255 - ink) * (255 - black) / 255.
+  const Image plain = decode(cmyk_jpeg_image(16, 24, {55, 155, 215, 127}, FourInks::kCmykWithoutMarker));
+  for (const Image& image : {ycck, plain}) {
+    ASSERT_EQ(image.pixels.size(), 16U * 24 * 3);
+    EXPECT_NEAR(image.pixels[0], 100, 3);
+    EXPECT_NEAR(image.pixels[1], 50, 3);
+    EXPECT_NEAR(image.pixels[2], 20, 3);
+  }
+  EXPECT_NEAR(decode(cmyk_jpeg_image(16, 24, {200, 100, 40, 255}, FourInks::kYcck), 1).pixels[0],
+              0.299 * 200 + 0.587 * 100 + 0.114 * 40, 3);
+}
+
+// A header is all that there is: without a look at it, memory for the pixels would be taken first.
+TEST(Decode, RefusesHugeImagesOfOtherFormatsByTheirHeaders) {
+  const char* message = "the image claims 20000 x 30000 pixels, more than the 268435456 accepted";
+  Bytes png = png_image(20, 30, 1);
+  std::copy_n(Bytes{0, 0, 0x4E, 0x20, 0, 0, 0x75, 0x30}.begin(), 8, png.begin() + 16);
+  EXPECT_EQ(message_of([&] { decode(png); }), message);
+  Bytes bmp = bytes_of("BM");
+  bmp.resize(54);
+  bmp[14] = 40;  // size of the second header
+  std::copy_n(Bytes{0x20, 0x4E, 0, 0, 0x30, 0x75, 0, 0}.begin(), 8, bmp.begin() + 18);
+  EXPECT_EQ(message_of([&] { decode(bmp); }), message);
+  std::copy_n(Bytes{0xD0, 0x8A, 0xFF, 0xFF}.begin(), 4, bmp.begin() + 22);  // -30000: rows from the top
+  EXPECT_EQ(message_of([&] { decode(bmp); }), message);
+  EXPECT_EQ(message_of([&] { decode(bytes_of("P6\n# a comment\n20000 30000\n255\n")); }), message);
+  const Bytes little{'I',  'I', 42, 0, 8, 0, 0, 0, 2, 0, 0, 1,    4,    0, 1, 0, 0, 0, 0x20,
+                     0x4E, 0,   0,  1, 1, 3, 0, 1, 0, 0, 0, 0x30, 0x75, 0, 0, 0, 0, 0, 0};
+  EXPECT_EQ(message_of([&] { decode(little); }), message);
+  const Bytes big{'M',  'M', 0, 42, 0, 0, 0, 8, 0, 2, 1, 0, 0, 3,    0,    0, 0, 1, 0x4E,
+                  0x20, 0,   0, 1,  1, 0, 4, 0, 0, 0, 1, 0, 0, 0x75, 0x30, 0, 0, 0, 0};
+  EXPECT_EQ(message_of([&] { decode(big); }), message);
+}
+
 TEST(Decode, NamesTheDamage) {
   EXPECT_EQ(message_of([] { decode({}); }), "the file is empty");
   for (const Bytes& bytes : {bytes_of("not an image at all"), Bytes{0xFF}, Bytes(5000, 0)}) {

@@ -85,7 +85,7 @@ Bytes jpeg_image(int64_t height, int64_t width, int seed) {
 }
 Bytes png_image(int64_t height, int64_t width, int seed) { return encode_png(gradient(height, width, seed).view()); }
 
-Bytes cmyk_jpeg_image(int64_t height, int64_t width, const std::vector<uint8_t>& stored_cmyk) {
+Bytes cmyk_jpeg_image(int64_t height, int64_t width, const std::vector<uint8_t>& stored_cmyk, FourInks kind) {
   jpeg_compress_struct info{};
   jpeg_error_mgr errors{};
   info.err = jpeg_std_error(&errors);
@@ -98,6 +98,8 @@ Bytes cmyk_jpeg_image(int64_t height, int64_t width, const std::vector<uint8_t>&
   info.input_components = 4;
   info.in_color_space = JCS_CMYK;
   jpeg_set_defaults(&info);  // writes an Adobe marker for CMYK
+  if (kind == FourInks::kYcck) jpeg_set_colorspace(&info, JCS_YCCK);
+  if (kind == FourInks::kCmykWithoutMarker) info.write_Adobe_marker = FALSE;
   jpeg_set_quality(&info, 100, TRUE);
   jpeg_start_compress(&info, TRUE);
   Bytes row;

@@ -39,8 +39,10 @@ Bytes idx_labels(const Bytes& labels);
 // A smooth colour gradient that depends on seed, so that no two are alike.
 Bytes jpeg_image(int64_t height, int64_t width, int seed);
 Bytes png_image(int64_t height, int64_t width, int seed);
-// Each pixel of this one ink mixture, as libjpeg stores it: Adobe's complements.
-Bytes cmyk_jpeg_image(int64_t height, int64_t width, const std::vector<uint8_t>& stored_cmyk);
+// Each pixel of this one ink mixture, as libjpeg stores it: Adobe's complements where there is Adobe's marker.
+enum class FourInks { kCmyk, kYcck, kCmykWithoutMarker };
+Bytes cmyk_jpeg_image(int64_t height, int64_t width, const std::vector<uint8_t>& stored_cmyk,
+                      FourInks kind = FourInks::kCmyk);
 
 // A ustar header; the caller may spoil it before its checksum is set by seal_tar_header.
 Bytes tar_header(const std::string& path, int64_t size, char type = '0');

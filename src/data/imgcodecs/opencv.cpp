@@ -1,17 +1,95 @@
 // Images of any format, by OpenCV.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
+#include <string_view>
 
 #include "bn/error.hpp"
 #include "data/decode.hpp"
 
 namespace bn {
 
+namespace {
+
+enum class ByteOrder { kLittle, kBig };
+
+// Numbers of a file's header; what lies behind its end reads as zero.
+class Header {
+ public:
+  Header(const uint8_t* bytes, int64_t size) : bytes_(bytes), size_(size) {}
+
+  bool begins(std::string_view magic) const {
+    return size_ >= static_cast<int64_t>(magic.size()) && std::memcmp(bytes_, magic.data(), magic.size()) == 0;
+  }
+  int64_t number(int64_t at, int64_t count, ByteOrder order) const {
+    int64_t value = 0;
+    for (int64_t i = 0; i < count; ++i)
+      value = value << 8 | byte(order == ByteOrder::kBig ? at + i : at + count - 1 - i);
+    return value;
+  }
+  // The decimal number after blanks and comments, of which `at` then is the end.
+  int64_t decimal(int64_t& at) const {
+    for (bool comment = false; at < size_ && (comment || bytes_[at] <= ' ' || bytes_[at] == '#'); ++at) {
+      comment = bytes_[at] == '#' || (comment && bytes_[at] != '\n');
+    }
+    int64_t value = 0;
+    for (; at < size_ && bytes_[at] >= '0' && bytes_[at] <= '9'; ++at) {
+      value = std::min<int64_t>(10 * value + bytes_[at] - '0', UINT32_MAX);
+    }
+    return value;
+  }
+
+ private:
+  int64_t byte(int64_t at) const { return at < size_ ? bytes_[at] : 0; }
+  const uint8_t* bytes_;
+  int64_t size_;
+};
+
+void refuse_huge_tiff(const Header& header, ByteOrder order) {
+  constexpr int64_t kEntry = 12, kWidth = 256, kHeight = 257, kShort = 3;
+  const int64_t directory = header.number(4, 4, order);
+  int64_t width = 0, height = 0;
+  for (int64_t i = 0; i < header.number(directory, 2, order); ++i) {
+    const int64_t entry = directory + 2 + i * kEntry, tag = header.number(entry, 2, order);
+    const int64_t value = header.number(entry + 8, header.number(entry + 2, 2, order) == kShort ? 2 : 4, order);
+    if (tag == kWidth) width = value;
+    if (tag == kHeight) height = value;
+  }
+  refuse_huge(width, height);
+}
+
+// Before OpenCV takes memory for the pixels: its own limit is 2^30 of them, read from the environment before main().
+// WebP has at most 2^28.
+void refuse_huge_header(const Header& header) {
+  if (header.begins("\x89PNG"))
+    refuse_huge(header.number(16, 4, ByteOrder::kBig), header.number(20, 4, ByteOrder::kBig));
+  if (header.begins("BM")) {
+    const auto side = [&](int64_t at) {  // negative: rows from the top
+      return std::abs(int64_t{static_cast<int32_t>(header.number(at, 4, ByteOrder::kLittle))});
+    };
+    constexpr int64_t kOldHeader = 12;
+    if (header.number(14, 4, ByteOrder::kLittle) != kOldHeader) refuse_huge(side(18), side(22));
+  }
+  if (header.begins("P") && header.number(1, 1, ByteOrder::kBig) >= '1' &&
+      header.number(1, 1, ByteOrder::kBig) <= '6') {
+    int64_t at = 2;
+    const int64_t width = header.decimal(at), height = header.decimal(at);
+    refuse_huge(width, height);
+  }
+  if (header.begins({"II*\0", 4})) refuse_huge_tiff(header, ByteOrder::kLittle);
+  if (header.begins({"MM\0*", 4})) refuse_huge_tiff(header, ByteOrder::kBig);
+}
+
+}  // namespace
+
 bool has_imgcodecs() { return true; }
 
 void decode_with_imgcodecs(const uint8_t* bytes, int64_t size, int64_t channels, Image& out) {
+  refuse_huge_header({bytes, size});
   const cv::Mat encoded(1, static_cast<int>(size), CV_8UC1, const_cast<uint8_t*>(bytes));
   const int mode = (channels == 1 ? cv::IMREAD_GRAYSCALE : cv::IMREAD_COLOR) | cv::IMREAD_IGNORE_ORIENTATION;
   cv::Mat decoded;
