@@ -37,7 +37,10 @@ std::vector<std::string> split_paths(const DataOptions& options, Split split, si
 }
 
 void throw_cannot_open(const std::string& path) {
-  throw DataError(fmt::format("cannot open {} ({})", path, std::strerror(errno)));
+  const int error = errno;
+  const std::string message = fmt::format("cannot open {} ({})", path, std::strerror(error));
+  if (error == EMFILE || error == ENFILE || error == ENOMEM || error == EIO) throw StorageError(message);
+  throw DataError(message);
 }
 
 namespace {

@@ -6,10 +6,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "bn/error.hpp"
+#include "core/files.hpp"
 #include "data/sources.hpp"
 
 namespace bn {
@@ -37,7 +37,7 @@ void FileReader::read(int64_t offset, int64_t bytes, uint8_t* out) const {
   for (int64_t done = 0; done < bytes;) {
     const ssize_t count = ::pread(descriptor_, out + done, static_cast<size_t>(bytes - done), offset + done);
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw DataError(fmt::format("cannot read {} ({})", path_, std::strerror(errno)));
+    if (count < 0) throw StorageError(fmt::format("cannot read {} ({})", path_, errno_text(errno)));
     if (count == 0) throw DataError(fmt::format("{} ends before byte {}", path_, offset + bytes));
     done += count;
   }

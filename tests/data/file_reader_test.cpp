@@ -1,8 +1,10 @@
 #include "data/file_reader.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include "data/fixtures.hpp"
+#include "support/child_process.hpp"
 
 namespace bn {
 namespace {
@@ -23,6 +25,24 @@ TEST(FileReader, SaysWhyItCannotOpen) {
   const TempDir dir;
   EXPECT_EQ(message_of([] { FileReader("/nowhere/f"); }), "cannot open /nowhere/f (No such file or directory)");
   EXPECT_EQ(message_of([&] { FileReader(dir.path()); }), "cannot read " + dir.path() + ": it is not a regular file");
+}
+
+// A disk that fails is no damaged image, which a run may skip: of this process's memory, byte 0 is never readable
+// (EIO).
+TEST(FileReader, AFailingDiskIsAnErrorOfTheStorage) {
+  const FileReader file("/proc/self/mem");
+  uint8_t byte = 0;
+  EXPECT_EQ(message_of<StorageError>([&] { file.read(0, 1, &byte); }),
+            "cannot read /proc/self/mem (Input/output error)");
+}
+
+TEST(FileReader, TooManyOpenFilesAreAnErrorOfTheStorage) {
+  EXPECT_EQ(result_in_child([] {
+              const rlimit none{.rlim_cur = 0, .rlim_max = 0};
+              setrlimit(RLIMIT_NOFILE, &none);
+              return message_of<StorageError>([] { FileReader("/dev/null"); });
+            }),
+            "cannot open /dev/null (Too many open files)");
 }
 
 }  // namespace
