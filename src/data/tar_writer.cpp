@@ -21,16 +21,19 @@ struct Name {
   std::string prefix, rest;
 };
 
+// What becomes of the part before the extension depends on that part alone: the files of a key stay together.
 Name split_name(const std::string& name) {
-  constexpr size_t kRest = 100, kPrefix = 155, kDigits = 16;
-  if (name.size() <= kRest) return {.prefix = "", .rest = name};
-  const size_t slash = name.find('/', name.size() - kRest - 1);
+  constexpr size_t kRest = 100, kPrefix = 155, kExtension = 5;  // ".webp"
+  if (name.size() <= kRest - kExtension) return {.prefix = "", .rest = name};
+  const size_t dot = name.find('.', name.size() - kExtension);
+  const std::string key = name.substr(0, dot), extension = dot == std::string::npos ? "" : name.substr(dot);
+  if (key.size() <= kRest - kExtension) return {.prefix = "", .rest = name};
+  const size_t slash = key.find('/', key.size() - (kRest - kExtension) - 1);
   if (slash != std::string::npos && slash > 0 && slash <= kPrefix) {
     return {.prefix = name.substr(0, slash), .rest = name.substr(slash + 1)};
   }
-  const size_t dot = std::max(name.rfind('.'), name.size() - kDigits);  // keeps the extension
-  const std::string ending = fmt::format("-{:016x}{}", XXH3_64bits(name.data(), name.size()), name.substr(dot));
-  return {.prefix = "", .rest = name.substr(0, kRest - ending.size()) + ending};
+  const std::string ending = fmt::format("-{:016x}", XXH3_64bits(key.data(), key.size()));
+  return {.prefix = "", .rest = key.substr(0, kRest - kExtension - ending.size()) + ending + extension};
 }
 
 Block header_of(const std::string& path, int64_t size) {
