@@ -54,31 +54,21 @@ void add_common_options(CLI::App& command, PackArguments& arguments) {
   command.add_option("--workers", pack.workers, "Threads")->capture_default_str();
 }
 
-// Compares the archive's MD5 if it has the published size. A note in the folder saves a continued run from doing it
-// again.
-Origin check_archive(const std::string& path, Split split, const PackArguments& arguments) {
+std::string md5_note(const PackArguments& arguments, Split split) {
+  return fmt::format("{}/{}.md5", arguments.pack.out, split_name(split));
+}
+
+Origin origin_of(const std::string& path, Split split, const PackArguments& arguments) {
   const ImagenetArchive official = imagenet_archive(split);
   const auto size = static_cast<int64_t>(fs::file_size(path));
   if (size != official.bytes) {
     std::printf("%s has %lld bytes, the official archive %lld: there is no MD5 to compare it with\n", path.c_str(),
                 static_cast<long long>(size), static_cast<long long>(official.bytes));
-    return Origin::kAny;
   }
   if (arguments.skip_md5) return Origin::kAny;
-  const std::string note = fmt::format("{}/{}.md5", arguments.pack.out, split_name(split));
-  const std::string text = fmt::format("{} {} {}\n", official.md5, fs::absolute(path).string(),
-                                       fs::last_write_time(path).time_since_epoch().count());
-  std::string present;
-  if (read_file(note, present) == ReadResult::kRead && present == text) return Origin::kOfficialImageNet;
   ProgressReport report("MD5 of");
-  const std::string md5 = md5_of_file(path, [&](int64_t done) { report.show_bytes(done, size); });
-  if (md5 != official.md5) {
-    throw DataError(fmt::format("{} is damaged: its MD5 is {}, the official archive's {}; download it again", path, md5,
-                                official.md5));
-  }
-  fs::create_directories(arguments.pack.out);
-  write_file(note, text);
-  return Origin::kOfficialImageNet;
+  return check_archive(path, official, md5_note(arguments, split),
+                       [&](int64_t done) { report.show_bytes(done, size); });
 }
 
 void print_summary(const PackSummary& summary, const PackOptions& options) {
@@ -134,11 +124,12 @@ void pack_imagenet(PackArguments& arguments) {
   for (const Split split : {Split::kTrain, Split::kValidation}) {
     for (const std::string& path : arguments.paths(split)) {
       const auto source = open_imagenet_archive(path, split, classes);
-      arguments.pack.origin = check_archive(path, split, arguments);
+      arguments.pack.origin = origin_of(path, split, arguments);
       pack_split(*source, split, arguments);
-      fs::remove(fmt::format("{}/{}.md5", arguments.pack.out, split_name(split)));
     }
   }
+  // Not before: to a run that is continued in the validation set, the training set is still to be compared.
+  for (const Split split : {Split::kTrain, Split::kValidation}) fs::remove(md5_note(arguments, split));
 }
 
 DataOptions folder_options(const PackArguments& arguments) {
@@ -154,10 +145,17 @@ void pack_folder(PackArguments& arguments) {
   constexpr int64_t kShards = 64;
   if (arguments.shards == 0) arguments.shards = kShards;
   DataOptions options = folder_options(arguments);
+  const auto is_folder = [&](Split split) { return fs::is_directory(arguments.paths(split).front()); };
+  const bool both = !arguments.train.empty() && !arguments.validation.empty();
+  // The classes of the training set are those of the validation set too, unless they are named.
+  if (both && arguments.classes.empty() && is_folder(Split::kTrain) != is_folder(Split::kValidation)) {
+    throw Error(ExitCode::kUsage,
+                "one of --train and --val is a folder and the other a tar; give two of a kind, or name the classes "
+                "with --classes");
+  }
   for (const Split split : {Split::kTrain, Split::kValidation}) {
-    const auto& paths = arguments.paths(split);
-    if (paths.empty()) continue;
-    options.kind = fs::is_directory(paths.front()) ? DatasetKind::kFolder : DatasetKind::kTar;
+    if (arguments.paths(split).empty()) continue;
+    options.kind = is_folder(split) ? DatasetKind::kFolder : DatasetKind::kTar;
     pack_split(*open_dataset(options, split), split, arguments);
   }
 }

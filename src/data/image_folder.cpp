@@ -74,6 +74,12 @@ class ImageFolder final : public Dataset {
   std::string name(int64_t index) const override { return root_ + "/" + paths_[static_cast<size_t>(index)]; }
   const std::vector<std::string>& class_names() const override { return class_names_; }
 
+  int64_t stored_bytes(int64_t index) const override {
+    std::error_code error;  // reading it says what is wrong
+    const auto bytes = fs::file_size(name(index), error);
+    return error ? 0 : static_cast<int64_t>(bytes);
+  }
+
   Sample read(int64_t index, std::vector<uint8_t>& storage) const override {
     const FileReader file(name(index));
     storage.resize(static_cast<size_t>(file.size()));

@@ -27,7 +27,7 @@ const char* extension_of(const uint8_t* bytes, int64_t size) {
 
 Inspection ImagePacker::inspect(const uint8_t* bytes, int64_t size) {
   Inspection result;
-  if (size == 0) throw DataError("the file is empty");
+  check_file_size(size);
   if (is_jpeg(bytes, size)) {
     jpeg_.open(bytes, size);
     jpeg_.decode(jpeg_.is_gray() ? 1 : 3, image_);

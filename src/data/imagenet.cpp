@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "bn/error.hpp"
+#include "core/files.hpp"
 #include "data/file_reader.hpp"
 #include "data/md5.hpp"
 #include "data/tar.hpp"
@@ -40,6 +41,7 @@ class ImagenetArchiveDataset final : public Dataset {
   }
 
   int64_t size() const override { return static_cast<int64_t>(places_.size()); }
+  int64_t stored_bytes(int64_t index) const override { return places_[static_cast<size_t>(index)].bytes; }
   int32_t label(int64_t index) const override { return places_[static_cast<size_t>(index)].label; }
   const std::vector<std::string>& class_names() const override { return class_names_; }
 
@@ -129,6 +131,24 @@ const std::vector<int32_t>& imagenet_validation_labels() {
 ImagenetArchive imagenet_archive(Split split) {
   if (split == Split::kTrain) return {.bytes = 147897477120, .md5 = "1d675b47d978889d74fa0da5fadfb00e"};
   return {.bytes = 6744924160, .md5 = "29b22e2961454d5413ddabcf34fc5622"};
+}
+
+Origin check_archive(const std::string& path, const ImagenetArchive& official, const std::string& note,
+                     const std::function<void(int64_t)>& progress) {
+  namespace fs = std::filesystem;
+  if (static_cast<int64_t>(fs::file_size(path)) != official.bytes) return Origin::kAny;
+  const std::string text = fmt::format("{} {} {}\n", official.md5, fs::absolute(path).string(),
+                                       fs::last_write_time(path).time_since_epoch().count());
+  std::string present;
+  if (read_file(note, present) == ReadResult::kRead && present == text) return Origin::kOfficialImageNet;
+  const std::string md5 = md5_of_file(path, progress);
+  if (md5 != official.md5) {
+    throw DataError(fmt::format("{} is damaged: its MD5 is {}, the official archive's {}; download it again", path, md5,
+                                official.md5));
+  }
+  fs::create_directories(fs::path(note).parent_path());
+  write_file(note, text);
+  return Origin::kOfficialImageNet;
 }
 
 std::unique_ptr<Dataset> open_imagenet_archive(const std::string& path, Split split, const ClassList& classes) {

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "bn/data.hpp"
 #include "data/class_list.hpp"
+#include "data/packed_index.hpp"
 
 namespace bn {
 
@@ -27,6 +29,11 @@ struct ImagenetArchive {
   const char* md5;
 };
 ImagenetArchive imagenet_archive(Split split);
+
+// kOfficialImageNet if the file has the size and the MD5. DataError if it has the size only. A note of the result, a
+// file, saves a continued run from reading the archive again; progress is called with the bytes done.
+Origin check_archive(const std::string& path, const ImagenetArchive& official, const std::string& note,
+                     const std::function<void(int64_t)>& progress);
 
 // The images of the classes, in the archive's order. Throws DataError for what does not belong into the archive.
 std::unique_ptr<Dataset> open_imagenet_archive(const std::string& path, Split split, const ClassList& classes);

@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <mutex>
 #include <numeric>
 #include <optional>
+#include <unordered_set>
 
 #include "bn/error.hpp"
 #include "bn/rng.hpp"
@@ -41,11 +43,25 @@ std::string stem_of(const std::string& name) {
   return stem;
 }
 
+// A name ends at the first space of its line in classes.txt.
+void check_class_names(const std::vector<std::string>& names) {
+  const auto is_space = [](char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; };
+  for (const std::string& name : names) {
+    if (std::none_of(name.begin(), name.end(), is_space)) continue;
+    std::string better = name;
+    std::replace_if(better.begin(), better.end(), is_space, '_');
+    throw DataError(fmt::format(
+        "the class '{}' cannot be packed: classes.txt ends a name at the first space; rename its folder ({})", name,
+        better));
+  }
+}
+
 class Packer {
  public:
   Packer(const Dataset& source, const PackOptions& options, const std::function<void(const PackProgress&)>& progress)
       : source_(source), options_(options), report_(progress) {
     check(options);
+    check_class_names(source.class_names());
     shards_ = std::min(options.shards, source.size());
     progress_.total = source.size();
     if (options_.class_lines.empty()) options_.class_lines = source.class_names();
@@ -56,10 +72,10 @@ class Packer {
     prepare_folder();
     draw_order();
     plan_ = hash_of_plan();
-    if (fs::exists(path)) {
-      expect_same_plan(read_index(path));
+    if (fs::exists(path) && is_complete(read_index(path))) {
       summary_.shards_found = shards_;
     } else {
+      find_namesakes();
       parallel_for(shards_, options_.workers, [this] {
         return [this, packer = std::make_shared<ImagePacker>(options_)](int64_t shard) { pack_shard(shard, *packer); };
       });
@@ -101,12 +117,31 @@ class Packer {
     }
   }
 
+  // Without the extension. Readers of such shards take the files of one key for one sample.
+  std::string key_of(int64_t image) const {
+    const std::string& folder = source_.class_names()[static_cast<size_t>(source_.label(image))];
+    return folder + "/" + stem_of(source_.name(image));
+  }
+
+  // Images that only another folder or extension tells apart, and so need a number in their keys.
+  void find_namesakes() {
+    std::vector<std::pair<uint64_t, int64_t>> keys;
+    for (int64_t i = 0; i < source_.size(); ++i) {
+      const std::string key = key_of(i);
+      keys.emplace_back(checksum_of(key.data(), static_cast<int64_t>(key.size())), i);
+    }
+    std::sort(keys.begin(), keys.end());
+    for (size_t i = 1; i < keys.size(); ++i) {
+      if (keys[i].first == keys[i - 1].first) namesakes_.insert({keys[i].second, keys[i - 1].second});
+    }
+  }
+
   uint64_t hash_of_plan() const {
     std::string all = fmt::format("{} {} {} {} {} {} {}", source_.size(), shards_, options_.seed,
                                   options_.resize_shorter, options_.quality, options_.decoded_size, class_checksum_);
     uint64_t hash = checksum_of(all.data(), static_cast<int64_t>(all.size()));
     for (int64_t i = 0; i < source_.size(); ++i) {
-      all = fmt::format("{:x} {} {}", hash, source_.name(i), source_.label(i));
+      all = fmt::format("{:x} {} {} {}", hash, source_.name(i), source_.label(i), source_.stored_bytes(i));
       hash = checksum_of(all.data(), static_cast<int64_t>(all.size()));
     }
     return hash;
@@ -119,11 +154,40 @@ class Packer {
         options_.out, split_name(options_.split)));
   }
 
+  bool is_there(int64_t shard, const PackedShard& packed) const {
+    std::error_code error;  // then the size is that of no file
+    return fs::file_size(shard_path(options_.out, options_.split, shard), error) == packed.bytes;
+  }
+
+  // Whether all that the index tells of is there. If a shard was lost, the others become parts again, as if packing had
+  // been interrupted.
+  bool is_complete(const PackedIndex& index) const {
+    expect_same_plan(index);
+    std::vector<PackedIndex> parts;
+    bool complete = true;
+    for (size_t shard = 0; shard < index.shards.size(); ++shard) {
+      parts.push_back({.plan = plan_, .shards = {index.shards[shard]}});
+      complete = complete && is_there(static_cast<int64_t>(shard), index.shards[shard]);
+    }
+    if (complete) return true;
+    for (PackedImage image : index.images) {
+      PackedIndex& part = parts[image.shard];
+      image.shard = 0;
+      part.images.push_back(image);
+    }
+    for (size_t shard = 0; shard < parts.size(); ++shard) {
+      write_file(part_path(static_cast<int64_t>(shard)), write_index(parts[shard]));
+    }
+    fs::remove(index_path(options_.out, options_.split));
+    return false;
+  }
+
   // The index of one shard, if a run before has finished it.
   std::optional<PackedIndex> finished_part(int64_t shard) const {
     if (!fs::exists(part_path(shard))) return std::nullopt;
     PackedIndex index = read_index(part_path(shard));
     expect_same_plan(index);
+    if (index.shards.size() != 1 || !is_there(shard, index.shards[0])) return std::nullopt;
     return index;
   }
 
@@ -163,7 +227,7 @@ class Packer {
       return std::nullopt;
     }
     const int32_t label = source_.label(image);
-    const std::string key = source_.class_names()[static_cast<size_t>(label)] + "/" + stem_of(name);
+    const std::string key = key_of(image) + (namesakes_.contains(image) ? fmt::format("-{}", image) : "");
     PackedImage packed{.checksum = checksum_of(result.bytes, result.size),
                        .bytes = static_cast<uint32_t>(result.size),
                        .label = label,
@@ -215,6 +279,7 @@ class Packer {
   const std::function<void(const PackProgress&)>& report_;
   int64_t shards_ = 0;
   std::vector<int64_t> order_;
+  std::unordered_set<int64_t> namesakes_;
   uint64_t plan_ = 0, class_checksum_ = 0;
   std::mutex mutex_;  // guards what follows
   PackProgress progress_;
@@ -223,11 +288,11 @@ class Packer {
 
 }  // namespace
 
-const std::array<const char*, 6> kTraitNames{"gray",        "CMYK or YCCK",   "not JPEG",
-                                             "progressive", "turned by EXIF", "oddly coded, but sound"};
+const std::array<const char*, std::tuple_size_v<TraitCounts>> kTraitNames{
+    "gray", "CMYK or YCCK", "not JPEG", "progressive", "turned by EXIF", "oddly coded, but sound"};
 
-std::array<int64_t, 6> count_traits(const PackedIndex& index) {
-  std::array<int64_t, 6> counts{};
+TraitCounts count_traits(const PackedIndex& index) {
+  TraitCounts counts{};
   for (const PackedImage& image : index.images) {
     for (size_t bit = 0; bit < counts.size(); ++bit) counts[bit] += image.traits >> bit & 1;
   }

@@ -38,9 +38,9 @@ struct PackSummary {
   int64_t shards_found = 0;                   // made by a run before
   int64_t left_out = 0;                       // could not be decoded
   std::vector<std::string> left_out_names{};  // those of this run, with the reason
-  std::array<int64_t, 6> traits{};            // images with each ImageTrait, in the order of their bits
+  TraitCounts traits{};
 };
-extern const std::array<const char*, 6> kTraitNames;
+extern const std::array<const char*, std::tuple_size_v<TraitCounts>> kTraitNames;
 
 // Throws DataError (an image that cannot be decoded; a folder begun from another set or with other options),
 // StorageError, ConfigError. progress is called from several threads, one at a time.
@@ -48,6 +48,6 @@ PackSummary pack(const Dataset& source, const PackOptions& options,
                  const std::function<void(const PackProgress&)>& progress);
 
 // The images of the index with each trait.
-std::array<int64_t, 6> count_traits(const PackedIndex& index);
+TraitCounts count_traits(const PackedIndex& index);
 
 }  // namespace bn

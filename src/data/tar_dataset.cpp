@@ -78,6 +78,7 @@ class TarDataset final : public Dataset {
   }
 
   int64_t size() const override { return static_cast<int64_t>(labels_.size()); }
+  int64_t stored_bytes(int64_t index) const override { return places_[static_cast<size_t>(index)].bytes; }
   int32_t label(int64_t index) const override { return labels_[static_cast<size_t>(index)]; }
   const std::vector<std::string>& class_names() const override { return class_names_; }
 

@@ -22,7 +22,7 @@ struct Finding {
 struct SplitReport {
   Split split = Split::kTrain;
   int64_t images = 0, shards = 0, bytes = 0, classes_present = 0;
-  std::array<int64_t, 6> traits{};
+  TraitCounts traits{};
 };
 
 struct VerifyReport {

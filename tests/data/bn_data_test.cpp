@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "data/fixtures.hpp"
+#include "data/imagenet.hpp"
 #include "support/child_process.hpp"
 
 namespace bn {
@@ -82,6 +83,8 @@ TEST(BnData, PacksVerifiesAndMeasuresAFolder) {
   EXPECT_CONTAINS(stats.out, "  height  60 to 68, mean ");
   EXPECT_CONTAINS(stats.out, "  lighting: [");
   EXPECT_FALSE(read_file(dir.path("sheet.png")).empty());
+  const auto validation = bn_data({"stats", out, "--split", "val", "--contact-sheet", dir.path("val.png")});
+  EXPECT_CONTAINS(validation.out, dir.path("val.png") + ": 8 images of the val set, ");
   const auto speed = bn_data({"throughput", "--kind", "packed", out, "--image-size", "32", "--images", "64"});
   EXPECT_EQ(speed.exit_code, 0) << speed.err;
   EXPECT_CONTAINS(speed.out, " images/s, ");
@@ -167,6 +170,60 @@ TEST(BnData, PackSaysWhatItNeeds) {
                                 dir.write("c.txt", bytes_of("n01440764\nnonsense\n")), "--out", dir.path("out")});
   EXPECT_EQ(classes.exit_code, static_cast<int>(ExitCode::kData));
   EXPECT_EQ(classes.err, "bn-data: 'nonsense' is no class of ImageNet 2012\n");
+}
+
+TEST(BnData, OpensMoreShardsThanTheSoftLimitOfFiles) {
+  const TempDir dir;
+  const std::string out = dir.path("out");
+  ASSERT_EQ(bn_data({"pack", "folder", "--train", source_tar(dir, 60), "--out", out, "--shards", "60"}).exit_code, 0);
+  const auto stats = run_program({"/bin/sh", "-c", "ulimit -S -n 40; exec \"$0\" stats \"$1\"", BN_DATA_PROGRAM, out},
+                                 {.environment = {{"TSAN_OPTIONS", "detect_deadlocks=0"}}});
+  EXPECT_EQ(stats.exit_code, 0) << stats.err;
+}
+
+TEST(BnData, PacksFoldersOrTarsNotBoth) {
+  const TempDir dir;
+  const std::string tar = source_tar(dir, 4), out = dir.path("out");
+  dir.write("folder/a/1.jpg", jpeg_image(20, 20, 1));
+  dir.write("folder/b/2.jpg", jpeg_image(20, 20, 2));
+  const std::vector<std::string> command{"pack", "folder", "--train", tar, "--val", dir.path("folder"), "--out", out};
+  const auto mixed = bn_data(command);
+  EXPECT_EQ(mixed.exit_code, static_cast<int>(ExitCode::kUsage));
+  EXPECT_EQ(mixed.err,
+            "bn-data: one of --train and --val is a folder and the other a tar; give two of a kind, or name the "
+            "classes with --classes\n");
+  EXPECT_FALSE(std::filesystem::exists(out));
+  auto named = command;
+  named.insert(named.end(), {"--classes", dir.write("classes.txt", bytes_of("a\nb\n"))});
+  EXPECT_EQ(bn_data(named).exit_code, 0);
+}
+
+// An archive of the official size, mostly a hole.
+TEST(BnData, TheMd5CanBeLeftOut) {
+  const TempDir dir;
+  const std::string tar = dir.write("val.tar", tar_of({{"ILSVRC2012_val_00000001.JPEG", jpeg_image(40, 40, 1)}}));
+  std::filesystem::resize_file(tar, static_cast<uintmax_t>(imagenet_archive(Split::kValidation).bytes));
+  const auto packed = bn_data({"pack", "imagenet", "--val", tar, "--out", dir.path("out"), "--no-md5"});
+  EXPECT_EQ(packed.exit_code, 0) << packed.err;
+  EXPECT_CONTAINS(packed.out, " val set: 1 images in 1 shards, ");
+  EXPECT_EQ(packed.out.find("MD5"), std::string::npos) << packed.out;
+}
+
+TEST(BnData, NotesOfTheMd5StayUntilBothSetsArePacked) {
+  const TempDir dir;
+  const std::string out = dir.path("out");
+  const std::string train =
+      dir.write("train.tar", tar_of({{"n01440764.tar", tar_of({{"n01440764_1.JPEG", jpeg_image(40, 40, 1)}})}}));
+  dir.write("out/train.md5", bytes_of("of a run before\n"));
+  const auto pack_with = [&](const char* validation_image) {
+    const std::string val = dir.write("val.tar", tar_of({{validation_image, jpeg_image(40, 40, 2)}}));
+    return bn_data({"pack", "imagenet", "--train", train, "--val", val, "--out", out}).exit_code;
+  };
+  EXPECT_EQ(pack_with("not_official.JPEG"), static_cast<int>(ExitCode::kData));
+  EXPECT_TRUE(std::filesystem::exists(out + "/train.md5"));
+  EXPECT_EQ(pack_with("ILSVRC2012_val_00000001.JPEG"), 0);
+  EXPECT_EQ(names_in(out),
+            (std::set<std::string>{"classes.txt", "train-00000.tar", "train.index", "val-00000.tar", "val.index"}));
 }
 
 }  // namespace

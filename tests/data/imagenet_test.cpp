@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <numeric>
 #include <set>
@@ -108,6 +110,29 @@ TEST(ImagenetArchive, ReadsTheOfficialLayout) {
     EXPECT_EQ(validation->label(i), label);
     EXPECT_EQ(validation->class_names()[static_cast<size_t>(label)], synset);
   }
+}
+
+TEST(CheckArchive, ComparesSizeAndMd5) {
+  const TempDir dir;
+  const std::string path = dir.write("archive.tar", bytes_of("abc")), note = dir.path("out/train.md5");
+  int64_t hashed = 0;
+  const auto check = [&](const ImagenetArchive& official) {
+    hashed = 0;
+    return check_archive(path, official, note, [&](int64_t done) { hashed = done; });
+  };
+  const ImagenetArchive right{.bytes = 3, .md5 = "900150983cd24fb0d6963f7d28e17f72"};
+  EXPECT_EQ(check({.bytes = 4, .md5 = right.md5}), Origin::kAny);
+  EXPECT_EQ(message_of([&] { check({.bytes = 3, .md5 = "00000000000000000000000000000000"}); }),
+            path + " is damaged: its MD5 is " + right.md5 +
+                ", the official archive's 00000000000000000000000000000000; download it again");
+  EXPECT_FALSE(std::filesystem::exists(note));
+  EXPECT_EQ(check(right), Origin::kOfficialImageNet);
+  EXPECT_EQ(hashed, 3);
+  EXPECT_EQ(check(right), Origin::kOfficialImageNet);
+  EXPECT_EQ(hashed, 0);  // by the note
+  dir.write("archive.tar", bytes_of("abd"));
+  std::filesystem::last_write_time(path, std::filesystem::file_time_type::clock::now() + std::chrono::hours(1));
+  EXPECT_CONTAINS(message_of([&] { check(right); }), " is damaged: its MD5 is ");
 }
 
 }  // namespace

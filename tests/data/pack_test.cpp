@@ -1,13 +1,16 @@
 #include "data/pack.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <cmath>
 #include <set>
 
 #include "data/decode.hpp"
+#include "data/image_packer.hpp"
 #include "data/packing.hpp"
 #include "data/tar.hpp"
+#include "support/child_process.hpp"
 
 namespace bn {
 namespace {
@@ -19,6 +22,24 @@ Bytes file_of(const Dataset& set, int64_t index) {
   const auto sample = set.read(index, storage);
   return {sample.data, sample.data + sample.bytes};
 }
+
+// One image under many names.
+class RepeatedImage final : public Dataset {
+ public:
+  RepeatedImage(const Bytes& file, int64_t count) : file_(file), count_(count) {}
+  int64_t size() const override { return count_; }
+  int32_t label(int64_t) const override { return 0; }
+  std::string name(int64_t index) const override { return "a/" + std::to_string(index) + ".jpg"; }
+  const std::vector<std::string>& class_names() const override { return names_; }
+  Sample read(int64_t, std::vector<uint8_t>&) const override {
+    return {.data = file_.data(), .bytes = static_cast<int64_t>(file_.size())};
+  }
+
+ private:
+  const Bytes& file_;
+  const int64_t count_;
+  const std::vector<std::string> names_{"a"};
+};
 
 std::string text_of(const Bytes& bytes) { return {bytes.begin(), bytes.end()}; }
 
@@ -142,7 +163,7 @@ TEST(Pack, CountsWhatIsOutOfTheOrdinary) {
                                 {"b/called.jpg", png_image(16, 16, 1)},
                                 {"b/stray.jpg", stray}});
   const auto summary = pack_quietly(*source, {.out = dir.path("out"), .shards = 1});
-  EXPECT_EQ(summary.traits, (std::array<int64_t, 6>{1, 1, 1, 0, 0, 1}));
+  EXPECT_EQ(summary.traits, (TraitCounts{1, 1, 1, 0, 0, 1}));
   std::set<std::string> names;
   for (const auto& member : list_tar(FileReader(dir.path("out/train-00000.tar")))) names.insert(member.path);
   EXPECT_TRUE(names.contains("b/called.png"));  // by what it is
@@ -223,6 +244,105 @@ TEST(Pack, RefusesOptionsThatMakeNoSense) {
   EXPECT_EQ(message({.decoded_size = 5000}), "pack: decoded must be 0 to 4096");
   EXPECT_EQ(message({.quality = 101}), "pack: quality must be 1 to 100");
   EXPECT_EQ(message({.workers = 0}), "pack: there must be at least one worker");
+}
+
+TEST(Pack, RefusesAClassWithASpaceInItsName) {
+  const TempDir dir;
+  const auto source = made_set(dir, 2, {{"ice cream/1.jpg", jpeg_image(20, 20, 1)}});
+  EXPECT_EQ(message_of([&] { pack_quietly(*source, {.out = dir.path("out")}); }),
+            "the class 'ice cream' cannot be packed: classes.txt ends a name at the first space; rename its folder "
+            "(ice_cream)");
+  EXPECT_FALSE(std::filesystem::exists(dir.path("out")));
+}
+
+TEST(Pack, AnImageReplacedUnderItsNameIsAnotherSet) {
+  const TempDir dir;
+  const PackOptions options{.out = dir.path("out"), .shards = 2};
+  pack_quietly(*made_set(dir, 4, {{"b/x.jpg", jpeg_image(40, 40, 1)}}), options);
+  EXPECT_CONTAINS(message_of([&] {
+                    pack_quietly(*made_set(dir, 4, {{"b/x.jpg", jpeg_image(48, 48, 2)}}), options);
+                  }),
+                  "was packed from other images or with other options; pack into an empty folder");
+  for (const auto& [name, seed] : {std::pair{"1", 1}, {"2", 2}}) {
+    dir.write(std::string("folder/") + name + "/x.jpg", jpeg_image(40, 40, seed));
+  }
+  const DataOptions folder{.kind = DatasetKind::kFolder, .train = {dir.path("folder")}};
+  PackOptions other = options;
+  other.out = dir.path("other");
+  pack_quietly(*open_dataset(folder, Split::kTrain), other);
+  dir.write("folder/1/x.jpg", jpeg_image(48, 48, 2));
+  EXPECT_CONTAINS(message_of([&] { pack_quietly(*open_dataset(folder, Split::kTrain), other); }), "from other images");
+}
+
+TEST(Pack, AShardThatWasLostIsPackedAgain) {
+  const TempDir dir;
+  const auto source = made_set(dir, 12);
+  const PackOptions options{.out = dir.path("out"), .shards = 4};
+  pack_quietly(*source, options);
+  const auto whole = contents_of(dir.path("out"));
+  std::filesystem::remove(dir.path("out/train-00001.tar"));
+  write_bytes(dir.path("out/train-00003.tar"), whole.at("train-00003.tar").substr(0, 3000));
+  EXPECT_EQ(pack_quietly(*source, options).shards_found, 2);
+  EXPECT_TRUE(contents_of(dir.path("out")) == whole);
+  // And before the set is complete: its parts are there, a shard is not.
+  EXPECT_THROW(pack(*source, {.out = dir.path("broken"), .shards = 4},
+                    [&](const PackProgress& progress) {
+                      if (progress.images == 10) throw std::runtime_error("stopped");
+                    }),
+               std::runtime_error);
+  std::filesystem::remove(dir.path("broken/train-00002.tar"));
+  EXPECT_EQ(pack_quietly(*source, {.out = dir.path("broken"), .shards = 4}).shards_found, 2);
+  EXPECT_TRUE(contents_of(dir.path("broken")) == whole);
+}
+
+TEST(Pack, NamesAreToldApart) {
+  const TempDir dir;
+  const auto source = made_set(dir, 4,
+                               {{"d1/b/x.jpg", jpeg_image(20, 20, 1)},
+                                {"d2/b/x.jpg", jpeg_image(20, 20, 2)},
+                                {"b/x.jpeg", jpeg_image(20, 20, 3)},
+                                {"a/x.jpg", jpeg_image(20, 20, 4)}});
+  pack_quietly(*source, {.out = dir.path("out"), .shards = 1});
+  std::set<std::string> names;
+  for (const auto& member : list_tar(FileReader(dir.path("out/train-00000.tar")))) names.insert(member.path);
+  EXPECT_EQ(names.size(), 16U);  // an image and its label each
+  EXPECT_TRUE(names.contains("a/x.jpg"));
+  EXPECT_TRUE(names.contains("b/x-5.jpg"));
+  EXPECT_TRUE(names.contains("b/x-5.cls"));
+}
+
+TEST(Pack, RefusesAFileTooLargeForTheIndex) {
+  const Bytes bytes = jpeg_image(20, 20, 1);
+  ImagePacker packer(PackOptions{});
+  EXPECT_EQ(message_of([&] { packer.inspect(bytes.data(), int64_t{1} << 31); }),
+            "the file has 2147483648 bytes, too many for one image");
+}
+
+Bytes noise_jpeg() {
+  Image image;
+  image.reshape(400, 400, 3);
+  uint32_t state = 1;
+  for (uint8_t& value : image.pixels) value = static_cast<uint8_t>((state = state * 1664525 + 1013904223) >> 24);
+  return encode_jpeg(image.view(), 98);
+}
+
+TEST(Pack, TakesMemoryForAFewImagesOnly) {
+  const TempDir dir;
+  const Bytes jpeg = noise_jpeg();
+  constexpr int64_t kImages = 400;
+  ASSERT_GT(kImages * static_cast<int64_t>(jpeg.size()), int64_t{60} << 20);
+  const std::string grown = result_in_child([&] {
+    const auto peak_after = [&](int64_t count, const char* out) {
+      RepeatedImage set(jpeg, count);
+      pack_quietly(set, {.out = dir.path(out), .shards = 1});
+      rusage usage{};
+      getrusage(RUSAGE_SELF, &usage);
+      return usage.ru_maxrss / 1024;  // MB
+    };
+    const auto before = peak_after(10, "few");
+    return std::to_string(peak_after(kImages, "many") - before);
+  });
+  EXPECT_LT(std::stoll(grown), 20);
 }
 
 }  // namespace
