@@ -78,7 +78,7 @@ class Verifier {
   void read_half(Split split) {
     const std::string path = index_path(folder_, split);
     if (!std::filesystem::exists(path)) {
-      if (!std::filesystem::exists(shard_path(folder_, split, 0))) return;
+      if (!has_shards(split)) return;
       return problem("index", fmt::format("{} is missing, but there are shards; was packing interrupted?", path));
     }
     try {
@@ -86,6 +86,16 @@ class Verifier {
     } catch (const Error& error) {
       problem("index", error.what());
     }
+  }
+
+  // Whole ones or the notes of them: FOLDER/train-*.
+  bool has_shards(Split split) const {
+    std::error_code error;  // there is no such folder
+    const std::filesystem::directory_iterator entries(folder_, error);
+    return std::any_of(begin(entries), end(entries), [&](const auto& entry) {
+      const std::string name = entry.path().filename().string();
+      return name.starts_with(split_name(split) + "-") && (name.ends_with(".tar") || name.ends_with(".part"));
+    });
   }
 
   void read_classes() {
@@ -182,8 +192,9 @@ class Verifier {
     if (sound && depth_ == Depth::kChecksums) return;  // its images are under the shard's checksum too
     std::vector<uint8_t> bytes;
     for (const PackedImage& image : images) {
+      const auto size = static_cast<uint64_t>(file.size());
+      if (image.offset > size || image.bytes > size - image.offset) continue;  // cut off, as was said of the shard
       const auto offset = static_cast<int64_t>(image.offset);
-      if (offset + int64_t{image.bytes} > file.size()) continue;  // cut off, as was said of the shard
       bytes.resize(image.bytes);
       file.read(offset, image.bytes, bytes.data());
       const auto name = [&] { return fmt::format("{}:{}", file.path(), member_name(file, offset)); };

@@ -165,5 +165,35 @@ TEST(Verify, NotesImagesOfBothSplits) {
   EXPECT_EQ(relabelled, 2);
 }
 
+TEST(Verify, NoticesShardsWithoutAnIndexWhateverTheirNumber) {
+  const TempDir dir;
+  const TempDir validation_dir;
+  const std::string folder = packed(dir);
+  pack_quietly(*made_set(validation_dir, 2), {.out = folder, .split = Split::kValidation, .shards = 1});
+  std::filesystem::remove(folder + "/train.index");
+  std::filesystem::remove(folder + "/train-00000.tar");
+  const auto has_found = [&] {
+    return has_problem(verify_quietly(folder), "index", "train.index is missing, but there are shards");
+  };
+  EXPECT_TRUE(has_found());
+  std::filesystem::rename(folder + "/train-00001.tar", folder + "/train-00007.tar.part");
+  EXPECT_TRUE(has_found());
+  std::filesystem::remove(folder + "/train-00007.tar.part");
+  EXPECT_TRUE(verify_quietly(folder).problems.empty());
+}
+
+TEST(Verify, AnOffsetBeyondAllFilesIsBeyondThisOneToo) {
+  const TempDir dir;
+  const std::string folder = packed(dir);
+  forge(folder, [](PackedIndex& index) {
+    index.shards[1].bytes = ~uint64_t{0};
+    index.images.back().offset = uint64_t{1} << 63;
+    index.images.back().bytes = ~uint32_t{0};
+  });
+  const auto report = verify_quietly(folder);
+  EXPECT_TRUE(has_problem(report, "structure", "lies elsewhere than the index says"));
+  EXPECT_FALSE(has_problem(report, "shard", "cannot read"));
+}
+
 }  // namespace
 }  // namespace bn
