@@ -20,27 +20,36 @@ struct GzClose {
 };
 
 // zlib itself tells gzip from plain bytes by content.
-std::vector<uint8_t> read_whole(const std::string& path) {
-  const std::unique_ptr<gzFile_s, GzClose> file(gzopen(path.c_str(), "rb"));
-  if (!file) throw_cannot_open(path);
-  constexpr size_t kChunk = size_t{1} << 20;
-  gzbuffer(file.get(), kChunk);
-  std::vector<uint8_t> bytes;
-  for (size_t filled = 0;;) {
-    bytes.resize(filled + kChunk);
-    const int count = gzread(file.get(), bytes.data() + filled, kChunk);
-    int status = Z_OK;
-    const char* reason = gzerror(file.get(), &status);
-    if (count < 0 || status < 0) {
-      throw DataError(fmt::format("{} is a damaged or cut off gzip file ({})", path, reason));
-    }
-    filled += static_cast<size_t>(count);
-    if (count == 0) {
-      bytes.resize(filled);
-      return bytes;
-    }
+class GzReader {
+ public:
+  explicit GzReader(const std::string& path) : path_(path), file_(gzopen(path.c_str(), "rb")) {
+    if (!file_) throw_cannot_open(path);
+    gzbuffer(file_.get(), kChunk);
   }
-}
+
+  // Appends what comes next, at most `most` bytes; whether there were as many.
+  bool read(int64_t most, std::vector<uint8_t>& bytes) {
+    const size_t end = bytes.size() + static_cast<size_t>(most);
+    while (bytes.size() < end) {  // chunk by chunk: most is what a header claims
+      const size_t filled = bytes.size(), step = std::min<size_t>(kChunk, end - filled);
+      bytes.resize(filled + step);
+      const int count = gzread(file_.get(), bytes.data() + filled, static_cast<unsigned>(step));
+      int status = Z_OK;
+      const char* reason = gzerror(file_.get(), &status);
+      if (count < 0 || status < 0) {
+        throw DataError(fmt::format("{} is a damaged or cut off gzip file ({})", path_, reason));
+      }
+      bytes.resize(filled + static_cast<size_t>(count));
+      if (count == 0) return false;
+    }
+    return true;
+  }
+
+ private:
+  static constexpr unsigned kChunk = 1U << 20;
+  const std::string& path_;
+  std::unique_ptr<gzFile_s, GzClose> file_;
+};
 
 uint32_t big_endian(const uint8_t* bytes) {
   return uint32_t{bytes[0]} << 24 | uint32_t{bytes[1]} << 16 | uint32_t{bytes[2]} << 8 | bytes[3];
@@ -48,17 +57,17 @@ uint32_t big_endian(const uint8_t* bytes) {
 
 struct IdxFile {
   std::vector<int64_t> dimensions{};
-  std::vector<uint8_t> bytes;  // header included
+  std::vector<uint8_t> bytes{};  // header included
   int64_t header = 0;
 };
 
 IdxFile read_idx(const std::string& path, int dimensions, const char* content) {
-  IdxFile file{.bytes = read_whole(path), .header = 4 + 4 * int64_t{dimensions}};
-  const auto size = static_cast<int64_t>(file.bytes.size());
-  const uint32_t expected_magic = 0x0800U + static_cast<uint32_t>(dimensions);
-  if (size < file.header) {
-    throw DataError(fmt::format("{} is cut off: {} bytes do not hold an idx header", path, size));
+  IdxFile file{.header = 4 + 4 * int64_t{dimensions}};
+  GzReader reader(path);
+  if (!reader.read(file.header, file.bytes)) {
+    throw DataError(fmt::format("{} is cut off: {} bytes do not hold an idx header", path, file.bytes.size()));
   }
+  const uint32_t expected_magic = 0x0800U + static_cast<uint32_t>(dimensions);
   const uint32_t magic = big_endian(file.bytes.data());
   if (magic != expected_magic) {
     throw DataError(fmt::format("{} is not an idx file of {}: it begins with {:#010x}, not {:#010x}", path, content,
@@ -70,11 +79,13 @@ IdxFile read_idx(const std::string& path, int dimensions, const char* content) {
     file.dimensions.push_back(big_endian(file.bytes.data() + 4 + 4 * i));
     elements = std::min(elements * file.dimensions.back(), int64_t{1} << 31);
   }
-  if (size - file.header != elements) {
+  // One byte more tells whether it goes on: a small gzip file can hold gigabytes.
+  const bool goes_on = reader.read(elements + 1, file.bytes);
+  const int64_t follow = static_cast<int64_t>(file.bytes.size()) - file.header;
+  if (goes_on || follow != elements) {
     throw DataError(fmt::format("{} is {}: its header announces {}{} bytes of {}, {} follow", path,
-                                size - file.header < elements ? "cut off" : "too long",
-                                elements == int64_t{1} << 31 ? "at least " : "", elements, content,
-                                size - file.header));
+                                goes_on ? "too long" : "cut off", elements == int64_t{1} << 31 ? "at least " : "",
+                                elements, content, goes_on ? "more" : std::to_string(follow)));
   }
   return file;
 }

@@ -108,7 +108,7 @@ TEST(MnistIdx, NoticesTrailingBytesAndAbsurdSizes) {
   Bytes longer = images(4);
   longer.push_back(0);
   EXPECT_EQ(message_of([&] { open(dir, longer, idx_labels(Bytes(4))); }),
-            dir.path("images") + " is too long: its header announces 24 bytes of images, 25 follow");
+            dir.path("images") + " is too long: its header announces 24 bytes of images, more follow");
   const Bytes absurd = idx_images(0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF, Bytes(10));
   EXPECT_EQ(message_of([&] { open(dir, absurd, idx_labels(Bytes(4))); }),
             dir.path("images") + " is cut off: its header announces at least 2147483648 bytes of images, 10 follow");
@@ -167,6 +167,14 @@ TEST(MnistIdx, ReadsTheRealFiles) {
     for (int64_t j = 0; j < sample.bytes; ++j) sum += sample.data[j];
   }
   EXPECT_NEAR(static_cast<double>(sum) / (60000.0 * 784 * 255), 0.1307, 0.0001);
+}
+
+TEST(MnistIdx, InflatesNoMoreThanTheHeaderAnnounces) {
+  const TempDir dir;
+  const Bytes endless = gzip(idx_images(4, kHeight, kWidth, Bytes(64 << 20)));
+  // Were it inflated further, the cut would be noticed.
+  EXPECT_EQ(message_of([&] { open(dir, first_part(endless, 0.5), idx_labels(Bytes(4))); }),
+            dir.path("images") + " is too long: its header announces 24 bytes of images, more follow");
 }
 
 }  // namespace
