@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -169,7 +170,8 @@ struct Loader::Impl {
     constexpr size_t kNames = 100;
     skipped += static_cast<int64_t>(batch.skipped.size());
     for (const auto& name : batch.skipped) {
-      if (skipped_names.size() < kNames) skipped_names.push_back(name);
+      const bool known = std::find(skipped_names.begin(), skipped_names.end(), name) != skipped_names.end();
+      if (!known && skipped_names.size() < kNames) skipped_names.push_back(name);
     }
   }
 

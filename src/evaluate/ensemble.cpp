@@ -148,9 +148,7 @@ class Evaluation {
   void finish() {
     const LoaderCounters counters = loader_->counters();
     result_.skipped = counters.skipped / crops_;  // each crop of an image that cannot be read counts
-    for (const std::string& name : counters.skipped_names) {
-      if (result_.skipped_names.empty() || result_.skipped_names.back() != name) result_.skipped_names.push_back(name);
-    }
+    result_.skipped_names = counters.skipped_names;
     if (result_.images + result_.skipped != images_.size() || counters.skipped % crops_ != 0) {
       throw DataError(fmt::format("{} images were scored and {} skipped, but the set holds {}", result_.images,
                                   result_.skipped, images_.size()));

@@ -172,8 +172,19 @@ TEST(Loader, CountsAndNamesTheSkippedImagesOfDeliveredBatches) {
     EXPECT_EQ(loader.counters().skipped_names, (std::vector<std::string>{"set/1.jpg"}));
     take(loader, 199);
     EXPECT_EQ(loader.counters().skipped, 200);
-    EXPECT_EQ(loader.counters().skipped_names.size(), 100U);
+    EXPECT_EQ(loader.counters().skipped_names, (std::vector<std::string>{"set/1.jpg", "set/6.jpg"}));  // each once
   }
+}
+
+TEST(Loader, NamesAHundredSkippedImagesAtMost) {
+  std::vector<Bytes> files(150, Bytes{0xFF, 0xD8});
+  files.push_back(jpeg_image(20, 20, 1));
+  const EncodedSet set(files);
+  Loader loader(set, {.image_size = 16, .resize_shorter = 16, .on_corrupt = OnCorrupt::kSkip, .workers = 0},
+                {.batch = 151, .split = Split::kValidation});
+  take(loader, 1);
+  EXPECT_EQ(loader.counters().skipped, 150);
+  EXPECT_EQ(loader.counters().skipped_names.size(), 100U);
 }
 
 TEST(Loader, RefusesOptionsThatMakeNoSense) {
