@@ -25,7 +25,7 @@ class PackedDataset final : public Dataset {
                                     file.size(), index_.shards[shard].bytes));
       }
     }
-    keep_classes(folder, options);
+    keep_classes(folder, options, index_path(folder, split));
     if (index_.images.empty()) throw DataError(fmt::format("no images found in {}", index_path(folder, split)));
     shard_sizes_.resize(shards_.size());
     for (const PackedImage& image : index_.images) ++shard_sizes_[image.shard];
@@ -61,7 +61,7 @@ class PackedDataset final : public Dataset {
 
  private:
   // Labels are those of the classes asked for; images of others are left out.
-  void keep_classes(const std::string& folder, const DataOptions& options) {
+  void keep_classes(const std::string& folder, const DataOptions& options, const std::string& index) {
     const ClassList packed = read_class_file(classes_path(folder), 0);
     const bool own = options.classes.empty();
     const ClassList wanted = own ? read_class_file(classes_path(folder), options.classes_limit)
@@ -75,6 +75,10 @@ class PackedDataset final : public Dataset {
     }
     std::erase_if(index_.images, [](const PackedImage& image) { return image.label < 0; });
     class_names_ = wanted.names();
+    if (own || index_.images.empty()) return;
+    std::vector<int32_t> labels;
+    for (const PackedImage& image : index_.images) labels.push_back(image.label);
+    wanted.check_none_empty(labels, index);
   }
 
   PackedIndex index_;

@@ -86,5 +86,15 @@ TEST(PackedDataset, ShufflesByItsShards) {
   EXPECT_EQ(of_batches, of_shards);
 }
 
+TEST(PackedDataset, AClassAskedForMustHaveImages) {
+  const TempDir dir;
+  pack_quietly(*made_set(dir, 4), {.out = dir.path("out"), .shards = 2});
+  DataOptions options = packed_options(dir.path("out"));
+  options.classes = dir.write("more.txt", bytes_of("a\nc\n"));
+  EXPECT_EQ(message_of([&] { open_dataset(options, Split::kTrain); }), "class 'c' (number 2 of the classes file " +
+                                                                           dir.path("more.txt") + ") has no image in " +
+                                                                           dir.path("out/train.index"));
+}
+
 }  // namespace
 }  // namespace bn
