@@ -1,8 +1,10 @@
 #include "data/parallel.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -24,7 +26,10 @@ void parallel_for(int64_t count, int64_t workers, const std::function<Work()>& m
     }
   };
   std::vector<std::thread> threads;
-  for (int64_t i = 1; i < workers; ++i) threads.emplace_back(run);
+  try {
+    for (int64_t i = 1; i < std::min(workers, count); ++i) threads.emplace_back(run);
+  } catch (const std::system_error&) {  // no more threads are to be had: those there are do the work
+  }
   run();
   for (auto& thread : threads) thread.join();
   if (error) std::rethrow_exception(error);
