@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "data/count_decodes.hpp"
 #include "data/memory_dataset.hpp"
 
 namespace bn {
@@ -80,6 +81,33 @@ TEST(EvaluationCrops, GoogLeNetsOfALyingImage) {
   EXPECT_EQ(std::set<Box>(boxes.begin(), boxes.end()).size(), 144U);
 }
 
+// All of them. Sizes 256, 288, 320 and 352 leave 32, 64, 96 and 128 beside a crop of 224, so the centre begins at 16,
+// 32, 48 and 64; the squares of 375 begin at 0, (500 - 375) / 2 = 62 and 500 - 375 = 125.
+TEST(EvaluationCrops, EachOfGoogLeNetsHasItsPlace) {
+  struct Scale {
+    int64_t size, end, centre;
+  };
+  std::vector<Box> lying, upright;
+  for (const Scale& scale : {Scale{256, 32, 16}, {288, 64, 32}, {320, 96, 48}, {352, 128, 64}}) {
+    for (const int64_t square : {0, 62, 125}) {
+      const std::vector<std::vector<int64_t>> places{{0, 0, 224},
+                                                     {0, scale.end, 224},
+                                                     {scale.end, 0, 224},
+                                                     {scale.end, scale.end, 224},
+                                                     {scale.centre, scale.centre, 224},
+                                                     {0, 0, scale.size}};
+      for (const auto& place : places) {
+        for (const int64_t mirrored : {0, 1}) {
+          lying.push_back({0, square, 375, scale.size, place[0], place[1], place[2], mirrored});
+          upright.push_back({square, 0, 375, scale.size, place[0], place[1], place[2], mirrored});
+        }
+      }
+    }
+  }
+  EXPECT_EQ(boxes_of(CropSet::kGoogLeNet, 375, 500, options_of(224, 256)), lying);
+  EXPECT_EQ(boxes_of(CropSet::kGoogLeNet, 500, 375, options_of(224, 256)), upright);
+}
+
 TEST(EvaluationCrops, GoogLeNetsOfAnUprightImage) {
   const std::vector<Box> boxes = boxes_of(CropSet::kGoogLeNet, 500, 333, options_of(224, 256));
   EXPECT_EQ(boxes[0], (Box{0, 0, 333, 256, 0, 0, 224, 0}));
@@ -121,6 +149,7 @@ TEST_P(CropsOfASet, ComeFromOneDecodeOfEachImage) {
   EncodedSet images = jpeg_set(5);
   std::vector<int64_t> reads(5, 0);
   images.on_read = [&](int64_t index) { ++reads[static_cast<size_t>(index)]; };
+  const int64_t decodes_before = jpeg_decodes();
   const DataOptions options = options_of(16, 0);
   const int64_t count = crops_in(GetParam());
   const std::unique_ptr<Dataset> crops = open_crops(images, options, GetParam());
@@ -138,6 +167,7 @@ TEST_P(CropsOfASet, ComeFromOneDecodeOfEachImage) {
   }
   EXPECT_EQ(labelled, 5 * count);
   EXPECT_EQ(reads, std::vector<int64_t>(5, 1));
+  EXPECT_EQ(jpeg_decodes() - decodes_before, 5);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, CropsOfASet, testing::Values(CropSet::kTen, CropSet::kGoogLeNet),

@@ -1,0 +1,26 @@
+#include "data/count_decodes.hpp"
+
+#include <dlfcn.h>
+
+#include <atomic>
+#include <cstdio>
+
+#include <jpeglib.h>  // needs <cstdio> before it
+
+namespace {
+std::atomic<int64_t> decodes = 0;
+}
+
+// In the place of the library's, which it calls: a program's own functions come first.
+extern "C" boolean jpeg_start_decompress(j_decompress_ptr info) {
+  ++decodes;
+  static const auto original =
+      reinterpret_cast<boolean (*)(j_decompress_ptr)>(dlsym(RTLD_NEXT, "jpeg_start_decompress"));
+  return original(info);
+}
+
+namespace bn::test {
+
+int64_t jpeg_decodes() { return decodes; }
+
+}  // namespace bn::test
