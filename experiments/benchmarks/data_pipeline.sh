@@ -66,7 +66,7 @@ echo
 echo "| what | images/s a core | to OpenCV's decoder | to torchvision |"
 echo "|---|---|---|---|"
 echo "| full-size JPEGs, crop and flip at 224 | $(rate crop) | $(ratio crop crop_opencv 2) | $(ratio crop crop_torchvision 2) |"
-echo "| the same, with distortion 1 | $(rate distorted) | | $(ratio distorted distorted_torchvision 2) |"
+echo "| the same, with distortion 1 (torchvision: ColorJitter) | $(rate distorted) | | $(ratio distorted distorted_torchvision 2) |"
 echo "| packed with --resize-shorter 256, crop and flip at 224 | $(rate resized) | | |"
 echo "| Tiny ImageNet 64x64 from packed JPEGs | $(rate tiny) | | |"
 echo "| Tiny ImageNet 64x64 from the decoded cache | $(rate tiny_cached) | | |"
