@@ -47,9 +47,9 @@ use_tiny_imagenet_shards() {
   export BN_DATA_ROOT
 }
 
-# Options of the scripts that run a sweep in stages: sets jobs, minutes, out (its default first) and overrides.
+# Options of the scripts that run a sweep in stages: sets jobs, minutes, out (its default first), plan_only and overrides.
 read_sweep_options() {
-  jobs=$(nproc) minutes=75 overrides=()
+  jobs=$(nproc) minutes=75 plan_only=no overrides=()
   while [ $# -gt 0 ]; do
     case "$1" in
       --jobs | --minutes)
@@ -58,22 +58,28 @@ read_sweep_options() {
         ;;
       --out) [ -n "${2:-}" ] || fail "--out needs a folder."; out=$2 ;;
       --set) [ -n "${2:-}" ] || fail "--set needs key.path=value."; overrides+=(--set "$2") ;;
-      *) fail "unknown argument '$1'; the options are --jobs N, --minutes N, --out DIR and --set KEY=VALUE." ;;
+      --dry-run) plan_only=yes; shift; continue ;;
+      *) fail "unknown argument '$1'; the options are --jobs N, --minutes N, --out DIR, --set KEY=VALUE and --dry-run." ;;
     esac
     shift 2
   done
 }
 
-# run_stage SWEEP OUT: goes on with the sweep for `minutes` at most. Ends the script when there is more to do.
-run_stage() {
-  local status=0
-  timeout --foreground --signal=TERM "${minutes}m" \
-    "$bninception" sweep "$1" --out "$2" --jobs "$jobs" "${overrides[@]}" || status=$?
-  if [ $status -eq 124 ]; then
-    echo "The $minutes minutes of this stage are over and everything is saved; the same command goes on."
-    exit 9
+# run_study SWEEP OUT: goes on with the sweep for `minutes` at most, then writes OUT/report. Ends the script when there
+# is more to do, and with --dry-run, after the plan.
+run_study() {
+  local sweep=$1 out=$2 status=0
+  if [ "$plan_only" = yes ]; then
+    "$bninception" sweep "$sweep" --jobs "$jobs" "${overrides[@]}" --dry-run
+    exit 0
   fi
-  return $status
+  timeout --foreground --signal=TERM "${minutes}m" \
+    "$bninception" sweep "$sweep" --out "$out" --jobs "$jobs" "${overrides[@]}" || status=$?
+  case $status in
+    0) "$bninception" report "$out" --out "$out/report" ;;
+    9 | 124) echo "This stage is over and everything is saved; the same command goes on."; exit 9 ;;
+    *) exit $status ;;
+  esac
 }
 
 # start_training NAME CONFIG OUT [ARGUMENT...]: in the background, NAME before each line that it prints. An earlier run

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Figures 2 and 3 on Tiny ImageNet: seven networks, five seeds. Needs tiny-imagenet under BN_DATA_ROOT.
-#   usage: run.sh [--jobs N] [--minutes N] [--out DIR] [--set KEY=VALUE]...
-# --minutes: of this stage [75]; the same command goes on where it ended, or was stopped or killed. --set: for all runs,
-# such as device=cuda.
+#   usage: run.sh [--dry-run] [--jobs N] [--minutes N] [--out DIR] [--set KEY=VALUE]...
+# --dry-run: only the plan, and its time on this machine. --minutes: of this stage [75]; the same command goes on where
+# it ended, or was stopped or killed. --set: for all runs, such as device=cuda.
 set -euo pipefail
 # shellcheck source=experiments/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
@@ -12,4 +12,4 @@ out=runs/figure2_tiny_imagenet
 read_sweep_options "$@"
 build_programs
 use_tiny_imagenet_shards
-run_stage experiments/figure2_tiny_imagenet/sweep.yaml "$out"
+run_study experiments/figure2_tiny_imagenet/sweep.yaml "$out"

@@ -52,15 +52,20 @@ SeedTable best_accuracies(const Study& study) {
   return table;
 }
 
+// A network that sits at chance hardly varies and would make all intervals too narrow.
+std::vector<size_t> comparable_arms(const Analysis& analysis) {
+  std::vector<size_t> arms;
+  for (size_t i = 0; i < analysis.arms.size(); ++i) {
+    if (analysis.arms[i].is_comparable()) arms.push_back(i);
+  }
+  return arms;
+}
+
 void compare_accuracies(const Study& study, Analysis& analysis) {
   const SeedTable all = best_accuracies(study);
-  SeedTable learned;  // a network that sits at chance hardly varies and would make all intervals too narrow
-  std::vector<size_t> arms;
-  for (size_t i = 0; i < all.size(); ++i) {
-    if (!analysis.arms[i].is_comparable()) continue;
-    arms.push_back(i);
-    learned.push_back(all[i]);
-  }
+  const std::vector<size_t> arms = comparable_arms(analysis);
+  SeedTable learned;
+  for (const size_t arm : arms) learned.push_back(all[arm]);
   const std::vector<Mean> own = estimate_means(all), pooled = estimate_means(learned);
   for (size_t i = 0; i < all.size(); ++i) analysis.arms[i].best_accuracy = own[i];
   for (size_t i = 0; i < arms.size(); ++i) analysis.arms[arms[i]].best_accuracy = pooled[i];
@@ -148,6 +153,18 @@ std::optional<double> step_reaching(const std::vector<Point>& curve, double targ
     before = point;
   }
   return std::nullopt;
+}
+
+Comparison compare_accuracy(const Study& study, const Analysis& analysis, size_t arm, size_t with) {
+  const SeedTable all = best_accuracies(study);
+  SeedTable table;
+  size_t reference = 0, row = 0;
+  for (const size_t comparable : comparable_arms(analysis)) {
+    if (comparable == with) reference = table.size();
+    if (comparable == arm) row = table.size();
+    table.push_back(all[comparable]);
+  }
+  return compare_with_baseline(table, reference)[row];
 }
 
 Analysis analyse(const Study& study) {

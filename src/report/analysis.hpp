@@ -48,6 +48,10 @@ struct Analysis {
 
 Analysis analyse(const Study& study);
 
+// The best accuracies of one arm over another's, by the variance of all arms that learned; the interval holds together
+// with those against the other arms.
+Comparison compare_accuracy(const Study& study, const Analysis& analysis, size_t arm, size_t with);
+
 // Where the line between evaluations, which begins at (0, start), first reaches the target; nullopt when it never does.
 std::optional<double> step_reaching(const std::vector<Point>& curve, double target, double start);
 

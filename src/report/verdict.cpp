@@ -16,9 +16,11 @@ struct Part {
   bool is_normalized = false;
   bool has_own_activation = false;  // not the baseline's
   double rate = 1;                  // initial learning rate over the baseline's
+  bool is_variant = false;          // an arm before it has the same part: the claims are about that one
 
+  bool has_rate_near(double other) const { return std::abs(rate / other - 1) < 0.06; }
   bool is_faster() const { return rate > 1.05; }
-  bool has_same_rate() const { return rate > 0.95 && rate < 1.05; }
+  bool has_same_rate() const { return has_rate_near(1); }
 };
 
 std::vector<Part> parts_of(const Study& study) {
@@ -27,15 +29,32 @@ std::vector<Part> parts_of(const Study& study) {
   for (size_t arm = 0; arm < study.arms.size(); ++arm) {
     if (arm == study.baseline) continue;
     const Config& config = study.arms[arm].config();
-    parts.push_back({.arm = arm,
-                     .is_normalized = config.model.normalization == Normalization::kBatch,
-                     .has_own_activation = config.model.activation != baseline.model.activation,
-                     .rate = config.train.learning_rate.initial / baseline.train.learning_rate.initial});
+    Part part{.arm = arm,
+              .is_normalized = config.model.normalization == Normalization::kBatch,
+              .has_own_activation = config.model.activation != baseline.model.activation,
+              .rate = config.train.learning_rate.initial / baseline.train.learning_rate.initial};
+    part.is_variant = std::any_of(parts.begin(), parts.end(), [&](const Part& other) {
+      return other.is_normalized == part.is_normalized && other.has_own_activation == part.has_own_activation &&
+             other.has_rate_near(part.rate);
+    });
+    parts.push_back(part);
   }
   return parts;
 }
 
 std::string rate_of(const Part& part) { return fmt::format("{:.3g}", part.rate); }
+
+Finding finding_of(Outcome outcome) {
+  return outcome == Outcome::kHigher  ? Finding::kHeld
+         : outcome == Outcome::kLower ? Finding::kFailed
+                                      : Finding::kUnclear;
+}
+
+// What was measured over the seeds that finished is not the whole result where others diverged.
+std::string with_divergence(const std::string& text, const ArmResult& arm) {
+  const std::string divergence = divergence_in_words(arm);
+  return divergence.empty() || arm.has_diverged() ? text : text + ", but it " + divergence;
+}
 
 class Judge {
  public:
@@ -72,8 +91,8 @@ class Judge {
 // Paper: Figure 3, 31.0e6 steps of Inception over each network's.
 const char* paper_speed_up(const Part& part) {
   if (part.has_same_rate()) return "2.3\u00d7";
-  if (std::abs(part.rate - 5) < 0.3) return "14\u00d7";
-  if (std::abs(part.rate - 30) < 2) return "11\u00d7";
+  if (part.has_rate_near(5)) return "14\u00d7";
+  if (part.has_rate_near(30)) return "11\u00d7";
   return "";
 }
 
@@ -89,7 +108,7 @@ void Judge::judge_speed(const Part& part) {
     return;
   }
   if (arm.steps.reached < arm.steps.runs) {
-    const bool never = arm.steps.reached == 0;
+    const bool never = arm.steps.reached == 0 && arm.steps.runs > 1;
     std::string evidence = fmt::format("{} did not reach it in {} of {}", name(part),
                                        arm.steps.runs - arm.steps.reached, plural(arm.steps.runs, "seed"));
     const std::string divergence = divergence_in_words(arm);
@@ -98,9 +117,6 @@ void Judge::judge_speed(const Part& part) {
     return;
   }
   const Comparison& speed = arm.log_speed_up;
-  const Finding finding = speed.outcome == Outcome::kHigher  ? Finding::kHeld
-                          : speed.outcome == Outcome::kLower ? Finding::kFailed
-                                                             : Finding::kUnclear;
   std::string evidence = fmt::format("{}: {} fewer steps", name(part), ratio(std::exp(speed.difference)));
   if (speed.interval) {
     evidence += fmt::format(", 95\u00a0% interval {}", ratios_between(*speed.interval));
@@ -109,21 +125,21 @@ void Judge::judge_speed(const Part& part) {
                                 : ", the same in every seed: no interval can be given";
   }
   if (speed.outcome == Outcome::kIndistinguishable) evidence += ": cannot be told apart from no gain";
-  add(finding, claim, evidence + ".");
+  add(finding_of(speed.outcome), claim, with_divergence(evidence, arm) + ".");
 }
 
 void Judge::judge_accuracy() {
   std::vector<std::string> words;
   int64_t higher = 0, lower = 0, all = 0;
   for (const Part& part : parts_) {
-    if (!part.is_normalized || part.has_own_activation) continue;
+    if (!part.is_normalized || part.has_own_activation || part.is_variant) continue;
     const ArmResult& arm = result(part);
     ++all;
-    if (arm.accuracy.outcome == Outcome::kHigher) ++higher;
+    if (arm.accuracy.outcome == Outcome::kHigher && arm.diverged_at.empty()) ++higher;
     if (arm.accuracy.outcome == Outcome::kLower || arm.has_diverged() || !arm.has_learned) ++lower;
     std::string text = fmt::format("{} {}", name(part), effect_in_words(arm));
     if (arm.accuracy.outcome == Outcome::kIndistinguishable) text += ", not told apart";
-    words.push_back(text);
+    words.push_back(with_divergence(text, arm));
   }
   if (all == 0) return;
   const Finding finding = higher == all ? Finding::kHeld : lower > 0 ? Finding::kFailed : Finding::kUnclear;
@@ -135,37 +151,30 @@ void Judge::judge_accuracy() {
 void Judge::judge_highest_rate() {
   std::vector<Part> faster;
   for (const Part& part : parts_) {
-    if (part.is_normalized && !part.has_own_activation && part.is_faster()) faster.push_back(part);
+    if (part.is_normalized && !part.has_own_activation && part.is_faster() && !part.is_variant) faster.push_back(part);
   }
-  std::stable_sort(faster.begin(), faster.end(), [](const Part& a, const Part& b) { return a.rate < b.rate; });
-  if (faster.size() < 2 || faster.front().rate == faster.back().rate) return;
-  const Part& highest = faster.back();
-  const auto next =
-      std::find_if(faster.rbegin(), faster.rend(), [&](const Part& part) { return part.rate < highest.rate; });
-  const std::string claim = fmt::format("Of the higher learning rates the highest ends highest, {} against {} times{}.",
-                                        rate_of(highest), rate_of(*next), paper("74.8 against 73.0 %"));
-  SeedTable table(2);
-  for (const uint64_t seed : study_.seeds()) {
-    const Run *a = study_.arms[next->arm].find(seed), *b = study_.arms[highest.arm].find(seed);
-    if (a == nullptr || b == nullptr || a->end != RunEnd::kFinished || b->end != RunEnd::kFinished) continue;
-    const std::optional<Point> best_a = best_accuracy(*a), best_b = best_accuracy(*b);
-    if (!best_a || !best_b) continue;
-    table[0].push_back(best_a->value);
-    table[1].push_back(best_b->value);
-  }
-  if (table[0].empty()) {
-    add(result(highest).has_diverged() ? Finding::kFailed : Finding::kUnclear, claim,
-        fmt::format("{}: {}.", name(highest), effect_in_words(result(highest))));
+  if (faster.size() < 2) return;
+  std::sort(faster.begin(), faster.end(), [](const Part& a, const Part& b) { return a.rate < b.rate; });
+  const Part &highest = faster.back(), &next = faster[faster.size() - 2];
+  const bool is_papers_pair = highest.has_rate_near(30) && next.has_rate_near(5);
+  const std::string claim =
+      fmt::format("Of the higher learning rates the highest ends highest, {} against {} times{}.", rate_of(highest),
+                  rate_of(next), paper(is_papers_pair ? "74.8 against 73.0 %" : ""));
+  const ArmResult& arm = result(highest);
+  if (!arm.is_comparable() || !result(next).is_comparable()) {
+    const Part& failed = arm.is_comparable() ? next : highest;
+    add(arm.has_diverged() ? Finding::kFailed : Finding::kUnclear, claim,
+        fmt::format("{}: {}.", name(failed), effect_in_words(result(failed))));
     return;
   }
-  ArmResult difference{.finished = 1, .has_learned = true, .accuracy = compare_with_baseline(table, 0)[1]};
+  ArmResult difference{.finished = 1, .has_learned = true};
+  difference.accuracy = compare_accuracy(study_, analysis_, highest.arm, next.arm);
   const Outcome outcome = difference.accuracy.outcome;
-  const Finding finding = outcome == Outcome::kHigher  ? Finding::kHeld
-                          : outcome == Outcome::kLower ? Finding::kFailed
-                                                       : Finding::kUnclear;
-  add(finding, claim,
-      fmt::format("{} against {}: {}{}.", name(highest), name(*next), effect_in_words(difference),
-                  outcome == Outcome::kIndistinguishable ? ", not told apart" : ""));
+  const bool is_held_by_survivors = outcome == Outcome::kHigher && !arm.diverged_at.empty();
+  const std::string evidence =
+      fmt::format("{} against {}: {}{}", name(highest), name(next), effect_in_words(difference),
+                  outcome == Outcome::kIndistinguishable ? ", not told apart" : "");
+  add(is_held_by_survivors ? Finding::kUnclear : finding_of(outcome), claim, with_divergence(evidence, arm) + ".");
 }
 
 // "reaches 12.3 %", "diverged at ...", "stays at chance".
@@ -190,7 +199,7 @@ void Judge::judge_plain_rate(const Part& part) {
       : works ? Finding::kFailed
               : Finding::kUnclear,
       fmt::format("Without batch normalisation, {} times the learning rate harms the network{}.", rate_of(part),
-                  paper("it diverged")),
+                  paper(part.has_rate_near(5) ? "it diverged" : "")),
       evidence + ".");
 }
 
@@ -226,7 +235,7 @@ void Judge::describe_effects() {
     if (arm.accuracy.outcome == Outcome::kHigher) text += "; better";
     if (arm.accuracy.outcome == Outcome::kLower) text += "; worse";
     if (arm.accuracy.outcome == Outcome::kIndistinguishable) text += "; cannot be told apart";
-    verdict_.effects.push_back(text + ".");
+    verdict_.effects.push_back(with_divergence(text, arm) + ".");
   }
 }
 
@@ -267,18 +276,22 @@ Verdict Judge::judge() {
     verdict_.headline = headline();
     return verdict_;
   }
-  if (!is_plain) {
+  const bool has_normalized =
+      std::any_of(parts_.begin(), parts_.end(), [](const Part& part) { return part.is_normalized; });
+  // The paper's claims are about what batch normalisation changes.
+  if (!is_plain || !has_normalized) {
     describe_effects();
     verdict_.headline = headline();
     return verdict_;
   }
   for (const Part& part : parts_) {
-    if (part.is_normalized && !part.has_own_activation) judge_speed(part);
+    if (part.is_normalized && !part.has_own_activation && !part.is_variant) judge_speed(part);
   }
   judge_accuracy();
   judge_highest_rate();
   for (const Part& part : parts_) {
-    if (!part.is_normalized && !part.has_own_activation && part.is_faster()) judge_plain_rate(part);
+    const bool is_plain_faster = !part.is_normalized && !part.has_own_activation && part.is_faster();
+    if (is_plain_faster && !part.is_variant) judge_plain_rate(part);
   }
   judge_sigmoid();
   if (verdict_.claims.empty()) describe_effects();

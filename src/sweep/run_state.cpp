@@ -90,8 +90,11 @@ void check_record(const Sweep& sweep, const SweepOptions& options) {
   const auto record = nlohmann::json::parse(text, nullptr, false);
   const std::string name = record.is_object() ? record.value("name", "") : "";
   if (name == sweep.name) return;
-  throw ConfigError(fmt::format("folder '{}' holds the sweep {}, not {}; give another --out", options.folder,
-                                name.empty() ? "of a damaged sweep.json" : name, sweep.name));
+  throw ConfigError(name.empty()
+                        ? fmt::format("folder '{}' holds a damaged sweep.json, not that of {}; give another --out",
+                                      options.folder, sweep.name)
+                        : fmt::format("folder '{}' holds the sweep {}, not {}; give another --out", options.folder,
+                                      name, sweep.name));
 }
 
 }  // namespace bn

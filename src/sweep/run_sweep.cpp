@@ -269,7 +269,7 @@ SweepResult Runner::result() const {
       ++result.left;
     }
   }
-  result.interrupted = stopping_;
+  result.interrupted = stopping_ || result.left > 0;  // or by a signal to a run itself
   return result;
 }
 

@@ -164,6 +164,63 @@ TEST(Verdict, OneSeedTellsNothing) {
   EXPECT_EQ(verdict.headline, "0 of 2 of the paper's claims held here; 2 cannot be told from these runs.");
 }
 
+// Seeds that diverged are part of the result: what the others reached does not make a claim hold.
+TEST(Verdict, DoesNotRestOnSurvivors) {
+  const TemporaryFolder folder;
+  test::write_study(folder.path());
+  write_run(folder / "bn_x30/seed_2", {.seed = 2,
+                                       .normalization = Normalization::kBatch,
+                                       .learning_rate = 3,
+                                       .accuracies = {0.45},
+                                       .end = "diverged",
+                                       .end_step = 130});
+  Study study;
+  const Analysis analysis = analyse_folder(folder, study);
+  const Verdict verdict = judge(study, analysis);
+  ASSERT_EQ(verdict.claims.size(), 7U);
+  EXPECT_THAT(verdict.claims[3].claim, HasSubstr("end at a higher accuracy"));
+  EXPECT_EQ(verdict.claims[3].finding, Finding::kUnclear);
+  EXPECT_THAT(verdict.claims[3].evidence, HasSubstr("but it diverged at step 130 in 1 of 3 seeds"));
+  EXPECT_THAT(verdict.claims[4].claim, HasSubstr("the highest ends highest"));
+  EXPECT_EQ(verdict.claims[4].finding, Finding::kUnclear);
+  EXPECT_THAT(verdict.claims[4].evidence, HasSubstr("but it diverged at step 130 in 1 of 3 seeds"));
+}
+
+// Such as the ensemble's members, which are BN-x30 with something else: the paper's claims are about BN-x30.
+TEST(Verdict, JudgesTheFirstArmOfEachKind) {
+  const TemporaryFolder folder;
+  test::write_study(folder.path());
+  std::vector<test::ListedRun> list;
+  for (const char* arm : {"plain", "bn", "bn_x5", "bn_x30", "plain_x5", "plain_sigmoid", "bn_sigmoid"}) {
+    for (uint64_t seed = 1; seed <= 3; ++seed) list.push_back({arm, seed, fmt::format("{}/seed_{}", arm, seed)});
+  }
+  test::WrittenRun member{
+      .seed = 9, .normalization = Normalization::kBatch, .learning_rate = 3, .accuracies = {0.1, 0.2, 0.3}};
+  Config config = config_of(member);
+  config.model.dropout = 0.1;
+  write_run(folder / "member", member, config);
+  list.push_back({"member", 9, "member"});
+  test::write_sweep(folder.path(), "plain", list);
+  Study study;
+  const Analysis analysis = analyse_folder(folder, study);
+  const Verdict verdict = judge(study, analysis);
+  EXPECT_EQ(verdict.headline, "7 of 7 of the paper's claims held here.");
+}
+
+// A search for a learning rate, for one.
+TEST(Verdict, ClaimsNothingWhereNoNetworkNormalises) {
+  const TemporaryFolder folder;
+  write_run(folder / "a", {.accuracies = {0.5, 0.6}});
+  write_run(folder / "b", {.learning_rate = 0.2, .accuracies = {0.5, 0.7}});
+  test::write_sweep(folder.path(), "a", {{"a", 1, "a"}, {"b", 1, "b"}});
+  Study study;
+  const Analysis analysis = analyse_folder(folder, study);
+  const Verdict verdict = judge(study, analysis);
+  EXPECT_TRUE(verdict.claims.empty());
+  ASSERT_EQ(verdict.effects.size(), 1U);
+  EXPECT_THAT(verdict.effects[0], HasSubstr("b: +10.0 points (1 seed, no interval)"));
+}
+
 // An ablation has a normalised baseline: effects instead of the paper's claims.
 TEST(Verdict, ListsEffectsOfAnAblation) {
   const TemporaryFolder folder;

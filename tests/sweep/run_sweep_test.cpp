@@ -67,6 +67,33 @@ TEST_F(RunSweep, ExitCodesAreOutcomes) {
   EXPECT_EQ(sweep.runs[3].attempts, 1);
 }
 
+// By somebody else than the sweep: what it had is saved, so it is neither finished nor crashed.
+TEST_F(RunSweep, ARunThatWasInterruptedIsLeft) {
+  Sweep sweep = load();
+  const SweepResult result = run_sweep(sweep, options("case \"$*\" in *seed=1*) exit 9;; esac"));
+  EXPECT_TRUE(result.interrupted);
+  EXPECT_EQ(result.left, 1);
+  EXPECT_EQ(result.finished, 1);
+}
+
+TEST_F(RunSweep, AConfigurationMustNotChangeMeanwhile) {
+  Sweep sweep = load();
+  const std::string file = folder_ / "plain.yaml";
+  EXPECT_EQ(error_message<ConfigError>(
+                [&] { run_sweep(sweep, options(fmt::format("sed -i 's/steps: 20/steps: 30/' {}", file))); }),
+            file + " was changed while the sweep was running; its runs were saved:\n  train.steps: 20 -> 30");
+  EXPECT_EQ(sweep.runs[0].state, RunState::kFinished);
+  EXPECT_EQ(sweep.runs[1].state, RunState::kPending);
+}
+
+TEST_F(RunSweep, ADamagedRecordIsNotOverwritten) {
+  Sweep sweep = load();
+  std::filesystem::create_directories(folder_ / "out");
+  write_bytes(folder_ / "out/sweep.json", "{");
+  EXPECT_EQ(error_message<ConfigError>([&] { run_sweep(sweep, options("exit 0")); }),
+            fmt::format("folder '{}' holds a damaged sweep.json, not that of a; give another --out", folder_ / "out"));
+}
+
 TEST_F(RunSweep, StopsWhenAsked) {
   Sweep sweep = load();
   SweepOptions stopped = options("trap 'exit 9' TERM; while :; do sleep 0.01; done");
