@@ -24,7 +24,7 @@ ArmResult count_runs(const Arm& arm, double chance) {
     if (run.end == RunEnd::kFinished) {
       ++result.finished;
     } else {
-      result.diverged_at.push_back(run.last_step);
+      result.diverged_at.push_back(run.end_step);
     }
     const std::optional<Point> best = best_accuracy(run);
     if (best && best->value > kLearned * chance) result.has_learned = true;
@@ -75,7 +75,6 @@ void compare_accuracies(const Study& study, Analysis& analysis) {
       compare_with_baseline(learned, static_cast<size_t>(baseline - arms.begin()));
   for (size_t i = 0; i < arms.size(); ++i) {
     analysis.arms[arms[i]].accuracy = comparisons[i];
-    if (comparisons[i].interval) ++analysis.compared_accuracies;
   }
 }
 
@@ -102,11 +101,7 @@ std::vector<double> count_steps(const Study& study, size_t arm, const Analysis& 
     std::optional<double> step =
         step_reaching(curve_of(run, &LogRecord::validation_top1), target->second.value, analysis.chance);
     if (arm == study.baseline) step = static_cast<double>(target->second.step);
-    if (step) {
-      ++result.reached;
-    } else {
-      result.longest = std::max(result.longest, run.last_step);
-    }
+    if (step) ++result.reached;
     steps.push_back(step.value_or(std::numeric_limits<double>::infinity()));
   }
   if (2 * result.reached > result.runs) result.median = median_of(steps);
@@ -136,7 +131,6 @@ void compare_speeds(const Study& study, Analysis& analysis) {
   const std::vector<Comparison> comparisons = compare_with_zero(log_ratios);
   for (size_t i = 0; i < arms.size(); ++i) {
     analysis.arms[arms[i]].log_speed_up = comparisons[i];
-    if (comparisons[i].interval) ++analysis.compared_speeds;
   }
 }
 

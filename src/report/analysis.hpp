@@ -20,7 +20,6 @@ struct StepsToTarget {
   int64_t reached = 0;                     // of them
   std::optional<double> geometric_mean{};  // when all did
   std::optional<double> median{};          // over all, the others counted as later than any; when more than half did
-  int64_t longest = 0;                     // steps of the longest run that did not
 };
 
 struct ArmResult {
@@ -39,11 +38,10 @@ struct ArmResult {
 };
 
 struct Analysis {
-  double chance = 0;                                     // accuracy of a guess
-  std::map<uint64_t, Point> targets{};                   // by seed: the baseline's best
-  std::optional<double> mean_target{};                   // over seeds
-  std::vector<ArmResult> arms{};                         // as in the study
-  int64_t compared_accuracies = 0, compared_speeds = 0;  // the numbers of intervals that hold together
+  double chance = 0;                    // accuracy of a guess
+  std::map<uint64_t, Point> targets{};  // by seed: the baseline's best
+  std::optional<double> mean_target{};  // over seeds
+  std::vector<ArmResult> arms{};        // as in the study
 };
 
 Analysis analyse(const Study& study);

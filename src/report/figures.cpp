@@ -77,7 +77,7 @@ void mark_divergences(const Study& study, size_t arm, const Analysis& analysis, 
     if (run.end != RunEnd::kDiverged) continue;
     const std::vector<Point> curve = curve_of(run, &LogRecord::validation_top1);
     const double last = curve.empty() ? analysis.chance : curve.back().value;
-    series.marks.push_back({.kind = MarkKind::kDivergence, .x = static_cast<double>(run.last_step), .y = 100 * last});
+    series.marks.push_back({.kind = MarkKind::kDivergence, .x = static_cast<double>(run.end_step), .y = 100 * last});
   }
   if (result.has_diverged()) series.label = "\u00d7 " + series.label;
 }

@@ -53,10 +53,11 @@ std::string subtitle_of(const Study& study) {
     for (const Run& run : arm.runs) longest = std::max(longest, run.last_step);
   }
   const Config& config = study.arms[study.baseline].config();
-  return fmt::format("{} with {} seeds, {} runs of up to {} steps; {} classes{}. The baseline is {}.",
-                     plural(static_cast<int64_t>(study.arms.size()), "network"), study.seeds().size(), runs,
-                     with_separators(static_cast<double>(longest)), config.model.classes,
-                     config.data.kind == DatasetKind::kShapes ? " of generated images" : "",
+  return fmt::format("{} with {}, {} of up to {} steps; {} classes{}. The baseline is {}.",
+                     plural(static_cast<int64_t>(study.arms.size()), "network"),
+                     plural(static_cast<int64_t>(study.seeds().size()), "seed"),
+                     plural(static_cast<int64_t>(runs), "run"), with_separators(static_cast<double>(longest)),
+                     config.model.classes, config.data.kind == DatasetKind::kShapes ? " of generated images" : "",
                      study.arms[study.baseline].name);
 }
 
@@ -186,10 +187,14 @@ std::string method_sentences(const Analysis& analysis) {
     text += " An arm that lacks seeds uses the same variance over the pairs that it has, with Bonferroni's correction.";
   }
   if (accuracy.contains(Method::kPooledDifferences) || speed.contains(Method::kPooledDifferences)) {
+    const char* what = !accuracy.contains(Method::kPooledDifferences) ? "Ratios of steps, as logarithms"
+                       : !speed.contains(Method::kPooledDifferences)
+                           ? "Differences of accuracy"
+                           : "Differences of accuracy and ratios of steps, as logarithms";
     text += fmt::format(
         " {}: the variance of the paired differences is pooled over arms, with Satterthwaite's degrees of "
         "freedom (Biometrics 2, 1946, 110) and Bonferroni's correction.",
-        speed.contains(Method::kPooledDifferences) ? "Ratios of steps, as logarithms" : "Differences of accuracy");
+        what);
   }
   if (accuracy.contains(Method::kOwnVariance) || speed.contains(Method::kOwnVariance)) {
     text +=
@@ -210,8 +215,7 @@ void PageWriter::add_method() {
       "pairs." +
       method_sentences(analysis_) +
       " Runs that diverged are counted, not averaged. A network whose best is below twice chance did not learn and "
-      "takes no "
-      "part in comparisons. Nothing is bootstrapped.";
+      "takes no part in comparisons. Nothing is bootstrapped.";
   add(Paragraph{plain(text)});
 }
 

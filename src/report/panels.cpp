@@ -202,8 +202,10 @@ FigureScript effects_figure(const Study& study, const Analysis& analysis) {
     accuracy.rows.push_back(row_of(result.accuracy, 100));
     accuracy.rows.back().text = why_not(result);
     speed.rows.push_back(row_of(result.log_speed_up, 1));
-    speed.rows.back().text =
-        fmt::format("not reached in {} of {}", result.steps.runs - result.steps.reached, result.steps.runs);
+    if (result.steps.runs > 0) {
+      speed.rows.back().text =
+          fmt::format("not reached in {} of {}", result.steps.runs - result.steps.reached, result.steps.runs);
+    }
     accuracy.names.push_back(study.arms[arm].name);
     accuracy.styles.push_back(line_style(style_index(study, arm)));
     longest = std::max(longest, study.arms[arm].name.size());

@@ -16,6 +16,7 @@ void read_end(Run& run) {
   run.state = "has not begun";
   for (const LogRecord& record : run.log) {
     run.last_step = std::max(run.last_step, record.step);
+    run.end_step = record.step;
     if (record.event == "end") {
       run.end = RunEnd::kFinished;
       run.state = "finished";

@@ -20,8 +20,9 @@ struct Run {
   std::string version{};  // of the program: git.txt
   std::vector<LogRecord> log{};
   RunEnd end = RunEnd::kUnfinished;
-  std::string state{};  // in words: "finished", "diverged at step 3", "crashed: ..."
-  int64_t last_step = 0;
+  std::string state{};    // in words: "finished", "diverged at step 3", "crashed: ..."
+  int64_t end_step = 0;   // of the record that `end` and `state` are from
+  int64_t last_step = 0;  // of any record
 
   bool has_ended() const { return end != RunEnd::kUnfinished; }
 };

@@ -190,7 +190,7 @@ TEST(ScaledStudy, KeepsThePapersRatios) {
 
 // The same rates, also where a file of the ablation writes them out.
 TEST(ScaledStudy, ItsAblationsTurnBackToTheirBases) {
-  for (const std::string set : {"imagenet/", "tiny_imagenet/"}) {
+  for (const std::string set : {"imagenet/", "tiny_imagenet/", "tiny_imagenet_32/"}) {
     const auto load = [&](const std::string& name) { return load_config(kConfigs + set + name + ".yaml"); };
     const Config baseline = load("bn_baseline"), x5 = load("bn_x5");
     for (const char* change :

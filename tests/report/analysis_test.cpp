@@ -81,7 +81,6 @@ TEST(Analysis, CountsRunsThatNeverReachTheTarget) {
   const StepsToTarget& steps = analysis.arms[1].steps;
   EXPECT_EQ(steps.runs, 3);
   EXPECT_EQ(steps.reached, 2);
-  EXPECT_EQ(steps.longest, 200);
   EXPECT_FALSE(steps.geometric_mean);
   EXPECT_NEAR(*steps.median, 100 + 100 / 3., 1e-9);
   EXPECT_EQ(analysis.arms[1].log_speed_up.pairs, 0);
