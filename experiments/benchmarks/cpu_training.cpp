@@ -106,6 +106,7 @@ struct Arguments {
   std::vector<std::string> overrides{};
   int64_t rounds = 8;
   bool with_loader = false;
+  std::string against{};  // an override
   std::vector<int64_t> batches{8, 16, 32, 64, 128, 256};
   std::vector<int64_t> threads{1, 2};
 
@@ -140,7 +141,7 @@ void measure_step(const Arguments& arguments, Backend& backend, const Config& co
   Training training(config, backend);
   Plan evaluation = training.evaluation_plan();
   ConvolutionsAlone convolutions(training.net(), backend, config.train.batch, config.precision);
-  convolutions.choose(4);
+  convolutions.choose(3);
   std::vector<double> steps, forwards, alone, evaluations, step_quotients, evaluation_quotients;
   for (int64_t round = -1; round < arguments.rounds; ++round) {
     const double step = seconds_of([&] { training.step(); });
@@ -194,10 +195,34 @@ void measure_loader(const Arguments& arguments, Backend& backend, const Config& 
   print("loader_quotient", median(quotients));
 }
 
+// What an override changes: steps with and without it in turns.
+void measure_against(const Arguments& arguments, Backend& backend, const Config& config) {
+  Arguments changed = arguments;
+  changed.overrides.push_back(arguments.against);
+  const Config other_config = changed.load();
+  Training training(config, backend), other(other_config, backend);
+  std::vector<double> steps, others, quotients;
+  for (int64_t round = -1; round < arguments.rounds; ++round) {
+    const double step = seconds_of([&] { training.step(); });
+    const double against = seconds_of([&] { other.step(); });
+    if (round < 0) continue;
+    steps.push_back(step);
+    others.push_back(against);
+    quotients.push_back(step / against);
+  }
+  print("step_ms", 1e3 * median(steps));
+  print("against_ms", 1e3 * median(others));
+  print("quotient", median(quotients));
+}
+
 void run_step(const Arguments& arguments) {
   const Config config = arguments.load();
   const std::unique_ptr<Backend> backend = make_cpu_backend({.threads = static_cast<int>(config.threads)});
-  arguments.with_loader ? measure_loader(arguments, *backend, config) : measure_step(arguments, *backend, config);
+  if (!arguments.against.empty()) {
+    measure_against(arguments, *backend, config);
+  } else {
+    arguments.with_loader ? measure_loader(arguments, *backend, config) : measure_step(arguments, *backend, config);
+  }
 }
 
 void run_scaling(const Arguments& arguments) {
@@ -342,6 +367,7 @@ int main(int argc, char** argv) {
   CLI::App* kernels = app.add_subcommand("kernels", "Batch norm and pools against a copy");
   for (CLI::App* command : {step, scaling}) bn::add_config(*command, arguments);
   step->add_flag("--loader", arguments.with_loader, "Resident data against the loader");
+  step->add_option("--against", arguments.against, "An override to measure against: plan.passes.fuse_activation=false");
   scaling->add_option("--batch", arguments.batches, "Batch sizes")->capture_default_str();
   scaling->add_option("--threads", arguments.threads, "Numbers of threads")->capture_default_str();
   for (CLI::App* command : {step, scaling, kernels}) {

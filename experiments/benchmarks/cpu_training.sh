@@ -5,12 +5,14 @@
 # Bars are ratios within one run: what is compared is measured in turns, or side by side. Leave the machine otherwise
 # alone: with a busy core, two threads wait for each other at every op.
 # Environment: BN_DATA_ROOT  the folder with imagenette-224, tiny-imagenet and mnist; without it no loader is measured
+#              SIZES, TYPES  of the parts inception and pytorch ["224 64", "f32 bf16"]
 #              BUILD         a build folder that has been built [build/release];  PYTHON  one with torch [/usr/bin/python3]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 export LC_ALL=C.UTF-8
 build=${BUILD:-build/release}
 python=${PYTHON:-/usr/bin/python3}
+sizes=${SIZES:-224 64} types=${TYPES:-f32 bf16}
 if [ -z "${BUILD:-}" ]; then
   bash experiments/install_packages.sh build
   cmake --preset release >/dev/null
@@ -28,15 +30,15 @@ inception() {
   local size precision batch figures memory loader loaded
   echo "| images | type | images/s | convolutions alone, images/s | step / convolutions | with the loader, images/s | loaded / resident | folded evaluation / forward convolutions | peak memory, MB |"
   echo "|---|---|---|---|---|---|---|---|---|"
-  for size in 224 64; do
-    for precision in f32 bf16; do
+  for size in $sizes; do
+    for precision in $types; do
       figures=$work/$size-$precision memory=$work/memory loader=$work/loader
       local config=("$here/inception_$size.yaml" --set "precision=$precision")
       "$build/benchmark_cpu_training" step "${config[@]}" --rounds 6 >"$figures"
       "$build/bninception" profile "${config[@]}" --steps 1 --json >"$memory"
       batch=$(value "$figures" batch) loaded="- | -"
       if [ -n "${BN_DATA_ROOT:-}" ]; then
-        "$build/benchmark_cpu_training" step --loader "${config[@]}" --rounds 3 >"$loader"
+        "$build/benchmark_cpu_training" step --loader "${config[@]}" --rounds 2 >"$loader"
         loaded="$(calculate "1000 * $batch / $(value "$loader" loaded_ms)" %.1f) | $(value "$loader" loader_quotient)"
       fi
       echo "| $size, batch $batch | $precision | $(calculate "1000 * $batch / $(value "$figures" step_ms)" %.1f)" \
@@ -49,8 +51,8 @@ inception() {
   echo
   echo "| images | type | step, ms | convolutions alone, ms | each repeated, ms | 1x1 weight gradients as one product: least gain | over all |"
   echo "|---|---|---|---|---|---|---|"
-  for size in 224 64; do
-    for precision in f32 bf16; do
+  for size in $sizes; do
+    for precision in $types; do
       figures=$work/$size-$precision
       echo "| $size | $precision | $(value "$figures" step_ms) | $(value "$figures" convolutions_ms)" \
         "| $(value "$figures" repeated_convolutions_ms) | $(value "$figures" weight_gradient_least)" \
@@ -67,12 +69,12 @@ pytorch() {
   local size precision batch figures=$work/pytorch memory=$work/memory
   echo "| images | type | PyTorch, images/s | ours in turn | ours / PyTorch | PyTorch's peak memory, MB | ours / PyTorch |"
   echo "|---|---|---|---|---|---|---|"
-  for size in 224 64; do
+  for size in $sizes; do
     batch=32 network=configs/networks/inception.yaml
-    [ $size = 224 ] || { batch=128 network=configs/networks/inception_64.yaml; }
-    for precision in f32 bf16; do
-      "$python" $here/pytorch_inception.py $network --batch $batch --precision $precision --seconds 6 >"$figures"
-      "$build/bninception" profile "$here/inception_$size.yaml" --set "precision=$precision" --steps 4 --json >"$memory"
+    [ "$size" = 224 ] || { batch=128 network=configs/networks/inception_64.yaml; }
+    for precision in $types; do
+      "$python" $here/pytorch_inception.py "$network" --batch "$batch" --precision "$precision" --seconds 6 >"$figures"
+      "$build/bninception" profile "$here/inception_$size.yaml" --set "precision=$precision" --steps 2 --json >"$memory"
       local rate ours theirs_bytes bytes
       rate=$(value "$figures" images_per_second) ours=$(value "$memory" images_per_second)
       theirs_bytes=$(value "$figures" peak_resident_bytes) bytes=$(value "$memory" peak_resident_bytes)
@@ -87,7 +89,7 @@ pytorch() {
 kernels() {
   echo "| kernel at 32x56x56x192 | type | copy, GB/s | forward, ms | of a copy's bandwidth | backward, ms | of a copy's bandwidth |"
   echo "|---|---|---|---|---|---|---|"
-  "$build/benchmark_cpu_training" kernels --rounds 15
+  "$build/benchmark_cpu_training" kernels --rounds 11
 }
 
 # Two runs of one thread each, side by side: of resident data, and as `bninception train` runs.
@@ -119,10 +121,10 @@ mnist() {
 }
 
 scaling() {
-  local precision batch times=$work/scaling
+  local precision batch times=$work/scaling types="f32 bf16"
   echo "| 64x64, batch | f32, 1 thread | f32, 2 threads | bf16, 1 thread | bf16, 2 threads |"
   echo "|---|---|---|---|---|"
-  for precision in f32 bf16; do
+  for precision in $types; do
     "$build/benchmark_cpu_training" scaling $here/inception_64.yaml --set precision=$precision --rounds 3 |
       sed "s/^/$precision /" >>"$times"
   done
