@@ -1,14 +1,12 @@
-// How near training on the CPU comes to what its convolutions alone take, what the loader adds, how near our own
-// kernels come to a copy, and how the time of a step grows with the batch. For cpu_training.sh; prints lines of
+// How near training on the CPU comes to what its convolutions alone take, what the loader adds, and how the time of a
+// step grows with the batch. For cpu_training.sh; prints lines of
 // "NAME VALUE", times in milliseconds. What is compared is measured in turns, so that noise on the machine meets both.
 #include <fmt/format.h>
-#include <omp.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstring>
 #include <functional>
 
 #include "bn/config.hpp"
@@ -242,114 +240,6 @@ void run_scaling(const Arguments& arguments) {
   }
 }
 
-// --- our own kernels against a copy
-
-constexpr Shape kShape{.n = 32, .h = 56, .w = 56, .c = 192};
-
-struct Kernel {
-  std::string name;
-  OpSpec spec;
-  double forward_passes, backward_passes;  // over a tensor of kShape, read or written
-};
-
-// An op with memory of its own for everything it touches.
-class PreparedOp {
- public:
-  PreparedOp(const OpSpec& spec, DType dtype, Backend& backend) : backend_(backend) {
-    const Shape y = output_shape(spec, std::vector<Shape>{kShape});
-    op_ = backend.make_op(
-        spec,
-        {.name = "op", .x = {TensorDesc::dense(dtype, kShape)}, .y = TensorDesc::dense(dtype, y), .wants_dx = {true}});
-    io_.x = {tensor(dtype, kShape)};
-    io_.dx = {tensor(dtype, kShape)};
-    io_.y = tensor(dtype, y);
-    io_.dy = tensor(dtype, y);
-    for (auto* columns : {&io_.w, &io_.dw, &io_.state}) {
-      for (int i = 0; i < 2; ++i) columns->push_back(tensor(DType::kF32, vector_shape(kShape.c)));
-    }
-    io_.saved = memory(op_->saved_bytes());
-    io_.scratch = memory(op_->scratch_bytes());
-  }
-  void forward() { op_->forward(io_); }
-  void backward() { op_->backward(io_); }
-
- private:
-  void* memory(int64_t bytes) {
-    buffers_.push_back(backend_.allocate(bytes));
-    return buffers_.back()->data();
-  }
-  Tensor tensor(DType dtype, const Shape& shape) {
-    const Tensor made = dense(memory(shape.elements() * size_of(dtype)), dtype, shape);
-    RandomStream random(buffers_.size(), 1);
-    for (int64_t i = 0; i < shape.elements(); ++i) {
-      const auto value = static_cast<float>(random.uniform(-1.0, 2.0));
-      if (dtype == DType::kBf16) {
-        made.as<Bfloat16>()[i] = Bfloat16::from_float(value);
-      } else {
-        made.as<float>()[i] = value;
-      }
-    }
-    return made;
-  }
-
-  Backend& backend_;
-  std::unique_ptr<Op> op_;
-  OpIo io_;
-  std::vector<std::unique_ptr<Buffer>> buffers_;
-};
-
-// What the processor's memory gives a copy: each thread copies its part by memcpy.
-void copy(void* to, const void* from, int64_t bytes) {
-#pragma omp parallel
-  {
-    const int64_t thread = omp_get_thread_num(), threads = omp_get_num_threads();
-    const int64_t begin = bytes * thread / threads / 64 * 64;
-    const int64_t end = thread + 1 == threads ? bytes : bytes * (thread + 1) / threads / 64 * 64;
-    std::memcpy(static_cast<char*>(to) + begin, static_cast<const char*>(from) + begin,
-                static_cast<size_t>(end - begin));
-  }
-}
-
-void measure_kernel(const Kernel& kernel, DType dtype, Backend& backend, int64_t rounds) {
-  PreparedOp op(kernel.spec, dtype, backend);
-  const int64_t bytes = kShape.elements() * size_of(dtype);
-  const std::unique_ptr<Buffer> from = backend.allocate(bytes), to = backend.allocate(bytes);
-  std::vector<double> copies, forwards, backwards, forward_shares, backward_shares;
-  for (int64_t round = -1; round < rounds; ++round) {
-    const double copied = seconds_of([&] { copy(to->data(), from->data(), bytes); });
-    const double forward = seconds_of([&] { op.forward(); });
-    const double copied_again = seconds_of([&] { copy(from->data(), to->data(), bytes); });
-    const double backward = seconds_of([&] { op.backward(); });
-    if (round < 0) continue;
-    copies.push_back((copied + copied_again) / 2);
-    forwards.push_back(forward);
-    backwards.push_back(backward);
-    const double pass = copies.back() / 2;  // a copy reads one tensor and writes one
-    forward_shares.push_back(kernel.forward_passes * pass / forward);
-    backward_shares.push_back(kernel.backward_passes * pass / backward);
-  }
-  fmt::print("| {} | {} | {:.1f} | {:.2f} | {:.0f} % | {:.2f} | {:.0f} % |\n", kernel.name, name_of(dtype),
-             2e-9 * static_cast<double>(bytes) / median(copies), 1e3 * median(forwards), 100 * median(forward_shares),
-             1e3 * median(backwards), 100 * median(backward_shares));
-}
-
-void run_kernels(const Arguments& arguments) {
-  const std::unique_ptr<Backend> backend = make_cpu_backend({});
-  const BatchNorm fused{.activation = Activation::kRelu};
-  const Pool2d max{.kind = PoolKind::kMax, .kernel = 3, .stride = 2};
-  const Pool2d max_same{.kind = PoolKind::kMax, .kernel = 3, .stride = 1, .pad = 1};
-  const Pool2d average{.kind = PoolKind::kAverage, .kernel = 3, .stride = 1, .pad = 1};
-  for (const DType dtype : {DType::kF32, DType::kBf16}) {
-    const double argmax = 1.0 / static_cast<double>(size_of(dtype));  // a byte for each output
-    // Backward of a batch norm with ReLU reads x, dy and y twice and writes dx.
-    measure_kernel({"batch norm", BatchNorm{}, 3, 5}, dtype, *backend, arguments.rounds);
-    measure_kernel({"batch norm + ReLU", fused, 3, 7}, dtype, *backend, arguments.rounds);
-    measure_kernel({"max pool 3x3/2", max, 1.25 + argmax / 4, 1.25 + argmax / 4}, dtype, *backend, arguments.rounds);
-    measure_kernel({"max pool 3x3/1", max_same, 2 + argmax, 2 + argmax}, dtype, *backend, arguments.rounds);
-    measure_kernel({"average pool 3x3/1", average, 2, 2}, dtype, *backend, arguments.rounds);
-  }
-}
-
 void add_config(CLI::App& command, Arguments& arguments) {
   command.add_option("config", arguments.config, "The experiment: a YAML file")->required();
   command.add_option("--set", arguments.overrides, "Override one value")->take_all()->allow_extra_args(false);
@@ -364,20 +254,18 @@ int main(int argc, char** argv) {
   bn::Arguments arguments;
   CLI::App* step = app.add_subcommand("step", "A training step against its convolutions, or with the loader");
   CLI::App* scaling = app.add_subcommand("scaling", "Time of a step by batch and threads");
-  CLI::App* kernels = app.add_subcommand("kernels", "Batch norm and pools against a copy");
   for (CLI::App* command : {step, scaling}) bn::add_config(*command, arguments);
   step->add_flag("--loader", arguments.with_loader, "Resident data against the loader");
   step->add_option("--against", arguments.against, "An override to measure against: plan.passes.fuse_activation=false");
   scaling->add_option("--batch", arguments.batches, "Batch sizes")->capture_default_str();
   scaling->add_option("--threads", arguments.threads, "Numbers of threads")->capture_default_str();
-  for (CLI::App* command : {step, scaling, kernels}) {
+  for (CLI::App* command : {step, scaling}) {
     command->add_option("--rounds", arguments.rounds, "Measurements to take the median of")->capture_default_str();
   }
   CLI11_PARSE(app, argc, argv);
   try {
     if (*step) bn::run_step(arguments);
     if (*scaling) bn::run_scaling(arguments);
-    if (*kernels) bn::run_kernels(arguments);
   } catch (const bn::Error& error) {
     fmt::print(stderr, "error: {}\n", error.what());
     return static_cast<int>(error.exit_code());

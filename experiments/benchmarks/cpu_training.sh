@@ -16,7 +16,7 @@ sizes=${SIZES:-224 64} types=${TYPES:-f32 bf16}
 if [ -z "${BUILD:-}" ]; then
   bash experiments/install_packages.sh build
   cmake --preset release >/dev/null
-  cmake --build --preset release --target bninception benchmark_cpu_training
+  cmake --build --preset release --target bninception benchmark_cpu_training benchmark_cpu_kernels
 fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -86,11 +86,7 @@ pytorch() {
   "$python" -c 'import torch; print("PyTorch", torch.__version__)'
 }
 
-kernels() {
-  echo "| kernel at 32x56x56x192 | type | copy, GB/s | forward, ms | of a copy's bandwidth | backward, ms | of a copy's bandwidth |"
-  echo "|---|---|---|---|---|---|---|"
-  "$build/benchmark_cpu_training" kernels --rounds 11
-}
+kernels() { "$build/benchmark_cpu_kernels" --threads 2 --only 32x56; }
 
 # Two runs of one thread each, side by side: of resident data, and as `bninception train` runs.
 mnist() {
@@ -125,7 +121,7 @@ scaling() {
   echo "| 64x64, batch | f32, 1 thread | f32, 2 threads | bf16, 1 thread | bf16, 2 threads |"
   echo "|---|---|---|---|---|"
   for precision in $types; do
-    "$build/benchmark_cpu_training" scaling $here/inception_64.yaml --set precision=$precision --rounds 3 |
+    "$build/benchmark_cpu_training" scaling $here/inception_64.yaml --set precision="$precision" --rounds 3 |
       sed "s/^/$precision /" >>"$times"
   done
   for batch in 8 16 32 64 128 256; do
