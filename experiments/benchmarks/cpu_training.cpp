@@ -1,6 +1,6 @@
 // How near training on the CPU comes to what its convolutions alone take, what the loader adds, and how the time of a
-// step grows with the batch. For cpu_training.sh; prints lines of
-// "NAME VALUE", times in milliseconds. What is compared is measured in turns, so that noise on the machine meets both.
+// step grows with the batch. For cpu_training.sh; prints lines of "NAME VALUE", times in milliseconds. What is compared
+// is measured in turns, so that noise on the machine meets both.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
