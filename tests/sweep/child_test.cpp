@@ -24,10 +24,12 @@ TEST(Child, AppendsItsOutputAndTellsHowItEnded) {
 
 TEST(Child, EndsWhenAsked) {
   const TemporaryFolder folder;
-  Child child(shell("trap 'exit 9' TERM; touch ready; while :; do sleep 0.01; done"), folder / "output.txt");
+  Child child(shell("trap 'exit 9' TERM; echo ready; while :; do sleep 0.01; done"), folder / "output.txt");
+  ASSERT_TRUE(wait_until(milliseconds(10'000), [&] { return read_bytes(folder / "output.txt") == "ready\n"; }));
   EXPECT_FALSE(child.has_ended());
   child.ask_to_end();
   EXPECT_TRUE(wait_until(milliseconds(10'000), [&] { return child.has_ended(); }));
+  EXPECT_EQ(child.wait(), 9);
 }
 
 TEST(Child, IsAskedToEndWhenItsParentIsKilled) {
