@@ -50,6 +50,12 @@ void require_normalized_window(const LocalResponseNorm& spec) {
   }
 }
 
+void require_sum_terms(size_t terms) {
+  if (terms < 1 || terms > kMaxSumTerms) {
+    throw UnsupportedError(fmt::format("A sum can have 1 to {} terms, not {}.", kMaxSumTerms, terms));
+  }
+}
+
 void require_loss_types(const OpDesc& desc) {
   const TensorDesc &logits = desc.x.at(0), &labels = desc.x.at(1);
   if (logits.dtype != DType::kF32 || labels.dtype != DType::kI32 || desc.y.dtype != DType::kF32) {

@@ -20,6 +20,10 @@ void require_normalized_window(const LocalResponseNorm& spec);
 // Throws UnsupportedError unless logits and losses are f32 and labels i32.
 void require_loss_types(const OpDesc& desc);
 
+constexpr int kMaxSumTerms = 16;
+// Throws UnsupportedError for other than 1 to kMaxSumTerms terms of a sum.
+void require_sum_terms(size_t terms);
+
 constexpr int64_t kMaxImageChannels = 16;
 // Throws where the images, the input and the normalisation do not fit together.
 void require_normalization(const Tensor& x, const Tensor& images_u8, const ImageNormalization& normalization);

@@ -1,9 +1,7 @@
 // The sum of the gradients that several consumers of one tensor produce.
-#include <fmt/format.h>
-
 #include <array>
 
-#include "bn/error.hpp"
+#include "core/op_checks.hpp"
 #include "cpu/columns.hpp"
 #include "cpu/parallel.hpp"
 #include "cpu/updates.hpp"
@@ -11,10 +9,9 @@
 namespace bn::cpu {
 
 void sum(const Tensor& dst, const std::vector<Tensor>& srcs) {
+  static_assert(kMaxSumSources >= kMaxSumTerms);
+  require_sum_terms(srcs.size());
   const auto count = static_cast<int64_t>(srcs.size());
-  if (count < 1 || count > kMaxSumSources) {
-    throw UnsupportedError(fmt::format("A sum can have 1 to {} terms, not {}.", kMaxSumSources, count));
-  }
   const Matrix to = matrix_of(dst);
   const Tiles tiles(to.m, to.c);
   const Kernels& table = kernels();  // outside the parallel region: it may throw

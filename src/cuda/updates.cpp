@@ -1,8 +1,5 @@
 #include "cuda/updates.hpp"
 
-#include <fmt/format.h>
-
-#include "bn/error.hpp"
 #include "core/op_checks.hpp"
 #include "cuda/kernels/columns.hpp"
 #include "cuda/kernels/elements.hpp"
@@ -22,10 +19,8 @@ void load_images(const Context& context, const Tensor& x, const Tensor& images_u
 }
 
 void sum(const Context& context, const Tensor& dst, const std::vector<Tensor>& srcs) {
+  require_sum_terms(srcs.size());
   const auto count = static_cast<int>(srcs.size());
-  if (count < 1 || count > kMaxSumSources) {
-    throw UnsupportedError(fmt::format("A sum can have 1 to {} terms, not {}.", kMaxSumSources, count));
-  }
   SumSources sources{};
   sources.count = count;
   for (int i = 0; i < count; ++i) {

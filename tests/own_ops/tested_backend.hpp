@@ -1,6 +1,5 @@
 // The tests of this folder hold for our own ops on every backend. Each program defines what is declared here for its
-// backend: test_own_ops_cpu, test_own_ops_cuda (on a GPU, where there is one) and test_own_ops_simt (the CUDA kernels
-// on the simulated device).
+// backend: test_cpu, test_cuda (on a GPU, where there is one) and test_simt (the CUDA kernels on the simulated device).
 #pragma once
 
 #include <gtest/gtest.h>

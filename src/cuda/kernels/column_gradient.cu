@@ -8,9 +8,7 @@
 namespace bn::cuda {
 namespace {
 
-constexpr int kBlocksPerMultiprocessor = 4;  // of sums: see partial_bytes
 constexpr int kMapBlocksPerMultiprocessor = 8;
-constexpr int kFinishColumns = 32, kFinishGroups = 8;
 
 // partial: [blocks of rows, {sum dz, sum dz * (x - mean)}, c].
 template <class T, int N, Activation A>
@@ -163,17 +161,12 @@ __global__ void __launch_bounds__(kFinishColumns* kFinishGroups)
   if (threadIdx.x < kFinishColumns && column < c) sums[column] = static_cast<float>(sum);
 }
 
-Grid finish_grid(int64_t c) {
-  return {.x = static_cast<unsigned>((c + kFinishColumns - 1) / kFinishColumns),
-          .threads = kFinishColumns * kFinishGroups};
-}
-
 }  // namespace
 
 void column_gradient_sums(const Context& context, const GradientColumns& gradient, float* partial, const Matrix& dy,
                           const Matrix& x, const BatchColumns& batch, float eps, Activation activation) {
   const Matrix* matrices[] = {&x, &dy};
-  const Cover cover = bn::cuda::cover(context, matrices, 2, kBlocksPerMultiprocessor);
+  const Cover cover = bn::cuda::cover(context, matrices, 2, kSumBlocksPerMultiprocessor);
   dispatch(x.dtype, cover.lanes, activation, [&]<class T, int N, Activation A>() {
     launch(context, "block_gradient_sums", block_gradient_sums<T, N, A>, grid_of(cover), partial,
            static_cast<const T*>(dy.data), static_cast<const T*>(x.data), batch, x.m, x.c, dy.stride, x.stride,
@@ -200,7 +193,7 @@ void activation_gradient(const Context& context, const Matrix& dx, float* dbias,
   int count = 1;
   if (activation != Activation::kNone) matrices[count++] = &y;
   if (dx.data != nullptr) matrices[count++] = &dx;
-  const Cover cover = bn::cuda::cover(context, matrices, count, kBlocksPerMultiprocessor);
+  const Cover cover = bn::cuda::cover(context, matrices, count, kSumBlocksPerMultiprocessor);
   dispatch(dy.dtype, cover.lanes, activation, [&]<class T, int N, Activation A>() {
     launch(context, "block_activation_gradient", block_activation_gradient<T, N, A>, grid_of(cover),
            static_cast<T*>(dx.data), dbias == nullptr ? nullptr : partial, static_cast<const T*>(dy.data),

@@ -91,8 +91,8 @@ void column_normalize(const Context& context, const Matrix& y, const Matrix& x, 
 }
 
 void column_sum(const Context& context, const Matrix& dst, const SumSources& sources) {
-  std::array<Matrix, kMaxSumSources> views;
-  std::array<const Matrix*, kMaxSumSources + 1> matrices{&dst};
+  std::array<Matrix, kMaxSumTerms> views;
+  std::array<const Matrix*, kMaxSumTerms + 1> matrices{&dst};
   for (int i = 0; i < sources.count; ++i) {
     const auto at = static_cast<size_t>(i);
     views[at] = dst;

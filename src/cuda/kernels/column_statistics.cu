@@ -8,9 +8,6 @@
 namespace bn::cuda {
 namespace {
 
-constexpr int kBlocksPerMultiprocessor = 4;
-constexpr int kFinishColumns = 32, kFinishGroups = 8;
-
 // partial: [blocks of rows, {mean, M2}, c], of x - x[0].
 template <class T, int N>
 __global__ void __launch_bounds__(kThreads)
@@ -85,7 +82,7 @@ __global__ void __launch_bounds__(kFinishColumns* kFinishGroups)
 
 __global__ void __launch_bounds__(kThreads)
     population_scale_kernel(float* __restrict__ scale, const float* __restrict__ var, AffineColumns affine, int64_t c) {
-  const int64_t column = static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x;
+  const int64_t column = item_index();
   if (column >= c) return;
   scale[column] = static_cast<float>(static_cast<double>(affine.gamma[column]) /
                                      sqrt(static_cast<double>(var[column]) + static_cast<double>(affine.eps)));
@@ -96,27 +93,25 @@ __global__ void __launch_bounds__(kThreads)
 // Whatever the tile, the blocks of rows times the columns of one block are at most 256 times the blocks wanted.
 int64_t partial_bytes(const Context& context, int64_t c) {
   constexpr int64_t kColumnsOfBlock = 256, kSums = 2;
-  const int64_t blocks = int64_t{context.multiprocessors} * kBlocksPerMultiprocessor;
+  const int64_t blocks = int64_t{context.multiprocessors} * kSumBlocksPerMultiprocessor;
   return static_cast<int64_t>(sizeof(float)) * kSums * (blocks * kColumnsOfBlock + c);
 }
 
 void column_reduce(const Context& context, const BatchColumns& batch, float* partial, const Matrix& x,
                    const AffineColumns& affine) {
   const Matrix* matrices[] = {&x};
-  const Cover cover = bn::cuda::cover(context, matrices, 1, kBlocksPerMultiprocessor);
-  const Grid finish{.x = static_cast<unsigned>((x.c + kFinishColumns - 1) / kFinishColumns),
-                    .threads = kFinishColumns * kFinishGroups};
+  const Cover cover = bn::cuda::cover(context, matrices, 1, kSumBlocksPerMultiprocessor);
   dispatch(x.dtype, cover.lanes, [&]<class T, int N>() {
     const T* data = static_cast<const T*>(x.data);
     launch(context, "block_moments", block_moments<T, N>, grid_of(cover), partial, data, x.m, x.c, x.stride,
            cover.tile);
-    launch(context, "finish_moments", finish_moments<T>, finish, batch, partial, data, affine, x.m, x.c, cover.rows);
+    launch(context, "finish_moments", finish_moments<T>, finish_grid(x.c), batch, partial, data, affine, x.m, x.c,
+           cover.rows);
   });
 }
 
 void population_scale(const Context& context, float* scale, const float* var, const AffineColumns& affine, int64_t c) {
-  launch(context, "population_scale", population_scale_kernel,
-         {.x = static_cast<unsigned>((c + kThreads - 1) / kThreads), .threads = kThreads}, scale, var, affine, c);
+  launch(context, "population_scale", population_scale_kernel, grid_of(c), scale, var, affine, c);
 }
 
 }  // namespace bn::cuda

@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "bn/ops.hpp"
+#include "core/op_checks.hpp"
 #include "cuda/context.hpp"
 #include "cuda/kernels/lanes.hpp"
 
@@ -79,10 +80,9 @@ void activation_gradient(const Context& context, const Matrix& dx, float* dbias,
                          const Matrix& y, Activation activation);
 
 // dst = sum of the sources; dst may be a source.
-constexpr int kMaxSumSources = 16;
 struct SumSources {
-  const void* data[kMaxSumSources];
-  int64_t stride[kMaxSumSources];
+  const void* data[kMaxSumTerms];
+  int64_t stride[kMaxSumTerms];
   int count;
 };
 void column_sum(const Context& context, const Matrix& dst, const SumSources& sources);

@@ -2,18 +2,24 @@
 #pragma once
 
 #include "cuda/kernels/columns.hpp"
-#include "cuda/kernels/device.hpp"
-#include "cuda/launch.hpp"
+#include "cuda/kernels/items.hpp"
 
 namespace bn::cuda {
 
-constexpr int kThreads = 256;
-constexpr int kRowsInFlight = 4;  // loads of one thread that do not wait for each other
+constexpr int kRowsInFlight = 4;                // loads of one thread that do not wait for each other
+constexpr int kSumBlocksPerMultiprocessor = 4;  // at most, where columns are summed: partial_bytes() counts on it
+// Of the blocks that then add the partial sums.
+constexpr int kFinishColumns = 32, kFinishGroups = 8;
 
 // `matrices`: all that one kernel walks; blocks_per_multiprocessor: how many are wanted at most.
 Cover cover(const Context& context, const Matrix* const* matrices, int count, int blocks_per_multiprocessor);
 
 inline Grid grid_of(const Cover& cover) { return {.x = cover.columns, .y = cover.rows, .threads = kThreads}; }
+
+inline Grid finish_grid(int64_t c) {
+  return {.x = static_cast<unsigned>((c + kFinishColumns - 1) / kFinishColumns),
+          .threads = kFinishColumns * kFinishGroups};
+}
 
 // One thread's place: its first column, and its rows.
 struct Place {

@@ -1,19 +1,10 @@
 #include "cuda/kernels/elements.hpp"
 
 #include "bn/rng.hpp"
-#include "cuda/kernels/device.hpp"
-#include "cuda/launch.hpp"
+#include "cuda/kernels/items.hpp"
 
 namespace bn::cuda {
 namespace {
-
-constexpr int kThreads = 256;
-
-Grid grid_of(int64_t items) {
-  return {.x = static_cast<unsigned>((items + kThreads - 1) / kThreads), .threads = kThreads};
-}
-
-__device__ __forceinline__ int64_t item_index() { return static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x; }
 
 // The channels of a window centred at `channel`.
 struct Window {
@@ -126,7 +117,8 @@ __device__ RowSoftmax softmax_of_row(const float* logits, int64_t classes, float
   return {highest, logf(sum)};
 }
 
-// A block takes one image.
+// A block takes one image, whose logits it reads twice, the second time from the cache. Sums: strided within a thread,
+// then the block's tree. Bytes per logit: 4.
 __global__ void __launch_bounds__(kThreads)
     softmax_loss_kernel(float* losses, StepState* step, const float* logits, const int32_t* labels, int64_t classes) {
   BN_SHARED(float, shared, [kThreads]);
@@ -142,6 +134,7 @@ __global__ void __launch_bounds__(kThreads)
   if (!isfinite(loss) && step->first_bad_step < 0) step->first_bad_step = static_cast<int64_t>(step->now.step);
 }
 
+// The same, with every block counting all labels, and once more over the logits for dx. Bytes per logit: 8.
 __global__ void __launch_bounds__(kThreads)
     softmax_gradient_kernel(float* dx, const float* logits, const int32_t* labels, int64_t n, int64_t classes,
                             float weight) {
@@ -160,7 +153,7 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-// Units of 2 or 16 bytes.
+// Units of 2 or 16 bytes, each read and written once by one thread.
 template <class Unit>
 __global__ void __launch_bounds__(kThreads) copy_rows_kernel(uint8_t* to, int64_t to_pitch, const uint8_t* from,
                                                              int64_t from_pitch, int64_t rows, int64_t units) {
@@ -169,15 +162,20 @@ __global__ void __launch_bounds__(kThreads) copy_rows_kernel(uint8_t* to, int64_
   reinterpret_cast<Unit*>(to + row * to_pitch)[unit] = reinterpret_cast<const Unit*>(from + row * from_pitch)[unit];
 }
 
-// A thread makes one pixel.
-template <class T>
+// A thread makes one pixel, N channels at a time. Bytes per pixel: c read, stride elements written.
+template <class T, int N>
 __global__ void __launch_bounds__(kThreads)
     normalize_images_kernel(T* x, const uint8_t* images, ChannelNormalization by, int64_t pixels, int c, int stride) {
   const int64_t pixel = item_index();
   if (pixel >= pixels) return;
-  for (int k = 0; k < stride; ++k) {
-    const float v[1] = {k < c ? (static_cast<float>(images[pixel * c + k]) - by.mean[k]) * by.scale[k] : 0.0F};
-    store(x + pixel * stride + k, v);
+  for (int first = 0; first < stride; first += N) {
+    float v[N] = {};
+#pragma unroll
+    for (int k = 0; k < N; ++k) {
+      const int channel = first + k;
+      if (channel < c) v[k] = (static_cast<float>(images[pixel * c + channel]) - by.mean[channel]) * by.scale[channel];
+    }
+    store(x + pixel * stride + first, v);
   }
 }
 
@@ -233,9 +231,10 @@ void copy_rows(const Context& context, void* to, int64_t to_pitch, const void* f
 void normalize_images(const Context& context, const Tensor& x, const uint8_t* images,
                       const ChannelNormalization& normalization) {
   const int64_t pixels = x.shape.rows();
-  dispatch(x.dtype, Lanes::kOne, [&]<class T, int>() {
-    launch(context, "normalize_images", normalize_images_kernel<T>, grid_of(pixels), x.as<T>(), images, normalization,
-           pixels, x.shape.c, x.row_stride);
+  const bool wide = x.row_stride * size_of(x.dtype) % 16 == 0 && is_aligned(x.data);
+  dispatch(x.dtype, wide ? Lanes::kWide : Lanes::kOne, [&]<class T, int N>() {
+    launch(context, "normalize_images", normalize_images_kernel<T, N>, grid_of(pixels), x.as<T>(), images,
+           normalization, pixels, x.shape.c, x.row_stride);
   });
 }
 

@@ -1,7 +1,7 @@
 // One block takes a group of neighbouring columns and all their rows. What one thread does: it loads its rows into
-// shared memory while it sums, and walks them again from there once the block has the columns' statistics; only its own
-// part, so no barrier stands between. Bytes per element: forward reads x and writes y, backward reads x and dy and
-// writes dx. Sums are of fixed order: rows within a thread, then a tree over the block's threads.
+// shared memory while it sums, and walks them again from there once the block has the columns' statistics: the barrier
+// between the two is for those, the rows being its own. Bytes per element: forward reads x and writes y, backward reads
+// x and dy and writes dx. Sums are of fixed order: rows within a thread, then a tree over the block's threads.
 #include "cuda/error.hpp"
 #include "cuda/kernels/gradient_sums.hpp"
 #include "cuda/kernels/moments.hpp"

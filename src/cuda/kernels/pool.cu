@@ -3,14 +3,11 @@
 //
 // Bytes per output element: the new part of its window from memory (the rest is in the cache), y, and for the maximum a
 // byte of argmax.
-#include "cuda/kernels/device.hpp"
+#include "cuda/kernels/items.hpp"
 #include "cuda/kernels/pool.hpp"
-#include "cuda/launch.hpp"
 
 namespace bn::cuda {
 namespace {
-
-constexpr int kThreads = 256;
 
 // A pixel of one image and the first of a thread's channels. False beyond the end.
 struct Pixel {
@@ -18,7 +15,7 @@ struct Pixel {
   int64_t index;  // of the pixel
 
   __device__ bool find(int n, int rows, int columns, int c, int lanes) {
-    const int64_t item = static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x;
+    const int64_t item = item_index();
     const int groups = c / lanes;
     index = item / groups;
     channel = static_cast<int>(item - index * groups) * lanes;
@@ -166,9 +163,7 @@ Lanes lanes_of(const Tensor& a, const Tensor& b) {
   return fits ? Lanes::kWide : Lanes::kOne;
 }
 
-Grid grid_of(int64_t pixels, int c, int lanes) {
-  return {.x = static_cast<unsigned>((pixels * (c / lanes) + kThreads - 1) / kThreads), .threads = kThreads};
-}
+Grid grid_of(int64_t pixels, int c, int lanes) { return bn::cuda::grid_of(pixels * (c / lanes)); }
 
 }  // namespace
 

@@ -2,18 +2,15 @@
 // gradient and writes the first two; blend reads two or three arrays and writes one.
 #include "cuda/kernels/updates.hpp"
 
-#include "cuda/kernels/device.hpp"
-#include "cuda/launch.hpp"
+#include "cuda/kernels/items.hpp"
 
 namespace bn::cuda {
 namespace {
 
-constexpr int kThreads = 256;
-
 template <int N, MomentumKind Kind>
 __global__ void __launch_bounds__(kThreads) sgd_kernel(float* value, float* velocity, const float* gradient,
                                                        StepState* step, float momentum, float l2, int64_t count) {
-  const int64_t first = (static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x) * N;
+  const int64_t first = item_index() * N;
   if (first >= count) return;
   const float rate = step->now.learning_rate;
   float w[N], v[N], g[N];
@@ -37,7 +34,7 @@ __global__ void __launch_bounds__(kThreads) sgd_kernel(float* value, float* velo
 template <int N>
 __global__ void __launch_bounds__(kThreads)
     blend_kernel(float* running, const float* batch, const float* factor, const float* weight, int64_t count) {
-  const int64_t first = (static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x) * N;
+  const int64_t first = item_index() * N;
   if (first >= count) return;
   const float share = *weight;
   float old[N], now[N], scale[N];
@@ -52,11 +49,12 @@ __global__ void __launch_bounds__(kThreads)
   store(running + first, old);
 }
 
-Grid grid_of(int64_t threads) {
-  return {.x = static_cast<unsigned>((threads + kThreads - 1) / kThreads), .threads = kThreads};
-}
-
 }  // namespace
+
+cudaError_t find_kernels() {
+  cudaFuncAttributes attributes{};
+  return cudaFuncGetAttributes(&attributes, blend_kernel<1>);
+}
 
 void sgd_slab(const Context& context, const SgdUpdate& update) {
   auto *value = update.value.as<float>(), *velocity = update.velocity.as<float>();

@@ -5,6 +5,9 @@
 
 namespace bn::cuda {
 
+// cudaSuccess, or why this device runs none of the kernels here: they were compiled for others.
+cudaError_t find_kernels();
+
 void sgd_slab(const Context& context, const SgdUpdate& update);
 void blend_slab(const Context& context, float* running, const float* batch, const float* factor, const float* weight,
                 int64_t count);  // factor may be null

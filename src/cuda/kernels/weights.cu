@@ -2,27 +2,16 @@
 // arguments once each, at most a few megabytes.
 #include "cuda/kernels/weights.hpp"
 
-#include "cuda/kernels/device.hpp"
-#include "cuda/launch.hpp"
+#include "cuda/kernels/items.hpp"
 
 namespace bn::cuda {
 namespace {
 
-constexpr int kWeightThreads = 256;
-
-Grid one_thread_each(int64_t count) {
-  return {.x = static_cast<unsigned>((count + kWeightThreads - 1) / kWeightThreads), .threads = kWeightThreads};
-}
-
-__device__ __forceinline__ int64_t thread_index() {
-  return static_cast<int64_t>(blockIdx.x) * kWeightThreads + threadIdx.x;
-}
-
 // 4 bytes read, 4 or 2 written.
 template <class T>
-__global__ void __launch_bounds__(kWeightThreads) pack(T* packed, const float* w, const float* scale, int64_t inputs,
-                                                       int64_t channels, int64_t width, int64_t count) {
-  const int64_t i = thread_index();
+__global__ void __launch_bounds__(kThreads) pack(T* packed, const float* w, const float* scale, int64_t inputs,
+                                                 int64_t channels, int64_t width, int64_t count) {
+  const int64_t i = item_index();
   if (i >= count) return;
   const int64_t row = i / width, channel = i % width;
   float value[1] = {0.0F};
@@ -36,18 +25,17 @@ __global__ void __launch_bounds__(kWeightThreads) pack(T* packed, const float* w
 
 // 4 or 2 bytes read, 4 written.
 template <class T>
-__global__ void __launch_bounds__(kWeightThreads)
+__global__ void __launch_bounds__(kThreads)
     unpack(float* dw, const T* packed, int64_t channels, int64_t width, int64_t count) {
-  const int64_t i = thread_index();
+  const int64_t i = item_index();
   if (i >= count) return;
   float value[1];
   load<T, 1>(value, packed + i / channels * width + i % channels);
   dw[i] = value[0];
 }
 
-__global__ void __launch_bounds__(kWeightThreads)
-    fold(float* scale, float* bias, FoldedStatistics folded, int64_t outputs) {
-  const int64_t o = thread_index();
+__global__ void __launch_bounds__(kThreads) fold(float* scale, float* bias, FoldedStatistics folded, int64_t outputs) {
+  const int64_t o = item_index();
   if (o >= outputs) return;
   const float factor = folded.gamma[o] / sqrtf(folded.var[o] + folded.eps);
   scale[o] = factor;
@@ -55,9 +43,9 @@ __global__ void __launch_bounds__(kWeightThreads)
 }
 
 // w[o, p, i] = sum_k w1[o, i, k] * w0[p, i, k].
-__global__ void __launch_bounds__(kWeightThreads)
+__global__ void __launch_bounds__(kThreads)
     compose(float* w, const float* w0, const float* w1, SeparableLayout layout, int64_t count) {
-  const int64_t index = thread_index();
+  const int64_t index = item_index();
   if (index >= count) return;
   const int64_t i = index % layout.inputs, p = index / layout.inputs % layout.positions,
                 o = index / layout.inputs / layout.positions;
@@ -69,9 +57,9 @@ __global__ void __launch_bounds__(kWeightThreads)
 }
 
 // dw0[p, i, k] = sum_o dw[o, p, i] * w1[o, i, k].
-__global__ void __launch_bounds__(kWeightThreads)
+__global__ void __launch_bounds__(kThreads)
     split_depthwise(float* dw0, const float* dw, const float* w1, SeparableLayout layout, int64_t count) {
-  const int64_t index = thread_index();
+  const int64_t index = item_index();
   if (index >= count) return;
   const int64_t k = index % layout.multiplier, i = index / layout.multiplier % layout.inputs,
                 p = index / layout.multiplier / layout.inputs;
@@ -83,9 +71,9 @@ __global__ void __launch_bounds__(kWeightThreads)
 }
 
 // dw1[o, i, k] = sum_p dw[o, p, i] * w0[p, i, k].
-__global__ void __launch_bounds__(kWeightThreads)
+__global__ void __launch_bounds__(kThreads)
     split_pointwise(float* dw1, const float* dw, const float* w0, SeparableLayout layout, int64_t count) {
-  const int64_t index = thread_index();
+  const int64_t index = item_index();
   if (index >= count) return;
   const int64_t k = index % layout.multiplier, i = index / layout.multiplier % layout.inputs,
                 o = index / layout.multiplier / layout.inputs;
@@ -96,8 +84,8 @@ __global__ void __launch_bounds__(kWeightThreads)
   dw1[index] = sum;
 }
 
-__global__ void __launch_bounds__(kWeightThreads) scale_each(float* values, float factor, int64_t count) {
-  const int64_t i = thread_index();
+__global__ void __launch_bounds__(kThreads) scale_each(float* values, float factor, int64_t count) {
+  const int64_t i = item_index();
   if (i < count) values[i] *= factor;
 }
 
@@ -108,8 +96,8 @@ void pack_weights(const Context& context, void* packed, DType dtype, const float
   const int64_t count = layout.outputs * layout.positions * layout.width;
   const int64_t inputs = layout.positions * layout.channels;
   dispatch(dtype, Lanes::kOne, [&]<class T, int>() {
-    launch(context, "pack_weights", pack<T>, one_thread_each(count), static_cast<T*>(packed), w, scale, inputs,
-           layout.channels, layout.width, count);
+    launch(context, "pack_weights", pack<T>, grid_of(count), static_cast<T*>(packed), w, scale, inputs, layout.channels,
+           layout.width, count);
   });
 }
 
@@ -117,32 +105,32 @@ void unpack_weight_gradient(const Context& context, float* dw, const void* packe
                             const WeightLayout& layout) {
   const int64_t count = layout.outputs * layout.positions * layout.channels;
   dispatch(dtype, Lanes::kOne, [&]<class T, int>() {
-    launch(context, "unpack_weight_gradient", unpack<T>, one_thread_each(count), dw, static_cast<const T*>(packed),
+    launch(context, "unpack_weight_gradient", unpack<T>, grid_of(count), dw, static_cast<const T*>(packed),
            layout.channels, layout.width, count);
   });
 }
 
 void fold_statistics(const Context& context, float* scale, float* bias, const FoldedStatistics& folded,
                      int64_t outputs) {
-  launch(context, "fold_statistics", fold, one_thread_each(outputs), scale, bias, folded, outputs);
+  launch(context, "fold_statistics", fold, grid_of(outputs), scale, bias, folded, outputs);
 }
 
 void compose_weights(const Context& context, float* w, const float* w0, const float* w1,
                      const SeparableLayout& layout) {
   const int64_t count = layout.outputs * layout.positions * layout.inputs;
-  launch(context, "compose_weights", compose, one_thread_each(count), w, w0, w1, layout, count);
+  launch(context, "compose_weights", compose, grid_of(count), w, w0, w1, layout, count);
 }
 
 void split_weight_gradient(const Context& context, float* dw0, float* dw1, const float* dw, const float* w0,
                            const float* w1, const SeparableLayout& layout) {
   const int64_t depthwise = layout.positions * layout.inputs * layout.multiplier;
   const int64_t pointwise = layout.outputs * layout.inputs * layout.multiplier;
-  launch(context, "split_depthwise", split_depthwise, one_thread_each(depthwise), dw0, dw, w1, layout, depthwise);
-  launch(context, "split_pointwise", split_pointwise, one_thread_each(pointwise), dw1, dw, w0, layout, pointwise);
+  launch(context, "split_depthwise", split_depthwise, grid_of(depthwise), dw0, dw, w1, layout, depthwise);
+  launch(context, "split_pointwise", split_pointwise, grid_of(pointwise), dw1, dw, w0, layout, pointwise);
 }
 
 void scale_values(const Context& context, float* values, float factor, int64_t count) {
-  launch(context, "scale_values", scale_each, one_thread_each(count), values, factor, count);
+  launch(context, "scale_values", scale_each, grid_of(count), values, factor, count);
 }
 
 }  // namespace bn::cuda

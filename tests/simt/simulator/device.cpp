@@ -131,17 +131,6 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
   return cudaSuccess;
 }
 
-cudaError_t cudaMemcpy2DAsync(void* to, size_t to_pitch, const void* from, size_t from_pitch, size_t width,
-                              size_t height, cudaMemcpyKind, cudaStream_t stream) {
-  perform(stream, [=] {
-    for (size_t row = 0; row < height; ++row) {
-      std::memcpy(static_cast<std::byte*>(to) + row * to_pitch, static_cast<const std::byte*>(from) + row * from_pitch,
-                  width);
-    }
-  });
-  return cudaSuccess;
-}
-
 cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stream) {
   perform(stream, [=] { std::memset(to, value, bytes); });
   return cudaSuccess;
@@ -216,6 +205,11 @@ cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute, int valu
 
 using bn::simt::machine;
 
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void*) {
+  *attributes = {};
+  return machine().has_kernels ? cudaSuccess : cudaErrorNoKernelImageForDevice;
+}
+
 cudaError_t cudaGetDeviceCount(int* count) {
   *count = machine().devices;
   if (machine().driver_version < CUDART_VERSION) return cudaErrorInsufficientDriver;
@@ -269,6 +263,8 @@ const char* cudaGetErrorString(cudaError_t status) {
       return "no error";
     case cudaErrorMemoryAllocation:
       return "out of memory";
+    case cudaErrorNoKernelImageForDevice:
+      return "no kernel image is available for execution on the device";
     case cudaErrorStreamCaptureUnsupported:
       return "operation not permitted when stream is capturing";
     default:

@@ -16,6 +16,7 @@ constexpr size_t kDeviceBytes = size_t{1} << 30;  // more is out of memory
 struct Machine {
   int driver_version = CUDART_VERSION;  // 0: no driver
   int devices = 1;
+  bool has_kernels = true;  // compiled for it
   cudaError_t fault = cudaSuccess;
 };
 Machine& machine();
