@@ -10,6 +10,7 @@
 #include "cuda/device_memory.hpp"
 #include "cuda/error.hpp"
 #include "cuda/kernels/on_chip.hpp"
+#include "cuda/kernels/updates.hpp"
 #include "cuda/ops.hpp"
 #include "cuda/updates.hpp"
 
@@ -91,6 +92,15 @@ void require_device(int64_t device) {
   }
 }
 
+void require_kernels(const cudaDeviceProp& device) {
+  const cudaError_t status = find_kernels();
+  if (status == cudaSuccess) return;
+  throw UnsupportedError(
+      fmt::format("device: cuda was asked for, but this program has no kernels for {} (compute capability {}.{}): {}. "
+                  "BN_CUDA_ARCHITECTURES of its build says which GPUs it is for; the least is 8.0.",
+                  device.name, device.major, device.minor, cudaGetErrorString(status)));
+}
+
 bool wants_synchronous_launches() {
   const char* value = std::getenv("BN_SYNC");
   return value != nullptr && std::string_view(value) == "1";
@@ -115,9 +125,10 @@ CudaBackend::CudaBackend(const CudaOptions& options) {
   BN_CUDA(cudaSetDevice(static_cast<int>(options.device)));
   cudaDeviceProp properties{};
   BN_CUDA(cudaGetDeviceProperties(&properties, static_cast<int>(options.device)));
+  require_kernels(properties);
   context_.options = options;
   context_.multiprocessors = properties.multiProcessorCount;
-  // The rest is what the kernels take statically.
+  // A block has this much; the one-pass kernels take a part of it statically.
   constexpr int kStaticSharedBytes = 24 * 1024;
   context_.on_chip_bytes = static_cast<int>(properties.sharedMemPerBlockOptin) - kStaticSharedBytes;
   context_.device_name = properties.name;

@@ -8,10 +8,30 @@
 
 namespace bn::cuda {
 
+namespace {
+
+// Of those that a kernel leaves behind for whoever calls next.
+bool is_fault(cudaError_t status) {
+  switch (status) {
+    case cudaErrorIllegalAddress:
+    case cudaErrorMisalignedAddress:
+    case cudaErrorInvalidAddressSpace:
+    case cudaErrorInvalidPc:
+    case cudaErrorIllegalInstruction:
+    case cudaErrorHardwareStackError:
+    case cudaErrorLaunchFailure:
+    case cudaErrorLaunchTimeout:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
 void throw_cuda_error(cudaError_t status, const char* call) {
-  const char* hint = status == cudaErrorLaunchFailure || status == cudaErrorIllegalAddress
-                         ? " A kernel failed earlier; with BN_SYNC=1 in the environment the message names its op."
-                         : "";
+  const char* hint =
+      is_fault(status) ? " A kernel failed earlier; with BN_SYNC=1 in the environment the message names its op." : "";
   throw Error(ExitCode::kFailure, fmt::format("CUDA failed: {} ({}) in {}.{}", cudaGetErrorString(status),
                                               cudaGetErrorName(status), call, hint));
 }

@@ -8,7 +8,7 @@
 
 namespace bn::cuda {
 
-// Throws Error; for want of memory, see allocate().
+// Throws Error; for want of memory, see DeviceMemory.
 [[noreturn]] void throw_cuda_error(cudaError_t status, const char* call);
 
 }  // namespace bn::cuda

@@ -25,7 +25,12 @@ MakeBackend load_module() {
         "loader finds them (LD_LIBRARY_PATH): {}",
         dlerror()));
   }
-  return reinterpret_cast<MakeBackend>(dlsym(module, "bn_make_cuda_backend"));
+  void* make = dlsym(module, "bn_make_cuda_backend");
+  if (make == nullptr) {
+    throw UnsupportedError(
+        fmt::format("device: cuda was asked for, but {} is not this program's: {}", path.string(), dlerror()));
+  }
+  return reinterpret_cast<MakeBackend>(make);
 }
 
 }  // namespace

@@ -38,32 +38,38 @@ ImageUploads::~ImageUploads() {
     cudaEventDestroy(slot.copied);
     cudaEventDestroy(slot.read);
     cudaFreeHost(slot.pinned);
-    cudaFree(slot.device);
   }
 }
 
-// Only at the first batch, and when a larger one comes.
-void ImageUploads::resize(Slot& slot, int64_t bytes) {
-  if (slot.bytes >= bytes) return;
-  BN_CUDA(cudaFreeHost(slot.pinned));
-  BN_CUDA(cudaFree(slot.device));
-  slot.pinned = slot.device = nullptr;
-  slot.bytes = 0;
-  BN_CUDA(cudaMallocHost(&slot.pinned, static_cast<size_t>(bytes)));
-  BN_CUDA(cudaMalloc(&slot.device, static_cast<size_t>(bytes)));
-  slot.bytes = bytes;
+// Only at the first batch, and when a larger one comes: then of both slots.
+void ImageUploads::resize(int64_t bytes) {
+  if (bytes_ >= bytes) return;
+  bytes_ = 0;
+  for (Slot& slot : slots_) {
+    BN_CUDA(cudaEventSynchronize(slot.copied));
+    BN_CUDA(cudaEventSynchronize(slot.read));
+    BN_CUDA(cudaFreeHost(slot.pinned));
+    slot.pinned = nullptr;
+    slot.device.reset();
+  }
+  for (Slot& slot : slots_) {
+    slot.device = std::make_unique<DeviceMemory>(bytes);
+    BN_CUDA(cudaMallocHost(&slot.pinned, static_cast<size_t>(bytes)));
+  }
+  bytes_ = bytes;
 }
 
 const void* ImageUploads::upload(const void* host, int64_t bytes) {
   Slot& slot = slots_[static_cast<size_t>(current_)];
+  resize(bytes);
   BN_CUDA(cudaEventSynchronize(slot.copied));
-  resize(slot, bytes);
   std::memcpy(slot.pinned, host, static_cast<size_t>(bytes));
   BN_CUDA(cudaStreamWaitEvent(context_.copy, slot.read, 0));
-  BN_CUDA(cudaMemcpyAsync(slot.device, slot.pinned, static_cast<size_t>(bytes), cudaMemcpyHostToDevice, context_.copy));
+  void* device = slot.device->data();
+  BN_CUDA(cudaMemcpyAsync(device, slot.pinned, static_cast<size_t>(bytes), cudaMemcpyHostToDevice, context_.copy));
   BN_CUDA(cudaEventRecord(slot.copied, context_.copy));
   BN_CUDA(cudaStreamWaitEvent(context_.compute, slot.copied, 0));
-  return slot.device;
+  return device;
 }
 
 void ImageUploads::release() {

@@ -4,9 +4,10 @@
 
 #include <array>
 #include <cstdint>
-#include <vector>
+#include <memory>
 
 #include "cuda/context.hpp"
+#include "cuda/device_memory.hpp"
 
 namespace bn::cuda {
 
@@ -46,14 +47,14 @@ class ImageUploads {
  private:
   struct Slot {
     void* pinned = nullptr;
-    void* device = nullptr;
-    int64_t bytes = 0;
+    std::unique_ptr<DeviceMemory> device{};
     cudaEvent_t copied = nullptr, read = nullptr;
   };
-  static void resize(Slot& slot, int64_t bytes);
+  void resize(int64_t bytes);
 
   const Context& context_;
   std::array<Slot, 2> slots_{};
+  int64_t bytes_ = 0;  // of each slot
   int current_ = 0;
 };
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "bn/error.hpp"
+#include "core/op_checks.hpp"
 #include "plan/graph.hpp"
 #include "plan/plan_impl.hpp"
 
@@ -41,6 +42,7 @@ class Compiler {
   void place_values();
   void place_gradients();
   void place_saved();
+  UnsupportedError batch_does_not_fit(const OutOfMemoryError& error, const std::string& more) const;
   void allocate();
   void bind_values();
   void bind_gradients();
@@ -105,6 +107,10 @@ void Compiler::make_ops() {
                    .implementation = step.op->implementation(),
                    .multiply_adds = multiply_adds(node.spec, x)};
       plan_->steps.push_back(std::move(step));
+    } catch (const OutOfMemoryError& error) {
+      UnsupportedError refusal = batch_does_not_fit(error, "");
+      refusal.add_context(node.name);
+      throw refusal;
     } catch (Error& error) {
       error.add_context(node.name);
       throw;
@@ -189,6 +195,10 @@ void Compiler::place_saved() {
   }
 }
 
+UnsupportedError Compiler::batch_does_not_fit(const OutOfMemoryError& error, const std::string& more) const {
+  return UnsupportedError(fmt::format("{} A batch of {} does not fit{}.", error.what(), options_.batch, more));
+}
+
 void Compiler::allocate() {
   PlanMemory& memory = plan_->memory;
   memory.activations = assign_offsets(buffers_);
@@ -202,12 +212,13 @@ void Compiler::allocate() {
     plan_->scratch = backend_.allocate(memory.scratch);
     plan_->packed = backend_.allocate(memory.packed);
   } catch (const OutOfMemoryError& error) {
-    // Activations grow with the batch; nine tenths of what is free leaves room for the rest.
-    const double share = 0.9 * static_cast<double>(error.free_bytes) / static_cast<double>(memory.activations);
+    // Activations and scratch grow with the batch, packed weights do not. What is held already would be free again;
+    // nine tenths of it all leaves room for the rest.
+    const int64_t held = (plan_->arena ? memory.activations : 0) + (plan_->scratch ? memory.scratch : 0);
+    const double share = 0.9 * static_cast<double>(error.free_bytes + held - memory.packed) /
+                         static_cast<double>(memory.activations + memory.scratch);
     const auto fits = static_cast<int64_t>(share * static_cast<double>(options_.batch));
-    throw UnsupportedError(
-        fmt::format("{} A batch of {} does not fit{}.", error.what(), options_.batch,
-                    fits >= 1 && fits < options_.batch ? fmt::format("; about {} would", fits) : ""));
+    throw batch_does_not_fit(error, fits >= 1 && fits < options_.batch ? fmt::format("; about {} would", fits) : "");
   }
   plan_->labels_buffer = backend_.allocate(options_.batch * size_of(DType::kI32));
   plan_->step_state = backend_.allocate(sizeof(StepState));
@@ -315,6 +326,12 @@ void Compiler::bind_backward() {
       item.step = producer[step.sum_value];
       item.sum_dst = gradients_[step.sum_value][0];
       item.sum_srcs = gradients_[step.sum_value];
+      try {
+        require_sum_terms(item.sum_srcs.size());
+      } catch (Error& error) {
+        error.add_context("gradient of " + plan_->steps[static_cast<size_t>(item.step)].info.name);
+        throw;
+      }
     }
     plan_->backward.push_back(std::move(item));
   }

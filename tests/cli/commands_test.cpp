@@ -1,4 +1,5 @@
 // The other commands as a user meets them: evaluate, profile, config, and what each says when it cannot.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -168,7 +169,28 @@ TEST_F(Commands, CudaIsRefusedWhereItCannotBe) {
   const ProgramResult result = bninception({"train", experiment_, "--out", root_ / "run", "--set", "device=cuda"});
   if (result.exit_code == 0) GTEST_SKIP() << "there is a GPU here";
   EXPECT_EQ(result.exit_code, 6);
-  EXPECT_NE(result.err.find("device: cuda was asked for, but "), std::string::npos) << result.err;
+  EXPECT_THAT(result.err, testing::HasSubstr("device: cuda was asked for, but "));
+  // Without a GPU one of these; with one, what is wrong with it.
+  EXPECT_THAT(result.err, testing::AnyOf(testing::HasSubstr("no NVIDIA driver is loaded here; use device: cpu"),
+                                         testing::HasSubstr("no NVIDIA GPU was found here; use device: cpu"),
+                                         testing::HasSubstr("the NVIDIA driver is too old"),
+                                         testing::HasSubstr("this program was built without CUDA; use device: cpu"),
+                                         testing::HasSubstr("its module does not load; it needs cuDNN 9"),
+                                         testing::HasSubstr("has no kernels for"),
+                                         testing::HasSubstr("does not start on this machine")));
+}
+
+TEST_F(Commands, CudaIsRefusedWithoutItsModule) {
+  const std::filesystem::path alone = root_ / "alone";
+  std::filesystem::copy_file(BN_PROGRAM, alone);
+  const ProgramResult result =
+      test::run_program({alone, "train", experiment_, "--out", root_ / "run", "--set", "device=cuda"});
+  EXPECT_EQ(result.exit_code, 6);
+  if (result.err.find("built without CUDA") != std::string::npos) GTEST_SKIP() << result.err;
+  EXPECT_THAT(result.err,
+              testing::HasSubstr("device: cuda was asked for, but its module does not load; it needs cuDNN 9 "
+                                 "and cuBLAS of CUDA 13 where the loader finds them (LD_LIBRARY_PATH): "));
+  EXPECT_THAT(result.err, testing::HasSubstr("bn_cuda.so"));
 }
 
 TEST_F(Commands, ABadCommandLineHasItsOwnExitCode) {

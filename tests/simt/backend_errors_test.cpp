@@ -45,11 +45,95 @@ TEST_F(CudaErrors, NoSuchGpu) {
   EXPECT_EQ(refusal({.device = 3}), "CUDA device 3 was asked for, but there are 1 (numbered from 0).");
 }
 
+TEST_F(CudaErrors, NoKernelsForThisGpu) {
+  simt::machine().has_kernels = false;
+  EXPECT_EQ(refusal(),
+            "device: cuda was asked for, but this program has no kernels for simulated (compute capability 9.0): no "
+            "kernel image is available for execution on the device. BN_CUDA_ARCHITECTURES of its build says which GPUs "
+            "it is for; the least is 8.0.");
+}
+
 TEST_F(CudaErrors, OutOfMemorySaysHowMuchIsFree) {
   cuda::CudaBackend backend({});
   const std::string message = error_message<OutOfMemoryError>([&] { backend.allocate(int64_t{5} << 30); });
   EXPECT_NE(message.find("The GPU has not enough memory: 5.37 GB were asked for, "), std::string::npos) << message;
   EXPECT_NE(message.find(" of 1.07 GB are free."), std::string::npos) << message;
+}
+
+// All of it but `left` bytes.
+std::unique_ptr<Buffer> take_memory(cuda::CudaBackend& backend, int64_t left) {
+  size_t free = 0, total = 0;
+  cudaMemGetInfo(&free, &total);
+  return backend.allocate(static_cast<int64_t>(free) - left);
+}
+
+TEST_F(CudaErrors, OutOfMemoryForImagesSaysHowMuchIsFree) {
+  cuda::CudaBackend backend({});
+  const std::vector<uint8_t> pixels(60'000);
+  const std::unique_ptr<Buffer> x = backend.allocate(4 * 60'000);
+  const std::unique_ptr<Buffer> taken = take_memory(backend, 100'000);
+  const Shape shape{2, 100, 100, 3};
+  const std::string message = error_message<OutOfMemoryError>([&] {
+    backend.load_images(dense(x->data(), DType::kF32, shape),
+                        dense(const_cast<uint8_t*>(pixels.data()), DType::kU8, shape),
+                        {.mean = {0, 0, 0}, .scale = {1, 1, 1}});
+  });
+  EXPECT_NE(message.find("The GPU has not enough memory: 0.00 GB were asked for, "), std::string::npos) << message;
+}
+
+// Only the first batch asks for memory.
+TEST_F(CudaErrors, LaterBatchesAllocateNothing) {
+  cuda::CudaBackend backend({});
+  const std::vector<uint8_t> pixels(300);
+  const std::unique_ptr<Buffer> x = backend.allocate(4 * 300);
+  const Shape shape{1, 10, 10, 3};
+  const auto free_after_a_batch = [&] {
+    backend.load_images(dense(x->data(), DType::kF32, shape),
+                        dense(const_cast<uint8_t*>(pixels.data()), DType::kU8, shape),
+                        {.mean = {0, 0, 0}, .scale = {1, 1, 1}});
+    size_t free = 0, total = 0;
+    cudaMemGetInfo(&free, &total);
+    return free;
+  };
+  const size_t after_first = free_after_a_batch();
+  EXPECT_EQ(free_after_a_batch(), after_first);
+}
+
+Net linear_net() {
+  NetBuilder builder({1, 1, 1, 2000});
+  builder.loss("loss", builder.add("hidden", Linear{.out_features = 50}, {builder.images()}));
+  return std::move(builder).build();
+}
+
+std::string refusal_with_memory_left(cuda::CudaBackend& backend, const Net& net, int64_t left) {
+  Parameters parameters(net, backend, DecayScope::kWeights, false);
+  const std::unique_ptr<Buffer> taken = take_memory(backend, left);
+  return error_message<UnsupportedError>(
+      [&] { compile(net, parameters, backend, {.batch = 100, .activations = DType::kBf16}); });
+}
+
+// The packed weights come after the activations, whose memory a smaller batch would free.
+TEST_F(CudaErrors, ABatchThatLeavesNoRoomForWeightsSaysWhichWouldFit) {
+  const Net net = linear_net();
+  cuda::CudaBackend backend({});
+  Parameters parameters(net, backend, DecayScope::kWeights, false);
+  const PlanMemory memory = compile(net, parameters, backend, {.batch = 100, .activations = DType::kBf16}).memory();
+  const std::string message =
+      refusal_with_memory_left(backend, net, memory.activations + memory.scratch + memory.packed / 2);
+  EXPECT_NE(message.find(" A batch of 100 does not fit; about "), std::string::npos) << message;
+}
+
+TEST_F(CudaErrors, ATensorWithTooManyReadersIsRefusedWhenCompiled) {
+  NetBuilder builder({1, 1, 1, 10});
+  const ValueId hidden = builder.add("hidden", Linear{.out_features = 8}, {builder.images()});
+  std::vector<ValueId> readers;
+  for (int i = 0; i < 17; ++i) readers.push_back(builder.add("reader" + std::to_string(i), Activate{}, {hidden}));
+  builder.loss("loss", builder.add("joined", Concat{}, readers));
+  const Net net = std::move(builder).build();
+  cuda::CudaBackend backend({});
+  Parameters parameters(net, backend, DecayScope::kWeights, false);
+  EXPECT_EQ(error_message<UnsupportedError>([&] { compile(net, parameters, backend, {.batch = 4}); }),
+            "gradient of hidden: A sum can have 1 to 16 terms, not 17.");
 }
 
 TEST_F(CudaErrors, OnednnsBatchNormNeedsTheCpu) {
@@ -62,7 +146,7 @@ TEST_F(CudaErrors, OnednnsBatchNormNeedsTheCpu) {
 }
 
 // images -> the op, with ten outputs -> loss, and a device that fails.
-std::string fault_in_forward(const std::string& name, const OpSpec& spec) {
+std::string fault_in_forward(const std::string& name, const OpSpec& spec, cudaError_t fault = cudaErrorIllegalAddress) {
   NetBuilder builder({1, 1, 1, 10});
   builder.loss("loss", builder.add(name, spec, {builder.images()}));
   const Net net = std::move(builder).build();
@@ -71,7 +155,7 @@ std::string fault_in_forward(const std::string& name, const OpSpec& spec) {
   Plan plan = compile(net, parameters, backend, {.batch = 4});
   plan.pack();
   plan.begin({});
-  simt::machine().fault = cudaErrorIllegalAddress;
+  simt::machine().fault = fault;
   return error_message<Error>([&] {
     plan.forward();
     backend.synchronize();
@@ -79,8 +163,11 @@ std::string fault_in_forward(const std::string& name, const OpSpec& spec) {
 }
 
 TEST_F(CudaErrors, AFaultSaysHowToFindItsOp) {
-  const std::string message = fault_in_forward("hidden/bn", BatchNorm{});
-  EXPECT_NE(message.find("with BN_SYNC=1 in the environment the message names its op"), std::string::npos) << message;
+  for (const cudaError_t fault : {cudaErrorIllegalAddress, cudaErrorMisalignedAddress, cudaErrorIllegalInstruction}) {
+    const std::string message = fault_in_forward("hidden/bn", BatchNorm{}, fault);
+    EXPECT_NE(message.find("with BN_SYNC=1 in the environment the message names its op"), std::string::npos) << message;
+    simt::machine() = {};
+  }
 }
 
 TEST_F(CudaErrors, AFaultNamesItsOpWhenEveryKernelIsWaitedFor) {
