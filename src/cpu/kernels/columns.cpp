@@ -147,7 +147,7 @@ void moments(double* mean, double* m2, Rows x, int64_t rows, int64_t columns) {
 
 template <class T>
 void normalize(Rows y, Rows x, const NormalizeColumns& by, int64_t rows, int64_t columns, Activation activation) {
-  const auto [mean, scale, shift] = by;  // here, or they are read again after every store
+  const float *mean = by.mean, *scale = by.scale, *shift = by.shift;  // here, or they are read again after every store
   with_activation(activation, [&]<Activation A>() {
     for (int64_t row = 0; row < rows; ++row) {
       const T* from = row_of<T>(x, row);
@@ -275,8 +275,9 @@ void gradient_sums(double* sum_dz, double* sum_dz_x, Rows dy, Rows x, Rows y, co
 template <class T>
 void input_gradient(Rows dx, Rows dy, Rows x, Rows y, const NormalizeColumns& forward, const InputGradientColumns& by,
                     int64_t rows, int64_t columns, Activation activation) {
-  const auto [mean, scale, shift] = forward;  // here, or they are read again after every store
-  const auto [dz_factor, x_factor, constant] = by;
+  // Here, or they are read again after every store.
+  const float *mean = forward.mean, *scale = forward.scale, *shift = forward.shift;
+  const float *dz_factor = by.dz_factor, *x_factor = by.x_factor, *constant = by.constant;
   with_activation(activation, [&]<Activation A>() {
     GradientRows<T, A> row(dy, x, y, 0);
     for (int64_t i = 0; i < rows; ++i, row.next_row()) {
