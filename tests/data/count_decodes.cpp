@@ -14,9 +14,9 @@ std::atomic<int64_t> decodes = 0;
 // In the place of the library's, which it calls: a program's own functions come first.
 extern "C" boolean jpeg_start_decompress(j_decompress_ptr info) {
   ++decodes;
-  static const auto original =
+  static const auto kOriginal =
       reinterpret_cast<boolean (*)(j_decompress_ptr)>(dlsym(RTLD_NEXT, "jpeg_start_decompress"));
-  return original(info);
+  return kOriginal(info);
 }
 
 namespace bn::test {
