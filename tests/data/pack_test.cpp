@@ -327,7 +327,7 @@ Bytes noise_jpeg() {
 }
 
 TEST(Pack, TakesMemoryForAFewImagesOnly) {
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   GTEST_SKIP() << "the sanitizer keeps freed memory for a while";
 #endif
   const TempDir dir;
