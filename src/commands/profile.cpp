@@ -15,6 +15,7 @@ namespace {
 struct ProfileArguments {
   ConfigArguments config;
   int64_t steps = 10;
+  bool evaluation = false;
   bool json = false;
 };
 
@@ -25,9 +26,9 @@ struct OpTime {
 
 struct Profile {
   std::vector<OpTime> ops;
-  double seconds_per_step = 0;             // whole training step on resident data, recorded as in training
+  double seconds_per_step = 0;             // whole step on resident data, recorded as in training
   double seconds_per_unrecorded_step = 0;  // the same, op by op
-  double update_seconds = 0;               // statistics, SGD, average and packing of one step
+  double update_seconds = 0;               // statistics, SGD, average and packing of one training step
   PlanMemory memory;
 };
 
@@ -45,14 +46,15 @@ void fill_inputs(Backend& backend, const Plan& plan, int64_t classes) {
   backend.upload(plan.labels().data, labels.data(), plan.labels().bytes());
 }
 
-Profile measure(const Config& config, Backend& backend, int64_t steps) {
+// A step of evaluation is the forward pass alone, with batch normalisation folded.
+Profile measure(const Config& config, Backend& backend, int64_t steps, bool evaluation) {
   const Net net = build_network(config.model);
   const bool averages = config.train.average == AverageKind::kPolyak;
   Parameters parameters(net, backend, config.train.l2_scope, averages);
   parameters.initialize(config.train.seed, config.train.init);
   Plan plan = compile(net, parameters, backend,
                       {.batch = config.train.batch,
-                       .purpose = Purpose::kTrain,
+                       .purpose = evaluation ? Purpose::kEvaluateFolded : Purpose::kTrain,
                        .activations = config.precision,
                        .passes = config.passes,
                        .keep = {"images"}});
@@ -74,6 +76,7 @@ Profile measure(const Config& config, Backend& backend, int64_t steps) {
   };
   const auto compute = [&] {
     plan.forward();
+    if (evaluation) return;
     plan.backward();
     update();
   };
@@ -102,6 +105,7 @@ Profile measure(const Config& config, Backend& backend, int64_t steps) {
   });
   time_steps([&] {
     plan.forward();
+    if (evaluation) return;
     plan.backward();
     const auto start = now();
     update();
@@ -184,11 +188,12 @@ void add_profile_command(CLI::App& app, ExitCode& exit_code) {
   command->add_option("--steps", arguments->steps, "Steps to measure")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
+  command->add_flag("--evaluation", arguments->evaluation, "Of evaluation, with batch normalisation folded, instead");
   command->add_flag("--json", arguments->json, "Print one JSON object");
   command->callback([arguments, &exit_code] {
     Config config = arguments->config.load();
     const std::unique_ptr<Backend> backend = make_backend(config);
-    const Profile profile = measure(config, *backend, arguments->steps);
+    const Profile profile = measure(config, *backend, arguments->steps, arguments->evaluation);
     arguments->json ? print_json(profile, config, *backend) : print_table(profile, config, *backend);
     exit_code = ExitCode::kSuccess;
   });

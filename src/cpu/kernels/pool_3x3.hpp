@@ -10,6 +10,8 @@
 namespace bn::cpu::BN_CPU_ISA {
 namespace {
 
+constexpr int kNowhere = 255;  // larger than any place in a window
+
 // Vectors to take together, for a line of memory or what registers can hold.
 template <class T>
 constexpr int kLineVectors = sizeof(T) * kLanes < 64 ? 2 : 1;
@@ -87,6 +89,20 @@ BN_INLINE void take_larger(Short& best, Short& place, Short value, Short value_p
   best = reinterpret_cast<Short>(_mm512_max_epi16(raw(best), raw(value)));
   place = reinterpret_cast<Short>(_mm512_mask_mov_epi16(raw(place), wins, raw(value_place)));
 }
+BN_INLINE Int larger_of(Int a, Int b) {
+  return reinterpret_cast<Int>(_mm512_maskz_max_epi32(0xffff, raw(a), raw(b)));
+}
+BN_INLINE Short larger_of(Short a, Short b) { return reinterpret_cast<Short>(_mm512_max_epi16(raw(a), raw(b))); }
+
+// place = the smaller place, where value equals best.
+BN_INLINE void take_first(Int& place, Int value, Int value_place, Int best) {
+  const __mmask16 equal = _mm512_cmpeq_epi32_mask(raw(value), raw(best));
+  place = reinterpret_cast<Int>(_mm512_mask_min_epi32(raw(place), equal, raw(place), raw(value_place)));
+}
+BN_INLINE void take_first(Short& place, Short value, Short value_place, Short best) {
+  const __mmask32 equal = _mm512_cmpeq_epi16_mask(raw(value), raw(best));
+  place = reinterpret_cast<Short>(_mm512_mask_min_epi16(raw(place), equal, raw(place), raw(value_place)));
+}
 #else
 template <class T>
 BN_INLINE typename Order<T>::Bits negate_negative(typename Order<T>::Bits bits) {
@@ -98,6 +114,15 @@ BN_INLINE void take_larger(L& best, L& place, L value, L value_place) {
   const L wins = value > best;
   best = wins ? value : best;
   place = wins ? value_place : place;
+}
+template <class L>
+BN_INLINE L larger_of(L a, L b) {
+  return b > a ? b : a;
+}
+template <class L>
+BN_INLINE void take_first(L& place, L value, L value_place, L best) {
+  const L takes = (value == best) & (value_place < place);
+  place = takes ? value_place : place;
 }
 #endif
 
@@ -124,45 +149,58 @@ struct Max3x3 {
   int64_t c, pad;
 };
 
-template <int Stride, class T, class P>
+// The largest of three pixels above each other, and its place were the column a window's first. It serves each window
+// that the column is in; what is equally large in several columns of a window is told apart by place.
+template <class T>
+struct ColumnMax {
+  Ordered<T> best, place;
+};
+
+template <int Stride, bool Places, class T, class P>
 BN_INLINE void max_strip(const Max3x3<T>& m, int64_t j, P part) {
   using Lanes = Ordered<T>;
-  Lanes places[3][3], window[3][3];  // [row][column], [column][row]
-  for (int r = 0; r < 3; ++r) {
-    for (int k = 0; k < 3; ++k) {
-      using Place = std::remove_reference_t<decltype(places[r][k][0])>;
-      places[r][k] = Lanes{} + static_cast<Place>(m.row_places[r] + k);
+  using Place = std::remove_reference_t<decltype(Lanes{}[0])>;
+  Lanes row_places[3];
+  for (int r = 0; r < 3; ++r) row_places[r] = Lanes{} + static_cast<Place>(m.row_places[r]);
+  const auto load_column = [&](int64_t column) {
+    if (column < 0 || column >= m.w) return ColumnMax<T>{missing<T>(), row_places[0]};
+    const auto pixel = [&](int r) { return load_ordered(m.rows[r] + column * m.x_stride + j, part); };
+    ColumnMax<T> of{pixel(0), row_places[0]};
+    for (int r = 1; r < 3; ++r) {
+      if constexpr (Places) {
+        take_larger(of.best, of.place, pixel(r), row_places[r]);
+      } else {
+        of.best = larger_of(of.best, pixel(r));
+      }
     }
-  }
-  const auto load_column = [&](int k, int64_t column) {
-    const bool there = column >= 0 && column < m.w;
-    for (int r = 0; r < 3; ++r) {
-      window[k][r] = there ? load_ordered(m.rows[r] + column * m.x_stride + j, part) : missing<T>();
-    }
+    return of;
   };
-  load_column(0, -m.pad);
-  if constexpr (Stride == 1) load_column(1, 1 - m.pad);
+  ColumnMax<T> first = load_column(-m.pad), second, third;
+  if constexpr (Stride == 1) second = load_column(1 - m.pad);
   for (int64_t ow = 0; ow < m.ow; ++ow) {
-    const int64_t first = ow * Stride - m.pad;
-    if constexpr (Stride == 2) load_column(1, first + 1);
-    load_column(2, first + 2);
+    const int64_t column = ow * Stride - m.pad;
+    if constexpr (Stride == 2) second = load_column(column + 1);
+    third = load_column(column + 2);
     for (int r = 0; r < Stride; ++r) {
       for (int k = 0; k < Stride; ++k) prefetch_line(m.below[r] + (ow * Stride + k) * m.x_stride + j);
     }
-    Lanes best = window[0][0], place = places[0][0];
-    for (int r = 0; r < 3; ++r) {
-      for (int k = r == 0 ? 1 : 0; k < 3; ++k) take_larger(best, place, window[k][r], places[r][k]);
-    }
+    const Lanes best = larger_of(larger_of(first.best, second.best), third.best);
     T* y = m.y + ow * m.y_stride + j;
     store_ordered(y, best, part);
     prefetch_line(y + m.ow * m.y_stride);
-    if (m.argmax != nullptr) {
+    if constexpr (Places) {
+      Lanes place = Lanes{} + static_cast<Place>(kNowhere);
+      take_first(place, first.best, first.place, best);
+      take_first(place, second.best, second.place + Lanes{} + Place{1}, best);
+      take_first(place, third.best, third.place + Lanes{} + Place{2}, best);
       store_lanes(m.argmax + ow * m.c + j, narrow(place), part);
       prefetch_line(m.argmax + (m.ow + ow) * m.c + j);
     }
-    for (int r = 0; r < 3; ++r) {
-      window[0][r] = window[Stride][r];
-      if constexpr (Stride == 1) window[1][r] = window[2][r];
+    if constexpr (Stride == 1) {
+      first = second;
+      second = third;
+    } else {
+      first = third;
     }
   }
 }
@@ -186,7 +224,13 @@ void max_3x3(Rows y_row, uint8_t* argmax_row, Rows x_image, const PoolGeometry& 
     m.row_places[r] = static_cast<int32_t>(3 * (h - first));
   }
   for (int r = 0; r < Stride; ++r) m.below[r] = row_of_pixels(smaller(first + 3 + r, g.h - 1));
-  for_columns<Order<T>::kCount>(g.c, [&](int64_t j, auto part) { max_strip<Stride>(m, j, part); });
+  for_columns<Order<T>::kCount>(g.c, [&](int64_t j, auto part) {
+    if (argmax_row == nullptr) {
+      max_strip<Stride, false>(m, j, part);
+    } else {
+      max_strip<Stride, true>(m, j, part);
+    }
+  });
 }
 
 // --- gradient of max -------------------------------------------------------------------------------------------------
@@ -216,8 +260,6 @@ BN_INLINE Winners winners_at(int place) {
   using Place = std::remove_reference_t<decltype(Winners{}[0])>;
   return Winners{} + static_cast<Place>(place);
 }
-constexpr int kNowhere = 255;
-
 // A row of dx, and the rows of windows that cover it.
 template <class T>
 struct MaxGradient3x3 {
