@@ -15,6 +15,27 @@ dnnl::memory::dims weight_dims(const ConvolutionWindow& window, const OpDesc& de
   return {desc.y.shape.c, desc.x.at(0).shape.c, window.kernel, window.kernel};
 }
 
+// A 1x1 convolution takes pixels one by one, so they may as well be one image's: oneDNN is at its slowest on small
+// ones.
+Shape seen_by_library(const ConvolutionWindow& window, const Shape& shape) {
+  if (window.kernel != 1 || window.stride != 1 || window.pad != 0) return shape;
+  return {1, shape.n * shape.h, shape.w, shape.c};
+}
+
+// oneDNN's first choice, but not "brgconv" without AMX where rows are this short: it multiplies matrices of one row of
+// pixels each, and on such rows "jit" takes 0.5 to 0.95 of its time (experiments/benchmarks/cpu_notes.md).
+dnnl::convolution_forward::primitive_desc choose_forward(const dnnl::convolution_forward::desc& convolution,
+                                                         const dnnl::primitive_attr& attributes, const OpDesc& desc) {
+  const int64_t short_row = desc.y.dtype == DType::kBf16 ? 8 : 4;
+  dnnl::convolution_forward::primitive_desc choice(convolution, attributes, engine());
+  const auto is = [&](const char* what) { return std::string(choice.impl_info_str()).find(what) == 0; };
+  if (desc.y.shape.w > short_row || !is("brgconv:") || instruction_set_name() == "avx512_core_amx") return choice;
+  while (choice.next_impl()) {
+    if (is("jit")) return choice;
+  }
+  return {convolution, attributes, engine()};
+}
+
 // Any layout: the kernel's choice.
 dnnl::memory::desc free_weights(const ConvolutionWindow& window, const OpDesc& desc, DType dtype) {
   return {weight_dims(window, desc), data_type(dtype), FormatTag::any};
@@ -24,8 +45,8 @@ dnnl::memory::desc free_weights(const ConvolutionWindow& window, const OpDesc& d
 
 DenseConvolution::DenseConvolution(const ConvolutionWindow& window, const std::optional<Folded>& folded,
                                    const OpDesc& desc)
-    : x_(nhwc(desc.x.at(0).dtype, desc.x.at(0).shape)),
-      y_(nhwc(desc.y.dtype, desc.y.shape)),
+    : x_(nhwc(desc.x.at(0).dtype, seen_by_library(window, desc.x.at(0).shape))),
+      y_(nhwc(desc.y.dtype, seen_by_library(window, desc.y.shape))),
       plain_w_(weight_dims(window, desc), dnnl::memory::data_type::f32, FormatTag::ohwi),
       stride_{window.stride, window.stride},
       pad_{window.pad, window.pad},
@@ -36,10 +57,11 @@ DenseConvolution::DenseConvolution(const ConvolutionWindow& window, const std::o
 
   const auto direction =
       desc.phase == Phase::kTrain ? dnnl::prop_kind::forward_training : dnnl::prop_kind::forward_inference;
-  const dnnl::convolution_forward::primitive_desc forward(
-      {direction, kDirect, x_, free_weights(window, desc, desc.x[0].dtype),
-       has_bias_ ? vector(desc.y.shape.c) : dnnl::memory::desc(), y_, stride_, pad_, pad_},
-      attributes(folded ? folded->activation : Activation::kNone), engine());
+  const dnnl::convolution_forward::desc convolution(direction, kDirect, x_, free_weights(window, desc, desc.x[0].dtype),
+                                                    has_bias_ ? vector(desc.y.shape.c) : dnnl::memory::desc(), y_,
+                                                    stride_, pad_, pad_);
+  const dnnl::convolution_forward::primitive_desc forward =
+      choose_forward(convolution, attributes(folded ? folded->activation : Activation::kNone), desc);
   if (has_bias_) {
     forward_ = PreparedCall(forward, {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_BIAS, DNNL_ARG_DST});
   } else {

@@ -89,9 +89,7 @@ BN_INLINE void take_larger(Short& best, Short& place, Short value, Short value_p
   best = reinterpret_cast<Short>(_mm512_max_epi16(raw(best), raw(value)));
   place = reinterpret_cast<Short>(_mm512_mask_mov_epi16(raw(place), wins, raw(value_place)));
 }
-BN_INLINE Int larger_of(Int a, Int b) {
-  return reinterpret_cast<Int>(_mm512_maskz_max_epi32(0xffff, raw(a), raw(b)));
-}
+BN_INLINE Int larger_of(Int a, Int b) { return reinterpret_cast<Int>(_mm512_maskz_max_epi32(0xffff, raw(a), raw(b))); }
 BN_INLINE Short larger_of(Short a, Short b) { return reinterpret_cast<Short>(_mm512_max_epi16(raw(a), raw(b))); }
 
 // place = the smaller place, where value equals best.
