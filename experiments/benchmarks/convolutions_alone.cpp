@@ -103,8 +103,9 @@ void ConvolutionsAlone::add_candidate(TimedDirection& to, const dnnl::primitive_
 
 // Every implementation that takes NHWC activations, with weights in the layout that it likes.
 void ConvolutionsAlone::add_convolutions(std::vector<TimedDirection>& directions, const Operands& operands) {
-  const memory::desc x = cpu::nhwc(dtype_, operands.x.shape), y = cpu::nhwc(dtype_, operands.y.shape);
   const cpu::ConvolutionWindow& window = operands.window;
+  const memory::desc x = cpu::nhwc(dtype_, cpu::as_one_image(window, operands.x.shape));
+  const memory::desc y = cpu::nhwc(dtype_, cpu::as_one_image(window, operands.y.shape));
   const memory::dims weight_dims{operands.y.shape.c, operands.x.shape.c, window.kernel, window.kernel};
   const memory::dims stride{window.stride, window.stride}, pad{window.pad, window.pad};
   const memory::desc w(weight_dims, cpu::data_type(dtype_), FormatTag::any);

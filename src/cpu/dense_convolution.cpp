@@ -15,13 +15,6 @@ dnnl::memory::dims weight_dims(const ConvolutionWindow& window, const OpDesc& de
   return {desc.y.shape.c, desc.x.at(0).shape.c, window.kernel, window.kernel};
 }
 
-// A 1x1 convolution takes pixels one by one, so they may as well be one image's: oneDNN is at its slowest on small
-// ones.
-Shape seen_by_library(const ConvolutionWindow& window, const Shape& shape) {
-  if (window.kernel != 1 || window.stride != 1 || window.pad != 0) return shape;
-  return {1, shape.n * shape.h, shape.w, shape.c};
-}
-
 // oneDNN's first choice, but not "brgconv" without AMX where rows are this short: it multiplies matrices of one row of
 // pixels each, and on such rows "jit" takes 0.5 to 0.95 of its time (experiments/benchmarks/cpu_notes.md).
 dnnl::convolution_forward::primitive_desc choose_forward(const dnnl::convolution_forward::desc& convolution,
@@ -43,10 +36,15 @@ dnnl::memory::desc free_weights(const ConvolutionWindow& window, const OpDesc& d
 
 }  // namespace
 
+Shape as_one_image(const ConvolutionWindow& window, const Shape& shape) {
+  if (window.kernel != 1 || window.stride != 1 || window.pad != 0) return shape;
+  return {1, shape.n * shape.h, shape.w, shape.c};
+}
+
 DenseConvolution::DenseConvolution(const ConvolutionWindow& window, const std::optional<Folded>& folded,
                                    const OpDesc& desc)
-    : x_(nhwc(desc.x.at(0).dtype, seen_by_library(window, desc.x.at(0).shape))),
-      y_(nhwc(desc.y.dtype, seen_by_library(window, desc.y.shape))),
+    : x_(nhwc(desc.x.at(0).dtype, as_one_image(window, desc.x.at(0).shape))),
+      y_(nhwc(desc.y.dtype, as_one_image(window, desc.y.shape))),
       plain_w_(weight_dims(window, desc), dnnl::memory::data_type::f32, FormatTag::ohwi),
       stride_{window.stride, window.stride},
       pad_{window.pad, window.pad},

@@ -14,6 +14,10 @@ struct ConvolutionWindow {
   int64_t kernel = 1, stride = 1, pad = 0;
 };
 
+// A 1x1 convolution takes pixels one by one, so they may as well be one image's: oneDNN is at its slowest on small ones.
+// Other convolutions: `shape` itself.
+Shape as_one_image(const ConvolutionWindow& window, const Shape& shape);
+
 class DenseConvolution {
  public:
   // `folded`: adds a bias and applies the activation; without backward only.

@@ -205,6 +205,20 @@ TEST(ScaledStudy, ItsAblationsTurnBackToTheirBases) {
   }
 }
 
+TEST(ScaledStudy, HasThePapersOwnRatesToo) {
+  for (const std::string name :
+       {"inception", "bn_baseline", "bn_x5", "bn_x30", "bn_x5_sigmoid", "inception_x5", "inception_sigmoid"}) {
+    const std::string file = "tiny_imagenet/paper_rates/" + name + ".yaml";
+    const LearningRateOptions paper = load_config(kConfigs + "imagenet/" + name + ".yaml").train.learning_rate;
+    const LearningRateOptions ours = load_config(kConfigs + file).train.learning_rate;
+    EXPECT_DOUBLE_EQ(ours.initial, paper.initial) << name;
+    EXPECT_NEAR(ours.decay_epochs, paper.decay_epochs / 10, 1e-12) << name;
+    for (const std::string& line : changes("tiny_imagenet/" + name + ".yaml", file)) {
+      EXPECT_TRUE(line.starts_with("train.learning_rate.")) << line;
+    }
+  }
+}
+
 TEST(ScaledStudy, At32DiffersFrom64InItsSizeAlone) {
   const std::vector<std::string> expected = changes("tiny_imagenet/inception.yaml", "tiny_imagenet_32/inception.yaml");
   for (const std::string& line : expected) {

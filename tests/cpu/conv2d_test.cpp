@@ -2,6 +2,7 @@
 
 #include "bn/error.hpp"
 #include "cpu/cpu_backend.hpp"
+#include "cpu/onednn.hpp"
 #include "support/error_message.hpp"
 #include "support/library_op_cases.hpp"
 #include "support/reference_conv.hpp"
@@ -60,6 +61,20 @@ TEST(Conv2d, RoundsWeightsToBf16) {
 
 std::string message_of(const OpSpec& spec, const OpDesc& desc) {
   return error_message<UnsupportedError>([&] { cpu_backend().make_op(spec, desc); });
+}
+
+TEST(Conv2d, TakesTheQuickerKernelOnShortRows) {
+  if (cpu::instruction_set_name() == "avx512_core_amx") GTEST_SKIP() << "with AMX brgconv is the quicker one";
+  const auto implementation = [](DType dtype, int64_t width) {
+    const OpDesc desc{.name = "conv",
+                      .x = {TensorDesc::dense(dtype, {2, width, width, 64})},
+                      .y = TensorDesc::dense(dtype, {2, width, width, 64}),
+                      .wants_dx = {true}};
+    return cpu_backend().make_op(Conv2d{.out_channels = 64, .kernel = 3, .pad = 1}, desc)->implementation();
+  };
+  EXPECT_EQ(implementation(DType::kF32, 4).find("jit"), 0U) << implementation(DType::kF32, 4);
+  if (!supports(DType::kBf16)) return;
+  EXPECT_EQ(implementation(DType::kBf16, 8).find("jit"), 0U) << implementation(DType::kBf16, 8);
 }
 
 TEST(Conv2d, RefusesStridedRows) {

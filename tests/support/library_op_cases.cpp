@@ -32,6 +32,10 @@ std::vector<ConvolutionLayer> convolution_layers() {
       {{2, 6, 6, 16}, {.out_channels = 16, .kernel = 3}},
       {{2, 7, 7, 16}, {.out_channels = 24, .kernel = 1, .stride = 2}},
       {{1, 10, 10, 8}, {.out_channels = 12, .kernel = 2, .stride = 2}},
+      {{3, 4, 4, 24}, {.out_channels = 40, .kernel = 3, .pad = 1}, true, "short_rows"},
+      {{5, 4, 4, 24}, {.out_channels = 40, .kernel = 3, .stride = 2, .pad = 1}, true, "short_rows"},
+      {{3, 6, 10, 24}, {.out_channels = 40}},
+      {{2, 5, 6, 8}, {.out_channels = 12, .kernel = 1, .pad = 1}},
       {{4, 1, 1, 48}, {.out_channels = 20}},
       {{1, 1, 1, 19}, {.out_channels = 21, .kernel = 3, .pad = 1}},
   };
@@ -110,6 +114,16 @@ std::vector<OpCase> folded_convolution_cases() {
                          .label = label});
         cases.push_back({.spec = Conv2d{.out_channels = 64, .folded = folded},
                          .x = {{1, 28, 28, 192}},
+                         .dtype = dtype,
+                         .phase = Phase::kEvaluate,
+                         .label = label});
+        cases.push_back({.spec = Conv2d{.out_channels = 64, .folded = folded},
+                         .x = {{3, 4, 5, 48}},
+                         .dtype = dtype,
+                         .phase = Phase::kEvaluate,
+                         .label = label});
+        cases.push_back({.spec = Conv2d{.out_channels = 40, .kernel = 3, .pad = 1, .folded = folded},
+                         .x = {{3, 4, 4, 24}},
                          .dtype = dtype,
                          .phase = Phase::kEvaluate,
                          .label = label});
