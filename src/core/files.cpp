@@ -141,6 +141,14 @@ void publish_file(const std::string& source, const std::string& path) {
   sync_directory_of(path);
 }
 
+void create_folder(const std::string& path) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (!error && !fs::is_directory(path, error) && !error) error = std::make_error_code(std::errc::not_a_directory);
+  if (error) throw StorageError(fmt::format("cannot create folder '{}': {}", path, error.message()));
+}
+
 bool is_temporary_name(std::string_view name) {
   const size_t mark = name.rfind(kTemporaryMark);
   if (mark == std::string_view::npos || mark == 0) return false;

@@ -58,6 +58,9 @@ bool is_temporary_name(std::string_view name);
 // The soft limit of open files to the hard one: a packed set can have more shards than the usual 1024.
 void raise_open_file_limit();
 
+// With the folders above it; it may be there already. Throws StorageError.
+void create_folder(const std::string& path);
+
 enum class ReadResult { kRead, kMissing };
 // Throws StorageError when the file is there and cannot be read.
 ReadResult read_file(const std::string& path, std::string& text);

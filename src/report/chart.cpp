@@ -38,7 +38,6 @@ Box box_of(const LineChart& chart) {
   if (box.x_high <= 0) box.x_high = 1;
   if (box.y_low > box.y_high) box.y_low = box.y_high = chart.y_scale == Scale::kLogarithmic ? 1 : 0;
   box.y_low = chart.y_low.value_or(box.y_low);
-  box.y_high = chart.y_high.value_or(box.y_high);
   const bool is_log = chart.y_scale == Scale::kLogarithmic;
   if (box.y_high <= box.y_low) {
     box.y_high = is_log ? box.y_low * 2 : box.y_low + 1;

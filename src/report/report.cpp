@@ -2,23 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <filesystem>
-#include <system_error>
-
-#include "bn/error.hpp"
 #include "core/files.hpp"
 #include "report/page.hpp"
 
 namespace bn {
-namespace {
-
-void create_folder(const std::string& path) {
-  std::error_code error;
-  std::filesystem::create_directories(path, error);
-  if (error) throw StorageError(fmt::format("cannot create folder '{}': {}", path, error.message()));
-}
-
-}  // namespace
 
 std::vector<std::string> write_report(const ReportOptions& options) {
   const report::Study study = report::read_study(options.inputs, options.baseline);

@@ -39,12 +39,6 @@ std::string describe_exit(int code) {
   return code > 128 ? fmt::format("ended by signal {}", code - 128) : fmt::format("exit code {}", code);
 }
 
-void create_folder(const std::string& path) {
-  std::error_code error;
-  fs::create_directories(path, error);
-  if (error) throw StorageError(fmt::format("cannot create folder '{}': {}", path, error.message()));
-}
-
 class Runner {
  public:
   Runner(Sweep& sweep, const SweepOptions& options) : sweep_(sweep), options_(options) {}

@@ -46,13 +46,6 @@ std::vector<std::string> file_names(const std::string& folder) {
   return names;
 }
 
-void create_folder(const std::string& path) {
-  std::error_code error;
-  fs::create_directories(path, error);
-  if (!error && !fs::is_directory(path, error) && !error) error = std::make_error_code(std::errc::not_a_directory);
-  if (error) throw StorageError(fmt::format("cannot create folder '{}': {}", path, error.message()));
-}
-
 void remove_file(const std::string& path) {
   if (unlink(path.c_str()) != 0 && errno != ENOENT) {
     throw StorageError(fmt::format("cannot remove '{}': {}", path, errno_text(errno)));
