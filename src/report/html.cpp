@@ -45,7 +45,7 @@ pre { font: .84rem/1.5 "Liberation Mono", "DejaVu Sans Mono", monospace; backgro
 @page { margin: 16mm 15mm; }
 @media print {
   body { padding: 0; max-width: none; font-size: 10pt; }
-  h2 { break-after: avoid; margin-top: 1.6rem; }
+  h2, h3 { break-after: avoid; margin-top: 1.6rem; }
   a { color: inherit; } pre { background: none; border: 1px solid #e4e6e8; }
   .wide { overflow: visible; } table { font-size: 8.5pt; } th, td { padding: .25rem .45rem; }
   figure svg { max-height: 105mm; }
