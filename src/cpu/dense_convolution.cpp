@@ -11,6 +11,10 @@ namespace {
 using FormatTag = dnnl::memory::format_tag;
 constexpr auto kDirect = dnnl::algorithm::convolution_direct;
 
+bool is_pointwise(const ConvolutionWindow& window) {
+  return window.kernel == 1 && window.stride == 1 && window.pad == 0;
+}
+
 dnnl::memory::dims weight_dims(const ConvolutionWindow& window, const OpDesc& desc) {
   return {desc.y.shape.c, desc.x.at(0).shape.c, window.kernel, window.kernel};
 }
@@ -37,8 +41,7 @@ dnnl::memory::desc free_weights(const ConvolutionWindow& window, const OpDesc& d
 }  // namespace
 
 Shape as_one_image(const ConvolutionWindow& window, const Shape& shape) {
-  if (window.kernel != 1 || window.stride != 1 || window.pad != 0) return shape;
-  return {1, shape.n * shape.h, shape.w, shape.c};
+  return is_pointwise(window) ? Shape{1, shape.n * shape.h, shape.w, shape.c} : shape;
 }
 
 DenseConvolution::DenseConvolution(const ConvolutionWindow& window, const std::optional<Folded>& folded,
@@ -83,6 +86,22 @@ void DenseConvolution::prepare_backward(const dnnl::convolution_forward::primiti
     backward_w_offset_ = packed_.add(static_cast<int64_t>(data.weights_desc().get_size()));
     scratch_bytes_ = std::max({scratch_bytes_, backward_data_.scratch_bytes(), pack_backward_.scratch_bytes()});
   }
+  prepare_weight_gradient(forward, window, desc);
+}
+
+void DenseConvolution::prepare_weight_gradient(const dnnl::convolution_forward::primitive_desc& forward,
+                                               const ConvolutionWindow& window, const OpDesc& desc) {
+  const Shape &x = desc.x.at(0).shape, &y = desc.y.shape;
+  // dw [o, i] = dy^T x is quicker as what it is in f32; in bf16 not always (experiments/benchmarks/cpu_notes.md).
+  if (is_pointwise(window) && desc.y.dtype == DType::kF32) {
+    const dnnl::matmul::primitive_desc product(
+        {column_major(DType::kF32, y.c, y.rows()), row_major(DType::kF32, x.rows(), x.c),
+         row_major(DType::kF32, y.c, x.c)},
+        attributes(), engine());
+    weight_gradient_product_ = PreparedCall(product, {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST});
+    scratch_bytes_ = std::max(scratch_bytes_, weight_gradient_product_.scratch_bytes());
+    return;
+  }
   // f32 whatever the activations are: gradients of parameters are never rounded to bf16.
   const dnnl::convolution_backward_weights::primitive_desc weights(
       {kDirect, x_, free_weights(window, desc, DType::kF32), y_, stride_, pad_, pad_}, attributes(), engine(), forward);
@@ -114,6 +133,11 @@ void DenseConvolution::backward(float* dw, const OpIo& io, void* scratch) {
                         {DNNL_ARG_WEIGHTS, at(io.packed, backward_w_offset_)},
                         {DNNL_ARG_DIFF_SRC, io.dx[0].data}},
                        scratch);
+  }
+  if (!weight_gradient_product_.empty()) {
+    weight_gradient_product_.run({{DNNL_ARG_SRC, io.dy.data}, {DNNL_ARG_WEIGHTS, io.x[0].data}, {DNNL_ARG_DST, dw}},
+                                 scratch);
+    return;
   }
   // The gradient in the kernel's own layout, then its scratchpad.
   void* rest = at(scratch, after_dw_offset_);

@@ -14,8 +14,8 @@ struct ConvolutionWindow {
   int64_t kernel = 1, stride = 1, pad = 0;
 };
 
-// A 1x1 convolution takes pixels one by one, so they may as well be one image's: oneDNN is at its slowest on small ones.
-// Other convolutions: `shape` itself.
+// A 1x1 convolution takes pixels one by one, so they may as well be one image's: oneDNN is at its slowest on small
+// ones. Other convolutions: `shape` itself.
 Shape as_one_image(const ConvolutionWindow& window, const Shape& shape);
 
 class DenseConvolution {
@@ -37,11 +37,14 @@ class DenseConvolution {
  private:
   void prepare_backward(const dnnl::convolution_forward::primitive_desc& forward, const ConvolutionWindow& window,
                         const OpDesc& desc);
+  void prepare_weight_gradient(const dnnl::convolution_forward::primitive_desc& forward,
+                               const ConvolutionWindow& window, const OpDesc& desc);
 
   dnnl::memory::desc x_, y_, plain_w_;
   dnnl::memory::dims stride_, pad_;
   bool has_bias_ = false;
   PreparedCall forward_, backward_data_, backward_weights_;
+  PreparedCall weight_gradient_product_;  // where it stands in for backward_weights_ and unpack_dw_
   PreparedCall pack_forward_, pack_backward_, unpack_dw_;
   Regions packed_;
   int64_t bias_offset_ = 0, backward_w_offset_ = 0;
