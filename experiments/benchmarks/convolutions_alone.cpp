@@ -25,12 +25,12 @@ std::optional<cpu::ConvolutionWindow> window_of(const OpSpec& spec) {
 
 }  // namespace
 
-double TimedDirection::quickest_seconds(bool matmul) const {
+double TimedDirection::quickest_seconds(Form form) const {
   double quickest = std::numeric_limits<double>::infinity();
   for (const Candidate& candidate : candidates) {
-    if (candidate.is_matmul == matmul) quickest = std::min(quickest, candidate.seconds);
+    if (candidate.form == form) quickest = std::min(quickest, candidate.seconds);
   }
-  return quickest == std::numeric_limits<double>::infinity() ? 0 : quickest;
+  return quickest;
 }
 
 ConvolutionsAlone::ConvolutionsAlone(const Net& net, Backend& backend, int64_t batch, DType dtype)
@@ -78,13 +78,16 @@ void ConvolutionsAlone::add(const std::string& name, const Operands& operands) {
     directions.push_back({.convolution = name, .direction = direction, .is_1x1 = is_1x1});
   }
   if (!operands.wants_dx) directions.pop_back();
-  add_convolutions(directions, operands);
-  if (is_1x1) add_matrix_products(directions, operands);
+  add_convolutions(directions, operands, Form::kImages);
+  if (is_1x1) {
+    add_convolutions(directions, operands, Form::kOneImage);
+    add_matrix_products(directions, operands);
+  }
   forward_.push_back(std::move(directions[0]));
   for (size_t i = 1; i < directions.size(); ++i) backward_.push_back(std::move(directions[i]));
 }
 
-void ConvolutionsAlone::add_candidate(TimedDirection& to, const dnnl::primitive_desc& description, bool is_matmul,
+void ConvolutionsAlone::add_candidate(TimedDirection& to, const dnnl::primitive_desc& description, Form form,
                                       const std::vector<std::pair<int, void*>>& data, int weights) {
   Candidate candidate;
   try {
@@ -92,8 +95,8 @@ void ConvolutionsAlone::add_candidate(TimedDirection& to, const dnnl::primitive_
   } catch (const dnnl::error&) {
     return;  // reference loops
   }
-  candidate.name = (is_matmul ? "matmul " : "") + candidate.call.implementation();
-  candidate.is_matmul = is_matmul;
+  candidate.name = candidate.call.implementation();
+  candidate.form = form;
   for (const auto& [argument, pointer] : data) candidate.bindings.push_back({argument, pointer});
   const memory::desc layout = description.query_md(dnnl::query::exec_arg_md, weights);
   candidate.bindings.push_back({weights, buffer(static_cast<int64_t>(layout.get_size()))});
@@ -102,10 +105,12 @@ void ConvolutionsAlone::add_candidate(TimedDirection& to, const dnnl::primitive_
 }
 
 // Every implementation that takes NHWC activations, with weights in the layout that it likes.
-void ConvolutionsAlone::add_convolutions(std::vector<TimedDirection>& directions, const Operands& operands) {
+void ConvolutionsAlone::add_convolutions(std::vector<TimedDirection>& directions, const Operands& operands, Form form) {
   const cpu::ConvolutionWindow& window = operands.window;
-  const memory::desc x = cpu::nhwc(dtype_, cpu::as_one_image(window, operands.x.shape));
-  const memory::desc y = cpu::nhwc(dtype_, cpu::as_one_image(window, operands.y.shape));
+  const auto seen = [&](const Shape& shape) {
+    return form == Form::kOneImage ? cpu::as_one_image(window, shape) : shape;
+  };
+  const memory::desc x = cpu::nhwc(dtype_, seen(operands.x.shape)), y = cpu::nhwc(dtype_, seen(operands.y.shape));
   const memory::dims weight_dims{operands.y.shape.c, operands.x.shape.c, window.kernel, window.kernel};
   const memory::dims stride{window.stride, window.stride}, pad{window.pad, window.pad};
   const memory::desc w(weight_dims, cpu::data_type(dtype_), FormatTag::any);
@@ -121,7 +126,7 @@ void ConvolutionsAlone::add_convolutions(std::vector<TimedDirection>& directions
   const auto add_all = [&](TimedDirection& to, dnnl::primitive_desc description,
                            const std::vector<std::pair<int, void*>>& arguments, int weights_argument) {
     do {
-      add_candidate(to, description, false, arguments, weights_argument);
+      add_candidate(to, description, form, arguments, weights_argument);
     } while (description.next_impl());
   };
   add_all(directions[0], dnnl::convolution_forward::primitive_desc(forward, attributes, cpu::engine()),
@@ -141,7 +146,7 @@ void ConvolutionsAlone::add_matrix_products(std::vector<TimedDirection>& directi
                                const std::vector<std::pair<int, void*>>& data, int weights) {
     try {
       const dnnl::matmul::primitive_desc description(product, cpu::attributes(), cpu::engine());
-      add_candidate(to, description, true, data, weights);
+      add_candidate(to, description, Form::kProduct, data, weights);
     } catch (const dnnl::error&) {  // none for these types
     }
   };

@@ -16,10 +16,14 @@ namespace bn {
 
 enum class Direction { kForward, kInputGradient, kWeightGradient };
 
+// How the library is asked: for a convolution of images or, where it is 1x1, of all their pixels as one image's, or for
+// a matrix product.
+enum class Form { kImages, kOneImage, kProduct };
+
 // One way to compute one direction of one convolution.
 struct Candidate {
-  std::string name;        // "brgconv:avx512_core", "matmul brg:avx512_core"
-  bool is_matmul = false;  // of a 1x1 convolution
+  std::string name;  // "brgconv:avx512_core"
+  Form form = Form::kImages;
   cpu::PreparedCall call{};
   std::vector<cpu::PreparedCall::Binding> bindings{};
   double seconds = 0;  // of the quickest of its trial runs
@@ -32,8 +36,7 @@ struct TimedDirection {
   std::vector<Candidate> candidates{};
   size_t best = 0;
 
-  // The quickest one that is (not) a matrix product; 0: there is none.
-  double quickest_seconds(bool matmul) const;
+  double quickest_seconds(Form form) const;  // infinity: there is none of this form
 };
 
 class ConvolutionsAlone {
@@ -56,9 +59,9 @@ class ConvolutionsAlone {
 
   Tensor value(const Net& net, ValueId id);
   void add(const std::string& name, const Operands& operands);
-  void add_convolutions(std::vector<TimedDirection>& directions, const Operands& operands);
+  void add_convolutions(std::vector<TimedDirection>& directions, const Operands& operands, Form form);
   void add_matrix_products(std::vector<TimedDirection>& directions, const Operands& operands);
-  void add_candidate(TimedDirection& to, const dnnl::primitive_desc& description, bool is_matmul,
+  void add_candidate(TimedDirection& to, const dnnl::primitive_desc& description, Form form,
                      const std::vector<std::pair<int, void*>>& data, int weights);
   void* buffer(int64_t bytes);
   void choose(TimedDirection& direction, int64_t trials);

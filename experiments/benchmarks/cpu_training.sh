@@ -49,7 +49,7 @@ inception() {
   done
   [ -n "${BN_DATA_ROOT:-}" ] || echo "BN_DATA_ROOT is not set: the loader was not measured."
   echo
-  echo "| images | type | step, ms | convolutions alone, ms | each repeated, ms | 1x1 weight gradients as one product: least gain | over all |"
+  echo "| images | type | step, ms | convolutions alone, ms | each repeated, ms | 1x1 weight gradients, of one image or as one product, against images: least gain | over all |"
   echo "|---|---|---|---|---|---|---|"
   for size in $sizes; do
     for precision in $types; do
