@@ -25,6 +25,7 @@ struct OpTime {
 };
 
 struct Profile {
+  bool evaluation = false;  // forward alone
   std::vector<OpTime> ops;
   double seconds_per_step = 0;             // whole step on resident data, recorded as in training
   double seconds_per_unrecorded_step = 0;  // the same, op by op
@@ -67,6 +68,7 @@ Profile measure(const Config& config, Backend& backend, int64_t steps, bool eval
   };
   const auto seconds = [](auto a, auto b) { return std::chrono::duration<double>(b - a).count(); };
   Profile profile;
+  profile.evaluation = evaluation;
   profile.memory = plan.memory();
   const auto update = [&] {
     plan.update_statistics();
@@ -155,13 +157,19 @@ void print_json(const Profile& profile, const Config& config, const Backend& bac
 }
 
 void print_table(const Profile& profile, const Config& config, const Backend& backend) {
-  std::printf("%s, %s, batch %ld\n\n%-36s %-16s %-24s %10s %11s\n", backend.name().c_str(), name_of(config.precision),
-              static_cast<long>(config.train.batch), "op", "kind", "implementation", "forward ms", "backward ms");
+  const auto print_line = [&](const std::string& name, const std::string& kind, const std::string& implementation,
+                              const std::string& forward, const std::string& backward) {
+    std::printf("%-36s %-16s %-32s %10s %11s\n", name.c_str(), kind.c_str(), implementation.c_str(), forward.c_str(),
+                profile.evaluation ? "" : backward.c_str());
+  };
+  const auto milliseconds = [](double seconds) { return fmt::format("{:.3f}", 1e3 * seconds); };
+  std::printf("%s, %s, batch %ld\n\n", backend.name().c_str(), name_of(config.precision),
+              static_cast<long>(config.train.batch));
+  print_line("op", "kind", "implementation", "forward ms", "backward ms");
   double forward = 0, backward = 0;
   std::vector<std::pair<std::string, double>> kinds;
   for (const OpTime& op : profile.ops) {
-    std::printf("%-36s %-16s %-24s %10.3f %11.3f\n", op.info.name.c_str(), op.info.kind.c_str(),
-                op.info.implementation.c_str(), 1e3 * op.forward, 1e3 * op.backward);
+    print_line(op.info.name, op.info.kind, op.info.implementation, milliseconds(op.forward), milliseconds(op.backward));
     forward += op.forward;
     backward += op.backward;
     auto kind =
@@ -169,9 +177,11 @@ void print_table(const Profile& profile, const Config& config, const Backend& ba
     if (kind == kinds.end()) kind = kinds.insert(kinds.end(), {op.info.kind, 0.0});
     kind->second += op.forward + op.backward;
   }
-  std::printf("%-36s %-16s %-24s %10.3f %11.3f\n\n", "sum", "", "", 1e3 * forward, 1e3 * backward);
+  print_line("sum", "", "", milliseconds(forward), milliseconds(backward));
+  std::printf("\n");
   for (const auto& [kind, time] : kinds) std::printf("%-20s %8.2f ms\n", kind.c_str(), 1e3 * time);
-  std::printf("%-20s %8.2f ms\n\n", "update and packing", 1e3 * profile.update_seconds);
+  if (!profile.evaluation) std::printf("%-20s %8.2f ms\n", "update and packing", 1e3 * profile.update_seconds);
+  std::printf("\n");
   std::printf("step %.2f ms (%.1f images/s), convolutions %.0f %% of it; activations %.1f MB, peak resident %.1f MB\n",
               1e3 * profile.seconds_per_step, static_cast<double>(config.train.batch) / profile.seconds_per_step,
               100 * convolution_share(profile), static_cast<double>(profile.memory.activations) / 1e6,
@@ -182,8 +192,7 @@ void print_table(const Profile& profile, const Config& config, const Backend& ba
 
 void add_profile_command(CLI::App& app, ExitCode& exit_code) {
   auto arguments = std::make_shared<ProfileArguments>();
-  CLI::App* command =
-      app.add_subcommand("profile", "Time of every op, forward and backward, in training on resident data");
+  CLI::App* command = app.add_subcommand("profile", "Time of every op, in training or evaluation, on resident data");
   arguments->config.add_to(*command);
   command->add_option("--steps", arguments->steps, "Steps to measure")
       ->check(CLI::Range(1, 100000))

@@ -150,6 +150,17 @@ TEST_F(Commands, ProfileTimesEveryOp) {
   EXPECT_LE(report.at("convolution_share").get<double>(), 1.0);
 }
 
+TEST_F(Commands, ProfilesFoldedEvaluation) {
+  const ProgramResult result = bninception({"profile", experiment_, "--steps", "2", "--evaluation", "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const auto report = nlohmann::json::parse(result.out);
+  std::vector<std::string> names;
+  for (const auto& op : report.at("ops")) names.push_back(op.at("name"));
+  EXPECT_EQ(names, (std::vector<std::string>{"hidden1/linear", "logits/linear"}));
+  for (const auto& op : report.at("ops")) EXPECT_EQ(op.at("backward_ms"), 0.0);
+  EXPECT_EQ(report.at("update_ms"), 0.0);
+}
+
 TEST_F(Commands, ConfigShowsComparesAndChecks) {
   const ProgramResult shown = bninception({"config", "show", experiment_, "--set", "train.seed=7"});
   EXPECT_EQ(shown.exit_code, 0);
