@@ -25,6 +25,16 @@ std::optional<cpu::ConvolutionWindow> window_of(const OpSpec& spec) {
 
 }  // namespace
 
+const char* name_of(Direction direction) {
+  constexpr const char* kNames[] = {"forward", "input_gradient", "weight_gradient"};
+  return kNames[static_cast<int>(direction)];
+}
+
+const char* name_of(Form form) {
+  constexpr const char* kNames[] = {"images", "one_image", "product"};
+  return kNames[static_cast<int>(form)];
+}
+
 double TimedDirection::quickest_seconds(Form form) const {
   double quickest = std::numeric_limits<double>::infinity();
   for (const Candidate& candidate : candidates) {
@@ -72,7 +82,7 @@ Tensor ConvolutionsAlone::value(const Net& net, ValueId id) {
 }
 
 void ConvolutionsAlone::add(const std::string& name, const Operands& operands) {
-  const bool is_1x1 = operands.window.kernel == 1 && operands.window.stride == 1;
+  const bool is_1x1 = cpu::is_pointwise(operands.window);
   std::vector<TimedDirection> directions;
   for (const Direction direction : {Direction::kForward, Direction::kWeightGradient, Direction::kInputGradient}) {
     directions.push_back({.convolution = name, .direction = direction, .is_1x1 = is_1x1});
@@ -107,10 +117,11 @@ void ConvolutionsAlone::add_candidate(TimedDirection& to, const dnnl::primitive_
 // Every implementation that takes NHWC activations, with weights in the layout that it likes.
 void ConvolutionsAlone::add_convolutions(std::vector<TimedDirection>& directions, const Operands& operands, Form form) {
   const cpu::ConvolutionWindow& window = operands.window;
-  const auto seen = [&](const Shape& shape) {
+  const auto shape_given = [&](const Shape& shape) {
     return form == Form::kOneImage ? cpu::as_one_image(window, shape) : shape;
   };
-  const memory::desc x = cpu::nhwc(dtype_, seen(operands.x.shape)), y = cpu::nhwc(dtype_, seen(operands.y.shape));
+  const memory::desc x = cpu::nhwc(dtype_, shape_given(operands.x.shape)),
+                     y = cpu::nhwc(dtype_, shape_given(operands.y.shape));
   const memory::dims weight_dims{operands.y.shape.c, operands.x.shape.c, window.kernel, window.kernel};
   const memory::dims stride{window.stride, window.stride}, pad{window.pad, window.pad};
   const memory::desc w(weight_dims, cpu::data_type(dtype_), FormatTag::any);

@@ -15,10 +15,12 @@
 namespace bn {
 
 enum class Direction { kForward, kInputGradient, kWeightGradient };
+const char* name_of(Direction direction);
 
 // How the library is asked: for a convolution of images or, where it is 1x1, of all their pixels as one image's, or for
 // a matrix product.
 enum class Form { kImages, kOneImage, kProduct };
+const char* name_of(Form form);
 
 // One way to compute one direction of one convolution.
 struct Candidate {

@@ -28,7 +28,7 @@ double seconds_of(const std::function<void()>& work) {
 
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
+  return (values[(values.size() - 1) / 2] + values[values.size() / 2]) / 2;
 }
 
 void print(const std::string& name, double value) { fmt::print("{} {:.4g}\n", name, value); }
@@ -104,6 +104,7 @@ struct Arguments {
   std::vector<std::string> overrides{};
   int64_t rounds = 8;
   bool with_loader = false;
+  bool with_rows = false;
   std::string against{};  // an override
   std::vector<int64_t> batches{8, 16, 32, 64, 128, 256};
   std::vector<int64_t> threads{1, 2};
@@ -111,21 +112,31 @@ struct Arguments {
   Config load() const { return load_config(config, overrides); }
 };
 
-// Of the 1x1 convolutions' weight gradients: how much quicker the better of the other forms is than a convolution of
-// images, which is how the library is usually asked.
-void print_weight_gradients(const ConvolutionsAlone& convolutions) {
+// How much quicker the 1x1 convolutions' weight gradients are in another form than as a convolution of images, which is
+// how the library is usually asked.
+void print_weight_gradients(const ConvolutionsAlone& convolutions, Form form, const std::string& name) {
   double least = INFINITY, images = 0, other = 0;
   for (const TimedDirection& direction : convolutions.backward_directions()) {
     if (direction.direction != Direction::kWeightGradient || !direction.is_1x1) continue;
-    const double usual = direction.quickest_seconds(Form::kImages);
-    const double ours =
-        std::min(direction.quickest_seconds(Form::kOneImage), direction.quickest_seconds(Form::kProduct));
-    least = std::min(least, usual / ours);
+    const double usual = direction.quickest_seconds(Form::kImages), changed = direction.quickest_seconds(form);
+    least = std::min(least, usual / changed);
     images += usual;
-    other += ours;
+    other += changed;
   }
-  print("weight_gradient_least", least);
-  print("weight_gradient_all", images / other);
+  print(name + "_least", least);
+  print(name + "_all", images / other);
+}
+
+// Every implementation of every direction of every convolution: its least time.
+void print_rows(const ConvolutionsAlone& convolutions) {
+  for (const auto* directions : {&convolutions.forward_directions(), &convolutions.backward_directions()}) {
+    for (const TimedDirection& direction : *directions) {
+      for (const Candidate& candidate : direction.candidates) {
+        fmt::print("row {} {} {} {} {:.3f}\n", direction.convolution, name_of(direction.direction),
+                   name_of(candidate.form), candidate.name, 1e3 * candidate.seconds);
+      }
+    }
+  }
 }
 
 // The quickest run of each convolution repeated on its own, with what fits of its data in cache: no network runs so.
@@ -164,7 +175,10 @@ void measure_step(const Arguments& arguments, Backend& backend, const Config& co
   print("forward_convolutions_ms", 1e3 * median(forwards));
   print("evaluation_ms", 1e3 * median(evaluations));
   print("evaluation_quotient", median(evaluation_quotients));
-  print_weight_gradients(convolutions);
+  // Training takes the former in bf16 and the latter in f32.
+  print_weight_gradients(convolutions, Form::kOneImage, "weight_gradient_one_image");
+  print_weight_gradients(convolutions, Form::kProduct, "weight_gradient_product");
+  if (arguments.with_rows) print_rows(convolutions);
 }
 
 // Blocks of steps on one batch and of steps fed by the loader in turns; no worker is alive during the former.
@@ -257,6 +271,7 @@ int main(int argc, char** argv) {
   CLI::App* step = app.add_subcommand("step", "A training step against its convolutions, or with the loader");
   CLI::App* scaling = app.add_subcommand("scaling", "Time of a step by batch and threads");
   for (CLI::App* command : {step, scaling}) bn::add_config(*command, arguments);
+  step->add_flag("--rows", arguments.with_rows, "Also the time of every implementation of every convolution");
   step->add_flag("--loader", arguments.with_loader, "Resident data against the loader");
   step->add_option("--against", arguments.against, "An override to measure against: plan.passes.fuse_activation=false");
   scaling->add_option("--batch", arguments.batches, "Batch sizes")->capture_default_str();

@@ -2,8 +2,8 @@
 # Training on the CPU: a step against its convolutions alone, the loader, memory, PyTorch where it is installed, our own
 # kernels against a copy, the MNIST net, and how a step's time grows with the batch. Prints tables in Markdown.
 #   usage: cpu_training.sh [PART...]   parts: inception pytorch kernels mnist scaling      default: all of them
-# Bars are ratios within one run: what is compared is measured in turns, or side by side. Leave the machine otherwise
-# alone: with a busy core, two threads wait for each other at every op.
+# Bars are ratios within one run: what is compared is measured in turns or side by side; PyTorch and ours, one right after
+# the other. Leave the machine otherwise alone: with a busy core, two threads wait for each other at every op.
 # Environment: BN_DATA_ROOT  the folder with imagenette-224, tiny-imagenet and mnist; without it no loader is measured
 #              SIZES, TYPES  of the parts inception and pytorch ["224 64", "f32 bf16"]
 #              BUILD         a build folder that has been built [build/release];  PYTHON  one with torch [/usr/bin/python3]
@@ -38,7 +38,7 @@ inception() {
       "$build/bninception" profile "${config[@]}" --steps 1 --json >"$memory"
       batch=$(value "$figures" batch) loaded="- | -"
       if [ -n "${BN_DATA_ROOT:-}" ]; then
-        "$build/benchmark_cpu_training" step --loader "${config[@]}" --rounds 2 >"$loader"
+        "$build/benchmark_cpu_training" step --loader "${config[@]}" --rounds 3 >"$loader"
         loaded="$(calculate "1000 * $batch / $(value "$loader" loaded_ms)" %.1f) | $(value "$loader" loader_quotient)"
       fi
       echo "| $size, batch $batch | $precision | $(calculate "1000 * $batch / $(value "$figures" step_ms)" %.1f)" \
@@ -49,14 +49,15 @@ inception() {
   done
   [ -n "${BN_DATA_ROOT:-}" ] || echo "BN_DATA_ROOT is not set: the loader was not measured."
   echo
-  echo "| images | type | step, ms | convolutions alone, ms | each repeated, ms | 1x1 weight gradients, of one image or as one product, against images: least gain | over all |"
-  echo "|---|---|---|---|---|---|---|"
+  echo "| images | type | step, ms | convolutions alone, ms | each repeated, ms | 1x1 weight gradients of one image, against images: least gain | over all | as one product: least gain | over all |"
+  echo "|---|---|---|---|---|---|---|---|---|"
   for size in $sizes; do
     for precision in $types; do
       figures=$work/$size-$precision
       echo "| $size | $precision | $(value "$figures" step_ms) | $(value "$figures" convolutions_ms)" \
-        "| $(value "$figures" repeated_convolutions_ms) | $(value "$figures" weight_gradient_least)" \
-        "| $(value "$figures" weight_gradient_all) |"
+        "| $(value "$figures" repeated_convolutions_ms) | $(value "$figures" weight_gradient_one_image_least)" \
+        "| $(value "$figures" weight_gradient_one_image_all) | $(value "$figures" weight_gradient_product_least)" \
+        "| $(value "$figures" weight_gradient_product_all) |"
     done
   done
 }
@@ -67,7 +68,7 @@ pytorch() {
     return
   fi
   local size precision batch figures=$work/pytorch memory=$work/memory
-  echo "| images | type | PyTorch, images/s | ours in turn | ours / PyTorch | PyTorch's peak memory, MB | ours / PyTorch |"
+  echo "| images | type | PyTorch, images/s | ours right after | ours / PyTorch | PyTorch's peak memory, MB | ours / PyTorch |"
   echo "|---|---|---|---|---|---|---|"
   for size in $sizes; do
     batch=32 network=configs/networks/inception.yaml

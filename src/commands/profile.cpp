@@ -143,6 +143,7 @@ void print_json(const Profile& profile, const Config& config, const Backend& bac
   }
   const nlohmann::json object = {
       {"backend", backend.name()},
+      {"purpose", profile.evaluation ? "evaluate_folded" : "train"},
       {"batch", config.train.batch},
       {"precision", name_of(config.precision)},
       {"step_ms", 1e3 * profile.seconds_per_step},
@@ -197,7 +198,8 @@ void add_profile_command(CLI::App& app, ExitCode& exit_code) {
   command->add_option("--steps", arguments->steps, "Steps to measure")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
-  command->add_flag("--evaluation", arguments->evaluation, "Of evaluation, with batch normalisation folded, instead");
+  command->add_flag("--evaluation", arguments->evaluation,
+                    "Of evaluation with folded batch normalisation instead, at train.batch");
   command->add_flag("--json", arguments->json, "Print one JSON object");
   command->callback([arguments, &exit_code] {
     Config config = arguments->config.load();

@@ -384,7 +384,9 @@ Fields describe(Config& config) {
                                GroupTarget{{field("fuse_activation", FlagTarget{&config.passes.fuse_activation},
                                                   "batch norm and its activation in one step"),
                                             field("eliminate_concat", FlagTarget{&config.passes.eliminate_concat},
-                                                  "what a concatenation joins is written in place")}},
+                                                  "what a concatenation joins is written in place"),
+                                            field("share_memory", FlagTarget{&config.passes.share_memory},
+                                                  "values share memory where their lifetimes allow it")}},
                                "rewrites done when the network is compiled")}},
             "how steps are made of ops"),
   };

@@ -11,24 +11,21 @@ namespace {
 using FormatTag = dnnl::memory::format_tag;
 constexpr auto kDirect = dnnl::algorithm::convolution_direct;
 
-bool is_pointwise(const ConvolutionWindow& window) {
-  return window.kernel == 1 && window.stride == 1 && window.pad == 0;
-}
-
 dnnl::memory::dims weight_dims(const ConvolutionWindow& window, const OpDesc& desc) {
   return {desc.y.shape.c, desc.x.at(0).shape.c, window.kernel, window.kernel};
 }
 
-// oneDNN's first choice, but not "brgconv" without AMX where rows are this short: it multiplies matrices of one row of
-// pixels each, and on such rows "jit" takes 0.5 to 0.95 of its time (experiments/benchmarks/cpu_notes.md).
+// oneDNN's first choice, but not "brgconv" without AMX where rows of the output are this short: it multiplies matrices
+// of one row each, and on such rows "jit" takes 0.55 to 1.0 of its time (experiments/benchmarks/cpu_notes.md).
 dnnl::convolution_forward::primitive_desc choose_forward(const dnnl::convolution_forward::desc& convolution,
                                                          const dnnl::primitive_attr& attributes, const OpDesc& desc) {
   const int64_t short_row = desc.y.dtype == DType::kBf16 ? 8 : 4;
   dnnl::convolution_forward::primitive_desc choice(convolution, attributes, engine());
-  const auto is = [&](const char* what) { return std::string(choice.impl_info_str()).find(what) == 0; };
-  if (desc.y.shape.w > short_row || !is("brgconv:") || instruction_set_name() == "avx512_core_amx") return choice;
+  const std::string first = choice.impl_info_str();
+  const bool has_amx = first.find("amx") != std::string::npos;
+  if (desc.y.shape.w > short_row || !first.starts_with("brgconv:") || has_amx) return choice;
   while (choice.next_impl()) {
-    if (is("jit")) return choice;
+    if (std::string(choice.impl_info_str()).starts_with("jit")) return choice;
   }
   return {convolution, attributes, engine()};
 }
@@ -39,6 +36,10 @@ dnnl::memory::desc free_weights(const ConvolutionWindow& window, const OpDesc& d
 }
 
 }  // namespace
+
+bool is_pointwise(const ConvolutionWindow& window) {
+  return window.kernel == 1 && window.stride == 1 && window.pad == 0;
+}
 
 Shape as_one_image(const ConvolutionWindow& window, const Shape& shape) {
   return is_pointwise(window) ? Shape{1, shape.n * shape.h, shape.w, shape.c} : shape;
@@ -92,7 +93,7 @@ void DenseConvolution::prepare_backward(const dnnl::convolution_forward::primiti
 void DenseConvolution::prepare_weight_gradient(const dnnl::convolution_forward::primitive_desc& forward,
                                                const ConvolutionWindow& window, const OpDesc& desc) {
   const Shape &x = desc.x.at(0).shape, &y = desc.y.shape;
-  // dw [o, i] = dy^T x is quicker as what it is in f32; in bf16 not always (experiments/benchmarks/cpu_notes.md).
+  // dw [o, i] = dy^T x is quicker as a matrix product in f32, in bf16 not always (experiments/benchmarks/cpu_notes.md).
   if (is_pointwise(window) && desc.y.dtype == DType::kF32) {
     const dnnl::matmul::primitive_desc product(
         {column_major(DType::kF32, y.c, y.rows()), row_major(DType::kF32, x.rows(), x.c),

@@ -1,6 +1,7 @@
 // A dense convolution through oneDNN: the part Conv2d and SeparableConv2d share. Activations stay NHWC; the weights
 // are repacked from ohwi into the layout that each direction's kernel asks for (with plain ohwi the library falls to
-// its reference loops), and weight gradients are computed in the kernel's layout, in f32, and reordered to ohwi.
+// its reference loops), and weight gradients are computed in f32 in the kernel's layout and reordered to ohwi (those of
+// 1x1 convolutions in f32 are one matrix product, in ohwi at once).
 #pragma once
 
 #include <optional>
@@ -14,8 +15,10 @@ struct ConvolutionWindow {
   int64_t kernel = 1, stride = 1, pad = 0;
 };
 
-// A 1x1 convolution takes pixels one by one, so they may as well be one image's: oneDNN is at its slowest on small
-// ones. Other convolutions: `shape` itself.
+bool is_pointwise(const ConvolutionWindow& window);  // 1x1, of stride 1, without padding
+
+// A pointwise convolution takes pixels one by one, so they may as well be one image's: oneDNN is at its slowest on
+// small ones. Other convolutions: `shape` itself.
 Shape as_one_image(const ConvolutionWindow& window, const Shape& shape);
 
 class DenseConvolution {

@@ -127,6 +127,10 @@ std::vector<int> Compiler::backward_times() const {
 }
 
 int Compiler::add_buffer(int64_t bytes, int first, int last) {
+  if (!options_.passes.share_memory) {  // the images are written before time 0
+    first = -1;
+    last = end_time();
+  }
   buffers_.push_back({.bytes = bytes, .first = first, .last = std::max(first, last), .offset = 0});
   return static_cast<int>(buffers_.size()) - 1;
 }

@@ -159,6 +159,7 @@ TEST_F(Commands, ProfilesFoldedEvaluation) {
   EXPECT_EQ(names, (std::vector<std::string>{"hidden1/linear", "logits/linear"}));
   for (const auto& op : report.at("ops")) EXPECT_EQ(op.at("backward_ms"), 0.0);
   EXPECT_EQ(report.at("update_ms"), 0.0);
+  EXPECT_EQ(report.at("purpose"), "evaluate_folded");
 }
 
 TEST_F(Commands, ConfigShowsComparesAndChecks) {

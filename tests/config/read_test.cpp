@@ -25,6 +25,8 @@ TEST(Read, GivesEveryTypeItsValue) {
   EXPECT_EQ(std::get<MlpTable>(with("model.network.hidden=[8, 16]").model.table).hidden, (std::vector<int64_t>{8, 16}));
   EXPECT_EQ(with("data.mean=[0.5, -1, 2e-1]").data.mean, (std::vector<double>{0.5, -1, 0.2}));
   EXPECT_FALSE(with("plan.passes.fuse_activation=false").passes.fuse_activation);
+  EXPECT_FALSE(with("plan.passes.eliminate_concat=false").passes.eliminate_concat);
+  EXPECT_FALSE(with("plan.passes.share_memory=false").passes.share_memory);
   EXPECT_EQ(with("train.probe={op: hidden1/act, unit: 7}").train.probe.op, "hidden1/act");
 }
 

@@ -21,7 +21,7 @@ struct FixtureCase {
   std::string name;
   ModelOptions (*model)();
   BatchNormImplementation implementation = BatchNormImplementation::kCustom;
-  bool fuse_activation = true;
+  PlanPasses passes{};
   MomentumKind momentum = MomentumKind::kClassical;
   DecayScope decay_scope = DecayScope::kWeights;
   int threads = 2;
@@ -75,9 +75,7 @@ class AgainstPyTorch : public testing::TestWithParam<FixtureCase> {
 
   int64_t batch() const { return numbers_.at("batch").get<int64_t>(); }
   PlanOptions plan_options(Purpose purpose) const {
-    PlanOptions options{.batch = batch(), .purpose = purpose};
-    options.passes.fuse_activation = GetParam().fuse_activation;
-    return options;
+    return {.batch = batch(), .purpose = purpose, .passes = GetParam().passes};
   }
 
   void expect_loss(const std::string& group, int64_t step, double actual) const {
@@ -158,8 +156,14 @@ const FixtureCase kVariants{.name = "inception_variants",
                             .decay_scope = DecayScope::kAll};
 
 FixtureCase unfused(FixtureCase fixture) {
-  fixture.fuse_activation = false;
+  fixture.passes.fuse_activation = false;
   fixture.label = "_unfused";
+  return fixture;
+}
+
+FixtureCase with_concat(FixtureCase fixture) {
+  fixture.passes.eliminate_concat = false;
+  fixture.label = "_with_concat";
   return fixture;
 }
 
@@ -176,7 +180,8 @@ std::string case_name(const testing::TestParamInfo<FixtureCase>& tested) {
 
 INSTANTIATE_TEST_SUITE_P(Networks, AgainstPyTorch,
                          testing::Values(kMnist, kInception, kPlain, kVariants, unfused(kMnist), unfused(kInception),
-                                         unfused(kPlain), unfused(kVariants), with_onednn(kMnist),
+                                         unfused(kPlain), unfused(kVariants), with_concat(kInception),
+                                         with_concat(kPlain), with_concat(kVariants), with_onednn(kMnist),
                                          with_onednn(kInception)),
                          case_name);
 

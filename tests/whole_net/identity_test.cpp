@@ -109,6 +109,7 @@ struct RunOptions {
   DType activations = DType::kF32;
   uint64_t seed = 7;
   int64_t new_plan_every = 100;  // steps
+  PlanPasses passes{};
 };
 
 std::vector<float> bits_after_training(const RunOptions& run) {
@@ -118,7 +119,7 @@ std::vector<float> bits_after_training(const RunOptions& run) {
   subject.parameters.initialize(run.seed, {});
   const StepOptions options{.learning_rate = 0.01F, .sgd = {.momentum = 0.9F, .l2 = 0.01F}};
   const auto new_plan = [&] {
-    Plan plan = subject.compile({.batch = kBatch, .activations = run.activations});
+    Plan plan = subject.compile({.batch = kBatch, .activations = run.activations, .passes = run.passes});
     plan.set_seed(run.seed);
     plan.pack();
     return plan;
@@ -156,6 +157,11 @@ TEST_P(SameBits, OfTwoRunsWithOneSeed) {
 TEST_P(SameBits, WhenEveryStepRunsInANewPlan) {
   const std::vector<float> one_plan = bits_after_training({.activations = GetParam()});
   EXPECT_TRUE(equal_bits(one_plan, bits_after_training({.activations = GetParam(), .new_plan_every = 1})));
+}
+
+TEST_P(SameBits, WithoutSharedMemory) {
+  const std::vector<float> shared = bits_after_training({.activations = GetParam()});
+  EXPECT_TRUE(equal_bits(shared, bits_after_training({.activations = GetParam(), .passes = {.share_memory = false}})));
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, SameBits, testing::Values(DType::kF32, DType::kBf16),

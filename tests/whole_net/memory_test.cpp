@@ -96,6 +96,8 @@ TEST(ActivationMemory, IsSharedByBuffersThatAreNeverAliveTogether) {
   Subject subject(inception_batch_norm());
   const PlanMemory train = subject.compile({.batch = 32}).memory();
   EXPECT_LT(static_cast<double>(train.activations), 0.8 * static_cast<double>(train.unshared));
+  const PlanMemory apart = subject.compile({.batch = 32, .passes = {.share_memory = false}}).memory();
+  EXPECT_EQ(apart.activations, train.unshared);
   for (const Purpose purpose : {Purpose::kStatistics, Purpose::kEvaluate, Purpose::kEvaluateFolded}) {
     const PlanMemory memory = subject.compile({.batch = 32, .purpose = purpose}).memory();
     EXPECT_LT(memory.activations, train.activations / 2) << "purpose " << static_cast<int>(purpose);

@@ -21,7 +21,8 @@ BN_INLINE void prefetch_line(const void* at) { __builtin_prefetch(at, 0, 2); }
 // --- max -------------------------------------------------------------------------------------------------------------
 
 // Elements as integers that compare as the numbers do: the magnitude, negated for negative numbers (so the zeros are
-// equal), less a shift that takes NaNs of either sign above infinity and leaves kMissing below everything.
+// equal), less a shift that takes NaNs of either sign above infinity and leaves missing() below everything (but one
+// signalling NaN, which no arithmetic makes, at its level).
 template <class T>
 struct Order;
 template <>
@@ -258,6 +259,7 @@ BN_INLINE Winners winners_at(int place) {
   using Place = std::remove_reference_t<decltype(Winners{}[0])>;
   return Winners{} + static_cast<Place>(place);
 }
+
 // A row of dx, and the rows of windows that cover it.
 template <class T>
 struct MaxGradient3x3 {
