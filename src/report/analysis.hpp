@@ -23,18 +23,24 @@ struct StepsToTarget {
 };
 
 struct ArmResult {
+  std::optional<size_t> same_as{};  // an earlier arm with the same runs: its results, counted once
   int64_t finished = 0;
   std::vector<int64_t> diverged_at{};  // steps, ascending
-  bool has_learned = false;            // some run's best accuracy is above twice chance
+  int64_t learned = 0;                 // runs whose best accuracy is above twice chance
   Mean best_accuracy{};                // over finished runs
   Comparison accuracy{};               // its difference from the baseline's best
   StepsToTarget steps{};
-  Comparison log_speed_up{};  // ln(baseline's steps / this arm's); pairs only when all runs reached the target
+  // ln(baseline's steps / this arm's); pairs only when all runs reached the target. An interval only where the accuracy
+  // differs too: the target is the highest of the baseline's noisy evaluations, so an arm that is no different from the
+  // baseline gets there by chance, and mostly sooner.
+  Comparison log_speed_up{};
   std::optional<double> images_per_second{};  // median over runs
 
+  int64_t runs() const { return finished + static_cast<int64_t>(diverged_at.size()); }
+  bool has_learned() const { return learned > 0; }
   bool has_diverged() const { return finished == 0 && !diverged_at.empty(); }
   // Whether it takes part in comparisons of accuracy.
-  bool is_comparable() const { return finished > 0 && has_learned; }
+  bool is_comparable() const { return finished > 0 && has_learned(); }
 };
 
 struct Analysis {
@@ -47,7 +53,7 @@ struct Analysis {
 Analysis analyse(const Study& study);
 
 // The best accuracies of one arm over another's, by the variance of all arms that learned; the interval holds together
-// with those against the other arms.
+// with those of the others against `with`, but not with those against the baseline as well.
 Comparison compare_accuracy(const Study& study, const Analysis& analysis, size_t arm, size_t with);
 
 // Where the line between evaluations, which begins at (0, start), first reaches the target; nullopt when it never does.

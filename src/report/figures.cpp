@@ -51,19 +51,6 @@ std::vector<ChartPoint> summarise(const std::vector<std::vector<Point>>& curves,
   return points;
 }
 
-// A loss of one batch is mostly noise: means over stretches of the run.
-std::vector<Point> smooth(const std::vector<Point>& curve) {
-  constexpr size_t kPoints = 60;
-  const size_t stretch = std::max<size_t>(1, curve.size() / kPoints);
-  std::vector<Point> means;
-  for (size_t begin = 0; begin + stretch <= curve.size(); begin += stretch) {
-    double sum = 0;
-    for (size_t i = begin; i < begin + stretch; ++i) sum += curve[i].value;
-    means.push_back({curve[begin + stretch - 1].step, sum / static_cast<double>(stretch)});
-  }
-  return means;
-}
-
 Series series_of(const Study& study, size_t arm, std::optional<double> LogRecord::*field, double factor) {
   std::vector<std::vector<Point>> curves;
   for (const Run* run : drawn_runs(study.arms[arm])) curves.push_back(curve_of(*run, field));
@@ -149,13 +136,22 @@ FigureScript loss_figure(const Study& study) {
   return script_of(chart);
 }
 
+std::vector<Point> smooth(const std::vector<Point>& curve) {
+  constexpr size_t kPoints = 60;
+  const size_t stretch = (curve.size() + kPoints - 1) / kPoints;
+  std::vector<Point> means;
+  for (size_t begin = 0; begin < curve.size(); begin += stretch) {
+    const size_t end = std::min(begin + stretch, curve.size());
+    double sum = 0;
+    for (size_t i = begin; i < end; ++i) sum += curve[i].value;
+    means.push_back({curve[end - 1].step, sum / static_cast<double>(end - begin)});
+  }
+  return means;
+}
+
 // Arms of one schedule share a line, as far as each went.
-FigureScript learning_rate_figure(const Study& study) {
-  LineChart chart{.name = "learning_rate",
-                  .x_label = "training steps",
-                  .y_label = "learning rate",
-                  .height = 320,
-                  .y_scale = Scale::kLogarithmic};
+std::vector<Series> schedules(const Study& study) {
+  std::vector<Series> all;
   for (size_t arm = 0; arm < study.arms.size(); ++arm) {
     Series series = series_of(study, arm, &LogRecord::learning_rate, 1);
     std::erase_if(series.points, [](const ChartPoint& point) { return point.low <= 0; });
@@ -164,14 +160,30 @@ FigureScript learning_rate_figure(const Study& study) {
       return std::equal(series.points.begin(), series.points.begin() + count, other.points.begin(),
                         [](const ChartPoint& a, const ChartPoint& b) { return a.x == b.x && a.y == b.y; });
     };
-    const auto same = std::find_if(chart.series.begin(), chart.series.end(), is_same);
-    if (same == chart.series.end()) {
-      chart.series.push_back(std::move(series));
+    const auto same = std::find_if(all.begin(), all.end(), is_same);
+    if (same == all.end()) {
+      all.push_back(std::move(series));
     } else {
       same->label += ", " + series.label;
       if (series.points.size() > same->points.size()) same->points = std::move(series.points);
     }
   }
+  return all;
+}
+
+std::vector<std::string> schedule_names(const Study& study) {
+  std::vector<std::string> names;
+  for (const Series& series : schedules(study)) names.push_back(series.label);
+  return names;
+}
+
+FigureScript learning_rate_figure(const Study& study) {
+  LineChart chart{.name = "learning_rate",
+                  .x_label = "training steps",
+                  .y_label = "learning rate",
+                  .height = 320,
+                  .y_scale = Scale::kLogarithmic,
+                  .series = schedules(study)};
   constexpr size_t kLongest = 34;
   for (Series& series : chart.series) {
     if (series.label.size() <= kLongest) continue;

@@ -25,7 +25,11 @@ struct ProbeFigure {
 std::vector<ProbeFigure> probe_figures(const Study& study);
 // Differences of accuracy from the baseline, and speed-ups, with their intervals.
 FigureScript effects_figure(const Study& study, const Analysis& analysis);
+// A loss of one batch is mostly noise: means over sixtieths of the curve.
+std::vector<Point> smooth(const std::vector<Point>& curve);
 FigureScript loss_figure(const Study& study);
+// The networks of each line: "bn_x5, bn_x30".
+std::vector<std::string> schedule_names(const Study& study);
 FigureScript learning_rate_figure(const Study& study);
 
 }  // namespace bn::report

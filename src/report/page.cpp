@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <optional>
 #include <set>
 
 #include "report/chart.hpp"
@@ -89,8 +91,11 @@ void PageWriter::add_accuracy() {
 std::string runs_in_words(const ArmResult& result) {
   std::string divergence = divergence_in_words(result);
   if (result.finished == 0) return divergence;
-  const std::string finished = fmt::format("{} finished", result.finished);
-  return divergence.empty() ? finished : finished + "; " + divergence;
+  std::string text = fmt::format("{} finished", result.finished);
+  for (const std::string& more : {divergence, learned_in_words(result)}) {
+    if (!more.empty()) text += "; " + more;
+  }
+  return text;
 }
 
 // The paper's Figure 3.
@@ -104,15 +109,16 @@ void PageWriter::add_arms() {
   for (size_t arm = 0; arm < study_.arms.size(); ++arm) {
     const ArmResult& result = analysis_.arms[arm];
     const std::string& name = study_.arms[arm].name;
-    std::vector<Text> row{{{.text = name, .link = "#" + anchor_of("config", name)}},
-                          plain(runs_in_words(result)),
-                          plain(percent_pm(result.best_accuracy))};
+    std::vector<Text> row{
+        {{.text = name, .link = "#" + anchor_of("config", name)}},
+        plain(result.same_as ? "the same runs as " + study_.arms[*result.same_as].name : runs_in_words(result)),
+        plain(percent_pm(result.best_accuracy))};
     if (compares) {
       std::string effect = arm == study_.baseline ? "baseline" : "\u2013";
       if (arm != study_.baseline && result.accuracy.pairs > 0) {
         effect = signed_points(result.accuracy.difference);
         if (result.accuracy.interval) effect += fmt::format(" ({})", points_between(*result.accuracy.interval));
-      } else if (arm != study_.baseline && !result.has_learned && !result.has_diverged()) {
+      } else if (arm != study_.baseline && !result.has_learned() && !result.has_diverged()) {
         effect = "did not learn";
       }
       row.push_back(plain(effect));
@@ -128,7 +134,10 @@ void PageWriter::add_arms() {
       "95\u00a0% "
       "intervals in brackets, each kind wide enough to hold for all networks together; a difference whose interval "
       "holds 0, or a ratio whose interval holds 1, cannot be told apart from none. Steps: geometric mean over "
-      "seeds; where a run never got there, no mean is given. A name leads to what differs in its configuration.")});
+      "seeds; where a run never got there, no mean is given, and where the accuracy cannot be told apart, no "
+      "interval of the ratio: the baseline's best is the highest of its noisy evaluations, which a network no "
+      "different "
+      "from it reaches by chance, mostly sooner. A name leads to what differs in its configuration.")});
 }
 
 void PageWriter::add_effects() {
@@ -167,7 +176,8 @@ void PageWriter::add_curves() {
              std::string("Means over sixtieths of the run and over seeds") +
                  (study_.arms.size() > kMostBands ? "." : "; bands from the lowest seed to the highest."));
   add_figure(learning_rate_figure(study_), "Learning rate",
-             "As it was used. Networks with the same schedule share a line.");
+             fmt::format("As it was used. Networks with the same schedule share a line: {}.",
+                         fmt::join(schedule_names(study_), "; ")));
 }
 
 // Sentences for the methods that were used.
@@ -257,13 +267,33 @@ void PageWriter::add_runs() {
   }
 }
 
+// Where all runs are, to be left away; "" where that is nowhere.
+std::filesystem::path folder_of_all(const Study& study) {
+  std::optional<std::filesystem::path> common;
+  for (const Arm& arm : study.arms) {
+    for (const Run& run : arm.runs) {
+      const std::filesystem::path parent = std::filesystem::path(run.folder).parent_path();
+      if (!common) common = parent;
+      const auto end = std::mismatch(common->begin(), common->end(), parent.begin(), parent.end()).first;
+      std::filesystem::path shared;
+      for (auto part = common->begin(); part != end; ++part) shared /= *part;
+      common = shared;
+    }
+  }
+  return common.value_or("");
+}
+
 void PageWriter::add_configurations() {
   add(Heading{.text = "What differs in the configurations", .anchor = "configurations"});
   const Arm& baseline_arm = study_.arms[study_.baseline];
+  const std::filesystem::path root = folder_of_all(study_);
   for (const Arm& arm : study_.arms) {
     add(Heading{.text = arm.name, .anchor = anchor_of("config", arm.name), .level = 3});
     std::string folders;
-    for (const Run& run : arm.runs) folders += (folders.empty() ? "" : ", ") + run.folder;
+    for (const Run& run : arm.runs) {
+      const std::filesystem::path folder(run.folder);
+      folders += (folders.empty() ? "" : ", ") + (root.empty() ? folder : folder.lexically_relative(root)).string();
+    }
     if (&arm == &baseline_arm) {
       add(Paragraph{plain("The baseline. Its runs, each with its resolved config.yaml: " + folders + ".")});
       continue;

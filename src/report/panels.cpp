@@ -35,7 +35,7 @@ EffectRow row_of(const Comparison& comparison, double factor) {
 
 std::string why_not(const ArmResult& result) {
   if (result.has_diverged()) return "diverged";
-  return result.has_learned ? "no pair of seeds" : "did not learn";
+  return result.has_learned() ? "no pair of seeds" : "did not learn";
 }
 
 struct Panel {

@@ -108,24 +108,28 @@ void Judge::judge_speed(const Part& part) {
     return;
   }
   if (arm.steps.reached < arm.steps.runs) {
-    const bool never = arm.steps.reached == 0 && arm.steps.runs > 1;
+    const bool mostly_not = 2 * arm.steps.reached < arm.steps.runs && arm.steps.runs > 1;
     std::string evidence = fmt::format("{} did not reach it in {} of {}", name(part),
                                        arm.steps.runs - arm.steps.reached, plural(arm.steps.runs, "seed"));
     const std::string divergence = divergence_in_words(arm);
     if (!divergence.empty()) evidence += "; it " + divergence;
-    add(never ? Finding::kFailed : Finding::kUnclear, claim, evidence + ".");
+    add(mostly_not ? Finding::kFailed : Finding::kUnclear, claim, evidence + ".");
     return;
   }
   const Comparison& speed = arm.log_speed_up;
   std::string evidence = fmt::format("{}: {} fewer steps", name(part), ratio(std::exp(speed.difference)));
   if (speed.interval) {
     evidence += fmt::format(", 95\u00a0% interval {}", ratios_between(*speed.interval));
+  } else if (arm.accuracy.outcome == Outcome::kIndistinguishable) {
+    evidence += ", but its accuracy is no higher";
   } else {
     evidence += speed.pairs < 2 ? ", by one seed: no interval can be given"
                                 : ", the same in every seed: no interval can be given";
   }
   if (speed.outcome == Outcome::kIndistinguishable) evidence += ": cannot be told apart from no gain";
-  add(finding_of(speed.outcome), claim, with_divergence(evidence, arm) + ".");
+  const bool is_held_by_survivors = speed.outcome == Outcome::kHigher && !arm.diverged_at.empty();
+  add(is_held_by_survivors ? Finding::kUnclear : finding_of(speed.outcome), claim,
+      with_divergence(evidence, arm) + ".");
 }
 
 void Judge::judge_accuracy() {
@@ -136,7 +140,7 @@ void Judge::judge_accuracy() {
     const ArmResult& arm = result(part);
     ++all;
     if (arm.accuracy.outcome == Outcome::kHigher && arm.diverged_at.empty()) ++higher;
-    if (arm.accuracy.outcome == Outcome::kLower || arm.has_diverged() || !arm.has_learned) ++lower;
+    if (arm.accuracy.outcome == Outcome::kLower || arm.has_diverged() || !arm.has_learned()) ++lower;
     std::string text = fmt::format("{} {}", name(part), effect_in_words(arm));
     if (arm.accuracy.outcome == Outcome::kIndistinguishable) text += ", not told apart";
     words.push_back(with_divergence(text, arm));
@@ -167,7 +171,7 @@ void Judge::judge_highest_rate() {
         fmt::format("{}: {}.", name(failed), effect_in_words(result(failed))));
     return;
   }
-  ArmResult difference{.finished = 1, .has_learned = true};
+  ArmResult difference{.finished = 1, .learned = 1};
   difference.accuracy = compare_accuracy(study_, analysis_, highest.arm, next.arm);
   const Outcome outcome = difference.accuracy.outcome;
   const bool is_held_by_survivors = outcome == Outcome::kHigher && !arm.diverged_at.empty();
@@ -182,16 +186,18 @@ std::string Judge::describe_learning(const Part& part) const {
   const ArmResult& arm = result(part);
   if (arm.has_diverged()) return fmt::format("{} {}", name(part), divergence_in_words(arm));
   std::string text = fmt::format("{} {} {}", name(part),
-                                 arm.has_learned ? "reaches" : "does not learn:", percent_pm(arm.best_accuracy));
-  if (!arm.has_learned) text += fmt::format(" where a guess has {}", percent(analysis_.chance));
+                                 arm.has_learned() ? "reaches" : "does not learn:", percent_pm(arm.best_accuracy));
+  const std::string share = learned_in_words(arm);
+  if (!share.empty()) text += fmt::format(" ({})", share);
+  if (!arm.has_learned()) text += fmt::format(" where a guess has {}", percent(analysis_.chance));
   const std::string divergence = divergence_in_words(arm);
   return divergence.empty() ? text : text + ", but " + divergence;
 }
 
 void Judge::judge_plain_rate(const Part& part) {
   const ArmResult& arm = result(part);
-  const bool fails = arm.has_diverged() || !arm.has_learned || arm.accuracy.outcome == Outcome::kLower;
-  const bool works = arm.diverged_at.empty() && arm.has_learned &&
+  const bool fails = arm.has_diverged() || !arm.has_learned() || arm.accuracy.outcome == Outcome::kLower;
+  const bool works = arm.diverged_at.empty() && arm.has_learned() &&
                      (arm.accuracy.outcome == Outcome::kHigher || arm.accuracy.outcome == Outcome::kIndistinguishable);
   std::string evidence = describe_learning(part);
   if (arm.is_comparable()) evidence += fmt::format("; against the baseline {}", effect_in_words(arm));

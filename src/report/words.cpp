@@ -36,6 +36,11 @@ std::string percent_pm(const Mean& mean) {
   if (!mean.interval) return percent(mean.value);
   const double half = 100 * (mean.interval->high - mean.interval->low) / 2;
   const int digits = digits_at(mean.value);
+  if (mean.interval->low < 0 || mean.interval->high > 1) {  // an accuracy is a share, a normal interval does not know
+    return fmt::format("{:.{}f}\u00a0% ({:.{}f}\u00a0to\u00a0{:.{}f})", 100 * mean.value, digits,
+                       100 * std::max(mean.interval->low, 0.0), digits, 100 * std::min(mean.interval->high, 1.0),
+                       digits);
+  }
   return fmt::format("{:.{}f}\u00a0\u00b1\u00a0{:.{}f}\u00a0%", 100 * mean.value, digits, half, digits);
 }
 
@@ -73,9 +78,14 @@ std::string divergence_in_words(const ArmResult& result) {
                      plural(result.finished + count, "seed"));
 }
 
+std::string learned_in_words(const ArmResult& result) {
+  if (result.learned == 0 || result.learned == result.runs()) return "";
+  return fmt::format("learned in {} of {}", result.learned, plural(result.runs(), "seed"));
+}
+
 std::string effect_in_words(const ArmResult& result) {
   if (result.has_diverged()) return divergence_in_words(result);
-  if (!result.has_learned) return "did not learn";
+  if (!result.has_learned()) return "did not learn";
   if (result.accuracy.pairs == 0) return "no seed in common with the baseline";
   const std::string points = signed_points(result.accuracy.difference) + " points";
   if (!result.accuracy.interval)

@@ -2,8 +2,10 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <cmath>
 
+#include "report/figures.hpp"
 #include "report/fixtures.hpp"
 #include "report/verdict.hpp"
 #include "report/words.hpp"
@@ -59,7 +61,7 @@ TEST(Analysis, OfAStudyLikeThePapers) {
   EXPECT_EQ(divergence_in_words(diverged), "diverged at step 41 to 43 in 3 of 3 seeds");
 
   const ArmResult& chance = analysis.arms[5];
-  EXPECT_FALSE(chance.has_learned);
+  EXPECT_FALSE(chance.has_learned());
   EXPECT_EQ(chance.accuracy.pairs, 0);
   EXPECT_EQ(steps_in_words(chance.steps), "not reached in 3 of 3");
 }
@@ -85,6 +87,68 @@ TEST(Analysis, CountsRunsThatNeverReachTheTarget) {
   EXPECT_NEAR(*steps.median, 100 + 100 / 3., 1e-9);
   EXPECT_EQ(analysis.arms[1].log_speed_up.pairs, 0);
   EXPECT_EQ(steps_in_words(steps), "not reached in 1 of 3; median 133");
+}
+
+// An arm that is as good as the baseline gets to the baseline's luckiest evaluation earlier than the baseline itself,
+// in each seed by chance: no sign of speed.
+TEST(Analysis, GivesNoIntervalOfRatiosBetweenEqualAccuracies) {
+  const TemporaryFolder folder;
+  std::vector<test::ListedRun> list;
+  const double own[] = {0, 0.004, 0.0005};
+  for (uint64_t seed = 1; seed <= 3; ++seed) {
+    const double luck = 0.01 * static_cast<double>(seed), extra = own[seed - 1];
+    write_run(folder / fmt::format("a{}", seed),
+              {.seed = seed, .accuracies = {0.3, 0.499 + luck, 0.498 + luck, 0.499 + luck, 0.50 + luck}});
+    write_run(
+        folder / fmt::format("b{}", seed),
+        {.seed = seed, .normalization = Normalization::kBatch, .accuracies = {0.3, 0.50 + luck + extra, 0.498 + luck}});
+    write_run(folder / fmt::format("c{}", seed),
+              {.seed = seed, .learning_rate = 0.2, .accuracies = {0.3, 0.50 + luck - extra, 0.53 + luck - extra}});
+    for (const char* arm : {"a", "b", "c"}) list.push_back({arm, seed, fmt::format("{}{}", arm, seed)});
+  }
+  test::write_sweep(folder.path(), "a", list);
+  Study study;
+  const Analysis analysis = analyse_folder(folder, study);
+  const ArmResult &equal = analysis.arms[1], &better = analysis.arms[2];
+  ASSERT_EQ(equal.accuracy.outcome, Outcome::kIndistinguishable);
+  EXPECT_NEAR(std::exp(equal.log_speed_up.difference), 500.0 / 200, 0.05);
+  EXPECT_FALSE(equal.log_speed_up.interval);
+  EXPECT_EQ(equal.log_speed_up.outcome, Outcome::kIndistinguishable);
+  EXPECT_EQ(speed_up_in_words(equal), "2.5\u00d7 (3 seeds, no interval)");
+  ASSERT_EQ(better.accuracy.outcome, Outcome::kHigher);
+  EXPECT_TRUE(better.log_speed_up.interval);
+  const Claim claim = judge(study, analysis).claims.at(0);
+  EXPECT_EQ(claim.finding, Finding::kUnclear) << claim.evidence;
+  EXPECT_EQ(claim.evidence,
+            "b: 2.5\u00d7 fewer steps, but its accuracy is no higher: cannot be told apart from no gain.");
+}
+
+// A configuration that a sweep names twice is run once, and counts once.
+TEST(Analysis, CountsTheSameRunsOnce) {
+  const TemporaryFolder folder, twice;
+  test::write_study(folder.path());
+  const auto listed = [&](bool with_copy) {
+    std::vector<test::ListedRun> list;
+    for (const char* arm : {"plain", "bn", "bn_x5"}) {
+      for (uint64_t seed = 1; seed <= 3; ++seed) list.push_back({arm, seed, fmt::format("{}/seed_{}", arm, seed)});
+    }
+    for (uint64_t seed = 1; with_copy && seed <= 3; ++seed)
+      list.push_back({"copy", seed, fmt::format("bn/seed_{}", seed)});
+    return list;
+  };
+  Study study;
+  test::write_sweep(folder.path(), "plain", listed(false));
+  const Analysis once = analyse_folder(folder, study);
+  test::write_sweep(folder.path(), "plain", listed(true));
+  const Analysis copied = analyse_folder(folder, study);
+  ASSERT_EQ(copied.arms.size(), 4U);
+  EXPECT_FALSE(copied.arms[1].same_as);
+  EXPECT_EQ(copied.arms[3].same_as, std::optional<size_t>(1));
+  for (const size_t arm : {1, 2}) {
+    EXPECT_EQ(copied.arms[arm].accuracy.interval->low, once.arms[arm].accuracy.interval->low);
+    EXPECT_EQ(copied.arms[arm].best_accuracy.interval->high, once.arms[arm].best_accuracy.interval->high);
+  }
+  EXPECT_EQ(copied.arms[3].accuracy.difference, once.arms[1].accuracy.difference);
 }
 
 // A run that diverged at one seed takes neither its own nor the baseline's value of that seed along.
@@ -147,6 +211,50 @@ TEST(Verdict, ReportsAClaimThatFails) {
   for (const Claim& claim : verdict.claims) EXPECT_EQ(claim.finding, Finding::kFailed) << claim.claim << claim.evidence;
   EXPECT_EQ(verdict.claims[0].evidence, "b did not reach it in 3 of 3 seeds.");
   EXPECT_EQ(verdict.headline, "0 of 3 of the paper's claims held here; 3 did not.");
+}
+
+TEST(Verdict, ASpeedThatMostSeedsDoNotReachFails) {
+  const TemporaryFolder folder;
+  std::vector<test::ListedRun> list;
+  for (uint64_t seed = 1; seed <= 3; ++seed) {
+    write_run(folder / fmt::format("a{}", seed), {.seed = seed, .accuracies = {0.5, 0.6}});
+    write_run(folder / fmt::format("b{}", seed), {.seed = seed,
+                                                  .normalization = Normalization::kBatch,
+                                                  .accuracies = {seed == 1 ? 0.7 : 0.5, seed == 1 ? 0.71 : 0.52}});
+    for (const char* arm : {"a", "b"}) list.push_back({arm, seed, fmt::format("{}{}", arm, seed)});
+  }
+  test::write_sweep(folder.path(), "a", list);
+  Study study;
+  const Analysis analysis = analyse_folder(folder, study);
+  const Claim claim = judge(study, analysis).claims.at(0);
+  EXPECT_EQ(claim.finding, Finding::kFailed);
+  EXPECT_EQ(claim.evidence, "b did not reach it in 2 of 3 seeds.");
+}
+
+TEST(Verdict, SaysInHowManySeedsANetworkLearned) {
+  const TemporaryFolder folder;
+  std::vector<test::ListedRun> list;
+  for (uint64_t seed = 1; seed <= 3; ++seed) {
+    write_run(folder / fmt::format("a{}", seed),
+              {.seed = seed, .accuracies = {0.5, 0.6 + 0.01 * static_cast<double>(seed)}});
+    write_run(folder / fmt::format("b{}", seed),
+              {.seed = seed, .learning_rate = 0.5, .accuracies = {0.1, seed == 1 ? 0.4 : 0.1}});
+    for (const char* arm : {"a", "b"}) list.push_back({arm, seed, fmt::format("{}{}", arm, seed)});
+  }
+  test::write_run(folder / "c1", {.normalization = Normalization::kBatch, .accuracies = {0.6, 0.7}});
+  list.push_back({"c", 1, "c1"});
+  test::write_sweep(folder.path(), "a", list);
+  Study study;
+  const Analysis analysis = analyse_folder(folder, study);
+  EXPECT_EQ(analysis.arms[1].learned, 1);
+  EXPECT_EQ(learned_in_words(analysis.arms[1]), "learned in 1 of 3 seeds");
+  EXPECT_EQ(learned_in_words(analysis.arms[0]), "");
+  const Verdict verdict = judge(study, analysis);
+  const auto claim = std::find_if(verdict.claims.begin(), verdict.claims.end(), [](const Claim& candidate) {
+    return candidate.claim.find("harms the network") != std::string::npos;
+  });
+  ASSERT_NE(claim, verdict.claims.end());
+  EXPECT_THAT(claim->evidence, HasSubstr("(learned in 1 of 3 seeds)"));
 }
 
 TEST(Verdict, OneSeedTellsNothing) {
@@ -256,6 +364,18 @@ TEST(Verdict, ABaselineThatDidNotLearnMeasuresNothing) {
   EXPECT_EQ(judge(study, analysis).headline, "The baseline a did not learn, so nothing can be measured against it.");
 }
 
+TEST(Figures, LossesAreSmoothed) {
+  std::vector<Point> curve;
+  for (int64_t i = 1; i <= 113; ++i) curve.push_back({100 * i, static_cast<double>(i % 2)});
+  const std::vector<Point> means = smooth(curve);
+  ASSERT_EQ(means.size(), 57U);
+  for (size_t i = 0; i + 1 < means.size(); ++i) EXPECT_EQ(means[i].value, 0.5);
+  EXPECT_EQ(means.back().step, 11300);
+  EXPECT_EQ(means.back().value, 1);  // what is left over
+  curve.resize(60);
+  EXPECT_EQ(smooth(curve).size(), 60U);
+}
+
 TEST(Words, Numbers) {
   EXPECT_EQ(percent(0.7219), "72.2\u00a0%");
   EXPECT_EQ(percent(0.98154), "98.15\u00a0%");
@@ -265,6 +385,10 @@ TEST(Words, Numbers) {
   EXPECT_EQ(ratio(14.3), "14\u00d7");
   EXPECT_EQ(ratio(2.34), "2.3\u00d7");
   EXPECT_EQ(ratio(0.423), "0.42\u00d7");
+  EXPECT_EQ(percent_pm({.count = 3, .value = 0.331, .interval = Interval{0.321, 0.341}}),
+            "33.1\u00a0\u00b1\u00a01.0\u00a0%");
+  EXPECT_EQ(percent_pm({.count = 3, .value = 0.061, .interval = Interval{-0.03, 0.156}}),
+            "6.1\u00a0% (0.0\u00a0to\u00a015.6)");
 }
 
 }  // namespace
