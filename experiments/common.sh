@@ -66,17 +66,18 @@ read_sweep_options() {
 }
 
 # run_study SWEEP OUT: goes on with the sweep for `minutes` at most, then writes OUT/report. Ends the script when there
-# is more to do, and with --dry-run, after the plan.
+# is more to do, when a run has crashed, and with --dry-run, after the plan.
 run_study() {
   local sweep=$1 out=$2 status=0
   if [ "$plan_only" = yes ]; then
-    "$bninception" sweep "$sweep" --jobs "$jobs" "${overrides[@]}" --dry-run
+    "$bninception" sweep "$sweep" --out "$out" --jobs "$jobs" "${overrides[@]}" --dry-run
     exit 0
   fi
   timeout --foreground --signal=TERM "${minutes}m" \
     "$bninception" sweep "$sweep" --out "$out" --jobs "$jobs" "${overrides[@]}" || status=$?
   case $status in
     0) "$bninception" report "$out" --out "$out/report" ;;
+    1) "$bninception" report "$out" --out "$out/report" || true; exit 1 ;; # a run crashed: the report names it
     9 | 124) echo "This stage is over and everything is saved; the same command goes on."; exit 9 ;;
     *) exit $status ;;
   esac
