@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 
 #include "bn/error.hpp"
@@ -102,9 +103,17 @@ void read_sweep(const std::string& folder, Study& study, std::string& baseline) 
                                           message.empty() ? "has not begun" : "crashed: " + message));
         continue;
       }
-      Run run = read_run(run_path);
-      if (!run.has_ended() && !message.empty()) run.state = "crashed: " + message;
-      add_run(arm_named(study, arm), std::move(run));
+      std::optional<Run> run;
+      try {
+        run = read_run(run_path);
+      } catch (const Error& error) {
+        if (message.empty()) throw;  // not of a crashed run, so its results count
+        study.notes.push_back(fmt::format("{} with seed {} is left out: it crashed: {}; its folder cannot be read: {}.",
+                                          arm, entry.at("seed").get<uint64_t>(), message, error.what()));
+        continue;
+      }
+      if (!run->has_ended() && !message.empty()) run->state = "crashed: " + message;
+      add_run(arm_named(study, arm), std::move(*run));
     }
   } catch (const nlohmann::json::exception& error) {
     throw DataError(fmt::format("'{}' is not the record of a sweep: {}", path, error.what()));

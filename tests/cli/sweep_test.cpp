@@ -146,7 +146,7 @@ TEST_F(SweepCommand, ADivergedRunIsAResult) {
 }
 
 TEST_F(SweepCommand, ACrashedRunIsTriedOnceMoreAndReported) {
-  write_sweep("configs: [{arm: broken, config: plain.yaml, set: {train.l2: 0.5}}, plain.yaml]\n");
+  write_sweep("configs: [{arm: broken, config: plain.yaml, set: {train.l2: 0.5}}, plain.yaml]\nbaseline: plain\n");
   std::filesystem::create_directories(root_ / "out/broken/seed_1");
   test::write_bytes(root_ / "out/broken/seed_1/log.jsonl", "garbage\n");  // which training refuses to continue
   const ProgramResult result = bninception(arguments());
@@ -156,6 +156,9 @@ TEST_F(SweepCommand, ACrashedRunIsTriedOnceMoreAndReported) {
   ASSERT_NE(first, std::string::npos) << result.err;
   EXPECT_NE(result.err.find("broken seed 1: crashed", first + 1), std::string::npos) << result.err;
   EXPECT_TRUE(contains(record().at("runs").at(0).at("message"), "exit code 4, error: ")) << record().at("runs").at(0);
+  const ProgramResult report = bninception({"report", root_ / "out", "--out", root_ / "report"});
+  EXPECT_EQ(report.exit_code, 0) << report.err;
+  EXPECT_TRUE(contains(report.out, "broken with seed 1 is left out: it crashed: exit code 4, error: ")) << report.out;
 }
 
 TEST_F(SweepCommand, TheSweepFileMustNotChangeMeanwhile) {

@@ -79,8 +79,11 @@ struct ListedRun {
 inline void write_sweep(const std::string& folder, const std::string& baseline, const std::vector<ListedRun>& runs) {
   nlohmann::json list = nlohmann::json::array();
   for (const ListedRun& run : runs) {
-    list.push_back(
-        {{"arm", run.arm}, {"config", "x.yaml"}, {"seed", run.seed}, {"folder", run.folder}, {"outcome", "?"}});
+    list.push_back({{"arm", run.arm},
+                    {"config", "x.yaml"},
+                    {"seed", run.seed},
+                    {"folder", run.folder},
+                    {"outcome", run.message.empty() ? "?" : "crashed"}});
     if (!run.message.empty()) list.back()["message"] = run.message;
   }
   write_bytes(folder + "/sweep.json",

@@ -62,6 +62,37 @@ TEST(Study, LeavesOutWhatHasNotEnded) {
                                        "plain with seed 3 is left out: it crashed: killed by signal 9."));
 }
 
+// It would be left out in any case, so what is the matter with its folder must not cost the report.
+TEST(Study, ACrashedRunMayBeDamaged) {
+  const TemporaryFolder folder;
+  write_run(folder / "a", {.accuracies = {0.5}});
+  for (const char* name : {"b", "c", "d"}) write_run(folder / name, {.seed = 2, .accuracies = {0.5}});
+  test::write_bytes(folder / "b/log.jsonl", "garbage\n");
+  std::filesystem::remove(folder / "c/config.yaml");
+  test::write_bytes(folder / "d/config.yaml", "");
+  test::write_sweep(folder.path(), "",
+                    {{"plain", 1, "a"},
+                     {"plain", 2, "b", "exit code 4"},
+                     {"x", 3, "c", "exit code 7"},
+                     {"x", 4, "d", "exit code 3"}});
+  const Study study = read_study({folder.path()}, "");
+  ASSERT_EQ(study.arms.size(), 1U);
+  EXPECT_EQ(study.arms[0].runs.size(), 1U);
+  EXPECT_THAT(study.notes,
+              ElementsAre(HasSubstr(fmt::format("plain with seed 2 is left out: it crashed: exit code 4; its folder "
+                                                "cannot be read: {}/b/log.jsonl:1: not a record of a run log: ",
+                                                folder.path())),
+                          HasSubstr(fmt::format("x with seed 3 is left out: it crashed: exit code 7; its folder cannot "
+                                                "be read: '{}/c' is no run folder: it has no config.yaml",
+                                                folder.path())),
+                          HasSubstr(fmt::format("x with seed 4 is left out: it crashed: exit code 3; its folder cannot "
+                                                "be read: {}/d/config.yaml:1:1: is empty",
+                                                folder.path()))));
+  test::write_sweep(folder.path(), "", {{"plain", 1, "a"}, {"plain", 2, "b"}});
+  EXPECT_THAT(error_message<DataError>([&] { read_study({folder.path()}, ""); }),
+              HasSubstr("b/log.jsonl:1: not a record of a run log: "));
+}
+
 TEST(Study, AResumedRunIsAsItEndedLast) {
   const TemporaryFolder folder;
   write_run(folder / "a", {.accuracies = {0.5}, .end = "interrupted"});
