@@ -10,6 +10,7 @@
 #include "bn/error.hpp"
 #include "bn/sweep.hpp"
 #include "config/load.hpp"
+#include "config/merge.hpp"
 #include "config/suggest.hpp"
 #include "core/files.hpp"
 
@@ -39,6 +40,15 @@ std::string made_plain(std::string text) {
     if (!is_plain("x" + std::string(1, c))) c = '_';
   }
   return text;
+}
+
+constexpr const char* kSetsSeed = "sets train.seed, expected the key `seeds` to list them";
+
+// In any form, such as `train={seed: 3}`: beside `seeds` it would go unheard.
+void refuse_seed(const std::string& override) {
+  const YamlNode tree = config::parse_override(override);
+  const YamlEntry* train = tree.find("train");
+  if (train != nullptr && train->value.find("seed") != nullptr) fail(tree.position, "", kSetsSeed);
 }
 
 class Reader {
@@ -116,7 +126,7 @@ std::vector<std::string> Reader::read_set(const YamlNode& node, const std::strin
   if (node.kind != NodeKind::kMap) refuse(node, path, "a map such as {train.l2: 0}");
   std::vector<std::string> overrides;
   for (const YamlEntry& entry : node.entries) {
-    if (entry.key == "train.seed") fail(entry.position, path, "sets train.seed, expected the key `seeds` to list them");
+    if (entry.key == "train.seed") fail(entry.position, path, kSetsSeed);
     overrides.push_back(entry.key + "=" + config::print_flow(entry.value));
   }
   return overrides;
@@ -233,6 +243,7 @@ std::vector<SweepRun> Reader::make_arms() const {
       }
       try {
         run.config = load_config(run.config_path, run.overrides);
+        for (const std::string& override : run.overrides) refuse_seed(override);
       } catch (Error& error) {
         error.add_context(fmt::format("{}: arm {}", sweep_.path, run.arm));
         throw;

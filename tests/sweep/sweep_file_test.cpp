@@ -95,6 +95,24 @@ TEST(SweepFile, AMistakeInAnOverrideNamesTheArm) {
                         folder / "sweep.yaml"));
 }
 
+// Beside `seeds` it would go unheard.
+TEST(SweepFile, AnOverrideCannotSetTheSeed) {
+  const SweepFolder folder;
+  const auto error = [&](const std::string& text, const std::vector<std::string>& overrides) {
+    return error_message<ConfigError>([&] { load_sweep(folder.sweep(text), overrides); });
+  };
+  const std::string plain = "name: a\nconfigs: [plain.yaml]\nseeds: [1, 2]\n";
+  const std::string form =
+      (folder / "sweep.yaml") + ": arm {}: --set {}: sets train.seed, expected the key `seeds` to " + "list them";
+  EXPECT_EQ(error(plain, {"train.seed=3"}), fmt::format(fmt::runtime(form), "plain", "train.seed=3"));
+  EXPECT_EQ(error(plain, {"train.l2=0", "train={seed: 3}"}),
+            fmt::format(fmt::runtime(form), "plain", "train={seed: 3}"));
+  EXPECT_EQ(error(plain + "set: {train: {seed: 3}}\n", {}),
+            fmt::format(fmt::runtime(form), "plain", "train={seed: 3}"));
+  EXPECT_EQ(error(plain + "grid: {train: [{seed: 3}]}\n", {}),
+            fmt::format(fmt::runtime(form), "plain-train=_seed__3_", "train={seed: 3}"));
+}
+
 struct Mistake {
   const char* name;
   const char* text;
@@ -124,6 +142,24 @@ INSTANTIATE_TEST_SUITE_P(
                 ":3:9: seeds: got 'x', expected a whole number, 0 or more"},
         Mistake{"SeedAmongOverrides", "name: a\nconfigs: [plain.yaml]\nset: {train.seed: 3}\n",
                 ":3:7: set: sets train.seed, expected the key `seeds` to list them"},
+        Mistake{"SeedInTheGrid", "name: a\nconfigs: [plain.yaml]\ngrid: {train.seed: [1, 2]}\n",
+                ":3:8: grid.train.seed: expected the key `seeds` to list the seeds"},
+        Mistake{"ConfigWithoutFile", "name: a\nconfigs: [plain.yaml, {arm: b}]\n",
+                ":2:23: configs[1]: names no `config`, expected a file"},
+        Mistake{"UnknownKeyOfAConfig", "name: a\nconfigs: [{config: plain.yaml, sets: {}}]\n",
+                ":2:32: configs[0].sets: unknown key, expected one of config, arm, set; did you mean set?"},
+        Mistake{"UnknownKeyOfAnOverride", "name: a\nconfigs: [plain.yaml]\noverrides: [{name: b}]\n",
+                ":3:14: overrides[0].name: unknown key, expected one of arm, set"},
+        Mistake{"SetIsNoMap", "name: a\nconfigs: [plain.yaml]\nset: train.l2=0\n",
+                ":3:6: set: got 'train.l2=0', expected a map such as {train.l2: 0}"},
+        Mistake{"OverridesAreNoList", "name: a\nconfigs: [plain.yaml]\noverrides: {train.l2: 0}\n",
+                ":3:12: overrides: got a map, expected a list such as [{arm: no_l2, set: {train.l2: 0}}]"},
+        Mistake{"AnOverrideIsNoMap", "name: a\nconfigs: [plain.yaml]\noverrides: [train.l2=0]\n",
+                ":3:13: overrides[0]: got 'train.l2=0', expected a map of arm, set"},
+        Mistake{"GridIsNoMap", "name: a\nconfigs: [plain.yaml]\ngrid: [train.l2]\n",
+                ":3:7: grid: got a list, expected a map such as {train.l2: [0, 0.0001]}"},
+        Mistake{"ImagesAreNoNumber", "name: a\nconfigs: [plain.yaml]\nimages: {train: many}\n",
+                ":3:17: images.train: got 'many', expected a whole number, 0 or more"},
         Mistake{"SameName", "name: a\nconfigs: [plain.yaml, plain.yaml]\n",
                 ":2:23: configs: two arms are called plain; `arm: NAME` tells them apart"},
         Mistake{"Baseline", "name: a\nconfigs: [plain.yaml]\nbaseline: plan\n",
