@@ -8,12 +8,15 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <thread>
 
 #include "bn/error.hpp"
 #include "core/files.hpp"
 
 namespace bn {
 namespace {
+
+constexpr auto kPoll = std::chrono::milliseconds(10);
 
 // Only what is safe between fork and exec.
 [[noreturn]] void become(char* const* command, int output, pid_t parent) {
@@ -30,7 +33,9 @@ namespace {
 
 }  // namespace
 
-Child::Child(const std::vector<std::string>& command, const std::string& output_path) {
+Child::Child(const std::vector<std::string>& command, const std::string& output_path,
+             std::chrono::milliseconds patience)
+    : patience_(patience) {
   const FileDescriptor output(open(output_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
   if (!output) throw StorageError(fmt::format("cannot write '{}': {}", output_path, errno_text(errno)));
   std::vector<std::string> words = command;
@@ -45,6 +50,9 @@ Child::Child(const std::vector<std::string>& command, const std::string& output_
 }
 
 Child::~Child() {
+  ask_to_end();
+  const auto deadline = std::chrono::steady_clock::now() + patience_;
+  while (!has_ended() && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(kPoll);
   if (pid_ < 0) return;
   kill(pid_, SIGKILL);
   int status = 0;

@@ -3,17 +3,19 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <string>
 #include <vector>
 
 namespace bn {
 
-// Killed and awaited at the latest by the destructor. When this process dies, however it dies, the child is asked to
-// end (SIGTERM), so that nothing trains on unwatched.
+// The destructor asks it to end (SIGTERM), since a training then saves what it has, and kills it after `patience`. When
+// this process dies, however it dies, the child is asked to end too, so that nothing trains on unwatched.
 class Child {
  public:
   // The first word is the program's path. Both output streams are appended to the file. Throws StorageError.
-  Child(const std::vector<std::string>& command, const std::string& output_path);
+  Child(const std::vector<std::string>& command, const std::string& output_path,
+        std::chrono::milliseconds patience = std::chrono::seconds(10));
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
   ~Child();
@@ -25,6 +27,7 @@ class Child {
  private:
   void reap(int status);
 
+  std::chrono::milliseconds patience_;
   pid_t pid_ = -1;
   int exit_code_ = -1;
 };

@@ -1,5 +1,6 @@
 // The loop of a sweep: starts child processes while there are free places, watches their logs, records how they end.
 #include <fmt/format.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -22,6 +23,7 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 constexpr int kMostAttempts = 2;
+constexpr int kEndedByTerm = 128 + SIGTERM;
 constexpr auto kPoll = std::chrono::milliseconds(100);
 constexpr auto kShowEvery = std::chrono::seconds(1);
 
@@ -42,6 +44,13 @@ std::string describe_exit(int code) {
 class Runner {
  public:
   Runner(Sweep& sweep, const SweepOptions& options) : sweep_(sweep), options_(options) {}
+  // An error of the sweep itself ends its runs: all are asked before the first is awaited, so that they save at once.
+  ~Runner() {
+    for (const Active& active : active_) active.child->ask_to_end();
+  }
+  Runner(const Runner&) = delete;
+  Runner& operator=(const Runner&) = delete;
+
   SweepResult run();
 
  private:
@@ -209,7 +218,10 @@ void Runner::note_end(size_t index, int exit_code) {
       const bool interrupted = stopping_ || exit_code == static_cast<int>(ExitCode::kInterrupted);
       run.state = interrupted ? RunState::kInterrupted : RunState::kCrashed;
       const std::string said = last_line(output_of(run));
-      if (!interrupted) run.message = describe_exit(exit_code) + (said.empty() ? "" : ", ") + said;
+      // Also when the sweep is stopping a run may crash. One that had just been started dies of the signal itself.
+      const bool as_asked =
+          exit_code == static_cast<int>(ExitCode::kInterrupted) || (stopping_ && exit_code == kEndedByTerm);
+      if (!as_asked) run.message = describe_exit(exit_code) + (said.empty() ? "" : ", ") + said;
     }
   }
   const bool again = run.state == RunState::kCrashed && run.attempts < kMostAttempts && !stopping_;

@@ -32,6 +32,31 @@ TEST(Child, EndsWhenAsked) {
   EXPECT_EQ(child.wait(), 9);
 }
 
+TEST(Child, MaySaveBeforeItIsDestroyed) {
+  const TemporaryFolder folder;
+  {
+    const Child child(shell("trap 'sleep 0.3; touch \"" + folder.path() +
+                            "/saved\"; exit 9' TERM; echo ready; while :; do sleep 0.01; done"),
+                      folder / "output.txt");
+    ASSERT_TRUE(wait_until(milliseconds(10'000), [&] { return read_bytes(folder / "output.txt") == "ready\n"; }));
+  }
+  EXPECT_TRUE(std::filesystem::exists(folder / "saved"));
+}
+
+TEST(Child, IsKilledWhenItDoesNotEnd) {
+  const TemporaryFolder folder;
+  const auto output = [&] { return read_bytes(folder / "output.txt"); };
+  {
+    const Child child(shell("trap 'echo ignored' TERM; echo $$; while :; do sleep 0.01; done"), folder / "output.txt",
+                      milliseconds(300));
+    ASSERT_TRUE(wait_until(milliseconds(10'000), [&] { return output().ends_with("\n"); }));
+  }
+  const size_t line = output().find('\n');
+  EXPECT_EQ(output().substr(line + 1), "ignored\n");
+  EXPECT_EQ(kill(std::stoi(output().substr(0, line)), 0), -1);
+  EXPECT_EQ(errno, ESRCH);
+}
+
 TEST(Child, IsAskedToEndWhenItsParentIsKilled) {
   const TemporaryFolder folder;
   const std::string script = "trap 'touch \"" + folder.path() + "/asked\"; exit' TERM; touch \"" + folder.path() +

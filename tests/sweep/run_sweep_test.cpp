@@ -86,6 +86,22 @@ TEST_F(RunSweep, AConfigurationMustNotChangeMeanwhile) {
   EXPECT_EQ(sweep.runs[1].state, RunState::kPending);
 }
 
+TEST_F(RunSweep, AConfigurationMustStayReadable) {
+  const std::string file = folder_ / "plain.yaml";
+  const std::string changed = file + " was changed while the sweep was running; its runs were saved: ";
+  Sweep sweep = load();
+  EXPECT_EQ(error_message<ConfigError>(
+                [&] { run_sweep(sweep, options(fmt::format("sed -i 's/steps: 20/steps: x/' {}", file))); }),
+            changed + file + ":14:10: train.steps: got 'x', expected an integer from 0 to 1000000000000");
+  EXPECT_EQ(sweep.runs[1].state, RunState::kPending);
+  folder_.write("plain.yaml", kTinyExperiment);
+  sweep = load();
+  EXPECT_EQ(error_message<ConfigError>([&] { run_sweep(sweep, options("rm " + file)); }),
+            changed + "cannot read '" + file + "': No such file or directory");
+  EXPECT_EQ(sweep.runs[0].state, RunState::kFinished);
+  EXPECT_EQ(sweep.runs[1].state, RunState::kPending);
+}
+
 TEST_F(RunSweep, ADamagedRecordIsNotOverwritten) {
   Sweep sweep = load();
   std::filesystem::create_directories(folder_ / "out");
@@ -103,6 +119,53 @@ TEST_F(RunSweep, StopsWhenAsked) {
   EXPECT_EQ(result.left, 2);
   EXPECT_EQ(sweep.runs[0].state, RunState::kInterrupted);
   EXPECT_EQ(sweep.runs[1].state, RunState::kPending);
+}
+
+TEST_F(RunSweep, ACrashWhileItStopsIsTold) {
+  Sweep sweep = load();
+  const std::string ready = folder_ / "ready";
+  // Seed 1 fails as it saves; seed 2 ends by the signal itself, as a run does that has only just been started.
+  SweepOptions stopped = options(R"(
+    case "$*" in *seed=1*) trap 'echo "error: disk full" >&2; exit 7' TERM;; esac
+    echo >> )" + ready + R"(
+    while :; do sleep 0.01; done)");
+  stopped.jobs = 2;
+  stopped.stop = [&] { return std::filesystem::exists(ready) && read_bytes(ready) == "\n\n"; };
+  const SweepResult result = run_sweep(sweep, stopped);
+  EXPECT_TRUE(result.interrupted);
+  EXPECT_EQ(sweep.runs[0].state, RunState::kInterrupted);
+  EXPECT_EQ(sweep.runs[0].message, "exit code 7, error: disk full");
+  EXPECT_EQ(sweep.runs[1].state, RunState::kInterrupted);
+  EXPECT_EQ(sweep.runs[1].message, "");
+}
+
+TEST_F(RunSweep, AnErrorOfItsOwnLetsTheRunsSave) {
+  Sweep sweep = load("name: a\nconfigs: [plain.yaml]\nseeds: [1, 2, 3]\n");
+  // Seeds 1 and 2 take a moment to save; the end of seed 3 cannot be recorded.
+  SweepOptions three = options(fmt::format(R"(
+    cd {}
+    case "$*" in
+      *seed=1*) trap 'sleep 0.3; touch saved_1; exit 9' TERM; touch ready_1;;
+      *seed=2*) trap 'sleep 0.3; touch saved_2; exit 9' TERM; touch ready_2;;
+      *seed=3*) until [ -e ready_1 ] && [ -e ready_2 ] && [ $(grep -c running out/sweep.json) = 3 ]; do sleep 0.01; done
+                rm out/sweep.json; mkdir out/sweep.json; exit 0;;
+    esac
+    while :; do sleep 0.01; done)",
+                                           folder_ / ""));
+  three.jobs = 3;
+  three.stop = [&] { return sweep.runs[2].state == RunState::kFinished; };  // where the record can be written after all
+  EXPECT_EQ(error_message<StorageError>([&] { run_sweep(sweep, three); }),
+            "cannot write '" + (folder_ / "out/sweep.json") + "': Is a directory");
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "saved_1"));
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "saved_2"));
+}
+
+TEST_F(RunSweep, APlanNeedsAMeasurement) {
+  Sweep sweep = load();
+  EXPECT_EQ(error_message<Error>([&] { describe_plan(sweep, options("echo 'error: no such op'; exit 6")); }),
+            "cannot measure steps of arm plain: error: no such op\n");
+  EXPECT_EQ(error_message<UnsupportedError>([&] { describe_plan(sweep, options("echo nothing")); }),
+            "the measurement of a few steps printed no result: nothing\n");
 }
 
 }  // namespace
