@@ -108,8 +108,10 @@ void read_sweep(const std::string& folder, Study& study, std::string& baseline) 
         run = read_run(run_path);
       } catch (const Error& error) {
         if (message.empty()) throw;  // not of a crashed run, so its results count
-        study.notes.push_back(fmt::format("{} with seed {} is left out: it crashed: {}; its folder cannot be read: {}.",
-                                          arm, entry.at("seed").get<uint64_t>(), message, error.what()));
+        const bool is_told = message.ends_with(error.what());
+        study.notes.push_back(fmt::format("{} with seed {} is left out: it crashed: {}{}.", arm,
+                                          entry.at("seed").get<uint64_t>(), message,
+                                          is_told ? "" : fmt::format("; its folder cannot be read: {}", error.what())));
         continue;
       }
       if (!run->has_ended() && !message.empty()) run->state = "crashed: " + message;

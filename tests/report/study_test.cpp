@@ -89,8 +89,11 @@ TEST(Study, ACrashedRunMayBeDamaged) {
                                                 "be read: {}/d/config.yaml:1:1: is empty",
                                                 folder.path()))));
   test::write_sweep(folder.path(), "", {{"plain", 1, "a"}, {"plain", 2, "b"}});
-  EXPECT_THAT(error_message<DataError>([&] { read_study({folder.path()}, ""); }),
-              HasSubstr("b/log.jsonl:1: not a record of a run log: "));
+  const std::string error = error_message<DataError>([&] { read_study({folder.path()}, ""); });
+  EXPECT_THAT(error, HasSubstr("b/log.jsonl:1: not a record of a run log: "));
+  test::write_sweep(folder.path(), "", {{"plain", 1, "a"}, {"plain", 2, "b", "exit code 4, error: " + error}});
+  EXPECT_THAT(read_study({folder.path()}, "").notes,
+              ElementsAre("plain with seed 2 is left out: it crashed: exit code 4, error: " + error + "."));
 }
 
 TEST(Study, AResumedRunIsAsItEndedLast) {
