@@ -1,4 +1,4 @@
-// Validation accuracy: every image scored exactly once.
+// Validation accuracy: every image scored exactly once, or skipped by name.
 #pragma once
 
 #include <cstdint>
@@ -19,14 +19,14 @@ struct EvaluationResult {
   int64_t images = 0;                        // scored
   int64_t skipped = 0;                       // undecodable, on_corrupt: skip
   std::vector<std::string> skipped_names{};  // the first 100
-  double loss = 0;                           // mean cross-entropy
+  double loss = 0;                           // mean of -log(the label's probability)
   double top1 = 0, top5 = 0;                 // fractions
   double seconds = 0;
-  std::vector<ClassScore> classes{};  // of evaluate_ensemble
+  std::vector<ClassScore> classes{};  // by index, as many as the network has
 };
 
 // Runs the plan (purpose kEvaluate or kEvaluateFolded, packed by this call) over the whole split. Throws DataError
-// unless images + skipped == dataset.size(), and when the set has more classes than the network.
+// unless every image was scored exactly once or skipped, and when the set has more classes than the network.
 EvaluationResult evaluate(Plan& plan, Backend& backend, const Dataset& dataset, const DataOptions& data);
 
 // One of the networks that score an image together; all have the same batch, input and classes.
@@ -45,8 +45,8 @@ struct Prediction {
 };
 
 // Paper: sec. 4.2.3, the prediction is the mean of the class probabilities, over members and crops alike. A batch must
-// be a multiple of the crops. Each prediction is handed to `sink`, in the order of the set. Throws DataError unless
-// every image was scored exactly once or reported as skipped.
+// be a multiple of the crops. Each prediction is handed to `sink`, if there is one, in the order of the set.
+// Throws DataError as evaluate() does, and for an image of which only some crops can be read.
 EvaluationResult evaluate_ensemble(const std::vector<EnsembleMember>& members, Backend& backend, const Dataset& images,
                                    const DataOptions& data, CropSet crops,
                                    const std::function<void(const Prediction&)>& sink);

@@ -1,4 +1,4 @@
-// Scores of several networks over several crops of each image.
+// Scores of one network or several, over one crop of each image or several.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,6 +10,7 @@
 
 #include "bn/error.hpp"
 #include "bn/evaluate.hpp"
+#include "evaluate/image_account.hpp"
 
 namespace bn {
 namespace {
@@ -28,13 +29,15 @@ void add_probabilities(const float* logits, int64_t classes, double weight, doub
 class Evaluation {
  public:
   Evaluation(const std::vector<EnsembleMember>& members, Backend& backend, const Dataset& images,
-             const DataOptions& data, CropSet crops)
+             const DataOptions& data, CropSet crops, const std::function<void(const Prediction&)>& sink)
       : members_(members),
         backend_(backend),
+        sink_(sink),
         images_(images),
         crops_(crops_in(crops)),
         batch_(members.front().plan->options().batch),
-        classes_(members.front().plan->logits().shape.c) {
+        classes_(members.front().plan->logits().shape.c),
+        account_(images) {
     check();
     if (crops != CropSet::kSingle) cropped_ = open_crops(images, data, crops);
     loader_.emplace(cropped_ ? *cropped_ : images, data, LoaderOptions{.batch = batch_, .split = Split::kValidation});
@@ -44,12 +47,12 @@ class Evaluation {
     for (const EnsembleMember& member : members_) member.plan->pack();
   }
 
-  EvaluationResult run(const std::function<void(const Prediction&)>& sink) {
+  EvaluationResult run() {
     const auto start = Clock::now();
     Batch batch;
     while (loader_->next(batch)) {
       score_batch(batch);
-      for (int64_t i = 0; i < batch_ / crops_; ++i) score_image(batch, i, sink);
+      for (int64_t i = 0; i < batch.valid / crops_; ++i) score_image(batch, i);
     }
     finish();
     result_.seconds = std::chrono::duration<double>(Clock::now() - start).count();
@@ -58,6 +61,9 @@ class Evaluation {
 
  private:
   void check() const {
+    if (batch_ % crops_ != 0) {
+      throw ConfigError(fmt::format("a batch of {} cannot hold all {} crops of each image", batch_, crops_));
+    }
     for (const EnsembleMember& member : members_) {
       const Plan& plan = *member.plan;
       if (plan.logits().shape.c != classes_) {
@@ -78,6 +84,7 @@ class Evaluation {
       backend_.load_images(member.plan->images(), batch.images, member.normalization);
       member.plan->forward();
       backend_.download(logits_.data(), member.plan->logits().data, member.plan->logits().bytes());
+      if (is_single() && !sink_) continue;  // its logits are all that is wanted
       const double weight = 1.0 / static_cast<double>(crops_ * static_cast<int64_t>(members_.size()));
       for (int64_t i = 0; i < batch_; ++i) {
         const auto at = static_cast<size_t>(i * classes_);
@@ -86,34 +93,37 @@ class Evaluation {
     }
   }
 
-  void score_image(const Batch& batch, int64_t slot, const std::function<void(const Prediction&)>& sink) {
-    const int32_t label = batch.labels[slot * crops_];
-    if (label < 0) return;
-    Prediction prediction{.image = batch.first_index / crops_ + slot, .label = label};
-    if (prediction.image < next_image_) {
-      throw DataError(fmt::format("{} was scored twice", images_.name(prediction.image)));
+  void score_image(const Batch& batch, int64_t slot) {
+    const int32_t* labels = batch.labels + slot * crops_;
+    const int64_t image = batch.first_index / crops_ + slot;
+    if (const auto unread = std::count(labels, labels + crops_, -1); unread > 0) {
+      if (unread < crops_) {
+        throw DataError(fmt::format("{}: {} of its {} crops could not be read", images_.name(image), unread, crops_));
+      }
+      account_.add_skipped(image);
+      return;
     }
-    next_image_ = prediction.image + 1;
+    account_.add_scored(image);
     double* probabilities = &sums_[static_cast<size_t>(slot * crops_ * classes_)];
     for (int64_t crop = 1; crop < crops_; ++crop) {
       for (int64_t j = 0; j < classes_; ++j) probabilities[j] += probabilities[crop * classes_ + j];
     }
-    rank(probabilities, slot, prediction);
-    count(prediction);
-    if (sink) sink(prediction);
+    const Score score = score_of(probabilities, slot, labels[0]);
+    count(score, labels[0]);
+    if (!sink_) return;
+    Prediction prediction{
+        .image = image, .label = labels[0], .rank = score.rank, .label_probability = probabilities[labels[0]]};
+    name_likeliest(probabilities, slot, prediction);
+    sink_(prediction);
   }
 
   // One network's single crop is ranked by its logits: probabilities that underflow would tie.
-  void rank(const double* probabilities, int64_t slot, Prediction& prediction) {
+  void name_likeliest(const double* probabilities, int64_t slot, Prediction& prediction) const {
     const float* logits = &logits_[static_cast<size_t>(slot * classes_)];
     const auto value = [&](int64_t j) {
       const double v = is_single() ? static_cast<double>(logits[j]) : probabilities[j];
       return std::isnan(v) ? -std::numeric_limits<double>::infinity() : v;  // or there would be no order
     };
-    const Score score = score_of(probabilities, slot, prediction.label);
-    prediction.rank = score.rank;
-    result_.loss += score.loss;
-    prediction.label_probability = probabilities[prediction.label];
     std::vector<int32_t> order(static_cast<size_t>(classes_));
     std::iota(order.begin(), order.end(), 0);
     const auto shown = std::min<int64_t>(5, classes_);
@@ -136,23 +146,20 @@ class Evaluation {
     return score;
   }
 
-  void count(const Prediction& prediction) {
-    ClassScore& of_class = result_.classes[static_cast<size_t>(prediction.label)];
+  void count(const Score& score, int32_t label) {
+    ClassScore& of_class = result_.classes[static_cast<size_t>(label)];
     ++of_class.images;
-    if (prediction.rank < 1) ++of_class.right;
-    result_.top1 += prediction.rank < 1 ? 1 : 0;
-    result_.top5 += prediction.rank < 5 ? 1 : 0;
-    ++result_.images;
+    if (score.rank < 1) ++of_class.right;
+    result_.loss += score.loss;
+    result_.top1 += score.rank < 1 ? 1 : 0;
+    result_.top5 += score.rank < 5 ? 1 : 0;
   }
 
   void finish() {
-    const LoaderCounters counters = loader_->counters();
-    result_.skipped = counters.skipped / crops_;  // each crop of an image that cannot be read counts
-    result_.skipped_names = counters.skipped_names;
-    if (result_.images + result_.skipped != images_.size() || counters.skipped % crops_ != 0) {
-      throw DataError(fmt::format("{} images were scored and {} skipped, but the set holds {}", result_.images,
-                                  result_.skipped, images_.size()));
-    }
+    account_.close();
+    result_.images = account_.scored();
+    result_.skipped = account_.skipped();
+    result_.skipped_names = loader_->counters().skipped_names;
     const auto scored = static_cast<double>(std::max<int64_t>(result_.images, 1));
     result_.loss /= scored;
     result_.top1 /= scored;
@@ -161,13 +168,14 @@ class Evaluation {
 
   const std::vector<EnsembleMember>& members_;
   Backend& backend_;
+  const std::function<void(const Prediction&)>& sink_;  // may be empty
   const Dataset& images_;
   const int64_t crops_, batch_, classes_;
   std::unique_ptr<Dataset> cropped_;
   std::optional<Loader> loader_;
   std::vector<float> logits_;  // of the last member, [batch, classes]
   std::vector<double> sums_;   // [batch, classes]
-  int64_t next_image_ = 0;
+  ImageAccount account_;
   EvaluationResult result_;
 };
 
@@ -176,7 +184,7 @@ class Evaluation {
 EvaluationResult evaluate_ensemble(const std::vector<EnsembleMember>& members, Backend& backend, const Dataset& images,
                                    const DataOptions& data, CropSet crops,
                                    const std::function<void(const Prediction&)>& sink) {
-  return Evaluation(members, backend, images, data, crops).run(sink);
+  return Evaluation(members, backend, images, data, crops, sink).run();
 }
 
 }  // namespace bn

@@ -1,11 +1,7 @@
 #include "bn/evaluate.hpp"
 
-#include <fmt/format.h>
-
-#include <chrono>
+#include <algorithm>
 #include <cmath>
-
-#include "bn/error.hpp"
 
 namespace bn {
 
@@ -33,45 +29,8 @@ Score score_logits(const float* logits, int64_t classes, int32_t label) {
 }
 
 EvaluationResult evaluate(Plan& plan, Backend& backend, const Dataset& dataset, const DataOptions& data) {
-  const auto start = std::chrono::steady_clock::now();
-  const int64_t classes = plan.logits().shape.c;
-  const auto dataset_classes = static_cast<int64_t>(dataset.class_names().size());
-  if (dataset_classes > classes) {
-    throw DataError(fmt::format("the data have {} classes, the network only {}", dataset_classes, classes));
-  }
-  Loader loader(dataset, data, {.batch = plan.options().batch, .split = Split::kValidation});
-  const ImageNormalization normalization = normalization_of(data);
-  std::vector<float> logits(static_cast<size_t>(plan.logits().shape.elements()));
-  plan.pack();
-
-  EvaluationResult result;
-  Batch batch;
-  while (loader.next(batch)) {
-    backend.load_images(plan.images(), batch.images, normalization);
-    plan.forward();
-    backend.download(logits.data(), plan.logits().data, plan.logits().bytes());
-    for (int64_t i = 0; i < plan.options().batch; ++i) {
-      if (batch.labels[i] < 0) continue;
-      const Score score = score_logits(&logits[static_cast<size_t>(i * classes)], classes, batch.labels[i]);
-      result.loss += score.loss;
-      result.top1 += score.rank < 1 ? 1 : 0;
-      result.top5 += score.rank < 5 ? 1 : 0;
-      ++result.images;
-    }
-  }
-  const LoaderCounters counters = loader.counters();
-  result.skipped = counters.skipped;
-  result.skipped_names = counters.skipped_names;
-  if (result.images + result.skipped != dataset.size()) {
-    throw DataError(fmt::format("{} images were scored and {} skipped, but the set holds {}", result.images,
-                                result.skipped, dataset.size()));
-  }
-  const auto scored = static_cast<double>(std::max<int64_t>(result.images, 1));
-  result.loss /= scored;
-  result.top1 /= scored;
-  result.top5 /= scored;
-  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  return result;
+  return evaluate_ensemble({{.plan = &plan, .normalization = normalization_of(data)}}, backend, dataset, data,
+                           CropSet::kSingle, nullptr);
 }
 
 }  // namespace bn
