@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 
 #include "bn/train.hpp"
 #include "commands/commands.hpp"
 #include "commands/evaluation_report.hpp"
+#include "data/class_list.hpp"
 
 namespace bn {
 namespace {
@@ -74,8 +76,50 @@ std::vector<Model> read_models(const EvaluateArguments& arguments) {
   return models;
 }
 
-// An ensemble sees one set of images, and its probabilities are of one set of classes.
-void check_alike(const std::vector<Model>& models) {
+// Class files of one content may lie at two places.
+bool have_same_class_file(const DataOptions& a, const DataOptions& b) {
+  if (a.classes.empty() || b.classes.empty()) return false;
+  try {
+    const auto names = [](const DataOptions& data) {
+      return read_class_file(resolve_data_path(data.classes), data.classes_limit).names();
+    };
+    return names(a) == names(b);
+  } catch (const DataError&) {
+    return false;  // what cannot be read is judged by its name
+  }
+}
+
+// What decides which image is which of which classes, where the command line has not decided it.
+std::vector<std::string> differences_of_sets(const Config& a, const Config& b, const EvaluateArguments& arguments) {
+  std::vector<std::string> keys;
+  if (!have_same_class_file(a.data, b.data)) keys = {"data.classes:", "data.classes_limit:"};
+  if (arguments.data.empty()) {
+    keys.insert(keys.end(), {"data.kind:", "data.validation:"});
+    if (a.data.kind == DatasetKind::kShapes) {
+      keys.insert(keys.end(), {"data.shapes.image_size:", "data.shapes.validation_images:", "data.shapes.seed:"});
+    }
+  }
+  std::vector<std::string> differences = diff(a, b);
+  std::erase_if(differences, [&](const std::string& difference) {
+    return std::none_of(keys.begin(), keys.end(), [&](const std::string& key) { return difference.starts_with(key); });
+  });
+  return differences;
+}
+
+// An ensemble sees one set of images, and its probabilities are of one list of classes.
+void check_same_set(const Model& first, const Model& model, const EvaluateArguments& arguments) {
+  const std::vector<std::string> differences = differences_of_sets(first.config, model.config, arguments);
+  if (differences.empty()) return;
+  const bool other_paths = std::any_of(differences.begin(), differences.end(), [](const std::string& difference) {
+    return difference.starts_with("data.validation:");
+  });
+  throw ConfigError(
+      fmt::format("an ensemble needs networks of one list of classes and one set of images, but {} and {} differ: {}{}",
+                  first.checkpoint, model.checkpoint, fmt::join(differences, ", "),
+                  other_paths ? "; --data names the images for all of them" : ""));
+}
+
+void check_alike(const std::vector<Model>& models, const EvaluateArguments& arguments) {
   const Model& first = models.front();
   for (const Model& model : models) {
     if (model.net.classes() != first.net.classes()) {
@@ -90,6 +134,7 @@ void check_alike(const std::vector<Model>& models) {
                       "image_channels, resize_shorter or binarize",
                       first.checkpoint, model.checkpoint));
     }
+    check_same_set(first, model, arguments);
   }
 }
 
@@ -100,6 +145,15 @@ PlanOptions plan_options(const Model& model, Purpose purpose, int64_t batch) {
           .weights = model.averaged ? WeightsCopy::kAverage : WeightsCopy::kCurrent,
           .passes = model.config.passes,
           .keep = {}};
+}
+
+// Those that the network is scored with.
+std::string statistics_of(const Model& model, const std::string& asked) {
+  if (model.net.state().empty()) return "none";
+  const TrainOptions& train = model.config.train;
+  std::optional<int64_t> batches = population_batches(asked);
+  if (asked.empty() && train.statistics == StatisticsKind::kPopulation) batches = train.statistics_batches;
+  return batches ? fmt::format("population({})", *batches) : "moving";
 }
 
 void set_statistics(Model& model, Backend& backend, const std::string& statistics) {
@@ -144,7 +198,7 @@ ExitCode run_evaluate(const EvaluateArguments& arguments) {
                                                 : CropSet::kSingle;
   population_batches(arguments.statistics);  // a mistake in it is found before anything is loaded
   std::vector<Model> models = read_models(arguments);
-  check_alike(models);
+  check_alike(models, arguments);
   Config& config = models.front().config;
   EvaluationReport report{.crops = arguments.crops};
   const std::unique_ptr<Dataset> images = open_images(arguments, config.data, report.excluded);
@@ -155,7 +209,9 @@ ExitCode run_evaluate(const EvaluateArguments& arguments) {
   for (Model& model : models) {
     load(model, *backend, arguments, at_a_time * arguments.crops);
     members.push_back({.plan = &*model.plan, .normalization = normalization_of(model.config.data)});
-    report.members.push_back({.checkpoint = model.checkpoint, .step = model.info.progress.step});
+    report.members.push_back({.checkpoint = model.checkpoint,
+                              .step = model.info.progress.step,
+                              .statistics = statistics_of(model, arguments.statistics)});
   }
   std::optional<PredictionFile> file;
   if (!arguments.csv.empty()) file.emplace(arguments.csv, *images);
@@ -199,7 +255,9 @@ void add_evaluate_command(CLI::App& app, ExitCode& exit_code) {
   command->add_flag("--unfolded", arguments->unfolded, "Do not fold batch normalisation into the weights");
   command->add_flag("--per-class", arguments->style.per_class, "Print each class's accuracy too");
   command->add_flag("--json", arguments->style.json, "Print one JSON object");
-  command->footer("Fails unless every image of the set was scored exactly once.");
+  command->footer(
+      "Fails unless every image of the set was scored exactly once. Where the run's data.on_corrupt is skip or\n"
+      "quarantine, an image that cannot be read is left out instead, counted and named as skipped.");
   command->callback([arguments, &exit_code] { exit_code = run_evaluate(*arguments); });
 }
 

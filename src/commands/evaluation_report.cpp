@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -39,7 +40,7 @@ void print_json(const EvaluationReport& report) {
   const EvaluationResult& result = report.result;
   Json members = Json::array(), classes = Json::array();
   for (const auto& member : report.members) {
-    members.push_back({{"checkpoint", member.checkpoint}, {"step", member.step}});
+    members.push_back({{"checkpoint", member.checkpoint}, {"step", member.step}, {"statistics", member.statistics}});
   }
   for (size_t i = 0; i < result.classes.size(); ++i) {
     const ClassScore& score = result.classes[i];
@@ -47,6 +48,7 @@ void print_json(const EvaluationReport& report) {
   }
   const Json object{{"checkpoint", report.members.front().checkpoint},
                     {"step", report.members.front().step},
+                    {"statistics", report.members.front().statistics},
                     {"members", members},
                     {"crops", report.crops},
                     {"images", result.images},
@@ -69,6 +71,22 @@ std::string describe_members(const EvaluationReport& report) {
   return fmt::format("{}, step {}", report.members.front().checkpoint, report.members.front().step);
 }
 
+// Each once, in the order of the members: "moving", or "moving, population(100)".
+std::string describe_statistics(const EvaluationReport& report) {
+  std::vector<std::string> kinds;
+  for (const auto& member : report.members) {
+    if (std::find(kinds.begin(), kinds.end(), member.statistics) == kinds.end()) kinds.push_back(member.statistics);
+  }
+  return fmt::format("statistics of batch normalisation: {}\n", fmt::join(kinds, ", "));
+}
+
+std::string describe_skipped(const EvaluationResult& result) {
+  if (result.skipped == 0) return "";
+  const int64_t unnamed = result.skipped - static_cast<int64_t>(result.skipped_names.size());
+  return fmt::format("skipped, as they cannot be read: {}{}\n", fmt::join(result.skipped_names, ", "),
+                     unnamed > 0 ? fmt::format(" and {} more", unnamed) : "");
+}
+
 void print_text(const EvaluationReport& report, const ReportStyle& style) {
   const EvaluationResult& result = report.result;
   std::string text = describe_members(report);
@@ -80,6 +98,7 @@ void print_text(const EvaluationReport& report, const ReportStyle& style) {
   text +=
       fmt::format("error with its 95 % interval: top-1 {}, top-5 {}\n",
                   in_percent(error_of(result.top1, result.images)), in_percent(error_of(result.top5, result.images)));
+  text += describe_statistics(report) + describe_skipped(result);
   for (size_t i = 0; style.per_class && i < result.classes.size(); ++i) {
     const ClassScore& score = result.classes[i];
     if (score.images == 0) continue;
