@@ -6,6 +6,7 @@
 #include <charconv>
 #include <filesystem>
 
+#include "bn/error.hpp"
 #include "bn/train.hpp"
 #include "commands/commands.hpp"
 #include "commands/evaluation_report.hpp"
@@ -119,6 +120,20 @@ void check_same_set(const Model& first, const Model& model, const EvaluateArgume
                   other_paths ? "; --data names the images for all of them" : ""));
 }
 
+// Without a list, a network's classes are those of its own training set, which a set that the user named must have.
+void check_trained_classes(const Model& first, const Model& model, const EvaluateArguments& arguments) {
+  DataOptions data = model.config.data;
+  data.cache = Cache::kNone;  // only its names are wanted
+  const bool is_named = !arguments.data.empty() && arguments.labels.empty();
+  if (!is_named || !data.classes.empty() || data.train == first.config.data.train) return;
+  try {
+    open_dataset(data, Split::kValidation);
+  } catch (Error& error) {
+    error.add_context(model.checkpoint);
+    throw;
+  }
+}
+
 void check_alike(const std::vector<Model>& models, const EvaluateArguments& arguments) {
   const Model& first = models.front();
   for (const Model& model : models) {
@@ -135,6 +150,7 @@ void check_alike(const std::vector<Model>& models, const EvaluateArguments& argu
                       first.checkpoint, model.checkpoint));
     }
     check_same_set(first, model, arguments);
+    check_trained_classes(first, model, arguments);
   }
 }
 
@@ -256,8 +272,9 @@ void add_evaluate_command(CLI::App& app, ExitCode& exit_code) {
   command->add_flag("--per-class", arguments->style.per_class, "Print each class's accuracy too");
   command->add_flag("--json", arguments->style.json, "Print one JSON object");
   command->footer(
-      "Fails unless every image of the set was scored exactly once. Where the run's data.on_corrupt is skip or\n"
-      "quarantine, an image that cannot be read is left out instead, counted and named as skipped.");
+      "Fails unless every image of the set was scored exactly once. Where data.on_corrupt of the run (the first of\n"
+      "several) is skip or quarantine, an image that cannot be read is left out instead, counted and named as "
+      "skipped.");
   command->callback([arguments, &exit_code] { exit_code = run_evaluate(*arguments); });
 }
 

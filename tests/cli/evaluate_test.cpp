@@ -59,6 +59,21 @@ class Evaluate : public testing::Test {
     EXPECT_EQ(result.exit_code, 0) << result.err;
     return folder() / run;
   }
+  // OUT/train and OUT/validation, ten classes of PNG files.
+  static void write_images(const std::string& out) {
+    const ProgramResult result = test::run_program({BN_DATA_PROGRAM, "shapes", "--out", folder() / out, "--size", "16",
+                                                    "--images", "40", "--validation-images", "20"});
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+  }
+  static std::string train_on_images(const std::string& run, const std::string& images,
+                                     const std::vector<std::string>& more) {
+    std::vector<std::string> words{"--set", "data.kind=folder",
+                                   "--set", "data.train=[" + (folder() / images) + "/train]",
+                                   "--set", "data.validation=[" + (folder() / images) + "/validation]",
+                                   "--set", "train.steps=2"};
+    words.insert(words.end(), more.begin(), more.end());
+    return train(run, words);
+  }
   static ProgramResult evaluate(const std::vector<std::string>& words) {
     std::vector<std::string> all{"evaluate"};
     all.insert(all.end(), words.begin(), words.end());
@@ -161,6 +176,24 @@ TEST_F(Evaluate, StatisticsCanBeEstimatedAnew) {
   EXPECT_NEAR(population.at("loss").get<double>(), stored.at("loss").get<double>(), 0.5);
 }
 
+TEST_F(Evaluate, TheReportSaysWhichStatisticsWereUsed) {
+  const std::string heading = "statistics of batch normalisation: ";
+  EXPECT_EQ(report({first_}).at("statistics"), "moving");
+  EXPECT_TRUE(contains(evaluate({first_}).out, heading + "moving\n"));
+  const std::vector<std::string> estimated{first_, "--statistics", "population:15"};
+  EXPECT_EQ(report(estimated).at("statistics"), "population(15)");
+  EXPECT_TRUE(contains(evaluate(estimated).out, heading + "population(15)\n"));
+  const std::string algorithm2 =
+      train("algorithm2", {"--set", "train.statistics=population", "--set", "train.statistics_batches=7"});
+  EXPECT_EQ(report({algorithm2}).at("statistics"), "population(7)");
+  const nlohmann::json both = report({first_, algorithm2});
+  EXPECT_EQ(both.at("members").at(0).at("statistics"), "moving");
+  EXPECT_EQ(both.at("members").at(1).at("statistics"), "population(7)");
+  EXPECT_TRUE(contains(evaluate({first_, algorithm2}).out, heading + "moving, population(7)\n"));
+  const std::string without = train("without", {"--set", "model.normalization=none"});
+  EXPECT_EQ(report({without}).at("statistics"), "none");
+}
+
 TEST_F(Evaluate, StatisticsThatAreNotThereAreRefused) {
   EXPECT_TRUE(contains(error({first_, "--statistics", "population"}, ExitCode::kConfig),
                        "--statistics: got 'population', expected moving or population(N)"));
@@ -191,10 +224,117 @@ TEST_F(Evaluate, AnEnsembleNeedsTheSameClassesAndInput) {
   EXPECT_TRUE(contains(error({first_, binary}, ExitCode::kConfig), "an ensemble needs networks of the same input"));
 }
 
+TEST_F(Evaluate, AnEnsembleNeedsOneSetOfImages) {
+  const std::string other = train("other", {"--set", "data.shapes.seed=2", "--set", "data.shapes.train_images=200"});
+  const std::string message = error({first_, other}, ExitCode::kConfig);
+  EXPECT_TRUE(contains(message, "an ensemble needs networks of one list of classes and one set of images, but " +
+                                    first_ + "/checkpoints/best.safetensors and " + other +
+                                    "/checkpoints/best.safetensors differ: "))
+      << message;
+  EXPECT_TRUE(contains(message, "differ: data.shapes.seed: 1 -> 2\n")) << message;
+}
+
+TEST_F(Evaluate, AnEnsembleNeedsOneListOfClasses) {
+  write_images("images");
+  const std::string original = folder() / "classes.txt";
+  const std::string same = folder() / "same.txt", reversed = folder() / "reversed.txt";
+  const std::set<std::string> names = test::names_in(folder() / "images/validation");
+  std::string forwards, backwards;
+  for (const std::string& name : names) {
+    forwards += name + "\n";
+    backwards.insert(0, name + "\n");
+  }
+  test::write_bytes(original, forwards);
+  test::write_bytes(same, forwards);
+  test::write_bytes(reversed, backwards);
+  const std::string a = train_on_images("listed", "images", {"--set", "data.classes=" + original});
+  const std::string b = train_on_images("moved", "images", {"--set", "data.classes=" + same});
+  const std::string c = train_on_images("reversed", "images", {"--set", "data.classes=" + reversed});
+  EXPECT_EQ(report({a, b}).at("members").size(), 2U);
+  const std::string difference = "differ: data.classes: " + original + " -> " + reversed + "\n";
+  EXPECT_TRUE(contains(error({a, c}, ExitCode::kConfig), difference));
+  // The user's own images do not make them one list.
+  EXPECT_TRUE(contains(error({a, c, "--data", folder() / "images/train"}, ExitCode::kConfig), difference));
+}
+
+TEST_F(Evaluate, ImagesNamedByTheUserAreThoseOfAllMembers) {
+  write_images("here");
+  write_images("there");
+  const std::string a = train_on_images("on_here", "here", {}), b = train_on_images("on_there", "there", {});
+  const std::string message = error({a, b}, ExitCode::kConfig);
+  EXPECT_TRUE(contains(message, "differ: data.validation: ")) << message;
+  EXPECT_TRUE(contains(message, "; --data names the images for all of them")) << message;
+  const std::string images = folder() / "there/validation";
+  EXPECT_EQ(report({a, b, "--data", images}).at("images"), 20);
+  write_images("renamed");
+  for (const char* split : {"train", "validation"}) {
+    const std::string classes = folder() / "renamed" + "/" + split;
+    std::filesystem::rename(classes + "/disk", classes + "/coin");
+  }
+  const std::string c = train_on_images("on_renamed", "renamed", {});
+  const std::string classes = error({a, c, "--data", images}, ExitCode::kData);
+  EXPECT_TRUE(contains(classes, c + "/checkpoints/best.safetensors: the training and validation sets have different "
+                                    "classes: 'coin' is only in the training set"))
+      << classes;
+}
+
+TEST_F(Evaluate, AnImageThatCannotBeReadIsCountedAndNamedOrEndsIt) {
+  write_images("damaged");
+  const std::string folder_of_class = folder() / "damaged/validation/disk";
+  const std::string image = folder_of_class + "/" + *test::names_in(folder_of_class).begin();
+  const std::string strict = train_on_images("strict", "damaged", {});
+  const std::string lenient = train_on_images("lenient", "damaged", {"--set", "data.on_corrupt=skip"});
+  test::write_bytes(image, "no image");
+  EXPECT_TRUE(contains(error({strict}, ExitCode::kData), image));
+  const ProgramResult text = evaluate({lenient});
+  EXPECT_EQ(text.exit_code, 0) << text.err;
+  EXPECT_TRUE(contains(text.out, "over 19 images (1 skipped)")) << text.out;
+  EXPECT_TRUE(contains(text.out, "skipped, as they cannot be read: " + image + "\n")) << text.out;
+  for (const char* crops : {"1", "10"}) {
+    const nlohmann::json scores = report({lenient, "--crops", crops});
+    EXPECT_EQ(scores.at("images"), 19);
+    EXPECT_EQ(scores.at("skipped"), 1);
+    EXPECT_EQ(scores.at("skipped_names"), nlohmann::json::array({image}));
+  }
+  EXPECT_FALSE(contains(evaluate({first_}).out, "cannot be read"));
+  EXPECT_TRUE(contains(evaluate({"--help"}).out, "left out instead, counted and named as skipped"));
+}
+
+TEST_F(Evaluate, ALabelFileGivesImagesTheirClasses) {
+  write_images("labelled");
+  namespace fs = std::filesystem;
+  const std::string flat = folder() / "flat", csv = folder() / "flat.csv", labels = folder() / "labels.txt";
+  fs::create_directory(flat);
+  for (const auto& entry : fs::recursive_directory_iterator(folder() / "labelled/validation")) {
+    if (entry.is_regular_file()) fs::copy_file(entry.path(), fs::path(flat) / entry.path().filename());
+  }
+  const auto score = [&](const std::string& text) {
+    test::write_bytes(labels, text);
+    return report({first_, "--data", flat, "--labels", labels, "--csv", csv});
+  };
+  std::string any, right, wrong;
+  for (const std::string& image : test::names_in(flat)) any += image + " 9 n01\n";
+  const nlohmann::json scores = score(any);
+  EXPECT_EQ(scores.at("images"), 20);
+  EXPECT_EQ(scores.at("classes").at(9).at("images"), 20);
+  constexpr size_t kLikeliest = 4;
+  for (const auto& [image, index] : column(csv, kLikeliest)) {
+    const std::string name = fs::path(image).filename().string();
+    right += name + " " + index + "\n";
+    wrong += name + " " + std::to_string((std::stoi(index) + 1) % 10) + "\n";
+  }
+  EXPECT_EQ(score(right).at("top1"), 1);
+  EXPECT_EQ(score(wrong).at("top1"), 0);
+}
+
 TEST_F(Evaluate, WhatCannotBeReadOrWrittenIsSaidBeforeTheScoring) {
   EXPECT_TRUE(contains(error({first_, "--csv", first_ + "/config.yaml/x.csv"}, ExitCode::kStorage), "x.csv"));
   EXPECT_TRUE(contains(error({first_, "--labels", folder() / "no.txt", "--data", "/nowhere/val.tar"}, ExitCode::kData),
                        "cannot open /nowhere/val.tar"));
+  write_images("unlabelled");
+  const std::string images = folder() / "unlabelled/validation";
+  EXPECT_TRUE(contains(error({first_, "--labels", folder() / "no.txt", "--data", images}, ExitCode::kData),
+                       "cannot open " + (folder() / "no.txt") + ": no such file"));
 }
 
 }  // namespace

@@ -49,6 +49,21 @@ TEST(ExcludeImages, ExplainsALineThatFitsNoImage) {
             "cannot open " + dir.path("no.txt") + ": no such file");
 }
 
+TEST(ExcludeImages, NeedsANameThatIsOneImages) {
+  const TempDir dir;
+  const auto tar = dir.write("val.tar", tar_of({{"a/1.jpg", bytes_of("1")}, {"b/1.jpg", bytes_of("2")}}));
+  DataOptions options;
+  options.kind = DatasetKind::kTar;
+  options.train = options.validation = {tar};
+  const auto exclude = [&](const std::string& line) {
+    return exclude_images(open_dataset(options, Split::kValidation), dir.write("list.txt", bytes_of(line)));
+  };
+  for (const char* name : {"1.jpg", "1"}) {
+    EXPECT_EQ(message_of([&] { exclude(name); }), dir.path("list.txt") + ":1: several images are called " + name);
+  }
+  EXPECT_EQ(names_of(*exclude("val.tar:a/1.jpg")), std::vector<std::string>{"val.tar:b/1.jpg"});
+}
+
 class LabelledImages : public testing::Test {
  protected:
   std::string label_error(const std::string& text) const {
@@ -89,6 +104,10 @@ TEST_F(LabelledImages, EachImageNeedsOneLabelAndEachLabelOneImage) {
   EXPECT_EQ(label_error("one.jpg 3\none.jpg 2\n"), ":2: one.jpg has a label already");
   EXPECT_EQ(label_error("one.jpg 3\nsix.jpg 2\n"), ":2: there is no image six.jpg");
   EXPECT_EQ(label_error("one.jpg\n"), ":1: expected the name of an image and the index of its class");
+  const auto twice = dir_.write("twice.tar", tar_of({{"a/one.jpg", bytes_of("1")}, {"b/one.jpg", bytes_of("2")}}));
+  const auto labels = dir_.path("labels.txt");
+  EXPECT_EQ(message_of([&] { open_labelled_images({twice}, labels); }),
+            "two images are called one.jpg, so " + labels + " cannot tell them apart");
   EXPECT_EQ(label_error("one.jpg -1\n"), ":1: expected the name of an image and the index of its class");
 }
 
