@@ -1,7 +1,6 @@
 // A dense convolution through oneDNN: the part Conv2d and SeparableConv2d share. Activations stay NHWC; the weights
 // are repacked from ohwi into the layout that each direction's kernel asks for (with plain ohwi the library falls to
-// its reference loops), and weight gradients are computed in f32 in the kernel's layout and reordered to ohwi (those of
-// 1x1 convolutions in f32 are one matrix product, in ohwi at once).
+// its reference loops), and weight gradients are computed in the kernel's layout, in f32, and reordered to ohwi.
 #pragma once
 
 #include <optional>
@@ -40,14 +39,11 @@ class DenseConvolution {
  private:
   void prepare_backward(const dnnl::convolution_forward::primitive_desc& forward, const ConvolutionWindow& window,
                         const OpDesc& desc);
-  void prepare_weight_gradient(const dnnl::convolution_forward::primitive_desc& forward,
-                               const ConvolutionWindow& window, const OpDesc& desc);
 
   dnnl::memory::desc x_, y_, plain_w_;
   dnnl::memory::dims stride_, pad_;
   bool has_bias_ = false;
   PreparedCall forward_, backward_data_, backward_weights_;
-  PreparedCall weight_gradient_product_;  // where it stands in for backward_weights_ and unpack_dw_
   PreparedCall pack_forward_, pack_backward_, unpack_dw_;
   Regions packed_;
   int64_t bias_offset_ = 0, backward_w_offset_ = 0;
