@@ -1,6 +1,8 @@
 #include "cpu/dense_convolution.hpp"
 
 #include <algorithm>
+#include <string>
+#include <utility>
 
 #include "core/op_checks.hpp"
 #include "cpu/folding.hpp"
