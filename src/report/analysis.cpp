@@ -35,28 +35,15 @@ ArmResult count_runs(const Arm& arm, double chance) {
   return result;
 }
 
-// A sweep may list one configuration twice, and runs it once.
-std::optional<size_t> find_same(const Study& study, size_t arm) {
-  const auto folders_of = [&](size_t i) {
-    std::vector<std::string> folders;
-    for (const Run& run : study.arms[i].runs) folders.push_back(run.folder);
-    return folders;
-  };
-  for (size_t i = 0; i < arm; ++i) {
-    if (folders_of(i) == folders_of(arm)) return i;
-  }
-  return std::nullopt;
-}
-
 // [arm][seed]: the best accuracy of runs that finished. What a diverged run had reached before is no result: the
 // luckier ones diverge later.
-SeedTable best_accuracies(const Study& study, const Analysis& analysis) {
+SeedTable best_accuracies(const Study& study) {
   const std::vector<uint64_t> seeds = study.seeds();
   SeedTable table;
-  for (size_t i = 0; i < study.arms.size(); ++i) {
+  for (const Arm& arm : study.arms) {
     std::vector<double>& row = table.emplace_back();
     for (const uint64_t seed : seeds) {
-      const Run* run = analysis.arms[i].same_as ? nullptr : study.arms[i].find(seed);
+      const Run* run = arm.find(seed);
       const std::optional<Point> best =
           run != nullptr && run->end == RunEnd::kFinished ? best_accuracy(*run) : std::nullopt;
       row.push_back(best ? best->value : kNaN);
@@ -69,13 +56,13 @@ SeedTable best_accuracies(const Study& study, const Analysis& analysis) {
 std::vector<size_t> comparable_arms(const Analysis& analysis) {
   std::vector<size_t> arms;
   for (size_t i = 0; i < analysis.arms.size(); ++i) {
-    if (analysis.arms[i].is_comparable() && !analysis.arms[i].same_as) arms.push_back(i);
+    if (analysis.arms[i].is_comparable()) arms.push_back(i);
   }
   return arms;
 }
 
 void compare_accuracies(const Study& study, Analysis& analysis) {
-  const SeedTable all = best_accuracies(study, analysis);
+  const SeedTable all = best_accuracies(study);
   const std::vector<size_t> arms = comparable_arms(analysis);
   SeedTable learned;
   for (const size_t arm : arms) learned.push_back(all[arm]);
@@ -132,7 +119,7 @@ void compare_speeds(const Study& study, Analysis& analysis) {
     double log_sum = 0;
     for (const double step : steps) log_sum += std::log(step);
     result.geometric_mean = std::exp(log_sum / static_cast<double>(result.runs));
-    if (i == study.baseline || analysis.arms[i].same_as) continue;
+    if (i == study.baseline) continue;
     arms.push_back(i);
     std::vector<double>& row = log_ratios.emplace_back();
     auto step = steps.begin();
@@ -145,9 +132,9 @@ void compare_speeds(const Study& study, Analysis& analysis) {
   for (size_t i = 0; i < arms.size(); ++i) {
     ArmResult& arm = analysis.arms[arms[i]];
     arm.log_speed_up = comparisons[i];
-    if (arm.accuracy.outcome == Outcome::kIndistinguishable) {
+    if (arm.accuracy.outcome == Outcome::kIndistinguishable || arm.accuracy.outcome == Outcome::kUnknown) {
       arm.log_speed_up.interval.reset();
-      arm.log_speed_up.outcome = Outcome::kIndistinguishable;
+      arm.log_speed_up.outcome = arm.accuracy.outcome;
     }
   }
 }
@@ -168,7 +155,7 @@ std::optional<double> step_reaching(const std::vector<Point>& curve, double targ
 }
 
 Comparison compare_accuracy(const Study& study, const Analysis& analysis, size_t arm, size_t with) {
-  const SeedTable all = best_accuracies(study, analysis);
+  const SeedTable all = best_accuracies(study);
   SeedTable table;
   size_t reference = 0, row = 0;
   for (const size_t comparable : comparable_arms(analysis)) {
@@ -182,19 +169,10 @@ Comparison compare_accuracy(const Study& study, const Analysis& analysis, size_t
 Analysis analyse(const Study& study) {
   const Config& config = study.arms[study.baseline].config();
   Analysis analysis{.chance = 1.0 / static_cast<double>(config.model.classes)};
-  for (size_t i = 0; i < study.arms.size(); ++i) {
-    analysis.arms.push_back(count_runs(study.arms[i], analysis.chance));
-    analysis.arms.back().same_as = find_same(study, i);
-  }
+  for (const Arm& arm : study.arms) analysis.arms.push_back(count_runs(arm, analysis.chance));
   compare_accuracies(study, analysis);
   set_targets(study, analysis);
   compare_speeds(study, analysis);
-  for (ArmResult& arm : analysis.arms) {
-    if (const std::optional<size_t> same = arm.same_as) {
-      arm = analysis.arms[*same];
-      arm.same_as = same;
-    }
-  }
   return analysis;
 }
 

@@ -23,7 +23,6 @@ struct StepsToTarget {
 };
 
 struct ArmResult {
-  std::optional<size_t> same_as{};  // an earlier arm with the same runs: its results, counted once
   int64_t finished = 0;
   std::vector<int64_t> diverged_at{};  // steps, ascending
   int64_t learned = 0;                 // runs whose best accuracy is above twice chance

@@ -155,6 +155,7 @@ std::vector<Series> schedules(const Study& study) {
   for (size_t arm = 0; arm < study.arms.size(); ++arm) {
     Series series = series_of(study, arm, &LogRecord::learning_rate, 1);
     std::erase_if(series.points, [](const ChartPoint& point) { return point.low <= 0; });
+    if (series.points.empty()) continue;  // diverged at once
     const auto is_same = [&](const Series& other) {
       const auto count = static_cast<std::ptrdiff_t>(std::min(series.points.size(), other.points.size()));
       return std::equal(series.points.begin(), series.points.begin() + count, other.points.begin(),

@@ -109,10 +109,9 @@ void PageWriter::add_arms() {
   for (size_t arm = 0; arm < study_.arms.size(); ++arm) {
     const ArmResult& result = analysis_.arms[arm];
     const std::string& name = study_.arms[arm].name;
-    std::vector<Text> row{
-        {{.text = name, .link = "#" + anchor_of("config", name)}},
-        plain(result.same_as ? "the same runs as " + study_.arms[*result.same_as].name : runs_in_words(result)),
-        plain(percent_pm(result.best_accuracy))};
+    std::vector<Text> row{{{.text = name, .link = "#" + anchor_of("config", name)}},
+                          plain(runs_in_words(result)),
+                          plain(percent_pm(result.best_accuracy))};
     if (compares) {
       std::string effect = arm == study_.baseline ? "baseline" : "\u2013";
       if (arm != study_.baseline && result.accuracy.pairs > 0) {
@@ -173,7 +172,7 @@ void PageWriter::add_curves() {
   if (!has_curve(study_, &LogRecord::loss) || !has_curve(study_, &LogRecord::learning_rate)) return;
   add(Heading{.text = "Loss and learning rate", .anchor = "curves"});
   add_figure(loss_figure(study_), "Training loss",
-             std::string("Means over sixtieths of the run and over seeds") +
+             std::string("Means over at most sixty stretches of the run and over seeds") +
                  (study_.arms.size() > kMostBands ? "." : "; bands from the lowest seed to the highest."));
   add_figure(learning_rate_figure(study_), "Learning rate",
              fmt::format("As it was used. Networks with the same schedule share a line: {}.",
@@ -267,12 +266,17 @@ void PageWriter::add_runs() {
   }
 }
 
+std::filesystem::path folder_of(const Run& run) {
+  const std::filesystem::path path(run.folder);
+  return path.filename().empty() ? path.parent_path() : path;  // "runs/mine/"
+}
+
 // Where all runs are, to be left away; "" where that is nowhere.
 std::filesystem::path folder_of_all(const Study& study) {
   std::optional<std::filesystem::path> common;
   for (const Arm& arm : study.arms) {
     for (const Run& run : arm.runs) {
-      const std::filesystem::path parent = std::filesystem::path(run.folder).parent_path();
+      const std::filesystem::path parent = folder_of(run).parent_path();
       if (!common) common = parent;
       const auto end = std::mismatch(common->begin(), common->end(), parent.begin(), parent.end()).first;
       std::filesystem::path shared;
@@ -291,7 +295,7 @@ void PageWriter::add_configurations() {
     add(Heading{.text = arm.name, .anchor = anchor_of("config", arm.name), .level = 3});
     std::string folders;
     for (const Run& run : arm.runs) {
-      const std::filesystem::path folder(run.folder);
+      const std::filesystem::path folder = folder_of(run);
       folders += (folders.empty() ? "" : ", ") + (root.empty() ? folder : folder.lexically_relative(root)).string();
     }
     if (&arm == &baseline_arm) {

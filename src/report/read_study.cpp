@@ -177,6 +177,26 @@ void choose_baseline(Study& study, const std::string& name) {
       fmt::format("the baseline '{}' has no run that has ended; the arms are: {}", name, fmt::join(names, ", ")));
 }
 
+// A sweep may list one configuration under two names, and runs it once: it counts once, if it can as the baseline.
+void leave_out_copies(Study& study) {
+  const auto folders_of = [](const Arm& arm) {
+    std::vector<std::string> folders;
+    for (const Run& run : arm.runs) folders.push_back(run.folder);
+    return folders;
+  };
+  for (size_t i = study.arms.size(); i-- > 0;) {
+    if (i == study.baseline) continue;
+    for (size_t k = 0; k < study.arms.size(); ++k) {
+      if (k == i || (k > i && k != study.baseline) || folders_of(study.arms[k]) != folders_of(study.arms[i])) continue;
+      study.notes.push_back(
+          fmt::format("{} is left out: its runs are those of {}.", study.arms[i].name, study.arms[k].name));
+      study.arms.erase(study.arms.begin() + static_cast<std::ptrdiff_t>(i));
+      if (i < study.baseline) --study.baseline;
+      break;
+    }
+  }
+}
+
 }  // namespace
 
 const Run* Arm::find(uint64_t seed) const {
@@ -210,6 +230,7 @@ Study read_study(const std::vector<std::string>& inputs, const std::string& base
   }
   expect_same_data(study);
   choose_baseline(study, baseline_name);
+  leave_out_copies(study);
   return study;
 }
 

@@ -29,6 +29,25 @@ TEST(Study, ReadsASweep) {
   EXPECT_EQ(read_study({folder.path()}, "bn_x5").baseline, 2U);
 }
 
+// A configuration that a sweep lists under two names is run once.
+TEST(Study, CountsTheSameRunsOnce) {
+  const TemporaryFolder folder;
+  test::write_study(folder.path());
+  std::vector<test::ListedRun> list;
+  for (const auto& [arm, of] :
+       {std::pair{"copy_of_plain", "plain"}, {"bn", "bn"}, {"plain", "plain"}, {"copy", "bn"}}) {
+    for (uint64_t seed = 1; seed <= 3; ++seed) list.push_back({arm, seed, fmt::format("{}/seed_{}", of, seed)});
+  }
+  test::write_sweep(folder.path(), "plain", list);
+  const Study study = read_study({folder.path()}, "");
+  ASSERT_EQ(study.arms.size(), 2U);
+  EXPECT_EQ(study.arms[0].name, "bn");
+  EXPECT_EQ(study.arms[1].name, "plain");
+  EXPECT_EQ(study.baseline, 1U);
+  EXPECT_THAT(study.notes, testing::UnorderedElementsAre("copy is left out: its runs are those of bn.",
+                                                         "copy_of_plain is left out: its runs are those of plain."));
+}
+
 TEST(Study, SortsListedRunsIntoArmsByTheirConfigurations) {
   const TemporaryFolder folder;
   const WrittenRun plain{.accuracies = {0.5}}, batch{.normalization = Normalization::kBatch, .accuracies = {0.6}};
