@@ -120,15 +120,11 @@ void Judge::judge_speed(const Part& part) {
   std::string evidence = fmt::format("{}: {} fewer steps", name(part), ratio(std::exp(speed.difference)));
   if (speed.interval) {
     evidence += fmt::format(", 95\u00a0% interval {}", ratios_between(*speed.interval));
+    if (speed.outcome == Outcome::kIndistinguishable) evidence += ": cannot be told apart from no gain";
   } else if (arm.accuracy.outcome == Outcome::kIndistinguishable) {
     evidence += ", but its accuracy cannot be told apart";
   } else {
-    evidence += speed.pairs < 2 ? ", by one seed: no interval can be given"
-                                : ", the same in every seed: no interval can be given";
-  }
-  const bool has_equal_accuracy = arm.accuracy.outcome == Outcome::kIndistinguishable;
-  if (speed.outcome == Outcome::kIndistinguishable && !has_equal_accuracy) {
-    evidence += ": cannot be told apart from no gain";
+    evidence += speed.pairs < 2 ? ", by one seed: no interval can be given" : ": no interval can be given";
   }
   const bool is_held_by_survivors = speed.outcome == Outcome::kHigher && !arm.diverged_at.empty();
   add(is_held_by_survivors ? Finding::kUnclear : finding_of(speed.outcome), claim,

@@ -264,6 +264,30 @@ TEST(Verdict, DoesNotRestOnSurvivors) {
   EXPECT_THAT(verdict.claims[4].evidence, HasSubstr("but it diverged at step 130 in 1 of 3 seeds"));
 }
 
+// All three reach the target, but what one finished run says of the accuracy has no interval, so neither has the ratio.
+TEST(Verdict, ClaimsNoSpeedOfRunsThatDivergedLater) {
+  const TemporaryFolder folder;
+  std::vector<test::ListedRun> list;
+  for (uint64_t seed = 1; seed <= 3; ++seed) {
+    const double luck = 0.01 * static_cast<double>(seed);
+    write_run(folder / fmt::format("a{}", seed), {.seed = seed, .accuracies = {0.4, 0.5, 0.6 + luck}});
+    write_run(folder / fmt::format("b{}", seed), {.seed = seed,
+                                                  .normalization = Normalization::kBatch,
+                                                  .accuracies = {0.62 + 2 * luck},
+                                                  .end = seed == 1 ? "end" : "diverged",
+                                                  .end_step = 130});
+    for (const char* arm : {"a", "b"}) list.push_back({arm, seed, fmt::format("{}{}", arm, seed)});
+  }
+  test::write_sweep(folder.path(), "a", list);
+  Study study;
+  const Analysis analysis = analyse_folder(folder, study);
+  EXPECT_EQ(analysis.arms[1].log_speed_up.pairs, 3);
+  EXPECT_FALSE(analysis.arms[1].log_speed_up.interval);
+  const Claim claim = judge(study, analysis).claims.at(0);
+  EXPECT_EQ(claim.finding, Finding::kUnclear);
+  EXPECT_THAT(claim.evidence, HasSubstr("fewer steps: no interval can be given, but it diverged at step 130"));
+}
+
 // Such as the ensemble's members, which are BN-x30 with something else: the paper's claims are about BN-x30.
 TEST(Verdict, JudgesTheFirstArmOfEachKind) {
   const TemporaryFolder folder;
