@@ -12,7 +12,6 @@ namespace {
 using dnnl::memory;
 using FormatTag = memory::format_tag;
 using Clock = std::chrono::steady_clock;
-constexpr auto kDirect = dnnl::algorithm::convolution_direct;
 constexpr int kPattern = 0x3c;  // 0.0115 in f32 and in bf16
 
 // SeparableConv2d runs as one dense convolution.
@@ -97,7 +96,7 @@ void ConvolutionsAlone::add(const std::string& name, const Operands& operands) {
   for (size_t i = 1; i < directions.size(); ++i) backward_.push_back(std::move(directions[i]));
 }
 
-void ConvolutionsAlone::add_candidate(TimedDirection& to, const dnnl::primitive_desc& description, Form form,
+void ConvolutionsAlone::add_candidate(TimedDirection& to, const dnnl::primitive_desc_base& description, Form form,
                                       const std::vector<std::pair<int, void*>>& data, int weights) {
   Candidate candidate;
   try {
@@ -127,49 +126,46 @@ void ConvolutionsAlone::add_convolutions(std::vector<TimedDirection>& directions
   const memory::desc w(weight_dims, cpu::data_type(dtype_), FormatTag::any);
   const memory::desc dw(weight_dims, memory::data_type::f32, FormatTag::any);
 
-  // Named, for next_impl() reads them again.
-  const dnnl::convolution_forward::desc forward(dnnl::prop_kind::forward_training, kDirect, x, w, y, stride, pad, pad);
-  const dnnl::convolution_backward_weights::desc weights(kDirect, x, dw, y, stride, pad, pad);
-  const dnnl::convolution_backward_data::desc data(kDirect, x, w, y, stride, pad, pad);
   const dnnl::primitive_attr attributes = cpu::attributes();
-  const dnnl::convolution_forward::primitive_desc hint(forward, attributes, cpu::engine());
-
-  const auto add_all = [&](TimedDirection& to, dnnl::primitive_desc description,
-                           const std::vector<std::pair<int, void*>>& arguments, int weights_argument) {
-    do {
-      add_candidate(to, description, form, arguments, weights_argument);
-    } while (description.next_impl());
+  const cpu::ConvolutionDescription call{.x = x, .w = w, .y = y, .stride = stride, .pad = pad};
+  const auto add_all_to = [&](TimedDirection& to, std::vector<std::pair<int, void*>> arguments, int weights_argument) {
+    return [this, &to, form, arguments, weights_argument](const dnnl::primitive_desc_base& implementation) {
+      add_candidate(to, implementation, form, arguments, weights_argument);
+      return false;
+    };
   };
-  add_all(directions[0], dnnl::convolution_forward::primitive_desc(forward, attributes, cpu::engine()),
-          {{DNNL_ARG_SRC, operands.x.data}, {DNNL_ARG_DST, operands.y.data}}, DNNL_ARG_WEIGHTS);
-  add_all(directions[1], dnnl::convolution_backward_weights::primitive_desc(weights, attributes, cpu::engine(), hint),
-          {{DNNL_ARG_SRC, operands.x.data}, {DNNL_ARG_DIFF_DST, dy_}}, DNNL_ARG_DIFF_WEIGHTS);
+  const dnnl::convolution_forward::primitive_desc hint = cpu::convolution_forward(
+      dnnl::prop_kind::forward_training, call, attributes,
+      add_all_to(directions[0], {{DNNL_ARG_SRC, operands.x.data}, {DNNL_ARG_DST, operands.y.data}}, DNNL_ARG_WEIGHTS));
+  cpu::convolution_backward_weights(
+      {.x = x, .w = dw, .y = y, .stride = stride, .pad = pad}, attributes, hint,
+      add_all_to(directions[1], {{DNNL_ARG_SRC, operands.x.data}, {DNNL_ARG_DIFF_DST, dy_}}, DNNL_ARG_DIFF_WEIGHTS));
   if (!operands.wants_dx) return;
-  add_all(directions[2], dnnl::convolution_backward_data::primitive_desc(data, attributes, cpu::engine(), hint),
-          {{DNNL_ARG_DIFF_DST, dy_}, {DNNL_ARG_DIFF_SRC, dx_}}, DNNL_ARG_WEIGHTS);
+  cpu::convolution_backward_data(
+      call, attributes, hint,
+      add_all_to(directions[2], {{DNNL_ARG_DIFF_DST, dy_}, {DNNL_ARG_DIFF_SRC, dx_}}, DNNL_ARG_WEIGHTS));
 }
 
 // y [m, o] = x [m, i] * w^T, dx = dy * w, dw [o, i] = dy^T * x.
 void ConvolutionsAlone::add_matrix_products(std::vector<TimedDirection>& directions, const Operands& operands) {
   const int64_t m = operands.x.shape.rows(), inputs = operands.x.shape.c, outputs = operands.y.shape.c;
   const memory::desc x = cpu::row_major(dtype_, m, inputs), y = cpu::row_major(dtype_, m, outputs);
-  const auto add_product = [&](TimedDirection& to, const dnnl::matmul::desc& product,
-                               const std::vector<std::pair<int, void*>>& data, int weights) {
+  const auto add_product = [&](TimedDirection& to, const memory::desc& result, const memory::desc& a,
+                               const memory::desc& b, const std::vector<std::pair<int, void*>>& data, int weights) {
     try {
-      const dnnl::matmul::primitive_desc description(product, cpu::attributes(), cpu::engine());
-      add_candidate(to, description, Form::kProduct, data, weights);
+      add_candidate(to, cpu::matrix_product(result, a, b, cpu::attributes()), Form::kProduct, data, weights);
     } catch (const dnnl::error&) {  // none for these types
     }
   };
   const auto weights = [&](int64_t rows, int64_t columns) {
     return memory::desc({rows, columns}, cpu::data_type(dtype_), FormatTag::any);
   };
-  add_product(directions[0], {x, weights(inputs, outputs), y},
+  add_product(directions[0], y, x, weights(inputs, outputs),
               {{DNNL_ARG_SRC, operands.x.data}, {DNNL_ARG_DST, operands.y.data}}, DNNL_ARG_WEIGHTS);
-  add_product(directions[1], {cpu::column_major(dtype_, outputs, m), x, cpu::row_major(DType::kF32, outputs, inputs)},
+  add_product(directions[1], cpu::row_major(DType::kF32, outputs, inputs), cpu::column_major(dtype_, outputs, m), x,
               {{DNNL_ARG_SRC, dy_}, {DNNL_ARG_WEIGHTS, operands.x.data}}, DNNL_ARG_DST);
   if (!operands.wants_dx) return;
-  add_product(directions[2], {y, weights(outputs, inputs), x}, {{DNNL_ARG_SRC, dy_}, {DNNL_ARG_DST, dx_}},
+  add_product(directions[2], x, y, weights(outputs, inputs), {{DNNL_ARG_SRC, dy_}, {DNNL_ARG_DST, dx_}},
               DNNL_ARG_WEIGHTS);
 }
 

@@ -36,17 +36,16 @@ class OnednnBatchNorm final : public Op {
     }
     const auto x = nhwc(desc.x[0].dtype, matrix_);
     const auto affine = NormalizationFlags::use_scale | NormalizationFlags::use_shift;
-    const dnnl::batch_normalization_forward::primitive_desc forward(
-        {training_ ? dnnl::prop_kind::forward_training : dnnl::prop_kind::forward_inference, x, spec.eps,
-         training_ ? affine : affine | NormalizationFlags::use_global_stats},
-        attributes(), engine());
+    const dnnl::batch_normalization_forward::primitive_desc forward = batch_normalization_forward(
+        training_ ? dnnl::prop_kind::forward_training : dnnl::prop_kind::forward_inference, x, spec.eps,
+        training_ ? affine : affine | NormalizationFlags::use_global_stats, attributes());
     forward_ = PreparedCall(
         forward, {DNNL_ARG_SRC, DNNL_ARG_SCALE, DNNL_ARG_SHIFT, DNNL_ARG_MEAN, DNNL_ARG_VARIANCE, DNNL_ARG_DST});
     scratch_bytes_ = forward_.scratch_bytes();
     if (!desc.has_backward) return;
 
-    const dnnl::batch_normalization_backward::primitive_desc backward(
-        {dnnl::prop_kind::backward, x, x, spec.eps, affine}, attributes(), engine(), forward);
+    const dnnl::batch_normalization_backward::primitive_desc backward =
+        batch_normalization_backward(x, spec.eps, affine, attributes(), forward);
     backward_ =
         PreparedCall(backward, {DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_SCALE, DNNL_ARG_SHIFT, DNNL_ARG_MEAN,
                                 DNNL_ARG_VARIANCE, DNNL_ARG_DIFF_SRC, DNNL_ARG_DIFF_SCALE, DNNL_ARG_DIFF_SHIFT});
@@ -78,7 +77,7 @@ class OnednnBatchNorm final : public Op {
     backward_.run({{DNNL_ARG_SRC, io.x[0].data},
                    {DNNL_ARG_DIFF_DST, io.dy.data},
                    {DNNL_ARG_SCALE, io.w[0].data},
-                   {DNNL_ARG_SHIFT, io.w[1].data},  // asked for, not used
+                   {DNNL_ARG_SHIFT, io.w[1].data},  // asked for by 2.6, not used
                    {DNNL_ARG_MEAN, io.saved},
                    {DNNL_ARG_VARIANCE, at(io.saved, statistic_bytes())},
                    {DNNL_ARG_DIFF_SRC, io.dx[0] ? io.dx[0].data : io.scratch},

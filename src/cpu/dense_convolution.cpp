@@ -11,7 +11,6 @@ namespace bn::cpu {
 namespace {
 
 using FormatTag = dnnl::memory::format_tag;
-constexpr auto kDirect = dnnl::algorithm::convolution_direct;
 
 dnnl::memory::dims weight_dims(const ConvolutionWindow& window, const OpDesc& desc) {
   return {desc.y.shape.c, desc.x.at(0).shape.c, window.kernel, window.kernel};
@@ -19,17 +18,15 @@ dnnl::memory::dims weight_dims(const ConvolutionWindow& window, const OpDesc& de
 
 // oneDNN's first choice, but not "brgconv" without AMX where rows of the output are this short: it multiplies matrices
 // of one row each, and on such rows "jit" takes 0.55 to 1.0 of its time (experiments/benchmarks/cpu_notes.md).
-dnnl::convolution_forward::primitive_desc choose_forward(const dnnl::convolution_forward::desc& convolution,
-                                                         const dnnl::primitive_attr& attributes, const OpDesc& desc) {
+Accept forward_implementation(const OpDesc& desc) {
   const int64_t short_row = desc.y.dtype == DType::kBf16 ? 8 : 4;
-  dnnl::convolution_forward::primitive_desc choice(convolution, attributes, engine());
-  const std::string first = choice.impl_info_str();
-  const bool has_amx = first.find("amx") != std::string::npos;
-  if (desc.y.shape.w > short_row || !first.starts_with("brgconv:") || has_amx) return choice;
-  while (choice.next_impl()) {
-    if (std::string(choice.impl_info_str()).starts_with("jit")) return choice;
-  }
-  return {convolution, attributes, engine()};
+  if (desc.y.shape.w > short_row) return {};
+  return [is_first = true, wants_jit = false](const dnnl::primitive_desc_base& implementation) mutable {
+    const std::string name = implementation.impl_info_str();
+    if (is_first) wants_jit = name.starts_with("brgconv:") && name.find("amx") == std::string::npos;
+    is_first = false;
+    return !wants_jit || name.starts_with("jit");
+  };
 }
 
 // Any layout: the kernel's choice.
@@ -70,11 +67,15 @@ DenseConvolution::DenseConvolution(const ConvolutionWindow& window, const std::o
 
   const auto direction =
       desc.phase == Phase::kTrain ? dnnl::prop_kind::forward_training : dnnl::prop_kind::forward_inference;
-  const dnnl::convolution_forward::desc convolution(direction, kDirect, x_, free_weights(window, desc, desc.x[0].dtype),
-                                                    has_bias_ ? vector(desc.y.shape.c) : dnnl::memory::desc(), y_,
-                                                    stride_, pad_, pad_);
   const dnnl::convolution_forward::primitive_desc forward =
-      choose_forward(convolution, attributes(folded ? folded->activation : Activation::kNone), desc);
+      convolution_forward(direction,
+                          {.x = x_,
+                           .w = free_weights(window, desc, desc.x[0].dtype),
+                           .y = y_,
+                           .stride = stride_,
+                           .pad = pad_,
+                           .bias = has_bias_ ? vector(desc.y.shape.c) : dnnl::memory::desc()},
+                          attributes(folded ? folded->activation : Activation::kNone), forward_implementation(desc));
   if (has_bias_) {
     forward_ = PreparedCall(forward, {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_BIAS, DNNL_ARG_DST});
   } else {
@@ -90,9 +91,9 @@ DenseConvolution::DenseConvolution(const ConvolutionWindow& window, const std::o
 void DenseConvolution::prepare_backward(const dnnl::convolution_forward::primitive_desc& forward,
                                         const ConvolutionWindow& window, const OpDesc& desc) {
   if (desc.wants_dx.at(0)) {
-    const dnnl::convolution_backward_data::primitive_desc data(
-        {kDirect, x_, free_weights(window, desc, desc.x[0].dtype), y_, stride_, pad_, pad_}, attributes(), engine(),
-        forward);
+    const dnnl::convolution_backward_data::primitive_desc data = convolution_backward_data(
+        {.x = x_, .w = free_weights(window, desc, desc.x[0].dtype), .y = y_, .stride = stride_, .pad = pad_},
+        attributes(), forward);
     backward_data_ = PreparedCall(data, {DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_SRC});
     pack_backward_ = prepare_reorder(plain_w_, data.weights_desc());
     backward_w_offset_ = packed_.add(static_cast<int64_t>(data.weights_desc().get_size()));
@@ -100,8 +101,9 @@ void DenseConvolution::prepare_backward(const dnnl::convolution_forward::primiti
   }
   // f32 whatever the activations are: gradients of parameters are never rounded to bf16.
   const auto [x, y] = weight_gradient_sees(window, desc);
-  const dnnl::convolution_backward_weights::primitive_desc weights(
-      {kDirect, x, free_weights(window, desc, DType::kF32), y, stride_, pad_, pad_}, attributes(), engine(), forward);
+  const dnnl::convolution_backward_weights::primitive_desc weights = convolution_backward_weights(
+      {.x = x, .w = free_weights(window, desc, DType::kF32), .y = y, .stride = stride_, .pad = pad_}, attributes(),
+      forward);
   backward_weights_ = PreparedCall(weights, {DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_WEIGHTS});
   unpack_dw_ = prepare_reorder(weights.diff_weights_desc(), plain_w_);
   Regions regions;

@@ -13,8 +13,7 @@ namespace bn::cpu {
 namespace {
 
 PreparedCall prepare_product(const dnnl::memory::desc& y, const dnnl::memory::desc& a, const dnnl::memory::desc& b) {
-  return {dnnl::matmul::primitive_desc({a, b, y}, attributes(), engine()),
-          {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST}};
+  return {matrix_product(y, a, b, attributes()), {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST}};
 }
 
 class LinearOp final : public Op {
@@ -77,8 +76,8 @@ class LinearOp final : public Op {
     const auto w_transposed = column_major(dtype_, inputs_, outputs_);
     const auto y = row_major(desc.y.dtype, images_, outputs_);
     if (folded_) {
-      forward_ = PreparedCall(dnnl::matmul::primitive_desc({x, w_transposed, row_major(DType::kF32, 1, outputs_), y},
-                                                           attributes(folded_->activation), engine()),
+      forward_ = PreparedCall(matrix_product(y, x, w_transposed, attributes(folded_->activation),
+                                            row_major(DType::kF32, 1, outputs_)),
                               {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_BIAS, DNNL_ARG_DST});
     } else {
       forward_ = prepare_product(y, x, w_transposed);

@@ -21,45 +21,6 @@ Library& library() {
 
 }  // namespace
 
-std::string instruction_set_name() {
-  switch (dnnl::get_effective_cpu_isa()) {
-    case dnnl::cpu_isa::sse41:
-      return "sse41";
-    case dnnl::cpu_isa::avx:
-      return "avx";
-    case dnnl::cpu_isa::avx2:
-      return "avx2";
-    case dnnl::cpu_isa::avx2_vnni:
-      return "avx2_vnni";
-    case dnnl::cpu_isa::avx512_mic:
-      return "avx512_mic";
-    case dnnl::cpu_isa::avx512_mic_4ops:
-      return "avx512_mic_4ops";
-    case dnnl::cpu_isa::avx512_core:
-      return "avx512_core";
-    case dnnl::cpu_isa::avx512_core_vnni:
-      return "avx512_core_vnni";
-    case dnnl::cpu_isa::avx512_core_bf16:
-      return "avx512_core_bf16";
-    case dnnl::cpu_isa::avx512_core_amx:
-      return "avx512_core_amx";
-    default:
-      return "generic";
-  }
-}
-
-bool has_bf16() {
-  switch (dnnl::get_effective_cpu_isa()) {
-    case dnnl::cpu_isa::avx512_core:
-    case dnnl::cpu_isa::avx512_core_vnni:
-    case dnnl::cpu_isa::avx512_core_bf16:
-    case dnnl::cpu_isa::avx512_core_amx:
-      return true;
-    default:
-      return false;
-  }
-}
-
 dnnl::engine& engine() { return library().engine; }
 
 dnnl::memory::data_type data_type(DType dtype) {
@@ -94,9 +55,7 @@ dnnl::primitive_attr attributes(Activation activation) {
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   if (activation != Activation::kNone) {
     dnnl::post_ops post_ops;
-    post_ops.append_eltwise(
-        1.0F, activation == Activation::kRelu ? dnnl::algorithm::eltwise_relu : dnnl::algorithm::eltwise_logistic, 0.0F,
-        0.0F);
+    append_activation(post_ops, activation);
     attributes.set_post_ops(post_ops);
   }
   return attributes;
@@ -132,6 +91,7 @@ PreparedCall::PreparedCall(const dnnl::primitive_desc_base& description, std::in
 }
 
 void PreparedCall::add_argument(const dnnl::memory::desc& description, int argument) {
+  if (description.get_size() == 0) return;  // the implementation does without it
   memories_.emplace_back(description, engine(), nullptr);
   arguments_.push_back({.arg = argument, .memory = memories_.back().get()});
   bound_.push_back(nullptr);
@@ -140,8 +100,8 @@ void PreparedCall::add_argument(const dnnl::memory::desc& description, int argum
 void PreparedCall::bind(const Binding& binding) {
   for (size_t i = 0; i < arguments_.size(); ++i) {
     if (arguments_[i].arg != binding.argument) continue;
-    // Only when it moved: setting a handle also writes zeros into the padding of a blocked layout.
-    if (bound_[i] != binding.data) memories_[i].set_data_handle(binding.data, library().stream);
+    // Only when it moved: in oneDNN 2.6 this also writes zeros into the padding of a blocked layout.
+    if (bound_[i] != binding.data) set_data(memories_[i], binding.data, library().stream);
     bound_[i] = binding.data;
   }
 }

@@ -8,13 +8,9 @@
 #include <vector>
 
 #include "bn/backend.hpp"
+#include "cpu/onednn_api.hpp"
 
 namespace bn::cpu {
-
-// The instruction set oneDNN will use, after ONEDNN_MAX_CPU_ISA: "avx512_core_bf16".
-std::string instruction_set_name();
-// Whether bf16 runs here at all: oneDNN's kernels for it start with AVX-512.
-bool has_bf16();
 
 dnnl::engine& engine();
 dnnl::memory::data_type data_type(DType dtype);
