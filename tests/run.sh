@@ -1,20 +1,29 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds, and runs every check and every test; ctest's summary of the tests closes the output.
-#   usage: run.sh [SECTION...]      default: all of packages build kernels format tidy asan tsan fuzz jpeg_only quickstart tests, in this order
+# Installs what is missing, builds, and runs every test; ctest's summary of the tests closes the output.
+#   usage: run.sh              packages build tests: what a user needs to know that everything works here
+#          run.sh all          besides: kernels format tidy asan tsan fuzz jpeg_only onednn3 quickstart
+#          run.sh SECTION...   only these of them, in the order of above
 # A section that fails does not stop the ones after it. The exit status is 0 only if all passed.
 # Environment: BN_DATA_ROOT  the folder with the data sets; ../shared/data beside the repository where that exists.
 # shellcheck disable=SC2317  # the sections are called by name
 set -uo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+# shellcheck source=experiments/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../experiments/common.sh"
 
-all_sections=(packages build kernels format tidy asan tsan fuzz jpeg_only quickstart tests)
-wanted=" ${*:-${all_sections[*]}} "
+before_tests=(packages build kernels format tidy asan tsan fuzz jpeg_only onednn3 quickstart)
+case "${*:-}" in
+  -h | --help) print_help ;;
+  "") wanted=" packages build tests " ;;
+  all) wanted=" ${before_tests[*]} tests " ;;
+  *) wanted=" $* " ;;
+esac
 for name in $wanted; do
-  case " ${all_sections[*]} " in
+  case " ${before_tests[*]} tests " in
     *" $name "*) ;;
-    *) echo "run.sh: unknown section '$name'; known are: ${all_sections[*]}." >&2; exit 2 ;;
+    *) fail "unknown section '$name'; known are all, or some of: ${before_tests[*]} tests." ;;
   esac
 done
+has_section() { case "$wanted" in *" $1 "*) return 0 ;; *) return 1 ;; esac; }
 
 if [ -z "${BN_DATA_ROOT:-}" ] && [ -d ../shared/data ]; then
   BN_DATA_ROOT=$(cd ../shared/data && pwd)
@@ -25,13 +34,23 @@ echo "BN_DATA_ROOT: ${BN_DATA_ROOT:-not set, so tests that need data sets are sk
 export OMP_WAIT_POLICY=passive
 jobs=$(nproc)
 
-packages() { bash experiments/install_packages.sh build check; }
+packages() {
+  local groups=(run test)
+  if has_section tidy; then groups+=(check); fi
+  if with_cuda; then groups+=(cuda); fi
+  bash experiments/install_packages.sh "${groups[@]}"
+}
 
-# One GPU architecture proves that CUDA's sources compile.
-architectures=()
-[ "${CI:-}" != true ] || architectures=(-DBN_CUDA_ARCHITECTURES=90-real)
+# The CUDA backend takes several minutes to compile: a user without a GPU does without.
+with_cuda() { has_section kernels || wants_cuda; }
 
-build() { cmake --preset release "${architectures[@]}" && cmake --build --preset release; }
+build() {
+  local settings=(-DBN_BUILD_TESTS=ON)
+  if with_cuda; then settings+=(-DBN_CUDA=ON); fi
+  # One GPU architecture proves that CUDA's sources compile.
+  [ "${CI:-}" != true ] || settings+=(-DBN_CUDA_ARCHITECTURES=90-real)
+  configure "${settings[@]}" && cmake --build build/release
+}
 
 # What the CUDA kernels use; one that spills is a failure.
 kernels() {
@@ -42,23 +61,39 @@ kernels() {
   bash experiments/gpu_acceptance/kernel_resources.sh
 }
 
-format() {
-  find src include data_tools tests experiments \( -name '*.cpp' -o -name '*.hpp' -o -name '*.cu' -o -name '*.cuh' \) -print0 |
-    xargs -0 clang-format-14 --dry-run -Werror
+# The formatter and the linter in one version for every system, in a virtual environment of their own.
+lint_tools() {
+  local tools=(clang-format==14.0.6 clang-tidy==19.1.0.1) folder=.cache/lint
+  [ "$(cat $folder/tools 2>/dev/null)" != "${tools[*]}" ] || return 0
+  rm -rf $folder
+  if ! { python3 -m venv $folder && $folder/bin/python -m pip install --quiet --disable-pip-version-check "${tools[@]}"; }; then
+    echo "The tools could not be fetched from PyPI: connect this machine to the network, then try again." >&2
+    return 1
+  fi
+  # Clang reads GCC's omp.h as well as its own, which Debian keeps in another package for each version.
+  mkdir $folder/include
+  cp "$(c++ -print-file-name=include/omp.h)" $folder/include/
+  echo "${tools[*]}" >$folder/tools
 }
 
-# Each file once: what is compiled several times, for several instruction sets, is the same source.
+format() {
+  lint_tools || return 1
+  find src include data_tools tests experiments \( -name '*.cpp' -o -name '*.hpp' -o -name '*.cu' -o -name '*.cuh' \) -print0 |
+    xargs -0 .cache/lint/bin/clang-format --dry-run -Werror
+}
+
+# Each file once and by itself: what is compiled several times, for several instruction sets, is the same source.
 tidy() {
-  cmake --preset release "${architectures[@]}" && mkdir -p build/tidy || return 1
+  lint_tools && cmake --preset release -B build/tidy -DCMAKE_UNITY_BUILD=OFF >/dev/null && mkdir -p build/tidy/once || return 1
   awk 'BEGIN { RS = "}"; print "[" }
     match($0, /"file": "[^"]*\.cpp"/) && !seen[substr($0, RSTART, RLENGTH)]++ {
       sub(/^[^{]*/, "")
       print separator $0 "}"
       separator = ","
     }
-    END { print "]" }' build/release/compile_commands.json >build/tidy/compile_commands.json
-  grep -o '"file": "[^"]*"' build/tidy/compile_commands.json | cut -d'"' -f4 |
-    xargs -P "$jobs" -n 1 clang-tidy-14 -p build/tidy --quiet
+    END { print "]" }' build/tidy/compile_commands.json >build/tidy/once/compile_commands.json
+  grep -o '"file": "[^"]*"' build/tidy/once/compile_commands.json | cut -d'"' -f4 |
+    xargs -P "$jobs" -n 1 .cache/lint/bin/clang-tidy -p build/tidy/once --quiet --extra-arg=-isystem"$PWD/.cache/lint/include"
 }
 
 # What a sanitizer makes slow is run at reduced sizes: the same code, so the same mistakes to find.
@@ -93,6 +128,15 @@ jpeg_only() {
   [ "$libraries" -le 40 ]
 }
 
+# All that computes, with oneDNN 3.2 in place of the system's oneDNN, where that is 2.x: as newer systems have it.
+onednn3() {
+  fetch_wheels .cache/onednn3 onednn-cpu-gomp==2023.2.0 onednn-devel-cpu-gomp==2023.2.0 || return 1
+  cmake --preset release -B build/onednn3 -DBN_CUDA=OFF -DCMAKE_PREFIX_PATH="$PWD/.cache/onednn3" &&
+    cmake --build build/onednn3 --target bninception test_cpu test_plan test_evaluate test_train test_whole_net &&
+    ctest --test-dir build/onednn3 --output-on-failure --no-tests=error -j "$jobs" \
+      -R '^(cpu|cpu_avx2|plan|evaluate|train|whole_net)\.'
+}
+
 quickstart() { bash experiments/quickstart.sh --steps 10 --out build/quickstart; }
 
 tests() { ctest --preset release -j "$jobs"; }
@@ -104,14 +148,14 @@ run_section() {
   printf '\n===== %s\n' "$name"
   "$name" || { result=FAILED; failed=1; }
   printf '===== %s: %s after %d s\n' "$name" "$result" $((SECONDS - start))
-  summary+=$(printf '  %-9s %-7s %5d s' "$name" "$result" $((SECONDS - start)))$'\n'
+  summary+=$(printf '  %-10s %-7s %5d s' "$name" "$result" $((SECONDS - start)))$'\n'
 }
 
-for name in packages build kernels format tidy asan tsan fuzz jpeg_only quickstart; do
-  case "$wanted" in *" $name "*) run_section "$name" ;; esac
+for name in "${before_tests[@]}"; do
+  if has_section "$name"; then run_section "$name"; fi
 done
 printf '\n===== so far\n%s' "$summary"
-case "$wanted" in *" tests "*) ;; *) exit $failed ;; esac
+has_section tests || exit $failed
 
 printf '\n===== tests\n'
 [ $failed -eq 0 ] || echo "A section above has FAILED, so this run fails whatever the tests below say."

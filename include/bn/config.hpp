@@ -25,7 +25,8 @@ struct Config {
   PlanPasses passes{};  // `plan.passes`
 };
 
-// Reads the file, its chain of `base:` files and `key.path=value` overrides. Throws ConfigError:
+// Reads the file, its chain of `base:` files and `key.path=value` overrides. A relative path that names no file is
+// looked up among the installed experiments. Throws ConfigError:
 // "file.yaml:12:3: train.momentm: unknown key; did you mean train.momentum?".
 Config load_config(const std::string& path, const std::vector<std::string>& overrides = {});
 Config parse_config(const std::string& yaml, const std::string& name);  // self-contained text, such as a resolved one

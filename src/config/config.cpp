@@ -7,6 +7,7 @@
 #include "config/load.hpp"
 #include "config/merge.hpp"
 #include "config/read.hpp"
+#include "core/installation.hpp"
 
 namespace bn {
 namespace {
@@ -24,7 +25,7 @@ Config config_from(const config::YamlNode& tree) {
 }  // namespace
 
 Config load_config(const std::string& path, const std::vector<std::string>& overrides) {
-  return config_from(config::load_tree(path, overrides));
+  return config_from(config::load_tree(find_experiment(path), overrides));
 }
 
 Config parse_config(const std::string& yaml, const std::string& name) {

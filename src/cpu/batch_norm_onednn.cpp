@@ -16,7 +16,7 @@ namespace {
 using NormalizationFlags = dnnl::normalization_flags;
 
 // [m, c]
-Shape matrix_of(const BatchNorm& spec, const Shape& x) {
+Shape matrix_shape(const BatchNorm& spec, const Shape& x) {
   const int64_t c = spec.scope == BatchNormScope::kSpatial ? x.c : x.h * x.w * x.c;
   return {x.elements() / c, 1, 1, c};
 }
@@ -24,7 +24,7 @@ Shape matrix_of(const BatchNorm& spec, const Shape& x) {
 class OnednnBatchNorm final : public Op {
  public:
   OnednnBatchNorm(const BatchNorm& spec, const OpDesc& desc)
-      : matrix_(matrix_of(spec, desc.x.at(0).shape)), training_(desc.phase == Phase::kTrain) {
+      : matrix_(matrix_shape(spec, desc.x.at(0).shape)), training_(desc.phase == Phase::kTrain) {
     refuse_row_strides(desc);
     if (spec.activation != Activation::kNone) {
       throw UnsupportedError(

@@ -7,6 +7,7 @@
 
 #include "bn/backend.hpp"
 #include "bn/error.hpp"
+#include "core/installation.hpp"
 
 namespace bn {
 namespace {
@@ -17,7 +18,8 @@ constexpr const char* kModule = "bn_cuda.so";
 using MakeBackend = Backend* (*)(const CudaOptions&);
 
 MakeBackend load_module() {
-  const std::filesystem::path path = std::filesystem::read_symlink("/proc/self/exe").parent_path() / kModule;
+  std::filesystem::path path = program_folder() / kModule;
+  if (!std::filesystem::exists(path)) path = program_folder().parent_path() / BN_MODULE_FOLDER / kModule;  // installed
   void* module = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (module == nullptr) {
     throw UnsupportedError(fmt::format(

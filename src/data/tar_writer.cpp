@@ -10,10 +10,10 @@
 namespace bn {
 namespace {
 
-constexpr int64_t kBlock = 512;
-using Block = std::array<char, kBlock>;
+constexpr int64_t kHeaderBytes = 512;
+using Header = std::array<char, kHeaderBytes>;
 
-void put(Block& block, size_t offset, const std::string& text) {
+void put(Header& block, size_t offset, const std::string& text) {
   std::copy(text.begin(), text.end(), block.begin() + static_cast<int64_t>(offset));
 }
 
@@ -23,22 +23,22 @@ struct Name {
 
 // What becomes of the part before the extension depends on that part alone: the files of a key stay together.
 Name split_name(const std::string& name) {
-  constexpr size_t kRest = 100, kPrefix = 155, kExtension = 5;  // ".webp"
-  if (name.size() <= kRest - kExtension) return {.prefix = "", .rest = name};
+  constexpr size_t kRestBytes = 100, kPrefixBytes = 155, kExtension = 5;  // ".webp"
+  if (name.size() <= kRestBytes - kExtension) return {.prefix = "", .rest = name};
   const size_t dot = name.find('.', name.size() - kExtension);
   const std::string key = name.substr(0, dot), extension = dot == std::string::npos ? "" : name.substr(dot);
-  if (key.size() <= kRest - kExtension) return {.prefix = "", .rest = name};
-  const size_t slash = key.find('/', key.size() - (kRest - kExtension) - 1);
-  if (slash != std::string::npos && slash > 0 && slash <= kPrefix) {
+  if (key.size() <= kRestBytes - kExtension) return {.prefix = "", .rest = name};
+  const size_t slash = key.find('/', key.size() - (kRestBytes - kExtension) - 1);
+  if (slash != std::string::npos && slash > 0 && slash <= kPrefixBytes) {
     return {.prefix = name.substr(0, slash), .rest = name.substr(slash + 1)};
   }
   const std::string ending = fmt::format("-{:016x}", XXH3_64bits(key.data(), key.size()));
-  return {.prefix = "", .rest = key.substr(0, kRest - kExtension - ending.size()) + ending + extension};
+  return {.prefix = "", .rest = key.substr(0, kRestBytes - kExtension - ending.size()) + ending + extension};
 }
 
-Block header_of(const std::string& path, int64_t size) {
+Header header_of(const std::string& path, int64_t size) {
   const Name name = split_name(path);
-  Block block{};
+  Header block{};
   put(block, 0, name.rest);
   put(block, 100, "0000644");
   put(block, 108, "0000000");
@@ -72,17 +72,17 @@ TarWriter::TarWriter(const std::string& path) : file_(path), sum_(std::make_uniq
 TarWriter::~TarWriter() = default;
 
 int64_t TarWriter::append(const std::string& name, const uint8_t* bytes, int64_t size) {
-  static constexpr std::array<uint8_t, kBlock> kZeros{};
-  const Block header = header_of(name, size);
-  write(reinterpret_cast<const uint8_t*>(header.data()), kBlock);
+  static constexpr std::array<uint8_t, kHeaderBytes> kZeros{};
+  const Header header = header_of(name, size);
+  write(reinterpret_cast<const uint8_t*>(header.data()), kHeaderBytes);
   const int64_t offset = position_;
   write(bytes, size);
-  write(kZeros.data(), (kBlock - size % kBlock) % kBlock);
+  write(kZeros.data(), (kHeaderBytes - size % kHeaderBytes) % kHeaderBytes);
   return offset;
 }
 
 TarWriter::Result TarWriter::finish() {
-  constexpr std::array<uint8_t, 2 * kBlock> kEnd{};
+  constexpr std::array<uint8_t, 2 * kHeaderBytes> kEnd{};
   write(kEnd.data(), kEnd.size());
   flush();
   file_.commit();

@@ -16,7 +16,7 @@
 namespace bn {
 namespace {
 
-constexpr auto kPoll = std::chrono::milliseconds(10);
+constexpr auto kGracePoll = std::chrono::milliseconds(10);
 
 // Only what is safe between fork and exec.
 [[noreturn]] void become(char* const* command, int output, pid_t parent) {
@@ -52,7 +52,7 @@ Child::Child(const std::vector<std::string>& command, const std::string& output_
 Child::~Child() {
   ask_to_end();
   const auto deadline = std::chrono::steady_clock::now() + patience_;
-  while (!has_ended() && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(kPoll);
+  while (!has_ended() && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(kGracePoll);
   if (pid_ < 0) return;
   kill(pid_, SIGKILL);
   int status = 0;

@@ -10,8 +10,6 @@ namespace {
 
 using simt::Fault;
 
-const cuda::Context kContext{};
-
 // Touching what lies outside an array ends the program under the address sanitizer; without it a write is found.
 #ifdef __SANITIZE_ADDRESS__
 #define EXPECT_CAUGHT(statement, message) EXPECT_DEATH(statement, "AddressSanitizer: use-after-poison")

@@ -8,8 +8,6 @@
 namespace bn::test {
 namespace {
 
-const cuda::Context kContext{};
-
 // The sum of a block's elements by shuffles in each warp, then over the warps through shared memory; the last block to
 // end adds those of the blocks.
 __global__ void sum_kernel(float* total, float* partial, unsigned* ticket, const float* x, int count) {

@@ -13,6 +13,8 @@
 
 namespace bn::test {
 
+inline const cuda::Context kContext{};
+
 // Device memory of `count` elements.
 template <class T>
 class DeviceArray {

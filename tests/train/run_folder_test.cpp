@@ -21,7 +21,7 @@ using test::SmallModel;
 using test::TemporaryFolder;
 
 constexpr bool kResume = true, kNew = false;
-const std::string kConfig = "train:\n  seed: 1\n";
+const std::string kStoredConfig = "train:\n  seed: 1\n";
 
 void flip_a_byte(const std::string& path) {
   std::string bytes = test::read_bytes(path);
@@ -31,15 +31,15 @@ void flip_a_byte(const std::string& path) {
 
 void save_step(const RunFolder& folder, SmallModel& model, int64_t step) {
   model.fill(static_cast<uint32_t>(step));
-  save_checkpoint(folder.checkpoint_path(step), model.parameters(), {.step = step}, kConfig);
+  save_checkpoint(folder.checkpoint_path(step), model.parameters(), {.step = step}, kStoredConfig);
 }
 
 TEST(RunFolder, CreateLaysOutTheFolder) {
   const TemporaryFolder root;
-  const RunFolder folder = RunFolder::create(root / "deep/run", kConfig, kNew);
+  const RunFolder folder = RunFolder::create(root / "deep/run", kStoredConfig, kNew);
   EXPECT_EQ(names_in(folder.path()), (std::set<std::string>{"checkpoints", "config.yaml", "git.txt", "lock"}));
   EXPECT_TRUE(names_in(folder.path() + "/checkpoints").empty());
-  EXPECT_EQ(folder.stored_config(), kConfig);
+  EXPECT_EQ(folder.stored_config(), kStoredConfig);
   EXPECT_EQ(test::read_bytes(folder.path() + "/git.txt"), source_version() + "\n");
   EXPECT_EQ(folder.checkpoint_path(12'000), folder.path() + "/checkpoints/step_000012000.safetensors");
 }
@@ -49,52 +49,52 @@ void record_start(const std::string& run) { RunLog(RunFolder(run).log_path(), 0)
 
 TEST(RunFolder, HoldsOneRun) {
   const TemporaryFolder root;
-  RunFolder::create(root / "run", kConfig, kNew);
+  RunFolder::create(root / "run", kStoredConfig, kNew);
   record_start(root / "run");
-  EXPECT_EQ(error_message<ConfigError>([&] { RunFolder::create(root / "run", kConfig, kNew); }),
+  EXPECT_EQ(error_message<ConfigError>([&] { RunFolder::create(root / "run", kStoredConfig, kNew); }),
             "'" + root.path() + "/run' already holds a run; use --resume or another --out");
 }
 
 TEST(RunFolder, AStartThatRecordedNothingLeavesTheFolderFree) {
   const TemporaryFolder root;
-  RunFolder::create(root / "run", kConfig, kNew);
+  RunFolder::create(root / "run", kStoredConfig, kNew);
   EXPECT_EQ(RunFolder::create(root / "run", "other: 1\n", kNew).stored_config(), "other: 1\n");
 }
 
 TEST(RunFolder, ResumeKeepsTheStoredConfig) {
   const TemporaryFolder root;
-  RunFolder::create(root / "run", kConfig, kNew);
+  RunFolder::create(root / "run", kStoredConfig, kNew);
   record_start(root / "run");
   const RunFolder folder = RunFolder::create(root / "run", "other: 1\n", kResume);
-  EXPECT_EQ(folder.stored_config(), kConfig);
+  EXPECT_EQ(folder.stored_config(), kStoredConfig);
   folder.store_config("other: 1\n");
   EXPECT_EQ(RunFolder(root / "run").stored_config(), "other: 1\n");
 }
 
 TEST(RunFolder, ResumeOfNothingStartsARun) {
   const TemporaryFolder root;
-  const RunFolder folder = RunFolder::create(root / "run", kConfig, kResume);
-  EXPECT_EQ(folder.stored_config(), kConfig);
+  const RunFolder folder = RunFolder::create(root / "run", kStoredConfig, kResume);
+  EXPECT_EQ(folder.stored_config(), kStoredConfig);
   EXPECT_TRUE(folder.checkpoint_steps().empty());
 }
 
 TEST(RunFolder, RecordsEachVersionThatWorkedOnIt) {
   const TemporaryFolder root;
-  RunFolder::create(root / "run", kConfig, kNew);
-  RunFolder::create(root / "run", kConfig, kResume);
+  RunFolder::create(root / "run", kStoredConfig, kNew);
+  RunFolder::create(root / "run", kStoredConfig, kResume);
   EXPECT_EQ(test::read_bytes(root / "run/git.txt"), source_version() + "\n");
   test::write_bytes(root / "run/git.txt", "0123456789ab\n");
-  RunFolder::create(root / "run", kConfig, kResume);
+  RunFolder::create(root / "run", kStoredConfig, kResume);
   EXPECT_EQ(test::read_bytes(root / "run/git.txt"), "0123456789ab\n" + source_version() + "\n");
 }
 
 TEST(RunFolder, UnwritableIsFoundAtOnce) {
   const TemporaryFolder root;
   test::write_bytes(root / "file", "");
-  EXPECT_EQ(error_message<StorageError>([&] { RunFolder::create(root / "file/run", kConfig, kNew); }),
+  EXPECT_EQ(error_message<StorageError>([&] { RunFolder::create(root / "file/run", kStoredConfig, kNew); }),
             "cannot create folder '" + root.path() + "/file/run/checkpoints': Not a directory");
 
-  RunFolder::create(root / "run", kConfig, kNew);
+  RunFolder::create(root / "run", kStoredConfig, kNew);
   ASSERT_EQ(chmod((root / "run/lock").c_str(), 0666), 0);
   ASSERT_EQ(chmod((root / "run").c_str(), 0777), 0);
   ASSERT_EQ(chmod((root / "run/checkpoints").c_str(), 0555), 0);
@@ -102,7 +102,7 @@ TEST(RunFolder, UnwritableIsFoundAtOnce) {
   const std::string message = test::result_in_child([&]() -> std::string {
     if (getuid() == 0 && setuid(65'534) != 0) return "cannot drop privileges";  // root may write anywhere
     try {
-      RunFolder::create(root / "run", kConfig, kResume);
+      RunFolder::create(root / "run", kStoredConfig, kResume);
     } catch (const StorageError& error) {
       return error.what();
     }
@@ -115,26 +115,26 @@ TEST(RunFolder, UnwritableIsFoundAtOnce) {
 TEST(RunFolder, OneProcessAtATime) {
   const TemporaryFolder root;
   {
-    std::optional<RunFolder> folder = RunFolder::create(root / "run", kConfig, kNew);
+    std::optional<RunFolder> folder = RunFolder::create(root / "run", kStoredConfig, kNew);
     const RunFolder copy = *folder;
     folder.reset();  // the copy holds the lock
     const std::string message = test::result_in_child([&]() -> std::string {
       try {
-        RunFolder::create(root / "run", kConfig, kResume);
+        RunFolder::create(root / "run", kStoredConfig, kResume);
       } catch (const StorageError& error) {
         return error.what();
       }
       return "no error";
     });
     EXPECT_EQ(message, fmt::format("run folder '{}/run' is in use: process {} trains into it", root.path(), getpid()));
-    EXPECT_EQ(RunFolder(root / "run").stored_config(), kConfig);  // reading needs no lock
+    EXPECT_EQ(RunFolder(root / "run").stored_config(), kStoredConfig);  // reading needs no lock
   }
-  RunFolder::create(root / "run", kConfig, kResume);  // let go of
+  RunFolder::create(root / "run", kStoredConfig, kResume);  // let go of
 }
 
 TEST(RunFolder, CheckpointStepsAreCheckpointsOnly) {
   const TemporaryFolder root;
-  const RunFolder folder = RunFolder::create(root / "run", kConfig, kNew);
+  const RunFolder folder = RunFolder::create(root / "run", kStoredConfig, kNew);
   for (const char* name : {"step_000000020.safetensors", "step_000000003.safetensors", "step_1234567890.safetensors",
                            "step_20.safetensors", "step_000000004.safetensors.tmp.12", "step_.safetensors",
                            "step_-00000001.safetensors", "step_00000000x.safetensors", "best.safetensors",
@@ -147,7 +147,7 @@ TEST(RunFolder, CheckpointStepsAreCheckpointsOnly) {
 
 TEST(RunFolder, PruneKeepsTheLastAndTheBest) {
   const TemporaryFolder root;
-  const RunFolder folder = RunFolder::create(root / "run", kConfig, kNew);
+  const RunFolder folder = RunFolder::create(root / "run", kStoredConfig, kNew);
   SmallModel model;
   for (const int64_t step : {1, 2, 3, 4, 5}) save_step(folder, model, step);
   folder.publish_best(1);
@@ -160,7 +160,7 @@ TEST(RunFolder, PruneKeepsTheLastAndTheBest) {
 
 TEST(RunFolder, PublishBestReplacesIt) {
   const TemporaryFolder root;
-  const RunFolder folder = RunFolder::create(root / "run", kConfig, kNew);
+  const RunFolder folder = RunFolder::create(root / "run", kStoredConfig, kNew);
   SmallModel model;
   save_step(folder, model, 1);
   save_step(folder, model, 2);
@@ -176,11 +176,11 @@ TEST(RunFolder, PublishBestReplacesIt) {
 
 TEST(RunFolder, ResumeRemovesWhatAKilledProcessLeft) {
   const TemporaryFolder root;
-  RunFolder::create(root / "run", kConfig, kNew);
+  RunFolder::create(root / "run", kStoredConfig, kNew);
   test::write_bytes(root / "run/checkpoints/step_000000004.safetensors.tmp.12", "half");
   test::write_bytes(root / "run/log.jsonl.tmp.12", "half");
   test::write_bytes(root / "run/checkpoints/notes.tmp.txt", "mine");
-  RunFolder::create(root / "run", kConfig, kResume);
+  RunFolder::create(root / "run", kStoredConfig, kResume);
   EXPECT_EQ(names_in(root / "run/checkpoints"), std::set<std::string>{"notes.tmp.txt"});
   EXPECT_FALSE(names_in(root / "run").contains("log.jsonl.tmp.12"));
 }
@@ -190,7 +190,7 @@ TEST(RunFolder, DamageFallsBackAndIsSetAside) {
   SmallModel model;
   std::vector<std::string> warnings;
   const auto warn = [&](const std::string& text) { warnings.push_back(text); };
-  const RunFolder folder = RunFolder::create(root / "run", kConfig, kNew);
+  const RunFolder folder = RunFolder::create(root / "run", kStoredConfig, kNew);
   EXPECT_EQ(folder.load_latest(model.parameters(), warn), std::nullopt);
   save_step(folder, model, 10);
   const std::string bits = model.bits();
@@ -217,7 +217,7 @@ TEST(RunFolder, DamageFallsBackAndIsSetAside) {
 TEST(RunFolder, AllDamagedIsAnErrorEachTime) {
   const TemporaryFolder root;
   SmallModel model;
-  const RunFolder folder = RunFolder::create(root / "run", kConfig, kNew);
+  const RunFolder folder = RunFolder::create(root / "run", kStoredConfig, kNew);
   for (const int64_t step : {10, 20}) {
     save_step(folder, model, step);
     flip_a_byte(folder.checkpoint_path(step));
@@ -234,7 +234,7 @@ TEST(RunFolder, AllDamagedIsAnErrorEachTime) {
 TEST(RunFolder, AnotherNetworkIsNotDamage) {
   const TemporaryFolder root;
   SmallModel model, wider({.hidden = 7});
-  const RunFolder folder = RunFolder::create(root / "run", kConfig, kNew);
+  const RunFolder folder = RunFolder::create(root / "run", kStoredConfig, kNew);
   save_step(folder, model, 10);
   save_step(folder, model, 20);
   const std::string message = error_message<CheckpointError>(
@@ -247,10 +247,10 @@ TEST(RunFolder, AnotherNetworkIsNotDamage) {
 TEST(RunFolder, LockDiesWithItsProcess) {
   const TemporaryFolder root;
   test::run_and_kill(std::chrono::milliseconds(100), [&] {
-    const RunFolder folder = RunFolder::create(root / "run", kConfig, kNew);
+    const RunFolder folder = RunFolder::create(root / "run", kStoredConfig, kNew);
     pause();
   });
-  RunFolder::create(root / "run", kConfig, kResume);
+  RunFolder::create(root / "run", kStoredConfig, kResume);
   EXPECT_EQ(test::read_bytes(root / "run/lock"), std::to_string(getpid()) + "\n");
 }
 
@@ -259,7 +259,7 @@ TEST(RunFolder, SurvivesSigkillAtAnyMoment) {
   const TemporaryFolder root;
   std::mt19937 random(7);
   SmallModel model({.inputs = 400, .hidden = 100}), probe({.inputs = 400, .hidden = 100});
-  RunFolder::create(root / "run", kConfig, kNew);
+  RunFolder::create(root / "run", kStoredConfig, kNew);
   const RunFolder folder(root / "run");
   int64_t last = 0;
   for (int round = 0; round < 30; ++round) {
@@ -280,7 +280,7 @@ TEST(RunFolder, SurvivesSigkillAtAnyMoment) {
     if (std::filesystem::exists(folder.best_path())) read_checkpoint_info(folder.best_path());
   }
   EXPECT_GT(last, 0);
-  RunFolder::create(root / "run", kConfig, kResume);
+  RunFolder::create(root / "run", kStoredConfig, kResume);
   for (const std::string& name : names_in(root / "run/checkpoints")) {
     EXPECT_EQ(name.find(".tmp."), std::string::npos) << name;
   }

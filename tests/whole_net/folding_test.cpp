@@ -88,7 +88,7 @@ TEST(FoldedPlan, AgreesInBf16OnTheBestClass) {
   } catch (const UnsupportedError& error) {
     GTEST_SKIP() << error.what();
   }
-  constexpr int64_t kBatch = 250, kSteps = 4;
+  constexpr int64_t kBatch = 250, kBatches = 4;
   Plan training = subject.compile({.batch = 64});
   training.pack();
   const StepOptions options{.learning_rate = 0.02F, .sgd = {.momentum = 0.9F}};
@@ -99,7 +99,7 @@ TEST(FoldedPlan, AgreesInBf16OnTheBestClass) {
     Plan plan = subject.compile({.batch = kBatch, .purpose = purpose, .activations = DType::kBf16});
     plan.pack();
     std::vector<int64_t>& best = classes.emplace_back();
-    for (int64_t step = 0; step < kSteps; ++step) {
+    for (int64_t step = 0; step < kBatches; ++step) {
       const std::vector<float> logits = evaluation_logits(subject, plan, 100 + step);
       for (auto row = logits.begin(); row != logits.end(); row += kFixtureClasses) {
         best.push_back(std::max_element(row, row + kFixtureClasses) - row);
@@ -108,7 +108,7 @@ TEST(FoldedPlan, AgreesInBf16OnTheBestClass) {
   }
   int64_t agreeing = 0;
   for (size_t i = 0; i < classes[0].size(); ++i) agreeing += classes[0][i] == classes[1][i] ? 1 : 0;
-  EXPECT_GE(static_cast<double>(agreeing), 0.995 * kBatch * kSteps);
+  EXPECT_GE(static_cast<double>(agreeing), 0.995 * kBatch * kBatches);
   EXPECT_NE(*std::min_element(classes[0].begin(), classes[0].end()),
             *std::max_element(classes[0].begin(), classes[0].end()));
 }

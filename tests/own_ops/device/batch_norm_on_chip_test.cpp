@@ -12,7 +12,7 @@ Backend& on_chip_backend() {
   return backend;
 }
 
-std::vector<OpCase> all_cases() {
+std::vector<OpCase> on_chip_cases() {
   std::vector<OpCase> cases = batch_norm_cases(BatchNormImplementation::kCustom);
   for (const OpCase& op_case : custom_batch_norm_cases()) cases.push_back(op_case);
   std::erase_if(cases, [](const OpCase& op_case) { return op_case.phase == Phase::kEvaluate; });
@@ -29,7 +29,7 @@ TEST_P(BatchNormOnChip, MatchesReference) {
   expect_on_chip_matches(GetParam(), make_data(GetParam()), tolerance_of(GetParam()));
 }
 
-INSTANTIATE_TEST_SUITE_P(Cases, BatchNormOnChip, testing::ValuesIn(all_cases()), numbered_name);
+INSTANTIATE_TEST_SUITE_P(Cases, BatchNormOnChip, testing::ValuesIn(on_chip_cases()), numbered_name);
 
 using BatchNormOnChipOnce = OwnOpTest<>;
 

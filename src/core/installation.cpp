@@ -1,0 +1,21 @@
+#include "core/installation.hpp"
+
+#include <system_error>
+
+namespace bn {
+
+namespace fs = std::filesystem;
+
+fs::path program_folder() {
+  std::error_code error;
+  return fs::read_symlink("/proc/self/exe", error).parent_path();
+}
+
+std::string find_experiment(const std::string& path) {
+  std::error_code error;
+  if (fs::path(path).is_absolute() || fs::exists(path, error)) return path;
+  const fs::path installed = program_folder().parent_path() / "share" / "bninception" / "configs" / path;
+  return fs::exists(installed, error) ? installed.string() : path;
+}
+
+}  // namespace bn

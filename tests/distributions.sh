@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# Tries the project as a stranger would, on a fresh system of another Debian: both commands of the README in a clean
+# clone, as a user with sudo and as root, then the package that cpack makes, installed by apt and used.
+#   usage: distributions.sh [bookworm|trixie] [--quick]      default: trixie
+# --quick: the quickstart's short trial as the user, and no tests as root. Needs root (debootstrap and chroot), 5 GB under
+# .cache/distributions and network; the system stays there for the next time, without what was built in it.
+# The minutes and versions that it prints stand in tests/README.md.
+set -euo pipefail
+# shellcheck source=experiments/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../experiments/common.sh"
+
+suite=trixie quick=no
+for argument in "$@"; do
+  case "$argument" in
+    bookworm | trixie) suite=$argument ;;
+    --quick) quick=yes ;;
+    -h | --help) print_help ;;
+    *) fail "unknown argument '$argument'; the options are bookworm, trixie and --quick." ;;
+  esac
+done
+[ "$(id -u)" -eq 0 ] || fail "a system inside this one can only be made by root: please run this as root."
+command -v debootstrap >/dev/null || fail "debootstrap is missing: install it with 'apt-get install debootstrap', then try again."
+
+system=$PWD/.cache/distributions/$suite
+clean_up() {
+  local place
+  for place in dev/pts dev proc; do
+    if mountpoint -q "$system/$place"; then umount "$system/$place"; fi
+  done
+}
+trap clean_up EXIT
+inside() { chroot "$system" /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 "$@"; }
+as_user() { inside su - newcomer -c "$1"; }
+
+if [ ! -f "$system.complete" ]; then
+  clean_up
+  rm -rf "$system"
+  mkdir -p "$system"
+  debootstrap --variant=minbase --include=sudo,git,ca-certificates "$suite" "$system"
+  touch "$system.complete"
+fi
+cp -L /etc/resolv.conf "$system/etc/resolv.conf"
+mount --bind /proc "$system/proc"
+mount --bind /dev "$system/dev"
+mount --bind /dev/pts "$system/dev/pts"
+inside id newcomer >/dev/null 2>&1 || inside useradd --create-home --shell /bin/bash newcomer
+echo 'newcomer ALL=(ALL) NOPASSWD: ALL' >"$system/etc/sudoers.d/newcomer"
+
+# A clean clone of what is committed, for each of the two.
+for home in root home/newcomer; do
+  rm -rf "${system:?}/$home/bninception" "${system:?}/$home/.cache"
+  git clone --quiet --no-hardlinks . "$system/$home/bninception"
+done
+inside chown -R newcomer: /home/newcomer
+
+table=""
+timed() {
+  local what=$1 start=$SECONDS
+  shift
+  printf '\n===== %s: %s\n' "$suite" "$what"
+  "$@"
+  table+=$(printf '| %s | %d min %02d s |' "$what" $(((SECONDS - start) / 60)) $(((SECONDS - start) % 60)))$'\n'
+}
+
+trial=()
+[ $quick = no ] || trial=(--steps 20)
+timed "quickstart, user with sudo, from nothing" as_user "bash bninception/experiments/quickstart.sh ${trial[*]}"
+timed "tests, user with sudo, after it" as_user "bash bninception/tests/run.sh"
+timed "quickstart, root" inside bash /root/bninception/experiments/quickstart.sh --steps 20
+[ $quick = yes ] || timed "tests, root, after it" inside bash /root/bninception/tests/run.sh
+
+# The package, made by the user, installed by apt, used from anywhere; then it goes again.
+package() {
+  as_user "cd bninception && cpack --config build/release/CPackConfig.cmake -B packages -G DEB"
+  inside bash -c 'apt-get install -y -q --no-install-recommends /home/newcomer/bninception/packages/*.deb'
+  as_user "bninception train quickstart/batch_norm.yaml --out /tmp/first --set train.steps=20 --set train.evaluate_every=20"
+  inside rm -rf /tmp/first
+  inside apt-get remove -y -q bninception
+}
+timed "the package: made, installed by apt, used, removed" package
+
+printf '\n%s, %s:\n\n| command | time |\n|---|---|\n%s\n' "$(. "$system/etc/os-release" && echo "$PRETTY_NAME")" \
+  "$(nproc) cores of $(sed -n 's/^model name\s*: //p' /proc/cpuinfo | head -n 1)" "$table"
+inside bash -c "dpkg-query -W -f '\${Package} \${Version}\n' g++ cmake libdnnl-dev libopencv-core-dev libfmt-dev libcli11-dev \
+  libyaml-cpp-dev nlohmann-json3-dev libgtest-dev libboost-dev"
