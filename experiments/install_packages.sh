@@ -110,7 +110,8 @@ apt() {
 said=$(mktemp)
 trap 'rm -f "$said"' EXIT
 # Lists that could not be fetched do no harm where those of before suffice.
-if ! { apt update -q || true; apt install -q -y --no-install-recommends "${missing[@]}"; } 2>&1 | tee "$said"; then
+if ! { apt update -q || true; apt install -q -y --no-install-recommends "${missing[@]}"; } 2>&1 | tee "$said" |
+  { grep --line-buffered -E '^(Need to get|After this|Fetched|Waiting|Err|E:|W:|sudo:)' || true; }; then
   if grep -q 'Could not get lock' "$said"; then
     why="another program is installing packages: wait until it has ended, then try again."
   elif grep -qE 'Failed to fetch|Could not resolve|Temporary failure resolving|Could not connect' "$said"; then
@@ -118,6 +119,7 @@ if ! { apt update -q || true; apt install -q -y --no-install-recommends "${missi
   elif grep -qE 'Unable to locate package|no installation candidate' "$said"; then
     why="this system does not offer all packages: Debian 12, Debian 13 and Ubuntu 24.04 (with universe) do."
   else
+    tail -n 20 "$said" >&2
     why="apt-get could not install the packages: mend what it says above, then try again."
   fi
   fail "$why"

@@ -47,7 +47,7 @@ else
     begin_phase "Packages: skipped, all are installed"
     install_packages # what the CUDA backend needs may be missing
   else
-    begin_phase "Packages: $missing are missing; all would be 600 MB and take about 1 minute"
+    begin_phase "Packages: $missing are missing; all would be 250 MB to fetch and 1.2 GB on the disk, about 1 minute"
     install_packages
     end_phase
   fi
@@ -58,7 +58,7 @@ else
 fi
 
 mkdir -p "$out"
-seconds=$((steps / (cores > 1 ? 20 : 10) + 1))
+seconds=$((steps / (cores > 1 ? 20 : 10) + 5))
 begin_phase "Training two networks of 210,000 weights side by side, $steps steps of 32 images: about $seconds s"
 start_training "without BN" configs/quickstart/plain.yaml "$out/plain" --set threads=1 "${overrides[@]}"
 start_training "with BN" configs/quickstart/batch_norm.yaml "$out/batch_norm" --set threads=1 "${overrides[@]}"
@@ -84,7 +84,8 @@ awk -f experiments/plots/compare_accuracy.awk "$out/plain.tsv" "$out/batch_norm.
 echo
 columns=$( (stty size </dev/tty | cut -d' ' -f2) 2>/dev/null || true)
 [ "${columns:-0}" -gt 0 ] || columns=80
-gnuplot -c experiments/plots/terminal.gp $((columns < 100 ? columns : 100)) "$out/plain.tsv" "$out/batch_norm.tsv"
+gnuplot -c experiments/plots/terminal.gp $((columns < 100 ? columns : 100)) "$out/plain.tsv" "$out/batch_norm.tsv" |
+  tr -d '\f' | sed 's/ *$//' | cat -s
 
 program=$(shown "$bninception") configs=$(shown configs/quickstart)
 cat <<TEXT
