@@ -6,7 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 export LC_ALL=C.UTF-8 # decimal points, whatever the user's language
 root='' # before a path in the repository: then it is right here and in the caller's folder
 [ "$caller" = "$PWD" ] || root=$PWD/
-trainings=() # process ids
+trainings=() printers=() # process ids
 
 # from_caller PATH: a path that the user gave, as it is called from here.
 from_caller() { if [[ $1 = /* || -z $root ]]; then echo "$1"; else realpath -ms -- "$caller/$1"; fi; }
@@ -162,15 +162,20 @@ start_training() {
   local name=$1 config=$2 out=$3
   shift 3
   rm -rf "$out"
-  "$bninception" train "$config" --out "$out" "$@" > >(sed -u "/images\/s/d; s/^/$(printf '%-11s' "$name")| /") 2>&1 &
+  local pipe
+  exec {pipe}> >(sed -u "/images\/s/d; s/^/$(printf '%-11s' "$name")| /")
+  printers+=($!)
+  "$bninception" train "$config" --out "$out" "$@" >&"$pipe" 2>&1 {pipe}>&- &
   trainings+=($!)
+  exec {pipe}>&-
 }
 
 # Until all started trainings have ended; fails if one did.
 wait_for_trainings() {
   local status=0 training
   for training in "${trainings[@]}"; do wait "$training" || status=$?; done
-  trainings=()
+  wait "${printers[@]}" 2>/dev/null || true
+  trainings=() printers=()
   return "$status"
 }
 
