@@ -1,19 +1,91 @@
 # What the experiments' scripts share; read with `source`. Leaves the shell at the root of the repository.
 # shellcheck shell=bash
+caller=$PWD # the folder that the user's paths are relative to
+script=$(realpath -- "$0")
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 export LC_ALL=C.UTF-8 # decimal points, whatever the user's language
-bninception=${BNINCEPTION:-build/release/bninception} # BNINCEPTION: a program that was built elsewhere, used as it is
-trainings=() # process ids
+root='' # before a path in the repository: then it is right here and in the caller's folder
+[ "$caller" = "$PWD" ] || root=$PWD/
+trainings=() printers=() # process ids
+
+# from_caller PATH: a path that the user gave, as it is called from here.
+from_caller() { if [[ $1 = /* || -z $root ]]; then echo "$1"; else realpath -ms -- "$caller/$1"; fi; }
+
+# shown PATH: a path as the user can type it.
+shown() {
+  local path
+  path=$(realpath -ms -- "$1")
+  echo "${path#"$caller"/}"
+}
 
 # Ends the script with a message.
-fail() { echo "$(basename "$0"): $*" >&2; exit 2; }
+fail() { echo "$(basename "$script"): $*" >&2; exit 2; }
 
-build_programs() {
-  [ -z "${BNINCEPTION:-}" ] || return 0
-  bash experiments/install_packages.sh build
-  cmake --preset release >/dev/null
-  cmake --build --preset release --target bninception bn-data
+# The comment at the head of the script.
+print_help() {
+  awk 'NR == 1 { next } !/^#/ || /^# shellcheck/ { exit } { sub(/^# ?/, ""); print }' "$script"
+  exit 0
 }
+
+bninception=${root}build/release/bninception
+if [ -n "${BNINCEPTION:-}" ]; then bninception=$(from_caller "$BNINCEPTION"); fi # built elsewhere, used as it is
+if [ -n "${BN_DATA_ROOT:-}" ]; then BN_DATA_ROOT=$(from_caller "$BN_DATA_ROOT"); fi
+
+cuda=no # yes: the CUDA backend is wanted although no GPU is visible
+wants_cuda() { [ $cuda = yes ] || [ -e /dev/nvidiactl ] || nvidia-smi -L >/dev/null 2>&1; }
+
+install_packages() {
+  local groups=(run)
+  ! wants_cuda || groups+=(cuda)
+  bash experiments/install_packages.sh "${groups[@]}"
+}
+
+# configure [SETTING...]: build/release; new, it is for the programs alone, and without CUDA where that is of no use. What
+# it was configured for before, it keeps.
+configure() {
+  local build=build/release cache=build/release/CMakeCache.txt version home generator
+  version=$(cmake --version 2>/dev/null | sed -n '1s/.* version //p') || true
+  [ -n "$version" ] || fail "there is no cmake: please install version 3.25 or newer, then try again."
+  [ "$(printf '%s\n' 3.25 "$version" | sort -V | head -n 1)" = 3.25 ] ||
+    fail "cmake is version $version: please put 3.25 or newer first in PATH ('pip install cmake' has one), then try again."
+  if [ -f $cache ]; then
+    home=$(sed -n 's/^CMAKE_HOME_DIRECTORY:INTERNAL=//p' $cache)
+    generator=$(sed -n 's/^CMAKE_GENERATOR:INTERNAL=//p' $cache)
+    if [ "$generator" != Ninja ] || ! [ "$home" -ef . ]; then
+      echo "$(shown $build) was configured for $home with $generator: it is configured again."
+      rm -rf $cache $build/CMakeFiles $build/build.ninja
+    fi
+  fi
+  if [ -f $build/build.ninja ]; then
+    set -- "$@" $build
+  else
+    wants_cuda || set -- -DBN_CUDA=OFF "$@"
+    set -- --preset release -DBN_BUILD_TESTS=OFF "$@"
+  fi
+  cmake "$@" | sed -n 's/^-- \(.*\(runs on the CPU only\|device cuda is built\)\)/  \1/p'
+}
+
+# compile TARGET...: on a terminal Ninja rewrites one line; elsewhere there is a line at each quarter.
+compile() {
+  local NINJA_STATUS='  %p of %t steps: '
+  export NINJA_STATUS
+  if [ -t 1 ]; then
+    cmake --build build/release --parallel "$(nproc)" --target "$@"
+  else
+    cmake --build build/release --parallel "$(nproc)" --target "$@" | awk '
+      /^ +[0-9]+% of/ { for (; $3 > 9 && $1 + 0 >= quarter + 25; fflush()) print "  " (quarter += 25) " %"; next }
+      !/^ninja: no work to do/ { print; fflush() }'
+  fi
+}
+
+# build TARGET...: with what it needs.
+build() {
+  install_packages
+  configure
+  compile "$@"
+}
+
+build_programs() { [ -n "${BNINCEPTION:-}" ] || build bninception; }
 
 # Makes OUT/{train/*.tar,val.tar,synsets.txt} of SOURCE, the folder tiny-imagenet: 64 shards of training images in an
 # order drawn once, the same everywhere. SOURCE's own tars hold ten classes each, so batches read in order would too.
@@ -56,9 +128,10 @@ read_sweep_options() {
         [[ "${2:-}" =~ ^[1-9][0-9]*$ ]] || fail "$1 needs a positive number."
         if [ "$1" = --jobs ]; then jobs=$2; else minutes=$2; fi
         ;;
-      --out) [ -n "${2:-}" ] || fail "--out needs a folder."; out=$2 ;;
+      --out) [ -n "${2:-}" ] || fail "--out needs a folder."; out=$(from_caller "$2") ;;
       --set) [ -n "${2:-}" ] || fail "--set needs key.path=value."; overrides+=(--set "$2") ;;
       --dry-run) plan_only=yes; shift; continue ;;
+      -h | --help) print_help ;;
       *) fail "unknown argument '$1'; the options are --jobs N, --minutes N, --out DIR, --set KEY=VALUE and --dry-run." ;;
     esac
     shift 2
@@ -83,21 +156,26 @@ run_study() {
   esac
 }
 
-# start_training NAME CONFIG OUT [ARGUMENT...]: in the background, NAME before each line that it prints. An earlier run
-# in the folder OUT is replaced.
+# start_training NAME CONFIG OUT [ARGUMENT...]: in the background, NAME before each line that it prints, but for those
+# between two evaluations. An earlier run in the folder OUT is replaced.
 start_training() {
   local name=$1 config=$2 out=$3
   shift 3
   rm -rf "$out"
-  "$bninception" train "$config" --out "$out" "$@" > >(sed -u "s/^/$(printf '%-11s' "$name")| /") 2>&1 &
+  local pipe
+  exec {pipe}> >(sed -u "/images\/s/d; s/^/$(printf '%-11s' "$name")| /")
+  printers+=($!)
+  "$bninception" train "$config" --out "$out" "$@" >&"$pipe" 2>&1 {pipe}>&- &
   trainings+=($!)
+  exec {pipe}>&-
 }
 
 # Until all started trainings have ended; fails if one did.
 wait_for_trainings() {
   local status=0 training
   for training in "${trainings[@]}"; do wait "$training" || status=$?; done
-  trainings=()
+  wait "${printers[@]}" 2>/dev/null || true
+  trainings=() printers=()
   return "$status"
 }
 

@@ -1,66 +1,80 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that are missing, and does nothing when none is. Where there is a CUDA compiler it also
-# fetches the headers of NVIDIA's cudnn-frontend, which Debian has not, into .cache.
-#   usage: install_packages.sh [build] [check]
-#   build  what the programs, their tests and the figures need (the default)
+# Installs the packages of Debian or Ubuntu that are missing, and does nothing when none is.
+#   usage: install_packages.sh [--dry-run] [GROUP...]      default: build      --dry-run: only prints what is missing
+#   run    what the programs and the figures need
+#   cuda   where there is nvcc: what the CUDA backend needs besides, with NVIDIA's cudnn-frontend, fetched into .cache
+#   test   what the tests and the benchmarks need
 #   check  what tests/run.sh needs beyond that
+#   build  run, cuda and test
 set -euo pipefail
+# shellcheck source=experiments/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-build_packages=(
-  build-essential cmake ninja-build ccache git ca-certificates
+# Names that Debian 12, Debian 13 and Ubuntu 24.04 share.
+run_packages=(
+  build-essential cmake ninja-build ccache git
   libdnnl-dev                                                      # oneDNN: convolution and linear on the CPU
   libopencv-core-dev libopencv-imgproc-dev libopencv-imgcodecs-dev # decoding and resizing images
-  libjpeg62-turbo-dev zlib1g-dev libxxhash-dev
+  libjpeg-dev zlib1g-dev libxxhash-dev
   libyaml-cpp-dev libcli11-dev libfmt-dev nlohmann-json3-dev
   libboost-dev                                                     # Boost.Math: quantiles for the reports
-  libgtest-dev libgmock-dev libbenchmark-dev
   gnuplot-nox fonts-liberation                                     # figures
 )
-check_packages=(clang-format-14 clang-tidy-14 libomp-14-dev # libomp: omp.h where clang looks for it
-  clang-14 libclang-rt-14-dev) # libFuzzer
+cuda_packages=(ca-certificates python3 python3-pip python3-yaml)
+test_packages=(libgtest-dev libgmock-dev libbenchmark-dev)
+check_packages=(clang libclang-rt-dev libomp-dev) # libFuzzer, and OpenMP for clang
 
-wanted=()
-for group in "${@:-build}"; do
+has_nvcc() { command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ]; }
+
+wanted=() want_cuda=no dry_run=no groups=()
+for argument in "$@"; do
+  case "$argument" in
+    -h | --help) print_help ;;
+    --dry-run) dry_run=yes ;;
+    build) groups+=(run cuda test) ;;
+    run | cuda | test | check) groups+=("$argument") ;;
+    *) fail "unknown argument '$argument'; known are --dry-run and the groups run, cuda, test, check and build." ;;
+  esac
+done
+[ ${#groups[@]} -gt 0 ] || groups=(run cuda test)
+for group in "${groups[@]}"; do
   case "$group" in
-    build) wanted+=("${build_packages[@]}") ;;
+    run) wanted+=("${run_packages[@]}") ;;
+    cuda) ! has_nvcc || { want_cuda=yes; wanted+=("${cuda_packages[@]}"); } ;;
+    test) wanted+=("${test_packages[@]}") ;;
     check) wanted+=("${check_packages[@]}") ;;
-    *) echo "install_packages.sh: unknown group '$group'; known are build and check." >&2; exit 2 ;;
   esac
 done
 
 # Only the headers of the wheel. Without them the program is built for the CPU alone, so failing here is no error.
-cudnn_frontend_version=1.32.0
-cudnn_frontend_folder=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/.cache/cudnn_frontend
 get_cudnn_frontend() {
-  command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ] || return 0
-  [ "$(cat "$cudnn_frontend_folder/version" 2>/dev/null)" = "$cudnn_frontend_version" ] && return 0
-  local download
-  download=$(mktemp -d)
-  echo "Fetching the headers of cudnn-frontend $cudnn_frontend_version"
-  if python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --dest "$download" \
-    "nvidia-cudnn-frontend==$cudnn_frontend_version" &&
-    mkdir -p "$cudnn_frontend_folder" &&
+  local version=1.32.0 folder=.cache/cudnn_frontend work
+  [ $want_cuda = yes ] && [ "$(cat $folder/version 2>/dev/null)" != $version ] || return 0
+  mkdir -p .cache
+  work=$(mktemp -d .cache/cudnn_frontend.XXXXXX)
+  echo "Fetching the headers of cudnn-frontend $version"
+  if python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --dest "$work" \
+    "nvidia-cudnn-frontend==$version" &&
     python3 -c '
 import glob, sys, zipfile
 wheel = zipfile.ZipFile(glob.glob(sys.argv[1] + "/*.whl")[0])
-wheel.extractall(sys.argv[2], [name for name in wheel.namelist() if name.startswith("include/")])
-' "$download" "$cudnn_frontend_folder"; then
-    echo "$cudnn_frontend_version" >"$cudnn_frontend_folder/version"
+wheel.extractall(sys.argv[1] + "/whole", [name for name in wheel.namelist() if name.startswith("include/")])
+' "$work"; then
+    echo $version >"$work/whole/version"
+    rm -rf $folder
+    mv "$work/whole" $folder
   else
     echo "cudnn-frontend could not be fetched from PyPI: the build will leave the CUDA backend out." >&2
   fi
-  rm -rf "$download"
+  rm -rf "$work"
 }
 
 if ! command -v dpkg-query >/dev/null; then
-  echo "This is not a Debian system: its packages are not checked. Debian 12 calls what is needed:" >&2
+  [ $dry_run = no ] || exit 0
+  echo "This system has no Debian packages, so nothing is installed or checked. What is needed, as Debian calls it:" >&2
   echo "  ${wanted[*]}" >&2
   get_cudnn_frontend
   exit 0
-fi
-
-if command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ]; then
-  wanted+=(python3 python3-pip python3-yaml)
 fi
 
 missing=()
@@ -68,6 +82,10 @@ for package in "${wanted[@]}"; do
   state=$(dpkg-query --show --showformat '${db:Status-Status}' "$package" 2>/dev/null || true)
   [ "$state" = installed ] || missing+=("$package")
 done
+if [ $dry_run = yes ]; then
+  [ ${#missing[@]} -eq 0 ] || printf '%s\n' "${missing[@]}"
+  exit 0
+fi
 if [ ${#missing[@]} -eq 0 ]; then
   get_cudnn_frontend
   exit 0
@@ -80,7 +98,7 @@ if [ "$(id -u)" -ne 0 ]; then
   if command -v sudo >/dev/null && { [ -t 0 ] || sudo -n true 2>/dev/null; }; then
     as_root=(sudo)
   else
-    echo "They can be installed by root only, and sudo cannot be used here. Please run this as root, then try again:" >&2
+    echo "Only root can install them, and sudo cannot be used here: please run this as root, then try again:" >&2
     echo "  apt-get update && apt-get install --no-install-recommends -y ${missing[*]}" >&2
     exit 1
   fi
@@ -89,6 +107,21 @@ fi
 apt() {
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 "$@"
 }
-apt update -q
-apt install -q -y --no-install-recommends "${missing[@]}"
+said=$(mktemp)
+trap 'rm -f "$said"' EXIT
+# Lists that could not be fetched do no harm where those of before suffice.
+if ! { apt update -q || true; apt install -q -y --no-install-recommends "${missing[@]}"; } 2>&1 | tee "$said" |
+  { grep --line-buffered -E '^(Need to get|After this|Fetched|Waiting|Err|E:|W:|sudo:)' || true; }; then
+  if grep -q 'Could not get lock' "$said"; then
+    why="another program is installing packages: wait until it has ended, then try again."
+  elif grep -qE 'Failed to fetch|Could not resolve|Temporary failure resolving|Could not connect' "$said"; then
+    why="packages could not be fetched: connect this machine to the network, or mend /etc/apt/sources.list, then try again."
+  elif grep -qE 'Unable to locate package|no installation candidate' "$said"; then
+    why="this system does not offer all packages: Debian 12, Debian 13 and Ubuntu 24.04 (with universe) do."
+  else
+    tail -n 20 "$said" >&2
+    why="apt-get could not install the packages: mend what it says above, then try again."
+  fi
+  fail "$why"
+fi
 get_cudnn_frontend

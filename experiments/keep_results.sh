@@ -2,10 +2,15 @@
 # Copies what a study's report and table are made of, and both, but no checkpoints: `bninception report DIR` reads the copy.
 #   usage: keep_results.sh RUNS DIR      such as runs/figure2_tiny_imagenet experiments/figure2_tiny_imagenet/results
 set -euo pipefail
-if [ $# -ne 2 ] || [ ! -f "$1/sweep.json" ]; then
-  sed -n '2,3s/^# \{0,1\}//p' "$0"
-  exit 2
-fi
+# shellcheck source=experiments/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+case "${1:-}" in
+  -h | --help) print_help ;;
+  -*) fail "unknown option '$1'; there is none but --help." ;;
+esac
+[ $# -eq 2 ] || fail "two folders are needed: keep_results.sh RUNS DIR."
+[ -f "$(from_caller "$1")/sweep.json" ] || fail "there is no $1/sweep.json: '$1' is no folder of a sweep."
+set -- "$(from_caller "$1")" "$(from_caller "$2")"
 mkdir -p "$2"
 cp "$1/sweep.json" "$2/"
 [ ! -f "$1/table.md" ] || cp "$1/table.md" "$2/"

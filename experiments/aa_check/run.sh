@@ -8,19 +8,19 @@ source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
 seeds=400
 jobs=1
-out=runs/aa_check
+out=${root}runs/aa_check
 while [ $# -gt 0 ]; do
   case "$1" in
     --seeds) [[ "${2:-}" =~ ^[1-9][0-9]*$ ]] || fail "--seeds needs a positive number."; seeds=$2; shift 2 ;;
     --jobs) [[ "${2:-}" =~ ^[1-9][0-9]*$ ]] || fail "--jobs needs a positive number."; jobs=$2; shift 2 ;;
-    --out) [ -n "${2:-}" ] || fail "--out needs a folder."; out=$2; shift 2 ;;
-    -h | --help) sed -n '2,4s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    --out) [ -n "${2:-}" ] || fail "--out needs a folder."; out=$(from_caller "$2"); shift 2 ;;
+    -h | --help) print_help ;;
     *) fail "unknown argument '$1'; the options are --seeds N, --jobs N and --out DIR." ;;
   esac
 done
 
 build_programs
-cmake --build --preset release --target aa_check
+build aa_check
 
 mkdir -p "$out"
 {

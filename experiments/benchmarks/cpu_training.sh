@@ -8,15 +8,27 @@
 #              SIZES, TYPES  of the parts inception and pytorch ["224 64", "f32 bf16"]
 #              BUILD         a build folder that has been built [build/release];  PYTHON  one with torch [/usr/bin/python3]
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-export LC_ALL=C.UTF-8
-build=${BUILD:-build/release}
+# shellcheck source=experiments/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
+known_parts="inception pytorch kernels mnist scaling"
+parts=()
+for argument in "$@"; do
+  case "$argument" in
+    -h | --help) print_help ;;
+    inception | pytorch | kernels | mnist | scaling) parts+=("$argument") ;;
+    *) fail "unknown part '$argument'; there are: $known_parts." ;;
+  esac
+done
+[ ${#parts[@]} -gt 0 ] || read -ra parts <<<"$known_parts"
+build=build/release
+[ -z "${BUILD:-}" ] || build=$(from_caller "$BUILD")
 python=${PYTHON:-/usr/bin/python3}
+[[ $python != */* ]] || python=$(from_caller "$python")
 sizes=${SIZES:-224 64} types=${TYPES:-f32 bf16}
 if [ -z "${BUILD:-}" ]; then
-  bash experiments/install_packages.sh build
-  cmake --preset release >/dev/null
-  cmake --build --preset release --target bninception benchmark_cpu_training benchmark_cpu_kernels
+  bash experiments/install_packages.sh run test
+  configure -DBN_BUILD_TESTS=ON
+  compile bninception benchmark_cpu_training benchmark_cpu_kernels
 fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -138,9 +150,7 @@ scaling() {
 }
 
 echo "Measured on $(getconf _NPROCESSORS_ONLN) cores of $(sed -n 's/^model name\s*: //p' /proc/cpuinfo | head -n 1)."
-for part in "${@:-inception pytorch kernels mnist scaling}"; do
-  for name in $part; do
-    echo
-    "$name"
-  done
+for part in "${parts[@]}"; do
+  echo
+  "$part"
 done

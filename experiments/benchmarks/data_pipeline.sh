@@ -6,16 +6,20 @@
 # Environment: BN_DATA_ROOT  the folder with imagenet-fullres and tiny-imagenet
 #              BN_DATA       a bn-data that was built elsewhere;  PYTHON  one that has torchvision [/usr/bin/python3]
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-export LC_ALL=C.UTF-8 OMP_NUM_THREADS=1
+# shellcheck source=experiments/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
+export OMP_NUM_THREADS=1
+for argument in "$@"; do
+  case "$argument" in
+    -h | --help) print_help ;;
+    *) [[ $argument =~ ^[1-9][0-9]*$ ]] || fail "unknown argument '$argument'; there are two numbers, ROUNDS and SECONDS." ;;
+  esac
+done
 rounds=${1:-3} seconds=${2:-3}
 python=${PYTHON:-/usr/bin/python3}
-bn_data=${BN_DATA:-build/release/bn-data}
-if [ -z "${BN_DATA:-}" ]; then
-  bash experiments/install_packages.sh build
-  cmake --preset release >/dev/null
-  cmake --build --preset release --target bn-data
-fi
+[[ $python != */* ]] || python=$(from_caller "$python")
+bn_data=$(from_caller "${BN_DATA:-$PWD/build/release/bn-data}")
+[ -n "${BN_DATA:-}" ] || build bn-data
 full=${BN_DATA_ROOT:?set it to the folder that holds the data sets}/imagenet-fullres/train-00.tar
 tiny=$BN_DATA_ROOT/tiny-imagenet
 work=$(mktemp -d)

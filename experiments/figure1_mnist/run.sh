@@ -6,7 +6,7 @@ set -euo pipefail
 # shellcheck source=experiments/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
-out=runs/figure1_mnist
+out=${root}runs/figure1_mnist
 seeds="1 2 3"
 overrides=()
 while [ $# -gt 0 ]; do
@@ -24,10 +24,10 @@ while [ $# -gt 0 ]; do
       ;;
     --out)
       [ -n "${2:-}" ] || fail "--out needs a folder."
-      out=$2
+      out=$(from_caller "$2")
       shift 2
       ;;
-    -h | --help) sed -n '2,4s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) print_help ;;
     *) fail "unknown argument '$1'; the options are --seeds \"1 2 3\", --steps N and --out DIR." ;;
   esac
 done
@@ -73,4 +73,4 @@ echo
   done
 } | tee "$out/table.md"
 echo
-echo "The figure: $out/figure.svg and figure.png."
+echo "The figure: $(shown "$out/figure.svg") and figure.png."

@@ -6,9 +6,8 @@
 set -euo pipefail
 # shellcheck source=experiments/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
-case "${1:-}" in -h | --help) sed -n '2,5s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 
-out=runs/figure2_tiny_imagenet
+out=${root}runs/figure2_tiny_imagenet
 read_sweep_options "$@"
 build_programs
 use_tiny_imagenet_shards

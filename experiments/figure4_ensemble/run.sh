@@ -6,9 +6,8 @@
 set -euo pipefail
 # shellcheck source=experiments/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
-case "${1:-}" in -h | --help) sed -n '2,5s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 
-out=runs/figure4_ensemble
+out=${root}runs/figure4_ensemble
 read_sweep_options "$@"
 build_programs
 use_tiny_imagenet_shards
@@ -20,7 +19,7 @@ mkdir -p "$out/scores"
 mapfile -t members < <(awk -F'"' -v out="$out" '
   $2 == "folder" { folder = $4 }
   $2 == "outcome" && $4 == "finished" { print out "/" folder }' "$out/sweep.json")
-[ ${#members[@]} -eq 6 ] || fail "${#members[@]} of the six members finished; '$out/sweep.json' says what became of the others."
+[ ${#members[@]} -eq 6 ] || fail "${#members[@]} of the six members finished; '$(shown "$out/sweep.json")' says what became of the others."
 name_of() { basename "$(dirname "$1")"; }
 # row NAME CROPS RUN...: a line of the table.
 row() {

@@ -4,14 +4,19 @@
 #   usage: bundle.sh [FILE.tar.xz]
 # Fails if the file is larger than 20 MB, or if a program needs a newer C library than Ubuntu 22.04's.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-case "${1:-}" in -h | --help) sed -n '2,5s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
-file=$(realpath -m "${1:-build/gpu_acceptance.tar.xz}")
+# shellcheck source=experiments/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
+case "${1:-}" in
+  -h | --help) print_help ;;
+  -*) fail "unknown option '$1'; there is none but --help." ;;
+esac
+file=${root}build/gpu_acceptance.tar.xz
+[ $# -eq 0 ] || file=$(from_caller "$1")
 build=build/gpu_acceptance
 : "${BN_CUDA_ARCHITECTURES:=80-real;89-real;90}"
 largest=$((20 * 1000 * 1000)) newest_c_library=2.35
 
-bash experiments/install_packages.sh
+bash experiments/install_packages.sh run cuda test
 mkdir -p build
 cmake -S . -B $build -G Ninja -DCMAKE_BUILD_TYPE=Release -DBN_IMGCODECS=OFF \
   "-DBN_CUDA_ARCHITECTURES=$BN_CUDA_ARCHITECTURES" >$build.log 2>&1 || { cat $build.log; exit 1; }
@@ -55,7 +60,7 @@ cp experiments/benchmarks/pytorch_inception.py "$root/pytorch_inception.py"
 mkdir -p "$(dirname "$file")"
 tar -C "$folder" -c gpu_acceptance | xz -T0 -9 >"$file"
 bytes=$(stat -c %s "$file")
-printf '%s: %d.%d MB\n' "$file" $((bytes / 1000000)) $((bytes / 100000 % 10))
+printf '%s: %d.%d MB\n' "$(shown "$file")" $((bytes / 1000000)) $((bytes / 100000 % 10))
 if [ "$bytes" -gt $largest ]; then
   echo "bundle.sh: that is more than $((largest / 1000000)) MB." >&2
   exit 1

@@ -4,13 +4,18 @@
 #   usage: kernel_resources.sh [BUILD]     BUILD: a folder configured with CUDA and Ninja; build/release by default
 # The kernels are compiled again by the build's own commands, with ptxas' report switched on.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-build=${1:-build/release}
+# shellcheck source=experiments/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
+case "${1:-}" in
+  -h | --help) print_help ;;
+  -*) fail "unknown option '$1'; there is none but --help." ;;
+esac
+build=build/release
+[ $# -eq 0 ] || build=$(from_caller "$1")
 
 targets=$(ninja -C "$build" -t targets all 2>/dev/null | sed -n 's/^\(.*bn_cuda\.dir.*\.cu\.o\): .*/\1/p') || true
 if [ -z "$targets" ]; then
-  echo "kernel_resources.sh: $build has no CUDA kernels to compile: it was configured without CUDA, or not at all." >&2
-  exit 2
+  fail "$(shown "$build") has no CUDA kernels to compile: it was configured without CUDA, or not at all."
 fi
 
 work=$(mktemp -d)

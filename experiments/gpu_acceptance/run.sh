@@ -9,7 +9,7 @@
 # were missed are in the report only.
 # shellcheck disable=SC2317  # the sections are called by name
 set -uo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd) caller=$PWD
 out=$PWD/gpu_report data='' device=cuda limit=525
 cpu_sections=(training determinism)
 gpu_sections=(operations training determinism batch_norm steps)
@@ -21,16 +21,20 @@ refuse() {
 }
 while [ $# -gt 0 ]; do
   case "$1" in
-    -h | --help) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help)
+      awk 'NR == 1 { next } !/^#/ || /^# shellcheck/ { exit } { sub(/^# ?/, ""); print }' "$0"
+      exit 0
+      ;;
     --data | --out | --seconds)
       [ $# -gt 1 ] || refuse "$1 wants a value."
       case "$1" in
-        --data) data=$(realpath -e "$2") || exit 2 ;;
+        --data) data=$(realpath -e "$2" 2>/dev/null) || refuse "there is no folder $2." ;;
         --out) out=$(realpath -m "$2") ;;
         --seconds) limit=$2 ;;
       esac
       shift ;;
     --cpu-only) device=cpu ;;
+    -*) refuse "unknown option '$1'; the options are --data DIR, --out DIR, --seconds N and --cpu-only." ;;
     *) sections+=("$1") ;;
   esac
   shift
@@ -312,7 +316,7 @@ for section in "${sections[@]}"; do
   echo "($section: $((SECONDS - begin)) s)"
 done
 report true
-echo "$out/report.md"
+echo "${out#"$caller"/}/report.md"
 [ ${#problems[@]} -gt 0 ] || exit 0
 printf 'problem: %s\n' "${problems[@]}"
 exit 1
