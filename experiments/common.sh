@@ -40,6 +40,37 @@ install_packages() {
   bash experiments/install_packages.sh "${groups[@]}"
 }
 
+# fetch_wheels FOLDER WHEEL==VERSION...: FOLDER/include and FOLDER/lib out of wheels from PyPI that carry headers and
+# libraries; nothing is done where they are there already, and FOLDER is whole or as it was.
+fetch_wheels() {
+  local folder=$1 work
+  shift
+  [ "$(cat "$folder/version" 2>/dev/null)" != "$*" ] || return 0
+  mkdir -p .cache
+  work=$(mktemp -d .cache/wheels.XXXXXX)
+  echo "Fetching $* from PyPI"
+  if python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --dest "$work" "$@" &&
+    python3 -c '
+import glob, os, re, sys, zipfile
+for path in glob.glob(sys.argv[1] + "/*.whl"):
+    wheel = zipfile.ZipFile(path)
+    for name in wheel.namelist():
+        place = re.match(r"(?:[^/]*[.]data/data/)?((?:include|lib)/.*[^/])$", name)
+        if place:
+            target = os.path.join(sys.argv[1], "whole", place.group(1))
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            open(target, "wb").write(wheel.read(name))
+' "$work"; then
+    echo "$*" >"$work/whole/version"
+    rm -rf "$folder"
+    mv "$work/whole" "$folder"
+    rm -rf "$work"
+  else
+    rm -rf "$work"
+    return 1
+  fi
+}
+
 # configure [SETTING...]: build/release; new, it is for the programs alone, and without CUDA where that is of no use. What
 # it was configured for before, it keeps.
 configure() {

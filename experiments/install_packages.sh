@@ -21,8 +21,9 @@ run_packages=(
   gnuplot-nox fonts-liberation                                     # figures
 )
 cuda_packages=(ca-certificates python3 python3-pip python3-yaml)
-test_packages=(libgtest-dev libgmock-dev libbenchmark-dev)
-check_packages=(clang libclang-rt-dev libomp-dev) # libFuzzer, and OpenMP for clang
+test_packages=(libgtest-dev libgmock-dev help2man pkg-config)
+check_packages=(clang libclang-rt-dev # libFuzzer
+  python3-venv)                       # the formatter and the linter, from PyPI
 
 has_nvcc() { command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ]; }
 
@@ -46,27 +47,10 @@ for group in "${groups[@]}"; do
   esac
 done
 
-# Only the headers of the wheel. Without them the program is built for the CPU alone, so failing here is no error.
+# Without it the program is built for the CPU alone, so failing here is no error.
 get_cudnn_frontend() {
-  local version=1.32.0 folder=.cache/cudnn_frontend work
-  [ $want_cuda = yes ] && [ "$(cat $folder/version 2>/dev/null)" != $version ] || return 0
-  mkdir -p .cache
-  work=$(mktemp -d .cache/cudnn_frontend.XXXXXX)
-  echo "Fetching the headers of cudnn-frontend $version"
-  if python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --dest "$work" \
-    "nvidia-cudnn-frontend==$version" &&
-    python3 -c '
-import glob, sys, zipfile
-wheel = zipfile.ZipFile(glob.glob(sys.argv[1] + "/*.whl")[0])
-wheel.extractall(sys.argv[1] + "/whole", [name for name in wheel.namelist() if name.startswith("include/")])
-' "$work"; then
-    echo $version >"$work/whole/version"
-    rm -rf $folder
-    mv "$work/whole" $folder
-  else
+  [ $want_cuda = no ] || fetch_wheels .cache/cudnn_frontend nvidia-cudnn-frontend==1.32.0 ||
     echo "cudnn-frontend could not be fetched from PyPI: the build will leave the CUDA backend out." >&2
-  fi
-  rm -rf "$work"
 }
 
 if ! command -v dpkg-query >/dev/null; then
