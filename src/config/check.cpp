@@ -6,7 +6,7 @@
 #include <set>
 
 #include "bn/error.hpp"
-#include "config/suggest.hpp"
+#include "core/suggest.hpp"
 #include "config/yaml_node.hpp"
 
 namespace bn::config {

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "config/suggest.hpp"
+#include "core/suggest.hpp"
 
 namespace bn::config {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "config/read.hpp"
 #include "config/schema.hpp"
-#include "config/suggest.hpp"
+#include "core/suggest.hpp"
 
 namespace bn::config {
 namespace {

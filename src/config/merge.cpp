@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 
-#include "config/suggest.hpp"
+#include "core/suggest.hpp"
 
 namespace bn::config {
 namespace {

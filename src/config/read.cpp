@@ -9,7 +9,7 @@
 #include "bn/error.hpp"
 #include "config/keys.hpp"
 #include "config/schema.hpp"
-#include "config/suggest.hpp"
+#include "core/suggest.hpp"
 
 namespace bn::config {
 namespace {

@@ -11,7 +11,7 @@
 #include "bn/sweep.hpp"
 #include "config/load.hpp"
 #include "config/merge.hpp"
-#include "config/suggest.hpp"
+#include "core/suggest.hpp"
 #include "core/files.hpp"
 
 namespace bn {
@@ -93,11 +93,11 @@ class Reader {
 };
 
 void Reader::expect_keys(const YamlNode& map, const std::string& path, const std::vector<std::string>& known) {
-  if (map.kind != NodeKind::kMap) refuse(map, path, "a map of " + config::join(known));
+  if (map.kind != NodeKind::kMap) refuse(map, path, "a map of " + join(known));
   for (const YamlEntry& entry : map.entries) {
     if (std::find(known.begin(), known.end(), entry.key) != known.end()) continue;
     fail(entry.position, config::join_path(path, config::printable(entry.key)),
-         fmt::format("unknown key, expected one of {}{}", config::join(known), config::suggestion(entry.key, known)));
+         fmt::format("unknown key, expected one of {}{}", join(known), suggestion(entry.key, known)));
   }
 }
 
@@ -260,7 +260,7 @@ void Reader::read_baseline() const {
   const YamlNode* node = find("baseline");
   sweep_.baseline = node == nullptr ? arms.front() : node->text;
   if (std::find(arms.begin(), arms.end(), sweep_.baseline) == arms.end()) {
-    refuse(*node, "baseline", "the name of an arm" + config::suggestion(sweep_.baseline, arms));
+    refuse(*node, "baseline", "the name of an arm" + suggestion(sweep_.baseline, arms));
   }
 }
 
