@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "config/check.hpp"
 #include "config/keys.hpp"
 #include "config/load.hpp"
 #include "config/merge.hpp"
 #include "config/read.hpp"
+#include "core/wrap.hpp"
 
 namespace bn {
 namespace {
@@ -41,16 +44,34 @@ void check(const Config& config) {
   if (!problems.empty()) config::fail({}, problems.front().path, problems.front().message);
 }
 
-std::string config_help() {
+std::string config_help(const std::vector<std::string>& prefixes) {
+  for (const std::string& prefix : prefixes) config::expect_known(prefix);
+  const auto is_wanted = [&](const config::KeyInfo& key) {
+    return prefixes.empty() || std::any_of(prefixes.begin(), prefixes.end(),
+                                           [&](const std::string& prefix) { return config::is_in(key.path, prefix); });
+  };
   std::string text;
   for (const config::KeyInfo& key : config::known_keys()) {
-    text += key.path;
-    if (!key.condition.empty()) text += fmt::format(" ({})", key.condition);
-    if (!key.expected.empty()) text += ": " + key.expected;
-    if (!key.preset.empty()) text += fmt::format(" [{}]", key.preset);
-    text += fmt::format("\n    {}\n", key.help);
+    if (!is_wanted(key)) continue;
+    std::string line = key.path;
+    if (!key.condition.empty()) line += fmt::format(" ({})", key.condition);
+    if (!key.expected.empty()) line += ": " + key.expected;
+    if (!key.preset.empty()) line += fmt::format(" [{}]", key.preset);
+    text += wrap(line, kTerminalWidth, 4) + "\n" + wrap("    " + key.help, kTerminalWidth) + "\n";
   }
   return text;
+}
+
+std::optional<NamedKey> find_key(const std::string& last_part) {
+  const config::KeyInfo* found = nullptr;
+  for (const config::KeyInfo& key : config::known_keys()) {
+    const bool is_called_so = key.path == last_part || key.path.ends_with("." + last_part);
+    const bool is_of_a_row = key.path.find("[]") != std::string::npos;  // there is one for each row
+    if (!is_called_so || is_of_a_row) continue;
+    if (found == nullptr || key.path.size() < found->path.size()) found = &key;
+  }
+  if (found == nullptr) return std::nullopt;
+  return NamedKey{.path = found->path, .holds_keys = found->expected.empty()};
 }
 
 }  // namespace bn

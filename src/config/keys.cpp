@@ -87,4 +87,18 @@ std::string nearest_key(const std::string& path) {
   return best == candidates.end() ? "" : *best;
 }
 
+bool is_in(const std::string& path, const std::string& prefix) {
+  if (!path.starts_with(prefix)) return false;
+  const char next = path.size() == prefix.size() ? '.' : path[prefix.size()];
+  return next == '.' || next == '[';
+}
+
+void expect_known(const std::string& prefix) {
+  const auto& keys = known_keys();
+  if (std::any_of(keys.begin(), keys.end(), [&](const KeyInfo& key) { return is_in(key.path, prefix); })) return;
+  const std::string near = nearest_key(prefix);
+  const std::string hint = near.empty() ? "" : fmt::format("; did you mean {}?", near);
+  fail({}, "", fmt::format("no key is called {}{}", quote(prefix), hint));
+}
+
 }  // namespace bn::config
