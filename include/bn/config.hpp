@@ -27,7 +27,7 @@ struct Config {
 };
 
 // Reads the file, its chain of `base:` files and `key.path=value` overrides. Throws ConfigError:
-// "file.yaml:12:3: train.momentm: unknown key; did you mean train.momentum?".
+// "file.yaml:12:3: train.momentm: unknown key; did you mean train.momentum?", or several of these, a line each.
 Config load_config(const std::string& path, const std::vector<std::string>& overrides = {});
 Config parse_config(const std::string& yaml, const std::string& name);  // self-contained text, such as a resolved one
 

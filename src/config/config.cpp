@@ -14,20 +14,41 @@
 namespace bn {
 namespace {
 
-Config config_from(const config::YamlNode& tree) {
-  Config result;
-  config::read_config(tree, result);
-  const auto problems = config::problems_of(result);
-  if (!problems.empty()) {
-    config::fail(config::locate(tree, problems.front().path), problems.front().path, problems.front().message);
+using config::Mistakes;
+
+// Each where it is written: at the other key of the two that it compares, where only that one is.
+Mistakes locate_problems(const std::vector<config::Problem>& problems, const config::YamlNode& tree) {
+  Mistakes mistakes;
+  for (const config::Problem& problem : problems) {
+    const bool is_of_other = !problem.other_path.empty() && !config::is_written(tree, problem.path) &&
+                             config::is_written(tree, problem.other_path);
+    const std::string& path = is_of_other ? problem.other_path : problem.path;
+    mistakes.add({config::locate(tree, path), path, problem.message});
   }
+  return mistakes;
+}
+
+// `mistakes`: those already found in making the tree. What keys mean together is not asked while one cannot be read.
+Config config_from(const config::YamlNode& tree, Mistakes mistakes = {}) {
+  Config result;
+  config::read_config(tree, result, mistakes);
+  mistakes.throw_if_any();
+  locate_problems(config::problems_of(result), tree).throw_if_any();
   return result;
 }
 
 }  // namespace
 
+Config config::load(const std::string& path, const std::vector<Override>& overrides) {
+  Mistakes mistakes;
+  const YamlNode tree = load_tree(path, overrides, mistakes);
+  return config_from(tree, std::move(mistakes));
+}
+
 Config load_config(const std::string& path, const std::vector<std::string>& overrides) {
-  return config_from(config::load_tree(path, overrides));
+  std::vector<config::Override> arguments;
+  for (const std::string& override : overrides) arguments.push_back(config::Override::on_command_line(override));
+  return config::load(path, arguments);
 }
 
 Config parse_config(const std::string& yaml, const std::string& name) {
@@ -37,12 +58,7 @@ Config parse_config(const std::string& yaml, const std::string& name) {
 
 std::string to_yaml(const Config& config) { return config::print_yaml(config::write_config(config)); }
 
-void check(const Config& config) {
-  Config copy;
-  config::read_config(config::write_config(config), copy);  // the range of every key
-  const auto problems = config::problems_of(config);
-  if (!problems.empty()) config::fail({}, problems.front().path, problems.front().message);
-}
+void check(const Config& config) { config_from(config::write_config(config)); }
 
 std::string config_help(const std::vector<std::string>& prefixes) {
   for (const std::string& prefix : prefixes) config::expect_known(prefix);

@@ -7,6 +7,7 @@
 
 #include "bn/version.hpp"
 #include "cli/program.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace bn {
 namespace {
@@ -173,6 +174,20 @@ TEST(ConfigKeys, NameTheNearestOfAnUnknownPrefix) {
   EXPECT_EQ(unknown.exit_code, 3);
   EXPECT_EQ(unknown.out, "");
   EXPECT_EQ(unknown.err, "error: no key is called 'train.lerning_rate'; did you mean train.learning_rate?\n");
+}
+
+TEST(ConfigCheck, ListsAllMistakesOfEachFile) {
+  const test::TemporaryFolder folder;
+  test::write_bytes(folder / "wrong.yaml", "train: {batch: x, stpes: 3}\n");
+  const std::string wrong = folder / "wrong.yaml";
+  for (const Words& words : {Words{"config", "check", wrong}, Words{"config", "show", wrong}}) {
+    const ProgramResult result = bninception(words);
+    EXPECT_EQ(result.exit_code, 3);
+    EXPECT_EQ(result.err, fmt::format("error: 2 mistakes:\n"
+                                      "  {0}:1:16: train.batch: got 'x', expected an integer from 1 to 1048576\n"
+                                      "  {0}:1:19: train.stpes: unknown key; did you mean train.steps?\n",
+                                      wrong));
+  }
 }
 
 }  // namespace
