@@ -1,55 +1,47 @@
 // bninception: subcommands only; each lives in src/commands.
 #include <CLI/CLI.hpp>
-#include <cstdio>
-#include <exception>
 
-#include "bn/error.hpp"
+#include "bn/version.hpp"
+#include "command_line/command_line.hpp"
 #include "commands/commands.hpp"
 #include "core/files.hpp"
 
 namespace {
 
-constexpr const char* kFooter = R"(Exit codes:
-  0  success
-  1  unexpected failure
-  2  bad command line
-  3  bad configuration
-  4  missing or damaged data
-  5  missing, damaged or mismatching checkpoint
-  6  this machine or build cannot do what was asked
-  7  cannot write (disk full, permissions), or a disk failed
-  8  training diverged: a loss or parameter became non-finite (recorded in the run's log)
-  9  interrupted; a checkpoint was written, continue with --resume
+constexpr const char* kNotes = R"(
 
 Data sets are named relative to the environment variable BN_DATA_ROOT.
+
 Example: bninception train configs/quickstart/batch_norm.yaml --out runs/first --set train.seed=2)";
+
+std::string versions() {
+  const std::string cuda = bn::cuda_library();
+  return "bninception " + bn::program_version() + ", sources " + bn::source_version() +
+         "\nbackend cpu: " + bn::cpu_library() +
+         "\nbackend cuda: " + (cuda.empty() ? "not built" : "built as a module, for " + cuda);
+}
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  using bn::ExitCode;
   CLI::App app{
       "Trains Inception-style networks and reproduces the experiments of Ioffe & Szegedy 2015 (Batch Normalization).",
       "bninception"};
   app.require_subcommand(1);
-  app.footer(kFooter);
+  app.set_version_flag("--version", versions());
+  app.footer(bn::exit_code_help({ExitCode::kSuccess, ExitCode::kFailure, ExitCode::kUsage, ExitCode::kConfig,
+                                 ExitCode::kData, ExitCode::kCheckpoint, ExitCode::kUnsupported, ExitCode::kStorage,
+                                 ExitCode::kDiverged, ExitCode::kInterrupted}) +
+             kNotes);
   bn::raise_open_file_limit();
-  bn::ExitCode exit_code = bn::ExitCode::kSuccess;
+  ExitCode exit_code = ExitCode::kSuccess;
   bn::add_train_command(app, exit_code);
   bn::add_evaluate_command(app, exit_code);
   bn::add_sweep_command(app, exit_code);
   bn::add_profile_command(app, exit_code);
   bn::add_report_command(app, exit_code);
   bn::add_config_command(app, exit_code);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : static_cast<int>(bn::ExitCode::kUsage);
-  } catch (const bn::Error& error) {
-    std::fprintf(stderr, "error: %s\n", error.what());
-    return static_cast<int>(error.exit_code());
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "error: %s\n", error.what());
-    return static_cast<int>(bn::ExitCode::kFailure);
-  }
-  return static_cast<int>(exit_code);
+  return bn::run_command_line(app, argc, argv, exit_code,
+                              {.error_prefix = "error", .explain_option = bn::explain_option});
 }

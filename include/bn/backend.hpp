@@ -153,6 +153,7 @@ struct CpuOptions {
   int threads = 0;  // 0: all the machine's
 };
 std::unique_ptr<Backend> make_cpu_backend(const CpuOptions& options);
+std::string cpu_library();  // the one that is loaded: "oneDNN 3.7.2"
 
 enum class Float32Math { kExact, kTensorFloat32 };       // how convolutions and linear ops multiply f32
 enum class ConvolutionChoice { kHeuristic, kMeasured };  // of the library's algorithms for one shape
@@ -167,5 +168,6 @@ struct CudaOptions {
 };
 // Throws UnsupportedError where there is no usable GPU, driver or cuDNN, or where the build has no CUDA.
 std::unique_ptr<Backend> make_cuda_backend(const CudaOptions& options);
+std::string cuda_library();  // the one that the module was built for: "cuDNN 9.19.0"; "" where the build has no CUDA
 
 }  // namespace bn

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,7 @@ struct Config {
 
 // Reads the file, its chain of `base:` files and `key.path=value` overrides. A relative path that names no file is
 // looked up among the installed experiments. Throws ConfigError:
-// "file.yaml:12:3: train.momentm: unknown key; did you mean train.momentum?".
+// "file.yaml:12:3: train.momentm: unknown key; did you mean train.momentum?", or several of these, a line each.
 Config load_config(const std::string& path, const std::vector<std::string>& overrides = {});
 Config parse_config(const std::string& yaml, const std::string& name);  // self-contained text, such as a resolved one
 
@@ -37,8 +38,15 @@ std::string to_yaml(const Config& config);
 std::vector<std::string> diff(const Config& a, const Config& b);
 // The same, without what a run may change when it continues: nothing that its bits up to there depend on.
 std::vector<std::string> experiment_diff(const Config& a, const Config& b);
-// Every key with what it expects, its default in brackets and what it means; for `--help`.
-std::string config_help();
+// Every key with what it expects, its default in brackets and what it means; given prefixes such as
+// "train.learning_rate", these keys and those inside them. Throws ConfigError for a prefix that is no key.
+std::string config_help(const std::vector<std::string>& prefixes = {});
+// The key with this last part, such as train.epochs for "epochs"; of several, the shortest.
+struct NamedKey {
+  std::string path;
+  bool holds_keys = false;  // a map of further keys
+};
+std::optional<NamedKey> find_key(const std::string& last_part);
 // Constraints between keys (epochs or steps, ...). Throws ConfigError. load_config calls it.
 void check(const Config& config);
 

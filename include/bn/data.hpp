@@ -179,4 +179,6 @@ class Loader {
   std::unique_ptr<Impl> impl_;
 };
 
+std::string image_library();  // the one that is loaded: "OpenCV 4.6.0"
+
 }  // namespace bn

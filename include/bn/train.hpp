@@ -116,9 +116,6 @@ class RunFolder {
   std::shared_ptr<const FolderLock> lock_;
 };
 
-// `git describe` of the sources when they were built; "unknown" outside a git checkout.
-std::string source_version();
-
 // --- run_log.cpp: one JSON object a line. Absent fields are left out.
 struct LogRecord {
   std::string event{};  // "start", "train", "evaluate", "probe", "diverged", "interrupted", "error", "end"

@@ -49,7 +49,9 @@ void add_config_command(CLI::App& app, ExitCode& exit_code) {
 
   CLI::App* keys_command =
       command->add_subcommand("keys", "List every key with what it expects, its default and meaning");
-  keys_command->callback([] { std::printf("%s", config_help().c_str()); });
+  auto prefixes = std::make_shared<std::vector<std::string>>();
+  keys_command->add_option("prefixes", *prefixes, "Only these keys and those inside them, such as train.learning_rate");
+  keys_command->callback([prefixes] { std::printf("%s", config_help(*prefixes).c_str()); });
 
   auto checked = std::make_shared<std::vector<std::string>>();
   CLI::App* check_command = command->add_subcommand("check", "Read configurations and build their networks");

@@ -6,8 +6,9 @@
 #include <set>
 
 #include "bn/error.hpp"
-#include "config/suggest.hpp"
+#include "config/keys.hpp"
 #include "config/yaml_node.hpp"
+#include "core/suggest.hpp"
 
 namespace bn::config {
 namespace {
@@ -24,18 +25,26 @@ class Checker {
     check_data();
     check_classes();
     check_device();
-    if (problems_.empty()) check_network();
+    if (!has_problem_in("model")) check_network();
     return std::move(problems_);
   }
 
  private:
-  void add(std::string path, std::string message) { problems_.push_back({std::move(path), std::move(message)}); }
+  void add(std::string path, std::string message, std::string other_path = "") {
+    problems_.push_back({std::move(path), std::move(message), std::move(other_path)});
+  }
+
+  // Whether what follows from this key, or from one inside it, is not to be told too.
+  bool has_problem_in(const std::string& path) const {
+    return std::any_of(problems_.begin(), problems_.end(), [&](const Problem& p) { return is_in(p.path, path); });
+  }
 
   void check_length() {
     const TrainOptions& train = config_.train;
     if ((train.epochs > 0) == (train.steps > 0)) {
       add("train.steps",
-          fmt::format("got steps {} and epochs {}, expected exactly one of them above 0", train.steps, train.epochs));
+          fmt::format("got steps {} and epochs {}, expected exactly one of them above 0", train.steps, train.epochs),
+          "train.epochs");
     }
   }
 
@@ -44,7 +53,8 @@ class Checker {
     const std::string given =
         fmt::format("got decay_steps {} and decay_epochs {}", rate.decay_steps, rate.decay_epochs);
     if (rate.decay_epochs > 0 && rate.decay_steps > 0) {
-      add("train.learning_rate.decay_steps", given + ", expected one of them, the other 0");
+      add("train.learning_rate.decay_steps", given + ", expected one of them, the other 0",
+          "train.learning_rate.decay_epochs");
     }
     if (rate.decay_factor != 1 && rate.decay_epochs == 0 && rate.decay_steps == 0) {
       add("train.learning_rate.decay_factor",
@@ -88,6 +98,7 @@ class Checker {
   }
 
   void check_row_references(const InceptionTable& table) {
+    if (has_problem_in("model.network.rows")) return;
     for (const std::string& row : table.local_response_norm_after) {
       expect_row(table, row, "model.network.local_response_norm.after");
     }
@@ -118,6 +129,7 @@ class Checker {
       add("data.image_channels",
           fmt::format("got {}, expected {} as model.network.image_channels says", data.image_channels, channels));
     }
+    if (has_problem_in("data.image_channels")) return;
     for (const auto& [name, values] : {std::pair("data.mean", &data.mean), std::pair("data.std", &data.std)}) {
       if (static_cast<int64_t>(values->size()) == data.image_channels) continue;
       add(name,
@@ -153,7 +165,8 @@ class Checker {
     const DataOptions& data = config_.data;
     check_paths(data.train, "data.train");
     check_paths(data.validation, "data.validation");
-    if (data.resize_shorter != 0 && data.resize_shorter < data.image_size) {
+    const bool is_too_small = data.resize_shorter != 0 && data.resize_shorter < data.image_size;
+    if (is_too_small && !has_problem_in("data.image_size")) {
       add("data.resize_shorter",
           fmt::format("got {}, expected 0 or at least data.image_size, {}, which is cropped from it",
                       data.resize_shorter, data.image_size));
@@ -165,7 +178,7 @@ class Checker {
     if ((data.shuffle == Shuffle::kShards || data.shuffle == Shuffle::kWithinShard) && !has_shards) {
       add("data.shuffle", "orders by shards, which only kinds tar and packed have; expected none or full");
     }
-    if (data.distortion > 0 && data.image_channels != 3) {
+    if (data.distortion > 0 && data.image_channels != 3 && !has_problem_in("data.image_channels")) {
       add("data.distortion", fmt::format("got {}, expected 0 for images without colours", data.distortion));
     }
     if (data.lighting.size() != 9) {
@@ -193,7 +206,7 @@ class Checker {
       add("data.classes_limit", fmt::format("got {}, but this set has 10 classes", data.classes_limit));
     }
     const int64_t classes = data.classes_limit > 0 ? data.classes_limit : (ten ? 10 : config_.model.classes);
-    if (config_.model.classes != classes) {
+    if (config_.model.classes != classes && !has_problem_in("data.classes_limit")) {
       add("model.classes", fmt::format("got {}, expected {} as the data has", config_.model.classes, classes));
     }
   }

@@ -2,18 +2,15 @@
 
 #include <fmt/format.h>
 
-#include "config/suggest.hpp"
+#include "core/suggest.hpp"
 
 namespace bn::config {
-namespace {
 
-std::string keys_of(const Fields& fields) {
+std::vector<std::string> names_of(const Fields& fields) {
   std::vector<std::string> names;
   for (const Field& field : fields) names.push_back(field.name);
-  return join(names);
+  return names;
 }
-
-}  // namespace
 
 std::string expectation(const IntegerRange& range) {
   if (range.minimum == range.maximum) return fmt::format("{}", range.minimum);
@@ -44,7 +41,7 @@ std::string expectation(const Target& target) {
           [](const IntegerListTarget& t) { return fmt::format("a list [...], each {}", expectation(t.range)); },
           [](const RealListTarget& t) { return fmt::format("a list [...], each {}", expectation(t.range)); },
           [](const TextListTarget&) { return std::string("a list [...] of texts"); },
-          [](const GroupTarget& t) { return "a map with the keys " + keys_of(t.fields); },
+          [](const GroupTarget& t) { return "a map with the keys " + join(names_of(t.fields)); },
           [](const OptionalTarget&) { return std::string("none or a map"); },
           [](const TaggedTarget& t) { return fmt::format("a map with `{}`, one of: {}", t.tag, join(t.words)); },
           [](const RowsTarget&) { return std::string("a list of rows, each a map"); },

@@ -78,7 +78,8 @@ struct TaggedTarget {  // a map whose keys depend on the word under `tag`
   std::vector<std::string> words;
   std::function<int()> index;
   std::function<Fields()> fields;
-  std::function<Fields(int)> choose;  // resets to the defaults of that word
+  std::function<Fields(int)> choose;                  // resets to the defaults of that word
+  std::function<std::vector<std::string>(int)> keys;  // that the word has; changes nothing
 };
 struct RowsTarget {  // a list of maps, one a line; each is known by the value of its first key
   std::function<int64_t()> count;
@@ -128,5 +129,6 @@ WordTarget words(Enum& value, std::initializer_list<std::pair<const char*, Enum>
 std::string expectation(const Target& target);
 std::string expectation(const IntegerRange& range);
 std::string expectation(const RealRange& range);
+std::vector<std::string> names_of(const Fields& fields);
 
 }  // namespace bn::config

@@ -6,7 +6,7 @@
 
 #include "config/read.hpp"
 #include "config/schema.hpp"
-#include "config/suggest.hpp"
+#include "core/suggest.hpp"
 
 namespace bn::config {
 namespace {
@@ -85,6 +85,20 @@ std::string nearest_key(const std::string& path) {
   };
   const auto best = std::min_element(candidates.begin(), candidates.end(), nearer);
   return best == candidates.end() ? "" : *best;
+}
+
+bool is_in(const std::string& path, const std::string& prefix) {
+  if (!path.starts_with(prefix)) return false;
+  const char next = path.size() == prefix.size() ? '.' : path[prefix.size()];
+  return next == '.' || next == '[';
+}
+
+void expect_known(const std::string& prefix) {
+  const auto& keys = known_keys();
+  if (std::any_of(keys.begin(), keys.end(), [&](const KeyInfo& key) { return is_in(key.path, prefix); })) return;
+  const std::string near = nearest_key(prefix);
+  const std::string hint = near.empty() ? "" : fmt::format("; did you mean {}?", near);
+  fail({}, "", fmt::format("no key is called {}{}", quote(prefix), hint));
 }
 
 }  // namespace bn::config

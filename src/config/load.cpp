@@ -8,8 +8,6 @@
 #include <filesystem>
 #include <fstream>
 
-#include "config/merge.hpp"
-
 namespace bn::config {
 namespace {
 
@@ -37,8 +35,10 @@ std::string read_file(const std::string& path, const Position& asked_by, const s
 }  // namespace
 
 YamlNode parse_file(const std::string& path, const Position& asked_by, const std::string& key) {
-  const auto source = std::make_shared<const Source>(
-      Source{.kind = SourceKind::kFile, .name = path, .directory = fs::path(path).parent_path().string()});
+  const auto source = std::make_shared<const Source>(Source{.kind = SourceKind::kFile,
+                                                            .name = path,
+                                                            .directory = fs::path(path).parent_path().string(),
+                                                            .order = asked_by.source ? asked_by.source->order + 1 : 0});
   YamlNode tree = parse_yaml(read_file(path, asked_by, key), source);
   if (tree.kind == NodeKind::kNull) fail(tree.position, "", "the file is empty, expected a map of keys");
   if (tree.kind != NodeKind::kMap) fail(tree.position, "", fmt::format("got {}, expected a map of keys", shown(tree)));
@@ -75,7 +75,7 @@ struct Visited {
 };
 
 YamlNode load_chain(const std::string& path, const Position& asked_by, const std::string& key,
-                    std::vector<Visited>& chain) {
+                    std::vector<Visited>& chain, Mistakes& mistakes) {
   chain.push_back({path, canonical(path)});
   const auto first =
       std::find_if(chain.begin(), chain.end(), [&](const Visited& v) { return v.canonical == chain.back().canonical; });
@@ -94,21 +94,23 @@ YamlNode load_chain(const std::string& path, const Position& asked_by, const std
   const Position base_position = base->value.position;
   const std::string base_path = path_from(base->value, "base");
   std::erase_if(tree.entries, [](const YamlEntry& entry) { return entry.key == "base"; });
-  YamlNode below = load_chain(base_path, base_position, "base", chain);
-  merge(below, std::move(tree));
+  YamlNode below = load_chain(base_path, base_position, "base", chain, mistakes);
+  merge(below, std::move(tree), mistakes);
   return below;
 }
 
 }  // namespace
 
-YamlNode load_tree(const std::string& path, const std::vector<std::string>& overrides) {
+YamlNode load_tree(const std::string& path, const std::vector<Override>& overrides, Mistakes& mistakes) {
   std::vector<Visited> chain;
-  YamlNode tree = load_chain(path, {}, "", chain);
-  for (const std::string& argument : overrides) {
-    YamlNode over = parse_override(argument);
-    if (over.find("base") != nullptr) fail(over.position, "base", "is only read from a file");
-    load_network(over);
-    merge(tree, std::move(over));
+  YamlNode tree = load_chain(path, {}, "", chain, mistakes);
+  for (size_t i = 0; i < overrides.size(); ++i) {
+    mistakes.attempt([&] {
+      YamlNode over = parse_override(overrides[i], static_cast<int>(i));
+      if (over.find("base") != nullptr) fail(over.position, "base", "is only read from a file");
+      load_network(over);
+      merge(tree, std::move(over), mistakes);
+    });
   }
   return tree;
 }

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "bn/config.hpp"
+#include "config/merge.hpp"
 #include "config/yaml_node.hpp"
 
 namespace bn::config {
@@ -13,6 +15,9 @@ YamlNode parse_file(const std::string& path, const Position& asked_by = {}, cons
 // The path that `node` holds, relative to the file that holds the node.
 std::string path_from(const YamlNode& node, const std::string& key);
 
-YamlNode load_tree(const std::string& path, const std::vector<std::string>& overrides);
+// Mistakes in overrides are kept, and the overrides left out; a file that cannot be read or parsed ends it.
+YamlNode load_tree(const std::string& path, const std::vector<Override>& overrides, Mistakes& mistakes);
+// As bn::load_config, which cites every override as `--set`.
+Config load(const std::string& path, const std::vector<Override>& overrides);
 
 }  // namespace bn::config

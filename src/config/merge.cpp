@@ -5,12 +5,13 @@
 #include <algorithm>
 #include <array>
 
-#include "config/suggest.hpp"
+#include "core/suggest.hpp"
 
 namespace bn::config {
 namespace {
 
-// Two ways to say the same thing: a layer that gives one drops the other of the layer below.
+// Two ways to say the same thing: a layer that gives one drops the other of the layer below. One that says 0 does not:
+// it says that the other way is meant.
 struct Alternatives {
   const char* path;
   const char* first;
@@ -21,10 +22,15 @@ constexpr std::array<Alternatives, 2> kAlternatives{{
     {"train.learning_rate", "decay_epochs", "decay_steps"},
 }};
 
+bool gives(const YamlNode& map, const char* key) {
+  const YamlEntry* entry = map.find(key);
+  return entry != nullptr && entry->value.text != "0";
+}
+
 void drop_alternative(YamlNode& base, const YamlNode& over, const std::string& path) {
   for (const Alternatives& pair : kAlternatives) {
     if (path != pair.path) continue;
-    const bool first = over.find(pair.first) != nullptr, second = over.find(pair.second) != nullptr;
+    const bool first = gives(over, pair.first), second = gives(over, pair.second);
     if (first == second) continue;
     std::erase_if(base.entries, [&](const YamlEntry& e) { return e.key == (first ? pair.second : pair.first); });
   }
@@ -36,55 +42,62 @@ bool is_another_network(const YamlNode& base, const YamlNode& over, const std::s
   return path == "model.network" && before != nullptr && after != nullptr && before->value.text != after->value.text;
 }
 
-void merge_rows(YamlNode& rows, YamlNode over, const std::string& path) {
-  for (YamlEntry& entry : over.entries) {
-    std::vector<std::string> names;
-    YamlNode* named = nullptr;
-    for (YamlNode& row : rows.items) {
-      const YamlEntry* name = row.find("row");
-      if (name == nullptr || name->value.kind != NodeKind::kScalar) continue;
-      names.push_back(name->value.text);
-      if (name->value.text == entry.key) named = &row;
-    }
-    const std::string row_path = join_path(path, printable(entry.key));
-    if (named == nullptr) {
-      fail(entry.position, row_path,
-           fmt::format("no row has this name, the rows are: {}{}", join(names), suggestion(entry.key, names)));
-    }
-    if (entry.value.kind != NodeKind::kMap) {
-      fail(entry.value.position, row_path, fmt::format("got {}, expected a map of the row's keys", shown(entry.value)));
-    }
-    merge(*named, std::move(entry.value), row_path);
+void merge_row(YamlNode& rows, YamlEntry entry, Mistakes& mistakes, const std::string& path) {
+  std::vector<std::string> names;
+  YamlNode* named = nullptr;
+  for (YamlNode& row : rows.items) {
+    const YamlEntry* name = row.find("row");
+    if (name == nullptr || name->value.kind != NodeKind::kScalar) continue;
+    names.push_back(name->value.text);
+    if (name->value.text == entry.key) named = &row;
   }
+  const std::string row_path = join_path(path, printable(entry.key));
+  if (named == nullptr) {
+    fail(entry.position, row_path,
+         fmt::format("no row has this name, the rows are: {}{}", join(names), suggestion(entry.key, names)));
+  }
+  if (entry.value.kind != NodeKind::kMap) {
+    fail(entry.value.position, row_path, fmt::format("got {}, expected a map of the row's keys", shown(entry.value)));
+  }
+  merge(*named, std::move(entry.value), mistakes, row_path);
+}
+
+// An override adds to a map that stands elsewhere.
+bool is_argument(const YamlNode& node) {
+  return node.position.source && node.position.source->kind == SourceKind::kArgument;
 }
 
 }  // namespace
 
-void merge(YamlNode& base, YamlNode over, const std::string& path) {
+void merge(YamlNode& base, YamlNode over, Mistakes& mistakes, const std::string& path) {
   const bool over_is_map = over.kind == NodeKind::kMap && over.merge == Merge::kDeep;
   if (base.kind == NodeKind::kList && over_is_map && !base.items.empty() && base.items.front().find("row") != nullptr) {
-    return merge_rows(base, std::move(over), path);
+    for (YamlEntry& entry : over.entries) {
+      mistakes.attempt([&] { merge_row(base, std::move(entry), mistakes, path); });
+    }
+    return;
   }
   if (base.kind != NodeKind::kMap || !over_is_map || is_another_network(base, over, path)) {
     base = std::move(over);
     return;
   }
   drop_alternative(base, over, path);
-  base.position = over.position;
+  if (!is_argument(over)) base.position = over.position;
   for (YamlEntry& entry : over.entries) {
     YamlEntry* below = base.find(entry.key);
     if (below == nullptr) {
       base.entries.push_back(std::move(entry));
     } else {
-      below->position = entry.position;
-      merge(below->value, std::move(entry.value), join_path(path, entry.key));
+      if (!is_argument(over) || entry.value.kind != NodeKind::kMap) below->position = entry.position;
+      merge(below->value, std::move(entry.value), mistakes, join_path(path, entry.key));
     }
   }
 }
 
-YamlNode parse_override(const std::string& argument) {
+YamlNode parse_override(const Override& override, int order) {
+  const std::string& argument = override.text;
   const auto source = std::make_shared<const Source>(
-      Source{.kind = SourceKind::kArgument, .name = "--set " + printable(argument), .directory = ""});
+      Source{.kind = SourceKind::kArgument, .name = override.place, .directory = "", .order = order});
   const Position position{source, 0, 0};
   const size_t equals = argument.find('=');
   if (equals == std::string::npos || equals == 0) {
@@ -108,7 +121,14 @@ YamlNode parse_override(const std::string& argument) {
   return node;
 }
 
-Position locate(const YamlNode& tree, const std::string& path) {
+namespace {
+
+struct Place {
+  Position position;
+  bool is_written = false;
+};
+
+Place find_place(const YamlNode& tree, const std::string& path) {
   Position position = tree.position;
   const YamlNode* node = &tree;
   for (size_t begin = 0; begin <= path.size();) {
@@ -125,11 +145,16 @@ Position locate(const YamlNode& tree, const std::string& path) {
       position = item.position;
       next = &item;
     }
-    if (next == nullptr) break;
+    if (next == nullptr) return {position, false};
     node = next;
     begin = end + 1;
   }
-  return position;
+  return {position, true};
 }
+
+}  // namespace
+
+Position locate(const YamlNode& tree, const std::string& path) { return find_place(tree, path).position; }
+bool is_written(const YamlNode& tree, const std::string& path) { return find_place(tree, path).is_written; }
 
 }  // namespace bn::config

@@ -9,15 +9,16 @@
 #include "bn/error.hpp"
 #include "config/keys.hpp"
 #include "config/schema.hpp"
-#include "config/suggest.hpp"
+#include "core/suggest.hpp"
 
 namespace bn::config {
 namespace {
 
 constexpr size_t kMaxItems = 2'000;
 
-void read_fields(const YamlNode& map, const std::string& path, const Fields& fields, const TaggedTarget* tagged);
-void read_target(const YamlNode& node, const std::string& path, const Target& target);
+void read_fields(const YamlNode& map, const std::string& path, const Fields& fields, const TaggedTarget* tagged,
+                 Mistakes& mistakes);
+void read_target(const YamlNode& node, const std::string& path, const Target& target, Mistakes& mistakes);
 
 [[noreturn]] void refuse(const YamlNode& node, const std::string& path, const std::string& expected) {
   fail(node.position, path, fmt::format("got {}, expected {}", shown(node), expected));
@@ -70,25 +71,23 @@ int read_word(const YamlNode& node, const std::string& path, const std::vector<s
 }
 
 template <class Value, class ReadItem>
-std::vector<Value> read_list(const YamlNode& node, const std::string& path, const Target& target, ReadItem read_item) {
+std::vector<Value> read_list(const YamlNode& node, const std::string& path, const Target& target, Mistakes& mistakes,
+                             ReadItem read_item) {
   if (node.kind != NodeKind::kList) refuse(node, path, expectation(target));
   expect_reasonable_length(node, path);
   std::vector<Value> values;
-  for (const YamlNode& item : node.items) {
-    values.push_back(read_item(item, fmt::format("{}[{}]", path, values.size())));
+  for (size_t i = 0; i < node.items.size(); ++i) {
+    mistakes.attempt([&] { values.push_back(read_item(node.items[i], fmt::format("{}[{}]", path, i))); });
   }
   return values;
-}
-
-bool has_field(const Fields& fields, const std::string& name) {
-  return std::any_of(fields.begin(), fields.end(), [&](const Field& field) { return field.name == name; });
 }
 
 // Which words of the tag have this key.
 std::vector<std::string> words_with_key(const TaggedTarget& target, const std::string& key) {
   std::vector<std::string> words;
   for (size_t i = 0; i < target.words.size(); ++i) {
-    if (has_field(target.choose(static_cast<int>(i)), key)) words.push_back(target.words[i]);
+    const std::vector<std::string> keys = target.keys(static_cast<int>(i));
+    if (std::find(keys.begin(), keys.end(), key) != keys.end()) words.push_back(target.words[i]);
   }
   return words;
 }
@@ -116,31 +115,31 @@ std::vector<std::string> words_with_key(const TaggedTarget& target, const std::s
   fail(entry.position, full_path, fmt::format("unknown key, expected one of: {}", join(siblings)));
 }
 
-void read_tagged(const YamlNode& node, const std::string& path, const TaggedTarget& target) {
+void read_tagged(const YamlNode& node, const std::string& path, const TaggedTarget& target, Mistakes& mistakes) {
   if (node.kind != NodeKind::kMap) refuse(node, path, expectation(Target(target)));
   const YamlEntry* tag = node.find(target.tag);
   if (tag == nullptr)
     fail(node.position, path, fmt::format("has no {}, expected one of: {}", target.tag, join(target.words)));
   const int word = read_word(tag->value, join_path(path, target.tag), target.words);
-  read_fields(node, path, target.choose(word), &target);
+  read_fields(node, path, target.choose(word), &target, mistakes);
 }
 
-void read_optional(const YamlNode& node, const std::string& path, const OptionalTarget& target) {
-  if (node.kind == NodeKind::kMap) return read_fields(node, path, target.emplace(), nullptr);
+void read_optional(const YamlNode& node, const std::string& path, const OptionalTarget& target, Mistakes& mistakes) {
+  if (node.kind == NodeKind::kMap) return read_fields(node, path, target.emplace(), nullptr, mistakes);
   if (node.kind != NodeKind::kScalar || node.text != "none") refuse(node, path, expectation(Target(target)));
   target.clear();
 }
 
-void read_rows(const YamlNode& node, const std::string& path, const RowsTarget& target) {
+void read_rows(const YamlNode& node, const std::string& path, const RowsTarget& target, Mistakes& mistakes) {
   if (node.kind != NodeKind::kList) refuse(node, path, expectation(Target(target)));
   expect_reasonable_length(node, path);
   target.clear();
   for (size_t i = 0; i < node.items.size(); ++i) {
-    read_tagged(node.items[i], item_path(path, node.items[i], i), target.append());
+    mistakes.attempt([&] { read_tagged(node.items[i], item_path(path, node.items[i], i), target.append(), mistakes); });
   }
 }
 
-void read_target(const YamlNode& node, const std::string& path, const Target& target) {
+void read_target(const YamlNode& node, const std::string& path, const Target& target, Mistakes& mistakes) {
   std::visit(
       Overloaded{
           [&](const IntegerTarget& t) { *t.value = read_integer(node, path, t.range); },
@@ -158,46 +157,55 @@ void read_target(const YamlNode& node, const std::string& path, const Target& ta
           [&](const TextTarget& t) { *t.value = read_text(node, path); },
           [&](const WordTarget& t) { t.choose(read_word(node, path, t.words)); },
           [&](const IntegerListTarget& t) {
-            *t.value = read_list<int64_t>(node, path, target, [&](const YamlNode& item, const std::string& at) {
-              return read_integer(item, at, t.range);
-            });
+            *t.value = read_list<int64_t>(
+                node, path, target, mistakes,
+                [&](const YamlNode& item, const std::string& at) { return read_integer(item, at, t.range); });
           },
           [&](const RealListTarget& t) {
-            *t.value = read_list<double>(node, path, target, [&](const YamlNode& item, const std::string& at) {
-              return read_real<double>(item, at, t.range);
-            });
+            *t.value = read_list<double>(
+                node, path, target, mistakes,
+                [&](const YamlNode& item, const std::string& at) { return read_real<double>(item, at, t.range); });
           },
-          [&](const TextListTarget& t) { *t.value = read_list<std::string>(node, path, target, read_text); },
+          [&](const TextListTarget& t) { *t.value = read_list<std::string>(node, path, target, mistakes, read_text); },
           [&](const GroupTarget& t) {
             if (node.kind != NodeKind::kMap) refuse(node, path, expectation(target));
-            read_fields(node, path, t.fields, nullptr);
+            read_fields(node, path, t.fields, nullptr, mistakes);
           },
-          [&](const OptionalTarget& t) { read_optional(node, path, t); },
-          [&](const TaggedTarget& t) { read_tagged(node, path, t); },
-          [&](const RowsTarget& t) { read_rows(node, path, t); },
+          [&](const OptionalTarget& t) { read_optional(node, path, t, mistakes); },
+          [&](const TaggedTarget& t) { read_tagged(node, path, t, mistakes); },
+          [&](const RowsTarget& t) { read_rows(node, path, t, mistakes); },
       },
       target);
 }
 
-void read_fields(const YamlNode& map, const std::string& path, const Fields& fields, const TaggedTarget* tagged) {
+void read_fields(const YamlNode& map, const std::string& path, const Fields& fields, const TaggedTarget* tagged,
+                 Mistakes& mistakes) {
+  const size_t before = mistakes.count();
   for (const YamlEntry& entry : map.entries) {
     if (tagged != nullptr && entry.key == tagged->tag) continue;
-    const auto field = std::find_if(fields.begin(), fields.end(), [&](const Field& f) { return f.name == entry.key; });
-    if (field == fields.end()) refuse_key(entry, path, fields, tagged);
-    read_target(entry.value, join_path(path, entry.key), field->target);
+    mistakes.attempt([&] {
+      const auto field =
+          std::find_if(fields.begin(), fields.end(), [&](const Field& f) { return f.name == entry.key; });
+      if (field == fields.end()) refuse_key(entry, path, fields, tagged);
+      read_target(entry.value, join_path(path, entry.key), field->target, mistakes);
+    });
   }
+  if (mistakes.count() > before) return;  // what is missing may be what a mistaken key was meant to give
   for (const Field& field : fields) {
     if (field.presence != Presence::kRequired || map.find(field.name) != nullptr) continue;
-    fail(map.position, join_path(path, field.name), fmt::format("is missing, expected {}", expectation(field.target)));
+    mistakes.add(
+        {map.position, join_path(path, field.name), fmt::format("is missing, expected {}", expectation(field.target))});
   }
 }
 
 }  // namespace
 
-void read_config(const YamlNode& tree, Config& config) {
-  if (tree.kind == NodeKind::kNull) fail(tree.position, "", "is empty, expected the keys of an experiment");
-  if (tree.kind != NodeKind::kMap) refuse(tree, "", "a map of keys");
-  read_fields(tree, "", describe(config), nullptr);
+void read_config(const YamlNode& tree, Config& config, Mistakes& mistakes) {
+  mistakes.attempt([&] {
+    if (tree.kind == NodeKind::kNull) fail(tree.position, "", "is empty, expected the keys of an experiment");
+    if (tree.kind != NodeKind::kMap) refuse(tree, "", "a map of keys");
+    read_fields(tree, "", describe(config), nullptr, mistakes);
+  });
 }
 
 }  // namespace bn::config

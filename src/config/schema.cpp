@@ -98,6 +98,11 @@ TaggedTarget row_target(TableRow& row) {
                 row = TableRow{};
                 type.choose(index);
                 return describe_row(row);
+              },
+          .keys =
+              [](int index) {
+                TableRow scratch;
+                return names_of(row_target(scratch).choose(index));
               }};
 }
 
@@ -165,6 +170,11 @@ TaggedTarget network_target(std::variant<InceptionTable, MlpTable>& table) {
                 if (index == 0) table.emplace<InceptionTable>();
                 if (index == 1) table.emplace<MlpTable>();
                 return fields();
+              },
+          .keys =
+              [](int index) {
+                std::variant<InceptionTable, MlpTable> scratch;
+                return names_of(network_target(scratch).choose(index));
               }};
 }
 

@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <array>
 
-#include "bn/error.hpp"
-
 namespace bn::config {
 namespace {
 
@@ -130,13 +128,6 @@ std::string print_flow(const YamlNode& node) {
       return "{" + out + "}";
   }
   return out;
-}
-
-void fail(const Position& position, const std::string& path, const std::string& message) {
-  std::string whole = to_string(position);
-  if (!whole.empty()) whole += ": ";
-  if (!path.empty()) whole += path + ": ";
-  throw ConfigError(whole + message);
 }
 
 std::string join_path(const std::string& path, std::string_view key) {

@@ -15,6 +15,7 @@ struct Source {
   SourceKind kind = SourceKind::kFile;
   std::string name;       // the file's path, or "--set key.path=value"
   std::string directory;  // relative paths in the text start here
+  int order = 0;          // among the sources of its kind: what is based on a file stands before it
 };
 
 struct Position {
@@ -55,7 +56,7 @@ YamlNode parse_yaml(const std::string& text, const std::shared_ptr<const Source>
 std::string print_yaml(const YamlNode& map);
 std::string print_flow(const YamlNode& node);  // on one line
 
-// "position: key.path: message", leaving out what is empty.
+// Throws a Mistake (mistakes.hpp).
 [[noreturn]] void fail(const Position& position, const std::string& path, const std::string& message);
 std::string join_path(const std::string& path, std::string_view key);
 // Items of a list are known by their key `row`, where they have it: "rows.conv1", else "rows[3]".

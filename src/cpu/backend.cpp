@@ -11,6 +11,7 @@
 
 #include "bn/error.hpp"
 #include "cpu/onednn.hpp"
+#include "cpu/onednn_api.hpp"
 #include "cpu/ops.hpp"
 #include "cpu/updates.hpp"
 
@@ -175,5 +176,7 @@ namespace bn {
 std::unique_ptr<Backend> make_cpu_backend(const CpuOptions& options) {
   return std::make_unique<cpu::CpuBackend>(options);
 }
+
+std::string cpu_library() { return cpu::library_version(); }
 
 }  // namespace bn

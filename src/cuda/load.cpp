@@ -9,6 +9,10 @@
 #include "bn/error.hpp"
 #include "core/installation.hpp"
 
+#if BN_HAS_CUDA
+#include <cudnn_version.h>
+#endif
+
 namespace bn {
 namespace {
 
@@ -43,6 +47,14 @@ std::unique_ptr<Backend> make_cuda_backend(const CudaOptions& options) {
   }
   static const MakeBackend kMake = load_module();  // never unloaded: ops hold its code
   return std::unique_ptr<Backend>(kMake(options));
+}
+
+std::string cuda_library() {
+#if BN_HAS_CUDA
+  return fmt::format("cuDNN {}.{}.{}", CUDNN_MAJOR, CUDNN_MINOR, CUDNN_PATCHLEVEL);
+#else
+  return "";
+#endif
 }
 
 }  // namespace bn

@@ -32,6 +32,34 @@ void read_end(Run& run) {
   }
 }
 
+// "*/seed_*" for a folder of folders of runs: what names the runs in it; "" when there are none.
+std::string pattern_of_runs_in(const std::string& folder) {
+  namespace fs = std::filesystem;
+  constexpr int kDeepest = 3;
+  std::vector<std::vector<std::string>> found;  // the parts of each path, as many as of the first
+  std::error_code error;
+  for (auto entry = fs::recursive_directory_iterator(folder, fs::directory_options::skip_permission_denied, error);
+       !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
+    const fs::path& path = entry->path();
+    const bool is_run = fs::exists(path / "config.yaml", error) && fs::exists(path / "log.jsonl", error);
+    if (is_run || entry.depth() + 1 == kDeepest) entry.disable_recursion_pending();
+    if (!is_run) continue;
+    const fs::path below = path.lexically_relative(folder);
+    std::vector<std::string> parts(below.begin(), below.end());
+    if (found.empty() || parts.size() == found.front().size()) found.push_back(std::move(parts));
+  }
+  if (found.empty()) return "";
+  fs::path pattern;
+  for (size_t i = 0; i < found.front().size(); ++i) {
+    const auto all = [&](const auto& holds) { return std::all_of(found.begin(), found.end(), holds); };
+    const std::string& first = found.front()[i];
+    const bool is_same = all([&](const auto& parts) { return parts[i] == first; });
+    const bool is_seed = all([&](const auto& parts) { return parts[i].starts_with("seed_"); });
+    pattern /= is_same ? first : is_seed ? "seed_*" : "*";
+  }
+  return pattern.string();
+}
+
 }  // namespace
 
 Run read_run(const std::string& folder) {
@@ -40,8 +68,11 @@ Run read_run(const std::string& folder) {
   const std::optional<std::string> config = files.stored_config();
   std::string log;
   if (!config || read_file(files.log_path(), log) == ReadResult::kMissing) {
-    throw DataError(fmt::format("'{}' is no run folder: it has no {}; a sweep folder would have a sweep.json", folder,
-                                config ? "log.jsonl" : "config.yaml"));
+    const std::string pattern = pattern_of_runs_in(folder);
+    const std::string hint =
+        pattern.empty() ? "" : fmt::format("; its runs are {}", (std::filesystem::path(folder) / pattern).string());
+    throw DataError(fmt::format("'{}' is no run folder: it has no {}; a sweep folder would have a sweep.json{}", folder,
+                                config ? "log.jsonl" : "config.yaml", hint));
   }
   Run run{.folder = folder, .config = parse_config(*config, files.config_path()), .log = read_log(files.log_path())};
   run.seed = run.config.train.seed;

@@ -251,7 +251,11 @@ std::string Judge::headline() const {
     return fmt::format("The baseline {} {}, so nothing can be measured against it.", baseline,
                        result.has_diverged() ? divergence_in_words(result) : "did not learn");
   }
-  if (study_.arms.size() == 1) return fmt::format("{} alone: there is nothing to compare it with.", baseline);
+  if (study_.arms.size() == 1) {
+    const std::string seeds = result.finished > 1 ? fmt::format(", the mean of {} seeds", result.finished) : "";
+    return fmt::format("{}: best validation accuracy {}{}. There is no other network to compare it with.", baseline,
+                       percent_pm(result.best_accuracy), seeds);
+  }
   if (verdict_.claims.empty()) {
     const auto count = [&](Outcome outcome) {
       return std::count_if(analysis_.arms.begin(), analysis_.arms.end(),

@@ -11,21 +11,22 @@
 #include "bn/sweep.hpp"
 #include "config/load.hpp"
 #include "config/merge.hpp"
-#include "config/suggest.hpp"
 #include "core/files.hpp"
+#include "core/suggest.hpp"
 
 namespace bn {
 namespace {
 
 using config::fail;
 using config::NodeKind;
+using config::Override;
 using config::YamlEntry;
 using config::YamlNode;
 
 // A set of overrides, and what it is called in the arm's name ("" = nothing).
 struct Variation {
   std::string label;
-  std::vector<std::string> overrides;
+  std::vector<Override> overrides;
 };
 
 bool is_plain(const std::string& text) {
@@ -45,22 +46,27 @@ std::string made_plain(std::string text) {
 constexpr const char* kSetsSeed = "sets train.seed, expected the key `seeds` to list them";
 
 // In any form, such as `train={seed: 3}`: beside `seeds` it would go unheard.
-void refuse_seed(const std::string& override) {
+void refuse_seed(const Override& override) {
   const YamlNode tree = config::parse_override(override);
   const YamlEntry* train = tree.find("train");
   if (train != nullptr && train->value.find("seed") != nullptr) fail(tree.position, "", kSetsSeed);
 }
 
+Override override_of(const std::string& key, const YamlNode& value, const config::Position& position) {
+  return {key + "=" + config::print_flow(value), config::to_string(position)};
+}
+
 class Reader {
  public:
-  Reader(const YamlNode& tree, const std::vector<std::string>& last, Sweep& sweep)
-      : tree_(tree), last_(last), sweep_(sweep) {}
+  Reader(const YamlNode& tree, const std::vector<std::string>& last, Sweep& sweep) : tree_(tree), sweep_(sweep) {
+    for (const std::string& override : last) last_.push_back(Override::on_command_line(override));
+  }
   void read();
 
  private:
   struct ConfigEntry {
     std::string arm{}, path{};
-    std::vector<std::string> overrides{};
+    std::vector<Override> overrides{};
     config::Position position{};
   };
 
@@ -71,7 +77,7 @@ class Reader {
   static const YamlNode& expect_list(const YamlNode& node, const std::string& path, const std::string& expected);
   static int64_t read_count(const YamlNode& node, const std::string& path);
   static std::string read_plain(const YamlNode& node, const std::string& path);
-  static std::vector<std::string> read_set(const YamlNode& node, const std::string& path);
+  static std::vector<Override> read_set(const YamlNode& node, const std::string& path);
 
   const YamlNode* find(const char* key) const {
     const YamlEntry* entry = tree_.find(key);
@@ -88,16 +94,16 @@ class Reader {
   void read_images(const YamlNode& node) const;
 
   const YamlNode& tree_;
-  const std::vector<std::string>& last_;  // overrides that go over all others
+  std::vector<Override> last_;  // that go over all others
   Sweep& sweep_;
 };
 
 void Reader::expect_keys(const YamlNode& map, const std::string& path, const std::vector<std::string>& known) {
-  if (map.kind != NodeKind::kMap) refuse(map, path, "a map of " + config::join(known));
+  if (map.kind != NodeKind::kMap) refuse(map, path, "a map of " + join(known));
   for (const YamlEntry& entry : map.entries) {
     if (std::find(known.begin(), known.end(), entry.key) != known.end()) continue;
     fail(entry.position, config::join_path(path, config::printable(entry.key)),
-         fmt::format("unknown key, expected one of {}{}", config::join(known), config::suggestion(entry.key, known)));
+         fmt::format("unknown key, expected one of {}{}", join(known), suggestion(entry.key, known)));
   }
 }
 
@@ -122,12 +128,12 @@ std::string Reader::read_plain(const YamlNode& node, const std::string& path) {
   return node.text;
 }
 
-std::vector<std::string> Reader::read_set(const YamlNode& node, const std::string& path) {
+std::vector<Override> Reader::read_set(const YamlNode& node, const std::string& path) {
   if (node.kind != NodeKind::kMap) refuse(node, path, "a map such as {train.l2: 0}");
-  std::vector<std::string> overrides;
+  std::vector<Override> overrides;
   for (const YamlEntry& entry : node.entries) {
     if (entry.key == "train.seed") fail(entry.position, path, kSetsSeed);
-    overrides.push_back(entry.key + "=" + config::print_flow(entry.value));
+    overrides.push_back(override_of(entry.key, entry.value, entry.position));
   }
   return overrides;
 }
@@ -202,7 +208,7 @@ std::vector<Variation> Reader::read_grid() const {
         const std::string label = made_plain(axis.key.substr(axis.key.find('.') + 1) + "=" + text);
         Variation& next = longer.emplace_back(combination);
         next.label += (next.label.empty() ? "" : "-") + label;
-        next.overrides.push_back(axis.key + "=" + text);
+        next.overrides.push_back(override_of(axis.key, value, value.position));
       }
     }
     combinations = std::move(longer);
@@ -226,24 +232,25 @@ std::vector<Variation> Reader::read_variations() const {
 // A run of each arm, its seed still to be set.
 std::vector<SweepRun> Reader::make_arms() const {
   const YamlNode* set = find("set");
-  const std::vector<std::string> common = set == nullptr ? std::vector<std::string>{} : read_set(*set, "set");
+  const std::vector<Override> common = set == nullptr ? std::vector<Override>{} : read_set(*set, "set");
   const std::vector<Variation> variations = read_variations();
   std::vector<SweepRun> arms;
   std::set<std::string> names;
   for (const ConfigEntry& entry : read_configs()) {
     for (const Variation& variation : variations) {
       SweepRun run{.arm = entry.arm + (variation.label.empty() ? "" : "-") + variation.label,
-                   .config_path = entry.path,
-                   .overrides = common};
+                   .config_path = entry.path};
+      std::vector<Override> overrides = common;
       for (const auto* more : {&entry.overrides, &variation.overrides, &last_}) {
-        run.overrides.insert(run.overrides.end(), more->begin(), more->end());
+        overrides.insert(overrides.end(), more->begin(), more->end());
       }
+      for (const Override& override : overrides) run.overrides.push_back(override.text);
       if (!names.insert(run.arm).second) {
         fail(entry.position, "configs", fmt::format("two arms are called {}; `arm: NAME` tells them apart", run.arm));
       }
       try {
-        run.config = load_config(run.config_path, run.overrides);
-        for (const std::string& override : run.overrides) refuse_seed(override);
+        run.config = config::load(run.config_path, overrides);
+        for (const Override& override : overrides) refuse_seed(override);
       } catch (Error& error) {
         error.add_context(fmt::format("{}: arm {}", sweep_.path, run.arm));
         throw;
@@ -260,7 +267,7 @@ void Reader::read_baseline() const {
   const YamlNode* node = find("baseline");
   sweep_.baseline = node == nullptr ? arms.front() : node->text;
   if (std::find(arms.begin(), arms.end(), sweep_.baseline) == arms.end()) {
-    refuse(*node, "baseline", "the name of an arm" + config::suggestion(sweep_.baseline, arms));
+    refuse(*node, "baseline", "the name of an arm" + suggestion(sweep_.baseline, arms));
   }
 }
 

@@ -11,6 +11,7 @@
 
 #include "bn/error.hpp"
 #include "bn/train.hpp"
+#include "bn/version.hpp"
 #include "core/files.hpp"
 #include "train/folder_lock.hpp"
 

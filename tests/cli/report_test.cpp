@@ -1,6 +1,8 @@
 // `bninception report` over runs that the program made.
 #include <gmock/gmock.h>
 
+#include <filesystem>
+
 #include "cli/program.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -59,6 +61,32 @@ TEST(ReportCommand, ExplainsWhatIsNoRun) {
   EXPECT_EQ(result.exit_code, 4);
   EXPECT_EQ(result.err, "error: there is no folder '" + folder / "nowhere" + "'\n");
   EXPECT_EQ(bninception({"report", folder.path()}).exit_code, 2);
+}
+
+TEST(ReportCommand, NamesTheRunsInAFolderThatIsNone) {
+  const test::TemporaryFolder folder;
+  const auto error = [&](const std::string& input) {
+    const ProgramResult result = bninception({"report", folder / input, "--out", folder / "report"});
+    EXPECT_EQ(result.exit_code, 4);
+    return result.err;
+  };
+  const auto add_run = [&](const std::string& run) {
+    std::filesystem::create_directories(folder / run);
+    test::write_bytes(folder / (run + "/config.yaml"), "");
+    test::write_bytes(folder / (run + "/log.jsonl"), "");
+  };
+  std::filesystem::create_directory(folder / "study");
+  const std::string plain = "error: '" + folder / "study" +
+                            "' is no run folder: it has no config.yaml; a sweep folder would have a sweep.json";
+  EXPECT_EQ(error("study"), plain + "\n");
+  add_run("study/bn/seed_1");
+  EXPECT_EQ(error("study"), plain + "; its runs are " + folder / "study/bn/seed_1" + "\n");
+  add_run("study/bn/seed_2");
+  add_run("study/plain/seed_1");
+  EXPECT_EQ(error("study"), plain + "; its runs are " + folder / "study/*/seed_*" + "\n");
+  add_run("flat/a");
+  add_run("flat/b");
+  EXPECT_THAT(error("flat/"), HasSubstr("; its runs are " + folder / "flat/*" + "\n"));
 }
 
 }  // namespace

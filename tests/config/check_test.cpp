@@ -108,7 +108,8 @@ TEST(Check, WantsThePathsOfTheKind) {
               c.data.kind = DatasetKind::kTar;
               c.data.train = c.data.validation = {""};
             }),
-            "data.train: got an empty path, expected a file or folder");
+            "2 mistakes:\n  data.train: got an empty path, expected a file or folder\n"
+            "  data.validation: got an empty path, expected a file or folder");
 }
 
 TEST(Check, WantsTheClassesOfTheData) {
@@ -200,7 +201,10 @@ TEST(CheckTable, WantsRowsWithNamesOfTheirOwn) {
 
 TEST(CheckTable, WantsNoFirstBranchAtStride2) {
   EXPECT_EQ(table_error([](Config&, InceptionTable& t) { t.rows[1].stride = 2; }),
-            "model.network.rows.inception_2a.1x1: got 8, expected 0 in a module of stride 2: it has no 1x1 branch");
+            "2 mistakes:\n"
+            "  model.network.rows.inception_2a.1x1: got 8, expected 0 in a module of stride 2: it has no 1x1 branch\n"
+            "  model.network.rows.inception_2a.projection: got 8, expected 0 in a module of stride 2: its pool passes "
+            "through");
   EXPECT_EQ(table_error([](Config&, InceptionTable& t) { t.rows[1].stride = 2, t.rows[1].conv1x1 = 0; }),
             "model.network.rows.inception_2a.projection: got 8, expected 0 in a module of stride 2: its pool passes "
             "through");

@@ -140,7 +140,12 @@ TEST(Read, ReadsARowByItsType) {
   EXPECT_EQ(table_error("{row: pool1, type: max_pool, patch: 3, filters: 8}"),
             "run.yaml:7:48: model.network.rows.pool1.filters: does not apply to type max_pool, only to: convolution");
   EXPECT_EQ(table_error("{row: a, type: inception, 1x1: 8, pool: max}"),
-            "run.yaml:7:9: model.network.rows.a.3x3_reduce: is missing, expected an integer from 1 to 16384");
+            "5 mistakes:\n"
+            "  run.yaml:7:9: model.network.rows.a.3x3_reduce: is missing, expected an integer from 1 to 16384\n"
+            "  run.yaml:7:9: model.network.rows.a.3x3: is missing, expected an integer from 1 to 16384\n"
+            "  run.yaml:7:9: model.network.rows.a.double_3x3_reduce: is missing, expected an integer from 1 to 16384\n"
+            "  run.yaml:7:9: model.network.rows.a.double_3x3: is missing, expected an integer from 1 to 16384\n"
+            "  run.yaml:7:9: model.network.rows.a.projection: is missing, expected an integer from 0 to 16384");
   EXPECT_EQ(table_error("{row: a, type: incepton}"),
             "run.yaml:7:24: model.network.rows.a.type: got 'incepton', expected one of: convolution, max_pool, "
             "average_pool, inception; did you mean inception?");

@@ -59,7 +59,7 @@ TEST(Report, OfOneRunAlone) {
   const TemporaryFolder folder;
   write_run(folder / "only", {.accuracies = {0.3, 0.5}});
   EXPECT_EQ(write_report({.inputs = {folder / "only"}, .out = folder / "out"}).front(),
-            "only alone: there is nothing to compare it with.");
+            "only: best validation accuracy 50.0\u00a0%. There is no other network to compare it with.");
 }
 
 TEST(Report, OfRunsThatAllDivergedAtOnce) {

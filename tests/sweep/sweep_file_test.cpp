@@ -90,8 +90,23 @@ TEST(SweepFile, AnUnknownConfigurationIsNamedWithItsPlace) {
 TEST(SweepFile, AMistakeInAnOverrideNamesTheArm) {
   const SweepFolder folder;
   EXPECT_EQ(folder.load_error("name: a\nconfigs: [plain.yaml]\nset: {train.momentm: 0.5}\n"),
-            fmt::format("{}: arm plain: --set train.momentm=0.5: train.momentm: unknown key; did you mean "
-                        "train.momentum?",
+            fmt::format("{0}: arm plain: {0}:3:7: train.momentm: unknown key; did you mean train.momentum?",
+                        folder / "sweep.yaml"));
+  EXPECT_EQ(folder.load_error("name: a\nconfigs: [plain.yaml]\ngrid: {train.l2: [0, x]}\n"),
+            fmt::format("{0}: arm plain-l2=x: {0}:3:22: train.l2: got 'x', expected a number of at least 0",
+                        folder / "sweep.yaml"));
+}
+
+TEST(SweepFile, OverridesOfStepsAndEpochsMayStandInAnyOrder) {
+  const SweepFolder folder;
+  for (const char* set : {"{train.steps: 7, train.epochs: 0, train.log_every: 2}",
+                          "{train.epochs: 0, train.log_every: 2, train.steps: 7}"}) {
+    const Sweep sweep = load_sweep(folder.sweep(fmt::format("name: a\nconfigs: [plain.yaml]\nset: {}\n", set)));
+    EXPECT_EQ(sweep.runs.front().config.train.steps, 7);
+  }
+  EXPECT_EQ(folder.load_error("name: a\nconfigs: [plain.yaml]\nset: {train.steps: 0, train.log_every: 2}\n"),
+            fmt::format("{0}: arm plain: {0}:3:7: train.steps: got steps 0 and epochs 0, expected exactly one of them "
+                        "above 0",
                         folder / "sweep.yaml"));
 }
 
@@ -103,14 +118,14 @@ TEST(SweepFile, AnOverrideCannotSetTheSeed) {
   };
   const std::string plain = "name: a\nconfigs: [plain.yaml]\nseeds: [1, 2]\n";
   const std::string form =
-      (folder / "sweep.yaml") + ": arm {}: --set {}: sets train.seed, expected the key `seeds` to " + "list them";
-  EXPECT_EQ(error(plain, {"train.seed=3"}), fmt::format(fmt::runtime(form), "plain", "train.seed=3"));
+      (folder / "sweep.yaml") + ": arm {}: {}: sets train.seed, expected the key `seeds` to list them";
+  EXPECT_EQ(error(plain, {"train.seed=3"}), fmt::format(fmt::runtime(form), "plain", "--set train.seed=3"));
   EXPECT_EQ(error(plain, {"train.l2=0", "train={seed: 3}"}),
-            fmt::format(fmt::runtime(form), "plain", "train={seed: 3}"));
+            fmt::format(fmt::runtime(form), "plain", "--set train={seed: 3}"));
   EXPECT_EQ(error(plain + "set: {train: {seed: 3}}\n", {}),
-            fmt::format(fmt::runtime(form), "plain", "train={seed: 3}"));
+            fmt::format(fmt::runtime(form), "plain", (folder / "sweep.yaml") + ":4:7"));
   EXPECT_EQ(error(plain + "grid: {train: [{seed: 3}]}\n", {}),
-            fmt::format(fmt::runtime(form), "plain-train=_seed__3_", "train={seed: 3}"));
+            fmt::format(fmt::runtime(form), "plain-train=_seed__3_", (folder / "sweep.yaml") + ":4:16"));
 }
 
 struct Mistake {

@@ -7,6 +7,7 @@
 
 #include "bn/error.hpp"
 #include "bn/train.hpp"
+#include "bn/version.hpp"
 #include "support/child_process.hpp"
 #include "support/error_message.hpp"
 #include "support/temporary_folder.hpp"

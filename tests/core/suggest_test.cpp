@@ -1,8 +1,8 @@
-#include "config/suggest.hpp"
+#include "core/suggest.hpp"
 
 #include <gtest/gtest.h>
 
-namespace bn::config {
+namespace bn {
 namespace {
 
 TEST(Suggest, CountsEdits) {
@@ -26,4 +26,4 @@ TEST(Suggest, FindsTheNearestOrNothing) {
 }
 
 }  // namespace
-}  // namespace bn::config
+}  // namespace bn

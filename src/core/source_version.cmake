@@ -1,4 +1,4 @@
-# cmake -DSOURCE=... -DOUTPUT=... -P source_version.cmake: writes OUTPUT, only when it would change.
+# cmake -DSOURCE=... -DVERSION=... -DOUTPUT=... -P source_version.cmake: writes OUTPUT, only when it would change.
 # Run at each build, so that a commit made after configuring is named; only this one file is then compiled again.
 cmake_minimum_required(VERSION 3.25)
 set(SOURCE_VERSION "unknown")

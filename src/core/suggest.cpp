@@ -1,10 +1,10 @@
-#include "config/suggest.hpp"
+#include "core/suggest.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-namespace bn::config {
+namespace bn {
 
 size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<size_t> before_last, last(b.size() + 1), row(b.size() + 1);
@@ -46,4 +46,4 @@ std::string suggestion(std::string_view word, const std::vector<std::string>& ca
 
 std::string join(const std::vector<std::string>& words) { return fmt::format("{}", fmt::join(words, ", ")); }
 
-}  // namespace bn::config
+}  // namespace bn

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-namespace bn::config {
+namespace bn {
 
 // Insertions, deletions, replacements and swaps of neighbours that turn one word into the other.
 size_t edit_distance(std::string_view a, std::string_view b);
@@ -15,4 +15,4 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
 std::string suggestion(std::string_view word, const std::vector<std::string>& candidates);
 std::string join(const std::vector<std::string>& words);  // "a, b, c"
 
-}  // namespace bn::config
+}  // namespace bn

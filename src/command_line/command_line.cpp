@@ -1,0 +1,150 @@
+#include "command_line/command_line.hpp"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+
+#include "core/suggest.hpp"
+#include "core/wrap.hpp"
+
+namespace bn {
+namespace {
+
+using Words = std::vector<std::string>;
+
+bool is_option(const std::string& word) { return word.size() > 1 && word.front() == '-'; }
+
+Words without_dashes(Words words) {
+  for (std::string& word : words) word.erase(0, word.find_first_not_of('-'));
+  return words;
+}
+
+[[noreturn]] void refuse(const std::string& message) { throw Error(ExitCode::kUsage, message); }
+
+// What the words have named so far: "bninception config".
+struct Command {
+  const CLI::App* app;
+  std::string name;   // "bninception config"
+  std::string words;  // "config", as after `help`
+
+  std::vector<const CLI::App*> commands() const {
+    return app->get_subcommands([](const CLI::App*) { return true; });
+  }
+  std::string help() const { return fmt::format("`{} --help`", name); }
+};
+
+[[noreturn]] void refuse_unknown_command(const Command& command, const std::string& word) {
+  Words names;
+  for (const CLI::App* each : command.commands()) names.push_back(each->get_name());
+  const std::string prefix = command.words.empty() ? "" : command.words + " ", near = nearest(word, names);
+  const std::string list =
+      fmt::format("commands{} are: {}", command.words.empty() ? "" : " of " + command.words, join(names));
+  refuse(near.empty()
+             ? fmt::format("unknown command '{}{}'; the {}", prefix, word, list)
+             : fmt::format("unknown command '{}{}'; did you mean '{}{}'? The {}", prefix, word, prefix, near, list));
+}
+
+[[noreturn]] void refuse_missing_command(const Command& command) {
+  std::string list;
+  for (const CLI::App* each : command.commands()) {
+    std::string description = each->get_description();
+    std::replace(description.begin(), description.end(), '\n', ' ');
+    list += "\n" + wrap(fmt::format("  {:<10}  {}", each->get_name(), description), kTerminalWidth, 12);
+  }
+  const std::string of = command.words.empty() ? "" : " of " + command.words;
+  refuse(fmt::format("a command{} is missing; there are:{}\n{} tells more", of, list, command.help()));
+}
+
+// The command that the words start with.
+Command find_command(const CLI::App& app, const Words& words) {
+  Command command{.app = &app, .name = app.get_name(), .words = ""};
+  for (const std::string& word : words) {
+    const std::vector<const CLI::App*> commands = command.commands();
+    if (commands.empty() || is_option(word)) return command;
+    const auto named =
+        std::find_if(commands.begin(), commands.end(), [&](const CLI::App* each) { return each->get_name() == word; });
+    if (named == commands.end()) refuse_unknown_command(command, word);
+    command = {*named, command.name + " " + word, command.words + (command.words.empty() ? "" : " ") + word};
+  }
+  if (!command.commands().empty()) refuse_missing_command(command);
+  return command;
+}
+
+// The value that an option which nobody knows was given: nobody can tell it from an argument of the command, except
+// when there is a word too many.
+std::string value_after(const std::string& option, const Words& words, const Words& left_over) {
+  const bool has_word_too_many =
+      std::any_of(left_over.begin(), left_over.end(), [](const std::string& word) { return !is_option(word); });
+  const auto place = std::find(words.begin(), words.end(), option);
+  const bool has_next = has_word_too_many && place != words.end() && place + 1 != words.end() && !is_option(place[1]);
+  return has_next ? place[1] : "";
+}
+
+[[noreturn]] void refuse_unknown_option(const Command& command, const std::string& word, const Words& words,
+                                        const Words& left_over, const ProgramOptions& options) {
+  const size_t equals = word.find('=');
+  const std::string option = word.substr(0, equals);
+  const std::string value = equals == std::string::npos ? value_after(word, words, left_over) : word.substr(equals + 1);
+  const std::string message = fmt::format("unknown option '{}'; ", option);
+  const std::string explanation = options.explain_option ? options.explain_option(*command.app, option, value) : "";
+  if (!explanation.empty()) refuse(message + explanation);
+  Words names;
+  for (const CLI::Option* known : command.app->get_options([](const CLI::Option*) { return true; })) {
+    names.insert(names.end(), known->get_lnames().begin(), known->get_lnames().end());
+  }
+  const std::string near = nearest(without_dashes({option}).front(), names);
+  refuse(message + (near.empty() ? command.help() + " lists the options" : fmt::format("did you mean '--{}'?", near)));
+}
+
+[[noreturn]] void refuse_left_over(const Command& command, const Words& words, const Words& left_over,
+                                   const ProgramOptions& options) {
+  const auto option = std::find_if(left_over.begin(), left_over.end(), is_option);
+  if (option != left_over.end()) refuse_unknown_option(command, *option, words, left_over, options);
+  refuse(fmt::format("unexpected argument '{}'; {} tells what the command takes", left_over.front(), command.help()));
+}
+
+void parse(CLI::App& app, Words words, const ProgramOptions& options) {
+  const bool asks_for_help = !words.empty() && words.front() == "help";
+  if (asks_for_help) {
+    words.erase(words.begin());
+    words.emplace_back("--help");
+  }
+  const Command command = find_command(app, words);
+  try {
+    app.parse(Words(words.rbegin(), words.rend()));  // CLI11 takes the words from the end
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) throw;  // --help or --version
+    const Words left_over = app.remaining(true);
+    // What is missing may be what a word that was not understood was meant to give.
+    const bool is_count = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr ||
+                          dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
+    if (is_count && !left_over.empty()) refuse_left_over(command, words, left_over, options);
+    refuse(fmt::format("{}; {} tells what the command takes", error.what(), command.help()));
+  }
+}
+
+}  // namespace
+
+int run_command_line(CLI::App& app, int argc, const char* const* argv, const ExitCode& exit_code,
+                     const ProgramOptions& options) {
+  const auto fails = [&](const std::exception& error, ExitCode code) {
+    std::fprintf(stderr, "%s: %s\n", options.error_prefix.c_str(), error.what());
+    return static_cast<int>(code);
+  };
+  app.description(wrap(app.get_description(), kTerminalWidth));
+  wrap_help(app);
+  try {
+    parse(app, Words(argv + std::min(argc, 1), argv + argc), options);
+    return static_cast<int>(exit_code);
+  } catch (const CLI::ParseError& asked) {
+    return app.exit(asked);
+  } catch (const Error& error) {
+    return fails(error, error.exit_code());
+  } catch (const std::exception& error) {
+    return fails(error, ExitCode::kFailure);
+  }
+}
+
+}  // namespace bn

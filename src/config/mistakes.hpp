@@ -1,0 +1,38 @@
+// All that is wrong with a configuration: reading goes on after a mistake, so that one look at the message is enough.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "bn/error.hpp"
+#include "config/yaml_node.hpp"
+
+namespace bn::config {
+
+// What fail() throws: "position: key.path: message", leaving out what is empty.
+struct Mistake : ConfigError {
+  Mistake(Position where, const std::string& path, const std::string& message);
+  Position position;
+};
+
+class Mistakes {
+ public:
+  // Does the work, and keeps what it refuses.
+  template <class Work>
+  void attempt(Work&& work) {
+    try {
+      work();
+    } catch (const Mistake& mistake) {
+      add(mistake);
+    }
+  }
+  void add(const Mistake& mistake);  // throws them all when there are too many to go on
+  size_t count() const { return mistakes_.size(); }
+  // One ConfigError: the mistake, or a line for each of several, sorted by position.
+  void throw_if_any() const;
+
+ private:
+  std::vector<Mistake> mistakes_;
+};
+
+}  // namespace bn::config

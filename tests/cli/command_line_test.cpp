@@ -1,0 +1,194 @@
+// First contact: what the programs say to a mistyped command or option, their help and their versions.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+#include "bn/version.hpp"
+#include "cli/program.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace bn {
+namespace {
+
+using test::bninception;
+using test::ProgramResult;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+using Words = std::vector<std::string>;
+
+ProgramResult bn_data(Words words) {
+  words.insert(words.begin(), BN_DATA_PROGRAM);
+  return test::run_program(words);
+}
+
+std::string usage_error(const ProgramResult& result) {
+  EXPECT_EQ(result.exit_code, 2) << result.out << result.err;
+  EXPECT_EQ(result.out, "");
+  return result.err;
+}
+
+TEST(UnknownCommand, GetsTheNearest) {
+  EXPECT_EQ(usage_error(bninception({"trian", "x.yaml"})),
+            "error: unknown command 'trian'; did you mean 'train'? The commands are: train, evaluate, sweep, profile, "
+            "report, config\n");
+  EXPECT_EQ(usage_error(bninception({"fly"})),
+            "error: unknown command 'fly'; the commands are: train, evaluate, sweep, profile, report, config\n");
+  EXPECT_EQ(usage_error(bninception({"config", "shwo", "x.yaml"})),
+            "error: unknown command 'config shwo'; did you mean 'config show'? The commands of config are: show, diff, "
+            "keys, check\n");
+  EXPECT_EQ(usage_error(bn_data({"verfy"})),
+            "bn-data: unknown command 'verfy'; did you mean 'verify'? The commands are: pack, verify, stats, "
+            "throughput, shapes\n");
+  EXPECT_EQ(usage_error(bn_data({"pack", "imagnet", "--out", "x"})),
+            "bn-data: unknown command 'pack imagnet'; did you mean 'pack imagenet'? The commands of pack are: "
+            "imagenet, folder\n");
+}
+
+TEST(MissingCommand, ListsTheCommands) {
+  EXPECT_THAT(
+      usage_error(bninception({})),
+      AllOf(StartsWith("error: a command is missing; there are:\n  train       Train a network from one YAML file\n"),
+            HasSubstr("\n  config      Show, compare and check configurations; list their keys\n"),
+            HasSubstr("\n`bninception --help` tells more\n")));
+  EXPECT_THAT(usage_error(bninception({"config"})),
+              AllOf(StartsWith("error: a command of config is missing; there are:\n  show  "),
+                    HasSubstr("\n`bninception config --help` tells more\n")));
+  EXPECT_THAT(usage_error(bn_data({"pack"})),
+              StartsWith("bn-data: a command of pack is missing; there are:\n  imagenet  "));
+}
+
+TEST(Help, IsACommandToo) {
+  for (const Words& words : {Words{}, Words{"train"}, Words{"config", "show"}, Words{"config"}}) {
+    Words command{"help"}, option = words;
+    command.insert(command.end(), words.begin(), words.end());
+    option.emplace_back("--help");
+    const ProgramResult by_command = bninception(command), by_option = bninception(option);
+    EXPECT_EQ(by_command.exit_code, 0);
+    EXPECT_EQ(by_command.err, "");
+    EXPECT_EQ(by_command.out, by_option.out);
+    EXPECT_THAT(by_option.out, HasSubstr(fmt::format("Usage: bninception{}{} [OPTIONS]", words.empty() ? "" : " ",
+                                                     fmt::join(words, " "))));
+  }
+  EXPECT_THAT(usage_error(bninception({"help", "trian"})), HasSubstr("unknown command 'trian'; did you mean 'train'?"));
+  EXPECT_THAT(bn_data({"help", "pack", "folder"}).out, HasSubstr("Usage: bn-data pack folder [OPTIONS]"));
+}
+
+TEST(Help, FitsATerminal) {
+  const auto expect_narrow = [](const ProgramResult& result, const std::string& name) {
+    EXPECT_EQ(result.exit_code, 0) << name;
+    EXPECT_NE(result.out, "") << name;
+    std::istringstream lines(result.out);
+    for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100U) << name << ": " << line;
+  };
+  for (const char* words : {"", "train", "evaluate", "sweep", "profile", "report", "config", "config show",
+                            "config diff", "config keys", "config check"}) {
+    std::istringstream stream(std::string("help ") + words);
+    expect_narrow(bninception(Words(std::istream_iterator<std::string>(stream), {})), words);
+  }
+  for (const char* words : {"", "pack", "pack imagenet", "pack folder", "verify", "stats", "throughput", "shapes"}) {
+    std::istringstream stream(std::string("help ") + words);
+    expect_narrow(bn_data(Words(std::istream_iterator<std::string>(stream), {})), words);
+  }
+  expect_narrow(bninception({"config", "keys"}), "keys");
+}
+
+TEST(Help, OfBothProgramsHasTheSameWordsForAnExitCode) {
+  const std::string own = bninception({"--help"}).out, data = bn_data({"--help"}).out;
+  int common = 0;
+  std::istringstream lines(data.substr(data.find("Exit codes:")));
+  for (std::string line; std::getline(lines, line);) {
+    if (line.size() < 5 || !line.starts_with("  ")) continue;
+    EXPECT_THAT(own, HasSubstr("\n" + line + "\n"));
+    ++common;
+  }
+  EXPECT_EQ(common, 7);
+  EXPECT_THAT(data, HasSubstr("\n  3  bad configuration file or value\n"));
+  EXPECT_THAT(data, HasSubstr("Usage: bn-data [OPTIONS]"));
+}
+
+TEST(Version, NamesWhatWasBuilt) {
+  const ProgramResult own = bninception({"--version"}), data = bn_data({"--version"});
+  EXPECT_EQ(own.exit_code, 0);
+  const std::string sources = fmt::format(" {}, sources {}\n", program_version(), source_version());
+  EXPECT_THAT(own.out, StartsWith("bninception" + sources + "backend cpu: oneDNN "));
+  EXPECT_THAT(own.out, HasSubstr("\nbackend cuda: "));
+  EXPECT_THAT(own.out.substr(own.out.find("cuda: ")),
+              testing::AnyOf("cuda: not built\n", StartsWith("cuda: built as a module, for cuDNN 9.")));
+  EXPECT_EQ(data.exit_code, 0);
+  EXPECT_THAT(data.out, StartsWith("bn-data" + sources + "images: OpenCV 4."));
+}
+
+TEST(UnknownOption, MayBeAValueOfTheConfiguration) {
+  const char* start = "error: unknown option '{}'; a value of the configuration is set by --set {}\n";
+  const auto expected = [&](const char* option, const char* set) {
+    return fmt::format(fmt::runtime(start), option, set);
+  };
+  EXPECT_EQ(usage_error(bninception({"train", "x.yaml", "--epochs", "5"})), expected("--epochs", "train.epochs=5"));
+  EXPECT_EQ(usage_error(bninception({"train", "--epochs", "5", "x.yaml"})), expected("--epochs", "train.epochs=5"));
+  EXPECT_EQ(usage_error(bninception({"train", "x.yaml", "--seed=7"})), expected("--seed", "train.seed=7"));
+  EXPECT_EQ(usage_error(bninception({"profile", "--threads", "x.yaml"})), expected("--threads", "threads=VALUE"));
+  EXPECT_EQ(usage_error(bninception({"train", "x.yaml", "--learning-rate", "0.1"})),
+            "error: unknown option '--learning-rate'; the configuration has several values in train.learning_rate, "
+            "which `bninception config keys train.learning_rate` lists\n");
+}
+
+TEST(UnknownOption, GetsTheNearest) {
+  EXPECT_EQ(usage_error(bninception({"train", "x.yaml", "--resmue"})),
+            "error: unknown option '--resmue'; did you mean '--resume'?\n");
+  EXPECT_EQ(usage_error(bninception({"--verison"})), "error: unknown option '--verison'; did you mean '--version'?\n");
+  // Of evaluate, which reads no configuration.
+  EXPECT_EQ(usage_error(bninception({"evaluate", "run", "--epochs", "5"})),
+            "error: unknown option '--epochs'; `bninception evaluate --help` lists the options\n");
+  EXPECT_EQ(usage_error(bn_data({"shapes", "--sise", "3"})),
+            "bn-data: unknown option '--sise'; did you mean '--size'?\n");
+}
+
+TEST(CommandLine, OtherMistakesAreOneSentenceToo) {
+  EXPECT_EQ(usage_error(bninception({"train"})),
+            "error: config is required; `bninception train --help` tells what the command takes\n");
+  EXPECT_EQ(usage_error(bninception({"train", "x.yaml", "y.yaml"})),
+            "error: unexpected argument 'y.yaml'; `bninception train --help` tells what the command takes\n");
+  EXPECT_THAT(usage_error(bninception({"profile", "x.yaml", "--steps", "0"})),
+              AllOf(StartsWith("error: --steps: "), Not(HasSubstr("Run with"))));
+}
+
+TEST(ConfigKeys, MayBeFiltered) {
+  const ProgramResult rate = bninception({"config", "keys", "train.learning_rate"});
+  EXPECT_EQ(rate.exit_code, 0);
+  EXPECT_THAT(rate.out, AllOf(StartsWith("train.learning_rate\n"), HasSubstr("\ntrain.learning_rate.initial: ")));
+  std::istringstream lines(rate.out);
+  for (std::string line; std::getline(lines, line);) {
+    EXPECT_TRUE(line.starts_with(" ") || line.starts_with("train.learning_rate")) << line;
+  }
+  const std::string both = bninception({"config", "keys", "threads", "train.l2"}).out;
+  EXPECT_THAT(both, AllOf(StartsWith("train.l2: "), HasSubstr("\nthreads: "), Not(HasSubstr("train.l2_scope"))));
+}
+
+TEST(ConfigKeys, NameTheNearestOfAnUnknownPrefix) {
+  const ProgramResult unknown = bninception({"config", "keys", "train", "train.lerning_rate"});
+  EXPECT_EQ(unknown.exit_code, 3);
+  EXPECT_EQ(unknown.out, "");
+  EXPECT_EQ(unknown.err, "error: no key is called 'train.lerning_rate'; did you mean train.learning_rate?\n");
+}
+
+TEST(ConfigCheck, ListsAllMistakesOfEachFile) {
+  const test::TemporaryFolder folder;
+  test::write_bytes(folder / "wrong.yaml", "train: {batch: x, stpes: 3}\n");
+  const std::string wrong = folder / "wrong.yaml";
+  for (const Words& words : {Words{"config", "check", wrong}, Words{"config", "show", wrong}}) {
+    const ProgramResult result = bninception(words);
+    EXPECT_EQ(result.exit_code, 3);
+    EXPECT_EQ(result.err, fmt::format("error: 2 mistakes:\n"
+                                      "  {0}:1:16: train.batch: got 'x', expected an integer from 1 to 1048576\n"
+                                      "  {0}:1:19: train.stpes: unknown key; did you mean train.steps?\n",
+                                      wrong));
+  }
+}
+
+}  // namespace
+}  // namespace bn

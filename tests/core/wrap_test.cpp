@@ -1,0 +1,25 @@
+#include "core/wrap.hpp"
+
+#include <gtest/gtest.h>
+
+namespace bn {
+namespace {
+
+TEST(Wrap, BreaksAtSpaces) {
+  EXPECT_EQ(wrap("", 10), "");
+  EXPECT_EQ(wrap("one two three", 13), "one two three");
+  EXPECT_EQ(wrap("one two three", 12), "one two\nthree");
+  EXPECT_EQ(wrap("one two three", 7), "one two\nthree");
+  EXPECT_EQ(wrap("one two three", 1), "one\ntwo\nthree");
+}
+
+TEST(Wrap, KeepsLinesAndTheirIndent) {
+  EXPECT_EQ(wrap("a b\n\n  c d e\n", 5), "a b\n\n  c d\n  e\n");
+  EXPECT_EQ(wrap("  c d e", 5, 2), "  c d\n    e");
+  EXPECT_EQ(wrap("  0  success", 20), "  0  success");
+}
+
+TEST(Wrap, ALongWordHasALineToItself) { EXPECT_EQ(wrap("a /very/long/path b", 8), "a\n/very/long/path\nb"); }
+
+}  // namespace
+}  // namespace bn
