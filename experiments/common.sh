@@ -116,6 +116,13 @@ build() {
   compile "$@"
 }
 
+# build_beside_tests TARGET...: what is configured together with the tests.
+build_beside_tests() {
+  bash experiments/install_packages.sh run test
+  configure -DBN_BUILD_TESTS=ON
+  compile "$@"
+}
+
 build_programs() { [ -n "${BNINCEPTION:-}" ] || build bninception; }
 
 # Makes OUT/{train/*.tar,val.tar,synsets.txt} of SOURCE, the folder tiny-imagenet: 64 shards of training images in an

@@ -20,7 +20,7 @@ while [ $# -gt 0 ]; do
 done
 
 build_programs
-build aa_check
+build_beside_tests aa_check
 
 mkdir -p "$out"
 {

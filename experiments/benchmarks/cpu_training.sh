@@ -25,11 +25,7 @@ build=build/release
 python=${PYTHON:-/usr/bin/python3}
 [[ $python != */* ]] || python=$(from_caller "$python")
 sizes=${SIZES:-224 64} types=${TYPES:-f32 bf16}
-if [ -z "${BUILD:-}" ]; then
-  bash experiments/install_packages.sh run test
-  configure -DBN_BUILD_TESTS=ON
-  compile bninception benchmark_cpu_training benchmark_cpu_kernels
-fi
+[ -n "${BUILD:-}" ] || build_beside_tests bninception benchmark_cpu_training benchmark_cpu_kernels
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 here=experiments/benchmarks
