@@ -46,9 +46,7 @@ class OnednnBatchNorm final : public Op {
 
     const dnnl::batch_normalization_backward::primitive_desc backward =
         batch_normalization_backward(x, spec.eps, affine, attributes(), forward);
-    backward_ =
-        PreparedCall(backward, {DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_SCALE, DNNL_ARG_SHIFT, DNNL_ARG_MEAN,
-                                DNNL_ARG_VARIANCE, DNNL_ARG_DIFF_SRC, DNNL_ARG_DIFF_SCALE, DNNL_ARG_DIFF_SHIFT});
+    backward_ = PreparedCall(backward, batch_normalization_backward_arguments());
     Regions scratch;
     if (!desc.wants_dx.at(0)) scratch.add(static_cast<int64_t>(x.get_size()));  // the library writes it anyway
     library_scratch_ = scratch.add(backward_.scratch_bytes());
@@ -77,7 +75,7 @@ class OnednnBatchNorm final : public Op {
     backward_.run({{DNNL_ARG_SRC, io.x[0].data},
                    {DNNL_ARG_DIFF_DST, io.dy.data},
                    {DNNL_ARG_SCALE, io.w[0].data},
-                   {DNNL_ARG_SHIFT, io.w[1].data},  // asked for by 2.6, not used
+                   {DNNL_ARG_SHIFT, io.w[1].data},  // ignored where it is not asked for
                    {DNNL_ARG_MEAN, io.saved},
                    {DNNL_ARG_VARIANCE, at(io.saved, statistic_bytes())},
                    {DNNL_ARG_DIFF_SRC, io.dx[0] ? io.dx[0].data : io.scratch},

@@ -78,7 +78,7 @@ int64_t Regions::add(int64_t bytes) {
   return offset;
 }
 
-PreparedCall::PreparedCall(const dnnl::primitive_desc_base& description, std::initializer_list<int> arguments)
+PreparedCall::PreparedCall(const dnnl::primitive_desc_base& description, const std::vector<int>& arguments)
     : implementation_(description.impl_info_str()) {
   if (implementation_.find("ref") != std::string::npos) throw dnnl::error(dnnl_unimplemented, "reference loops");
   primitive_ = dnnl::primitive(description.get());
@@ -91,7 +91,6 @@ PreparedCall::PreparedCall(const dnnl::primitive_desc_base& description, std::in
 }
 
 void PreparedCall::add_argument(const dnnl::memory::desc& description, int argument) {
-  if (description.get_size() == 0) return;  // the implementation does without it
   memories_.emplace_back(description, engine(), nullptr);
   arguments_.push_back({.arg = argument, .memory = memories_.back().get()});
   bound_.push_back(nullptr);

@@ -49,7 +49,7 @@ class PreparedCall {
 
   PreparedCall() = default;
   // Throws dnnl::error (unimplemented) when the library would run its reference loops.
-  PreparedCall(const dnnl::primitive_desc_base& description, std::initializer_list<int> arguments);
+  PreparedCall(const dnnl::primitive_desc_base& description, const std::vector<int>& arguments);
 
   // Every argument must have been bound by this or an earlier run.
   void run(std::initializer_list<Binding> bindings, void* scratch);

@@ -158,4 +158,13 @@ dnnl::batch_normalization_backward::primitive_desc batch_normalization_backward(
 #endif
 }
 
+std::vector<int> batch_normalization_backward_arguments() {
+  std::vector<int> arguments{DNNL_ARG_SRC,      DNNL_ARG_DIFF_DST, DNNL_ARG_SCALE,      DNNL_ARG_MEAN,
+                             DNNL_ARG_VARIANCE, DNNL_ARG_DIFF_SRC, DNNL_ARG_DIFF_SCALE, DNNL_ARG_DIFF_SHIFT};
+#if !BN_ONEDNN_3
+  arguments.push_back(DNNL_ARG_SHIFT);
+#endif
+  return arguments;
+}
+
 }  // namespace bn::cpu

@@ -5,6 +5,7 @@
 #include <dnnl.hpp>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "bn/ops.hpp"
 
@@ -57,5 +58,8 @@ dnnl::batch_normalization_forward::primitive_desc batch_normalization_forward(dn
 dnnl::batch_normalization_backward::primitive_desc batch_normalization_backward(
     const dnnl::memory::desc& x, float eps, dnnl::normalization_flags flags, const dnnl::primitive_attr& attributes,
     const dnnl::batch_normalization_forward::primitive_desc& forward);
+
+// What the backward call takes: 2.6 asks for the shift too, though no gradient depends on it; 3.x refuses it.
+std::vector<int> batch_normalization_backward_arguments();
 
 }  // namespace bn::cpu
