@@ -71,7 +71,7 @@ lint_tools() {
     return 1
   fi
   # Clang reads GCC's omp.h as well as its own, which Debian keeps in another package for each version.
-  mkdir $folder/include
+  mkdir -p $folder/include
   cp "$(c++ -print-file-name=include/omp.h)" $folder/include/
   echo "${tools[*]}" >$folder/tools
 }
@@ -82,19 +82,7 @@ format() {
     xargs -0 .cache/lint/bin/clang-format --dry-run -Werror
 }
 
-# Each file once and by itself: what is compiled several times, for several instruction sets, is the same source.
-tidy() {
-  lint_tools && cmake --preset release -B build/tidy -DCMAKE_UNITY_BUILD=OFF >/dev/null && mkdir -p build/tidy/once || return 1
-  awk 'BEGIN { RS = "}"; print "[" }
-    match($0, /"file": "[^"]*\.cpp"/) && !seen[substr($0, RSTART, RLENGTH)]++ {
-      sub(/^[^{]*/, "")
-      print separator $0 "}"
-      separator = ","
-    }
-    END { print "]" }' build/tidy/compile_commands.json >build/tidy/once/compile_commands.json
-  grep -o '"file": "[^"]*"' build/tidy/once/compile_commands.json | cut -d'"' -f4 |
-    xargs -P "$jobs" -n 1 .cache/lint/bin/clang-tidy -p build/tidy/once --quiet --extra-arg=-isystem"$PWD/.cache/lint/include"
-}
+tidy() { lint_tools && bash tests/tidy.sh; }
 
 # What a sanitizer makes slow is run at reduced sizes: the same code, so the same mistakes to find.
 asan() {

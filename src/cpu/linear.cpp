@@ -76,9 +76,9 @@ class LinearOp final : public Op {
     const auto w_transposed = column_major(dtype_, inputs_, outputs_);
     const auto y = row_major(desc.y.dtype, images_, outputs_);
     if (folded_) {
-      forward_ = PreparedCall(matrix_product(y, x, w_transposed, attributes(folded_->activation),
-                                            row_major(DType::kF32, 1, outputs_)),
-                              {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_BIAS, DNNL_ARG_DST});
+      forward_ = PreparedCall(
+          matrix_product(y, x, w_transposed, attributes(folded_->activation), row_major(DType::kF32, 1, outputs_)),
+          {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_BIAS, DNNL_ARG_DST});
     } else {
       forward_ = prepare_product(y, x, w_transposed);
     }

@@ -34,18 +34,18 @@ std::string library_version() {
 std::string instruction_set_name() {
   const auto isa = dnnl::get_effective_cpu_isa();
   constexpr std::pair<dnnl::cpu_isa, const char*> kNames[] = {
-      {dnnl::cpu_isa::sse41, "sse41"},
-      {dnnl::cpu_isa::avx, "avx"},
-      {dnnl::cpu_isa::avx2, "avx2"},
-      {dnnl::cpu_isa::avx2_vnni, "avx2_vnni"},
-      {dnnl::cpu_isa::avx512_core, "avx512_core"},
-      {dnnl::cpu_isa::avx512_core_vnni, "avx512_core_vnni"},
-      {dnnl::cpu_isa::avx512_core_bf16, "avx512_core_bf16"},
-      {dnnl::cpu_isa::avx512_core_amx, "avx512_core_amx"},
+    {dnnl::cpu_isa::sse41, "sse41"},
+    {dnnl::cpu_isa::avx, "avx"},
+    {dnnl::cpu_isa::avx2, "avx2"},
+    {dnnl::cpu_isa::avx2_vnni, "avx2_vnni"},
+    {dnnl::cpu_isa::avx512_core, "avx512_core"},
+    {dnnl::cpu_isa::avx512_core_vnni, "avx512_core_vnni"},
+    {dnnl::cpu_isa::avx512_core_bf16, "avx512_core_bf16"},
+    {dnnl::cpu_isa::avx512_core_amx, "avx512_core_amx"},
 #if BN_ONEDNN_3
-      {dnnl::cpu_isa::avx2_vnni_2, "avx2_vnni_2"},
-      {dnnl::cpu_isa::avx512_core_fp16, "avx512_core_fp16"},
-      {dnnl::cpu_isa::avx512_core_amx_fp16, "avx512_core_amx_fp16"},
+    {dnnl::cpu_isa::avx2_vnni_2, "avx2_vnni_2"},
+    {dnnl::cpu_isa::avx512_core_fp16, "avx512_core_fp16"},
+    {dnnl::cpu_isa::avx512_core_amx_fp16, "avx512_core_amx_fp16"},
 #endif
   };
   for (const auto& [known, name] : kNames) {

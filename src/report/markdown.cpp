@@ -20,7 +20,8 @@ std::string escape_markdown(const std::string& text) {
 std::string markdown_of(const Text& text) {
   std::string line;
   for (const Span& span : text) {
-    line += span.link.empty() ? escape_markdown(span.text) : fmt::format("[{}]({})", escape_markdown(span.text), span.link);
+    line +=
+        span.link.empty() ? escape_markdown(span.text) : fmt::format("[{}]({})", escape_markdown(span.text), span.link);
   }
   return line;
 }
@@ -31,15 +32,16 @@ struct MarkdownWriter {
 
   void operator()(const Heading& heading) {
     const std::string anchor = heading.anchor.empty() ? "" : fmt::format("<a id=\"{}\"></a>", heading.anchor);
-    out +=
-        fmt::format("{} {}{}\n\n", std::string(static_cast<size_t>(heading.level), '#'), anchor, escape_markdown(heading.text));
+    out += fmt::format("{} {}{}\n\n", std::string(static_cast<size_t>(heading.level), '#'), anchor,
+                       escape_markdown(heading.text));
   }
   void operator()(const Paragraph& paragraph) { out += markdown_of(paragraph.text) + "\n\n"; }
   void operator()(const Headline& headline) { out += fmt::format("**{}**\n\n", escape_markdown(headline.text)); }
   void operator()(const ClaimList& list) {
     out += "| claim of the paper | here | measured |\n|---|---|---|\n";
     for (const Claim& claim : list.claims) {
-      out += fmt::format("| {} | **{}** | {} |\n", escape_markdown(claim.claim), name_of(claim.finding), escape_markdown(claim.evidence));
+      out += fmt::format("| {} | **{}** | {} |\n", escape_markdown(claim.claim), name_of(claim.finding),
+                         escape_markdown(claim.evidence));
     }
     out += "\n";
   }
@@ -70,7 +72,8 @@ struct MarkdownWriter {
 }  // namespace
 
 std::string to_markdown(const Document& document) {
-  MarkdownWriter writer{.out = fmt::format("# {}\n\n{}\n\n", escape_markdown(document.title), escape_markdown(document.subtitle))};
+  MarkdownWriter writer{
+      .out = fmt::format("# {}\n\n{}\n\n", escape_markdown(document.title), escape_markdown(document.subtitle))};
   for (const Block& block : document.blocks) std::visit(writer, block);
   writer.out.pop_back();
   return writer.out;

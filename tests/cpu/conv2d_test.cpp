@@ -75,7 +75,8 @@ TEST(Conv2d, TakesTheQuickerKernelOnShortRows) {
   if (!supports(DType::kBf16)) GTEST_SKIP() << "without AVX-512 there is one kernel";
   EXPECT_EQ(implementation(DType::kF32, 16).find("brgconv"), 0U) << implementation(DType::kF32, 16);
   EXPECT_EQ(implementation(DType::kBf16, 32).find("brgconv"), 0U) << implementation(DType::kBf16, 32);
-  if (cpu::instruction_set_name().find("amx") != std::string::npos) GTEST_SKIP() << "with AMX brgconv is the quicker one in bf16";
+  if (cpu::instruction_set_name().find("amx") != std::string::npos)
+    GTEST_SKIP() << "with AMX brgconv is the quicker one in bf16";
   EXPECT_EQ(implementation(DType::kBf16, 8).find("jit"), 0U) << implementation(DType::kBf16, 8);
 }
 

@@ -7,9 +7,8 @@ namespace {
 
 TEST(PreparedCall, RefusesReferenceLoops) {
   // A product written column by column: the library has only loops for it.
-  const dnnl::matmul::primitive_desc description =
-      matrix_product(column_major(DType::kF32, 8, 6), row_major(DType::kF32, 8, 4), row_major(DType::kF32, 4, 6),
-                     attributes());
+  const dnnl::matmul::primitive_desc description = matrix_product(
+      column_major(DType::kF32, 8, 6), row_major(DType::kF32, 8, 4), row_major(DType::kF32, 4, 6), attributes());
   ASSERT_EQ(std::string(description.impl_info_str()).find("ref"), 0U) << description.impl_info_str();
   EXPECT_THROW(PreparedCall(description, {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST}), dnnl::error);
 }

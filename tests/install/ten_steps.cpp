@@ -10,8 +10,8 @@
 int main(int argc, char** argv) try {
   if (argc != 2) return 2;
   const bn::Config config = bn::load_config(CONFIGS "/quickstart/batch_norm.yaml",
-                                            {"train.steps=10", "train.evaluate_every=10", "data.shapes.train_images=320",
-                                             "data.shapes.validation_images=100"});
+                                            {"train.steps=10", "train.evaluate_every=10",
+                                             "data.shapes.train_images=320", "data.shapes.validation_images=100"});
   const auto backend = bn::make_cpu_backend({.threads = 1});
   const bn::TrainJob job{.model = config.model,
                          .data = config.data,
