@@ -15,8 +15,6 @@ void add_verify_command(CLI::App& app, ExitCode& exit_code);
 void add_stats_command(CLI::App& app, ExitCode& exit_code);
 void add_throughput_command(CLI::App& app, ExitCode& exit_code);
 
-int64_t hardware_threads();
-
 // A line on the error stream, now and then: images done, images a second, time left. Ends it when it goes.
 class ProgressReport {
  public:

@@ -10,6 +10,7 @@
 
 #include "commands.hpp"
 #include "core/files.hpp"
+#include "core/usable_cores.hpp"
 #include "data/class_list.hpp"
 #include "data/imagenet.hpp"
 
@@ -50,7 +51,7 @@ void add_common_options(CLI::App& command, PackArguments& arguments) {
       ->transform(CLI::CheckedTransformer(
           std::map<std::string, OnCorrupt>{{"fail", OnCorrupt::kFail}, {"skip", OnCorrupt::kSkip}}, CLI::ignore_case))
       ->option_text("TEXT");
-  pack.workers = hardware_threads();
+  pack.workers = usable_cores().count;
   command.add_option("--workers", pack.workers, "Threads")->capture_default_str();
 }
 

@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <cstdio>
-#include <thread>
 
 #include "commands.hpp"
 
@@ -18,8 +17,6 @@ std::string duration(double seconds) {
 }
 
 }  // namespace
-
-int64_t hardware_threads() { return std::max<int64_t>(std::thread::hardware_concurrency(), 1); }
 
 ProgressReport::ProgressReport(const char* verb)
     : verb_(verb), on_terminal_(isatty(STDERR_FILENO) != 0), start_(now()), last_(start_) {}

@@ -9,6 +9,7 @@
 
 #include "commands.hpp"
 #include "core/files.hpp"
+#include "core/usable_cores.hpp"
 #include "data/decode.hpp"
 
 namespace bn {
@@ -17,7 +18,7 @@ namespace {
 struct StatsArguments {
   std::string folder, contact_sheet;
   Split split = Split::kTrain;
-  int64_t measured = 2000, workers = hardware_threads();
+  int64_t measured = 2000, workers = usable_cores().count;
   DataOptions data{.kind = DatasetKind::kPacked, .workers = 1};
   int64_t rows = 8, columns = 9;
   uint64_t seed = 1;

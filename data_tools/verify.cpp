@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.hpp"
+#include "core/usable_cores.hpp"
 
 namespace bn {
 namespace {
@@ -50,7 +51,7 @@ void print_text(const VerifyReport& report) {
 struct VerifyArguments {
   std::string folder;
   bool decode = false, json = false;
-  int64_t workers = hardware_threads();
+  int64_t workers = usable_cores().count;
 };
 
 }  // namespace

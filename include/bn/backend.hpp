@@ -116,7 +116,7 @@ class Recording {
 class Backend {
  public:
   virtual ~Backend() = default;
-  virtual std::string name() const = 0;  // "cpu: AMD EPYC (avx512_core_bf16), 2 threads"
+  virtual std::string name() const = 0;  // "cpu: AMD EPYC (avx512_core_bf16), oneDNN 2.6.3, 2 threads (all cores)"
 
   // Throws UnsupportedError when activations cannot be stored in this type here ("bf16 needs AVX-512").
   virtual void require(DType activations) const = 0;
@@ -150,7 +150,8 @@ class Backend {
 };
 
 struct CpuOptions {
-  int threads = 0;  // 0: all the machine's
+  int threads = 0;       // 0: OMP_NUM_THREADS, else the cores that the process may use
+  std::string reason{};  // for their number, as name() says it; of 0 it is found
 };
 std::unique_ptr<Backend> make_cpu_backend(const CpuOptions& options);
 std::string cpu_library();  // the one that is loaded: "oneDNN 3.7.2"

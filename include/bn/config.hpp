@@ -22,7 +22,7 @@ struct Config {
   DType precision = DType::kF32;
   Device device = Device::kCpu;
   CudaOptions cuda{};
-  int64_t threads = 0;  // 0 = all; the resolved configuration holds the number used
+  int64_t threads = 0;  // 0 = OMP_NUM_THREADS, else all usable; the resolved configuration holds the number used
   PlanPasses passes{};  // `plan.passes`
 };
 

@@ -1,8 +1,9 @@
-#include <omp.h>
+#include <fmt/format.h>
 
 #include <csignal>
 
 #include "commands/commands.hpp"
+#include "core/usable_cores.hpp"
 
 namespace bn {
 namespace {
@@ -23,9 +24,12 @@ void ConfigArguments::add_to(CLI::App& command) {
 Config ConfigArguments::load() const { return load_config(path, overrides); }
 
 std::unique_ptr<Backend> make_backend(Config& config) {
-  if (config.threads == 0) config.threads = omp_get_num_procs();
+  const CoreCount threads = config.threads == 0 ? default_threads()
+                                                : CoreCount{.count = static_cast<int>(config.threads),
+                                                            .reason = fmt::format("threads: {}", config.threads)};
+  config.threads = threads.count;
   if (config.device == Device::kCuda) return make_cuda_backend(config.cuda);
-  return make_cpu_backend({.threads = static_cast<int>(config.threads)});
+  return make_cpu_backend({.threads = threads.count, .reason = threads.reason});
 }
 
 std::function<bool()> stop_on_signals() {

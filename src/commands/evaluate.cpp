@@ -10,6 +10,7 @@
 #include "bn/train.hpp"
 #include "commands/commands.hpp"
 #include "commands/evaluation_report.hpp"
+#include "cpu/bounded_spin.hpp"
 #include "data/class_list.hpp"
 
 namespace bn {
@@ -275,7 +276,10 @@ void add_evaluate_command(CLI::App& app, ExitCode& exit_code) {
       "Fails unless every image of the set was scored exactly once. Where data.on_corrupt of the run (the first of\n"
       "several) is skip or quarantine, an image that cannot be read is left out instead, counted and named as "
       "skipped.");
-  command->callback([arguments, &exit_code] { exit_code = run_evaluate(*arguments); });
+  command->callback([arguments, &exit_code] {
+    cpu::bound_spinning();
+    exit_code = run_evaluate(*arguments);
+  });
 }
 
 }  // namespace bn

@@ -8,6 +8,7 @@
 
 #include "bn/rng.hpp"
 #include "commands/commands.hpp"
+#include "cpu/bounded_spin.hpp"
 
 namespace bn {
 namespace {
@@ -202,6 +203,7 @@ void add_profile_command(CLI::App& app, ExitCode& exit_code) {
                     "Of evaluation with folded batch normalisation instead, at train.batch");
   command->add_flag("--json", arguments->json, "Print one JSON object");
   command->callback([arguments, &exit_code] {
+    cpu::bound_spinning();
     Config config = arguments->config.load();
     const std::unique_ptr<Backend> backend = make_backend(config);
     const Profile profile = measure(config, *backend, arguments->steps, arguments->evaluation);

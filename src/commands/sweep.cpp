@@ -1,12 +1,12 @@
 #include "bn/sweep.hpp"
 
 #include <fmt/format.h>
-#include <omp.h>
 #include <unistd.h>
 
 #include <cstdio>
 
 #include "commands/commands.hpp"
+#include "core/usable_cores.hpp"
 
 namespace bn {
 namespace {
@@ -25,7 +25,7 @@ ExitCode run_sweep_command(const SweepArguments& arguments) {
                        // Through this process: a program rebuilt meanwhile does not mix into the sweep.
                        .program = {fmt::format("/proc/{}/exe", getpid())},
                        .jobs = arguments.jobs,
-                       .cores = omp_get_num_procs()};
+                       .cores = default_threads().count};
   if (arguments.dry_run) {
     std::printf("%s", describe_plan(sweep, options).c_str());
     return ExitCode::kSuccess;

@@ -7,6 +7,7 @@
 
 #include "bn/train.hpp"
 #include "commands/commands.hpp"
+#include "cpu/bounded_spin.hpp"
 
 namespace bn {
 namespace {
@@ -106,7 +107,10 @@ void add_train_command(CLI::App& app, ExitCode& exit_code) {
   command->footer(
       "The run folder receives config.yaml (every value resolved), git.txt, log.jsonl (one JSON object a line) and\n"
       "checkpoints/ (safetensors: the last ones and the best). Ctrl-C writes a checkpoint first.");
-  command->callback([arguments, &exit_code] { exit_code = run_train(*arguments); });
+  command->callback([arguments, &exit_code] {
+    cpu::bound_spinning();
+    exit_code = run_train(*arguments);
+  });
 }
 
 }  // namespace bn

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "bn/error.hpp"
+#include "core/usable_cores.hpp"
 #include "cpu/onednn.hpp"
 #include "cpu/onednn_api.hpp"
 #include "cpu/ops.hpp"
@@ -99,15 +100,20 @@ std::unique_ptr<Op> make_op_of_kind(const OpSpec& spec, const OpDesc& desc) {
 
 }  // namespace
 
-CpuBackend::CpuBackend(const CpuOptions& options) : threads_(options.threads) {
+CpuBackend::CpuBackend(const CpuOptions& options) : threads_(options.threads), reason_(options.reason) {
   if (threads_ < 0) throw ConfigError(fmt::format("The number of threads must be 0 (all) or more, not {}.", threads_));
-  if (threads_ == 0) threads_ = omp_get_num_procs();
+  if (threads_ == 0) {
+    const CoreCount threads = default_threads();
+    threads_ = threads.count;
+    reason_ = threads.reason;
+  }
+  omp_set_dynamic(0);             // OMP_DYNAMIC takes fewer on a busy machine, and so other bits
   omp_set_num_threads(threads_);  // oneDNN runs on the same OpenMP pool
 }
 
 std::string CpuBackend::name() const {
-  return fmt::format("cpu: {} ({}), {} thread{}", processor_name(), instruction_set_name(), threads_,
-                     threads_ == 1 ? "" : "s");
+  return fmt::format("cpu: {} ({}), {}, {} thread{}{}", processor_name(), instruction_set_name(), library_version(),
+                     threads_, threads_ == 1 ? "" : "s", reason_.empty() ? "" : fmt::format(" ({})", reason_));
 }
 
 void CpuBackend::require(DType activations) const {

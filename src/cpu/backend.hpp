@@ -37,6 +37,7 @@ class CpuBackend final : public Backend {
 
  private:
   int threads_;
+  std::string reason_;  // for their number
 };
 
 }  // namespace bn::cpu

@@ -10,6 +10,7 @@
 #include "bn/error.hpp"
 #include "bn/train.hpp"
 #include "cli/program.hpp"
+#include "core/usable_cores.hpp"
 #include "support/temporary_folder.hpp"
 #include "train/folder_lock.hpp"
 
@@ -90,7 +91,7 @@ TEST_F(SweepCommand, RunsEverythingAndRecordsIt) {
   EXPECT_EQ(run.at("folder"), "batch_norm/seed_1");
   EXPECT_EQ(record().at("baseline"), "plain");
   // The run is the one that `train` would have made with its share of the cores.
-  const std::string threads = std::to_string(std::max(1U, std::thread::hardware_concurrency() / 2));
+  const std::string threads = std::to_string(std::max(1, default_threads().count / 2));
   bninception({"train", root_ / "batch_norm.yaml", "--out", root_ / "alone", "--set", "threads=" + threads});
   EXPECT_TRUE(test::read_bytes(RunFolder(root_ / "alone").checkpoint_path(60)) == checkpoint("batch_norm/seed_1", 60));
 }

@@ -1,0 +1,153 @@
+#include "core/usable_cores.hpp"
+
+#include <fmt/format.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <sstream>
+#include <string_view>
+#include <vector>
+
+namespace bn {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kMaxThreads = 4096;  // the configuration's
+
+// A cgroup version 2 has one hierarchy for all controllers, version 1 one for each.
+enum class CgroupVersion { kOne, kTwo };
+
+// Where a hierarchy is mounted. In a container a part of it may be, from `top` downwards.
+struct CgroupMount {
+  CgroupVersion version;
+  std::string top;
+  fs::path folder;
+};
+
+bool contains(std::string_view comma_separated, std::string_view name) {
+  return fmt::format(",{},", comma_separated).find(fmt::format(",{},", name)) != std::string::npos;
+}
+
+// Those that can hold a CPU quota. A line of mountinfo: "36 35 98:0 /top /folder options [optional] - type source
+// options".
+std::vector<CgroupMount> cgroup_mounts(const fs::path& root) {
+  std::vector<CgroupMount> mounts;
+  std::ifstream file(root / "proc/self/mountinfo");
+  for (std::string line; std::getline(file, line);) {
+    const size_t separator = line.find(" - ");
+    if (separator == std::string::npos) continue;
+    std::istringstream before(line), after(line.substr(separator + 3));
+    std::string skipped, top, folder, type, options;
+    before >> skipped >> skipped >> skipped >> top >> folder;
+    after >> type >> skipped >> options;
+    const fs::path here = root / fs::path(folder).relative_path();
+    if (type == "cgroup2") mounts.push_back({CgroupVersion::kTwo, top, here});
+    if (type == "cgroup" && contains(options, "cpu")) mounts.push_back({CgroupVersion::kOne, top, here});
+  }
+  return mounts;
+}
+
+// The process's cgroup in the hierarchy that can hold its CPU quota. Lines: "0::/path" of version 2,
+// "4:cpu,cpuacct:/path" of version 1.
+std::string own_cgroup(const fs::path& root, CgroupVersion version) {
+  std::ifstream file(root / "proc/self/cgroup");
+  for (std::string line; std::getline(file, line);) {
+    const size_t first = line.find(':'), second = line.find(':', first + 1);
+    if (first == std::string::npos || second == std::string::npos) continue;
+    const std::string controllers = line.substr(first + 1, second - first - 1);
+    const bool wanted = version == CgroupVersion::kTwo ? controllers.empty() : contains(controllers, "cpu");
+    if (wanted) return line.substr(second + 1);
+  }
+  return "/";
+}
+
+// Of one cgroup, in cores; nothing where it sets none.
+std::optional<double> quota_of(const fs::path& cgroup, CgroupVersion version) {
+  double quota = 0, period = 0;  // microseconds of CPU time in each period
+  if (version == CgroupVersion::kTwo) {
+    std::ifstream(cgroup / "cpu.max") >> quota >> period;  // "max" is no number
+  } else {
+    std::ifstream(cgroup / "cpu.cfs_quota_us") >> quota;  // -1: none
+    std::ifstream(cgroup / "cpu.cfs_period_us") >> period;
+  }
+  if (quota <= 0 || period <= 0) return std::nullopt;
+  return quota / period;
+}
+
+int cores_of_machine() { return static_cast<int>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN))); }
+
+int cores_of_affinity_mask() {
+  struct Free {
+    void operator()(cpu_set_t* set) const { CPU_FREE(set); }
+  };
+  for (int cpus = CPU_SETSIZE; cpus <= 1 << 20; cpus *= 2) {  // the call fails when the machine may have more
+    const std::unique_ptr<cpu_set_t, Free> set(CPU_ALLOC(static_cast<size_t>(cpus)));
+    const size_t bytes = CPU_ALLOC_SIZE(static_cast<size_t>(cpus));
+    if (set && sched_getaffinity(0, bytes, set.get()) == 0) return std::max(1, CPU_COUNT_S(bytes, set.get()));
+    if (errno != EINVAL) break;
+  }
+  return cores_of_machine();
+}
+
+// Nothing where it is not set, or not to a number that OpenMP accepts.
+std::optional<int> openmp_threads() {
+  const char* text = std::getenv("OMP_NUM_THREADS");
+  if (text == nullptr) return std::nullopt;
+  std::string_view first = text;
+  first = first.substr(0, first.find(','));
+  const auto blank = [](char letter) { return letter == ' ' || letter == '\t'; };
+  while (!first.empty() && blank(first.front())) first.remove_prefix(1);
+  while (!first.empty() && blank(first.back())) first.remove_suffix(1);
+  int64_t threads = 0;
+  const auto [end, error] = std::from_chars(first.data(), first.data() + first.size(), threads);
+  if (error != std::errc() || end != first.data() + first.size() || threads < 1) return std::nullopt;
+  return static_cast<int>(std::min<int64_t>(threads, kMaxThreads));
+}
+
+}  // namespace
+
+std::optional<double> cgroup_quota(const fs::path& root) {
+  std::optional<double> least;
+  for (const CgroupMount& mount : cgroup_mounts(root)) {
+    const fs::path below = fs::path(own_cgroup(root, mount.version)).lexically_relative(mount.top);
+    fs::path cgroup = mount.folder;
+    const auto look = [&] {
+      const std::optional<double> quota = quota_of(cgroup, mount.version);
+      if (quota && (!least || *quota < *least)) least = quota;
+    };
+    look();
+    // A cgroup outside the part that is mounted here cannot be seen.
+    if (below.empty() || *below.begin() == "..") continue;
+    for (const fs::path& name : below) {
+      cgroup /= name;
+      look();
+    }
+  }
+  return least;
+}
+
+CoreCount usable_cores(const fs::path& root) {
+  const int allowed = cores_of_affinity_mask();
+  const std::optional<double> quota = cgroup_quota(root);
+  if (quota && *quota < allowed) {
+    return {static_cast<int>(std::ceil(*quota)),
+            fmt::format("cgroup quota of {:.4g} core{}", *quota, *quota == 1 ? "" : "s")};
+  }
+  return {allowed, allowed < cores_of_machine() ? "affinity" : "all cores"};
+}
+
+CoreCount default_threads() {
+  if (const std::optional<int> threads = openmp_threads()) return {*threads, "OMP_NUM_THREADS"};
+  return usable_cores();
+}
+
+}  // namespace bn

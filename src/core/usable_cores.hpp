@@ -1,0 +1,26 @@
+// How many cores this process may use. Work is divided by these numbers, and some results depend on the division in
+// their last bits: so they follow from how the process was started, never from how busy the machine is.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace bn {
+
+struct CoreCount {
+  int count = 1;
+  std::string reason;  // "all cores", "affinity", "cgroup quota of 1.5 cores", "OMP_NUM_THREADS"
+};
+
+// The least CPU quota of the process's cgroup and of those above it, in cores; nothing where none is set or to be seen.
+// `root` stands for / in the paths of the files that are read.
+std::optional<double> cgroup_quota(const std::filesystem::path& root = "/");
+
+// The cores that the affinity mask allows, or as many as the cgroups' quota pays for, rounded up.
+CoreCount usable_cores(const std::filesystem::path& root = "/");
+
+// OMP_NUM_THREADS (of a list, the first number), else usable_cores().
+CoreCount default_threads();
+
+}  // namespace bn

@@ -1,0 +1,59 @@
+#include "cpu/bounded_spin.hpp"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "bn/error.hpp"
+#include "core/files.hpp"
+
+namespace bn::cpu {
+namespace {
+
+constexpr const char* kSpinCount = "GOMP_SPINCOUNT";
+// 0.05 ms where a spin takes 15 ns, up to 0.2 ms on CPUs that pause for longer: several times what waking a thread
+// takes, and a small part of the milliseconds for which the scheduler lets another program run. Measured in
+// experiments/benchmarks/cpu_notes.md.
+constexpr const char* kSpins = "3000";
+
+// The program's own path: by that name, tools such as ps and pgrep know the process. Where another file lies there by
+// now, the kernel's name still means this program.
+std::string path_of_this_program() {
+  namespace fs = std::filesystem;
+  std::string kernels_name = "/proc/self/exe";
+  std::error_code error;
+  const fs::path path = fs::read_symlink(kernels_name, error);
+  if (!error && fs::equivalent(path, kernels_name, error) && !error) return path;
+  return kernels_name;
+}
+
+// As the kernel got them: the dynamic loader, when it was started with the program as its argument, has its own too.
+std::string read_arguments() {
+  try {
+    std::string text;
+    read_file("/proc/self/cmdline", text);
+    return text;
+  } catch (const Error&) {
+    return "";
+  }
+}
+
+}  // namespace
+
+void bound_spinning() {
+  if (std::getenv(kSpinCount) != nullptr || std::getenv("OMP_WAIT_POLICY") != nullptr) return;
+  std::string text = read_arguments();
+  if (text.empty()) return;
+  if (text.back() != '\0') text += '\0';
+  std::vector<char*> arguments;  // each ends in a null character
+  for (size_t start = 0; start < text.size(); start = text.find('\0', start) + 1) arguments.push_back(&text[start]);
+  arguments.push_back(nullptr);
+  const std::string path = path_of_this_program();
+  if (setenv(kSpinCount, kSpins, 0) == 0) execv(path.c_str(), arguments.data());
+}
+
+}  // namespace bn::cpu

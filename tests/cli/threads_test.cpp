@@ -1,0 +1,169 @@
+// How many threads compute, why, and how they wait for each other, as a user sees it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <regex>
+
+#include "bn/train.hpp"
+#include "cli/program.hpp"
+#include "core/usable_cores.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace bn {
+namespace {
+
+namespace fs = std::filesystem;
+
+using test::bninception;
+using test::ProgramResult;
+using test::run_program;
+using test::RunningProgram;
+using testing::ElementsAre;
+using testing::EndsWith;
+using testing::HasSubstr;
+
+constexpr const char* kExperiment = R"(
+model: {network: {kind: mlp, image_size: 16, image_channels: 1, hidden: [20]}, classes: 10, normalization: batch}
+data:
+  kind: shapes
+  shapes: {image_size: 16, train_images: 300, validation_images: 70, seed: 1}
+  image_size: 16
+  image_channels: 1
+  resize_shorter: 0
+  mean: [0.5]
+  std: [0.25]
+  augment: {random_crop: false, flip: true}
+train: {batch: 20, steps: 10, learning_rate: {initial: 0.1}, log_every: 5, evaluate_every: 10, evaluate_batch: 30}
+)";
+
+class Threads : public testing::Test {
+ protected:
+  Threads() { test::write_bytes(experiment_, kExperiment); }
+
+  // "cpu: ..., 2 threads (all cores)"
+  std::string backend(const std::vector<std::string>& more, const test::ProgramOptions& options = {}) const {
+    std::vector<std::string> arguments{"profile", experiment_, "--steps", "1", "--json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const ProgramResult result = bninception(arguments, options);
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    return nlohmann::json::parse(result.out).at("backend");
+  }
+
+  // Started as by a user who has said nothing of how threads wait, unless `variables` do: "NAME=value". libgomp writes
+  // its settings each time the program starts.
+  static std::vector<std::string> command(const std::vector<std::string>& variables,
+                                          const std::vector<std::string>& words) {
+    std::vector<std::string> all{"/usr/bin/env",           "-u", "OMP_WAIT_POLICY", "-u", "GOMP_SPINCOUNT",
+                                 "OMP_DISPLAY_ENV=verbose"};
+    all.insert(all.end(), variables.begin(), variables.end());
+    all.insert(all.end(), words.begin(), words.end());
+    return all;
+  }
+
+  // What libgomp said of each start.
+  static std::vector<std::string> spin_counts(const ProgramResult& result) {
+    const std::regex setting("GOMP_SPINCOUNT = '([^']*)'");
+    std::vector<std::string> counts;
+    for (std::sregex_iterator found(result.err.begin(), result.err.end(), setting), end; found != end; ++found) {
+      counts.push_back((*found)[1]);
+    }
+    return counts;
+  }
+
+  std::vector<std::string> profile() const { return {BN_PROGRAM, "profile", experiment_, "--steps", "1"}; }
+
+  const test::TemporaryFolder root_;
+  const std::string experiment_ = root_ / "experiment.yaml";
+  const std::string bounded_ = "3000";
+};
+
+TEST_F(Threads, TheirNumberIsSaidWithItsReason) {
+  EXPECT_THAT(backend({}, {.environment = {{"OMP_NUM_THREADS", "3"}}}), EndsWith(", 3 threads (OMP_NUM_THREADS)"));
+  EXPECT_THAT(backend({"--set", "threads=1"}, {.environment = {{"OMP_NUM_THREADS", "3"}}}),
+              EndsWith(", 1 thread (threads: 1)"));
+  EXPECT_THAT(backend({}), EndsWith(" (" + default_threads().reason + ")"));
+  EXPECT_THAT(backend({}), HasSubstr("), oneDNN "));
+}
+
+TEST_F(Threads, ARunRecordsThem) {
+  const ProgramResult result = bninception({"train", experiment_, "--quiet", "--out", root_ / "run"},
+                                           {.environment = {{"OMP_NUM_THREADS", "2"}}});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const LogRecord start = read_log(RunFolder(root_ / "run").log_path()).front();
+  EXPECT_EQ(start.event, "start");
+  EXPECT_THAT(start.message, HasSubstr(", 2 threads (OMP_NUM_THREADS); "));
+  EXPECT_THAT(start.message, HasSubstr("), oneDNN "));
+  EXPECT_THAT(test::read_bytes(root_ / "run/config.yaml"), HasSubstr("\nthreads: 2\n"));
+}
+
+TEST_F(Threads, SpinForABoundedTimeAfterOneNewStart) {
+  const ProgramResult result = run_program(command({}, profile()));
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  ASSERT_EQ(spin_counts(result).size(), 2U) << result.err;
+  EXPECT_NE(spin_counts(result).front(), bounded_);
+  EXPECT_EQ(spin_counts(result).back(), bounded_);
+}
+
+TEST_F(Threads, TheUsersWayOfWaitingIsLeftAlone) {
+  EXPECT_THAT(spin_counts(run_program(command({"GOMP_SPINCOUNT=77"}, profile()))), ElementsAre("77"));
+  EXPECT_THAT(spin_counts(run_program(command({"OMP_WAIT_POLICY=passive"}, profile()))), ElementsAre("0"));
+  EXPECT_THAT(spin_counts(run_program(command({"OMP_WAIT_POLICY=active"}, profile()))), ElementsAre("30000000000"));
+}
+
+TEST_F(Threads, WhatDoesNotComputeStartsOnce) {
+  EXPECT_EQ(spin_counts(run_program(command({}, {BN_PROGRAM, "--help"}))).size(), 1U);
+  EXPECT_EQ(spin_counts(run_program(command({}, {BN_PROGRAM, "config", experiment_}))).size(), 1U);
+}
+
+TEST_F(Threads, TheNewStartIsTheSameProcessWithTheSameWords) {
+  const std::vector<std::string> words{
+      "a name", "train", experiment_, "--out", root_ / "it's a \"run\"", "--set", "train.steps=100000000"};
+  std::vector<std::string> shell{"/bin/bash", "-c", "exec -a \"$1\" " BN_PROGRAM " \"${@:2}\"", "bash"};
+  shell.insert(shell.end(), words.begin(), words.end());
+  RunningProgram program(command({}, shell));
+  ASSERT_TRUE(test::wait_until(std::chrono::milliseconds(20'000), [&] {
+    return program.has_ended() || fs::exists(RunFolder(root_ / "it's a \"run\"").log_path());
+  }));
+  const std::string process = "/proc/" + std::to_string(program.pid());
+  ASSERT_FALSE(program.has_ended());
+  std::string expected;
+  for (const std::string& word : words) expected += word + '\0';
+  EXPECT_EQ(test::read_bytes(process + "/cmdline"), expected);
+  EXPECT_EQ(test::read_bytes(process + "/comm"), "bninception\n");
+  program.signal(SIGINT);
+  const ProgramResult result = program.wait();
+  EXPECT_EQ(result.exit_code, 9) << result.err;
+  EXPECT_EQ(spin_counts(result).size(), 2U) << result.err;
+}
+
+TEST_F(Threads, ANewStartHasTheExitCodeOfItsFailure) {
+  const ProgramResult result =
+      run_program(command({}, {BN_PROGRAM, "train", root_ / "missing.yaml", "--out", root_ / "run"}));
+  EXPECT_EQ(result.exit_code, 3) << result.err;
+  EXPECT_EQ(spin_counts(result).size(), 2U) << result.err;
+}
+
+TEST_F(Threads, StartsAnewThroughTheDynamicLoaderToo) {
+  std::vector<std::string> words = profile();
+  words.insert(words.begin(), "/lib64/ld-linux-x86-64.so.2");
+  const ProgramResult result = run_program(command({}, words));
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(spin_counts(result).size(), 2U) << result.err;
+}
+
+TEST_F(Threads, StartsAnewAfterItsFileHasGone) {
+  const std::string copy = root_ / "copy";
+  fs::copy_file(BN_PROGRAM, copy);
+  std::vector<std::string> words{"/bin/sh", "-c", "exec 3<\"$0\"; rm \"$0\"; exec /proc/self/fd/3 \"$@\"", copy};
+  const std::vector<std::string> more = profile();
+  words.insert(words.end(), more.begin() + 1, more.end());
+  const ProgramResult result = run_program(command({}, words));
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(spin_counts(result).size(), 2U) << result.err;
+}
+
+}  // namespace
+}  // namespace bn
