@@ -43,6 +43,7 @@ else
   tar -C "$system" -xpf "$system.tar"
 fi
 cp -L /etc/resolv.conf "$system/etc/resolv.conf"
+echo "127.0.1.1 $(hostname)" >>"$system/etc/hosts" # sudo asks for it
 mount --bind /proc "$system/proc"
 mount --bind /dev "$system/dev"
 mount --bind /dev/pts "$system/dev/pts"
