@@ -1,5 +1,10 @@
 # The libraries that the programs are built on. Each that is missing is told in one sentence, with Debian's package.
 
+# Boost is found by its own CMake package: CMake's module for it is gone from newer versions.
+if(POLICY CMP0167)
+  cmake_policy(SET CMP0167 NEW)
+endif()
+
 function(bn_missing what package)
   message(FATAL_ERROR "${what} was not found: install Debian's package ${package} "
                       "(experiments/install_packages.sh installs all that is needed), or name its place in CMAKE_PREFIX_PATH.")
