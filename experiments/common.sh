@@ -29,7 +29,7 @@ print_help() {
 
 bninception=${root}build/release/bninception
 if [ -n "${BNINCEPTION:-}" ]; then bninception=$(from_caller "$BNINCEPTION"); fi # built elsewhere, used as it is
-if [ -n "${BN_DATA_ROOT:-}" ]; then BN_DATA_ROOT=$(from_caller "$BN_DATA_ROOT"); fi
+if [ -n "${BN_DATA_ROOT:-}" ]; then BN_DATA_ROOT=$(realpath -ms -- "$(from_caller "$BN_DATA_ROOT")"); fi
 
 cuda=no # yes: the CUDA backend is wanted although no GPU is visible
 wants_cuda() { [ $cuda = yes ] || [ -e /dev/nvidiactl ] || nvidia-smi -L >/dev/null 2>&1; }
@@ -60,7 +60,7 @@ for path in glob.glob(sys.argv[1] + "/*.whl"):
             target = os.path.join(sys.argv[1], "whole", place.group(1))
             os.makedirs(os.path.dirname(target), exist_ok=True)
             open(target, "wb").write(wheel.read(name))
-' "$work"; then
+' "$work" && [ -d "$work/whole" ]; then
     echo "$*" >"$work/whole/version"
     rm -rf "$folder"
     mv "$work/whole" "$folder"
@@ -195,10 +195,13 @@ run_study() {
 }
 
 # start_training NAME CONFIG OUT [ARGUMENT...]: in the background, NAME before each line that it prints, but for those
-# between two evaluations. An earlier run in the folder OUT is replaced.
+# between two evaluations. An earlier run in the folder OUT is replaced; what is none is left alone.
 start_training() {
   local name=$1 config=$2 out=$3
   shift 3
+  if [ -e "$out" ] && [ ! -f "$out/config.yaml" ]; then
+    fail "$(shown "$out") is there and is no run: name another folder with --out, or move it away."
+  fi
   rm -rf "$out"
   local pipe
   exec {pipe}> >(sed -u "/images\/s/d; s/^/$(printf '%-11s' "$name")| /")

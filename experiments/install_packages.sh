@@ -22,8 +22,8 @@ run_packages=(
 )
 cuda_packages=(ca-certificates python3 python3-pip python3-yaml)
 test_packages=(libgtest-dev libgmock-dev help2man pkg-config)
-check_packages=(clang libclang-rt-dev # libFuzzer
-  python3-venv)                       # the formatter and the linter, from PyPI
+check_packages=(clang libclang-rt-dev libomp-dev # libFuzzer, and OpenMP for clang
+  python3-venv python3-pip)                      # the formatter, the linter and oneDNN 3, from PyPI
 
 has_nvcc() { command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ]; }
 

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds, and trains a small Inception on generated images, without and with batch
-# normalisation: a table and a figure in runs/quickstart. If BN_DATA_ROOT has MNIST, the paper's Figure 1 too.
+# normalisation: a table and a figure in runs/first_look. If BN_DATA_ROOT has MNIST, the paper's Figure 1 too.
 #   usage: quickstart.sh [--steps N] [--out DIR] [--cuda]
 # --steps: training steps of each network, for a short trial. --cuda: builds the CUDA backend although no GPU is visible.
 set -euo pipefail
 # shellcheck source=experiments/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-out=${root}runs/quickstart
+out=${root}runs/first_look
 steps=1000 overrides=() settings=() figure1=(--seeds 1) phases=4
 while [ $# -gt 0 ]; do
   case "$1" in
@@ -33,6 +33,7 @@ done
 has_mnist=no
 [ ! -f "${BN_DATA_ROOT:-}/mnist/train-images-idx3-ubyte.gz" ] || has_mnist=yes phases=5
 cores=$(nproc)
+mkdir -p "$out" 2>/dev/null || fail "the folder $(shown "$out") cannot be made: name another one with --out."
 
 phase=0 begun=0
 begin_phase() { phase=$((phase + 1)) begun=$SECONDS; echo "[$phase/$phases] $1"; }
@@ -57,7 +58,6 @@ else
   end_phase
 fi
 
-mkdir -p "$out"
 seconds=$((steps / (cores > 1 ? 20 : 10) + 5))
 begin_phase "Training two networks of 210,000 weights side by side, $steps steps of 32 images: about $seconds s"
 start_training "without BN" configs/quickstart/plain.yaml "$out/plain" --set threads=1 "${overrides[@]}"

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
+#include <iostream>
 
 #include "core/suggest.hpp"
 #include "core/wrap.hpp"
@@ -135,11 +136,15 @@ int run_command_line(CLI::App& app, int argc, const char* const* argv, const Exi
   };
   app.description(wrap(app.get_description(), kTerminalWidth));
   wrap_help(app);
+  const auto written = [&](int code) {
+    if (std::cout.flush() && std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+    return code != 0 ? code : fails(StorageError("cannot write standard output"), ExitCode::kStorage);
+  };
   try {
     parse(app, Words(argv + std::min(argc, 1), argv + argc), options);
-    return static_cast<int>(exit_code);
+    return written(static_cast<int>(exit_code));
   } catch (const CLI::ParseError& asked) {
-    return app.exit(asked);
+    return written(app.exit(asked));
   } catch (const Error& error) {
     return fails(error, error.exit_code());
   } catch (const std::exception& error) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "core/suggest.hpp"
 
@@ -24,7 +25,11 @@ constexpr std::array<Alternatives, 2> kAlternatives{{
 
 bool gives(const YamlNode& map, const char* key) {
   const YamlEntry* entry = map.find(key);
-  return entry != nullptr && entry->value.text != "0";
+  if (entry == nullptr) return false;
+  double number = 1;  // what is no number is told later, with its place
+  const std::string& text = entry->value.text;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number != 0;
 }
 
 void drop_alternative(YamlNode& base, const YamlNode& over, const std::string& path) {

@@ -13,8 +13,9 @@ fs::path program_folder() {
 
 std::string find_experiment(const std::string& path) {
   std::error_code error;
-  if (fs::path(path).is_absolute() || fs::exists(path, error)) return path;
-  const fs::path installed = program_folder().parent_path() / "share" / "bninception" / "configs" / path;
+  // One that is there but cannot be read is an error of its own.
+  if (path.empty() || fs::path(path).is_absolute() || fs::exists(path, error) || error) return path;
+  const fs::path installed = (program_folder() / BN_CONFIGS_FOLDER / path).lexically_normal();
   return fs::exists(installed, error) ? installed.string() : path;
 }
 

@@ -9,7 +9,7 @@ namespace bn {
 std::filesystem::path program_folder();  // of the running program's file
 
 // `path` itself where it exists, or is absolute; else the experiment of that name that was installed with the program
-// (PREFIX/share/bninception/configs beside PREFIX/bin) where there is one; else `path` again.
+// (PREFIX/share/bninception/configs, beside PREFIX/bin) where there is one; else `path` again.
 std::string find_experiment(const std::string& path);
 
 }  // namespace bn

@@ -113,6 +113,15 @@ std::optional<int> openmp_threads() {
   return static_cast<int>(std::min<int64_t>(threads, kMaxThreads));
 }
 
+// libgomp narrows the mask of the first thread to one core where OMP_PROC_BIND and its like are set, before main():
+// where it is linked, it knows how many there were.
+extern "C" int omp_get_num_procs() __attribute__((weak));
+
+int allowed_cores() {
+  const int now = cores_of_affinity_mask();
+  return omp_get_num_procs == nullptr ? now : std::max(now, omp_get_num_procs());
+}
+
 }  // namespace
 
 std::optional<double> cgroup_quota(const fs::path& root) {
@@ -136,7 +145,7 @@ std::optional<double> cgroup_quota(const fs::path& root) {
 }
 
 CoreCount usable_cores(const fs::path& root) {
-  const int allowed = cores_of_affinity_mask();
+  const int allowed = allowed_cores();
   const std::optional<double> quota = cgroup_quota(root);
   if (quota && *quota < allowed) {
     return {static_cast<int>(std::ceil(*quota)),

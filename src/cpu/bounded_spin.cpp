@@ -2,8 +2,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <initializer_list>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -20,15 +22,22 @@ constexpr const char* kSpinCount = "GOMP_SPINCOUNT";
 // experiments/benchmarks/cpu_notes.md.
 constexpr const char* kSpins = "3000";
 
-// The program's own path: by that name, tools such as ps and pgrep know the process. Where another file lies there by
-// now, the kernel's name still means this program.
+// The program's own path: by that name, tools such as ps and pgrep know the process. Where its file has gone or another
+// lies there by now, the kernel's name still means this program. Empty where the kernel's name means another program,
+// as that of an emulator or of valgrind, which runs this one.
 std::string path_of_this_program() {
   namespace fs = std::filesystem;
-  std::string kernels_name = "/proc/self/exe";
+  const std::string kernels_name = "/proc/self/exe";
   std::error_code error;
   const fs::path path = fs::read_symlink(kernels_name, error);
-  if (!error && fs::equivalent(path, kernels_name, error) && !error) return path;
-  return kernels_name;
+  if (error) return "";
+  if (path.native().ends_with(" (deleted)")) return kernels_name;
+  return fs::equivalent(path, kernels_name, error) && !error ? path.string() : "";
+}
+
+bool is_set(std::initializer_list<const char*> variables) {
+  return std::any_of(variables.begin(), variables.end(),
+                     [](const char* variable) { return std::getenv(variable) != nullptr; });
 }
 
 // As the kernel got them: the dynamic loader, when it was started with the program as its argument, has its own too.
@@ -45,7 +54,9 @@ std::string read_arguments() {
 }  // namespace
 
 void bound_spinning() {
-  if (std::getenv(kSpinCount) != nullptr || std::getenv("OMP_WAIT_POLICY") != nullptr) return;
+  if (is_set({kSpinCount, "OMP_WAIT_POLICY"})) return;
+  // libgomp has bound this thread to a core by now, and a new start would inherit that for all of its threads.
+  if (is_set({"OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY"})) return;
   std::string text = read_arguments();
   if (text.empty()) return;
   if (text.back() != '\0') text += '\0';
@@ -53,6 +64,7 @@ void bound_spinning() {
   for (size_t start = 0; start < text.size(); start = text.find('\0', start) + 1) arguments.push_back(&text[start]);
   arguments.push_back(nullptr);
   const std::string path = path_of_this_program();
+  if (path.empty()) return;
   if (setenv(kSpinCount, kSpins, 0) == 0) execv(path.c_str(), arguments.data());
 }
 

@@ -50,6 +50,10 @@ bn_find(fmt libfmt-dev)
 bn_find(nlohmann_json nlohmann-json3-dev)
 bn_find(Boost libboost-dev 1.74) # headers only: Math, for the report's quantiles
 
+if(BN_BUILD_TESTS)
+  bn_find(GTest libgtest-dev)
+endif()
+
 # oneDNN must share libgomp's pool of threads with our own kernels.
 file(READ ${dnnl_INCLUDE_DIR}/oneapi/dnnl/dnnl_config.h dnnl_config)
 file(READ ${dnnl_INCLUDE_DIR}/oneapi/dnnl/dnnl_version.h dnnl_version)

@@ -10,11 +10,22 @@ foreach(part core plan models cpu cpu_generic cpu_avx2 cpu_avx512 cpu_avx512_bf1
         sweep report)
   target_sources(bninception_library PRIVATE $<TARGET_OBJECTS:bn_${part}>)
 endforeach()
-set(bn_link_names opencv_core opencv_imgproc $<$<BOOL:${BN_IMGCODECS}>:opencv_imgcodecs> dnnl jpeg z xxhash yaml-cpp fmt
-                  gomp dl pthread)
+# oneDNN by its place, where that is none that a linker looks in.
+get_filename_component(bn_dnnl_folder ${dnnl_LIBRARY} DIRECTORY)
+set(bn_dnnl -ldnnl)
+if(NOT bn_dnnl_folder IN_LIST CMAKE_CXX_IMPLICIT_LINK_DIRECTORIES)
+  set(bn_dnnl ${dnnl_LIBRARY})
+endif()
+set(bn_link_names -lopencv_core -lopencv_imgproc)
+if(BN_IMGCODECS)
+  list(APPEND bn_link_names -lopencv_imgcodecs)
+endif()
+list(APPEND bn_link_names ${bn_dnnl} -ljpeg -lz -lxxhash -lyaml-cpp -lfmt -lgomp -ldl -lpthread)
 target_link_libraries(bninception_library INTERFACE ${bn_link_names})
 target_compile_features(bninception_library INTERFACE cxx_std_20)
-target_include_directories(bninception_library INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+target_include_directories(bninception_library INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
+                                                         $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+add_library(bninception::bninception ALIAS bninception_library)
 set_target_properties(bninception_library PROPERTIES OUTPUT_NAME bninception EXPORT_NAME bninception LINKER_LANGUAGE CXX)
 
 set(bn_share ${CMAKE_INSTALL_DATADIR}/bninception)
@@ -33,36 +44,43 @@ install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)
 
 include(CMakePackageConfigHelpers)
 install(EXPORT bninception NAMESPACE bninception:: DESTINATION ${bn_cmake} FILE bninception-targets.cmake)
-configure_package_config_file(src/packaging/bninception-config.cmake.in ${CMAKE_BINARY_DIR}/bninception-config.cmake
+configure_package_config_file(src/packaging/bninception-config.cmake.in ${PROJECT_BINARY_DIR}/bninception-config.cmake
                               INSTALL_DESTINATION ${bn_cmake} PATH_VARS bn_share)
-write_basic_package_version_file(${CMAKE_BINARY_DIR}/bninception-config-version.cmake COMPATIBILITY SameMinorVersion)
-install(FILES ${CMAKE_BINARY_DIR}/bninception-config.cmake ${CMAKE_BINARY_DIR}/bninception-config-version.cmake
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/bninception-config-version.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/bninception-config.cmake ${PROJECT_BINARY_DIR}/bninception-config-version.cmake
         DESTINATION ${bn_cmake})
 
-file(RELATIVE_PATH bn_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+file(RELATIVE_PATH bn_prefix ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
 string(REGEX REPLACE "/$" "" bn_prefix ${bn_prefix})
-list(TRANSFORM bn_link_names PREPEND -l)
+foreach(folder LIBDIR INCLUDEDIR DATADIR)
+  set(bn_${folder} "\${prefix}/${CMAKE_INSTALL_${folder}}")
+  if(IS_ABSOLUTE ${CMAKE_INSTALL_${folder}})
+    set(bn_${folder} ${CMAKE_INSTALL_${folder}})
+  endif()
+endforeach()
 list(JOIN bn_link_names " " bn_link_names)
-string(REPLACE "-l$<$<BOOL:${BN_IMGCODECS}>:opencv_imgcodecs>" "$<$<BOOL:${BN_IMGCODECS}>:-lopencv_imgcodecs>"
-       bn_link_names "${bn_link_names}")
-configure_file(src/packaging/bninception.pc.in bninception.pc.in @ONLY)
-file(GENERATE OUTPUT bninception.pc INPUT ${CMAKE_CURRENT_BINARY_DIR}/bninception.pc.in)
-install(FILES ${CMAKE_BINARY_DIR}/bninception.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+configure_file(src/packaging/bninception.pc.in ${PROJECT_BINARY_DIR}/bninception.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/bninception.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
 # The manual pages are what --help says.
 find_program(HELP2MAN help2man)
 if(HELP2MAN)
+  set(purpose_of_bninception "trains the networks of Batch Normalization (Ioffe and Szegedy, 2015)")
+  set(purpose_of_bn-data "packs, checks and measures data sets for bninception")
   foreach(program bninception bn-data)
-    set(page ${CMAKE_BINARY_DIR}/${program}.1)
+    set(page ${PROJECT_BINARY_DIR}/${program}.1)
     add_custom_command(OUTPUT ${page} DEPENDS ${program} VERBATIM
                        COMMAND ${CMAKE_COMMAND} -E env LC_ALL=C.UTF-8 ${HELP2MAN} --no-info --section=1
-                               --output=${page} $<TARGET_FILE:${program}>)
+                               --name=${purpose_of_${program}} --output=${page} $<TARGET_FILE:${program}>)
     list(APPEND bn_manual_pages ${page})
   endforeach()
   add_custom_target(manual_pages ALL DEPENDS ${bn_manual_pages})
   install(FILES ${bn_manual_pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 endif()
 
+if(NOT PROJECT_IS_TOP_LEVEL)
+  return()
+endif()
 set(CPACK_GENERATOR DEB TGZ)
 set(CPACK_PACKAGE_CONTACT "The bninception maintainers <https://arxiv.org/abs/1502.03167>")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY ${PROJECT_DESCRIPTION})
