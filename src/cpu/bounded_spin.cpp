@@ -27,7 +27,7 @@ constexpr const char* kSpins = "3000";
 // as that of an emulator or of valgrind, which runs this one.
 std::string path_of_this_program() {
   namespace fs = std::filesystem;
-  const std::string kernels_name = "/proc/self/exe";
+  std::string kernels_name = "/proc/self/exe";
   std::error_code error;
   const fs::path path = fs::read_symlink(kernels_name, error);
   if (error) return "";
