@@ -1,6 +1,7 @@
 // Data sets held in memory, for the tests of what comes after reading.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 
 #include "data/fixtures.hpp"

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "data/decode.hpp"
 #include "data/imagenet.hpp"
 #include "data/packing.hpp"

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "bn/error.hpp"
 #include "support/error_message.hpp"
 

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "bn/rng.hpp"
 #include "plan/graph.hpp"
 

@@ -1,6 +1,7 @@
 // Ten steps of training against PyTorch's, whose numbers are in tests/fixtures.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
