@@ -22,10 +22,13 @@ done
 command -v debootstrap >/dev/null || fail "debootstrap is missing: install it with 'apt-get install debootstrap', then try again."
 
 system=$PWD/.cache/distributions/$suite
+mkdir -p "$(dirname "$system")"
+exec {lock}>"$system.lock"
+flock --nonblock "$lock" || fail "another run uses $system: wait until it has ended, then try again."
 clean_up() {
   local place
   for place in dev/pts dev proc; do
-    if mountpoint -q "$system/$place"; then umount "$system/$place"; fi
+    while mountpoint -q "$system/$place"; do umount "$system/$place" || umount --lazy "$system/$place"; done
   done
 }
 trap clean_up EXIT
@@ -33,7 +36,7 @@ inside() { chroot "$system" /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:
 as_user() { inside su - newcomer -c "$1"; }
 
 clean_up
-rm -rf "$system"
+rm -rf --one-file-system "$system" # a mounted /dev would not be touched
 mkdir -p "$system"
 if [ ! -f "$system.tar" ]; then
   debootstrap --variant=minbase --include=sudo,git,ca-certificates "$suite" "$system"
