@@ -32,6 +32,15 @@ std::string usage_error(const ProgramResult& result) {
   return result.err;
 }
 
+TEST(StandardOutput, ThatIsFullIsAnError) {
+  for (const char* words : {"--version", "--help", "config keys train"}) {
+    const ProgramResult result =
+        test::run_program({"/bin/sh", "-c", fmt::format("{} {} >/dev/full", BN_PROGRAM, words)});
+    EXPECT_EQ(result.exit_code, 7) << words;
+    EXPECT_EQ(result.err, "error: cannot write standard output\n") << words;
+  }
+}
+
 TEST(UnknownCommand, GetsTheNearest) {
   EXPECT_EQ(usage_error(bninception({"trian", "x.yaml"})),
             "error: unknown command 'trian'; did you mean 'train'? The commands are: train, evaluate, sweep, profile, "

@@ -107,6 +107,16 @@ TEST_F(Threads, SpinForABoundedTimeAfterOneNewStart) {
   EXPECT_EQ(spin_counts(result).back(), bounded_);
 }
 
+// libgomp has bound the first thread to one core by then, and a new start would put all threads there.
+TEST_F(Threads, AreNotStartedAnewWhereTheUserBindsThem) {
+  for (const char* variable : {"OMP_PROC_BIND=true", "OMP_PLACES=cores", "GOMP_CPU_AFFINITY=0-1"}) {
+    const ProgramResult result = run_program(command({variable}, profile()));
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_EQ(spin_counts(result).size(), 1U) << variable << result.err;
+    EXPECT_THAT(result.out, HasSubstr(" (" + default_threads().reason + ")")) << variable;
+  }
+}
+
 TEST_F(Threads, TheUsersWayOfWaitingIsLeftAlone) {
   EXPECT_THAT(spin_counts(run_program(command({"GOMP_SPINCOUNT=77"}, profile()))), ElementsAre("77"));
   EXPECT_THAT(spin_counts(run_program(command({"OMP_WAIT_POLICY=passive"}, profile()))), ElementsAre("0"));

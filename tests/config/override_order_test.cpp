@@ -12,7 +12,7 @@ TEST(OverrideOrder, AZeroSwitchesNothingElseOff) {
   const ConfigFolder folder;
   for (const char* train : {"train: {epochs: 3}\n", "train: {steps: 5}\n"}) {
     const std::string path = folder.write("run.yaml", kExperiment + train);
-    std::vector<std::string> overrides{"train.epochs=0", "train.evaluate_every=7", "train.steps=200"};
+    std::vector<std::string> overrides{"train.epochs=0.0", "train.evaluate_every=7", "train.steps=200"};
     do {
       const Config config = load_config(path, overrides);
       EXPECT_EQ(config.train.steps, 200);
