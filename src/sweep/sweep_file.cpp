@@ -74,7 +74,8 @@ class Reader {
     fail(node.position, path, fmt::format("got {}, expected {}", config::shown(node), expected));
   }
   static void expect_keys(const YamlNode& map, const std::string& path, const std::vector<std::string>& known);
-  static const YamlNode& expect_list(const YamlNode& node, const std::string& path, const std::string& expected);
+  static const std::vector<YamlNode>& list_items(const YamlNode& node, const std::string& path,
+                                                 const std::string& expected);
   static int64_t read_count(const YamlNode& node, const std::string& path);
   static std::string read_plain(const YamlNode& node, const std::string& path);
   static std::vector<Override> read_set(const YamlNode& node, const std::string& path);
@@ -107,9 +108,10 @@ void Reader::expect_keys(const YamlNode& map, const std::string& path, const std
   }
 }
 
-const YamlNode& Reader::expect_list(const YamlNode& node, const std::string& path, const std::string& expected) {
+const std::vector<YamlNode>& Reader::list_items(const YamlNode& node, const std::string& path,
+                                                const std::string& expected) {
   if (node.kind != NodeKind::kList || node.items.empty()) refuse(node, path, expected);
-  return node;
+  return node.items;
 }
 
 int64_t Reader::read_count(const YamlNode& node, const std::string& path) {
@@ -142,7 +144,7 @@ std::vector<uint64_t> Reader::read_seeds() const {
   const YamlNode* node = find("seeds");
   std::vector<uint64_t> seeds;
   if (node == nullptr) return seeds;
-  for (const YamlNode& item : expect_list(*node, "seeds", "a list of seeds such as [1, 2, 3]").items) {
+  for (const YamlNode& item : list_items(*node, "seeds", "a list of seeds such as [1, 2, 3]")) {
     seeds.push_back(static_cast<uint64_t>(read_count(item, "seeds")));
     if (std::count(seeds.begin(), seeds.end(), seeds.back()) > 1) {
       fail(item.position, "seeds", fmt::format("lists {} twice", seeds.back()));
@@ -155,7 +157,7 @@ std::vector<Reader::ConfigEntry> Reader::read_configs() const {
   const YamlNode* node = find("configs");
   if (node == nullptr) fail(tree_.position, "configs", "is missing, expected a list of configuration files");
   std::vector<ConfigEntry> configs;
-  for (const YamlNode& item : expect_list(*node, "configs", "a list of configuration files").items) {
+  for (const YamlNode& item : list_items(*node, "configs", "a list of configuration files")) {
     const std::string path = fmt::format("configs[{}]", configs.size());
     ConfigEntry entry{.position = item.position};
     const YamlNode* file = &item;
@@ -180,8 +182,7 @@ std::vector<Variation> Reader::read_alternatives() const {
   const YamlNode* node = find("overrides");
   if (node == nullptr) return {{}};
   std::vector<Variation> alternatives;
-  for (const YamlNode& item :
-       expect_list(*node, "overrides", "a list such as [{arm: no_l2, set: {train.l2: 0}}]").items) {
+  for (const YamlNode& item : list_items(*node, "overrides", "a list such as [{arm: no_l2, set: {train.l2: 0}}]")) {
     const std::string path = fmt::format("overrides[{}]", alternatives.size());
     expect_keys(item, path, {"arm", "set"});
     Variation variation;
@@ -203,7 +204,7 @@ std::vector<Variation> Reader::read_grid() const {
     if (axis.key == "train.seed") fail(axis.position, path, "expected the key `seeds` to list the seeds");
     std::vector<Variation> longer;
     for (const Variation& combination : combinations) {
-      for (const YamlNode& value : expect_list(axis.value, path, "a list of values").items) {
+      for (const YamlNode& value : list_items(axis.value, path, "a list of values")) {
         const std::string text = config::print_flow(value);
         const std::string label = made_plain(axis.key.substr(axis.key.find('.') + 1) + "=" + text);
         Variation& next = longer.emplace_back(combination);
