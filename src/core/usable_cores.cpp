@@ -16,6 +16,10 @@
 #include <string_view>
 #include <vector>
 
+// libgomp narrows the mask of the first thread to one core where OMP_PROC_BIND and its like are set, before main():
+// where it is linked, it knows how many there were.
+extern "C" int omp_get_num_procs() __attribute__((weak));
+
 namespace bn {
 namespace {
 
@@ -112,10 +116,6 @@ std::optional<int> openmp_threads() {
   if (error != std::errc() || end != first.data() + first.size() || threads < 1) return std::nullopt;
   return static_cast<int>(std::min<int64_t>(threads, kMaxThreads));
 }
-
-// libgomp narrows the mask of the first thread to one core where OMP_PROC_BIND and its like are set, before main():
-// where it is linked, it knows how many there were.
-extern "C" int omp_get_num_procs() __attribute__((weak));
 
 int allowed_cores() {
   const int now = cores_of_affinity_mask();
