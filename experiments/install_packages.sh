@@ -13,6 +13,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 # Names that Debian 12, Debian 13 and Ubuntu 24.04 share.
 run_packages=(
   build-essential cmake ninja-build ccache git
+  file                                                             # cpack asks for it when it makes a .deb
   libdnnl-dev                                                      # oneDNN: convolution and linear on the CPU
   libopencv-core-dev libopencv-imgproc-dev libopencv-imgcodecs-dev # decoding and resizing images
   libjpeg-dev zlib1g-dev libxxhash-dev

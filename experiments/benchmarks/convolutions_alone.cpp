@@ -128,7 +128,8 @@ void ConvolutionsAlone::add_convolutions(std::vector<TimedDirection>& directions
 
   const dnnl::primitive_attr attributes = cpu::attributes();
   const cpu::ConvolutionDescription call{.x = x, .w = w, .y = y, .stride = stride, .pad = pad};
-  const auto add_all_to = [&](TimedDirection& to, std::vector<std::pair<int, void*>> arguments, int weights_argument) {
+  const auto add_all_to = [&](TimedDirection& to, const std::vector<std::pair<int, void*>>& arguments,
+                              int weights_argument) {
     return [this, &to, form, arguments, weights_argument](const dnnl::primitive_desc_base& implementation) {
       add_candidate(to, implementation, form, arguments, weights_argument);
       return false;

@@ -16,14 +16,14 @@ dnnl::memory::dims weight_dims(const ConvolutionWindow& window, const OpDesc& de
   return {desc.y.shape.c, desc.x.at(0).shape.c, window.kernel, window.kernel};
 }
 
-// oneDNN's first choice, but not "brgconv" without AMX where rows of the output are this short: it multiplies matrices
+// oneDNN's first choice, but not brgemm without AMX where rows of the output are this short: it multiplies matrices
 // of one row each, and on such rows "jit" takes 0.55 to 1.0 of its time (experiments/benchmarks/cpu_notes.md).
 Accept forward_implementation(const OpDesc& desc) {
   const int64_t short_row = desc.y.dtype == DType::kBf16 ? 8 : 4;
   if (desc.y.shape.w > short_row) return {};
   return [is_first = true, wants_jit = false](const dnnl::primitive_desc_base& implementation) mutable {
     const std::string name = implementation.impl_info_str();
-    if (is_first) wants_jit = name.starts_with("brgconv:") && name.find("amx") == std::string::npos;
+    if (is_first) wants_jit = is_brgemm_convolution(name) && name.find("amx") == std::string::npos;
     is_first = false;
     return !wants_jit || name.starts_with("jit");
   };

@@ -79,6 +79,10 @@ void set_data(dnnl::memory& memory, void* data, [[maybe_unused]] dnnl::stream& s
 #endif
 }
 
+bool is_brgemm_convolution(const std::string& implementation) {
+  return implementation.starts_with("brgconv:") || implementation.starts_with("brg_conv_fwd:");
+}
+
 dnnl::convolution_forward::primitive_desc convolution_forward(dnnl::prop_kind kind, const ConvolutionDescription& call,
                                                               const dnnl::primitive_attr& attributes,
                                                               const Accept& accept) {

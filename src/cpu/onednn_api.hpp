@@ -33,6 +33,10 @@ struct ConvolutionDescription {
   dnnl::memory::desc bias{};
 };
 
+// Whether it multiplies small matrices, a row of output pixels each: "brgconv:..." of 2.6 to 3.2, "brg_conv_fwd:..."
+// of 3.7.
+bool is_brgemm_convolution(const std::string& implementation);
+
 // What the functions below return: the first implementation that `accept` returned true for, or the library's first
 // one; next_impl() must not be called on it. They throw dnnl::error (unimplemented) where there is none.
 dnnl::convolution_forward::primitive_desc convolution_forward(dnnl::prop_kind kind, const ConvolutionDescription& call,
