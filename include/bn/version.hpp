@@ -1,4 +1,4 @@
-// What was built: for --version, and for the record that a run keeps.
+// Names what was built, for --version and for the record that a run keeps.
 #pragma once
 
 #include <string>

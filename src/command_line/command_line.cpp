@@ -24,7 +24,7 @@ Words without_dashes(Words words) {
 
 [[noreturn]] void refuse(const std::string& message) { throw Error(ExitCode::kUsage, message); }
 
-// What the words have named so far: "bninception config".
+// The words have named this command so far.
 struct Command {
   const CLI::App* app;
   std::string name;   // "bninception config"
@@ -118,7 +118,7 @@ void parse(CLI::App& app, Words words, const ProgramOptions& options) {
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) throw;  // --help or --version
     const Words left_over = app.remaining(true);
-    // What is missing may be what a word that was not understood was meant to give.
+    // A word that was not understood may have been meant to give what is missing, so it is told first.
     const bool is_count = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr ||
                           dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
     if (is_count && !left_over.empty()) refuse_left_over(command, words, left_over, options);

@@ -1,4 +1,4 @@
-// What the two programs do alike with their command lines: help, versions, and what is said of a mistake in them.
+// The two programs share how they treat their command lines: help, versions, and the words for a mistake in them.
 #pragma once
 
 #include <CLI/App.hpp>
@@ -18,8 +18,8 @@ void wrap_help(CLI::App& app);
 
 struct ProgramOptions {
   std::string error_prefix;  // of what goes to the error stream: "error"
-  // What the user may have meant by an option that `command` does not have, such as "--epochs" with "5" after it ("" if
-  // nothing is); "" when that is not known.
+  // Tells what the user may have meant by an option that `command` does not have, such as "--epochs" with "5" after it
+  // ("" if nothing is); "" when that is not known.
   std::function<std::string(const CLI::App& command, const std::string& option, const std::string& value)>
       explain_option = {};
 };

@@ -32,7 +32,7 @@ struct ConfigArguments {
 // The backend the configuration asks for; writes the number of threads used back into it. Throws UnsupportedError.
 std::unique_ptr<Backend> make_backend(Config& config);
 
-// What an option that the command does not have may mean: a key of the configuration, where the command reads one.
+// Explains an option that the command does not have: it may mean a key of the configuration, if the command reads one.
 std::string explain_option(const CLI::App& command, const std::string& option, const std::string& value);
 
 // From now on SIGINT and SIGTERM end nothing by themselves: the function returned says whether one came.

@@ -9,7 +9,7 @@
 
 namespace bn::config {
 
-// What fail() throws: "position: key.path: message", leaving out what is empty.
+// fail() throws it. Its text is "position: key.path: message", without the parts that are empty.
 struct Mistake : ConfigError {
   Mistake(Position where, const std::string& path, const std::string& message);
   Position position;
