@@ -7,8 +7,10 @@
 namespace bn {
 
 struct ReportOptions {
-  std::vector<std::string> inputs{};  // sweep folders (with a sweep.json) or run folders
+  std::vector<std::string> inputs{};  // folders of sweeps (with a sweep.json), of kept studies (curves.csv) or of runs
   std::string out{};                  // folder; receives index.html, report.md, figures/*.{svg,png,gp}
+  bool keep = false;                  // instead what a repository keeps: report.md with its first figures, study.json,
+                                      // configs.yaml, curves.csv; `inputs` may name `out` later
   std::string baseline{};             // arm; empty = the sweep's, else the first
 };
 

@@ -41,13 +41,14 @@ int run(const std::vector<std::string>& command, const std::string& messages) {
 
 }  // namespace
 
-void draw(const FigureScript& figure, const std::string& folder) {
+void draw(const FigureScript& figure, const std::string& folder, FigureFiles files) {
   const std::string path = fmt::format("{}/{}", folder, figure.name);
   write_file(path + ".gp",
              fmt::format("# usage: gnuplot -c {}.gp svg|png FILE\n"
                          "format = ARG1; file = ARG2; width = {}; height = {}\n{}\nset termoption noenhanced\n{}",
                          figure.name, figure.width, figure.height, kFigureStyle, figure.body));
-  for (const char* format : {"svg", "png"}) {
+  for (const std::string format : {"svg", "png"}) {
+    if (files == FigureFiles::kSvgAlone && format != "svg") continue;
     const std::string messages = path + ".messages";
     const int status = run({"gnuplot", "-c", path + ".gp", format, fmt::format("{}.{}", path, format)}, messages);
     std::string text;
@@ -55,6 +56,7 @@ void draw(const FigureScript& figure, const std::string& folder) {
     unlink(messages.c_str());
     if (status != 0) throw Error(ExitCode::kFailure, fmt::format("gnuplot could not draw {}.gp:\n{}", path, text));
   }
+  if (files == FigureFiles::kSvgAlone) unlink((path + ".gp").c_str());
 }
 
 // Between single quotes only they themselves mean something; draw() turns off the markup of _ and ^.

@@ -14,8 +14,10 @@ struct FigureScript {
   std::string body{};  // gnuplot commands, after the style's
 };
 
-// FOLDER/NAME.{gp,svg,png}. Throws UnsupportedError without gnuplot, Error with its words when it refuses the script.
-void draw(const FigureScript& figure, const std::string& folder);
+enum class FigureFiles { kAll, kSvgAlone };
+
+// FOLDER/NAME.{gp,svg,png}, or the SVG alone. Throws UnsupportedError without gnuplot, Error with its words when it refuses the script.
+void draw(const FigureScript& figure, const std::string& folder, FigureFiles files);
 
 // A string for gnuplot that shows `text` as it is.
 std::string gnuplot_quote(std::string_view text);

@@ -63,7 +63,7 @@ struct MarkdownWriter {
     out += "\n";
   }
   void operator()(const Figure& figure) {
-    out += fmt::format("![{0}](figures/{1}.png)\n\n**{0}.** {2}\n\n", escape_markdown(figure.title), figure.name,
+    out += fmt::format("![{0}](figures/{1}.svg)\n\n**{0}.** {2}\n\n", escape_markdown(figure.title), figure.name,
                        escape_markdown(figure.caption));
   }
   void operator()(const Code& code) { out += fmt::format("```\n{}```\n\n", code.text); }

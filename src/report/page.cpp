@@ -266,27 +266,6 @@ void PageWriter::add_runs() {
   }
 }
 
-std::filesystem::path folder_of(const Run& run) {
-  const std::filesystem::path path(run.folder);
-  return path.filename().empty() ? path.parent_path() : path;  // "runs/mine/"
-}
-
-// Where all runs are, to be left away; "" where that is nowhere.
-std::filesystem::path folder_of_all(const Study& study) {
-  std::optional<std::filesystem::path> common;
-  for (const Arm& arm : study.arms) {
-    for (const Run& run : arm.runs) {
-      const std::filesystem::path parent = folder_of(run).parent_path();
-      if (!common) common = parent;
-      const auto end = std::mismatch(common->begin(), common->end(), parent.begin(), parent.end()).first;
-      std::filesystem::path shared;
-      for (auto part = common->begin(); part != end; ++part) shared /= *part;
-      common = shared;
-    }
-  }
-  return common.value_or("");
-}
-
 void PageWriter::add_configurations() {
   add(Heading{.text = "What differs in the configurations", .anchor = "configurations"});
   const Arm& baseline_arm = study_.arms[study_.baseline];
@@ -295,8 +274,7 @@ void PageWriter::add_configurations() {
     add(Heading{.text = arm.name, .anchor = anchor_of("config", arm.name), .level = 3});
     std::string folders;
     for (const Run& run : arm.runs) {
-      const std::filesystem::path folder = folder_of(run);
-      folders += (folders.empty() ? "" : ", ") + (root.empty() ? folder : folder.lexically_relative(root)).string();
+      folders += (folders.empty() ? "" : ", ") + relative_folder(run, root);
     }
     if (&arm == &baseline_arm) {
       add(Paragraph{plain("The baseline. Its runs, each with its resolved config.yaml: " + folders + ".")});

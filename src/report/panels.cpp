@@ -139,7 +139,7 @@ std::vector<ProbedArm> probed_arms(const Study& study, const std::string& op, in
       for (const LogRecord& record : run.log) {
         const bool is_finite = std::all_of(record.percentiles.begin(), record.percentiles.end(),
                                            [](double value) { return std::isfinite(value); });
-        if (record.event == "probe" && record.percentiles.size() == 3 && is_finite) {
+        if (record.percentiles.size() == 3 && is_finite) {
           arm.points.emplace_back(record.step, record.percentiles);
         }
       }

@@ -11,27 +11,6 @@
 namespace bn::report {
 namespace {
 
-// The last record that says how the run stands: a resumed run has more than one end.
-void read_end(Run& run) {
-  run.state = "has not begun";
-  for (const LogRecord& record : run.log) {
-    run.last_step = std::max(run.last_step, record.step);
-    run.end_step = record.step;
-    if (record.event == "end") {
-      run.end = RunEnd::kFinished;
-      run.state = "finished";
-    } else if (record.event == "diverged") {
-      run.end = RunEnd::kDiverged;
-      run.state = fmt::format("diverged at step {}", record.step);
-    } else {
-      run.end = RunEnd::kUnfinished;
-      run.state = record.event == "interrupted" ? fmt::format("was interrupted at step {}", record.step)
-                  : record.event == "error"     ? fmt::format("failed at step {}: {}", record.step, record.message)
-                                            : fmt::format("has not ended; its last record is of step {}", record.step);
-    }
-  }
-}
-
 // "*/seed_*" for a folder of folders of runs: what names the runs in it; "" when there are none.
 std::string pattern_of_runs_in(const std::string& folder) {
   namespace fs = std::filesystem;
@@ -60,7 +39,52 @@ std::string pattern_of_runs_in(const std::string& folder) {
   return pattern.string();
 }
 
+std::filesystem::path folder_of(const Run& run) {
+  const std::filesystem::path path(run.folder);
+  return path.filename().empty() ? path.parent_path() : path;  // "runs/mine/"
+}
+
 }  // namespace
+
+void read_end(Run& run) {
+  run.state = "has not begun";
+  for (const LogRecord& record : run.log) {
+    run.last_step = std::max(run.last_step, record.step);
+    run.end_step = record.step;
+    if (record.event == "end") {
+      run.end = RunEnd::kFinished;
+      run.state = "finished";
+    } else if (record.event == "diverged") {
+      run.end = RunEnd::kDiverged;
+      run.state = fmt::format("diverged at step {}", record.step);
+    } else {
+      run.end = RunEnd::kUnfinished;
+      run.state = record.event == "interrupted" ? fmt::format("was interrupted at step {}", record.step)
+                  : record.event == "error"     ? fmt::format("failed at step {}: {}", record.step, record.message)
+                                            : fmt::format("has not ended; its last record is of step {}", record.step);
+    }
+  }
+}
+
+std::filesystem::path folder_of_all(const Study& study) {
+  std::optional<std::filesystem::path> common;
+  for (const Arm& arm : study.arms) {
+    for (const Run& run : arm.runs) {
+      const std::filesystem::path parent = folder_of(run).parent_path();
+      if (!common) common = parent;
+      const auto end = std::mismatch(common->begin(), common->end(), parent.begin(), parent.end()).first;
+      std::filesystem::path shared;
+      for (auto part = common->begin(); part != end; ++part) shared /= *part;
+      common = shared;
+    }
+  }
+  return common.value_or("");
+}
+
+std::string relative_folder(const Run& run, const std::filesystem::path& root) {
+  const std::filesystem::path folder = folder_of(run);
+  return (root.empty() ? folder : folder.lexically_relative(root)).string();
+}
 
 Run read_run(const std::string& folder) {
   if (!std::filesystem::is_directory(folder)) throw DataError(fmt::format("there is no folder '{}'", folder));

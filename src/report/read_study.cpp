@@ -137,8 +137,7 @@ std::string arm_name_of(const Run& run) {
   return name;
 }
 
-void add_listed_run(const std::string& folder, Study& study) {
-  Run run = read_run(folder);
+void add_listed_run(Run run, Study& study) {
   for (Arm& arm : study.arms) {
     if (differences(arm.config(), run.config).empty()) return add_run(arm, std::move(run));
   }
@@ -148,6 +147,46 @@ void add_listed_run(const std::string& folder, Study& study) {
   for (int i = 2; std::any_of(study.arms.begin(), study.arms.end(), is_taken); ++i)
     unique = fmt::format("{} ({})", name, i);
   add_run(arm_named(study, unique), std::move(run));
+}
+
+void add_kept_study(const std::string& folder, Study& study, std::string& baseline) {
+  Study kept = read_kept_study(folder);
+  study.name = kept.name;
+  if (baseline.empty()) baseline = kept.arms[kept.baseline].name;
+  study.notes.insert(study.notes.end(), kept.notes.begin(), kept.notes.end());
+  for (Arm& arm : kept.arms) {
+    for (Run& run : arm.runs) add_run(arm_named(study, arm.name), std::move(run));
+  }
+}
+
+// The kept study that the path leads into; "" for none.
+std::string kept_study_above(const std::string& path) {
+  for (fs::path above = fs::path(path).parent_path(); !above.empty(); above = above.parent_path()) {
+    if (is_kept_study(above.string())) return above.string();
+    if (above == above.parent_path()) break;
+  }
+  return is_kept_study(".") ? "." : "";
+}
+
+// Adds the runs whose folder is `path` or lies in it.
+void add_kept_runs(const std::string& kept, const std::string& path, Study& study) {
+  const std::string wanted = fs::path(path).lexically_proximate(kept).lexically_normal().string();
+  Study whole = read_kept_study(kept);
+  std::vector<std::string> folders;
+  bool is_found = false;
+  for (Arm& arm : whole.arms) {
+    for (Run& run : arm.runs) {
+      const std::string folder = relative_folder(run, kept);
+      folders.push_back(folder);
+      if (folder != wanted && !folder.starts_with(wanted + "/")) continue;
+      add_listed_run(std::move(run), study);
+      is_found = true;
+    }
+  }
+  if (!is_found) {
+    throw DataError(fmt::format("the kept study '{}' has no run '{}'; its runs are {}", kept, wanted,
+                                fmt::join(folders, ", ")));
+  }
 }
 
 // Runs that have not ended are no results: how far they got is chance.
@@ -218,8 +257,12 @@ Study read_study(const std::vector<std::string>& inputs, const std::string& base
   for (const std::string& input : inputs) {
     if (fs::exists(input + "/sweep.json")) {
       read_sweep(input, study, baseline_name);
+    } else if (is_kept_study(input)) {
+      add_kept_study(input, study, baseline_name);
+    } else if (const std::string kept = fs::exists(input) ? "" : kept_study_above(input); !kept.empty()) {
+      add_kept_runs(kept, input, study);
     } else {
-      add_listed_run(input, study);
+      add_listed_run(read_run(input), study);
     }
   }
   if (study.name.empty()) study.name = fmt::format("{} runs", inputs.size());

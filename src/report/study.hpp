@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -57,8 +58,23 @@ struct Study {
 
 // Reads a run folder. Throws DataError: no such folder, no run in it, a line that is no record.
 Run read_run(const std::string& folder);
+// Sets how the run ended from the last record that says it: a resumed run has more than one end.
+void read_end(Run& run);
 
-// Reads sweep folders and run folders. Runs of a list belong to one arm when their configurations differ in the seed
+// The folder that holds the folders of all runs; "" where there is none.
+std::filesystem::path folder_of_all(const Study& study);
+// "bn_x5/seed_3" below it.
+std::string relative_folder(const Run& run, const std::filesystem::path& root);
+
+// A folder that keep_study() wrote, and all runs of it or those of one folder below it, such as "bn_x5/seed_3" or
+// "bn_x5". Throws DataError naming the file, and the line, that cannot be read.
+bool is_kept_study(const std::string& folder);
+Study read_kept_study(const std::string& folder);
+// Writes study.json, configs.yaml and curves.csv: all that a report needs, of the runs that have ended.
+void keep_study(const Study& study, const std::string& folder);
+
+// Reads folders of sweeps, of kept studies and of runs. RUN may lie in a kept study: KEPT/bn_x5/seed_3, or KEPT/bn_x5 for
+// all seeds. Runs of a list belong to one arm when their configurations differ in the seed
 // alone; it is called after the folder. Throws as write_report does.
 Study read_study(const std::vector<std::string>& inputs, const std::string& baseline);
 

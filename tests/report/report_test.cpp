@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 
 #include <cstdlib>
+#include <filesystem>
+#include <set>
 
 #include "bn/error.hpp"
 #include "report/chart.hpp"
@@ -44,7 +46,7 @@ TEST(Report, IsOnePageAndMarkdown) {
 
   const std::string text = read_bytes(folder / "out/report.md");
   for (const char* part :
-       {"# a study", "**7 of 7", "![Validation accuracy, as the paper's Figure 2](figures/accuracy.png)",
+       {"# a study", "**7 of 7", "![Validation accuracy, as the paper's Figure 2](figures/accuracy.svg)",
         "[bn\\_x5](#config-bn_x5)", "<a id=\"config-bn_x5\">", "train.learning_rate.initial: 0.1 -> 0.5"}) {
     EXPECT_TRUE(contains(text, part)) << part;
   }
@@ -53,6 +55,58 @@ TEST(Report, IsOnePageAndMarkdown) {
       EXPECT_GT(read_bytes(folder / fmt::format("out/figures/{}.{}", name, format)).size(), 500U) << name;
     }
   }
+}
+
+// What a repository keeps gives the same report, bit for bit, for the whole and for single runs of it.
+TEST(Report, OfAKeptStudyIsTheSame) {
+  const TemporaryFolder folder;
+  test::write_study(folder / "runs");
+  write_run(folder / "runs/plain/seed_1", {.accuracies = {0.30, 0.40, 0.48, 1.0 / 3}, .probed = "hidden1/act"});
+  write_run(folder / "runs/bn/seed_2", {.seed = 2, .normalization = Normalization::kBatch, .end = "interrupted"});
+  write_report({.inputs = {folder / "runs"}, .out = folder / "full"});
+  const std::vector<std::string> lines =
+      write_report({.inputs = {folder / "runs"}, .out = folder / "kept", .keep = true});
+  EXPECT_EQ(write_report({.inputs = {folder / "kept"}, .out = folder / "again"}), lines);
+  EXPECT_EQ(lines.back(), "bn with seed 2 is left out: it was interrupted at step 0.");
+  for (const char* name : {"index.html", "report.md", "figures/accuracy.gp", "figures/probe_1.gp", "figures/loss.gp"}) {
+    EXPECT_EQ(read_bytes(folder / fmt::format("full/{}", name)), read_bytes(folder / fmt::format("again/{}", name)))
+        << name;
+  }
+  std::set<std::string> files;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder / "kept")) {
+    if (entry.is_regular_file()) files.insert(std::filesystem::relative(entry.path(), folder / "kept").string());
+  }
+  EXPECT_THAT(files, ElementsAre("configs.yaml", "curves.csv", "figures/accuracy.svg", "figures/effects.svg",
+                                 "report.md", "study.json"));
+  const std::string text = read_bytes(folder / "kept/report.md");
+  EXPECT_TRUE(contains(text, "figures/effects.svg"));
+  EXPECT_FALSE(contains(text, "figures/loss.svg"));
+
+  write_report({.inputs = {folder / "runs/bn_x5/seed_1", folder / "runs/bn_x5/seed_2", folder / "runs/bn_x5/seed_3",
+                           folder / "runs/bn_x30/seed_1"},
+                .out = folder / "runs_of_two"});
+  write_report({.inputs = {folder / "kept/bn_x5", folder / "kept/bn_x30/seed_1"}, .out = folder / "kept_of_two"});
+  EXPECT_EQ(read_bytes(folder / "runs_of_two/report.md"), [&] {
+    std::string kept = read_bytes(folder / "kept_of_two/report.md");
+    return kept.replace(kept.find("# 2 runs"), 8, "# 4 runs");
+  }());
+}
+
+// The report.md of each study in this repository is what its curves give with this program.
+TEST(Report, OfTheStudiesKeptHere) {
+  const TemporaryFolder folder;
+  int64_t studies = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(BN_SOURCE_DIR "/experiments")) {
+    if (entry.path().filename() != "curves.csv") continue;
+    const std::string kept = entry.path().parent_path().string();
+    write_report({.inputs = {kept}, .out = folder / "again", .keep = true});
+    for (const char* name : {"report.md", "curves.csv", "configs.yaml", "study.json"}) {
+      EXPECT_TRUE(read_bytes(folder / fmt::format("again/{}", name)) == read_bytes(fmt::format("{}/{}", kept, name)))
+          << name << " is stale: bninception report " << kept << " --out " << kept << " --keep";
+    }
+    ++studies;
+  }
+  EXPECT_GE(studies, 5);
 }
 
 TEST(Report, OfOneRunAlone) {

@@ -189,6 +189,58 @@ TEST(Study, RefusesAnArmOfTwoConfigurations) {
               HasSubstr("of arm plain differ in more than their seed:\n  train.learning_rate.initial: 0.1 -> 0.2"));
 }
 
+class KeptStudy : public testing::Test {
+ protected:
+  KeptStudy() {
+    write_run(folder_ / "a/seed_1", {.accuracies = {0.5, 0.6}});
+    const WrittenRun batch{.normalization = Normalization::kBatch, .accuracies = {0.6}};
+    write_run(folder_ / "b/seed_1", batch);
+    test::write_sweep(folder_.path(), "q \"2\", x", {{"a", 1, "a/seed_1"}, {"q \"2\", x", 1, "b/seed_1"}});
+    std::filesystem::create_directories(kept_);
+    keep_study(read_study({folder_.path()}, ""), kept_);
+  }
+  // What reading says once `from` in the file is `to`.
+  std::string error_with(const std::string& name, const std::string& from, const std::string& to) const {
+    const std::string path = kept_ + "/" + name, text = test::read_bytes(path);
+    std::string damaged = text;
+    EXPECT_NE(text.find(from), std::string::npos);
+    test::write_bytes(path, damaged.replace(damaged.find(from), from.size(), to));
+    std::string message = error_message<Error>([&] { read_study({kept_}, ""); });
+    test::write_bytes(path, text);
+    return message.substr(std::min(message.size(), message.find(name)));
+  }
+  const TemporaryFolder folder_;
+  const std::string kept_ = folder_ / "kept";
+};
+
+TEST_F(KeptStudy, NamesMayHoldAnything) {
+  const Study study = read_study({kept_}, "");
+  EXPECT_EQ(study.arms[1].name, "q \"2\", x");
+  EXPECT_EQ(study.baseline, 1U);
+  EXPECT_EQ(best_accuracy(study.arms[0].runs[0])->value, 0.6);
+  EXPECT_EQ(read_study({kept_ + "/b"}, "").arms[0].config().model.normalization, Normalization::kBatch);
+}
+
+TEST_F(KeptStudy, SaysWhatIsDamaged) {
+  EXPECT_EQ(error_with("curves.csv", "0.6,", "0.6x,"),
+            "curves.csv:3: is no line of a kept study: '0.6x' is not a number");
+  EXPECT_EQ(error_with("curves.csv", "0.6,", "0.6,,"),
+            "curves.csv:3: is no line of a kept study: it has 14 cells, not 13");
+  EXPECT_EQ(error_with("curves.csv", "a,1,200,end", "a,7,200,end"),
+            "curves.csv' has lines of a with seed 7, which study.json does not name");
+  EXPECT_THAT(error_with("curves.csv", "step", "stop"), HasSubstr("curves.csv:1: does not name the columns of a kept"));
+  EXPECT_EQ(error_with("configs.yaml", "--- # a", "--- # c"), "configs.yaml' has no configuration of a");
+  EXPECT_THAT(error_with("configs.yaml", "normalization:", "normalisation:"),
+              HasSubstr("unknown key; did you mean model.normalization?"));
+  EXPECT_THAT(error_with("study.json", "\"runs\"", "\"run\""),
+              HasSubstr("study.json' is not the record of a kept study: "));
+  EXPECT_EQ(error_with("study.json", "\"seed\":1", "\"seed\":4"), "study.json' names a with seed 4, of which curves.csv has no line");
+  EXPECT_EQ(error_message<DataError>([&] { read_study({kept_ + "/c/seed_1"}, ""); }),
+            "the kept study '" + kept_ + "' has no run 'c/seed_1'; its runs are a/seed_1, b/seed_1");
+  std::filesystem::remove(kept_ + "/study.json");
+  EXPECT_EQ(error_message<DataError>([&] { read_study({kept_}, ""); }), "'" + kept_ + "/study.json' is missing");
+}
+
 TEST(Study, AnUnknownBaseline) {
   const TemporaryFolder folder;
   test::write_study(folder.path());

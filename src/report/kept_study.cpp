@@ -1,0 +1,267 @@
+// A study as a repository keeps it. Three files hold all that a report is made of:
+//   study.json    name, baseline, notes, and for each run its arm, seed, folder and the program's version
+//   configs.yaml  a YAML document an arm, headed "--- # ARM": the resolved configuration of its first run
+//   curves.csv    a line for each step of each run that has a record; an empty cell for no value
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "bn/error.hpp"
+#include "core/files.hpp"
+#include "report/study.hpp"
+
+namespace bn::report {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Column {
+  const char* name;
+  std::optional<double> LogRecord::*field;
+};
+constexpr Column kColumns[] = {
+    {"loss", &LogRecord::loss},
+    {"learning_rate", &LogRecord::learning_rate},
+    {"validation_top1", &LogRecord::validation_top1},
+    {"validation_top5", &LogRecord::validation_top5},
+    {"images_per_second", &LogRecord::images_per_second},
+    {"seconds", &LogRecord::seconds},
+};
+constexpr const char* kPercentiles[] = {"percentile_15", "percentile_50", "percentile_85"};
+constexpr size_t kFirstColumn = 4;  // after arm, seed, step, end
+constexpr size_t kCells = kFirstColumn + std::size(kColumns) + std::size(kPercentiles);
+
+std::string head_of_curves() {
+  std::string head = "arm,seed,step,end";
+  for (const Column& column : kColumns) head += fmt::format(",{}", column.name);
+  for (const char* name : kPercentiles) head += fmt::format(",{}", name);
+  return head + "\n";
+}
+
+// As RFC 4180 has it.
+std::string quoted(const std::string& cell) {
+  if (cell.find_first_of(",\"\n") == std::string::npos) return cell;
+  std::string text = "\"";
+  for (const char c : cell) text += c == '"' ? "\"\"" : std::string(1, c);
+  return text + "\"";
+}
+
+// The records of a run, one a step: of a value that a step has twice, the first, as curve_of() does.
+std::vector<LogRecord> one_record_a_step(const Run& run) {
+  std::vector<LogRecord> records;
+  for (const LogRecord& record : run.log) {
+    if (record.event == "start") continue;
+    if (records.empty() || records.back().step != record.step) records.push_back({.step = record.step});
+    LogRecord& row = records.back();
+    for (const Column& column : kColumns) {
+      if (!(row.*column.field)) row.*column.field = record.*column.field;
+    }
+    if (row.percentiles.empty()) row.percentiles = record.percentiles;
+  }
+  if (!records.empty()) records.back().event = run.log.back().event;
+  return records;
+}
+
+std::string curves_of(const Study& study) {
+  std::string text = head_of_curves();
+  for (const Arm& arm : study.arms) {
+    for (const Run& run : arm.runs) {
+      for (const LogRecord& record : one_record_a_step(run)) {
+        text += fmt::format("{},{},{},{}", quoted(arm.name), run.seed, record.step, record.event);
+        for (const Column& column : kColumns) {
+          const std::optional<double>& value = record.*column.field;
+          text += value ? fmt::format(",{}", *value) : ",";
+        }
+        for (size_t i = 0; i < std::size(kPercentiles); ++i) {
+          text += i < record.percentiles.size() ? fmt::format(",{}", record.percentiles[i]) : ",";
+        }
+        text += "\n";
+      }
+    }
+  }
+  return text;
+}
+
+std::string json_of(const Study& study) {
+  using Json = nlohmann::ordered_json;
+  const fs::path root = folder_of_all(study);
+  std::string runs;
+  for (const Arm& arm : study.arms) {
+    for (const Run& run : arm.runs) {
+      const Json json{{"arm", arm.name},
+                      {"seed", run.seed},
+                      {"folder", relative_folder(run, root)},
+                      {"version", run.version}};
+      runs += fmt::format("{}  {}", runs.empty() ? "" : ",\n", json.dump());
+    }
+  }
+  return fmt::format("{{\n \"name\": {},\n \"baseline\": {},\n \"notes\": {},\n \"runs\": [\n{}\n ]\n}}\n",
+                     Json(study.name).dump(), Json(study.arms[study.baseline].name).dump(), Json(study.notes).dump(),
+                     runs);
+}
+
+std::string head_of_config(const std::string& arm) { return fmt::format("--- # {}\n", arm); }
+
+// Arm to configuration.
+std::map<std::string, Config> read_configs(const std::string& path, const std::vector<std::string>& arms) {
+  std::string text;
+  if (read_file(path, text) == ReadResult::kMissing) throw DataError(fmt::format("'{}' is missing", path));
+  std::map<std::string, Config> configs;
+  for (const std::string& arm : arms) {
+    const std::string head = head_of_config(arm);
+    const size_t at = text.starts_with(head) ? 0 : text.find("\n" + head);
+    if (at == std::string::npos) throw DataError(fmt::format("'{}' has no configuration of {}", path, arm));
+    const size_t begin = at + head.size() + (at == 0 ? 0 : 1);
+    const size_t end = text.find("\n--- # ", begin);
+    configs.emplace(arm, parse_config(text.substr(begin, end == std::string::npos ? end : end + 1 - begin),
+                                      fmt::format("{} of {}", arm, path)));
+  }
+  return configs;
+}
+
+// Splits a line of CSV; an unclosed quote gives too few cells.
+std::vector<std::string> cells_of(std::string_view line) {
+  std::vector<std::string> cells(1);
+  bool is_quoted = false;
+  for (size_t i = 0; i < line.size(); ++i) {
+    const char c = line[i];
+    if (c == '"' && is_quoted && i + 1 < line.size() && line[i + 1] == '"') {
+      cells.back() += line[++i];
+    } else if (c == '"') {
+      is_quoted = !is_quoted;
+    } else if (c == ',' && !is_quoted) {
+      cells.emplace_back();
+    } else {
+      cells.back() += c;
+    }
+  }
+  return cells;
+}
+
+template <class T>
+T number_of(const std::string& cell) {
+  T value{};
+  const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
+  if (error != std::errc() || end != cell.data() + cell.size()) {
+    throw std::invalid_argument(fmt::format("'{}' is not a number", cell));
+  }
+  return value;
+}
+
+struct CurveLine {
+  std::string arm{};
+  uint64_t seed = 0;
+  LogRecord record{};
+};
+
+CurveLine parse_curve_line(std::string_view line) {
+  const std::vector<std::string> cells = cells_of(line);
+  if (cells.size() != kCells) {
+    throw std::invalid_argument(fmt::format("it has {} cells, not {}", cells.size(), kCells));
+  }
+  CurveLine parsed{.arm = cells[0], .seed = number_of<uint64_t>(cells[1])};
+  parsed.record.step = number_of<int64_t>(cells[2]);
+  parsed.record.event = cells[3];
+  size_t next = kFirstColumn;
+  for (const Column& column : kColumns) {
+    const std::string& cell = cells[next++];
+    if (!cell.empty()) parsed.record.*column.field = number_of<double>(cell);
+  }
+  for (; next < kCells; ++next) {
+    if (!cells[next].empty()) parsed.record.percentiles.push_back(number_of<double>(cells[next]));
+  }
+  return parsed;
+}
+
+using Curves = std::map<std::pair<std::string, uint64_t>, std::vector<LogRecord>>;
+
+Curves read_curves(const std::string& path) {
+  std::string text;
+  if (read_file(path, text) == ReadResult::kMissing) throw DataError(fmt::format("'{}' is missing", path));
+  if (!text.starts_with(head_of_curves())) {
+    throw DataError(fmt::format("{}:1: does not name the columns of a kept study: {}", path, head_of_curves()));
+  }
+  Curves curves;
+  int64_t number = 1;
+  for (size_t begin = head_of_curves().size(), end = 0; begin < text.size(); begin = end + 1) {
+    end = std::min(text.find('\n', begin), text.size());
+    ++number;
+    try {
+      CurveLine line = parse_curve_line(std::string_view(text).substr(begin, end - begin));
+      curves[{line.arm, line.seed}].push_back(std::move(line.record));
+    } catch (const std::invalid_argument& error) {
+      throw DataError(fmt::format("{}:{}: is no line of a kept study: {}", path, number, error.what()));
+    }
+  }
+  return curves;
+}
+
+}  // namespace
+
+bool is_kept_study(const std::string& folder) { return fs::exists(folder + "/curves.csv"); }
+
+Study read_kept_study(const std::string& folder) {
+  const std::string path = folder + "/study.json";
+  std::string text;
+  if (read_file(path, text) == ReadResult::kMissing) throw DataError(fmt::format("'{}' is missing", path));
+  Study study;
+  std::string baseline;
+  std::vector<std::string> arms;
+  std::vector<std::pair<std::string, Run>> runs;
+  try {
+    const auto json = nlohmann::json::parse(text);
+    study.name = json.at("name").get<std::string>();
+    study.notes = json.at("notes").get<std::vector<std::string>>();
+    baseline = json.at("baseline").get<std::string>();
+    for (const auto& entry : json.at("runs")) {
+      Run run{.folder = folder + "/" + entry.at("folder").get<std::string>(),
+              .seed = entry.at("seed").get<uint64_t>(),
+              .version = entry.at("version").get<std::string>()};
+      const auto arm = entry.at("arm").get<std::string>();
+      if (std::find(arms.begin(), arms.end(), arm) == arms.end()) arms.push_back(arm);
+      runs.emplace_back(arm, std::move(run));
+    }
+  } catch (const nlohmann::json::exception& error) {
+    throw DataError(fmt::format("'{}' is not the record of a kept study: {}", path, error.what()));
+  }
+  const std::map<std::string, Config> configs = read_configs(folder + "/configs.yaml", arms);
+  Curves curves = read_curves(folder + "/curves.csv");
+  for (const std::string& arm : arms) {
+    if (arm == baseline) study.baseline = study.arms.size();
+    study.arms.push_back({.name = arm});
+  }
+  for (auto& [arm, run] : runs) {
+    const auto curve = curves.find({arm, run.seed});
+    if (curve == curves.end()) {
+      throw DataError(fmt::format("'{}' names {} with seed {}, of which curves.csv has no line", path, arm, run.seed));
+    }
+    run.config = configs.at(arm);
+    run.config.train.seed = run.seed;
+    run.log = std::move(curve->second);
+    curves.erase(curve);
+    read_end(run);
+    study.arms[static_cast<size_t>(std::find(arms.begin(), arms.end(), arm) - arms.begin())].runs.push_back(
+        std::move(run));
+  }
+  if (!curves.empty()) {
+    const auto& [arm, seed] = curves.begin()->first;
+    throw DataError(fmt::format("'{}/curves.csv' has lines of {} with seed {}, which study.json does not name", folder,
+                                arm, seed));
+  }
+  return study;
+}
+
+void keep_study(const Study& study, const std::string& folder) {
+  std::string configs;
+  for (const Arm& arm : study.arms) configs += head_of_config(arm.name) + to_yaml(arm.config());
+  write_file(folder + "/study.json", json_of(study));
+  write_file(folder + "/configs.yaml", configs);
+  write_file(folder + "/curves.csv", curves_of(study));
+}
+
+}  // namespace bn::report
