@@ -67,6 +67,7 @@ class Reader {
   struct ConfigEntry {
     std::string arm{}, path{};
     std::vector<Override> overrides{};
+    std::optional<uint64_t> seed{};
     config::Position position{};
   };
 
@@ -162,11 +163,15 @@ std::vector<Reader::ConfigEntry> Reader::read_configs() const {
     ConfigEntry entry{.position = item.position};
     const YamlNode* file = &item;
     if (item.kind == NodeKind::kMap) {
-      expect_keys(item, path, {"config", "arm", "set"});
+      expect_keys(item, path, {"config", "arm", "set", "seed"});
       if (item.find("config") == nullptr) fail(item.position, path, "names no `config`, expected a file");
       file = &item.find("config")->value;
       if (const YamlEntry* arm = item.find("arm")) entry.arm = read_plain(arm->value, path + ".arm");
       if (const YamlEntry* set = item.find("set")) entry.overrides = read_set(set->value, path + ".set");
+      if (const YamlEntry* seed = item.find("seed")) {
+        if (find("seeds") != nullptr) fail(seed->position, path + ".seed", "the key `seeds` lists the seeds of all arms");
+        entry.seed = static_cast<uint64_t>(read_count(seed->value, path + ".seed"));
+      }
     }
     entry.path = config::path_from(*file, path);
     if (!std::filesystem::is_regular_file(entry.path)) {
@@ -252,6 +257,7 @@ std::vector<SweepRun> Reader::make_arms() const {
       try {
         run.config = config::load(run.config_path, overrides);
         for (const Override& override : overrides) refuse_seed(override);
+        if (entry.seed) run.config.train.seed = *entry.seed;
       } catch (Error& error) {
         error.add_context(fmt::format("{}: arm {}", sweep_.path, run.arm));
         throw;

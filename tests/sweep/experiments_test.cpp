@@ -1,6 +1,7 @@
 // The sweep files under experiments/.
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
 
 #include "bn/sweep.hpp"
@@ -14,6 +15,16 @@ std::set<std::string> arms_of(const Sweep& sweep) {
   std::set<std::string> arms;
   for (const SweepRun& run : sweep.runs) arms.insert(run.arm);
   return arms;
+}
+
+Sweep load(const std::string& file) { return load_sweep(kExperiments + file); }
+
+Config config_of(const Sweep& sweep, const std::string& arm) {
+  for (const SweepRun& run : sweep.runs) {
+    if (run.arm == arm) return run.config;
+  }
+  ADD_FAILURE() << sweep.path << " has no arm " << arm;
+  return {};
 }
 
 TEST(ExperimentSweeps, Figure2HasSevenNetworksAndFiveSeeds) {
@@ -34,19 +45,65 @@ TEST(ExperimentSweeps, TheLearningRateIsSearchedAroundThePapers) {
   for (const SweepRun& run : sweep.runs) EXPECT_EQ(run.config.model.normalization, Normalization::kNone);
 }
 
-TEST(ExperimentSweeps, TheAblationLeavesOutEachOfSevenChanges) {
-  const Sweep sweep = load_sweep(kExperiments + "ablation_tiny_imagenet/sweep.yaml");
-  EXPECT_EQ(arms_of(sweep).size(), 8U);
-  EXPECT_EQ(sweep.runs.size(), 24U);
-  EXPECT_EQ(sweep.baseline, "bn_x5");
+// Paper: sec. 4.2.1. Taking a change back from BN-x5 gives what the other six changes alone give.
+TEST(ExperimentSweeps, TheAblationsTurnEachOfSevenChanges) {
+  const Sweep left_out = load("ablation_tiny_imagenet/sweep.yaml"), added = load("ablation_tiny_imagenet/add_one.yaml");
+  const Sweep full_size = load("figure2_imagenet/ablation.yaml");
+  EXPECT_EQ(left_out.runs.size(), 24U);
+  EXPECT_EQ(left_out.baseline, "bn_x5");
+  EXPECT_EQ(arms_of(added).size(), 8U);
+  EXPECT_EQ(arms_of(full_size).size(), 16U);
+  struct Pair {
+    const Sweep &left_out, &added;
+  };
+  for (const Pair& pair : {Pair{left_out, added}, Pair{full_size, full_size}}) {
+    const Config x5 = config_of(pair.left_out, "bn_x5"), baseline = config_of(pair.added, "bn_baseline");
+    const size_t all = experiment_diff(baseline, x5).size();
+    for (const std::string change :
+         {"learning_rate", "dropout", "l2", "decay", "local_response_norm", "shuffling", "distortion"}) {
+      const std::vector<std::string> more = experiment_diff(config_of(pair.added, "add_" + change), x5);
+      const std::vector<std::string> less = experiment_diff(baseline, config_of(pair.left_out, "leave_out_" + change));
+      EXPECT_EQ(more.size() + 1, all) << pair.added.path << " " << change;
+      EXPECT_EQ(more, less) << pair.left_out.path << " " << change;
+    }
+  }
 }
 
+// Paper: sec. 4.2.3.
 TEST(ExperimentSweeps, TheEnsembleHasSixMembersOfSixSeeds) {
-  const Sweep sweep = load_sweep(kExperiments + "figure4_ensemble/sweep.yaml");
-  std::set<uint64_t> seeds;
-  for (const SweepRun& run : sweep.runs) seeds.insert(run.config.train.seed);
-  EXPECT_EQ(arms_of(sweep).size(), 6U);
-  EXPECT_EQ(seeds.size(), 6U);
+  const std::string dropout = "model.dropout: 0 -> ", init = "model.init_scale: 1 -> ",
+                    per_activation = "model.per_activation: [] -> [inception_5b]";
+  const std::map<std::string, std::vector<std::string>> members = {
+      {"larger_init", {init + "1.5"}},
+      {"dropout_5", {dropout + "0.05", "train.seed: 1 -> 2"}},
+      {"dropout_10", {dropout + "0.1", "train.seed: 1 -> 3"}},
+      {"per_activation", {per_activation, "train.seed: 1 -> 4"}},
+      {"larger_init_dropout_5", {dropout + "0.05", init + "2", "train.seed: 1 -> 5"}},
+      {"per_activation_dropout_10", {dropout + "0.1", per_activation, "train.seed: 1 -> 6"}}};
+  const Sweep full_size = load("figure2_imagenet/sweep.yaml"), scaled = load("figure4_ensemble/sweep.yaml");
+  EXPECT_EQ(arms_of(scaled).size(), 6U);
+  const Config x30 = config_of(load("figure2_tiny_imagenet/paper_rates.yaml"), "bn_x30");
+  for (const auto& [arm, changes] : members) {
+    EXPECT_EQ(diff(config_of(full_size, "bn_x30"), config_of(full_size, arm)), changes);
+    std::vector<std::string> found = diff(x30, config_of(scaled, arm));
+    std::erase_if(found, [](const std::string& line) { return line.starts_with("train.probe."); });
+    EXPECT_EQ(found, changes);
+  }
+}
+
+TEST(ExperimentSweeps, TheScaledStudyHasThePapersOwnRatesToo) {
+  const Sweep paper = load("figure2_imagenet/sweep.yaml"), searched = load("figure2_tiny_imagenet/sweep.yaml"),
+              ours = load("figure2_tiny_imagenet/paper_rates.yaml");
+  EXPECT_EQ(arms_of(ours), arms_of(searched));
+  for (const std::string& arm : arms_of(ours)) {
+    const LearningRateOptions expected = config_of(paper, arm).train.learning_rate;
+    const LearningRateOptions found = config_of(ours, arm).train.learning_rate;
+    EXPECT_DOUBLE_EQ(found.initial, expected.initial) << arm;
+    EXPECT_NEAR(found.decay_epochs, expected.decay_epochs / 10, 1e-12) << arm;
+    for (const std::string& line : diff(config_of(searched, arm), config_of(ours, arm))) {
+      EXPECT_TRUE(line.starts_with("train.learning_rate.")) << line;
+    }
+  }
 }
 
 TEST(ExperimentSweeps, FullSizeHasAllRowsOfFigures2To4) {
