@@ -2,7 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 
-#include "bn/data.hpp"
+#include "bn/dataset.hpp"
 #include "bn/version.hpp"
 #include "command_line/command_line.hpp"
 #include "commands.hpp"

@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <memory>
 
-#include "bn/data.hpp"
+#include "bn/loader.hpp"
 #include "commands.hpp"
 
 namespace bn {

@@ -1,6 +1,8 @@
 // bninception: subcommands only; each lives in src/commands.
 #include <CLI/CLI.hpp>
 
+#include "bn/cpu_backend.hpp"
+#include "bn/cuda_backend.hpp"
 #include "bn/version.hpp"
 #include "command_line/command_line.hpp"
 #include "commands/commands.hpp"

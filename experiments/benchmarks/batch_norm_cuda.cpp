@@ -16,6 +16,7 @@
 
 #include "bn/config.hpp"
 #include "bn/error.hpp"
+#include "bn/models.hpp"
 #include "bn/rng.hpp"
 #include "cuda/backend.hpp"
 #include "cuda/error.hpp"

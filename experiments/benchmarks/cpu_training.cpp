@@ -10,9 +10,13 @@
 #include <functional>
 
 #include "bn/config.hpp"
+#include "bn/cpu_backend.hpp"
 #include "bn/error.hpp"
 #include "bn/evaluate.hpp"
+#include "bn/loader.hpp"
+#include "bn/models.hpp"
 #include "bn/rng.hpp"
+#include "bn/training_step.hpp"
 #include "convolutions_alone.hpp"
 
 namespace bn {
@@ -42,7 +46,8 @@ class Training {
         net_(build_network(config.model)),
         parameters_(net_, backend, config.train.l2_scope, false),
         normalization_(normalization_of(config.data)),
-        plan_(compile(net_, parameters_, backend, options(Purpose::kTrain))) {
+        plan_(compile(net_, parameters_, backend, options(Purpose::kTrain))),
+        step_(plan_, parameters_, backend, {.sgd = {.momentum = 0.9F, .l2 = static_cast<float>(config.train.l2)}}) {
     parameters_.initialize(config.train.seed, config.train.init);
     plan_.pack();
     const Shape shape = plan_.images().shape;
@@ -70,11 +75,7 @@ class Training {
   }
   void step() {
     plan_.begin({.step = 1, .learning_rate = 1e-6F, .statistics_weight = 0.01F});
-    plan_.forward();
-    plan_.backward();
-    plan_.update_statistics();
-    parameters_.sgd_step({.momentum = 0.9F, .l2 = static_cast<float>(config_.train.l2)}, plan_.step_state());
-    plan_.pack();
+    step_.compute();
   }
   void step(Loader& loader) {
     Batch batch;
@@ -95,6 +96,7 @@ class Training {
   Parameters parameters_;
   ImageNormalization normalization_;
   Plan plan_;
+  TrainingStep step_;
   std::vector<uint8_t> pixels_;
   std::vector<int32_t> labels_;
 };

@@ -149,26 +149,4 @@ class Backend {
   virtual void blend(const Tensor& running, const Tensor& batch, const Tensor& factor, const float* weight) = 0;
 };
 
-struct CpuOptions {
-  int threads = 0;       // 0: OMP_NUM_THREADS, else the cores that the process may use
-  std::string reason{};  // for their number, as name() says it; of 0 it is found
-};
-std::unique_ptr<Backend> make_cpu_backend(const CpuOptions& options);
-std::string cpu_library();  // the one that is loaded: "oneDNN 3.7.2"
-
-enum class Float32Math { kExact, kTensorFloat32 };       // how convolutions and linear ops multiply f32
-enum class ConvolutionChoice { kHeuristic, kMeasured };  // of the library's algorithms for one shape
-// How our own batch normalisation reads its input: twice from memory, or, where a group of columns fits on the chip,
-// once.
-enum class BatchNormReading { kStreamed, kOnChip };
-struct CudaOptions {
-  int64_t device = 0;
-  Float32Math float32_math = Float32Math::kExact;
-  ConvolutionChoice convolution_choice = ConvolutionChoice::kHeuristic;
-  BatchNormReading batch_norm_reading = BatchNormReading::kStreamed;
-};
-// Throws UnsupportedError where there is no usable GPU, driver or cuDNN, or where the build has no CUDA.
-std::unique_ptr<Backend> make_cuda_backend(const CudaOptions& options);
-std::string cuda_library();  // the one that the module was built for: "cuDNN 9.19.0"; "" where the build has no CUDA
-
 }  // namespace bn

@@ -6,10 +6,11 @@
 #include <string>
 #include <vector>
 
-#include "bn/backend.hpp"
-#include "bn/data.hpp"
-#include "bn/models.hpp"
-#include "bn/train.hpp"
+#include "bn/cuda_options.hpp"
+#include "bn/data_options.hpp"
+#include "bn/model_options.hpp"
+#include "bn/plan_options.hpp"
+#include "bn/train_options.hpp"
 
 namespace bn {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "bn/data.hpp"
+#include "bn/crops.hpp"
 #include "bn/plan.hpp"
 
 namespace bn {

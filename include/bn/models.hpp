@@ -1,73 +1,10 @@
 // Networks of the paper from their descriptions: the Inception variant (Fig. 5) and the MNIST net (sec. 4.1).
 #pragma once
 
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <variant>
-#include <vector>
-
+#include "bn/model_options.hpp"
 #include "bn/net.hpp"
 
 namespace bn {
-
-enum class RowType { kConvolution, kMaxPool, kAveragePool, kInception };
-
-// One row of Fig. 5. Fields a type does not use stay 0.
-struct TableRow {
-  std::string name{};  // "conv1", "inception_3a"
-  RowType type = RowType::kInception;
-  int64_t patch = 0;  // convolution, pools: kernel; average pool 0 = the whole map
-  int64_t stride = 1;
-  int64_t filters = 0;           // convolution
-  int64_t depth_multiplier = 0;  // convolution: separable when > 0
-  int64_t reduce = 0;            // convolution: a 1x1 convolution before it
-  int64_t conv1x1 = 0;           // inception: "#1x1"; 0 = no such branch
-  int64_t conv3x3_reduce = 0;
-  int64_t conv3x3 = 0;
-  int64_t double3x3_reduce = 0;
-  int64_t double3x3 = 0;
-  PoolKind pool = PoolKind::kAverage;
-  int64_t projection = 0;  // 1x1 after the pool; 0 = pass through
-};
-
-struct AuxiliaryHead {
-  std::string after{};  // row whose output feeds it
-  int64_t pool_patch = 5, pool_stride = 3;
-  int64_t filters = 128, units = 768;
-  float weight = 0.3F;
-};
-
-struct InceptionTable {
-  int64_t image_size = 224, image_channels = 3;
-  std::vector<TableRow> rows{};
-  std::vector<std::string> local_response_norm_after{};  // used when ModelOptions::local_response_norm
-  LocalResponseNorm local_response_norm{};
-  std::optional<AuxiliaryHead> auxiliary{};
-};
-
-struct MlpTable {
-  int64_t image_size = 28, image_channels = 1;
-  std::vector<int64_t> hidden{100, 100, 100};
-};
-
-enum class Normalization { kNone, kBatch };
-
-// The switches of an experiment file.
-struct ModelOptions {
-  std::variant<InceptionTable, MlpTable> table{};
-  int64_t classes = 1000;
-  Normalization normalization = Normalization::kBatch;
-  Activation activation = Activation::kRelu;
-  bool local_response_norm = false;
-  double dropout = 0.0;  // before the last linear layer
-  double width = 1.0;    // multiplies every filter count of the table, rounded to a multiple of 8
-  double init_scale =
-      1.0;  // multiplies the initial deviation of convolutions (paper: sec. 4.2.3 "increased initial weights")
-  BatchNorm batch_norm{};  // eps, scope, implementation
-  std::vector<std::string>
-      per_activation{};  // rows whose batch norms are per-activation whatever batch_norm.scope says
-};
 
 // Op names: row/branch/kind, e.g. inception_3a/double3x3b/bn; kinds conv, bn, bias, act, pool; logits, loss.
 Net build_network(const ModelOptions& options);

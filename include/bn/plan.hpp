@@ -10,6 +10,7 @@
 #include "bn/backend.hpp"
 #include "bn/net.hpp"
 #include "bn/parameters.hpp"
+#include "bn/plan_options.hpp"
 
 namespace bn {
 
@@ -18,12 +19,6 @@ enum class Purpose {
   kStatistics,      // forward in training mode only: batch statistics, nothing saved
   kEvaluate,        // population statistics
   kEvaluateFolded,  // the same with batch normalisation folded into the weights by pack()
-};
-
-struct PlanPasses {
-  bool fuse_activation = true;   // batch norm (or bias) and activation in one step
-  bool eliminate_concat = true;  // what a concatenation joins is written in place
-  bool share_memory = true;      // values, gradients and what ops save share memory where their lifetimes allow it
 };
 
 struct PlanOptions {

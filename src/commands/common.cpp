@@ -2,6 +2,8 @@
 
 #include <csignal>
 
+#include "bn/cpu_backend.hpp"
+#include "bn/cuda_backend.hpp"
 #include "commands/commands.hpp"
 #include "core/usable_cores.hpp"
 

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "bn/models.hpp"
 #include "commands/commands.hpp"
 
 namespace bn {

@@ -7,7 +7,9 @@
 #include <filesystem>
 
 #include "bn/error.hpp"
-#include "bn/train.hpp"
+#include "bn/models.hpp"
+#include "bn/run_folder.hpp"
+#include "bn/train_options.hpp"
 #include "commands/commands.hpp"
 #include "commands/evaluation_report.hpp"
 #include "cpu/bounded_spin.hpp"

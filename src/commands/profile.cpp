@@ -6,7 +6,9 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "bn/models.hpp"
 #include "bn/rng.hpp"
+#include "bn/training_step.hpp"
 #include "commands/commands.hpp"
 #include "cpu/bounded_spin.hpp"
 
@@ -71,18 +73,8 @@ Profile measure(const Config& config, Backend& backend, int64_t steps, bool eval
   Profile profile;
   profile.evaluation = evaluation;
   profile.memory = plan.memory();
-  const auto update = [&] {
-    plan.update_statistics();
-    parameters.sgd_step({.momentum = 0.9F}, plan.step_state());
-    if (averages) parameters.update_average(plan.step_state());
-    plan.pack();
-  };
-  const auto compute = [&] {
-    plan.forward();
-    if (evaluation) return;
-    plan.backward();
-    update();
-  };
+  TrainingStep step(plan, parameters, backend, {.sgd = {.momentum = 0.9F}, .average = averages});
+  const auto compute = [&] { evaluation ? plan.forward() : step.compute(); };
   const auto time_steps = [&](auto&& one_step) {
     const auto start = now();
     for (int64_t i = 0; i < steps; ++i) {
@@ -111,7 +103,7 @@ Profile measure(const Config& config, Backend& backend, int64_t steps, bool eval
     if (evaluation) return;
     plan.backward();
     const auto start = now();
-    update();
+    step.update();
     profile.update_seconds += seconds(start, now()) / static_cast<double>(steps);
   });
   return profile;

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "bn/train.hpp"
+#include "bn/trainer.hpp"
 #include "commands/commands.hpp"
 #include "cpu/bounded_spin.hpp"
 
@@ -19,17 +19,6 @@ struct TrainArguments {
   bool quiet = false;
   bool json = false;
 };
-
-TrainJob make_job(const Config& config, const TrainArguments& arguments) {
-  return {.model = config.model,
-          .data = config.data,
-          .train = config.train,
-          .activations = config.precision,
-          .passes = config.passes,
-          .resolved_config = to_yaml(config),
-          .resume = arguments.resume,
-          .quiet = arguments.quiet};
-}
 
 void expect_same_experiment(const std::optional<std::string>& stored, const Config& config, const std::string& folder) {
   if (!stored) return;
@@ -82,12 +71,13 @@ ExitCode run_train(const TrainArguments& arguments) {
   const std::unique_ptr<Backend> backend = make_backend(config);
   std::string out = arguments.out;
   if (out.empty()) out = default_out(arguments.config.path);
-  const TrainJob job = make_job(config, arguments);
+  const std::string resolved = to_yaml(config);
   if (arguments.resume) expect_same_experiment(RunFolder(out).stored_config(), config, out);
-  const RunFolder folder = RunFolder::create(out, job.resolved_config, arguments.resume);
-  if (arguments.resume) folder.store_config(job.resolved_config);
+  const RunFolder folder = RunFolder::create(out, resolved, arguments.resume);
+  if (arguments.resume) folder.store_config(resolved);
   std::signal(SIGXFSZ, SIG_IGN);  // a limit on the size of files is then an error of write(), as a full disk is
-  const TrainResult result = train(job, *backend, folder, stop_on_signals());
+  const TrainResult result = train(config, *backend, folder,
+                                   {.resume = arguments.resume, .quiet = arguments.quiet, .stop = stop_on_signals()});
   print_result(result, folder, arguments.json);
   return exit_code_of(result.outcome);
 }

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "bn/error.hpp"
+#include "bn/models.hpp"
 #include "config/keys.hpp"
 #include "config/yaml_node.hpp"
 #include "core/suggest.hpp"

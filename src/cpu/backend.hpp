@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bn/backend.hpp"
+#include "bn/cpu_backend.hpp"
 
 namespace bn::cpu {
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "bn/backend.hpp"
+#include "bn/cuda_options.hpp"
 
 struct cudnnContext;
 struct cublasLtContext;

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "bn/backend.hpp"
+#include "bn/cuda_backend.hpp"
 #include "bn/error.hpp"
 #include "core/installation.hpp"
 

@@ -1,7 +1,7 @@
 // Geometry of a training or evaluation image: which rectangle of it, mirrored or not, at which size.
 #pragma once
 
-#include "bn/data.hpp"
+#include "bn/data_options.hpp"
 #include "bn/rng.hpp"
 #include "data/image.hpp"
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "bn/data.hpp"
+#include "bn/loader.hpp"
 #include "bn/rng.hpp"
 #include "data/augment.hpp"
 #include "data/decode.hpp"

@@ -6,7 +6,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "bn/data.hpp"
+#include "bn/dataset.hpp"
 
 namespace bn {
 

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "bn/data.hpp"
+#include "bn/crops.hpp"
 #include "data/image.hpp"
 
 namespace bn {

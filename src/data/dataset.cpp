@@ -5,7 +5,7 @@
 #include <cstring>
 #include <filesystem>
 
-#include "bn/data.hpp"
+#include "bn/dataset.hpp"
 #include "bn/error.hpp"
 #include "data/sources.hpp"
 

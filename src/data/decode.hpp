@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "bn/data.hpp"
+#include "bn/data_options.hpp"
 #include "data/exif.hpp"
 #include "data/image.hpp"
 #include "data/jpeg.hpp"

@@ -1,6 +1,6 @@
 #include <opencv2/core/utility.hpp>
 
-#include "bn/data.hpp"
+#include "bn/dataset.hpp"
 
 namespace bn {
 

@@ -8,7 +8,7 @@
 #include <set>
 #include <sstream>
 
-#include "bn/data.hpp"
+#include "bn/dataset.hpp"
 #include "bn/error.hpp"
 #include "core/files.hpp"
 #include "data/class_list.hpp"

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "bn/data.hpp"
+#include "bn/dataset.hpp"
 #include "data/class_list.hpp"
 #include "data/packed_index.hpp"
 

@@ -13,8 +13,8 @@
 #include <mutex>
 #include <thread>
 
-#include "bn/data.hpp"
 #include "bn/error.hpp"
+#include "bn/loader.hpp"
 #include "data/augment.hpp"
 #include "data/batch_filler.hpp"
 

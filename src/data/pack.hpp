@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "bn/data.hpp"
+#include "bn/dataset.hpp"
 #include "data/packed_index.hpp"
 
 namespace bn {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "bn/data.hpp"
+#include "bn/dataset.hpp"
 
 namespace bn {
 

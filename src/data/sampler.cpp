@@ -3,9 +3,9 @@
 #include <numeric>
 #include <utility>
 
-#include "bn/data.hpp"
 #include "bn/error.hpp"
 #include "bn/rng.hpp"
+#include "bn/sampler.hpp"
 
 namespace bn {
 namespace {

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string>
 
-#include "bn/data.hpp"
+#include "bn/dataset.hpp"
 
 namespace bn {
 

@@ -8,6 +8,7 @@
 #include <opencv2/core.hpp>
 
 #include "bn/error.hpp"
+#include "bn/loader.hpp"
 #include "data/decode.hpp"
 #include "data/parallel.hpp"
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "bn/data.hpp"
+#include "bn/dataset.hpp"
 #include "data/image.hpp"
 #include "data/pack.hpp"
 

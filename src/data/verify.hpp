@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "bn/data.hpp"
+#include "bn/dataset.hpp"
 #include "data/pack.hpp"
 
 namespace bn {

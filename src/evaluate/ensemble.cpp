@@ -10,6 +10,7 @@
 
 #include "bn/error.hpp"
 #include "bn/evaluate.hpp"
+#include "bn/loader.hpp"
 #include "evaluate/image_account.hpp"
 
 namespace bn {

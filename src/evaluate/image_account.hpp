@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "bn/data.hpp"
+#include "bn/dataset.hpp"
 
 namespace bn {
 

@@ -1,5 +1,6 @@
 #include "bn/evaluate.hpp"
 
+#include "bn/loader.hpp"
 namespace bn {
 
 void estimate_population(Plan& plan, Parameters& parameters, Backend& backend, const Dataset& training_set,

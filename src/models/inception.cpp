@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "bn/error.hpp"
+#include "bn/net.hpp"
 #include "models/layers.hpp"
 
 namespace bn {

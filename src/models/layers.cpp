@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "bn/net.hpp"
+
 namespace bn {
 
 ValueId Layers::convolution(const std::string& name, ValueId x, const ConvolutionShape& shape) {

@@ -3,7 +3,8 @@
 
 #include <string>
 
-#include "bn/models.hpp"
+#include "bn/model_options.hpp"
+#include "bn/net.hpp"
 
 namespace bn {
 

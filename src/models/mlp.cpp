@@ -1,6 +1,8 @@
 // The MNIST net of sec. 4.1: fully connected layers, batch normalisation on the hidden ones only.
 #include <fmt/format.h>
 
+#include "bn/models.hpp"
+#include "bn/net.hpp"
 #include "models/layers.hpp"
 
 namespace bn {

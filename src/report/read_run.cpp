@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "bn/error.hpp"
+#include "bn/run_folder.hpp"
 #include "core/files.hpp"
 #include "report/study.hpp"
 

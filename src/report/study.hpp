@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "bn/config.hpp"
-#include "bn/train.hpp"
+#include "bn/run_log.hpp"
 
 namespace bn::report {
 
@@ -73,9 +73,9 @@ Study read_kept_study(const std::string& folder);
 // Writes study.json, configs.yaml and curves.csv: all that a report needs, of the runs that have ended.
 void keep_study(const Study& study, const std::string& folder);
 
-// Reads folders of sweeps, of kept studies and of runs. RUN may lie in a kept study: KEPT/bn_x5/seed_3, or KEPT/bn_x5 for
-// all seeds. Runs of a list belong to one arm when their configurations differ in the seed
-// alone; it is called after the folder. Throws as write_report does.
+// Reads folders of sweeps, of kept studies and of runs. RUN may lie in a kept study: KEPT/bn_x5/seed_3, or KEPT/bn_x5
+// for all seeds. Runs of a list belong to one arm when their configurations differ in the seed alone; it is called
+// after the folder. Throws as write_report does.
 Study read_study(const std::vector<std::string>& inputs, const std::string& baseline);
 
 }  // namespace bn::report

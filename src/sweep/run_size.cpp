@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "bn/dataset.hpp"
 #include "bn/error.hpp"
 
 namespace bn {

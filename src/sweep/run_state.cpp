@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "bn/error.hpp"
+#include "bn/run_folder.hpp"
 #include "core/files.hpp"
 
 namespace bn {

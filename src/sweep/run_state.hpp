@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "bn/sweep.hpp"
-#include "sweep/log_tail.hpp"
+#include "run/log_tail.hpp"
 
 namespace bn {
 

@@ -8,13 +8,14 @@
 #include <thread>
 
 #include "bn/error.hpp"
+#include "bn/run_folder.hpp"
 #include "bn/sweep.hpp"
 #include "core/files.hpp"
+#include "run/folder_lock.hpp"
 #include "sweep/child.hpp"
 #include "sweep/run_size.hpp"
 #include "sweep/run_state.hpp"
 #include "sweep/table.hpp"
-#include "train/folder_lock.hpp"
 
 namespace bn {
 namespace {

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "train/progress_line.hpp"
+#include "run/progress_line.hpp"
 
 namespace bn {
 namespace {

@@ -6,6 +6,9 @@
 #include <cmath>
 
 #include "bn/error.hpp"
+#include "bn/evaluate.hpp"
+#include "bn/loader.hpp"
+#include "bn/plan.hpp"
 
 namespace bn {
 namespace {

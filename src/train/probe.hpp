@@ -4,7 +4,10 @@
 #include <string>
 #include <vector>
 
-#include "bn/train.hpp"
+#include "bn/dataset.hpp"
+#include "bn/plan.hpp"
+#include "bn/run_log.hpp"
+#include "bn/train_options.hpp"
 
 namespace bn {
 

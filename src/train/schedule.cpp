@@ -1,7 +1,7 @@
 #include <cmath>
 
 #include "bn/error.hpp"
-#include "bn/train.hpp"
+#include "bn/schedule.hpp"
 
 namespace bn {
 namespace {

@@ -7,10 +7,15 @@
 #include <cmath>
 
 #include "bn/error.hpp"
-#include "bn/train.hpp"
+#include "bn/loader.hpp"
+#include "bn/models.hpp"
+#include "bn/run_log.hpp"
+#include "bn/schedule.hpp"
+#include "bn/trainer.hpp"
+#include "bn/training_step.hpp"
 #include "core/files.hpp"
+#include "run/progress_line.hpp"
 #include "train/probe.hpp"
-#include "train/progress_line.hpp"
 
 namespace bn {
 namespace {
@@ -27,11 +32,11 @@ std::string describe_skipped(int64_t count, const std::vector<std::string>& name
 
 class Trainer {
  public:
-  Trainer(const TrainJob& job, Backend& backend, const RunFolder& folder);
-  TrainResult run(const StopRequested& stop);
+  Trainer(const Config& config, Backend& backend, const RunFolder& folder, const TrainRequest& request);
+  TrainResult run();
 
  private:
-  const TrainOptions& options() const { return job_.train; }
+  const TrainOptions& options() const { return config_.train; }
   PlanOptions plan_options(Purpose purpose, int64_t batch) const;
   double epoch() const;
   LogRecord record(const char* event) const;
@@ -42,8 +47,7 @@ class Trainer {
   void check_data() const;
   void store_plan() const;
   void train_step();
-  StepScalars next_scalars();
-  void compute_step();
+  StepScalars scalars_of_this_step();
   bool log_training();
   void estimate_population();
   bool evaluate_now();  // true: the best so far
@@ -51,18 +55,19 @@ class Trainer {
   void publish_if_best() const;
   void start_interval();
   TrainResult finish_diverged();
-  TrainResult run_steps(const StopRequested& stop);
+  TrainResult run_steps();
   TrainResult finish(TrainOutcome outcome, const char* event, const std::string& message);
 
-  const TrainJob& job_;
+  const Config& config_;
   Backend& backend_;
   const RunFolder& folder_;
+  const TrainRequest& request_;
   std::unique_ptr<Dataset> train_set_, validation_set_;
   Net net_;
   Parameters parameters_;
   ImageNormalization normalization_;
   Plan plan_, evaluation_plan_;
-  std::unique_ptr<Recording> step_;  // what compute_step() does, recorded at the second step
+  TrainingStep step_;
   std::optional<Plan> statistics_plan_;
   std::optional<Probe> probe_;
   Progress progress_;
@@ -81,30 +86,40 @@ class Trainer {
   double interval_wait_ = 0;
 };
 
-Trainer::Trainer(const TrainJob& job, Backend& backend, const RunFolder& folder)
-    : job_(job),
+UpdateOptions update_options(const TrainOptions& options) {
+  return {.sgd = {.momentum = static_cast<float>(options.momentum),
+                  .l2 = static_cast<float>(options.l2),
+                  .kind = options.momentum_kind},
+          .statistics = options.statistics == StatisticsKind::kMovingAverage,
+          .average = options.average == AverageKind::kPolyak};
+}
+
+Trainer::Trainer(const Config& config, Backend& backend, const RunFolder& folder, const TrainRequest& request)
+    : config_(config),
       backend_(backend),
       folder_(folder),
-      train_set_(open_dataset(job.data, Split::kTrain)),
-      validation_set_(open_dataset(job.data, Split::kValidation)),
-      net_(build_network(job.model)),
-      parameters_(net_, backend, job.train.l2_scope, job.train.average == AverageKind::kPolyak),
-      normalization_(normalization_of(job.data)),
-      plan_(compile(net_, parameters_, backend, plan_options(Purpose::kTrain, job.train.batch))),
+      request_(request),
+      train_set_(open_dataset(config.data, Split::kTrain)),
+      validation_set_(open_dataset(config.data, Split::kValidation)),
+      net_(build_network(config.model)),
+      parameters_(net_, backend, config.train.l2_scope, config.train.average == AverageKind::kPolyak),
+      normalization_(normalization_of(config.data)),
+      plan_(compile(net_, parameters_, backend, plan_options(Purpose::kTrain, config.train.batch))),
       evaluation_plan_(
-          compile(net_, parameters_, backend, plan_options(Purpose::kEvaluateFolded, job.train.evaluate_batch))) {
+          compile(net_, parameters_, backend, plan_options(Purpose::kEvaluateFolded, config.train.evaluate_batch))),
+      step_(plan_, parameters_, backend, update_options(config.train)) {
   check_data();
   if (options().statistics == StatisticsKind::kPopulation && !net_.state().empty()) {
     statistics_plan_ = compile(net_, parameters_, backend, plan_options(Purpose::kStatistics, options().batch));
   }
   if (!options().probe.op.empty()) {
-    probe_.emplace(net_, parameters_, backend, *validation_set_, job.data, job.activations, options().probe);
+    probe_.emplace(net_, parameters_, backend, *validation_set_, config.data, config.precision, options().probe);
   }
   parameters_.initialize(options().seed, options().init);
   restore();
   first_step_ = progress_.step;
   plan_.set_seed(options().seed);
-  loader_ = std::make_unique<Loader>(*train_set_, job.data,
+  loader_ = std::make_unique<Loader>(*train_set_, config.data,
                                      LoaderOptions{.batch = options().batch,
                                                    .split = Split::kTrain,
                                                    .seed = options().seed,
@@ -114,7 +129,7 @@ Trainer::Trainer(const TrainJob& job, Backend& backend, const RunFolder& folder)
   total_steps_ = options().steps > 0
                      ? options().steps
                      : static_cast<int64_t>(std::llround(options().epochs * static_cast<double>(steps_per_epoch_)));
-  line_.emplace(total_steps_, job.quiet);
+  line_.emplace(total_steps_, request.quiet);
 }
 
 PlanOptions Trainer::plan_options(Purpose purpose, int64_t batch) const {
@@ -122,15 +137,15 @@ PlanOptions Trainer::plan_options(Purpose purpose, int64_t batch) const {
   const bool averaged = purpose != Purpose::kTrain && options().average == AverageKind::kPolyak;
   return {.batch = batch,
           .purpose = purpose,
-          .activations = job_.activations,
+          .activations = config_.precision,
           .weights = averaged ? WeightsCopy::kAverage : WeightsCopy::kCurrent,
-          .passes = job_.passes,
+          .passes = config_.passes,
           .keep = {}};
 }
 
 void Trainer::restore() {
   int64_t last_record_kept = -1;
-  if (job_.resume) {
+  if (request_.resume) {
     const auto warn = [&](const std::string& text) { fmt::print(stderr, "warning: {}\n", text); };
     if (const auto info = folder_.load_latest(parameters_, warn)) {
       progress_ = info->progress;
@@ -148,10 +163,10 @@ void Trainer::restore() {
 
 void Trainer::check_data() const {
   const Shape image = net_.image_shape();
-  if (image.h != job_.data.image_size || image.c != job_.data.image_channels) {
+  if (image.h != config_.data.image_size || image.c != config_.data.image_channels) {
     throw ConfigError(
         fmt::format("the network takes {0}x{0} images with {1} channel(s), the data have {2}x{2} with {3}", image.h,
-                    image.c, job_.data.image_size, job_.data.image_channels));
+                    image.c, config_.data.image_size, config_.data.image_channels));
   }
   const auto classes = static_cast<int64_t>(train_set_->class_names().size());
   if (classes > net_.classes()) {
@@ -188,18 +203,12 @@ void Trainer::train_step() {
   loader_->next(batch);
   backend_.load_images(plan_.images(), batch.images, normalization_);
   backend_.upload(plan_.labels().data, batch.labels, plan_.labels().bytes());
-  plan_.begin(next_scalars());
-  if (progress_.step == first_step_) {
-    compute_step();
-  } else {
-    if (!step_) step_ = backend_.record([this] { compute_step(); });
-    step_->replay();
-  }
+  step_.run(scalars_of_this_step());
   ++progress_.step;
 }
 
-// Counts the statistics' update that it is for.
-StepScalars Trainer::next_scalars() {
+// Advances the count of blends that weighs the moving average, so it is called once a step.
+StepScalars Trainer::scalars_of_this_step() {
   StepScalars scalars{.step = static_cast<uint64_t>(progress_.step)};
   scalars.learning_rate = static_cast<float>(learning_rate(options().learning_rate, progress_.step, steps_per_epoch_));
   if (options().statistics == StatisticsKind::kMovingAverage) {
@@ -212,19 +221,6 @@ StepScalars Trainer::next_scalars() {
     scalars.average_weight = moving_average_weight(decay, progress_.step + 1);
   }
   return scalars;
-}
-
-// All of a step that does not touch the host.
-void Trainer::compute_step() {
-  plan_.forward();
-  plan_.backward();
-  if (options().statistics == StatisticsKind::kMovingAverage) plan_.update_statistics();
-  parameters_.sgd_step({.momentum = static_cast<float>(options().momentum),
-                        .l2 = static_cast<float>(options().l2),
-                        .kind = options().momentum_kind},
-                       plan_.step_state());
-  if (options().average == AverageKind::kPolyak) parameters_.update_average(plan_.step_state());
-  plan_.pack();
 }
 
 // Images a second are of the steps alone: evaluating and saving lie between two intervals.
@@ -270,13 +266,13 @@ bool Trainer::log_training() {
 }
 
 void Trainer::estimate_population() {
-  bn::estimate_population(*statistics_plan_, parameters_, backend_, *train_set_, job_.data,
+  bn::estimate_population(*statistics_plan_, parameters_, backend_, *train_set_, config_.data,
                           options().statistics_batches, options().seed);
 }
 
 bool Trainer::evaluate_now() {
   if (statistics_plan_) estimate_population();
-  last_evaluation_ = evaluate(evaluation_plan_, backend_, *validation_set_, job_.data);
+  last_evaluation_ = evaluate(evaluation_plan_, backend_, *validation_set_, config_.data);
   evaluated_step_ = progress_.step;
   LogRecord entry = record("evaluate");
   entry.validation_loss = last_evaluation_.loss;
@@ -298,7 +294,7 @@ void Trainer::publish_if_best() const {
 void Trainer::save() {
   if (saved_step_ == progress_.step || plan_.first_bad_step() >= 0) return;
   if (statistics_plan_ && evaluated_step_ != progress_.step) estimate_population();  // of these weights
-  save_checkpoint(folder_.checkpoint_path(progress_.step), parameters_, progress_, job_.resolved_config);
+  save_checkpoint(folder_.checkpoint_path(progress_.step), parameters_, progress_, to_yaml(config_));
   publish_if_best();
   folder_.prune_checkpoints(options().keep_checkpoints);
   saved_step_ = progress_.step;
@@ -321,12 +317,12 @@ TrainResult Trainer::finish_diverged() {
                 fmt::format("diverged at step {}: a loss or parameter is not finite", progress_.step));
 }
 
-TrainResult Trainer::run(const StopRequested& stop) {
+TrainResult Trainer::run() {
   store_plan();
   plan_.pack();
-  if (progress_.step >=
-      total_steps_) {  // a finished run resumed: nothing new to record, unless it was killed at the end
-    last_evaluation_ = evaluate(evaluation_plan_, backend_, *validation_set_, job_.data);
+  // A finished run was resumed: nothing new to record, unless it was killed at the end.
+  if (progress_.step >= total_steps_) {
+    last_evaluation_ = evaluate(evaluation_plan_, backend_, *validation_set_, config_.data);
     if (!has_ended_) return finish(TrainOutcome::kFinished, "end", "");
     return {.outcome = TrainOutcome::kFinished, .progress = progress_, .last_evaluation = last_evaluation_};
   }
@@ -339,7 +335,7 @@ TrainResult Trainer::run(const StopRequested& stop) {
   line_->message(opening.message);
   if (probe_ && progress_.step == 0) log_->write(probe_->measure(record("probe")));
   try {
-    return run_steps(stop);
+    return run_steps();
   } catch (const DataError& error) {  // hours in, one image is damaged: keep what was learned
     save();
     LogRecord entry = record("error");
@@ -349,11 +345,11 @@ TrainResult Trainer::run(const StopRequested& stop) {
   }
 }
 
-TrainResult Trainer::run_steps(const StopRequested& stop) {
+TrainResult Trainer::run_steps() {
   const int64_t save_interval = options().checkpoint_every > 0 ? options().checkpoint_every : evaluation_interval();
   start_interval();
   while (progress_.step < total_steps_) {
-    if (stop()) {
+    if (request_.stop && request_.stop()) {
       if (plan_.first_bad_step() >= 0) return finish_diverged();
       save();
       return finish(TrainOutcome::kInterrupted, "interrupted",
@@ -374,8 +370,8 @@ TrainResult Trainer::run_steps(const StopRequested& stop) {
 
 }  // namespace
 
-TrainResult train(const TrainJob& job, Backend& backend, const RunFolder& folder, const StopRequested& stop) {
-  return Trainer(job, backend, folder).run(stop);
+TrainResult train(const Config& config, Backend& backend, const RunFolder& folder, const TrainRequest& request) {
+  return Trainer(config, backend, folder, request).run();
 }
 
 }  // namespace bn

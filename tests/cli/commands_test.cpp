@@ -5,7 +5,8 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "bn/train.hpp"
+#include "bn/run_folder.hpp"
+#include "bn/run_log.hpp"
 #include "cli/program.hpp"
 #include "support/temporary_folder.hpp"
 

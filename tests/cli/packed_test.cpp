@@ -1,7 +1,7 @@
 // From images on the disk to a training run, by the two programs.
 #include <gtest/gtest.h>
 
-#include "bn/train.hpp"
+#include "bn/run_log.hpp"
 #include "cli/program.hpp"
 #include "support/temporary_folder.hpp"
 

@@ -9,11 +9,11 @@
 #include <thread>
 
 #include "bn/error.hpp"
-#include "bn/train.hpp"
+#include "bn/run_folder.hpp"
 #include "cli/program.hpp"
 #include "core/usable_cores.hpp"
+#include "run/folder_lock.hpp"
 #include "support/temporary_folder.hpp"
-#include "train/folder_lock.hpp"
 
 namespace bn {
 namespace {

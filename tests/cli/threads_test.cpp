@@ -7,7 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <regex>
 
-#include "bn/train.hpp"
+#include "bn/run_folder.hpp"
+#include "bn/run_log.hpp"
 #include "cli/program.hpp"
 #include "core/usable_cores.hpp"
 #include "support/temporary_folder.hpp"

@@ -7,7 +7,8 @@
 #include <thread>
 
 #include "bn/error.hpp"
-#include "bn/train.hpp"
+#include "bn/run_folder.hpp"
+#include "bn/run_log.hpp"
 #include "cli/program.hpp"
 #include "core/files.hpp"
 #include "support/temporary_folder.hpp"

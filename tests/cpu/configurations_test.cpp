@@ -8,6 +8,7 @@
 
 #include "bn/config.hpp"
 #include "bn/error.hpp"
+#include "bn/models.hpp"
 #include "cpu/cpu_backend.hpp"
 #include "support/op_case.hpp"
 

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "bn/backend.hpp"
+#include "bn/cpu_backend.hpp"
 #include "bn/error.hpp"
 
 namespace bn::test {

@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "bn/models.hpp"
 #include "bn/rng.hpp"
+#include "bn/training_step.hpp"
 #include "cuda/cuda_backend.hpp"
 #include "whole_net/networks.hpp"
 
@@ -119,25 +121,18 @@ std::vector<float> parameters_after(const ModelOptions& model, DType activations
   Plan plan = subject.compile({.batch = kBatch, .activations = activations});
   plan.set_seed(7);
   plan.pack();
-  const auto compute = [&] {
-    plan.forward();
-    plan.backward();
-    plan.update_statistics();
-    subject.parameters.sgd_step({.momentum = 0.9F, .l2 = 1e-3F}, plan.step_state());
-    plan.pack();
-  };
-  std::unique_ptr<Recording> recording;
+  TrainingStep training_step(plan, subject.parameters, *subject.backend, {.sgd = {.momentum = 0.9F, .l2 = 1e-3F}});
   for (int64_t step = 0; step < kSteps; ++step) {
     subject.load(plan, subject.batch_for(plan, step));
-    plan.begin({.step = static_cast<uint64_t>(step),
-                .learning_rate = 0.01F,
-                .statistics_weight = moving_average_weight(0.9F, step + 1)});
-    if (replay == Replay::kCalls || step == 0) {
-      compute();
-      continue;
+    const StepScalars scalars{.step = static_cast<uint64_t>(step),
+                              .learning_rate = 0.01F,
+                              .statistics_weight = moving_average_weight(0.9F, step + 1)};
+    if (replay == Replay::kRecording) {
+      training_step.run(scalars);
+    } else {
+      plan.begin(scalars);
+      training_step.compute();
     }
-    if (!recording) recording = subject.backend->record(compute);
-    recording->replay();
   }
   std::vector<float> values = read_floats(*subject.backend, subject.parameters.value_slab());
   const std::vector<float> population = read_floats(*subject.backend, subject.parameters.population_slab());

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <filesystem>
 
+#include "bn/loader.hpp"
 #include "data/fixtures.hpp"
 #include "data/imagenet.hpp"
 #include "support/child_process.hpp"

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "bn/loader.hpp"
 #include "data/fixtures.hpp"
 #include "data/sources.hpp"
 

@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "bn/loader.hpp"
 #include "data/count_decodes.hpp"
 #include "data/memory_dataset.hpp"
 

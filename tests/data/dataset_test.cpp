@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <optional>
 
+#include "bn/data_options.hpp"
+#include "bn/dataset.hpp"
 #include "data/fixtures.hpp"
 
 namespace bn {

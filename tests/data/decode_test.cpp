@@ -8,6 +8,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "bn/dataset.hpp"
 #include "data/fixtures.hpp"
 
 namespace bn {

@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "bn/data.hpp"
 #include "bn/error.hpp"
 #include "support/error_message.hpp"
 #include "support/temporary_folder.hpp"

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include "bn/data_options.hpp"
+#include "bn/dataset.hpp"
 #include "data/fixtures.hpp"
 
 namespace bn {

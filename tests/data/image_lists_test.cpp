@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "bn/data_options.hpp"
+#include "bn/dataset.hpp"
 #include "data/fixtures.hpp"
 #include "data/memory_dataset.hpp"
 

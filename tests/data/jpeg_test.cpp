@@ -5,6 +5,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "bn/dataset.hpp"
 #include "bn/rng.hpp"
 #include "data/decode.hpp"
 #include "data/fixtures.hpp"

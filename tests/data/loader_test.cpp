@@ -7,6 +7,9 @@
 #include <set>
 #include <thread>
 
+#include "bn/data_options.hpp"
+#include "bn/dataset.hpp"
+#include "bn/loader.hpp"
 #include "data/count_allocations.hpp"
 #include "data/memory_dataset.hpp"
 

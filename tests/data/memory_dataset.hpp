@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "bn/dataset.hpp"
 #include "data/fixtures.hpp"
 
 namespace bn::test {

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <set>
 
+#include "bn/loader.hpp"
 #include "data/decode.hpp"
 #include "data/image_packer.hpp"
 #include "data/packing.hpp"

@@ -5,8 +5,8 @@
 #include <set>
 #include <vector>
 
-#include "bn/data.hpp"
 #include "bn/error.hpp"
+#include "bn/sampler.hpp"
 #include "support/error_message.hpp"
 
 namespace bn {

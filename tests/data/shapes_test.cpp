@@ -9,6 +9,7 @@
 #include <set>
 
 #include "bn/rng.hpp"
+#include "bn/sampler.hpp"
 #include "data/decode.hpp"
 #include "data/fixtures.hpp"
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "bn/loader.hpp"
 #include "data/decode.hpp"
 #include "data/packing.hpp"
 

@@ -2,6 +2,8 @@
 
 #include <map>
 
+#include "bn/data_options.hpp"
+#include "bn/dataset.hpp"
 #include "data/fixtures.hpp"
 
 namespace bn {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 
+#include "bn/cpu_backend.hpp"
 #include "bn/evaluate.hpp"
 #include "evaluate/small_set.hpp"
 #include "support/error_message.hpp"

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "bn/data.hpp"
+#include "bn/dataset.hpp"
 #include "bn/error.hpp"
 
 namespace bn::test {

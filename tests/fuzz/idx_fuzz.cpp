@@ -1,5 +1,5 @@
 // Any bytes as idx files of images and labels; the first byte says where the one ends and the other begins.
-#include "bn/data.hpp"
+#include "bn/dataset.hpp"
 #include "bn/error.hpp"
 #include "fuzz/memory_file.hpp"
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "bn/error.hpp"
+#include "bn/loader.hpp"
 #include "data/packed_index.hpp"
 #include "support/temporary_folder.hpp"
 

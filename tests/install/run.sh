@@ -17,7 +17,7 @@ expect_file() { [ -s "$1" ] || fail "$1 is missing"; }
 # uses PREFIX: the installed programs work, wherever they are called from.
 uses() {
   local prefix=$1 file
-  for file in bin/bninception bin/bn-data lib/libbninception.a include/bn/train.hpp share/bninception/plots/style.gp \
+  for file in bin/bninception bin/bn-data lib/libbninception.a include/bn/trainer.hpp share/bninception/plots/style.gp \
     share/bninception/configs/imagenet/bn_x5.yaml share/bninception/imagenet/classes.txt; do
     expect_file "$prefix/$file"
   done

@@ -3,9 +3,9 @@
 #include <cstdio>
 #include <exception>
 
-#include "bn/backend.hpp"
 #include "bn/config.hpp"
-#include "bn/train.hpp"
+#include "bn/cpu_backend.hpp"
+#include "bn/trainer.hpp"
 
 int main(int argc, char** argv) try {
   if (argc != 2) return 2;
@@ -13,13 +13,8 @@ int main(int argc, char** argv) try {
                                             {"train.steps=10", "train.evaluate_every=10",
                                              "data.shapes.train_images=320", "data.shapes.validation_images=100"});
   const auto backend = bn::make_cpu_backend({.threads = 1});
-  const bn::TrainJob job{.model = config.model,
-                         .data = config.data,
-                         .train = config.train,
-                         .resolved_config = bn::to_yaml(config),
-                         .quiet = true};
-  const bn::RunFolder folder = bn::RunFolder::create(argv[1], job.resolved_config, false);
-  const bn::TrainResult result = bn::train(job, *backend, folder, [] { return false; });
+  const bn::RunFolder folder = bn::RunFolder::create(argv[1], bn::to_yaml(config), false);
+  const bn::TrainResult result = bn::train(config, *backend, folder, {.quiet = true});
   std::printf("%s: step %d, validation loss %.4f\n", backend->name().c_str(), static_cast<int>(result.progress.step),
               result.last_evaluation.loss);
   return result.progress.step == 10 && std::isfinite(result.last_evaluation.loss) ? 0 : 1;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "bn/cpu_backend.hpp"
 #include "bn/models.hpp"
 #include "plan/graph.hpp"
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "bn/config.hpp"
-#include "bn/train.hpp"
+#include "bn/run_log.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace bn::test {

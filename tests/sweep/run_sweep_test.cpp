@@ -4,8 +4,8 @@
 
 #include <filesystem>
 
+#include "run/folder_lock.hpp"
 #include "sweep/fixtures.hpp"
-#include "train/folder_lock.hpp"
 
 namespace bn::test {
 namespace {

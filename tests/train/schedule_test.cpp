@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "bn/error.hpp"
-#include "bn/train.hpp"
+#include "bn/schedule.hpp"
 #include "support/error_message.hpp"
 
 namespace bn {

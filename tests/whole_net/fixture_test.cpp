@@ -6,6 +6,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "bn/cpu_backend.hpp"
 #include "bn/error.hpp"
 #include "whole_net/networks.hpp"
 

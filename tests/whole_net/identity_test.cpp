@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "bn/cpu_backend.hpp"
 #include "bn/error.hpp"
 #include "support/reference.hpp"
 #include "whole_net/networks.hpp"

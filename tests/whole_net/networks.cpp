@@ -2,6 +2,9 @@
 
 #include <stdexcept>
 
+#include "bn/cpu_backend.hpp"
+#include "bn/models.hpp"
+
 namespace bn::test {
 namespace {
 

@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include "bn/models.hpp"
+#include "bn/model_options.hpp"
 #include "bn/plan.hpp"
 #include "whole_net/formula.hpp"
 

@@ -1,4 +1,4 @@
-#include "sweep/log_tail.hpp"
+#include "run/log_tail.hpp"
 
 #include <gtest/gtest.h>
 

@@ -5,9 +5,9 @@
 #include <map>
 #include <string_view>
 
+#include "bn/checkpoint.hpp"
 #include "bn/error.hpp"
-#include "bn/train.hpp"
-#include "train/safetensors.hpp"
+#include "run/safetensors.hpp"
 
 namespace bn {
 namespace {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "bn/train.hpp"
+#include "bn/run_log.hpp"
 
 namespace bn {
 

@@ -10,10 +10,10 @@
 #include <system_error>
 
 #include "bn/error.hpp"
-#include "bn/train.hpp"
+#include "bn/run_folder.hpp"
 #include "bn/version.hpp"
 #include "core/files.hpp"
-#include "train/folder_lock.hpp"
+#include "run/folder_lock.hpp"
 
 namespace bn {
 namespace {

@@ -11,7 +11,7 @@
 #include <string_view>
 
 #include "bn/error.hpp"
-#include "bn/train.hpp"
+#include "bn/run_log.hpp"
 #include "core/files.hpp"
 
 namespace bn {

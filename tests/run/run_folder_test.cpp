@@ -6,12 +6,13 @@
 #include <random>
 
 #include "bn/error.hpp"
-#include "bn/train.hpp"
+#include "bn/run_folder.hpp"
+#include "bn/run_log.hpp"
 #include "bn/version.hpp"
+#include "run/fixtures.hpp"
 #include "support/child_process.hpp"
 #include "support/error_message.hpp"
 #include "support/temporary_folder.hpp"
-#include "train/fixtures.hpp"
 
 namespace bn {
 namespace {

@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "bn/error.hpp"
-#include "bn/train.hpp"
+#include "bn/run_log.hpp"
 #include "support/child_process.hpp"
 #include "support/error_message.hpp"
 #include "support/temporary_folder.hpp"

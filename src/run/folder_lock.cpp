@@ -1,4 +1,4 @@
-#include "train/folder_lock.hpp"
+#include "run/folder_lock.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>

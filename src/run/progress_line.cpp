@@ -1,4 +1,4 @@
-#include "train/progress_line.hpp"
+#include "run/progress_line.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>

@@ -6,13 +6,14 @@
 
 #include <limits>
 
+#include "bn/checkpoint.hpp"
 #include "bn/error.hpp"
-#include "bn/train.hpp"
+#include "bn/model_options.hpp"
+#include "run/fixtures.hpp"
+#include "run/safetensors.hpp"
 #include "support/child_process.hpp"
 #include "support/error_message.hpp"
 #include "support/temporary_folder.hpp"
-#include "train/fixtures.hpp"
-#include "train/safetensors.hpp"
 
 namespace bn {
 namespace {

@@ -1,0 +1,63 @@
+// What a run reads and how: the keys below `data:`.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace bn {
+
+enum class DatasetKind { kShapes, kMnist, kFolder, kTar, kPacked };
+enum class OnCorrupt { kFail, kSkip, kQuarantine };  // quarantine: skipped, and a copy put aside to be looked at
+enum class Decoder { kJpegTurbo, kOpencv };          // of JPEG; other formats are always OpenCV's
+enum class ExifOrientation { kIgnore, kApply };
+enum class Cache { kNone, kDecoded };  // decoded: all pixels in memory from the start, up to 2 GB
+// kShards: a random order of shards (tar files), the images of each in file order, so that the same ones keep meeting
+// in a batch. kWithinShard: each shard's images in random order too. kFull: one permutation of all images.
+enum class Shuffle { kNone, kShards, kWithinShard, kFull };
+enum class Interpolation { kArea, kRandom };
+
+struct ShapesOptions {  // generated: 10 classes of drawn, textured shapes
+  int64_t image_size = 32;
+  int64_t train_images = 10000, validation_images = 2000;
+  uint64_t seed = 1;
+};
+
+struct AugmentOptions {
+  bool random_crop = true;  // GoogLeNet: area and aspect drawn uniformly below, resized to image_size
+  double min_area = 0.08, max_area = 1.0;
+  double min_aspect = 0.75, max_aspect = 4.0 / 3.0;
+  bool flip = true;
+  Interpolation interpolation = Interpolation::kArea;  // kRandom: bilinear, area, nearest or cubic at equal odds
+};
+
+struct DataOptions {
+  DatasetKind kind = DatasetKind::kShapes;
+  // Paths relative to BN_DATA_ROOT (or absolute). mnist: {images, labels}; folder: one; tar: one or more;
+  // packed: the folder that bn-data pack made.
+  std::vector<std::string> train{}, validation{};
+  std::string classes{};  // file of class names, one a line (first word), in index order; empty = sorted names found
+  int64_t classes_limit = 0;  // first N classes only; 0 = all
+  ShapesOptions shapes{};
+  int64_t image_size = 224;  // of the network's input
+  int64_t image_channels = 3;
+  // Evaluation: shorter side, then centre crop of image_size; 0 = no resize. Raw sets (mnist, shapes) ignore it: they
+  // are resized to image_size itself.
+  int64_t resize_shorter = 256;
+  int64_t binarize = -1;                            // pixel > threshold becomes 255, else 0; -1 = off
+  std::vector<double> mean{0, 0, 0}, std{1, 1, 1};  // per channel, of pixels scaled to 0..1
+  AugmentOptions augment{};
+  double distortion = 0;  // strength of the photometric distortion, 0 (off) to 1
+  // What PCA lighting adds: the eigenvectors of the pixels' RGB covariance, each times its eigenvalue (Krizhevsky et
+  // al. 2012, sec. 4.1), one after the other, of pixels scaled to 0..1. Here ImageNet's.
+  std::vector<double> lighting{-0.1234, -0.1263, -0.1269, 0.0135, -0.0001, -0.0131, 0.0018, -0.0037, 0.0019};
+  Shuffle shuffle = Shuffle::kFull;
+  OnCorrupt on_corrupt = OnCorrupt::kFail;
+  Decoder decoder = Decoder::kJpegTurbo;
+  ExifOrientation exif_orientation = ExifOrientation::kIgnore;
+  Cache cache = Cache::kNone;
+  int64_t workers = 1;  // 0 = in the calling thread
+  int64_t slots = 4;    // ring size, batches
+};
+
+}  // namespace bn

@@ -1,0 +1,56 @@
+// Images and labels, opened in place. Knows no backend and no network.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bn/data_options.hpp"
+
+namespace bn {
+
+enum class Split { kTrain, kValidation };
+
+// A set of labelled images. read() is thread-safe.
+class Dataset {
+ public:
+  virtual ~Dataset() = default;
+  virtual int64_t size() const = 0;
+  virtual int32_t label(int64_t index) const = 0;
+  virtual std::string name(int64_t index) const = 0;  // for messages: "val.tar:val/n01443537/val_12.JPEG"
+  virtual const std::vector<std::string>& class_names() const = 0;
+  // Of the image's file, if that is known without reading it; else 0.
+  virtual int64_t stored_bytes(int64_t) const { return 0; }
+  // Images of each file that holds many, in the order of their indices.
+  virtual std::vector<int64_t> shard_sizes() const { return {size()}; }
+
+  // Either encoded bytes (JPEG, PNG, ...) or raw u8 pixels of a fixed size.
+  struct Sample {
+    const uint8_t* data = nullptr;  // valid until the next read() with the same storage
+    int64_t bytes = 0;
+    int64_t raw_height = 0, raw_width = 0, raw_channels = 0;  // 0: encoded
+    // A set made at about the size the network wants is resized to just that; pixels of pictures, decoded once, are
+    // treated as the pictures would be.
+    enum class Resizing { kDirect, kAsEncoded };
+    Resizing resizing = Resizing::kDirect;
+  };
+  virtual Sample read(int64_t index, std::vector<uint8_t>& storage) const = 0;
+};
+
+// Throws DataError: missing file, truncated gz or idx, count mismatch, an empty class, ... naming the file.
+std::unique_ptr<Dataset> open_dataset(const DataOptions& options, Split split);
+
+// Images in tar files or folders without class folders, as the official validation archive has them, labelled by a file
+// of lines "NAME INDEX". DataError unless each image has one label and each label one image.
+std::unique_ptr<Dataset> open_labelled_images(const std::vector<std::string>& paths, const std::string& labels);
+// `images` without those named, a line each, in a file: NAME.JPEG, NAME, or a number N for ILSVRC2012_val_N. DataError
+// for a line that names no image.
+std::unique_ptr<Dataset> exclude_images(std::unique_ptr<Dataset> images, const std::string& list);
+
+// Resolves a path of the configuration against BN_DATA_ROOT; DataError when relative and the variable is unset.
+std::string resolve_data_path(const std::string& path);
+
+std::string image_library();  // the one that is loaded: "OpenCV 4.6.0"
+
+}  // namespace bn

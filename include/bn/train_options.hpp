@@ -1,0 +1,56 @@
+// How a network is trained: the keys below `train:`.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "bn/parameters.hpp"
+
+namespace bn {
+
+enum class DecayShape { kStaircase, kSmooth };
+
+// The rate of a step is initial * decay_factor ^ (step / interval), the exponent floored for kStaircase.
+struct LearningRateOptions {
+  double initial = 0.01;
+  double decay_factor = 1.0;
+  double decay_epochs = 0;  // interval in epochs ...
+  int64_t decay_steps = 0;  // ... or in steps; exactly one is set when decay_factor != 1
+  DecayShape shape = DecayShape::kStaircase;
+};
+
+enum class AverageKind { kNone, kPolyak };
+enum class StatisticsKind { kMovingAverage, kPopulation };  // population: the paper's Algorithm 2 over N batches
+
+struct ProbeOptions {  // Fig. 1 b, c: percentiles of one unit's value over a fixed set of validation images
+  std::string op{};    // whose input is watched: "hidden3/act"; empty = off
+  int64_t unit = 0;
+  int64_t images = 1000;
+  int64_t every = 100;  // steps
+};
+
+struct TrainOptions {
+  int64_t batch = 32;
+  double epochs = 0;  // exactly one of epochs and steps is positive
+  int64_t steps = 0;
+  uint64_t seed = 1;
+  LearningRateOptions learning_rate{};
+  double momentum = 0.9;
+  MomentumKind momentum_kind = MomentumKind::kClassical;
+  double l2 = 0.0;
+  DecayScope l2_scope = DecayScope::kWeights;
+  InitOptions init{};
+  AverageKind average = AverageKind::kNone;
+  double average_decay = 0.9999;
+  StatisticsKind statistics = StatisticsKind::kMovingAverage;
+  double statistics_decay = 0.999;
+  int64_t statistics_batches = 100;  // of Algorithm 2
+  int64_t log_every = 100;           // steps
+  int64_t evaluate_every = 0;        // steps; 0 = once an epoch
+  int64_t evaluate_batch = 100;
+  int64_t checkpoint_every = 0;  // steps; 0 = with each evaluation
+  int64_t keep_checkpoints = 2;  // the last K, and the best beside them
+  ProbeOptions probe{};
+};
+
+}  // namespace bn

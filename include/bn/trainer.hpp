@@ -1,0 +1,30 @@
+// The training loop.
+#pragma once
+
+#include <functional>
+
+#include "bn/backend.hpp"
+#include "bn/config.hpp"
+#include "bn/evaluate.hpp"
+#include "bn/run_folder.hpp"
+
+namespace bn {
+
+enum class TrainOutcome { kFinished, kDiverged, kInterrupted };
+struct TrainResult {
+  TrainOutcome outcome = TrainOutcome::kFinished;
+  Progress progress{};
+  EvaluationResult last_evaluation{};
+};
+
+struct TrainRequest {
+  bool resume = false;           // from the folder's newest checkpoint
+  bool quiet = false;            // no progress line
+  std::function<bool()> stop{};  // asked between steps; true = write a checkpoint and end as interrupted
+};
+// Trains the network of the configuration on the backend. Its log and checkpoints go into the folder. Throws DataError
+// (unreadable data; what was learned is saved first), ConfigError (network and data do not fit), CheckpointError,
+// StorageError, UnsupportedError.
+TrainResult train(const Config& config, Backend& backend, const RunFolder& folder, const TrainRequest& request);
+
+}  // namespace bn
