@@ -5,16 +5,12 @@
 #include <cstdio>
 
 #include "commands.hpp"
+#include "core/duration.hpp"
 
 namespace bn {
 namespace {
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-
-std::string duration(double seconds) {
-  const auto whole = static_cast<int64_t>(seconds);
-  return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
-}
 
 }  // namespace
 
@@ -44,14 +40,15 @@ void ProgressReport::show(const PackProgress& progress) {
   const double rate = static_cast<double>(progress.images - progress.found) / (last_ - start_);
   const double left = rate > 0 ? static_cast<double>(progress.total - progress.images) / rate : 0;
   print(fmt::format("{} {} of {} images, {:.0f} images/s, {} left", verb_, progress.images, progress.total, rate,
-                    duration(left)));
+                    describe_duration(left)));
 }
 
 void ProgressReport::show_bytes(int64_t done, int64_t total) {
   if (!is_due()) return;
   const double rate = static_cast<double>(done) / (last_ - start_);
   print(fmt::format("{} {:.1f} of {:.1f} GB, {:.0f} MB/s, {} left", verb_, static_cast<double>(done) / 1e9,
-                    static_cast<double>(total) / 1e9, rate / 1e6, duration(static_cast<double>(total - done) / rate)));
+                    static_cast<double>(total) / 1e9, rate / 1e6,
+                    describe_duration(static_cast<double>(total - done) / rate)));
 }
 
 }  // namespace bn

@@ -4,13 +4,14 @@
 #include <cmath>
 
 #include "bn/rng.hpp"
+#include "core/rounding.hpp"
 
 namespace bn {
 namespace {
 
 constexpr int64_t kAlignment = 16;  // elements: 64 bytes
 
-int64_t aligned(int64_t elements) { return (elements + kAlignment - 1) / kAlignment * kAlignment; }
+int64_t aligned(int64_t elements) { return round_up(elements, kAlignment); }
 
 bool is_decayed(const ParameterInfo& parameter, DecayScope scope) {
   return scope == DecayScope::kAll || parameter.spec.role == ParameterRole::kWeight;

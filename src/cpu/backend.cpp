@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "bn/error.hpp"
+#include "core/rounding.hpp"
 #include "core/usable_cores.hpp"
 #include "cpu/onednn.hpp"
 #include "cpu/onednn_api.hpp"
@@ -21,8 +22,6 @@ namespace {
 
 constexpr int64_t kCacheLine = 64;
 constexpr int64_t kHugePage = int64_t{2} << 20;
-
-int64_t round_up(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
 class HostBuffer final : public Buffer {
  public:

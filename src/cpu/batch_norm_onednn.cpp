@@ -68,7 +68,7 @@ class OnednnBatchNorm final : public Op {
                  io.scratch);
     if (backward_.empty()) return;
     std::memcpy(io.saved, io.state[0].data, statistic_bytes());
-    std::memcpy(at(io.saved, statistic_bytes()), io.state[1].data, statistic_bytes());
+    std::memcpy(saved_variance(io), io.state[1].data, statistic_bytes());
   }
 
   void backward(const OpIo& io) override {
@@ -77,14 +77,15 @@ class OnednnBatchNorm final : public Op {
                    {DNNL_ARG_SCALE, io.w[0].data},
                    {DNNL_ARG_SHIFT, io.w[1].data},  // ignored where it is not asked for
                    {DNNL_ARG_MEAN, io.saved},
-                   {DNNL_ARG_VARIANCE, at(io.saved, statistic_bytes())},
-                   {DNNL_ARG_DIFF_SRC, io.dx[0] ? io.dx[0].data : io.scratch},
+                   {DNNL_ARG_VARIANCE, saved_variance(io)},
+                   {DNNL_ARG_DIFF_SRC, io.dx[0] ? io.dx[0].data : at(io.scratch, 0)},
                    {DNNL_ARG_DIFF_SCALE, io.dw[0].data},
                    {DNNL_ARG_DIFF_SHIFT, io.dw[1].data}},
                   at(io.scratch, library_scratch_));
   }
 
  private:
+  void* saved_variance(const OpIo& io) const { return static_cast<uint8_t*>(io.saved) + statistic_bytes(); }
   int64_t statistic_bytes() const { return matrix_.c * size_of(DType::kF32); }
 
   Shape matrix_;

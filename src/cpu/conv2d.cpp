@@ -29,7 +29,7 @@ class Conv2dOp final : public Op {
       convolution_.pack(io.packed, w, io.scratch);
       return;
     }
-    auto* folded_w = static_cast<float*>(io.scratch);
+    auto* folded_w = static_cast<float*>(at(io.scratch, 0));
     fold(folded_w, convolution_.bias(io.packed), w, outputs_, inputs_, *folded_, io, 1);
     convolution_.pack(io.packed, folded_w, at(io.scratch, convolution_scratch_));
   }

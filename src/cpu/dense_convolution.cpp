@@ -113,14 +113,14 @@ void DenseConvolution::prepare_backward(const dnnl::convolution_forward::primiti
 }
 
 void DenseConvolution::pack(void* packed, float* w, void* scratch) {
-  pack_forward_.run({{DNNL_ARG_FROM, w}, {DNNL_ARG_TO, packed}}, scratch);
+  pack_forward_.run({{DNNL_ARG_FROM, w}, {DNNL_ARG_TO, at(packed, 0)}}, scratch);
   if (pack_backward_.empty()) return;
   pack_backward_.run({{DNNL_ARG_FROM, w}, {DNNL_ARG_TO, at(packed, backward_w_offset_)}}, scratch);
 }
 
 void DenseConvolution::forward(const OpIo& io) {
   forward_.run({{DNNL_ARG_SRC, io.x[0].data},
-                {DNNL_ARG_WEIGHTS, io.packed},
+                {DNNL_ARG_WEIGHTS, at(io.packed, 0)},
                 {DNNL_ARG_BIAS, at(io.packed, bias_offset_)},  // ignored where there is none
                 {DNNL_ARG_DST, io.y.data}},
                io.scratch);
@@ -134,10 +134,10 @@ void DenseConvolution::backward(float* dw, const OpIo& io, void* scratch) {
                        scratch);
   }
   // The gradient in the kernel's own layout, then its scratchpad.
-  void* rest = at(scratch, after_dw_offset_);
+  void *own_dw = at(scratch, 0), *rest = at(scratch, after_dw_offset_);
   backward_weights_.run(
-      {{DNNL_ARG_SRC, io.x[0].data}, {DNNL_ARG_DIFF_DST, io.dy.data}, {DNNL_ARG_DIFF_WEIGHTS, scratch}}, rest);
-  unpack_dw_.run({{DNNL_ARG_FROM, scratch}, {DNNL_ARG_TO, dw}}, rest);
+      {{DNNL_ARG_SRC, io.x[0].data}, {DNNL_ARG_DIFF_DST, io.dy.data}, {DNNL_ARG_DIFF_WEIGHTS, own_dw}}, rest);
+  unpack_dw_.run({{DNNL_ARG_FROM, own_dw}, {DNNL_ARG_TO, dw}}, rest);
 }
 
 }  // namespace bn::cpu

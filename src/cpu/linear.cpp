@@ -37,12 +37,12 @@ class LinearOp final : public Op {
   void pack(const OpIo& io) override {
     auto* w = io.w.at(0).as<float>();
     if (folded_) {
-      auto* folded_w = static_cast<float*>(dtype_ == DType::kF32 ? io.packed : io.scratch);
+      auto* folded_w = static_cast<float*>(at(dtype_ == DType::kF32 ? io.packed : io.scratch, 0));
       fold(folded_w, static_cast<float*>(at(io.packed, bias_offset_)), w, outputs_, inputs_, *folded_, io, 1);
       w = folded_w;
     }
     if (!round_w_.empty()) {
-      round_w_.run({{DNNL_ARG_FROM, w}, {DNNL_ARG_TO, io.packed}}, at(io.scratch, library_scratch_));
+      round_w_.run({{DNNL_ARG_FROM, w}, {DNNL_ARG_TO, at(io.packed, 0)}}, at(io.scratch, library_scratch_));
     }
   }
 
@@ -58,8 +58,8 @@ class LinearOp final : public Op {
     void* rest = at(io.scratch, library_scratch_);
     void* dy = io.dy.data;
     if (!round_dy_.empty()) {
-      round_dy_.run({{DNNL_ARG_FROM, dy}, {DNNL_ARG_TO, io.scratch}}, rest);
-      dy = io.scratch;
+      round_dy_.run({{DNNL_ARG_FROM, dy}, {DNNL_ARG_TO, at(io.scratch, 0)}}, rest);
+      dy = at(io.scratch, 0);
     }
     if (!backward_data_.empty()) {
       backward_data_.run({{DNNL_ARG_SRC, dy}, {DNNL_ARG_WEIGHTS, weights(io)}, {DNNL_ARG_DST, io.dx[0].data}}, rest);
@@ -69,7 +69,7 @@ class LinearOp final : public Op {
 
  private:
   bool keeps_copy() const { return folded_ || dtype_ != DType::kF32; }
-  void* weights(const OpIo& io) const { return keeps_copy() ? io.packed : io.w[0].data; }
+  void* weights(const OpIo& io) const { return keeps_copy() ? at(io.packed, 0) : io.w[0].data; }
 
   void prepare_forward(const OpDesc& desc) {
     const auto x = row_major(dtype_, images_, inputs_);

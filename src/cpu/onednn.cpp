@@ -72,12 +72,6 @@ void rethrow_as_ours(const dnnl::error& error, const OpSpec& spec, const OpDesc&
   throw Error(ExitCode::kFailure, fmt::format("oneDNN failed to prepare {}: {}.", what, error.message));
 }
 
-int64_t Regions::add(int64_t bytes) {
-  const int64_t offset = bytes_;
-  bytes_ += (bytes + kCacheLine - 1) / kCacheLine * kCacheLine;
-  return offset;
-}
-
 PreparedCall::PreparedCall(const dnnl::primitive_desc_base& description, const std::vector<int>& arguments)
     : implementation_(description.impl_info_str()) {
   if (implementation_.find("ref") != std::string::npos) throw dnnl::error(dnnl_unimplemented, "reference loops");

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bn/backend.hpp"
+#include "core/regions.hpp"
 #include "cpu/onednn_api.hpp"
 
 namespace bn::cpu {
@@ -26,18 +27,6 @@ dnnl::primitive_attr attributes(Activation activation = Activation::kNone);
 
 // The error for the user when the library has no (proper) implementation, or fails otherwise.
 [[noreturn]] void rethrow_as_ours(const dnnl::error& error, const OpSpec& spec, const OpDesc& desc);
-
-// Offsets of consecutive regions of one buffer, each on a cache line.
-class Regions {
- public:
-  int64_t add(int64_t bytes);
-  int64_t bytes() const { return bytes_; }
-
- private:
-  int64_t bytes_ = 0;
-};
-
-inline void* at(void* base, int64_t offset) { return static_cast<char*>(base) + offset; }
 
 // One primitive with its arguments' memory objects, so that running it creates nothing.
 class PreparedCall {

@@ -32,7 +32,7 @@ class SeparableConv2dOp final : public Op {
   std::string implementation() const override { return convolution_.implementation(); }
 
   void pack(const OpIo& io) override {
-    auto* w = static_cast<float*>(io.scratch);  // [o, kh, kw, i]
+    auto* w = static_cast<float*>(at(io.scratch, 0));  // [o, kh, kw, i]
     compose(w, io.w.at(0).as<const float>(), io.w.at(1).as<const float>());
     if (folded_) fold(w, convolution_.bias(io.packed), w, outputs_, area_ * inputs_, *folded_, io, 2);
     convolution_.pack(io.packed, w, at(io.scratch, convolution_scratch_));
@@ -41,7 +41,7 @@ class SeparableConv2dOp final : public Op {
   void forward(const OpIo& io) override { convolution_.forward(io); }
 
   void backward(const OpIo& io) override {
-    auto* dw = static_cast<float*>(io.scratch);  // [o, kh, kw, i]
+    auto* dw = static_cast<float*>(at(io.scratch, 0));  // [o, kh, kw, i]
     convolution_.backward(dw, io, at(io.scratch, convolution_scratch_));
     split(io.dw[0].as<float>(), io.dw[1].as<float>(), dw, io.w[0].as<const float>(), io.w[1].as<const float>());
   }

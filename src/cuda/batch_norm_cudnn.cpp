@@ -8,13 +8,13 @@
 
 #include "bn/error.hpp"
 #include "core/op_checks.hpp"
+#include "core/regions.hpp"
 #include "cuda/device_memory.hpp"
 #include "cuda/error.hpp"
 #include "cuda/kernels/weights.hpp"
 #include "cuda/launch.hpp"
 #include "cuda/libraries.hpp"
 #include "cuda/ops.hpp"
-#include "cuda/regions.hpp"
 
 namespace bn::cuda {
 namespace {

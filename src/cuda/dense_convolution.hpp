@@ -6,10 +6,10 @@
 #include <optional>
 #include <string>
 
+#include "core/regions.hpp"
 #include "cuda/cudnn_graph.hpp"
 #include "cuda/folding.hpp"
 #include "cuda/kernels/weights.hpp"
-#include "cuda/regions.hpp"
 
 namespace bn::cuda {
 

@@ -5,8 +5,8 @@
 #include <optional>
 
 #include "bn/backend.hpp"
+#include "core/regions.hpp"
 #include "cuda/context.hpp"
-#include "cuda/regions.hpp"
 
 namespace bn::cuda {
 

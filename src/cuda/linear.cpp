@@ -7,12 +7,12 @@
 
 #include "bn/error.hpp"
 #include "core/op_checks.hpp"
+#include "core/regions.hpp"
 #include "cuda/cublas_product.hpp"
 #include "cuda/folding.hpp"
 #include "cuda/kernels/weights.hpp"
 #include "cuda/launch.hpp"
 #include "cuda/ops.hpp"
-#include "cuda/regions.hpp"
 
 namespace bn::cuda {
 namespace {

@@ -209,7 +209,7 @@ void Compiler::allocate() {
   for (const Lifetime& buffer : buffers_) memory.unshared += buffer.bytes;
   for (const auto& step : plan_->steps) {
     memory.scratch = std::max(memory.scratch, step.op->scratch_bytes());
-    memory.packed += (step.op->packed_bytes() + 63) / 64 * 64;
+    memory.packed += round_up(step.op->packed_bytes(), kBufferAlignment);
   }
   try {
     plan_->arena = backend_.allocate(memory.activations);
@@ -316,7 +316,7 @@ void Compiler::bind_steps() {
     }
     io.scratch = plan_->scratch->data();
     if (step.op->packed_bytes() > 0) io.packed = packed;
-    packed += (step.op->packed_bytes() + 63) / 64 * 64;
+    packed += round_up(step.op->packed_bytes(), kBufferAlignment);
     io.step = static_cast<StepState*>(plan_->step_state->data());
   }
 }

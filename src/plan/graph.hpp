@@ -6,6 +6,7 @@
 
 #include "bn/net.hpp"
 #include "bn/plan.hpp"
+#include "core/rounding.hpp"
 
 namespace bn {
 
@@ -70,6 +71,8 @@ struct BackwardSchedule {
 BackwardSchedule schedule_backward(const Graph& graph);
 
 // --- memory.cpp: the only place that computes an offset.
+constexpr int64_t kBufferAlignment = 64;  // bytes; a cache line
+
 struct Lifetime {
   int64_t bytes = 0;
   int first = 0, last = 0;  // times, both inclusive

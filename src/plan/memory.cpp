@@ -8,7 +8,6 @@
 namespace bn {
 
 int64_t assign_offsets(std::vector<Lifetime>& buffers) {
-  constexpr int64_t kAlignment = 64;
   std::vector<size_t> order(buffers.size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return buffers[a].bytes > buffers[b].bytes; });
@@ -17,7 +16,7 @@ int64_t assign_offsets(std::vector<Lifetime>& buffers) {
   std::vector<size_t> placed;  // in order of offset
   for (const size_t index : order) {
     Lifetime& buffer = buffers[index];
-    buffer.bytes = (buffer.bytes + kAlignment - 1) / kAlignment * kAlignment;
+    buffer.bytes = round_up(buffer.bytes, kBufferAlignment);
     int64_t offset = 0;
     for (const size_t other_index : placed) {
       const Lifetime& other = buffers[other_index];

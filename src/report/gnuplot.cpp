@@ -1,42 +1,26 @@
 #include "report/gnuplot.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <vector>
 
 #include "bn/error.hpp"
+#include "core/child.hpp"
 #include "core/files.hpp"
 
 namespace bn::report {
 namespace {
 
-// Runs the command, its words to the file `messages`; its exit status, 127 or more when it did not end well.
+// Its exit status; its words go to the file `messages`.
 int run(const std::vector<std::string>& command, const std::string& messages) {
-  std::vector<char*> arguments;
-  arguments.reserve(command.size() + 1);
-  for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
-  arguments.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, 1, messages.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
-  posix_spawn_file_actions_adddup2(&actions, 1, 2);
-  pid_t child = -1;
-  const int error = posix_spawnp(&child, arguments[0], &actions, nullptr, arguments.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  if (error != 0) {
+  try {
+    return Child(command, messages).wait();
+  } catch (const UnsupportedError& error) {
     unlink(messages.c_str());
     throw UnsupportedError(
-        fmt::format("figures are drawn by gnuplot, which cannot be started: {}; Debian's package is gnuplot-nox",
-                    errno_text(error)));
+        fmt::format("figures are drawn by gnuplot: {}; Debian's package is gnuplot-nox", error.what()));
   }
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 }  // namespace

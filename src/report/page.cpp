@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 
+#include "core/duration.hpp"
 #include "report/chart.hpp"
 #include "report/figures.hpp"
 #include "report/words.hpp"
@@ -228,11 +229,6 @@ void PageWriter::add_method() {
   add(Paragraph{plain(text)});
 }
 
-std::string clock(double seconds) {
-  const auto whole = static_cast<int64_t>(std::llround(seconds));
-  return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
-}
-
 std::vector<Text> row_of(const Arm& arm, const Run& run) {
   const std::optional<Point> best = best_accuracy(run);
   const std::vector<Point> accuracies = curve_of(run, &LogRecord::validation_top1);
@@ -245,7 +241,7 @@ std::vector<Text> row_of(const Arm& arm, const Run& run) {
           plain(best ? with_separators(static_cast<double>(best->step)) : "\u2013"),
           plain(accuracies.empty() ? "\u2013" : percent(accuracies.back().value)),
           plain(with_separators(static_cast<double>(run.last_step))),
-          plain(seconds.empty() ? "\u2013" : clock(seconds.back().value)),
+          plain(seconds.empty() ? "\u2013" : describe_duration(seconds.back().value)),
           plain(rate ? with_separators(std::round(*rate)) : "\u2013"),
           {{.text = "configuration", .link = "#" + anchor_of("config", arm.name)}}};
 }

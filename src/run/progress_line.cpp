@@ -3,17 +3,11 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cmath>
 #include <cstdio>
 
-namespace bn {
+#include "core/duration.hpp"
 
-std::string describe_duration(double seconds) {
-  const int64_t total = std::lround(seconds);
-  const int64_t hours = total / 3600, minutes = total / 60 % 60;
-  if (hours > 0) return fmt::format("{}:{:02}:{:02}", hours, minutes, total % 60);
-  return fmt::format("{}:{:02}", minutes, total % 60);
-}
+namespace bn {
 
 ProgressLine::ProgressLine(int64_t total_steps, bool quiet)
     : total_steps_(total_steps), quiet_(quiet), terminal_(isatty(STDERR_FILENO) == 1) {}

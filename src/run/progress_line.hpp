@@ -28,6 +28,4 @@ class ProgressLine {
   bool open_ = false;  // the cursor stands behind an unfinished line
 };
 
-std::string describe_duration(double seconds);  // "1:02:03", "4:05"
-
 }  // namespace bn

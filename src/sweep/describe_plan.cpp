@@ -10,8 +10,9 @@
 
 #include "bn/error.hpp"
 #include "bn/sweep.hpp"
+#include "core/child.hpp"
+#include "core/duration.hpp"
 #include "core/files.hpp"
-#include "sweep/child.hpp"
 #include "sweep/run_size.hpp"
 #include "sweep/run_state.hpp"
 #include "sweep/table.hpp"
@@ -109,7 +110,7 @@ class Planner {
     const double jobs = static_cast<double>(options_.jobs);
     return text +
            fmt::format("in all about {}, measured over 3 steps of each network; decoding of images not counted\n",
-                       describe_time(total / jobs)) +
+                       describe_duration(total / jobs)) +
            notes_;
   }
 
@@ -162,7 +163,7 @@ class Planner {
     return fmt::format("{:<{}} {:>5} {:>5} {:>9.1f} {:>10} {:>10.1f} {:>12} {:>12}\n", arm, arm_width_, plan.runs,
                        plan.done, plan.size.epochs(), plan.size.steps,
                        static_cast<double>(run.config.train.batch) / plan.time.step_seconds,
-                       describe_time(plan.run_seconds()), describe_time(plan.seconds_left));
+                       describe_duration(plan.run_seconds()), describe_duration(plan.seconds_left));
   }
 
   Sweep& sweep_;

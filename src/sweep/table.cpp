@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "run/progress_line.hpp"
+#include "core/duration.hpp"
 
 namespace bn {
 namespace {
@@ -41,7 +41,7 @@ std::string line_of(const TableInput& input, size_t i, size_t arm_width) {
                      run.same_as ? "(as above)" : name_of(run.state),
                      fmt::format("{}/{}", progress.step, input.sizes[i].steps), percent(progress.top1),
                      percent(progress.best_top1),
-                     running && progress.seconds_per_step ? describe_time(seconds_left(input, i, 0)) : "-");
+                     running && progress.seconds_per_step ? describe_duration(seconds_left(input, i, 0)) : "-");
 }
 
 std::string summary_of(const TableInput& input) {
@@ -59,7 +59,7 @@ std::string summary_of(const TableInput& input) {
     if (counts[state] > 0) line += fmt::format(" {} {},", counts[state], name_of(static_cast<RunState>(state)));
   }
   line.pop_back();
-  if (left > 0) line += fmt::format("; about {} left", describe_time(left / static_cast<double>(input.jobs)));
+  if (left > 0) line += fmt::format("; about {} left", describe_duration(left / static_cast<double>(input.jobs)));
   return line + "\n";
 }
 
@@ -69,12 +69,6 @@ int terminal_rows() {
 }
 
 }  // namespace
-
-std::string describe_time(double seconds) {
-  constexpr double kDay = 86400;
-  if (seconds < 2 * kDay) return describe_duration(seconds);
-  return fmt::format("{:.1f} days", seconds / kDay);
-}
 
 std::string render_table(const TableInput& input, TableScope scope) {
   size_t arm_width = 3;

@@ -21,9 +21,6 @@ struct TableInput {
 // A line for each run, and one for the whole.
 std::string render_table(const TableInput& input, TableScope scope);
 
-// Seconds as "4:05", "1:02:03" or "3.2 days".
-std::string describe_time(double seconds);
-
 // On a terminal the table, rewritten in place; elsewhere only the messages.
 class LiveTable {
  public:

@@ -22,13 +22,5 @@ TEST(PreparedCall, RunsAgainOnOtherMemory) {
   EXPECT_EQ(other, to);
 }
 
-TEST(Regions, StartOnCacheLines) {
-  Regions regions;
-  EXPECT_EQ(regions.add(1), 0);
-  EXPECT_EQ(regions.add(64), 64);
-  EXPECT_EQ(regions.add(0), 128);
-  EXPECT_EQ(regions.bytes(), 128);
-}
-
 }  // namespace
 }  // namespace bn::cpu

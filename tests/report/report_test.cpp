@@ -150,7 +150,7 @@ TEST(Report, SaysThatGnuplotIsMissing) {
     return "no error";
   });
   EXPECT_EQ(message,
-            "figures are drawn by gnuplot, which cannot be started: No such file or directory; Debian's package is "
+            "figures are drawn by gnuplot: cannot start 'gnuplot': No such file or directory; Debian's package is "
             "gnuplot-nox");
 }
 

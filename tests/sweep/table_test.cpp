@@ -55,12 +55,6 @@ TEST_F(SweepTable, ShowsOnlyWhatRunsWhereThereIsNoRoom) {
   EXPECT_FALSE(contains(text, "plain ")) << text;
 }
 
-TEST(DescribeTime, TurnsToDays) {
-  EXPECT_EQ(describe_time(59), "0:59");
-  EXPECT_EQ(describe_time(47.5 * 3600), "47:30:00");
-  EXPECT_EQ(describe_time(72 * 3600), "3.0 days");
-}
-
 TEST(RunSize, CountsStepsAndEvaluations) {
   TrainOptions train{.batch = 30, .epochs = 2.5};
   const RunSize by_epochs = size_of_run(train, 1000, 50);

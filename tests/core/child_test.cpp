@@ -1,9 +1,11 @@
-#include "sweep/child.hpp"
+#include "core/child.hpp"
 
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include "bn/error.hpp"
 #include "support/child_process.hpp"
+#include "support/error_message.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace bn::test {
@@ -19,7 +21,8 @@ TEST(Child, AppendsItsOutputAndTellsHowItEnded) {
   EXPECT_EQ(Child(shell("echo one; echo two >&2; exit 7"), output).wait(), 7);
   EXPECT_EQ(Child(shell("echo three; kill -SEGV $$"), output).wait(), 128 + SIGSEGV);
   EXPECT_EQ(read_bytes(output), "one\ntwo\nthree\n");
-  EXPECT_EQ(Child({"/nowhere/program"}, output).wait(), 127);
+  EXPECT_EQ(error_message<UnsupportedError>([&] { Child({"/nowhere/program"}, output); }),
+            "cannot start '/nowhere/program': No such file or directory");
 }
 
 TEST(Child, EndsWhenAsked) {

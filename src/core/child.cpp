@@ -1,4 +1,4 @@
-#include "sweep/child.hpp"
+#include "core/child.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -18,8 +18,8 @@ namespace {
 
 constexpr auto kGracePoll = std::chrono::milliseconds(10);
 
-// Only what is safe between fork and exec.
-[[noreturn]] void become(char* const* command, int output, pid_t parent) {
+// Only what is safe between fork and exec. Why the program cannot be started is written to `failure`.
+[[noreturn]] void become(char* const* command, int output, int failure, pid_t parent) {
   setpgid(0, 0);  // Ctrl-C reaches the parent alone, which ends its children in order
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (getppid() != parent) _exit(127);  // it died before it could be watched
@@ -27,7 +27,9 @@ constexpr auto kGracePoll = std::chrono::milliseconds(10);
   dup2(input, STDIN_FILENO);
   dup2(output, STDOUT_FILENO);
   dup2(output, STDERR_FILENO);
-  execv(command[0], command);
+  execvp(command[0], command);
+  const int error = errno;
+  if (write(failure, &error, sizeof(error)) < 0) _exit(126);
   _exit(127);
 }
 
@@ -42,11 +44,23 @@ Child::Child(const std::vector<std::string>& command, const std::string& output_
   std::vector<char*> pointers;
   for (std::string& word : words) pointers.push_back(word.data());
   pointers.push_back(nullptr);
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) throw StorageError(fmt::format("cannot start a process: {}", errno_text(errno)));
+  const FileDescriptor failure(ends[0]);
+  FileDescriptor failure_in_child(ends[1]);
   const pid_t parent = getpid();
   pid_ = fork();
   if (pid_ < 0) throw StorageError(fmt::format("cannot start a process: {}", errno_text(errno)));
-  if (pid_ == 0) become(pointers.data(), output.get(), parent);
+  if (pid_ == 0) become(pointers.data(), output.get(), failure_in_child.get(), parent);
   setpgid(pid_, pid_);  // whoever comes first
+  failure_in_child.reset();
+  int error = 0;
+  ssize_t count = 0;
+  do count = read(failure.get(), &error, sizeof(error));
+  while (count < 0 && errno == EINTR);
+  if (count != sizeof(error)) return;  // the program has begun: that closed its end
+  wait();
+  throw UnsupportedError(fmt::format("cannot start '{}': {}", command[0], errno_text(error)));
 }
 
 Child::~Child() {

@@ -9,11 +9,14 @@
 
 namespace bn {
 
-// The destructor asks it to end (SIGTERM), since a training then saves what it has, and kills it after `patience`. When
-// this process dies, however it dies, the child is asked to end too, so that nothing trains on unwatched.
+// Every program that this one starts, a training or gnuplot, is one of these. The destructor asks it to end (SIGTERM),
+// since a training then saves what it has, and kills it after `patience`. When this process dies, however it dies, the
+// child is asked to end too, so that nothing trains on unwatched.
 class Child {
  public:
-  // The first word is the program's path. Both output streams are appended to the file. Throws StorageError.
+  // The first word is the program: a path, or a name that is looked for in PATH. Both output streams are appended to
+  // the file. Throws UnsupportedError when it cannot be started ("cannot start 'gnuplot': No such file or directory"),
+  // StorageError.
   Child(const std::vector<std::string>& command, const std::string& output_path,
         std::chrono::milliseconds patience = std::chrono::seconds(10));
   Child(const Child&) = delete;

@@ -1,0 +1,17 @@
+#include "core/duration.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+namespace bn {
+
+std::string describe_duration(double seconds) {
+  constexpr double kDay = 86400;
+  if (seconds >= 2 * kDay) return fmt::format("{:.1f} days", seconds / kDay);
+  const int64_t total = std::lround(seconds), hours = total / 3600, minutes = total / 60 % 60;
+  if (hours > 0) return fmt::format("{}:{:02}:{:02}", hours, minutes, total % 60);
+  return fmt::format("{}:{:02}", minutes, total % 60);
+}
+
+}  // namespace bn
