@@ -158,16 +158,6 @@ std::unique_ptr<Op> make_op(Backend& backend, const Inputs& inputs, BatchNormImp
                          {.name = "batch_norm", .x = {tensor}, .y = tensor, .wants_dx = {true}});
 }
 
-// Only what is really kept on the chip: the rest would be the streamed kernels again.
-Measurement measure_on_chip(Backend& backend, const Inputs& inputs) {
-  const std::unique_ptr<Op> op = make_op(backend, inputs, BatchNormImplementation::kCustom);
-  const std::string implementation = op->implementation();
-  if (implementation == "own:streamed") return {};
-  Measurement measured = measure(backend, inputs, *op);
-  if (implementation == "own:on_chip_forward") measured.backward.reset();
-  return measured;
-}
-
 Measurement measure_cudnn(Backend& backend, const Inputs& inputs) {
   try {
     return measure(backend, inputs, *make_op(backend, inputs, BatchNormImplementation::kCudnn));
@@ -215,7 +205,7 @@ struct Row {
   DType dtype;
   Shape shape;
   double bytes;
-  Measurement custom, on_chip, cudnn;
+  Measurement custom, cudnn;
 
   // Of the copy's bandwidth.
   double forward_share(double bandwidth) const { return 3 * bytes / *custom.forward / bandwidth; }
@@ -227,11 +217,10 @@ std::string microseconds(const std::optional<double>& seconds) {
 }
 
 void print(const Row& row, double bandwidth) {
-  fmt::print("| {} | {} | {}x{}x{} | {:.1f} | {} | {:.0f} % | {} | {} | {} | {:.0f} % | {} | {} |\n", row.batch,
+  fmt::print("| {} | {} | {}x{}x{} | {:.1f} | {} | {:.0f} % | {} | {} | {:.0f} % | {} |\n", row.batch,
              name_of(row.dtype), row.shape.h, row.shape.w, row.shape.c, 1e-6 * row.bytes,
-             microseconds(row.custom.forward), 100 * row.forward_share(bandwidth), microseconds(row.on_chip.forward),
-             microseconds(row.cudnn.forward), microseconds(row.custom.backward), 100 * row.backward_share(bandwidth),
-             microseconds(row.on_chip.backward), microseconds(row.cudnn.backward));
+             microseconds(row.custom.forward), 100 * row.forward_share(bandwidth), microseconds(row.cudnn.forward),
+             microseconds(row.custom.backward), 100 * row.backward_share(bandwidth), microseconds(row.cudnn.backward));
   std::fflush(stdout);
 }
 
@@ -280,9 +269,7 @@ void write_json(const std::string& path, const std::string& device, double bandw
   nlohmann::json all = nlohmann::json::array();
   for (const Row& row : rows) {
     const auto seconds = [&](std::optional<double> Measurement::*way) {
-      return nlohmann::json{{"custom", json_of(row.custom.*way)},
-                            {"on_chip", json_of(row.on_chip.*way)},
-                            {"cudnn", json_of(row.cudnn.*way)}};
+      return nlohmann::json{{"custom", json_of(row.custom.*way)}, {"cudnn", json_of(row.cudnn.*way)}};
     };
     all.push_back({{"batch", row.batch},
                    {"type", name_of(row.dtype)},
@@ -300,13 +287,13 @@ void write_json(const std::string& path, const std::string& device, double bandw
 }
 
 void run(const Arguments& arguments) {
-  cuda::CudaBackend backend({}), on_chip_backend({.batch_norm_reading = BatchNormReading::kOnChip});
+  cuda::CudaBackend backend({});
   const double bandwidth = copy_bandwidth(backend);
   fmt::print("{}; copy {:.0f} GB/s, read and written\n\n", backend.name(), 1e-9 * bandwidth);
   fmt::print(
-      "| batch | type | shape | MB | forward: custom us | of copy | on chip us | cuDNN us | backward: custom us | of "
-      "copy | on chip us | cuDNN us |\n");
-  fmt::print("|---|---|---|---|---|---|---|---|---|---|---|---|\n");
+      "| batch | type | shape | MB | forward: custom us | of copy | cuDNN us | backward: custom us | of "
+      "copy | cuDNN us |\n");
+  fmt::print("|---|---|---|---|---|---|---|---|---|---|\n");
   std::vector<Row> rows;
   const std::vector<Shape> shapes = batch_norm_shapes(build_network(load_config(arguments.config).model));
   for (const DType dtype : {DType::kBf16, DType::kF32}) {
@@ -320,7 +307,6 @@ void run(const Arguments& arguments) {
                         .shape = shape,
                         .bytes = static_cast<double>(inputs.bytes()),
                         .custom = measure(backend, inputs, *make_op(backend, inputs, BatchNormImplementation::kCustom)),
-                        .on_chip = measure_on_chip(on_chip_backend, inputs),
                         .cudnn = measure_cudnn(backend, inputs)});
         print(rows.back(), bandwidth);
         if (!arguments.json.empty()) write_json(arguments.json, backend.name(), bandwidth, rows);

@@ -87,7 +87,7 @@ class Training {
  private:
   void load(const Tensor& images, const int32_t* labels) {
     backend_.load_images(plan_.images(), images, normalization_);
-    backend_.upload(plan_.labels().data, labels, plan_.labels().bytes());
+    plan_.set_labels(labels);
   }
 
   const Config& config_;

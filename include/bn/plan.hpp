@@ -51,10 +51,13 @@ class Plan {
   Plan& operator=(Plan&&) noexcept;
 
   Tensor images() const;                       // [batch, h, w, c], activation type; fill with Backend::load_images
-  Tensor labels() const;                       // [batch] i32; fill with Backend::upload
+  Tensor labels() const;                       // [batch] i32; fill with set_labels
   Tensor logits() const;                       // [batch, classes] f32
   Tensor losses() const;                       // [batch] f32, of the main loss (training plans)
   Tensor output(const std::string& op) const;  // of an op named in PlanOptions::keep
+
+  // [batch], -1 = padding. Throws DataError for a label beyond the classes.
+  void set_labels(const int32_t* labels);
 
   void pack();                             // after every change of the parameters or the population statistics it folds
   void begin(const StepScalars& scalars);  // before forward, for it and all that follows in this step

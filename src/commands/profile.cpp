@@ -37,7 +37,7 @@ struct Profile {
 };
 
 // Random images and labels: the time of a step does not depend on what they show.
-void fill_inputs(Backend& backend, const Plan& plan, int64_t classes) {
+void fill_inputs(Backend& backend, Plan& plan, int64_t classes) {
   const Shape shape = plan.images().shape;
   std::vector<uint8_t> pixels(static_cast<size_t>(shape.elements()));
   RandomStream random(1, 1);
@@ -47,7 +47,7 @@ void fill_inputs(Backend& backend, const Plan& plan, int64_t classes) {
   const auto channels = static_cast<size_t>(shape.c);
   backend.load_images(plan.images(), dense(pixels.data(), DType::kU8, shape),
                       {.mean = std::vector<float>(channels, 127.5F), .scale = std::vector<float>(channels, 1 / 64.0F)});
-  backend.upload(plan.labels().data, labels.data(), plan.labels().bytes());
+  plan.set_labels(labels.data());
 }
 
 // A step of evaluation is the forward pass alone, with batch normalisation folded.

@@ -92,6 +92,19 @@ std::vector<std::string> words_with_key(const TaggedTarget& target, const std::s
   return words;
 }
 
+// Keys of earlier versions, whose resolved configurations name them. With this value they mean what all runs do now.
+struct RetiredKey {
+  const char* path;
+  const char* value;
+};
+constexpr RetiredKey kRetiredKeys[] = {{"cuda.batch_norm", "streamed"}};
+
+bool is_retired(const YamlEntry& entry, const std::string& path) {
+  return std::any_of(std::begin(kRetiredKeys), std::end(kRetiredKeys), [&](const RetiredKey& key) {
+    return path == key.path && entry.value.kind == NodeKind::kScalar && entry.value.text == key.value;
+  });
+}
+
 [[noreturn]] void refuse_key(const YamlEntry& entry, const std::string& path, const Fields& fields,
                              const TaggedTarget* tagged) {
   const std::string full_path = join_path(path, printable(entry.key));
@@ -183,6 +196,7 @@ void read_fields(const YamlNode& map, const std::string& path, const Fields& fie
   const size_t before = mistakes.count();
   for (const YamlEntry& entry : map.entries) {
     if (tagged != nullptr && entry.key == tagged->tag) continue;
+    if (is_retired(entry, join_path(path, entry.key))) continue;
     mistakes.attempt([&] {
       const auto field =
           std::find_if(fields.begin(), fields.end(), [&](const Field& f) { return f.name == entry.key; });

@@ -369,10 +369,6 @@ Fields describe_cuda(CudaOptions& cuda) {
             words(cuda.convolution_choice,
                   {{"heuristic", ConvolutionChoice::kHeuristic}, {"measured", ConvolutionChoice::kMeasured}}),
             "how cuDNN's algorithm is chosen; a measured choice can differ from run to run"),
-      field("batch_norm",
-            words(cuda.batch_norm_reading,
-                  {{"streamed", BatchNormReading::kStreamed}, {"on_chip", BatchNormReading::kOnChip}}),
-            "our own kernels: read the input twice, or once where its columns fit into shared memory"),
   };
 }
 

@@ -15,7 +15,9 @@
 #include "cpu/onednn.hpp"
 #include "cpu/onednn_api.hpp"
 #include "cpu/ops.hpp"
+#include "cpu/own_kernels.hpp"
 #include "cpu/updates.hpp"
+#include "ops/ops.hpp"
 
 namespace bn::cpu {
 namespace {
@@ -48,15 +50,6 @@ class HostBuffer final : public Buffer {
   int64_t bytes_;
 };
 
-class RecordedCalls final : public Recording {
- public:
-  explicit RecordedCalls(std::function<void()> work) : work_(std::move(work)) {}
-  void replay() override { work_(); }
-
- private:
-  std::function<void()> work_;
-};
-
 std::string processor_name() {
   std::ifstream file("/proc/cpuinfo");
   for (std::string line; std::getline(file, line);) {
@@ -71,7 +64,7 @@ std::string processor_name() {
 std::unique_ptr<Op> make_batch_norm(const BatchNorm& spec, const OpDesc& desc) {
   switch (spec.implementation) {
     case BatchNormImplementation::kCustom:
-      return make_batch_norm_custom(spec, desc);
+      return ops::make_op(own_kernels(), spec, desc);
     case BatchNormImplementation::kOnednn:
       return make_batch_norm_onednn(spec, desc);
     case BatchNormImplementation::kCudnn:
@@ -86,13 +79,7 @@ std::unique_ptr<Op> make_op_of_kind(const OpSpec& spec, const OpDesc& desc) {
                         [&](const SeparableConv2d& s) { return make_separable_conv2d(s, desc); },
                         [&](const Linear& s) { return make_linear(s, desc); },
                         [&](const BatchNorm& s) { return make_batch_norm(s, desc); },
-                        [&](const BiasActivation& s) { return make_bias_activation(s, desc); },
-                        [&](const Activate& s) { return make_activate(s, desc); },
-                        [&](const Pool2d& s) { return make_pool2d(s, desc); },
-                        [&](const LocalResponseNorm& s) { return make_local_response_norm(s, desc); },
-                        [&](const Dropout& s) { return make_dropout(s, desc); },
-                        [&](const Concat& s) { return make_concat(s, desc); },
-                        [&](const SoftmaxLoss& s) { return make_softmax_loss(s, desc); },
+                        [&](const auto& s) { return ops::make_op(own_kernels(), s, desc); },
                     },
                     spec);
 }
@@ -142,28 +129,11 @@ std::unique_ptr<Op> CpuBackend::make_op(const OpSpec& spec, const OpDesc& desc) 
   }
 }
 
-bool CpuBackend::supports_row_stride(const OpSpec& spec) const {
-  return std::visit(Overloaded{
-                        [](const BatchNorm& s) {
-                          // Per-activation statistics see whole images as rows: only dense ones are.
-                          return s.implementation == BatchNormImplementation::kCustom &&
-                                 s.scope == BatchNormScope::kSpatial;
-                        },
-                        [](const BiasActivation&) { return true; },
-                        [](const Activate&) { return true; },
-                        [](const Pool2d&) { return true; },
-                        [](const auto&) { return false; },
-                    },
-                    spec);
-}
+bool CpuBackend::supports_row_stride(const OpSpec& spec) const { return ops::supports_row_stride(spec); }
 
-bool CpuBackend::supports_fused_activation(const BatchNorm& spec) const {
-  return spec.implementation == BatchNormImplementation::kCustom;
-}
+bool CpuBackend::supports_fused_activation(const BatchNorm& spec) const { return ops::supports_fused_activation(spec); }
 
-std::unique_ptr<Recording> CpuBackend::record(std::function<void()> work) {
-  return std::make_unique<RecordedCalls>(std::move(work));
-}
+std::unique_ptr<Recording> CpuBackend::record(std::function<void()> work) { return ops::record_calls(std::move(work)); }
 
 void CpuBackend::load_images(const Tensor& x, const Tensor& images_u8, const ImageNormalization& normalization) {
   cpu::load_images(x, images_u8, normalization);

@@ -23,16 +23,6 @@ InputGradientColumns offset(const InputGradientColumns& by, int64_t column) {
 
 }  // namespace
 
-Matrix matrix_of(const Tensor& tensor, BatchNormScope scope) {
-  if (!tensor) return {};
-  const Shape& shape = tensor.shape;
-  if (scope == BatchNormScope::kSpatial) {
-    return {{tensor.data, tensor.row_stride}, tensor.dtype, shape.rows(), shape.c};
-  }
-  const int64_t c = shape.elements() / shape.n;
-  return {{tensor.data, c}, tensor.dtype, shape.n, c};
-}
-
 Tiles::Tiles(int64_t m, int64_t c) : m_(m), c_(c) {
   rows_ = divide_up(std::max(kMinRows, divide_up(m, kMaxGroups)), kMinRows) * kMinRows;
   groups_ = divide_up(m, rows_);
@@ -53,9 +43,9 @@ Tile Tiles::operator[](int64_t index) const {
 }
 
 Rows rows_at(const Matrix& matrix, const Tile& tile) {
-  if (matrix.rows.data == nullptr) return {};
-  const int64_t offset = (tile.row * matrix.rows.stride + tile.column) * size_of(matrix.dtype);
-  return {static_cast<uint8_t*>(matrix.rows.data) + offset, matrix.rows.stride};
+  if (matrix.data == nullptr) return {};
+  const int64_t offset = (tile.row * matrix.stride + tile.column) * size_of(matrix.dtype);
+  return {static_cast<uint8_t*>(matrix.data) + offset, matrix.stride};
 }
 
 void column_reduce(double* partial, const Matrix& x, const Tiles& tiles, const Kernels& kernels) {
@@ -79,6 +69,35 @@ void column_reduce(double* partial, const Matrix& x, const Tiles& tiles, const K
       count += rows;
     }
   }
+}
+
+void column_bias_activation(const Matrix& y, const Matrix& x, const float* bias, Activation activation,
+                            const Tiles& tiles, const Kernels& kernels) {
+#pragma omp parallel if (worth_threads(x.m * x.c))
+  {
+    const Share mine = share_of(tiles.count());
+    for (int64_t i = mine.begin; i < mine.end; ++i) {
+      const Tile tile = tiles[i];
+      kernels.columns(x.dtype).bias_activation(rows_at(y, tile), rows_at(x, tile),
+                                               bias == nullptr ? nullptr : bias + tile.column, tile.rows, tile.columns,
+                                               activation);
+    }
+  }
+}
+
+void column_activation_gradient(const Matrix& dx, double* partial, const Matrix& dy, const Matrix& y,
+                                Activation activation, const Tiles& tiles, const Kernels& kernels) {
+#pragma omp parallel if (worth_threads(dy.m * dy.c))
+  {
+    const Share mine = share_of(tiles.count());
+    for (int64_t i = mine.begin; i < mine.end; ++i) {
+      const Tile tile = tiles[i];
+      double* sum = partial == nullptr ? nullptr : partial + tile.group * dy.c + tile.column;
+      kernels.columns(dy.dtype).bias_activation_gradient(rows_at(dx, tile), sum, rows_at(dy, tile), rows_at(y, tile),
+                                                         tile.rows, tile.columns, activation);
+    }
+  }
+  if (partial != nullptr) add_groups(partial, dy.c, tiles, kernels);
 }
 
 void column_normalize(const Matrix& y, const Matrix& x, const NormalizeColumns& by, Activation activation,

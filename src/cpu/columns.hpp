@@ -1,22 +1,13 @@
-// The passes over the columns of an [m, c] matrix that batch normalisation is made of. The two halves of each direction
-// are separate calls: what computes the sums (here, a convolution while its output is in cache) and what combines
-// them (here, an all-reduce over processes) may be replaced without touching the rest.
+// The passes over the columns of an [m, c] matrix that batch normalisation, bias and activation are made of, divided
+// among threads by tiles.
 #pragma once
 
 #include "cpu/kernels/kernels.hpp"
 
 namespace bn::cpu {
 
-// An activation as batch normalisation sees it.
-struct Matrix {
-  Rows rows;
-  DType dtype = DType::kF32;
-  int64_t m = 0, c = 0;
-};
-
-// Spatial: m = n*h*w, c = channels. Per-activation: m = n, c = h*w*channels, of a dense tensor. An absent tensor gives
-// an absent matrix.
-Matrix matrix_of(const Tensor& tensor, BatchNormScope scope = BatchNormScope::kSpatial);
+using ops::Matrix;
+using ops::matrix_of;
 
 // A block of a matrix, the unit of work.
 struct Tile {
@@ -47,6 +38,13 @@ Rows rows_at(const Matrix& matrix, const Tile& tile);
 
 // The first c doubles of `partial` become the mean of each column, the next c the sum of its squared deviations.
 void column_reduce(double* partial, const Matrix& x, const Tiles& tiles, const Kernels& kernels);
+
+// y = activation(x + bias); bias may be null.
+void column_bias_activation(const Matrix& y, const Matrix& x, const float* bias, Activation activation,
+                            const Tiles& tiles, const Kernels& kernels);
+// dx = dz = dy * activation'(y), and the first c doubles of `partial` become sum dz; dx may be absent, partial null.
+void column_activation_gradient(const Matrix& dx, double* partial, const Matrix& dy, const Matrix& y,
+                                Activation activation, const Tiles& tiles, const Kernels& kernels);
 
 // y = activation((x - mean) * scale + shift).
 void column_normalize(const Matrix& y, const Matrix& x, const NormalizeColumns& by, Activation activation,

@@ -1,4 +1,4 @@
-// What CpuBackend::make_op calls, one function per kind of op. Each prepares everything for the shapes and types of
+// The ops that oneDNN computes, one function per kind of op. Each prepares everything for the shapes and types of
 // `desc` and throws UnsupportedError when it has no proper implementation for them.
 #pragma once
 
@@ -8,20 +8,9 @@
 
 namespace bn::cpu {
 
-// Through oneDNN.
 std::unique_ptr<Op> make_conv2d(const Conv2d& spec, const OpDesc& desc);
 std::unique_ptr<Op> make_separable_conv2d(const SeparableConv2d& spec, const OpDesc& desc);
 std::unique_ptr<Op> make_linear(const Linear& spec, const OpDesc& desc);
 std::unique_ptr<Op> make_batch_norm_onednn(const BatchNorm& spec, const OpDesc& desc);
-
-// Our own kernels.
-std::unique_ptr<Op> make_batch_norm_custom(const BatchNorm& spec, const OpDesc& desc);
-std::unique_ptr<Op> make_bias_activation(const BiasActivation& spec, const OpDesc& desc);
-std::unique_ptr<Op> make_activate(const Activate& spec, const OpDesc& desc);
-std::unique_ptr<Op> make_pool2d(const Pool2d& spec, const OpDesc& desc);
-std::unique_ptr<Op> make_local_response_norm(const LocalResponseNorm& spec, const OpDesc& desc);
-std::unique_ptr<Op> make_dropout(const Dropout& spec, const OpDesc& desc);
-std::unique_ptr<Op> make_concat(const Concat& spec, const OpDesc& desc);
-std::unique_ptr<Op> make_softmax_loss(const SoftmaxLoss& spec, const OpDesc& desc);
 
 }  // namespace bn::cpu

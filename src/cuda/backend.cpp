@@ -9,10 +9,10 @@
 #include "cuda/dense_convolution.hpp"
 #include "cuda/device_memory.hpp"
 #include "cuda/error.hpp"
-#include "cuda/kernels/on_chip.hpp"
 #include "cuda/kernels/updates.hpp"
 #include "cuda/ops.hpp"
 #include "cuda/updates.hpp"
+#include "ops/ops.hpp"
 
 namespace bn::cuda {
 namespace {
@@ -57,15 +57,6 @@ class Graph final : public Recording {
   cudaGraphExec_t executable_ = nullptr;
 };
 
-class RecordedCalls final : public Recording {
- public:
-  explicit RecordedCalls(std::function<void()> work) : work_(std::move(work)) {}
-  void replay() override { work_(); }
-
- private:
-  std::function<void()> work_;
-};
-
 std::string version_text(int version) { return fmt::format("{}.{}", version / 1000, version % 1000 / 10); }
 
 void require_device(int64_t device) {
@@ -106,18 +97,6 @@ bool wants_synchronous_launches() {
   return value != nullptr && std::string_view(value) == "1";
 }
 
-std::unique_ptr<Op> make_batch_norm(const Context& context, const BatchNorm& spec, const OpDesc& desc) {
-  switch (spec.implementation) {
-    case BatchNormImplementation::kCustom:
-      return make_batch_norm_custom(context, spec, desc);
-    case BatchNormImplementation::kCudnn:
-      return make_batch_norm_cudnn(context, spec, desc);
-    case BatchNormImplementation::kOnednn:
-      break;
-  }
-  throw UnsupportedError("batch_norm.implementation onednn needs the CPU; on a CUDA device it can be custom or cudnn.");
-}
-
 }  // namespace
 
 CudaBackend::CudaBackend(const CudaOptions& options) {
@@ -128,15 +107,11 @@ CudaBackend::CudaBackend(const CudaOptions& options) {
   require_kernels(properties);
   context_.options = options;
   context_.multiprocessors = properties.multiProcessorCount;
-  // A block has this much; the one-pass kernels take a part of it statically.
-  constexpr int kStaticSharedBytes = 24 * 1024;
-  context_.on_chip_bytes = static_cast<int>(properties.sharedMemPerBlockOptin) - kStaticSharedBytes;
   context_.device_name = properties.name;
   context_.check = wants_synchronous_launches() ? LaunchCheck::kSynchronize : LaunchCheck::kAsynchronous;
   BN_CUDA(cudaStreamCreateWithFlags(&context_.compute, cudaStreamNonBlocking));
   BN_CUDA(cudaStreamCreateWithFlags(&context_.copy, cudaStreamNonBlocking));
   open_libraries(context_);
-  if (options.batch_norm_reading == BatchNormReading::kOnChip) prepare_on_chip(context_);
   small_uploads_ = std::make_unique<SmallUploads>(context_);
   image_uploads_ = std::make_unique<ImageUploads>(context_);
 }
@@ -188,41 +163,32 @@ void CudaBackend::zero(void* device, int64_t bytes) {
 
 void CudaBackend::synchronize() { BN_CUDA(cudaStreamSynchronize(context_.compute)); }
 
+std::unique_ptr<Op> CudaBackend::make_batch_norm(const BatchNorm& spec, const OpDesc& desc) const {
+  switch (spec.implementation) {
+    case BatchNormImplementation::kCustom:
+      return ops::make_op(own_kernels_, spec, desc);
+    case BatchNormImplementation::kCudnn:
+      return make_batch_norm_cudnn(context_, spec, desc);
+    case BatchNormImplementation::kOnednn:
+      break;
+  }
+  throw UnsupportedError("batch_norm.implementation onednn needs the CPU; on a CUDA device it can be custom or cudnn.");
+}
+
 std::unique_ptr<Op> CudaBackend::make_op(const OpSpec& spec, const OpDesc& desc) {
-  const Context& context = context_;
   return std::visit(Overloaded{
-                        [&](const Conv2d& s) { return make_conv2d(context, s, desc); },
-                        [&](const SeparableConv2d& s) { return make_separable_conv2d(context, s, desc); },
-                        [&](const Linear& s) { return make_linear(context, s, desc); },
-                        [&](const BatchNorm& s) { return make_batch_norm(context, s, desc); },
-                        [&](const BiasActivation& s) { return make_bias_activation(context, s, desc); },
-                        [&](const Activate& s) { return make_activate(context, s, desc); },
-                        [&](const Pool2d& s) { return make_pool2d(context, s, desc); },
-                        [&](const LocalResponseNorm& s) { return make_local_response_norm(context, s, desc); },
-                        [&](const Dropout& s) { return make_dropout(context, s, desc); },
-                        [&](const Concat& s) { return make_concat(context, s, desc); },
-                        [&](const SoftmaxLoss& s) { return make_softmax_loss(context, s, desc); },
+                        [&](const Conv2d& s) { return make_conv2d(context_, s, desc); },
+                        [&](const SeparableConv2d& s) { return make_separable_conv2d(context_, s, desc); },
+                        [&](const Linear& s) { return make_linear(context_, s, desc); },
+                        [&](const BatchNorm& s) { return make_batch_norm(s, desc); },
+                        [&](const auto& s) { return ops::make_op(own_kernels_, s, desc); },
                     },
                     spec);
 }
 
-bool CudaBackend::supports_row_stride(const OpSpec& spec) const {
-  return std::visit(Overloaded{
-                        [](const BatchNorm& s) {
-                          // Per-activation statistics see whole images as rows: only dense ones are.
-                          return s.implementation == BatchNormImplementation::kCustom &&
-                                 s.scope == BatchNormScope::kSpatial;
-                        },
-                        [](const BiasActivation&) { return true; },
-                        [](const Activate&) { return true; },
-                        [](const Pool2d&) { return true; },
-                        [](const auto&) { return false; },
-                    },
-                    spec);
-}
-
+bool CudaBackend::supports_row_stride(const OpSpec& spec) const { return ops::supports_row_stride(spec); }
 bool CudaBackend::supports_fused_activation(const BatchNorm& spec) const {
-  return spec.implementation == BatchNormImplementation::kCustom;
+  return ops::supports_fused_activation(spec);
 }
 
 int64_t CudaBackend::image_row_stride(int64_t channels, DType dtype) const {
@@ -230,7 +196,7 @@ int64_t CudaBackend::image_row_stride(int64_t channels, DType dtype) const {
 }
 
 std::unique_ptr<Recording> CudaBackend::record(std::function<void()> work) {
-  if (context_.check == LaunchCheck::kSynchronize) return std::make_unique<RecordedCalls>(std::move(work));
+  if (context_.check == LaunchCheck::kSynchronize) return ops::record_calls(std::move(work));
   return std::make_unique<Graph>(context_, work);
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cuda/context.hpp"
+#include "cuda/own_kernels.hpp"
 #include "cuda/transfer.hpp"
 
 namespace bn::cuda {
@@ -42,7 +43,10 @@ class CudaBackend final : public Backend {
   const Context& context() const { return context_; }
 
  private:
+  std::unique_ptr<Op> make_batch_norm(const BatchNorm& spec, const OpDesc& desc) const;
+
   Context context_;
+  OwnKernels own_kernels_{context_};
   std::unique_ptr<SmallUploads> small_uploads_;
   std::unique_ptr<ImageUploads> image_uploads_;
 };

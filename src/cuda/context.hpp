@@ -22,7 +22,6 @@ struct Context {
   cudaStream_t compute = nullptr;
   cudaStream_t copy = nullptr;
   int multiprocessors = 1;
-  int on_chip_bytes = 0;  // shared memory a block of batch normalisation's one-pass kernels may take
   std::string device_name{};
   LaunchCheck check = LaunchCheck::kAsynchronous;
   cudnnContext* cudnn = nullptr;  // bound to the compute stream

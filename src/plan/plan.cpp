@@ -1,4 +1,6 @@
 // Running a plan: flat lists of steps with fixed pointers.
+#include <fmt/format.h>
+
 #include <chrono>
 #include <cmath>
 
@@ -14,6 +16,16 @@ Plan& Plan::operator=(Plan&&) noexcept = default;
 
 Tensor Plan::images() const { return impl_->images; }
 Tensor Plan::labels() const { return impl_->labels; }
+void Plan::set_labels(const int32_t* labels) {
+  const int64_t classes = impl_->logits.shape.c;
+  for (int64_t i = 0; i < impl_->labels.shape.n; ++i) {
+    if (labels[i] < classes) continue;
+    throw DataError(
+        fmt::format("Image {} of the batch has label {}, but the network has {} classes.", i, labels[i], classes));
+  }
+  impl_->backend->upload(impl_->labels.data, labels, impl_->labels.bytes());
+}
+
 Tensor Plan::logits() const { return impl_->logits; }
 Tensor Plan::losses() const { return impl_->losses; }
 

@@ -93,10 +93,8 @@ std::string json_of(const Study& study) {
   std::string runs;
   for (const Arm& arm : study.arms) {
     for (const Run& run : arm.runs) {
-      const Json json{{"arm", arm.name},
-                      {"seed", run.seed},
-                      {"folder", relative_folder(run, root)},
-                      {"version", run.version}};
+      const Json json{
+          {"arm", arm.name}, {"seed", run.seed}, {"folder", relative_folder(run, root)}, {"version", run.version}};
       runs += fmt::format("{}  {}", runs.empty() ? "" : ",\n", json.dump());
     }
   }
@@ -107,19 +105,18 @@ std::string json_of(const Study& study) {
 
 std::string head_of_config(const std::string& arm) { return fmt::format("--- # {}\n", arm); }
 
-// Arm to configuration.
-std::map<std::string, Config> read_configs(const std::string& path, const std::vector<std::string>& arms) {
+// Arm to the text of its configuration.
+std::map<std::string, std::string> read_configs(const std::string& path, const std::vector<std::string>& arms) {
   std::string text;
   if (read_file(path, text) == ReadResult::kMissing) throw DataError(fmt::format("'{}' is missing", path));
-  std::map<std::string, Config> configs;
+  std::map<std::string, std::string> configs;
   for (const std::string& arm : arms) {
     const std::string head = head_of_config(arm);
     const size_t at = text.starts_with(head) ? 0 : text.find("\n" + head);
     if (at == std::string::npos) throw DataError(fmt::format("'{}' has no configuration of {}", path, arm));
     const size_t begin = at + head.size() + (at == 0 ? 0 : 1);
     const size_t end = text.find("\n--- # ", begin);
-    configs.emplace(arm, parse_config(text.substr(begin, end == std::string::npos ? end : end + 1 - begin),
-                                      fmt::format("{} of {}", arm, path)));
+    configs.emplace(arm, text.substr(begin, end == std::string::npos ? end : end + 1 - begin));
   }
   return configs;
 }
@@ -229,7 +226,8 @@ Study read_kept_study(const std::string& folder) {
   } catch (const nlohmann::json::exception& error) {
     throw DataError(fmt::format("'{}' is not the record of a kept study: {}", path, error.what()));
   }
-  const std::map<std::string, Config> configs = read_configs(folder + "/configs.yaml", arms);
+  const std::string configs_path = folder + "/configs.yaml";
+  const std::map<std::string, std::string> configs = read_configs(configs_path, arms);
   Curves curves = read_curves(folder + "/curves.csv");
   for (const std::string& arm : arms) {
     if (arm == baseline) study.baseline = study.arms.size();
@@ -240,7 +238,8 @@ Study read_kept_study(const std::string& folder) {
     if (curve == curves.end()) {
       throw DataError(fmt::format("'{}' names {} with seed {}, of which curves.csv has no line", path, arm, run.seed));
     }
-    run.config = configs.at(arm);
+    run.config_text = configs.at(arm);
+    run.config = parse_config(run.config_text, fmt::format("{} of {}", arm, configs_path));
     run.config.train.seed = run.seed;
     run.log = std::move(curve->second);
     curves.erase(curve);
@@ -250,15 +249,15 @@ Study read_kept_study(const std::string& folder) {
   }
   if (!curves.empty()) {
     const auto& [arm, seed] = curves.begin()->first;
-    throw DataError(fmt::format("'{}/curves.csv' has lines of {} with seed {}, which study.json does not name", folder,
-                                arm, seed));
+    throw DataError(
+        fmt::format("'{}/curves.csv' has lines of {} with seed {}, which study.json does not name", folder, arm, seed));
   }
   return study;
 }
 
 void keep_study(const Study& study, const std::string& folder) {
   std::string configs;
-  for (const Arm& arm : study.arms) configs += head_of_config(arm.name) + to_yaml(arm.config());
+  for (const Arm& arm : study.arms) configs += head_of_config(arm.name) + arm.runs.front().config_text;
   write_file(folder + "/study.json", json_of(study));
   write_file(folder + "/configs.yaml", configs);
   write_file(folder + "/curves.csv", curves_of(study));

@@ -99,7 +99,10 @@ Run read_run(const std::string& folder) {
     throw DataError(fmt::format("'{}' is no run folder: it has no {}; a sweep folder would have a sweep.json{}", folder,
                                 config ? "log.jsonl" : "config.yaml", hint));
   }
-  Run run{.folder = folder, .config = parse_config(*config, files.config_path()), .log = read_log(files.log_path())};
+  Run run{.folder = folder,
+          .config = parse_config(*config, files.config_path()),
+          .config_text = *config,
+          .log = read_log(files.log_path())};
   run.seed = run.config.train.seed;
   read_file(folder + "/git.txt", run.version);
   run.version = run.version.substr(0, run.version.find_last_not_of('\n') + 1);

@@ -184,8 +184,8 @@ void add_kept_runs(const std::string& kept, const std::string& path, Study& stud
     }
   }
   if (!is_found) {
-    throw DataError(fmt::format("the kept study '{}' has no run '{}'; its runs are {}", kept, wanted,
-                                fmt::join(folders, ", ")));
+    throw DataError(
+        fmt::format("the kept study '{}' has no run '{}'; its runs are {}", kept, wanted, fmt::join(folders, ", ")));
   }
 }
 

@@ -18,6 +18,7 @@ struct Run {
   std::string folder{};
   uint64_t seed = 0;
   Config config{};
+  std::string config_text{};  // as it was stored, perhaps by an earlier version
   std::string version{};  // of the program: git.txt
   std::vector<LogRecord> log{};
   RunEnd end = RunEnd::kUnfinished;

@@ -202,7 +202,7 @@ void Trainer::train_step() {
   Batch batch;
   loader_->next(batch);
   backend_.load_images(plan_.images(), batch.images, normalization_);
-  backend_.upload(plan_.labels().data, batch.labels, plan_.labels().bytes());
+  plan_.set_labels(batch.labels);
   step_.run(scalars_of_this_step());
   ++progress_.step;
 }

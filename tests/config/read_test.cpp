@@ -30,6 +30,12 @@ TEST(Read, GivesEveryTypeItsValue) {
   EXPECT_EQ(with("train.probe={op: hidden1/act, unit: 7}").train.probe.op, "hidden1/act");
 }
 
+// A resolved configuration of an earlier version is read again, as long as it says what all runs do now.
+TEST(Read, PassesOverRetiredKeys) {
+  EXPECT_NO_THROW(with("cuda.batch_norm=streamed"));
+  EXPECT_NE(override_error("cuda.batch_norm=on_chip").find("cuda.batch_norm: unknown key"), std::string::npos);
+}
+
 TEST(Read, RefusesWhatIsNoInteger) {
   const std::string expected = ", expected an integer from 1 to 1048576";
   EXPECT_EQ(parse_error("train:\n  batch: many\n"), "run.yaml:2:10: train.batch: got 'many'" + expected);

@@ -84,7 +84,8 @@ void expect_max_row(const cpu::PoolKernels& pool, const std::vector<T>& pixels, 
                     const std::vector<int>& expected_columns) {
   constexpr int64_t kChannels = 40;  // whole vectors and a part of one
   const auto w = static_cast<int64_t>(pixels.size());
-  const cpu::PoolGeometry g{.h = 1,
+  const cpu::PoolGeometry g{.n = 1,
+                            .h = 1,
                             .w = w,
                             .oh = 1,
                             .ow = w,

@@ -1,4 +1,5 @@
 // Equalities that hold whatever the weights: of the paper (sec. 3.3), of runs, of plans, of equivalent networks.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -6,6 +7,7 @@
 
 #include "bn/cpu_backend.hpp"
 #include "bn/error.hpp"
+#include "support/error_message.hpp"
 #include "support/reference.hpp"
 #include "whole_net/networks.hpp"
 
@@ -171,6 +173,16 @@ INSTANTIATE_TEST_SUITE_P(Types, SameBits, testing::Values(DType::kF32, DType::kB
                          });
 
 // Paper: Algorithm 2, step 8 runs the network as in training; only the gradients are missing.
+TEST(Labels, BeyondTheClassesAreRefused) {
+  Subject subject(inception_batch_norm());
+  Plan plan = subject.compile({.batch = kBatch});
+  std::vector<int32_t> labels(static_cast<size_t>(kBatch), -1);
+  EXPECT_NO_THROW(plan.set_labels(labels.data()));
+  labels[1] = static_cast<int32_t>(subject.net.classes());
+  EXPECT_EQ(error_message<DataError>([&] { plan.set_labels(labels.data()); }),
+            fmt::format("Image 1 of the batch has label {0}, but the network has {0} classes.", labels[1]));
+}
+
 TEST(StatisticsPlan, SeesTheBatchStatisticsOfTraining) {
   for (const auto model : {inception_batch_norm, inception_variants}) {
     Subject subject(model());

@@ -103,7 +103,7 @@ void Subject::load(Plan& plan, const FixtureBatch& batch) const {
   images.dtype = DType::kU8;
   images.data = const_cast<uint8_t*>(batch.images.data());  // only read
   backend->load_images(plan.images(), images, batch.normalization);
-  backend->upload(plan.labels().data, batch.labels.data(), plan.labels().bytes());
+  plan.set_labels(batch.labels.data());
 }
 
 int Subject::parameter(const std::string& name) const {

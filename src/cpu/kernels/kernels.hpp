@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "bn/backend.hpp"
+#include "ops/own_kernels.hpp"
 
 namespace bn::cpu {
 
@@ -20,13 +20,12 @@ struct Rows {
   int64_t stride = 0;
 };
 
-// What batch normalisation knows of each column, f32: x - mean is exact where it matters (the mean is within a factor
-// of two of x), so no precision is lost when the mean is large against the deviation.
-struct NormalizeColumns {  // y = activation((x - mean) * scale + shift)
-  const float* mean;
-  const float* scale;
-  const float* shift;
-};
+using ops::AffineColumns;
+using ops::BatchColumns;
+using ops::GradientColumns;
+using ops::NormalizeColumns;
+using ops::PoolGeometry;
+
 struct InputGradientColumns {  // dx = dz * dz_factor + (x - mean) * x_factor + constant
   const float* dz_factor;
   const float* x_factor;
@@ -53,25 +52,6 @@ struct ColumnKernels {
   void (*sum)(Rows destination, const Rows* sources, int64_t count, int64_t rows, int64_t columns);
 };
 
-// What a batch norm's forward pass keeps of its columns. mean + mean_low is the mean in twice f32's precision.
-struct BatchStatistics {
-  float* mean;
-  float* mean_low;
-  float* var;  // biased
-};
-struct AffineColumns {
-  const float* gamma;
-  const float* beta;
-  float eps;
-};
-struct GradientColumns {  // written by prepare_gradient: see InputGradientColumns
-  float* dgamma;
-  float* dbeta;
-  float* dz_factor;
-  float* x_factor;
-  float* constant;
-};
-
 // From column to column in double precision; the same for both element types and any number of columns.
 struct StatisticsKernels {
   // (mean, m2) of `count` rows becomes that of count + other_count rows.
@@ -80,20 +60,12 @@ struct StatisticsKernels {
   void (*add)(double* sum, const double* other, int64_t columns);
   void (*to_float)(float* to, const double* from, int64_t columns);
   // Statistics of m rows, and the scale and shift that normalise by them.
-  void (*prepare_batch)(const BatchStatistics& statistics, float* scale, float* shift, const double* mean,
-                        const double* m2, const AffineColumns& affine, int64_t m, int64_t columns);
+  void (*prepare_batch)(const BatchColumns& batch, const double* mean, const double* m2, const AffineColumns& affine,
+                        int64_t m, int64_t columns);
   // scale = gamma / sqrt(var + eps); the shift is beta itself.
   void (*prepare_population)(float* scale, const float* var, const AffineColumns& affine, int64_t columns);
   void (*prepare_gradient)(const GradientColumns& gradient, const double* sum_dz, const double* sum_dz_x,
-                           const BatchStatistics& statistics, const AffineColumns& affine, int64_t m, int64_t columns);
-};
-
-struct PoolGeometry {
-  int64_t h, w;    // of x
-  int64_t oh, ow;  // of y
-  int64_t c;
-  int64_t kernel, stride, pad;
-  PoolBorder border;
+                           const BatchColumns& batch, const AffineColumns& affine, int64_t m, int64_t columns);
 };
 
 // One row of pixels of one image's output (or input gradient); one table per element type. argmax holds the winner's

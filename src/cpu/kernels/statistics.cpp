@@ -25,12 +25,13 @@ void to_float(float* __restrict to, const double* __restrict from, int64_t colum
   for (int64_t j = 0; j < columns; ++j) to[j] = static_cast<float>(from[j]);
 }
 
-void prepare_batch(const BatchStatistics& statistics, float* __restrict scale, float* __restrict shift,
-                   const double* __restrict mean, const double* __restrict m2, const AffineColumns& affine, int64_t m,
-                   int64_t columns) {
-  float* __restrict mean_high = statistics.mean;
-  float* __restrict mean_low = statistics.mean_low;
-  float* __restrict var = statistics.var;
+void prepare_batch(const BatchColumns& batch, const double* __restrict mean, const double* __restrict m2,
+                   const AffineColumns& affine, int64_t m, int64_t columns) {
+  float* __restrict mean_high = batch.mean;
+  float* __restrict mean_low = batch.mean_low;
+  float* __restrict var = batch.var;
+  float* __restrict scale = batch.scale;
+  float* __restrict shift = batch.shift;
   const double share = 1.0 / static_cast<double>(m), eps = affine.eps;
   for (int64_t j = 0; j < columns; ++j) {
     mean_high[j] = static_cast<float>(mean[j]);
@@ -56,7 +57,7 @@ void prepare_population(float* __restrict scale, const float* __restrict var, co
 // With s = sqrt(var + eps) and xhat = (x - mean - mean_low) / s:
 //   dx = gamma / s * (dz - dbeta / m - xhat * dgamma / m)
 void prepare_gradient(const GradientColumns& gradient, const double* __restrict sum_dz,
-                      const double* __restrict sum_dz_x, const BatchStatistics& statistics, const AffineColumns& affine,
+                      const double* __restrict sum_dz_x, const BatchColumns& batch, const AffineColumns& affine,
                       int64_t m, int64_t columns) {
   float* __restrict dgamma = gradient.dgamma;
   float* __restrict dbeta = gradient.dbeta;
@@ -65,8 +66,8 @@ void prepare_gradient(const GradientColumns& gradient, const double* __restrict 
   float* __restrict constant = gradient.constant;
   const double share = 1.0 / static_cast<double>(m), eps = affine.eps;
   for (int64_t j = 0; j < columns; ++j) {
-    const double inverse = 1.0 / __builtin_sqrt(static_cast<double>(statistics.var[j]) + eps);
-    const double low = statistics.mean_low[j];
+    const double inverse = 1.0 / __builtin_sqrt(static_cast<double>(batch.var[j]) + eps);
+    const double low = batch.mean_low[j];
     const double scale_gradient = inverse * (sum_dz_x[j] - low * sum_dz[j]);
     const double factor = static_cast<double>(affine.gamma[j]) * inverse;
     const double deviation_factor = -factor * inverse * scale_gradient * share;

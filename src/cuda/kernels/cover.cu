@@ -5,15 +5,6 @@
 
 namespace bn::cuda {
 
-Matrix matrix_of(const Tensor& tensor, BatchNormScope scope) {
-  const Shape& shape = tensor.shape;
-  if (scope == BatchNormScope::kSpatial) {
-    return {.data = tensor.data, .dtype = tensor.dtype, .m = shape.rows(), .c = shape.c, .stride = tensor.row_stride};
-  }
-  const int64_t c = shape.h * shape.w * shape.c;
-  return {.data = tensor.data, .dtype = tensor.dtype, .m = shape.n, .c = c, .stride = c};
-}
-
 Cover cover(const Context& context, const Matrix* const* matrices, int count, int blocks_per_multiprocessor) {
   const Matrix& first = *matrices[0];
   const int64_t wide = 16 / size_of(first.dtype);

@@ -8,6 +8,7 @@
 
 namespace bn::cuda {
 
+// ops::PoolGeometry in numbers that a GPU computes with quickly.
 struct PoolGeometry {
   int n, h, w, oh, ow, c;
   int kernel, stride, pad;

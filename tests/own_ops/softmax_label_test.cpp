@@ -1,4 +1,4 @@
-// A device cannot refuse a label beyond the classes as a CPU does: the loss shows it.
+// A plan refuses a label beyond the classes before it computes; should one get here, the loss shows it.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -8,9 +8,9 @@
 namespace bn::test {
 namespace {
 
-using SoftmaxLossOnDevice = OwnOpTest<>;
+using SoftmaxLabel = OwnOpTest<>;
 
-TEST_F(SoftmaxLossOnDevice, ALabelBeyondTheClassesGivesNoNumber) {
+TEST_F(SoftmaxLabel, ALabelBeyondTheClassesGivesNoNumber) {
   const OpCase op_case{.spec = SoftmaxLoss{}, .x = {{10, 1, 1, 21}, {10, 1, 1, 1}}};
   OpData data = make_data(op_case);
   data.x[1][7] = 21;

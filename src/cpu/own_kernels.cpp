@@ -1,0 +1,77 @@
+#include "cpu/own_kernels.hpp"
+
+#include <map>
+#include <mutex>
+
+#include "cpu/columns.hpp"
+
+namespace bn::cpu {
+namespace {
+
+double* doubles(void* partial) { return static_cast<double*>(partial); }
+
+// Our gradients read y for a sigmoid alone: ReLU's derivative is computed again from x.
+Matrix read_of_output(const Matrix& y, Activation activation) {
+  return activation == Activation::kSigmoid ? y : Matrix{};
+}
+
+}  // namespace
+
+const OwnKernels& own_kernels() {
+  static std::mutex mutex;
+  static std::map<const Kernels*, OwnKernels> of_tables;
+  const Kernels& table = kernels();
+  const std::lock_guard lock(mutex);
+  return of_tables.try_emplace(&table, table).first->second;
+}
+
+int64_t OwnKernels::partial_bytes(int64_t m, int64_t c) const {
+  return Tiles(m, c).partial_elements() * static_cast<int64_t>(sizeof(double));
+}
+
+void OwnKernels::batch_statistics(const BatchColumns& batch, void* partial, const Matrix& x,
+                                  const AffineColumns& affine) const {
+  double* sums = doubles(partial);
+  column_reduce(sums, x, Tiles(x.m, x.c), table_);
+  table_.statistics.prepare_batch(batch, sums, sums + x.c, affine, x.m, x.c);
+}
+
+void OwnKernels::population_scale(float* scale, const float* var, const AffineColumns& affine, int64_t c) const {
+  table_.statistics.prepare_population(scale, var, affine, c);
+}
+
+void OwnKernels::normalize(const Matrix& y, const Matrix& x, const NormalizeColumns& by, Activation activation) const {
+  column_normalize(y, x, by, activation, Tiles(x.m, x.c), table_);
+}
+
+void OwnKernels::gradient_sums(const GradientColumns& gradient, void* partial, const Matrix& dy, const Matrix& x,
+                               const Matrix& y, const BatchColumns& batch, const AffineColumns& affine,
+                               Activation activation) const {
+  double* sums = doubles(partial);
+  column_gradient_sums(sums, dy, x, read_of_output(y, activation), batch.normalization(), activation, Tiles(x.m, x.c),
+                       table_);
+  table_.statistics.prepare_gradient(gradient, sums, sums + x.c, batch, affine, x.m, x.c);
+}
+
+void OwnKernels::input_gradient(const Matrix& dx, const Matrix& dy, const Matrix& x, const Matrix& y,
+                                const BatchColumns& batch, const GradientColumns& gradient,
+                                Activation activation) const {
+  const InputGradientColumns by{
+      .dz_factor = gradient.dz_factor, .x_factor = gradient.x_factor, .constant = gradient.constant};
+  column_input_gradient(dx, dy, x, read_of_output(y, activation), batch.normalization(), by, activation,
+                        Tiles(x.m, x.c), table_);
+}
+
+void OwnKernels::bias_activation(const Matrix& y, const Matrix& x, const float* bias, Activation activation) const {
+  column_bias_activation(y, x, bias, activation, Tiles(x.m, x.c), table_);
+}
+
+void OwnKernels::bias_activation_gradient(const Matrix& dx, float* dbias, void* partial, const Matrix& dy,
+                                          const Matrix& y, Activation activation) const {
+  const Matrix read = activation == Activation::kNone ? Matrix{} : y;
+  double* sums = dbias == nullptr ? nullptr : doubles(partial);
+  column_activation_gradient(dx, sums, dy, read, activation, Tiles(dy.m, dy.c), table_);
+  if (dbias != nullptr) table_.statistics.to_float(dbias, sums, dy.c);
+}
+
+}  // namespace bn::cpu

@@ -1,0 +1,61 @@
+// The kernels of our own ops on the CPU: a table of single-threaded kernels, its work divided among threads.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cpu/kernels/kernels.hpp"
+#include "ops/own_kernels.hpp"
+
+namespace bn::cpu {
+
+class OwnKernels final : public ops::OwnKernels {
+ public:
+  explicit OwnKernels(const Kernels& table) : table_(table) {}
+  std::string name() const override { return std::string("own:") + table_.instruction_set; }
+
+  // --- own_kernels.cpp
+  int64_t partial_bytes(int64_t m, int64_t c) const override;
+  void batch_statistics(const BatchColumns& batch, void* partial, const ops::Matrix& x,
+                        const AffineColumns& affine) const override;
+  void population_scale(float* scale, const float* var, const AffineColumns& affine, int64_t c) const override;
+  void normalize(const ops::Matrix& y, const ops::Matrix& x, const NormalizeColumns& by,
+                 Activation activation) const override;
+  void gradient_sums(const GradientColumns& gradient, void* partial, const ops::Matrix& dy, const ops::Matrix& x,
+                     const ops::Matrix& y, const BatchColumns& batch, const AffineColumns& affine,
+                     Activation activation) const override;
+  void input_gradient(const ops::Matrix& dx, const ops::Matrix& dy, const ops::Matrix& x, const ops::Matrix& y,
+                      const BatchColumns& batch, const GradientColumns& gradient, Activation activation) const override;
+  void bias_activation(const ops::Matrix& y, const ops::Matrix& x, const float* bias,
+                       Activation activation) const override;
+  void bias_activation_gradient(const ops::Matrix& dx, float* dbias, void* partial, const ops::Matrix& dy,
+                                const ops::Matrix& y, Activation activation) const override;
+
+  // --- pooling.cpp
+  void max_pool(const Tensor& y, uint8_t* argmax, const Tensor& x, const PoolGeometry& g) const override;
+  void max_pool_gradient(const Tensor& dx, const Tensor& dy, const uint8_t* argmax,
+                         const PoolGeometry& g) const override;
+  void average_pool(const Tensor& y, const Tensor& x, const PoolGeometry& g) const override;
+  void average_pool_gradient(const Tensor& dx, const Tensor& dy, const PoolGeometry& g) const override;
+
+  // --- elements.cpp
+  void local_response_norm(const Tensor& y, const Tensor& x, const LocalResponseNorm& spec) const override;
+  void local_response_norm_gradient(const Tensor& dx, const Tensor& dy, const Tensor& x,
+                                    const LocalResponseNorm& spec) const override;
+  void dropout(const Tensor& y, const Tensor& x, const StepState* state, const ops::DropoutKey& key) const override;
+  void copy(const Tensor& y, const Tensor& x) const override;
+  void concat(const Tensor& y, const std::vector<Tensor>& x) const override;
+  void concat_gradient(const std::vector<Tensor>& dx, const Tensor& dy) const override;
+  void softmax_loss(float* losses, StepState* state, float* probabilities, const float* logits, const int32_t* labels,
+                    int64_t n, int64_t classes) const override;
+  void softmax_loss_gradient(float* dlogits, const float* logits, const int32_t* labels, int64_t n, int64_t classes,
+                             float weight) const override;
+
+ private:
+  const Kernels& table_;
+};
+
+// Over the table in use, see kernels().
+const OwnKernels& own_kernels();
+
+}  // namespace bn::cpu

@@ -1,0 +1,72 @@
+// Pooling among threads. One task is one row of pixels of one image.
+//
+// Bytes moved per output element of a max pool: the window's new elements of x, y, and one byte of argmax.
+#include "cpu/own_kernels.hpp"
+#include "cpu/parallel.hpp"
+
+namespace bn::cpu {
+namespace {
+
+// Pixel `pixel` of a tensor, as the start of rows.
+Rows rows_from(const Tensor& tensor, int64_t pixel) {
+  return {tensor.as<uint8_t>() + pixel * tensor.row_stride * size_of(tensor.dtype), tensor.row_stride};
+}
+
+bool worth_threads_for(const PoolGeometry& g) { return worth_threads(g.n * g.h * g.w * g.c); }
+
+// Calls task(row of y, that row's pixels, x of its image, index of the row in its image) for each row of y.
+template <class Task>
+void for_rows_of_output(const Tensor& y, const Tensor& x, const PoolGeometry& g, const Task& task) {
+#pragma omp parallel if (worth_threads_for(g))
+  {
+    const Share mine = share_of(g.n * g.oh);
+    for (int64_t row = mine.begin; row < mine.end; ++row) {
+      task(row, rows_from(y, row * g.ow), rows_from(x, row / g.oh * g.h * g.w), row % g.oh);
+    }
+  }
+}
+
+// Calls task(image, that row's pixels of dx, dy of its image, index of the row in its image) for each row of dx.
+template <class Task>
+void for_rows_of_input(const Tensor& dx, const Tensor& dy, const PoolGeometry& g, const Task& task) {
+#pragma omp parallel if (worth_threads_for(g))
+  {
+    const Share mine = share_of(g.n * g.h);
+    for (int64_t row = mine.begin; row < mine.end; ++row) {
+      const int64_t image = row / g.h;
+      task(image, rows_from(dx, row * g.w), rows_from(dy, image * g.oh * g.ow), row % g.h);
+    }
+  }
+}
+
+}  // namespace
+
+void OwnKernels::max_pool(const Tensor& y, uint8_t* argmax, const Tensor& x, const PoolGeometry& g) const {
+  const PoolKernels& pool = table_.pool(y.dtype);
+  for_rows_of_output(y, x, g, [&](int64_t row, Rows y_row, Rows x_image, int64_t oh) {
+    pool.max(y_row, argmax == nullptr ? nullptr : argmax + row * g.ow * g.c, x_image, g, oh);
+  });
+}
+
+void OwnKernels::max_pool_gradient(const Tensor& dx, const Tensor& dy, const uint8_t* argmax,
+                                   const PoolGeometry& g) const {
+  const PoolKernels& pool = table_.pool(dy.dtype);
+  for_rows_of_input(dx, dy, g, [&](int64_t image, Rows dx_row, Rows dy_image, int64_t h) {
+    pool.max_gradient(dx_row, dy_image, argmax + image * g.oh * g.ow * g.c, g, h);
+  });
+}
+
+void OwnKernels::average_pool(const Tensor& y, const Tensor& x, const PoolGeometry& g) const {
+  const PoolKernels& pool = table_.pool(y.dtype);
+  for_rows_of_output(y, x, g,
+                     [&](int64_t, Rows y_row, Rows x_image, int64_t oh) { pool.average(y_row, x_image, g, oh); });
+}
+
+void OwnKernels::average_pool_gradient(const Tensor& dx, const Tensor& dy, const PoolGeometry& g) const {
+  const PoolKernels& pool = table_.pool(dy.dtype);
+  for_rows_of_input(dx, dy, g, [&](int64_t, Rows dx_row, Rows dy_image, int64_t h) {
+    pool.average_gradient(dx_row, dy_image, g, h);
+  });
+}
+
+}  // namespace bn::cpu

@@ -1,0 +1,56 @@
+// The kernels of our own ops on a GPU: launches on the context's compute stream.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cuda/context.hpp"
+#include "ops/own_kernels.hpp"
+
+namespace bn::cuda {
+
+class OwnKernels final : public ops::OwnKernels {
+ public:
+  explicit OwnKernels(const Context& context) : context_(context) {}
+  std::string name() const override { return "own"; }
+
+  int64_t partial_bytes(int64_t m, int64_t c) const override;
+  void batch_statistics(const ops::BatchColumns& batch, void* partial, const ops::Matrix& x,
+                        const ops::AffineColumns& affine) const override;
+  void population_scale(float* scale, const float* var, const ops::AffineColumns& affine, int64_t c) const override;
+  void normalize(const ops::Matrix& y, const ops::Matrix& x, const ops::NormalizeColumns& by,
+                 Activation activation) const override;
+  void gradient_sums(const ops::GradientColumns& gradient, void* partial, const ops::Matrix& dy, const ops::Matrix& x,
+                     const ops::Matrix& y, const ops::BatchColumns& batch, const ops::AffineColumns& affine,
+                     Activation activation) const override;
+  void input_gradient(const ops::Matrix& dx, const ops::Matrix& dy, const ops::Matrix& x, const ops::Matrix& y,
+                      const ops::BatchColumns& batch, const ops::GradientColumns& gradient,
+                      Activation activation) const override;
+  void bias_activation(const ops::Matrix& y, const ops::Matrix& x, const float* bias,
+                       Activation activation) const override;
+  void bias_activation_gradient(const ops::Matrix& dx, float* dbias, void* partial, const ops::Matrix& dy,
+                                const ops::Matrix& y, Activation activation) const override;
+
+  void max_pool(const Tensor& y, uint8_t* argmax, const Tensor& x, const ops::PoolGeometry& geometry) const override;
+  void max_pool_gradient(const Tensor& dx, const Tensor& dy, const uint8_t* argmax,
+                         const ops::PoolGeometry& geometry) const override;
+  void average_pool(const Tensor& y, const Tensor& x, const ops::PoolGeometry& geometry) const override;
+  void average_pool_gradient(const Tensor& dx, const Tensor& dy, const ops::PoolGeometry& geometry) const override;
+
+  void local_response_norm(const Tensor& y, const Tensor& x, const LocalResponseNorm& spec) const override;
+  void local_response_norm_gradient(const Tensor& dx, const Tensor& dy, const Tensor& x,
+                                    const LocalResponseNorm& spec) const override;
+  void dropout(const Tensor& y, const Tensor& x, const StepState* state, const ops::DropoutKey& key) const override;
+  void copy(const Tensor& y, const Tensor& x) const override;
+  void concat(const Tensor& y, const std::vector<Tensor>& x) const override;
+  void concat_gradient(const std::vector<Tensor>& dx, const Tensor& dy) const override;
+  void softmax_loss(float* losses, StepState* state, float* probabilities, const float* logits, const int32_t* labels,
+                    int64_t n, int64_t classes) const override;
+  void softmax_loss_gradient(float* dlogits, const float* logits, const int32_t* labels, int64_t n, int64_t classes,
+                             float weight) const override;
+
+ private:
+  const Context& context_;
+};
+
+}  // namespace bn::cuda

@@ -1,0 +1,103 @@
+// Batch normalisation by our own kernels (paper: Algorithm 1; backward: the chain rule of sec. 3 with its sums
+// collected), fused with the activation that follows it.
+//
+// Bytes moved per element: forward reads x twice and writes y; backward reads x and dy twice and writes dx. A backend
+// may read y for a sigmoid; ReLU's derivative comes from y's sign, computed again from x by what forward normalised
+// with.
+#include <fmt/format.h>
+
+#include "bn/error.hpp"
+#include "core/op_checks.hpp"
+#include "ops/own_op.hpp"
+
+namespace bn::ops {
+namespace {
+
+class BatchNormOp final : public OwnOp {
+ public:
+  BatchNormOp(const OwnKernels& kernels, const BatchNorm& spec, const OpDesc& desc, int64_t m, int64_t c)
+      : OwnOp(kernels),
+        spec_(spec),
+        phase_(desc.phase),
+        has_backward_(desc.has_backward),
+        c_(c),
+        partial_bytes_(kernels.partial_bytes(m, c)) {}
+
+  int64_t saved_bytes() const override { return saves() ? kBatchArrays * array_bytes() : 0; }
+  int64_t scratch_bytes() const override {
+    if (phase_ == Phase::kEvaluate) return array_bytes();
+    return partial_bytes_ + (kBatchArrays + kGradientArrays) * array_bytes();
+  }
+  void forward(const OpIo& io) override;
+  void backward(const OpIo& io) override;
+
+ private:
+  static constexpr int64_t kBatchArrays = 3, kGradientArrays = 3;  // of c floats
+
+  bool saves() const { return phase_ == Phase::kTrain && has_backward_; }
+  int64_t array_bytes() const { return c_ * static_cast<int64_t>(sizeof(float)); }
+  float* array(void* base, int64_t index) const { return static_cast<float*>(base) + index * c_; }
+  // Scratch: [partial sums; gradient arrays; batch arrays, unless they are saved].
+  float* scratch_array(const OpIo& io, int64_t index) const {
+    return array(static_cast<uint8_t*>(io.scratch) + partial_bytes_, index);
+  }
+  BatchColumns batch(const OpIo& io) const {
+    float* base = saves() ? static_cast<float*>(io.saved) : scratch_array(io, kGradientArrays);
+    return {.mean = io.state[0].as<float>(),
+            .mean_low = array(base, 0),
+            .var = io.state[1].as<float>(),
+            .scale = array(base, 1),
+            .shift = array(base, 2)};
+  }
+  AffineColumns affine(const OpIo& io) const { return {io.w[0].as<float>(), io.w[1].as<float>(), spec_.eps}; }
+
+  BatchNorm spec_;
+  Phase phase_;
+  bool has_backward_;
+  int64_t c_;
+  int64_t partial_bytes_;
+};
+
+void BatchNormOp::forward(const OpIo& io) {
+  const Matrix x = matrix_of(io.x[0], spec_.scope), y = matrix_of(io.y, spec_.scope);  // [m, c]
+  if (phase_ == Phase::kEvaluate) {
+    auto* scale = static_cast<float*>(io.scratch);
+    kernels().population_scale(scale, io.state[1].as<float>(), affine(io), c_);
+    kernels().normalize(y, x, {.mean = io.state[0].as<float>(), .scale = scale, .shift = io.w[1].as<float>()},
+                        spec_.activation);
+    return;
+  }
+  const BatchColumns columns = batch(io);
+  kernels().batch_statistics(columns, io.scratch, x, affine(io));
+  kernels().normalize(y, x, columns.normalization(), spec_.activation);
+}
+
+void BatchNormOp::backward(const OpIo& io) {
+  const Matrix x = matrix_of(io.x[0], spec_.scope), y = matrix_of(io.y, spec_.scope);  // [m, c]
+  const Matrix dy = matrix_of(io.dy, spec_.scope);
+  const BatchColumns columns = batch(io);
+  const GradientColumns gradient{.dgamma = io.dw[0].as<float>(),
+                                 .dbeta = io.dw[1].as<float>(),
+                                 .dz_factor = scratch_array(io, 0),
+                                 .x_factor = scratch_array(io, 1),
+                                 .constant = scratch_array(io, 2)};
+  kernels().gradient_sums(gradient, io.scratch, dy, x, y, columns, affine(io), spec_.activation);
+  if (!io.dx[0]) return;
+  kernels().input_gradient(matrix_of(io.dx[0], spec_.scope), dy, x, y, columns, gradient, spec_.activation);
+}
+
+}  // namespace
+
+std::unique_ptr<Op> make_op(const OwnKernels& kernels, const BatchNorm& spec, const OpDesc& desc) {
+  require_activations(desc);
+  const Shape& x = desc.x.at(0).shape;
+  if (spec.scope == BatchNormScope::kPerActivation) refuse_row_strides(desc);
+  const int64_t m = spec.scope == BatchNormScope::kSpatial ? x.rows() : x.n;
+  if (desc.phase == Phase::kTrain && m < 2) {
+    throw ShapeError(fmt::format("Batch normalisation needs at least two values per feature, and {} gives m = {}.",
+                                 to_string(x), m));
+  }
+  return std::make_unique<BatchNormOp>(kernels, spec, desc, m, x.elements() / m);
+}
+
+}  // namespace bn::ops
