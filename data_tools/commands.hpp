@@ -5,7 +5,7 @@
 #include <functional>
 
 #include "bn/error.hpp"
-#include "data/pack.hpp"
+#include "packing/pack.hpp"
 
 namespace bn {
 

@@ -1,5 +1,5 @@
 // bn-data pack: archives and folders into shards.
-#include "data/pack.hpp"
+#include "packing/pack.hpp"
 
 #include <fmt/format.h>
 
@@ -13,7 +13,7 @@
 #include "core/files.hpp"
 #include "core/usable_cores.hpp"
 #include "data/class_list.hpp"
-#include "data/imagenet.hpp"
+#include "packing/imagenet.hpp"
 
 namespace bn {
 namespace {

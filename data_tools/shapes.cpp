@@ -1,4 +1,4 @@
-#include "data/shapes.hpp"
+#include "packing/shape_files.hpp"
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -6,6 +6,7 @@
 #include <string>
 
 #include "commands.hpp"
+#include "data/shapes.hpp"
 
 namespace bn {
 namespace {

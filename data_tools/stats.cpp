@@ -1,5 +1,5 @@
 // bn-data stats: figures of a packed set, and a contact sheet.
-#include "data/stats.hpp"
+#include "packing/stats.hpp"
 
 #include <fmt/format.h>
 
@@ -11,6 +11,7 @@
 #include "core/files.hpp"
 #include "core/usable_cores.hpp"
 #include "data/decode.hpp"
+#include "packing/encode.hpp"
 
 namespace bn {
 namespace {

@@ -1,5 +1,5 @@
 // bn-data verify: whether a packed set is what was packed.
-#include "data/verify.hpp"
+#include "packing/verify.hpp"
 
 #include <CLI/CLI.hpp>
 #include <cstdio>

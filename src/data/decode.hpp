@@ -56,10 +56,4 @@ bool has_imgcodecs();
 // RGB <-> gray by the JPEG luma weights; view must not be out's own pixels.
 void convert_channels(const ImageView& view, int64_t channels, Image& out);
 
-// Baseline JPEG of a gray or RGB image, chroma at half the resolution; quality 1 to 100.
-std::vector<uint8_t> encode_jpeg(const ImageView& image, int64_t quality);
-
-// 8-bit PNG of a gray or RGB image.
-std::vector<uint8_t> encode_png(const ImageView& image);
-
 }  // namespace bn

@@ -2,12 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <filesystem>
-#include <fstream>
-
 #include "bn/error.hpp"
-#include "data/decode.hpp"
 #include "data/sources.hpp"
 
 namespace bn {
@@ -20,17 +15,6 @@ const char* name_of(Split split) { return split == Split::kTrain ? "train" : "va
 
 int64_t images_in(const ShapesOptions& options, Split split) {
   return split == Split::kTrain ? options.train_images : options.validation_images;
-}
-
-void check_options(const ShapesOptions& options, Split split, int64_t classes) {
-  if (options.image_size < kMinSize || options.image_size > kMaxSize) {
-    throw ConfigError(
-        fmt::format("generated shapes are {} to {} pixels wide, not {}", kMinSize, kMaxSize, options.image_size));
-  }
-  if (images_in(options, split) < classes) {
-    throw ConfigError(fmt::format("a generated {} set of {} images leaves some of its {} classes empty", name_of(split),
-                                  images_in(options, split), classes));
-  }
 }
 
 // All images are drawn once, when the set is opened.
@@ -69,15 +53,18 @@ class ShapesDataset final : public Dataset {
   std::vector<uint8_t> pixels_;
 };
 
-void write_png(const ImageView& image, const std::filesystem::path& path) {
-  const auto png = encode_png(image);
-  std::ofstream file(path, std::ios::binary);
-  file.write(reinterpret_cast<const char*>(png.data()), static_cast<std::streamsize>(png.size()));
-  file.close();
-  if (!file) throw StorageError(fmt::format("cannot write {}", path.string()));
-}
-
 }  // namespace
+
+void check_shapes(const ShapesOptions& options, Split split, int64_t classes) {
+  if (options.image_size < kMinSize || options.image_size > kMaxSize) {
+    throw ConfigError(
+        fmt::format("generated shapes are {} to {} pixels wide, not {}", kMinSize, kMaxSize, options.image_size));
+  }
+  if (images_in(options, split) < classes) {
+    throw ConfigError(fmt::format("a generated {} set of {} images leaves some of its {} classes empty", name_of(split),
+                                  images_in(options, split), classes));
+  }
+}
 
 std::unique_ptr<Dataset> open_shapes(const DataOptions& options, Split split) {
   if (!options.classes.empty()) throw ConfigError("generated shapes have their own classes: remove the classes file");
@@ -85,44 +72,8 @@ std::unique_ptr<Dataset> open_shapes(const DataOptions& options, Split split) {
     throw ConfigError(fmt::format("classes_limit is {}, but there are {} shapes", options.classes_limit, kShapeCount));
   }
   const int64_t classes = options.classes_limit > 0 ? options.classes_limit : kShapeCount;
-  check_options(options.shapes, split, classes);
+  check_shapes(options.shapes, split, classes);
   return std::make_unique<ShapesDataset>(options.shapes, split, classes);
-}
-
-void write_shapes_folder(const ShapesOptions& options, Split split, const std::string& folder) {
-  check_options(options, split, kShapeCount);
-  const std::filesystem::path root(folder);
-  for (const char* name : kShapeNames) {
-    std::error_code error;
-    std::filesystem::create_directories(root / name, error);
-    if (error)
-      throw StorageError(fmt::format("cannot make the folder {} ({})", (root / name).string(), error.message()));
-  }
-  Image image;
-  image.reshape(options.image_size, options.image_size, 3);
-  for (int64_t i = 0; i < images_in(options, split); ++i) {
-    draw_shape_image(options, split, i, i % kShapeCount, image.pixels.data());
-    write_png(image.view(), root / kShapeNames[static_cast<size_t>(i % kShapeCount)] / fmt::format("{:06}.png", i));
-  }
-}
-
-void write_contact_sheet(const ShapesOptions& options, Split split, int64_t columns, const std::string& file) {
-  check_options(options, split, kShapeCount);
-  const int64_t size = options.image_size, gap = 2, pitch = size + gap;
-  Image sheet, image;
-  sheet.reshape(kShapeCount * pitch + gap, columns * pitch + gap, 3);
-  std::fill(sheet.pixels.begin(), sheet.pixels.end(), uint8_t{255});
-  image.reshape(size, size, 3);
-  for (int64_t column = 0; column < columns; ++column) {
-    for (int64_t shape = 0; shape < kShapeCount; ++shape) {
-      draw_shape_image(options, split, column * kShapeCount + shape, shape, image.pixels.data());
-      for (int64_t y = 0; y < size; ++y) {
-        const int64_t row = gap + shape * pitch + y, left = gap + column * pitch;
-        std::copy_n(image.pixels.data() + y * size * 3, size * 3, sheet.pixels.data() + (row * sheet.width + left) * 3);
-      }
-    }
-  }
-  write_png(sheet.view(), file);
 }
 
 }  // namespace bn

@@ -17,10 +17,7 @@ inline constexpr std::array<const char*, 10> kShapeNames{"arrow", "crescent", "c
 // shape indexes kShapeNames.
 void draw_shape_image(const ShapesOptions& options, Split split, int64_t index, int64_t shape, uint8_t* out);
 
-// Writes the split as folder/<class>/<index>.png, readable again as an image folder. StorageError when it cannot.
-void write_shapes_folder(const ShapesOptions& options, Split split, const std::string& folder);
-
-// One PNG: a row per class, columns images each.
-void write_contact_sheet(const ShapesOptions& options, Split split, int64_t columns, const std::string& file);
+// Throws ConfigError for sizes that cannot be drawn, or fewer images than classes.
+void check_shapes(const ShapesOptions& options, Split split, int64_t classes);
 
 }  // namespace bn

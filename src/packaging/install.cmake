@@ -38,7 +38,7 @@ endif()
 install(DIRECTORY include/bn DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(DIRECTORY configs DESTINATION ${bn_share})
 install(DIRECTORY experiments/plots DESTINATION ${bn_share})
-install(FILES src/data/imagenet/classes.txt src/data/imagenet/validation_labels.txt DESTINATION ${bn_share}/imagenet)
+install(FILES data_tools/packing/imagenet/classes.txt data_tools/packing/imagenet/validation_labels.txt DESTINATION ${bn_share}/imagenet)
 install(FILES README.md CITATION.cff DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)
 

@@ -10,6 +10,7 @@
 
 #include "bn/dataset.hpp"
 #include "data/fixtures.hpp"
+#include "packing/encode.hpp"
 
 namespace bn {
 namespace {

@@ -10,6 +10,7 @@
 #include <jpeglib.h>  // needs <cstdio> before it
 
 #include "data/decode.hpp"
+#include "packing/encode.hpp"
 
 namespace bn::test {
 namespace {

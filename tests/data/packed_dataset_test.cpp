@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "bn/loader.hpp"
-#include "data/packing.hpp"
+#include "packing/fixtures.hpp"
 
 namespace bn {
 namespace {

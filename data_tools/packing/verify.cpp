@@ -1,4 +1,4 @@
-#include "data/verify.hpp"
+#include "packing/verify.hpp"
 
 #include <fmt/format.h>
 #include <xxhash.h>
@@ -13,10 +13,10 @@
 #include "core/files.hpp"
 #include "data/class_list.hpp"
 #include "data/file_reader.hpp"
-#include "data/image_packer.hpp"
-#include "data/imagenet.hpp"
 #include "data/parallel.hpp"
 #include "data/tar.hpp"
+#include "packing/image_packer.hpp"
+#include "packing/imagenet.hpp"
 
 namespace bn {
 namespace {

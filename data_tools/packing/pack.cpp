@@ -1,4 +1,4 @@
-#include "data/pack.hpp"
+#include "packing/pack.hpp"
 
 #include <fmt/format.h>
 
@@ -13,9 +13,9 @@
 #include "bn/error.hpp"
 #include "bn/rng.hpp"
 #include "core/files.hpp"
-#include "data/image_packer.hpp"
 #include "data/parallel.hpp"
-#include "data/tar_writer.hpp"
+#include "packing/image_packer.hpp"
+#include "packing/tar_writer.hpp"
 
 namespace bn {
 namespace {

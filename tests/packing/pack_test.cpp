@@ -1,4 +1,4 @@
-#include "data/pack.hpp"
+#include "packing/pack.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -8,9 +8,10 @@
 
 #include "bn/loader.hpp"
 #include "data/decode.hpp"
-#include "data/image_packer.hpp"
-#include "data/packing.hpp"
 #include "data/tar.hpp"
+#include "packing/encode.hpp"
+#include "packing/fixtures.hpp"
+#include "packing/image_packer.hpp"
 #include "support/child_process.hpp"
 
 namespace bn {

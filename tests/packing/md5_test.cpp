@@ -1,4 +1,4 @@
-#include "data/md5.hpp"
+#include "packing/md5.hpp"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "data/fixtures.hpp"
-#include "data/imagenet.hpp"
+#include "packing/imagenet.hpp"
 
 namespace bn {
 namespace {

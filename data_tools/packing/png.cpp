@@ -2,7 +2,7 @@
 #include <zlib.h>
 
 #include "bn/error.hpp"
-#include "data/decode.hpp"
+#include "packing/encode.hpp"
 
 namespace bn {
 namespace {

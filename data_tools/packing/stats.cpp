@@ -1,4 +1,4 @@
-#include "data/stats.hpp"
+#include "packing/stats.hpp"
 
 #include <fmt/format.h>
 

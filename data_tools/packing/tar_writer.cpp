@@ -1,4 +1,4 @@
-#include "data/tar_writer.hpp"
+#include "packing/tar_writer.hpp"
 
 #include <fmt/format.h>
 #include <xxhash.h>

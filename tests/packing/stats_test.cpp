@@ -1,4 +1,4 @@
-#include "data/stats.hpp"
+#include "packing/stats.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,8 @@
 
 #include "bn/loader.hpp"
 #include "data/decode.hpp"
-#include "data/packing.hpp"
+#include "packing/encode.hpp"
+#include "packing/fixtures.hpp"
 
 namespace bn {
 namespace {

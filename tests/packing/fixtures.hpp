@@ -4,7 +4,7 @@
 #include <map>
 
 #include "data/fixtures.hpp"
-#include "data/pack.hpp"
+#include "packing/pack.hpp"
 
 namespace bn::test {
 

@@ -1,4 +1,4 @@
-#include "data/image_packer.hpp"
+#include "packing/image_packer.hpp"
 
 #include <fmt/format.h>
 
@@ -8,6 +8,7 @@
 #include "bn/error.hpp"
 #include "data/augment.hpp"
 #include "data/decode.hpp"
+#include "packing/encode.hpp"
 
 namespace bn {
 namespace {

@@ -1,4 +1,4 @@
-#include "data/imagenet.hpp"
+#include "packing/imagenet.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,12 +1,12 @@
-#include "data/verify.hpp"
+#include "packing/verify.hpp"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
 #include "data/decode.hpp"
-#include "data/imagenet.hpp"
-#include "data/packing.hpp"
+#include "packing/fixtures.hpp"
+#include "packing/imagenet.hpp"
 
 namespace bn {
 namespace {

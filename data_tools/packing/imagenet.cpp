@@ -1,4 +1,4 @@
-#include "data/imagenet.hpp"
+#include "packing/imagenet.hpp"
 
 #include <fmt/format.h>
 
@@ -11,8 +11,8 @@
 #include "bn/error.hpp"
 #include "core/files.hpp"
 #include "data/file_reader.hpp"
-#include "data/md5.hpp"
 #include "data/tar.hpp"
+#include "packing/md5.hpp"
 
 // The lists, put into the program as they are.
 __asm__(

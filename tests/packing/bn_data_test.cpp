@@ -6,7 +6,7 @@
 
 #include "bn/loader.hpp"
 #include "data/fixtures.hpp"
-#include "data/imagenet.hpp"
+#include "packing/imagenet.hpp"
 #include "support/child_process.hpp"
 
 namespace bn {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "data/jpeg.hpp"
-#include "data/pack.hpp"
+#include "packing/pack.hpp"
 
 namespace bn {
 

@@ -7,7 +7,7 @@
 
 #include "bn/dataset.hpp"
 #include "data/image.hpp"
-#include "data/pack.hpp"
+#include "packing/pack.hpp"
 
 namespace bn {
 

@@ -6,7 +6,7 @@
 #include <cstdlib>
 
 #include "bn/error.hpp"
-#include "data/decode.hpp"
+#include "packing/encode.hpp"
 
 namespace bn {
 namespace {

@@ -1,4 +1,4 @@
-#include "data/md5.hpp"
+#include "packing/md5.hpp"
 
 #include <fmt/format.h>
 

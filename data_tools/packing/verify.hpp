@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "bn/dataset.hpp"
-#include "data/pack.hpp"
+#include "packing/pack.hpp"
 
 namespace bn {
 

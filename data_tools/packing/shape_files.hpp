@@ -1,0 +1,17 @@
+// The generated data set as files.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "bn/dataset.hpp"
+
+namespace bn {
+
+// Writes the split as folder/<class>/<index>.png, readable again as an image folder. StorageError when it cannot.
+void write_shapes_folder(const ShapesOptions& options, Split split, const std::string& folder);
+
+// One PNG: a row per class, `columns` images each.
+void write_contact_sheet(const ShapesOptions& options, Split split, int64_t columns, const std::string& file);
+
+}  // namespace bn
