@@ -10,6 +10,7 @@
 
 int main(int argc, char** argv) {
   using bn::ExitCode;
+  bn::open_standard_descriptors();
   CLI::App app("Makes and inspects the data sets that bninception trains on.", "bn-data");
   app.require_subcommand(1);
   app.set_version_flag("--version", "bn-data " + bn::program_version() + ", sources " + bn::source_version() +

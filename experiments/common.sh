@@ -237,5 +237,5 @@ log_columns() {
 draw() {
   local script=$1 figure=$2 format
   shift 2
-  for format in svg png; do gnuplot -c "$script" "$format" "$figure.$format" "$@"; done
+  for format in svg png; do gnuplot -d -c "$script" "$format" "$figure.$format" "$@"; done
 }

@@ -84,7 +84,7 @@ awk -f experiments/plots/compare_accuracy.awk "$out/plain.tsv" "$out/batch_norm.
 echo
 columns=$( (stty size </dev/tty | cut -d' ' -f2) 2>/dev/null || true)
 [ "${columns:-0}" -gt 0 ] || columns=80
-gnuplot -c experiments/plots/terminal.gp $((columns < 100 ? columns : 100)) "$out/plain.tsv" "$out/batch_norm.tsv" |
+gnuplot -d -c experiments/plots/terminal.gp $((columns < 100 ? columns : 100)) "$out/plain.tsv" "$out/batch_norm.tsv" |
   tr -d '\f' | sed 's/ *$//' | cat -s
 
 program=$(shown "$bninception") configs=$(shown configs/quickstart)

@@ -27,6 +27,7 @@ std::string versions() {
 
 int main(int argc, char** argv) {
   using bn::ExitCode;
+  bn::open_standard_descriptors();
   CLI::App app{
       "Trains Inception-style networks and reproduces the experiments of Ioffe & Szegedy 2015 (Batch Normalization).",
       "bninception"};

@@ -12,6 +12,19 @@ namespace bn {
 
 enum class Split { kTrain, kValidation };
 
+// Files that lie among the images of a set but are not part of it: what is no image by its name, hidden folders, links
+// that lead nowhere.
+struct LeftOut {
+  int64_t count = 0;
+  std::vector<std::string> names{};  // the first ten
+
+  void add(const std::string& name) {
+    constexpr size_t kMostNames = 10;
+    if (names.size() < kMostNames) names.push_back(name);
+    ++count;
+  }
+};
+
 // A set of labelled images. read() is thread-safe.
 class Dataset {
  public:
@@ -20,6 +33,7 @@ class Dataset {
   virtual int32_t label(int64_t index) const = 0;
   virtual std::string name(int64_t index) const = 0;  // for messages: "val.tar:val/n01443537/val_12.JPEG"
   virtual const std::vector<std::string>& class_names() const = 0;
+  virtual LeftOut left_out() const { return {}; }
   // Of the image's file, if that is known without reading it; else 0.
   virtual int64_t stored_bytes(int64_t) const { return 0; }
   // Images of each file that holds many, in the order of their indices.

@@ -35,7 +35,8 @@ std::unique_ptr<Backend> make_backend(Config& config);
 // Explains an option that the command does not have: it may mean a key of the configuration, if the command reads one.
 std::string explain_option(const CLI::App& command, const std::string& option, const std::string& value);
 
-// From now on SIGINT and SIGTERM end nothing by themselves: the function returned says whether one came.
+// From now on the first SIGINT, SIGTERM or SIGHUP ends nothing by itself: the function returned says whether one came.
+// A second one ends the program. SIGPIPE is ignored.
 std::function<bool()> stop_on_signals();
 
 }  // namespace bn

@@ -12,7 +12,14 @@ namespace {
 
 volatile std::sig_atomic_t stop_signal = 0;
 
-extern "C" void on_stop_signal(int signal) { stop_signal = signal; }
+// The second one ends the program at once.
+extern "C" void on_stop_signal(int signal) {
+  if (stop_signal != 0) {
+    std::signal(signal, SIG_DFL);
+    std::raise(signal);
+  }
+  stop_signal = signal;
+}
 
 }  // namespace
 
@@ -35,8 +42,10 @@ std::unique_ptr<Backend> make_backend(Config& config) {
 }
 
 std::function<bool()> stop_on_signals() {
-  std::signal(SIGINT, on_stop_signal);
-  std::signal(SIGTERM, on_stop_signal);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    if (std::signal(signal, on_stop_signal) == SIG_IGN) std::signal(signal, SIG_IGN);  // as nohup wants it
+  }
+  std::signal(SIGPIPE, SIG_IGN);  // whoever read the messages has gone; the work goes on
   return [] { return stop_signal != 0; };
 }
 

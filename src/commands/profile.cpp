@@ -147,7 +147,7 @@ void print_json(const Profile& profile, const Config& config, const Backend& bac
       {"activation_bytes", profile.memory.activations},
       {"peak_resident_bytes", peak_resident_bytes()},
       {"ops", ops}};
-  std::printf("%s\n", object.dump(1).c_str());
+  std::printf("%s\n", object.dump(1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
 }
 
 void print_table(const Profile& profile, const Config& config, const Backend& backend) {

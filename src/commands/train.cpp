@@ -20,7 +20,22 @@ struct TrainArguments {
   bool json = false;
 };
 
-void expect_same_experiment(const std::optional<std::string>& stored, const Config& config, const std::string& folder) {
+// The stored configuration, or where it was deleted, that of the newest sound checkpoint.
+std::optional<std::string> configuration_of(const RunFolder& folder) {
+  std::optional<std::string> stored = folder.stored_config();
+  const std::vector<int64_t> steps = folder.checkpoint_steps();
+  for (auto step = steps.rbegin(); !stored && step != steps.rend(); ++step) {
+    try {
+      stored = read_checkpoint_info(folder.checkpoint_path(*step)).config;
+    } catch (const CheckpointError&) {
+      continue;  // load_latest() will say so
+    }
+  }
+  return stored;
+}
+
+void expect_same_experiment(const Config& config, const std::string& folder) {
+  const std::optional<std::string> stored = configuration_of(RunFolder(folder));
   if (!stored) return;
   const std::vector<std::string> changes = experiment_diff(parse_config(*stored, folder + "/config.yaml"), config);
   if (changes.empty()) return;
@@ -49,7 +64,7 @@ void print_result(const TrainResult& result, const RunFolder& folder, bool json)
                                    {"best_top1", result.progress.best_top1},
                                    {"best_step", result.progress.best_step},
                                    {"run", folder.path()}};
-    std::printf("%s\n", object.dump().c_str());
+    std::printf("%s\n", object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
     return;
   }
   std::string line = fmt::format("{} at step {}", outcome, result.progress.step);
@@ -72,7 +87,7 @@ ExitCode run_train(const TrainArguments& arguments) {
   std::string out = arguments.out;
   if (out.empty()) out = default_out(arguments.config.path);
   const std::string resolved = to_yaml(config);
-  if (arguments.resume) expect_same_experiment(RunFolder(out).stored_config(), config, out);
+  if (arguments.resume) expect_same_experiment(config, out);
   const RunFolder folder = RunFolder::create(out, resolved, arguments.resume);
   if (arguments.resume) folder.store_config(resolved);
   std::signal(SIGXFSZ, SIG_IGN);  // a limit on the size of files is then an error of write(), as a full disk is

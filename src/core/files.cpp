@@ -34,6 +34,17 @@ bool is_number(std::string_view text) {
   throw StorageError(fmt::format("cannot write '{}': {}", path, errno_text(error)));
 }
 
+// Where a symbolic link leads, also one that leads to nothing yet.
+std::string behind_links(const std::string& path) {
+  constexpr int kMostLinks = 40;  // as Linux has it; opening tells of a loop
+  std::filesystem::path place = path;
+  std::error_code error;
+  for (int i = 0; i < kMostLinks && std::filesystem::is_symlink(place, error); ++i) {
+    place = place.parent_path() / std::filesystem::read_symlink(place, error);
+  }
+  return place.string();
+}
+
 // A rename is only on the disk once its directory is.
 void sync_directory_of(const std::string& path) {
   const std::filesystem::path parent = std::filesystem::path(path).parent_path();
@@ -79,7 +90,16 @@ void FileDescriptor::reset() {
 
 std::string errno_text(int error) { return std::generic_category().message(error); }
 
-AtomicFile::AtomicFile(std::string path) : path_(std::move(path)), temporary_(temporary_name(path_)) {
+AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
+  struct stat status {};
+  if (stat(path_.c_str(), &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) {
+    file_ = FileDescriptor(open(path_.c_str(), O_WRONLY | O_CLOEXEC));
+    if (!file_) throw_write_error(path_, errno);
+    is_direct_ = true;
+    return;
+  }
+  path_ = behind_links(path_);
+  temporary_ = temporary_name(path_);
   unlink(temporary_.c_str());  // of an earlier process with this id
   file_ = FileDescriptor(open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
   if (!file_) throw_write_error(path_, errno);
@@ -114,6 +134,10 @@ void AtomicFile::overwrite(int64_t offset, const void* data, int64_t bytes) {
 }
 
 void AtomicFile::commit() {
+  if (is_direct_) {
+    if (close(file_.release()) != 0) throw_write_error(path_, errno);
+    return;
+  }
   if (fsync(file_.get()) != 0) throw_write_error(path_, errno);
   if (close(file_.release()) != 0) throw_write_error(path_, errno);  // network file systems report a full disk here
   if (rename(temporary_.c_str(), path_.c_str()) != 0) throw_write_error(path_, errno);
@@ -155,6 +179,14 @@ bool is_temporary_name(std::string_view name) {
   const std::string_view process = name.substr(mark + kTemporaryMark.size());
   const size_t dot = process.find('.');
   return is_number(process.substr(0, dot)) && (dot == std::string_view::npos || is_number(process.substr(dot + 1)));
+}
+
+void open_standard_descriptors() {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
+    const int opened = open("/dev/null", fd == STDIN_FILENO ? O_RDONLY : O_WRONLY);  // takes the lowest free number
+    if (opened != fd && opened >= 0) close(opened);
+  }
 }
 
 void raise_open_file_limit() {

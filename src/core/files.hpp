@@ -28,7 +28,8 @@ class FileDescriptor {
 std::string errno_text(int error);
 
 // A file under a temporary name in the directory of `path`, until commit() gives it that name. What `path` named before
-// is untouched until then; without a commit the temporary is removed. Failures are StorageErrors naming `path`.
+// is untouched until then; without a commit the temporary is removed. A symbolic link stays: the file that it leads to
+// is replaced. A device or a pipe is written to as it is. Failures are StorageErrors naming `path`.
 class AtomicFile {
  public:
   explicit AtomicFile(std::string path);
@@ -37,13 +38,14 @@ class AtomicFile {
   ~AtomicFile();
 
   void append(const void* data, int64_t bytes);
-  void overwrite(int64_t offset, const void* data, int64_t bytes);
-  void commit();  // synced, renamed, directory synced
+  void overwrite(int64_t offset, const void* data, int64_t bytes);  // not of a pipe
+  void commit();                                                    // synced, renamed, directory synced
 
  private:
   std::string path_, temporary_;
   FileDescriptor file_;
-  bool exists_ = false;  // the temporary
+  bool exists_ = false;     // the temporary
+  bool is_direct_ = false;  // a device or a pipe: there is no temporary
 };
 
 void write_file(const std::string& path, std::string_view text);  // through AtomicFile
@@ -54,6 +56,10 @@ void publish_file(const std::string& source, const std::string& path);
 
 // Whether the name is one that AtomicFile gives: what a killed process left behind.
 bool is_temporary_name(std::string_view name);
+
+// Opens /dev/null for each of the descriptors 0, 1 and 2 that whoever started the program left closed: the next file
+// would get its number, and messages would be written into it. To be called before any file is opened.
+void open_standard_descriptors();
 
 // The soft limit of open files to the hard one: a packed set can have more shards than the usual 1024.
 void raise_open_file_limit();

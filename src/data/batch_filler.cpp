@@ -133,15 +133,15 @@ BatchFiller::Outcome BatchFiller::try_to_place(int64_t epoch, int64_t index, int
 
 void BatchFiller::quarantine(const std::string& name, const char* reason) const {
   if (options_.quarantine.empty()) return;
-  std::string file = name;
-  std::replace_if(
-      file.begin(), file.end(), [](char c) { return c == '/' || c == ':'; }, '_');
+  std::string file;  // no two images share it
+  for (const char c : name) file += c == '/' ? "%2F" : c == ':' ? "%3A" : c == '%' ? "%25" : std::string(1, c);
   constexpr size_t kLongest = 200;  // the end says which image it is
-  if (file.size() > kLongest) file.erase(0, file.size() - kLongest);
+  if (file.size() > kLongest) file = fmt::format("{:016x}-{}", hash_name(name), file.substr(file.size() - kLongest));
   std::error_code error;  // if it stays, writing fails and says so
   std::filesystem::create_directories(options_.quarantine, error);
   const std::string path = options_.quarantine + "/" + file;
-  write_file(path, {reinterpret_cast<const char*>(encoded_.data()), encoded_.size()});
+  // Where reading it failed, the buffer holds another image.
+  if (has_read_) write_file(path, {reinterpret_cast<const char*>(encoded_.data()), encoded_.size()});
   write_file(path + ".txt", fmt::format("{}: {}\n", name, reason));
 }
 
@@ -149,7 +149,9 @@ void BatchFiller::place(int64_t epoch, int64_t index, uint8_t* out) {
   static constexpr uint64_t kStream = hash_name("data/augmentation");
   constexpr uint64_t kOdd = 0xD1B54A32D192ED03ULL;  // spreads the epochs over the streams
   RandomStream random(options_.seed, kStream + static_cast<uint64_t>(epoch) * kOdd, static_cast<uint64_t>(index));
+  has_read_ = false;
   const Dataset::Sample sample = dataset_.read(index, encoded_);
+  has_read_ = true;
   if (sample.raw_channels == 0) {
     place_encoded(sample, random, out);
   } else {

@@ -67,6 +67,7 @@ ClassList read_class_file(const std::string& path, int64_t limit) {
   if (!file) throw DataError(fmt::format("cannot open the classes file {}", path));
   std::vector<std::string> names;
   for (std::string line; std::getline(file, line);) {
+    if (names.empty() && line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);  // a byte order mark
     std::string word;
     if (std::istringstream(line) >> word) names.push_back(word);
   }
@@ -90,12 +91,47 @@ ClassList choose_classes(const DataOptions& options, Split split, std::vector<st
   return ClassList(std::move(found), origin);
 }
 
+namespace {
+
+std::vector<std::string> folders_of(const std::string& path) {
+  std::vector<std::string> folders;
+  for (size_t begin = 0, end = 0; (end = path.find('/', begin)) != std::string::npos; begin = end + 1) {
+    const std::string name = path.substr(begin, end - begin);
+    if (!name.empty() && name != ".") folders.push_back(name);
+  }
+  return folders;
+}
+
+}  // namespace
+
+void ClassFolders::add(const std::string& path) {
+  const std::vector<std::string> folders = folders_of(path);
+  if (is_empty_) common_ = folders;
+  is_empty_ = false;
+  const auto end = std::mismatch(common_.begin(), common_.end(), folders.begin(), folders.end()).first;
+  common_.erase(end, common_.end());
+}
+
+std::string ClassFolders::of(const std::string& path) const {
+  const std::vector<std::string> folders = folders_of(path);
+  if (folders.empty()) return "";
+  return folders.size() > common_.size() ? folders[common_.size()] : folders.back();
+}
+
+bool is_hidden_name(const std::string& name) {
+  return (name.starts_with('.') && name != "." && name != "..") || name == "@eaDir" || name == "__MACOSX";
+}
+
 bool has_image_name(const std::string& path) {
   static constexpr std::array<std::string_view, 9> kExtensions{"jpg", "jpeg", "png", "bmp", "webp",
                                                                "ppm", "pgm",  "tif", "tiff"};
+  for (size_t begin = 0, end = 0; end != std::string::npos; begin = end + 1) {
+    end = path.find('/', begin);
+    if (is_hidden_name(path.substr(begin, end - begin))) return false;
+  }
   const std::string name = path.substr(path.rfind('/') + 1);
   const size_t dot = name.rfind('.');
-  if (dot == std::string::npos || name.front() == '.') return false;
+  if (dot == std::string::npos) return false;
   std::string extension = name.substr(dot + 1);
   std::transform(extension.begin(), extension.end(), extension.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });

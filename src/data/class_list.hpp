@@ -36,7 +36,21 @@ ClassList read_class_file(const std::string& path, int64_t limit);
 ClassList choose_classes(const DataOptions& options, Split split, std::vector<std::string> found,
                          const std::function<std::vector<std::string>()>& training_names);
 
-// Whether a file of this name is taken for an image; hidden files (.x.jpg, ._x.jpg) are not.
+// Whether a file of this name is taken for an image; hidden files (.x.jpg, ._x.jpg) are not, nor what lies in a hidden
+// folder or in one of thumbnails (@eaDir, __MACOSX).
 bool has_image_name(const std::string& path);
+bool is_hidden_name(const std::string& name);  // of a file or a folder
+
+// Of each path in an archive, the folder that names its class: the first below those that all paths begin with, as in a
+// folder of class folders. "train/ant/red/1.jpg" beside "train/bee/2.jpg" is an ant. "" for a path in no folder.
+class ClassFolders {
+ public:
+  void add(const std::string& path);  // all of them, before the first question
+  std::string of(const std::string& path) const;
+
+ private:
+  bool is_empty_ = true;
+  std::vector<std::string> common_{};  // the folders that all paths begin with
+};
 
 }  // namespace bn

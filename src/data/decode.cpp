@@ -22,7 +22,10 @@ Region ImageDecoder::open(const uint8_t* bytes, int64_t size) {
   if (by_jpeg_) {
     stored_ = jpeg_.open(bytes, size);
   } else {
-    if (is_jpeg(bytes, size)) jpeg_.open(bytes, size);  // refuses what claims to be huge
+    if (is_jpeg(bytes, size)) {  // refuses damage, which OpenCV fills with gray
+      jpeg_.open(bytes, size);
+      jpeg_.decode(options_.channels, decoded_);
+    }
     decode_with_imgcodecs(bytes, size, options_.channels, decoded_);
     stored_ = {.height = decoded_.height, .width = decoded_.width};
   }
@@ -63,10 +66,19 @@ void check_file_size(int64_t size) {
   if (size > INT32_MAX) throw DataError(fmt::format("the file has {} bytes, too many for one image", size));
 }
 
-void refuse_huge(int64_t width, int64_t height) {
-  constexpr int64_t kMaxPixels = int64_t{1} << 28;
-  if (height == 0 || width <= kMaxPixels / height) return;
-  throw DataError(fmt::format("the image claims {} x {} pixels, more than the {} accepted", width, height, kMaxPixels));
+void refuse_huge(int64_t width, int64_t height, int64_t file_bytes) {
+  constexpr int64_t kMaxPixels = int64_t{1} << 28, kLarge = int64_t{1} << 25, kPixelsPerByte = 100;
+  if (height == 0 || width <= kLarge / height) return;
+  if (width > kMaxPixels / height) {
+    throw DataError(
+        fmt::format("the image claims {} x {} pixels, more than the {} accepted", width, height, kMaxPixels));
+  }
+  if (width * height > kPixelsPerByte * file_bytes) {
+    throw DataError(
+        fmt::format("the image has {} x {} pixels in {} bytes, more than {} a byte: it would cost far more "
+                    "than it shows",
+                    width, height, file_bytes, kPixelsPerByte));
+  }
 }
 
 void convert_channels(const ImageView& view, int64_t channels, Image& out) {

@@ -46,8 +46,9 @@ void decode_image(const uint8_t* bytes, int64_t size, int64_t channels, Image& o
 // Throws DataError for an empty file, and for one whose size has more than 31 bits.
 void check_file_size(int64_t size);
 
-// Throws DataError: a header of a few bytes can claim 65,500 x 65,500 pixels.
-void refuse_huge(int64_t width, int64_t height);
+// Throws DataError for an image that costs far more than it weighs: a header of a few bytes can claim 65,500 x 65,500
+// pixels, and a picture of one colour hold them.
+void refuse_huge(int64_t width, int64_t height, int64_t file_bytes);
 
 // By OpenCV's imgcodecs. In a build without them, a DataError that says so.
 void decode_with_imgcodecs(const uint8_t* bytes, int64_t size, int64_t channels, Image& out);

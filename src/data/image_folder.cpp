@@ -1,10 +1,15 @@
 // A folder of images by class: root/<class>/.../<file>. Read from the disk each time.
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
+#include <set>
+#include <utility>
 
 #include "bn/error.hpp"
+#include "core/files.hpp"
 #include "data/class_list.hpp"
 #include "data/file_reader.hpp"
 #include "data/sources.hpp"
@@ -21,26 +26,63 @@ std::vector<std::string> class_folders(const std::string& root) {
   std::vector<std::string> names;
   for (const auto& entry : entries) {
     const std::string name = entry.path().filename().string();
-    if (entry.is_directory() && name.front() != '.') names.push_back(name);
+    if (entry.is_directory() && !is_hidden_name(name)) names.push_back(name);
   }
   return names;
 }
 
-// Paths below root of the images of one class, sorted: the order of a directory is the file system's affair.
-std::vector<std::string> images_of(const std::string& root, const std::string& class_name) {
-  std::vector<std::string> paths;
-  const auto follow = fs::directory_options::follow_directory_symlink;
-  try {
-    for (const auto& entry : fs::recursive_directory_iterator(fs::path(root) / class_name, follow)) {
-      const std::string path = entry.path().string();
-      if (has_image_name(path) && entry.is_regular_file()) paths.push_back(path.substr(root.size() + 1));
-    }
-  } catch (const fs::filesystem_error& error) {  // no permission, a loop of links
-    throw DataError(fmt::format("cannot read the class folder {}/{} ({})", root, class_name, error.code().message()));
+// Finds the images of one class. Links are followed; a folder that they lead to once more is left out.
+class ClassWalk {
+ public:
+  ClassWalk(const std::string& root, const std::vector<std::string>& classes, LeftOut& left_out)
+      : root_(root), left_out_(left_out) {
+    remember(root);
+    for (const std::string& name : classes) remember(fs::path(root) / name);
   }
-  std::sort(paths.begin(), paths.end());
-  return paths;
-}
+
+  // Paths below root, sorted: the order of a directory is the file system's affair.
+  std::vector<std::string> images_of(const std::string& class_name) {
+    paths_.clear();
+    read(fs::path(root_) / class_name);
+    std::sort(paths_.begin(), paths_.end());
+    return std::move(paths_);
+  }
+
+ private:
+  // False if it is known already.
+  bool remember(const fs::path& folder) {
+    struct stat status {};
+    if (stat(folder.c_str(), &status) != 0) fail(folder, errno);
+    return known_.insert({status.st_dev, status.st_ino}).second;
+  }
+  void visit(const fs::path& folder) {
+    if (remember(folder)) return read(folder);
+    left_out_.add(folder.string() + " (a link to a folder that is part of the set already)");
+  }
+  void read(const fs::path& folder) {
+    std::error_code error;
+    for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+      const std::string path = entry->path().string(), name = entry->path().filename().string();
+      std::error_code unknown;  // of a link that leads nowhere
+      if (entry->is_directory(unknown)) {
+        is_hidden_name(name) ? left_out_.add(path) : visit(entry->path());
+      } else if (entry->is_regular_file(unknown) && has_image_name(name)) {
+        paths_.push_back(path.substr(root_.size() + 1));
+      } else if (!is_hidden_name(name)) {
+        left_out_.add(path);
+      }
+    }
+    if (error) fail(folder, error.value());
+  }
+  [[noreturn]] static void fail(const fs::path& folder, int error) {
+    throw DataError(fmt::format("cannot read the class folder {} ({})", folder.string(), errno_text(error)));
+  }
+
+  const std::string& root_;
+  LeftOut& left_out_;
+  std::vector<std::string> paths_;
+  std::set<std::pair<dev_t, ino_t>> known_;
+};
 
 class ImageFolder final : public Dataset {
  public:
@@ -52,9 +94,10 @@ class ImageFolder final : public Dataset {
       throw DataError(fmt::format("no images found in {}: it has no class folders (<class>/<image>.jpg)", root_));
     }
     const ClassList classes = choose_classes(options, split, found, training_names);
+    ClassWalk walk(root_, found, left_out_);
     for (const auto& name : classes.names()) {
       if (std::find(found.begin(), found.end(), name) == found.end()) continue;
-      for (auto& path : images_of(root_, name)) {
+      for (auto& path : walk.images_of(name)) {
         paths_.push_back(std::move(path));
         labels_.push_back(classes.find(name));
       }
@@ -73,6 +116,7 @@ class ImageFolder final : public Dataset {
   int32_t label(int64_t index) const override { return labels_[static_cast<size_t>(index)]; }
   std::string name(int64_t index) const override { return root_ + "/" + paths_[static_cast<size_t>(index)]; }
   const std::vector<std::string>& class_names() const override { return class_names_; }
+  LeftOut left_out() const override { return left_out_; }
 
   int64_t stored_bytes(int64_t index) const override {
     std::error_code error;  // reading it says what is wrong
@@ -92,6 +136,7 @@ class ImageFolder final : public Dataset {
   std::vector<std::string> paths_;  // below root_
   std::vector<int32_t> labels_;
   std::vector<std::string> class_names_;
+  LeftOut left_out_;
 };
 
 }  // namespace

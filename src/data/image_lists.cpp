@@ -32,6 +32,7 @@ std::vector<Line> read_lines(const std::string& path) {
   std::istringstream stream(text);
   int64_t number = 0;
   for (std::string line; std::getline(stream, line);) {
+    if (number == 0 && line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);  // a byte order mark
     Line& next = lines.emplace_back(Line{.number = ++number});
     std::istringstream rest(line);
     for (std::string word; rest >> word;) next.words.push_back(word);

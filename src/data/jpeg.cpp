@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <csetjmp>
+#include <cstdio>
 
 #include "bn/error.hpp"
 #include "data/decode.hpp"
@@ -50,6 +51,16 @@ void on_message(j_common_ptr info, int level) {
   ++info->err->num_warnings;
 }
 
+// A progressive image of a few kilobytes can ask for minutes of work: each of its scans goes over all pixels.
+void refuse_many_scans(j_common_ptr common) {
+  constexpr int kMostScans = 100;  // encoders make about ten
+  const auto* info = reinterpret_cast<j_decompress_ptr>(common);
+  if (info->input_scan_number <= kMostScans) return;
+  auto* errors = reinterpret_cast<JpegErrors*>(common->err);
+  std::snprintf(errors->message, sizeof errors->message, "it has more than %d scans", kMostScans);
+  std::longjmp(errors->escape, 1);
+}
+
 // Rows of libjpeg's colour space into out, whose row is out.width * out.channels bytes.
 void read_rows(jpeg_decompress_struct& info, Image& out) {
   constexpr int64_t kRows = 8;
@@ -90,6 +101,8 @@ bool is_jpeg(const uint8_t* bytes, int64_t size) { return size >= 2 && bytes[0] 
 struct JpegDecoder::Impl {
   jpeg_decompress_struct info{};
   JpegErrors errors;
+  jpeg_progress_mgr progress{};
+  int images_ = 0;
 
   Impl() {
     info.err = jpeg_std_error(&errors.manager);
@@ -105,16 +118,33 @@ struct JpegDecoder::Impl {
     throw DataError(fmt::format("the JPEG data is damaged or cut off ({})", errors.message));
   }
 
+  // An image without tables of its own must not be decoded by its predecessor's, which libjpeg keeps.
+  void forget_last_image() {
+    constexpr int kImagesADecompressor = 256;  // each leaves its tables in memory until the decompressor goes
+    if (++images_ % kImagesADecompressor == 0) {
+      jpeg_destroy_decompress(&info);
+      jpeg_create_decompress(&info);
+      info.progress = &progress;
+      return;
+    }
+    jpeg_abort_decompress(&info);
+    std::fill(std::begin(info.quant_tbl_ptrs), std::end(info.quant_tbl_ptrs), nullptr);
+    std::fill(std::begin(info.dc_huff_tbl_ptrs), std::end(info.dc_huff_tbl_ptrs), nullptr);
+    std::fill(std::begin(info.ac_huff_tbl_ptrs), std::end(info.ac_huff_tbl_ptrs), nullptr);
+  }
+
   // Each returns false after an error, described in errors.message.
   bool create() {
     if (setjmp(errors.escape) != 0) return false;
     jpeg_create_decompress(&info);
+    progress.progress_monitor = refuse_many_scans;
+    info.progress = &progress;
     return true;
   }
 
   bool read_header(const uint8_t* bytes, int64_t size) {
     if (setjmp(errors.escape) != 0) return false;
-    jpeg_abort_decompress(&info);  // whatever the last image left unfinished
+    forget_last_image();
     jpeg_mem_src(&info, bytes, static_cast<unsigned long>(size));
     jpeg_read_header(&info, TRUE);
     return true;
@@ -161,7 +191,7 @@ JpegDecoder::~JpegDecoder() = default;
 Region JpegDecoder::open(const uint8_t* bytes, int64_t size) {
   if (!impl_->read_header(bytes, size)) impl_->fail();
   const int64_t height = impl_->info.image_height, width = impl_->info.image_width;
-  refuse_huge(width, height);
+  refuse_huge(width, height, size);
   // Even an image of one colour takes more than a bit for each block of 8x8 pixels, in each of its components.
   constexpr int64_t kPixelsPerByte = 1024, kSmall = 1 << 16;
   if (height * width > std::max(kSmall, kPixelsPerByte * size)) {

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "bn/error.hpp"
+#include "core/files.hpp"
 #include "data/class_list.hpp"
 #include "data/file_reader.hpp"
 #include "data/packed_index.hpp"
@@ -63,6 +64,12 @@ class PackedDataset final : public Dataset {
   // Labels are those of the classes asked for; images of others are left out.
   void keep_classes(const std::string& folder, const DataOptions& options, const std::string& index) {
     const ClassList packed = read_class_file(classes_path(folder), 0);
+    std::string text;
+    read_file(classes_path(folder), text);
+    if (checksum_of(text.data(), static_cast<int64_t>(text.size())) != index_.class_checksum) {
+      throw DataError(fmt::format("{} is not the one that {} was packed with, so its labels would mean other classes",
+                                  classes_path(folder), index));
+    }
     const bool own = options.classes.empty();
     const ClassList wanted = own ? read_class_file(classes_path(folder), options.classes_limit)
                                  : read_class_file(resolve_data_path(options.classes), options.classes_limit);

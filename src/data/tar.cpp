@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <filesystem>
 #include <optional>
 #include <string_view>
 
@@ -23,7 +24,7 @@ using Block = std::array<uint8_t, kBlock>;
 struct Field {
   size_t offset, length;
 };
-constexpr Field kName{0, 100}, kSize{124, 12}, kChecksum{148, 8}, kMagic{257, 5}, kPrefix{345, 155};
+constexpr Field kName{0, 100}, kSize{124, 12}, kChecksum{148, 8}, kLink{157, 100}, kMagic{257, 5}, kPrefix{345, 155};
 constexpr size_t kType = 156;
 
 std::string text(const Block& block, Field field) {
@@ -67,14 +68,14 @@ bool checksum_fits(const Block& block) {
 
 // What an extended header says about the member that follows it.
 struct Extension {
-  std::string path;
+  std::string path, link;
   std::optional<int64_t> size;
 };
 
 class TarIndexer {
  public:
-  TarIndexer(const FileReader& file, int64_t begin, int64_t size)
-      : file_(file), begin_(begin), end_(begin + size), position_(begin) {}
+  TarIndexer(const FileReader& file, int64_t begin, int64_t size, LeftOut* left_out = nullptr)
+      : file_(file), begin_(begin), end_(begin + size), position_(begin), left_out_(left_out) {}
 
   std::vector<TarMember> list() {
     std::vector<TarMember> members;
@@ -83,8 +84,10 @@ class TarIndexer {
       int64_t size = size_of_data(block);
       switch (block[kType]) {
         case 'L':
-          extension_.path = read_text(size);
-          extension_.path.resize(strnlen(extension_.path.c_str(), extension_.path.size()));
+          extension_.path = read_name(size);
+          break;
+        case 'K':
+          extension_.link = read_name(size);
           break;
         case 'x':
           read_pax(read_text(size));
@@ -97,10 +100,19 @@ class TarIndexer {
           members.push_back({.path = path_of(block), .offset = position_, .size = size});
           extension_ = {};
           break;
-        case 'K':
-        case 'g':
-          break;  // a long link name, or pax records for all: neither concerns an image
+        case '1':
+        case '2':
+          add_link(block, members);
+          extension_ = {};
+          break;
+        case 'g':  // pax records for all: none concerns an image
+          break;
+        case '5':  // a folder
+        case 'V':  // a label
+          extension_ = {};
+          break;
         default:
+          leave_out(path_of(block));
           extension_ = {};
       }
       position_ += (size + kBlock - 1) / kBlock * kBlock;
@@ -113,23 +125,62 @@ class TarIndexer {
     throw DataError(fmt::format("the tar file {} {} (block at byte {})", file_.path(), what, header_));
   }
 
-  // False at the block of zeros that ends an archive.
+  void leave_out(const std::string& path) const {
+    if (left_out_ != nullptr) left_out_->add(file_.path() + ":" + path);
+  }
+
+  // The member that a hard link, or a symbolic one, is another name of.
+  void add_link(const Block& block, std::vector<TarMember>& members) const {
+    namespace fs = std::filesystem;
+    const std::string path = path_of(block), link = extension_.link.empty() ? text(block, kLink) : extension_.link;
+    const fs::path target = block[kType] == '1' ? fs::path(link) : fs::path(path).parent_path() / link;
+    const auto same = [&](const TarMember& member) {
+      return fs::path(member.path).lexically_normal() == target.lexically_normal();
+    };
+    const auto found = std::find_if(members.rbegin(), members.rend(), same);
+    if (found == members.rend()) return leave_out(fmt::format("{} (a link to {})", path, link));
+    members.push_back({.path = path, .offset = found->offset, .size = found->size});
+  }
+
+  // False at the end of the archive, or of the last of several that were joined.
   bool read_header(Block& block) {
-    header_ = position_;
-    if (end_ - position_ < kBlock) fail("is cut off: it ends without the closing blocks of zeros");
-    file_.read(position_, kBlock, block.data());
-    position_ += kBlock;
-    if (std::all_of(block.begin(), block.end(), [](uint8_t byte) { return byte == 0; })) return false;
+    const bool ended = skip_zeros(block);
+    if (ended) return false;
     if (header_ == begin_ && block[0] == 0x1F && block[1] == 0x8B) {
       fail("is compressed; it is read in place, so decompress it first (gunzip)");
     }
-    if (!checksum_fits(block)) fail("is damaged or not a tar file: a header's checksum is wrong");
+    if (!checksum_fits(block)) {
+      fail(has_ended_ ? "has bytes behind its end that are no member: is it damaged?"
+                      : "is damaged or not a tar file: a header's checksum is wrong");
+    }
     return true;
+  }
+
+  // Reads the next block that is not all zeros; true if there is none, and zeros have closed the archive.
+  bool skip_zeros(Block& block) {
+    has_ended_ = false;
+    while (true) {
+      header_ = position_;
+      if (end_ - position_ < kBlock) {
+        if (has_ended_) return true;
+        fail("is cut off: it ends without the closing blocks of zeros");
+      }
+      file_.read(position_, kBlock, block.data());
+      position_ += kBlock;
+      if (std::any_of(block.begin(), block.end(), [](uint8_t byte) { return byte != 0; })) return false;
+      has_ended_ = true;
+    }
+  }
+
+  std::string read_name(int64_t size) const {
+    std::string name = read_text(size);
+    name.resize(strnlen(name.c_str(), name.size()));
+    return name;
   }
 
   int64_t size_of_data(const Block& block) const {
     const char type = static_cast<char>(block[kType]);
-    if (type >= '1' && type <= '6') return 0;  // links, devices, folders: no data whatever the field says
+    if ((type >= '1' && type <= '6') || type == 'V') return 0;  // links, folders, ...: no data whatever the field says
     const bool is_header = type == 'L' || type == 'K' || type == 'x' || type == 'g';
     const auto size = !is_header && extension_.size ? extension_.size : number(block, kSize);
     if (!size) fail("is damaged: a member's size is no number or too large");
@@ -158,6 +209,7 @@ class TarIndexer {
       }
       const std::string record = records.substr(key, begin + length - 1 - key);
       if (record.starts_with("path=")) extension_.path = record.substr(5);
+      if (record.starts_with("linkpath=")) extension_.link = record.substr(9);
       if (record.starts_with("size=")) extension_.size = pax_size(record.substr(5));
       begin += length;
     }
@@ -185,11 +237,15 @@ class TarIndexer {
   int64_t header_ = 0;         // where the current header began, for messages
   int64_t position_;           // next byte to read
   Extension extension_;
+  bool has_ended_ = false;  // by a block of zeros
+  LeftOut* left_out_;
 };
 
 }  // namespace
 
-std::vector<TarMember> list_tar(const FileReader& file) { return TarIndexer(file, 0, file.size()).list(); }
+std::vector<TarMember> list_tar(const FileReader& file, LeftOut* left_out) {
+  return TarIndexer(file, 0, file.size(), left_out).list();
+}
 
 std::string member_name(const FileReader& file, int64_t offset) {
   Block block{};

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "bn/dataset.hpp"
 #include "data/file_reader.hpp"
 
 namespace bn {
@@ -16,8 +17,10 @@ struct TarMember {
   int64_t size = 0;
 };
 
-// Regular files only, in the archive's order.
-std::vector<TarMember> list_tar(const FileReader& file);
+// Files in the archive's order. A link to a file of the same archive is that file under another name; links that lead
+// elsewhere, devices and members of unknown kinds go to `left_out`, if it is given. Archives that were joined are read
+// on. Throws DataError for an archive that is damaged, cut off or compressed, or has bytes behind its end.
+std::vector<TarMember> list_tar(const FileReader& file, LeftOut* left_out = nullptr);
 
 // The name in the ustar header just before a member's bytes; "" if there is none.
 std::string member_name(const FileReader& file, int64_t offset);

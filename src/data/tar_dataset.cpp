@@ -13,12 +13,6 @@
 namespace bn {
 namespace {
 
-// The name of the folder that holds the member; "" if none does.
-std::string parent_of(const std::string& path) {
-  const std::string name = std::filesystem::path(path).parent_path().filename().string();
-  return name == "." ? "" : name;
-}
-
 // A folder stands for the tar files in it, by name.
 std::vector<std::string> tars_in(const std::vector<std::string>& paths) {
   namespace fs = std::filesystem;
@@ -40,39 +34,56 @@ std::vector<std::string> tars_in(const std::vector<std::string>& paths) {
   return tars;
 }
 
-std::vector<std::string> class_names_in(const std::vector<std::string>& tars) {
-  std::set<std::string> names;
-  for (const auto& path : tars) {
-    for (const auto& member : list_tar(FileReader(path))) {
-      if (has_image_name(member.path)) names.insert(parent_of(member.path));
-    }
+// The images in tar files, a list for each, and the folders that name their classes.
+struct Contents {
+  std::vector<std::vector<TarMember>> images{};
+  std::vector<ClassFolders> folders{};
+  LeftOut left_out{};
+
+  void add(const FileReader& tar) {
+    std::vector<TarMember> members = list_tar(tar, &left_out);
+    std::erase_if(members, [&](const TarMember& member) {
+      if (has_image_name(member.path)) return false;
+      left_out.add(tar.path() + ":" + member.path);
+      return true;
+    });
+    ClassFolders& classes_of_tar = folders.emplace_back();
+    for (const TarMember& member : members) classes_of_tar.add(member.path);
+    images.push_back(std::move(members));
   }
-  names.erase("");
-  return {names.begin(), names.end()};
+  std::vector<std::string> classes() const {
+    std::set<std::string> names;
+    for (size_t tar = 0; tar < images.size(); ++tar) {
+      for (const TarMember& member : images[tar]) names.insert(folders[tar].of(member.path));
+    }
+    names.erase("");
+    return {names.begin(), names.end()};
+  }
+};
+
+std::vector<std::string> class_names_in(const std::vector<std::string>& tars) {
+  Contents contents;
+  for (const auto& path : tars) contents.add(FileReader(path));
+  return contents.classes();
 }
 
 class TarDataset final : public Dataset {
  public:
   TarDataset(const std::vector<std::string>& paths, const DataOptions& options, Split split) {
     const std::string source = fmt::format("{}", fmt::join(paths, ", "));
-    std::vector<std::vector<TarMember>> members;
-    std::set<std::string> found;
-    for (const auto& path : tars_in(paths)) {
-      tars_.emplace_back(path);
-      members.push_back(list_tar(tars_.back()));
-      std::erase_if(members.back(), [](const TarMember& member) {
-        return !has_image_name(member.path) || parent_of(member.path).empty();
-      });
-      for (const auto& member : members.back()) found.insert(parent_of(member.path));
-    }
+    Contents contents;
+    for (const auto& path : tars_in(paths)) contents.add(tars_.emplace_back(path));
+    const std::vector<std::string> found = contents.classes();
     if (found.empty()) {
       throw DataError(fmt::format("no images found in {}: no member is named <class>/<image>.jpg", source));
     }
     const auto training_names = [&] {
       return class_names_in(tars_in(split_paths(options, Split::kTrain, 0, "one tar file or more")));
     };
-    const ClassList classes = choose_classes(options, split, {found.begin(), found.end()}, training_names);
-    for (size_t tar = 0; tar < members.size(); ++tar) add_members(members[tar], tar, classes);
+    const ClassList classes = choose_classes(options, split, found, training_names);
+    for (size_t tar = 0; tar < tars_.size(); ++tar)
+      add_members(contents.images[tar], tar, classes, contents.folders[tar]);
+    left_out_ = std::move(contents.left_out);
     classes.check_none_empty(labels_, source);
     class_names_ = classes.names();
   }
@@ -83,6 +94,7 @@ class TarDataset final : public Dataset {
   const std::vector<std::string>& class_names() const override { return class_names_; }
 
   std::vector<int64_t> shard_sizes() const override { return shard_sizes_; }
+  LeftOut left_out() const override { return left_out_; }
 
   std::string name(int64_t index) const override {
     const Place& place = places_[static_cast<size_t>(index)];
@@ -104,10 +116,11 @@ class TarDataset final : public Dataset {
     size_t tar;
   };
 
-  void add_members(const std::vector<TarMember>& members, size_t tar, const ClassList& classes) {
+  void add_members(const std::vector<TarMember>& members, size_t tar, const ClassList& classes,
+                   const ClassFolders& folders) {
     const auto before = size();
     for (const auto& member : members) {
-      const int32_t label = classes.find(parent_of(member.path));
+      const int32_t label = classes.find(folders.of(member.path));
       if (label < 0) continue;
       places_.push_back({.offset = member.offset, .bytes = member.size, .name = names_.size(), .tar = tar});
       labels_.push_back(label);
@@ -122,6 +135,7 @@ class TarDataset final : public Dataset {
   std::vector<int64_t> shard_sizes_;
   std::string names_;  // all paths, each closed by a zero: one allocation instead of a million
   std::vector<std::string> class_names_;
+  LeftOut left_out_;
 };
 
 }  // namespace

@@ -161,7 +161,11 @@ class Evaluation {
     result_.images = account_.scored();
     result_.skipped = account_.skipped();
     result_.skipped_names = loader_->counters().skipped_names;
-    const auto scored = static_cast<double>(std::max<int64_t>(result_.images, 1));
+    if (result_.images == 0) {
+      throw DataError(fmt::format("none of the {} validation images can be read; the first: {}", result_.skipped,
+                                  result_.skipped_names.empty() ? "" : result_.skipped_names.front()));
+    }
+    const auto scored = static_cast<double>(result_.images);
     result_.loss /= scored;
     result_.top1 /= scored;
     result_.top5 /= scored;

@@ -8,8 +8,9 @@ namespace bn::report {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-// A network below this multiple of chance has learned nothing worth an interval.
-constexpr double kLearned = 2;
+// A network whose best is below this has learned nothing worth an interval: twice chance or, with few classes, half of
+// the way from chance to all right.
+double least_learned(double chance) { return std::min(2 * chance, (1 + chance) / 2); }
 
 double median_of(std::vector<double> values) {
   std::sort(values.begin(), values.end());
@@ -27,7 +28,7 @@ ArmResult count_runs(const Arm& arm, double chance) {
       result.diverged_at.push_back(run.end_step);
     }
     const std::optional<Point> best = best_accuracy(run);
-    if (best && best->value > kLearned * chance) ++result.learned;
+    if (best && best->value > least_learned(chance)) ++result.learned;
     if (const std::optional<double> rate = images_per_second(run)) rates.push_back(*rate);
   }
   std::sort(result.diverged_at.begin(), result.diverged_at.end());
@@ -66,7 +67,10 @@ void compare_accuracies(const Study& study, Analysis& analysis) {
   const std::vector<size_t> arms = comparable_arms(analysis);
   SeedTable learned;
   for (const size_t arm : arms) learned.push_back(all[arm]);
-  const std::vector<Mean> own = estimate_means(all), pooled = estimate_means(learned);
+  std::vector<Mean> own;
+  for (const std::vector<double>& row : all) own.push_back(estimate_means({row}).front());
+  const std::vector<Mean> pooled = estimate_means(learned);
+  // Networks that did not learn do not share the others' variance.
   for (size_t i = 0; i < all.size(); ++i) analysis.arms[i].best_accuracy = own[i];
   for (size_t i = 0; i < arms.size(); ++i) analysis.arms[arms[i]].best_accuracy = pooled[i];
   const auto baseline = std::find(arms.begin(), arms.end(), study.baseline);

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <filesystem>
+
 #include <vector>
 
 #include "bn/error.hpp"
@@ -26,7 +28,8 @@ int run(const std::vector<std::string>& command, const std::string& messages) {
 }  // namespace
 
 void draw(const FigureScript& figure, const std::string& folder, FigureFiles files) {
-  const std::string path = fmt::format("{}/{}", folder, figure.name);
+  // gnuplot takes a name that begins with "|" for a command.
+  const std::string path = (std::filesystem::path(".") / folder / figure.name).string();
   write_file(path + ".gp",
              fmt::format("# usage: gnuplot -c {}.gp svg|png FILE\n"
                          "format = ARG1; file = ARG2; width = {}; height = {}\n{}\nset termoption noenhanced\n{}",
@@ -34,7 +37,7 @@ void draw(const FigureScript& figure, const std::string& folder, FigureFiles fil
   for (const std::string format : {"svg", "png"}) {
     if (files == FigureFiles::kSvgAlone && format != "svg") continue;
     const std::string messages = path + ".messages";
-    const int status = run({"gnuplot", "-c", path + ".gp", format, fmt::format("{}.{}", path, format)}, messages);
+    const int status = run({"gnuplot", "-d", "-c", path + ".gp", format, fmt::format("{}.{}", path, format)}, messages);
     std::string text;
     read_file(messages, text);
     unlink(messages.c_str());

@@ -95,7 +95,8 @@ std::string json_of(const Study& study) {
     for (const Run& run : arm.runs) {
       const Json json{
           {"arm", arm.name}, {"seed", run.seed}, {"folder", relative_folder(run, root)}, {"version", run.version}};
-      runs += fmt::format("{}  {}", runs.empty() ? "" : ",\n", json.dump());
+      runs +=
+          fmt::format("{}  {}", runs.empty() ? "" : ",\n", json.dump(-1, ' ', false, Json::error_handler_t::replace));
     }
   }
   return fmt::format("{{\n \"name\": {},\n \"baseline\": {},\n \"notes\": {},\n \"runs\": [\n{}\n ]\n}}\n",

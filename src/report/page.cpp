@@ -224,7 +224,8 @@ void PageWriter::add_method() {
       "compared in "
       "pairs." +
       method_sentences(analysis_) +
-      " Runs that diverged are counted, not averaged. A network whose best is below twice chance did not learn and "
+      " Runs that diverged are counted, not averaged. A network whose best is below twice chance, or with few classes "
+      "below half of the way from chance to 100 %, did not learn and "
       "takes no part in comparisons. Nothing is bootstrapped.";
   add(Paragraph{plain(text)});
 }

@@ -115,7 +115,9 @@ std::vector<Point> curve_of(const Run& run, std::optional<double> LogRecord::*fi
   std::vector<Point> points;
   for (const LogRecord& record : run.log) {
     const std::optional<double>& value = record.*field;
-    if (!value || !std::isfinite(*value)) continue;
+    // What is beyond this is no measurement, and axes would overflow.
+    constexpr double kLargest = 1e30;
+    if (!value || !(std::abs(*value) < kLargest)) continue;
     if (!points.empty() && points.back().step >= record.step) continue;
     points.push_back({record.step, *value});
   }

@@ -26,7 +26,7 @@ std::string holder_of(int file) {
 
 FolderLock::FolderLock(const std::string& folder, const LockWords& words) {
   const std::string path = folder + "/lock";
-  file_ = FileDescriptor(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
+  file_ = FileDescriptor(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666));
   if (!file_) throw StorageError(fmt::format("cannot write '{}': {}", path, errno_text(errno)));
   if (flock(file_.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno == EWOULDBLOCK) {

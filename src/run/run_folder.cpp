@@ -59,17 +59,25 @@ void set_aside(const std::string& path) {
   }
 }
 
+// Whether it is the temporary name of a file that a run writes: the user's files are left alone.
+bool is_ours(const std::string& name) {
+  if (!is_temporary_name(name)) return false;
+  const std::string whole = name.substr(0, name.rfind(".tmp."));
+  constexpr std::string_view kFiles[] = {"config.yaml", "git.txt", "plan.txt", "log.jsonl", "best.safetensors"};
+  return step_of(whole).has_value() || std::find(std::begin(kFiles), std::end(kFiles), whole) != std::end(kFiles);
+}
+
 // What a killed process left half written. Only under the lock: it could be another's work otherwise.
 void remove_temporaries(const std::string& folder) {
   for (const std::string& name : file_names(folder)) {
-    if (is_temporary_name(name)) remove_file(fmt::format("{}/{}", folder, name));
+    if (is_ours(name)) remove_file(fmt::format("{}/{}", folder, name));
   }
 }
 
+// By a temporary file that is never given its name.
 void prove_writable(const std::string& folder) {
-  const std::string probe = folder + "/probe";
-  write_file(probe, "written to see whether this folder can be\n");
-  remove_file(probe);
+  constexpr std::string_view kText = "written to see whether this folder can be";
+  AtomicFile(folder + "/" + checkpoint_name(0)).append(kText.data(), static_cast<int64_t>(kText.size()));
 }
 
 // One line for each version of the program that worked on the run.
@@ -90,7 +98,13 @@ RunFolder RunFolder::create(const std::string& path, const std::string& resolved
   // A start that failed before its first record leaves no run behind, and the next one may be of another configuration.
   std::string log;
   read_file(folder.log_path(), log);
-  const bool holds_run = !log.empty() || !folder.checkpoint_steps().empty();
+  const bool has_steps = !folder.checkpoint_steps().empty(), holds_run = !log.empty() || has_steps;
+  if (resume && !has_steps && fs::exists(folder.best_path())) {
+    throw CheckpointError(
+        fmt::format("'{}' holds a best checkpoint but none to resume from: checkpoints/step_*.safetensors are gone; "
+                    "evaluate the best one, or train again with another --out",
+                    path));
+  }
   if (holds_run && !resume) {
     throw ConfigError(fmt::format("'{}' already holds a run; use --resume or another --out", path));
   }

@@ -9,8 +9,10 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "bn/error.hpp"
 
@@ -98,9 +100,13 @@ void write_safetensors(const std::string& path, const SafetensorsMetadata& metad
   file.commit();
 }
 
-SafetensorsFile::SafetensorsFile(std::string path)
-    : path_(std::move(path)), file_(open(path_.c_str(), O_RDONLY | O_CLOEXEC)) {
-  if (!file_) fail(fmt::format("cannot be opened: {}", errno_text(errno)));
+SafetensorsFile::SafetensorsFile(std::string path) : path_(std::move(path)) {
+  for (int attempt = 1; !file_; ++attempt) {
+    file_ = FileDescriptor(open(path_.c_str(), O_RDONLY | O_CLOEXEC));
+    if (file_) break;
+    if (errno == ENOENT || errno == ENOTDIR) fail(fmt::format("cannot be opened: {}", errno_text(errno)));
+    pause_or_give_up(attempt);
+  }
   struct stat status {};
   if (fstat(file_.get(), &status) != 0) fail(fmt::format("cannot be read: {}", errno_text(errno)));
   if (!S_ISREG(status.st_mode)) fail("is not a file");
@@ -183,15 +189,27 @@ std::vector<float> SafetensorsFile::read_data() const {
 
 void SafetensorsFile::read_at(int64_t offset, void* data, int64_t bytes) const {
   char* to = static_cast<char*>(data);
+  int failures = 0;
   while (bytes > 0) {
     const ssize_t count = pread(file_.get(), to, static_cast<size_t>(bytes), offset);
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail(fmt::format("cannot be read: {}", errno_text(errno)));
+    if (count < 0) {
+      pause_or_give_up(++failures);
+      continue;
+    }
     if (count == 0) fail("changed while it was read");
     to += count;
     offset += count;
     bytes -= count;
   }
+}
+
+void SafetensorsFile::pause_or_give_up(int failures) const {
+  constexpr int kMostFailures = 5;
+  if (failures >= kMostFailures) {
+    throw StorageError(fmt::format("cannot read checkpoint '{}': {}", path_, errno_text(errno)));
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(20 << failures));
 }
 
 void SafetensorsFile::fail(const std::string& why) const {

@@ -46,6 +46,9 @@ class SafetensorsFile {
   void verify_checksum(const std::string& header) const;
   void parse_header(const std::string& header);
   void read_at(int64_t offset, void* data, int64_t bytes) const;
+  // After a read that failed, as errno says: a disk's hiccup or too many open files are waited for; what stays is a
+  // StorageError, not damage.
+  void pause_or_give_up(int failures) const;
   [[noreturn]] void fail(const std::string& why) const;
 
   std::string path_;

@@ -13,6 +13,7 @@
 #include "core/child.hpp"
 #include "core/duration.hpp"
 #include "core/files.hpp"
+#include "core/messages.hpp"
 #include "sweep/run_size.hpp"
 #include "sweep/run_state.hpp"
 #include "sweep/table.hpp"
@@ -138,7 +139,7 @@ class Planner {
       plan.size = size_of(run);
       const auto [time, is_unmeasured] = times_.try_emplace(identity_of(run.config));
       if (is_unmeasured) {
-        fmt::print(stderr, "measuring a few steps of {}\n", run.arm);
+        tell(fmt::format("measuring a few steps of {}\n", run.arm));
         time->second = measure(run, options_);
       }
       plan.time = time->second;

@@ -169,7 +169,8 @@ std::vector<Reader::ConfigEntry> Reader::read_configs() const {
       if (const YamlEntry* arm = item.find("arm")) entry.arm = read_plain(arm->value, path + ".arm");
       if (const YamlEntry* set = item.find("set")) entry.overrides = read_set(set->value, path + ".set");
       if (const YamlEntry* seed = item.find("seed")) {
-        if (find("seeds") != nullptr) fail(seed->position, path + ".seed", "the key `seeds` lists the seeds of all arms");
+        if (find("seeds") != nullptr)
+          fail(seed->position, path + ".seed", "the key `seeds` lists the seeds of all arms");
         entry.seed = static_cast<uint64_t>(read_count(seed->value, path + ".seed"));
       }
     }
@@ -208,8 +209,15 @@ std::vector<Variation> Reader::read_grid() const {
     const std::string path = config::join_path("grid", config::printable(axis.key));
     if (axis.key == "train.seed") fail(axis.position, path, "expected the key `seeds` to list the seeds");
     std::vector<Variation> longer;
+    const std::vector<YamlNode>& values = list_items(axis.value, path, "a list of values");
+    constexpr size_t kMostCombinations = 10'000;
+    if (combinations.size() * values.size() > kMostCombinations) {
+      fail(axis.position, "grid",
+           fmt::format("makes {} combinations and more, at most {} are accepted", combinations.size() * values.size(),
+                       kMostCombinations));
+    }
     for (const Variation& combination : combinations) {
-      for (const YamlNode& value : list_items(axis.value, path, "a list of values")) {
+      for (const YamlNode& value : values) {
         const std::string text = config::print_flow(value);
         const std::string label = made_plain(axis.key.substr(axis.key.find('.') + 1) + "=" + text);
         Variation& next = longer.emplace_back(combination);

@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "core/duration.hpp"
+#include "core/messages.hpp"
 
 namespace bn {
 namespace {
@@ -86,7 +87,7 @@ std::string render_table(const TableInput& input, TableScope scope) {
 LiveTable::LiveTable() : terminal_(isatty(STDERR_FILENO) == 1) {}
 
 void LiveTable::erase() {
-  if (lines_ > 0) fmt::print(stderr, "\033[{}A\033[J", lines_);
+  if (lines_ > 0) tell(fmt::format("\033[{}A\033[J", lines_));
   lines_ = 0;
 }
 
@@ -102,7 +103,7 @@ void LiveTable::show(const TableInput& input) {
 
 void LiveTable::message(const std::string& text) {
   erase();
-  fmt::print(stderr, "{}\n", text);
+  tell(text + "\n");
   std::fflush(stderr);
 }
 

@@ -14,6 +14,7 @@
 #include "bn/trainer.hpp"
 #include "bn/training_step.hpp"
 #include "core/files.hpp"
+#include "core/messages.hpp"
 #include "run/progress_line.hpp"
 #include "train/probe.hpp"
 
@@ -28,6 +29,14 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 std::string describe_skipped(int64_t count, const std::vector<std::string>& names) {
   if (count == 0) return "";
   return fmt::format("{} undecodable image(s) skipped: {}", count, fmt::join(names, ", "));
+}
+
+// Empty when there was nothing.
+std::string describe_left_out(const LeftOut& left_out, const char* set) {
+  if (left_out.count == 0) return "";
+  return fmt::format("; {} file(s) beside the {} images are left out: {}{}", left_out.count, set,
+                     fmt::join(left_out.names, ", "),
+                     left_out.count > static_cast<int64_t>(left_out.names.size()) ? ", ..." : "");
 }
 
 class Trainer {
@@ -129,6 +138,10 @@ Trainer::Trainer(const Config& config, Backend& backend, const RunFolder& folder
   total_steps_ = options().steps > 0
                      ? options().steps
                      : static_cast<int64_t>(std::llround(options().epochs * static_cast<double>(steps_per_epoch_)));
+  if (total_steps_ == 0) {
+    throw ConfigError(
+        fmt::format("train.epochs: {} epochs of {} steps round to no step", options().epochs, steps_per_epoch_));
+  }
   line_.emplace(total_steps_, request.quiet);
 }
 
@@ -146,7 +159,7 @@ PlanOptions Trainer::plan_options(Purpose purpose, int64_t batch) const {
 void Trainer::restore() {
   int64_t last_record_kept = -1;
   if (request_.resume) {
-    const auto warn = [&](const std::string& text) { fmt::print(stderr, "warning: {}\n", text); };
+    const auto warn = [&](const std::string& text) { tell(fmt::format("warning: {}\n", text)); };
     if (const auto info = folder_.load_latest(parameters_, warn)) {
       progress_ = info->progress;
       last_record_kept = progress_.step;
@@ -331,6 +344,12 @@ TrainResult Trainer::run() {
       fmt::format("{}; {} parameters; {:.1f} M multiply-adds per image; {} training and {} validation images",
                   backend_.name(), net_.parameter_count(), static_cast<double>(net_.multiply_adds()) / 1e6,
                   train_set_->size(), validation_set_->size());
+  for (const Dataset* set : {train_set_.get(), validation_set_.get()}) {
+    opening.message += describe_left_out(set->left_out(), set == train_set_.get() ? "training" : "validation");
+  }
+  if (const auto& mean = config_.data.mean; std::any_of(mean.begin(), mean.end(), [](double m) { return m > 1; })) {
+    opening.message += "; warning: data.mean holds values above 1, but it is of pixels scaled to 0..1";
+  }
   log_->write(opening);
   line_->message(opening.message);
   if (probe_ && progress_.step == 0) log_->write(probe_->measure(record("probe")));

@@ -216,6 +216,44 @@ TEST_F(TrainCommand, ResumePublishesTheBestThatAKillPrevented) {
   EXPECT_TRUE(test::read_bytes(folder("run").best_path()) == best);
 }
 
+// As some daemons and schedulers start programs: the next file opened would get a standard stream's number.
+TEST_F(TrainCommand, ClosedStandardStreamsLeaveTheLogAlone) {
+  std::string command = "exec";
+  for (const std::string& word : bninception_command(arguments("run"))) command += " '" + word + "'";
+  for (const char* closed : {">&- 2>&-", "<&- 2>&-", "<&- >&- 2>&-"}) {
+    std::filesystem::remove_all(root_ / "run");
+    const ProgramResult result = test::run_program({"/bin/sh", "-c", command + " " + closed});
+    EXPECT_EQ(result.exit_code, 0) << closed;
+    EXPECT_EQ(read_log(root_ / "run/log.jsonl").back().event, "end") << closed;
+  }
+}
+
+TEST_F(TrainCommand, ATerminalThatGoesAwayIsAskedToEnd) {
+  RunningProgram program(bninception_command(arguments("run", {"--set", "train.steps=1000000"})));
+  ASSERT_TRUE(
+      test::wait_until(milliseconds(20'000), [&] { return !RunFolder(root_ / "run").checkpoint_steps().empty(); }));
+  program.signal(SIGHUP);
+  EXPECT_EQ(program.wait().exit_code, static_cast<int>(ExitCode::kInterrupted));
+  EXPECT_EQ(read_log(root_ / "run/log.jsonl").back().event, "interrupted");
+}
+
+// The checkpoint has the configuration too.
+TEST_F(TrainCommand, ADeletedConfigurationIsTakenFromTheCheckpoint) {
+  ASSERT_EQ(bninception(arguments("run", {"--set", "train.steps=20"})).exit_code, 0);
+  std::filesystem::remove(root_ / "run/config.yaml");
+  const ProgramResult other = bninception(arguments("run", {"--resume", "--set", "train.seed=77"}));
+  EXPECT_EQ(other.exit_code, static_cast<int>(ExitCode::kConfig));
+  EXPECT_NE(other.err.find("train.seed: 1 -> 77"), std::string::npos) << other.err;
+  EXPECT_EQ(bninception(arguments("run", {"--resume"})).exit_code, 0);
+  EXPECT_TRUE(std::filesystem::exists(root_ / "run/config.yaml"));
+}
+
+TEST_F(TrainCommand, AnEpochThatRoundsToNoStepIsRefused) {
+  const ProgramResult result = bninception(arguments("run", {"--set", "train.steps=0", "--set", "train.epochs=0.01"}));
+  EXPECT_EQ(result.exit_code, static_cast<int>(ExitCode::kConfig));
+  EXPECT_NE(result.err.find("train.epochs: 0.01 epochs of 15 steps round to no step"), std::string::npos) << result.err;
+}
+
 TEST_F(TrainCommand, DivergenceIsAResult) {
   const ProgramResult result =
       bninception(arguments("run", {"--set", "train.learning_rate.initial=1e30", "--set", "model.normalization=none"}));

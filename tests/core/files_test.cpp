@@ -1,8 +1,12 @@
 #include "core/files.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <filesystem>
 #include <thread>
 #include <vector>
 
@@ -34,6 +38,28 @@ TEST(WriteFile, ThreadsMayWriteTheSameNameAtOnce) {
   const std::string text = test::read_bytes(path);
   EXPECT_EQ(text, std::string(1000, text[0]));
   EXPECT_EQ(test::names_in(folder.path()), std::set<std::string>{"name"});
+}
+
+TEST(AtomicFile, KeepsLinksAndWritesToPipes) {
+  namespace fs = std::filesystem;
+  const TemporaryFolder folder;
+  test::write_bytes(folder / "target", "old");
+  fs::create_symlink("target", folder / "link");
+  write_file(folder / "link", "new");
+  EXPECT_TRUE(fs::is_symlink(folder / "link"));
+  EXPECT_EQ(test::read_bytes(folder / "target"), "new");
+  fs::create_symlink("not_yet", folder / "dangling");
+  write_file(folder / "dangling", "made");
+  EXPECT_EQ(test::read_bytes(folder / "not_yet"), "made");
+
+  ASSERT_EQ(mkfifo((folder / "pipe").c_str(), 0600), 0);
+  const FileDescriptor reader(open((folder / "pipe").c_str(), O_RDONLY | O_NONBLOCK));
+  write_file(folder / "pipe", "through");
+  char text[16] = {};
+  EXPECT_EQ(read(reader.get(), text, sizeof text), 7);
+  EXPECT_STREQ(text, "through");
+  EXPECT_TRUE(fs::is_fifo(folder / "pipe"));
+  EXPECT_EQ(test::names_in(folder.path()), (std::set<std::string>{"target", "link", "dangling", "not_yet", "pipe"}));
 }
 
 TEST(TemporaryName, IsToldFromAUsersOwn) {

@@ -177,13 +177,26 @@ TEST(BatchFiller, QuarantineKeepsACopyAndTheReason) {
   EXPECT_EQ(storage.labels, (std::vector<int32_t>{0, 2, 2, 3}));
   Bytes bytes;
   set.read(1, bytes);
-  EXPECT_EQ(read_file(dir.path("aside/set_1.jpg")), bytes);
-  const Bytes reason = read_file(dir.path("aside/set_1.jpg.txt"));
+  EXPECT_EQ(read_file(dir.path("aside/set%2F1.jpg")), bytes);
+  const Bytes reason = read_file(dir.path("aside/set%2F1.jpg.txt"));
   EXPECT_EQ(std::string(reason.begin(), reason.end()),
             "set/1.jpg: the JPEG data is damaged or cut off (it has no end marker)\n");
   EXPECT_EQ(names_in(dir.path("aside")).size(), 2U);
   // Without a folder it is left out and named.
   EXPECT_EQ(fill(set, data, {.batch = 4}).skipped, (std::vector<std::string>{"set/1.jpg"}));
+}
+
+// An image that cannot even be read leaves its reason, not the bytes of the one before it.
+TEST(BatchFiller, QuarantineHoldsNoOtherImage) {
+  const TempDir dir;
+  EncodedSet set = jpeg_set(4);
+  set.on_read = [](int64_t index) {
+    if (index == 1) throw DataError("cannot open it");
+  };
+  const DataOptions data{
+      .image_size = 16, .resize_shorter = 0, .shuffle = Shuffle::kNone, .on_corrupt = OnCorrupt::kQuarantine};
+  fill(set, data, {.batch = 4, .quarantine = dir.path("aside")});
+  EXPECT_EQ(names_in(dir.path("aside")), (std::set<std::string>{"set%2F1.jpg.txt"}));
 }
 
 TEST(BatchFiller, QuarantineThatCannotBeWrittenIsAnError) {
@@ -192,7 +205,7 @@ TEST(BatchFiller, QuarantineThatCannotBeWrittenIsAnError) {
   const DataOptions data{.image_size = 16, .resize_shorter = 0, .on_corrupt = OnCorrupt::kQuarantine};
   const auto message = message_of<StorageError>(
       [&] { fill(jpeg_set(4, {1}), data, {.batch = 4, .quarantine = dir.path("file/aside")}); });
-  EXPECT_CONTAINS(message, "file/aside/set_1.jpg");
+  EXPECT_CONTAINS(message, "file/aside/set%2F1.jpg");
 }
 
 TEST(BatchFiller, DecodersAgreeOnTheirPixels) {

@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <filesystem>
+
 #include "bn/data_options.hpp"
 #include "bn/dataset.hpp"
 #include "data/fixtures.hpp"
@@ -13,6 +16,28 @@ std::unique_ptr<Dataset> open(const std::string& root, DataOptions options = {})
   options.kind = DatasetKind::kFolder;
   options.train = {root};
   return open_dataset(options, Split::kTrain);
+}
+
+TEST(ImageFolder, ReadsEachFolderOnceAndNamesWhatItLeavesOut) {
+  namespace fs = std::filesystem;
+  const TempDir dir;
+  dir.write("set/ant/1.jpg", bytes_of("1"));
+  dir.write("set/ant/.ipynb_checkpoints/1.jpg", bytes_of("copy"));
+  dir.write("set/ant/@eaDir/1.jpg", bytes_of("thumbnail"));
+  dir.write("set/ant/notes.txt", bytes_of("no image"));
+  dir.write("set/bee/2.jpg", bytes_of("2"));
+  dir.write("elsewhere/3.jpg", bytes_of("3"));
+  fs::create_directory_symlink("..", dir.path("set/ant/up"));                     // would bring the bees in
+  fs::create_directory_symlink(dir.path("elsewhere"), dir.path("set/bee/more"));  // is followed
+  fs::create_symlink("nowhere.jpg", dir.path("set/bee/gone.jpg"));
+  const auto set = open(dir.path("set"));
+  ASSERT_EQ(set->size(), 3);
+  EXPECT_EQ(set->left_out().count, 5);
+  for (const std::string name : {"@eaDir", ".ipynb_checkpoints", "notes.txt", "gone.jpg"}) {
+    const auto names = set->left_out().names;
+    EXPECT_TRUE(std::any_of(names.begin(), names.end(), [&](const auto& path) { return path.ends_with(name); }))
+        << name;
+  }
 }
 
 TEST(ImageFolder, ListsClassesAndImagesInOrder) {

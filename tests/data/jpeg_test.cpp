@@ -138,6 +138,37 @@ TEST(JpegRegion, ACutOffFileIsAnErrorWhereverTheRegionLies) {
   EXPECT_TRUE(regions_agree(whole, "after an error"));
 }
 
+// The bytes of an image without the segments of this marker.
+Bytes without_segments(const Bytes& jpeg, uint8_t marker) {
+  Bytes kept(jpeg.begin(), jpeg.begin() + 2);
+  size_t at = 2;
+  while (jpeg[at + 1] != 0xDA) {
+    const size_t length = 2 + (jpeg[at + 2] << 8 | jpeg[at + 3]);
+    if (jpeg[at + 1] != marker)
+      kept.insert(kept.end(), jpeg.begin() + static_cast<int64_t>(at),
+                  jpeg.begin() + static_cast<int64_t>(at + length));
+    at += length;
+  }
+  kept.insert(kept.end(), jpeg.begin() + static_cast<int64_t>(at), jpeg.end());
+  return kept;
+}
+
+TEST(JpegDecoder, TakesNothingFromTheImageBefore) {
+  const Bytes whole = jpeg_image(40, 40, 1);
+  constexpr uint8_t kQuantization = 0xDB;
+  const Bytes bare = without_segments(whole, kQuantization);
+  const auto decode_with = [](JpegDecoder& decoder, const Bytes& bytes) {
+    Image image;
+    decoder.open(bytes.data(), static_cast<int64_t>(bytes.size()));
+    decoder.decode(3, image);
+  };
+  JpegDecoder fresh, used;
+  EXPECT_THROW(decode_with(fresh, bare), DataError);
+  decode_with(used, whole);
+  EXPECT_THROW(decode_with(used, bare), DataError);
+  EXPECT_NO_THROW(decode_with(used, whole));
+}
+
 TEST(JpegDecoder, CountsHarmlessOddities) {
   Bytes odd = jpeg_image(40, 40, 2);
   odd.insert(odd.end() - 2, {1, 2, 3});  // before the end marker

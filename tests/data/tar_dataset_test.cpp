@@ -17,6 +17,19 @@ std::unique_ptr<Dataset> open(const std::vector<std::string>& tars, DataOptions 
   return open_dataset(options, Split::kTrain);
 }
 
+TEST(TarDataset, AClassMayHoldFoldersAndHiddenOnesAreLeftOut) {
+  const TempDir dir;
+  const Bytes image = bytes_of("x");
+  const auto set = open({dir.write("one.tar", tar_of({{"train/ant/red/1.jpg", image},
+                                                      {"train/ant/.ipynb_checkpoints/2.jpg", image},
+                                                      {"train/bee/3.jpg", image},
+                                                      {"train/bee/@eaDir/3.jpg", image},
+                                                      {"train/bee/notes.txt", image}}))});
+  EXPECT_EQ(set->class_names(), (std::vector<std::string>{"ant", "bee"}));
+  EXPECT_EQ(set->size(), 2);
+  EXPECT_EQ(set->left_out().count, 3);
+}
+
 TEST(TarDataset, JoinsSeveralTars) {
   const TempDir dir;
   const auto first = dir.write("one.tar", tar_of({{"train/b/1.jpg", bytes_of("b1")}, {"train/readme.txt", {}}}));

@@ -34,6 +34,47 @@ void append_extended(Bytes& tar, char type, const Bytes& body) {
   append_padded(tar, body);
 }
 
+Bytes link(const std::string& path, const std::string& target, char type) {
+  Bytes header = tar_header(path, 0, type);
+  std::copy(target.begin(), target.end(), header.begin() + 157);
+  seal_tar_header(header);
+  return header;
+}
+
+TEST(Tar, ALinkIsItsFileUnderAnotherName) {
+  const TempDir dir;
+  const Bytes content_of_a = bytes_of("pixels");
+  Bytes tar;
+  append(tar, tar_header("ant/a.jpg", static_cast<int64_t>(content_of_a.size())));
+  append_padded(tar, content_of_a);
+  append(tar, link("bee/hard.jpg", "ant/a.jpg", '1'));
+  append(tar, link("bee/soft.jpg", "../ant/a.jpg", '2'));
+  append(tar, link("bee/gone.jpg", "../ant/z.jpg", '2'));
+  append(tar, link("device", "", '3'));
+  append(tar, Bytes(1024));
+  LeftOut left_out;
+  const std::string path = dir.write("x.tar", tar);
+  const auto members = list_tar(FileReader(path), &left_out);
+  ASSERT_EQ(members.size(), 3U);
+  for (const TarMember& member : members) EXPECT_EQ(content(dir, member), "pixels") << member.path;
+  EXPECT_EQ(members[1].path, "bee/hard.jpg");
+  EXPECT_EQ(left_out.count, 2);
+  EXPECT_EQ(left_out.names,
+            (std::vector<std::string>{path + ":bee/gone.jpg (a link to ../ant/z.jpg)", path + ":device"}));
+}
+
+TEST(Tar, ReadsJoinedArchivesOnAndALabel) {
+  const TempDir dir;
+  const Bytes one = tar_of({{"a/1.jpg", bytes_of("1")}}), two = tar_of({{"b/2.jpg", bytes_of("2")}});
+  Bytes joined = link("label", "", 'V');
+  for (const Bytes* part : {&one, &two}) append(joined, *part);
+  const auto members = list(dir, joined);
+  ASSERT_EQ(members.size(), 2U);
+  EXPECT_EQ(content(dir, members[1]), "2");
+  append(joined, Bytes(512, 'x'));
+  EXPECT_CONTAINS(message_of([&] { list(dir, joined); }), "has bytes behind its end that are no member");
+}
+
 TEST(Tar, ListsRegularFilesInOrder) {
   const TempDir dir;
   Bytes tar;

@@ -300,8 +300,8 @@ TEST(Pack, AShardThatWasLostIsPackedAgain) {
 TEST(Pack, NamesAreToldApart) {
   const TempDir dir;
   const auto source = made_set(dir, 4,
-                               {{"d1/b/x.jpg", jpeg_image(20, 20, 1)},
-                                {"d2/b/x.jpg", jpeg_image(20, 20, 2)},
+                               {{"b/d1/x.jpg", jpeg_image(20, 20, 1)},
+                                {"b/d2/x.jpg", jpeg_image(20, 20, 2)},
                                 {"b/x.jpeg", jpeg_image(20, 20, 3)},
                                 {"a/x.jpg", jpeg_image(20, 20, 4)}});
   pack_quietly(*source, {.out = dir.path("out"), .shards = 1});

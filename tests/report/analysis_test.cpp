@@ -122,6 +122,17 @@ TEST(Analysis, GivesNoIntervalOfRatiosBetweenEqualAccuracies) {
   EXPECT_EQ(claim.evidence, "b: 2.5\u00d7 fewer steps, but its accuracy cannot be told apart.");
 }
 
+// Twice chance is out of reach with two classes.
+TEST(Analysis, TwoClassesCanBeLearned) {
+  const TemporaryFolder folder;
+  const test::WrittenRun run{.accuracies = {0.7, 0.9}};
+  Config config = config_of(run);
+  config.model.classes = config.data.classes_limit = 2;
+  write_run(folder / "a", run, config);
+  const Study study = read_study({folder / "a"}, "");
+  EXPECT_TRUE(analyse(study).arms[0].has_learned());
+}
+
 // A run that diverged at one seed takes neither its own nor the baseline's value of that seed along.
 TEST(Analysis, PairsWhatFinished) {
   const TemporaryFolder folder;

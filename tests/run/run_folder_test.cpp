@@ -111,7 +111,34 @@ TEST(RunFolder, UnwritableIsFoundAtOnce) {
     return "no error";
   });
   ASSERT_EQ(chmod((root / "run/checkpoints").c_str(), 0755), 0);
-  EXPECT_EQ(message, "cannot write '" + root.path() + "/run/checkpoints/probe': Permission denied");
+  EXPECT_EQ(message,
+            "cannot write '" + root.path() + "/run/checkpoints/step_000000000.safetensors': Permission denied");
+}
+
+TEST(RunFolder, LeavesTheUsersFilesAlone) {
+  const TemporaryFolder root;
+  const std::set<std::string> users{"thesis.tmp.2024", "report.tmp.1.2"};
+  std::filesystem::create_directories(root / "run/checkpoints");
+  for (const std::string& name : users) test::write_bytes(root / ("run/" + name), "mine");
+  test::write_bytes(root / "run/checkpoints/probe", "mine");
+  test::write_bytes(root / "run/config.yaml.tmp.77.0", "a killed run's");
+  test::write_bytes(root / "run/checkpoints/step_000000007.safetensors.tmp.77.0", "a killed run's");
+  const RunFolder folder = RunFolder::create(root / "run", "a: 1\n", false);
+  const std::set<std::string> names = names_in(root / "run");
+  EXPECT_TRUE(std::includes(names.begin(), names.end(), users.begin(), users.end()));
+  EXPECT_FALSE(names.contains("config.yaml.tmp.77.0"));
+  EXPECT_EQ(names_in(root / "run/checkpoints"), std::set<std::string>{"probe"});
+}
+
+TEST(RunFolder, ResumingFromABestAloneIsRefused) {
+  const TemporaryFolder root;
+  std::filesystem::create_directories(root / "run/checkpoints");
+  test::write_bytes(root / "run/checkpoints/best.safetensors", "x");
+  EXPECT_EQ(
+      error_message<CheckpointError>([&] { RunFolder::create(root / "run", "a: 1\n", true); }),
+      "'" + root / "run" +
+          "' holds a best checkpoint but none to resume from: checkpoints/step_*.safetensors are gone; evaluate the "
+          "best one, or train again with another --out");
 }
 
 TEST(RunFolder, OneProcessAtATime) {

@@ -175,6 +175,11 @@ INSTANTIATE_TEST_SUITE_P(
                 ":3:12: overrides: got a map, expected a list such as [{arm: no_l2, set: {train.l2: 0}}]"},
         Mistake{"AnOverrideIsNoMap", "name: a\nconfigs: [plain.yaml]\noverrides: [train.l2=0]\n",
                 ":3:13: overrides[0]: got 'train.l2=0', expected a map of arm, set"},
+        Mistake{"GridTooLarge",
+                "name: a\nconfigs: [plain.yaml]\ngrid:\n  train.l2: [1,2,3,4,5,6,7,8,9,10,11]\n  train.momentum: "
+                "[1,2,3,4,5,6,7,8,9,10,11]\n"
+                "  train.batch: [1,2,3,4,5,6,7,8,9,10,11]\n  data.distortion: [1,2,3,4,5,6,7,8,9,10,11]\n",
+                ":7:3: grid: makes 14641 combinations and more, at most 10000 are accepted"},
         Mistake{"GridIsNoMap", "name: a\nconfigs: [plain.yaml]\ngrid: [train.l2]\n",
                 ":3:7: grid: got a list, expected a map such as {train.l2: [0, 0.0001]}"},
         Mistake{"ImagesAreNoNumber", "name: a\nconfigs: [plain.yaml]\nimages: {train: many}\n",
