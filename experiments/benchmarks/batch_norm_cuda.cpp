@@ -65,7 +65,7 @@ struct Set {
   std::unique_ptr<Buffer> x, y, dy, dx;
 };
 
-// What every implementation is measured on.
+// The inputs that every implementation is measured on.
 struct Inputs {
   DType dtype;
   Shape shape;
@@ -183,7 +183,7 @@ double copy_bandwidth(cuda::CudaBackend& backend) {
   return 2.0 * kBytes * kCopies / std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-// Of one image, each once, in the network's order.
+// One image's shapes, each once, in the network's order.
 std::vector<Shape> batch_norm_shapes(const Net& net) {
   std::vector<Shape> shapes;
   for (const Node& op : net.nodes()) {
@@ -207,7 +207,7 @@ struct Row {
   double bytes;
   Measurement custom, cudnn;
 
-  // Of the copy's bandwidth.
+  // Shares of the copy's bandwidth.
   double forward_share(double bandwidth) const { return 3 * bytes / *custom.forward / bandwidth; }
   double backward_share(double bandwidth) const { return 5 * bytes / *custom.backward / bandwidth; }
 };

@@ -204,7 +204,7 @@ void read_fields(const YamlNode& map, const std::string& path, const Fields& fie
       read_target(entry.value, join_path(path, entry.key), field->target, mistakes);
     });
   }
-  if (mistakes.count() > before) return;  // what is missing may be what a mistaken key was meant to give
+  if (mistakes.count() > before) return;  // a mistaken key may have been meant to give the missing one
   for (const Field& field : fields) {
     if (field.presence != Presence::kRequired || map.find(field.name) != nullptr) continue;
     mistakes.add(

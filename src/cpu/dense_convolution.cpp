@@ -34,7 +34,7 @@ dnnl::memory::desc free_weights(const ConvolutionWindow& window, const OpDesc& d
   return {weight_dims(window, desc), data_type(dtype), FormatTag::any};
 }
 
-// One image gains on small maps: of up to 4x4 pixels 1.1 to 2.5 times. On larger ones it gains at most 4 %.
+// Small maps gain from being one image: maps up to 4x4 pixels 1.1 to 2.5 times. Larger ones gain at most 4 %.
 std::pair<dnnl::memory::desc, dnnl::memory::desc> weight_gradient_sees(const ConvolutionWindow& window,
                                                                        const OpDesc& desc) {
   const Shape &x = desc.x.at(0).shape, &y = desc.y.shape;

@@ -31,7 +31,7 @@ class TensorDescriptor {
   cudnnTensorDescriptor_t descriptor_ = nullptr;
 };
 
-// What the library is shown. Per-activation: images of one pixel.
+// The shape that the library is shown. Per-activation: images of one pixel.
 Shape shape_of(const BatchNorm& spec, const Shape& x) {
   return spec.scope == BatchNormScope::kSpatial ? x : Shape{x.n, 1, 1, x.h * x.w * x.c};
 }

@@ -41,7 +41,7 @@ class ImageUploads {
 
   // Where the bytes will be; the compute stream waits for them.
   const void* upload(const void* host, int64_t bytes);
-  // After the work that reads what upload() returned is on the compute stream.
+  // Call it once the work that reads the uploaded bytes is on the compute stream.
   void release();
 
  private:
@@ -54,7 +54,7 @@ class ImageUploads {
 
   const Context& context_;
   std::array<Slot, 2> slots_{};
-  int64_t bytes_ = 0;  // of each slot
+  int64_t bytes_ = 0;  // size of each slot
   int current_ = 0;
 };
 

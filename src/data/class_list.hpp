@@ -36,7 +36,7 @@ ClassList read_class_file(const std::string& path, int64_t limit);
 ClassList choose_classes(const DataOptions& options, Split split, std::vector<std::string> found,
                          const std::function<std::vector<std::string>()>& training_names);
 
-// Whether a file of this name is taken for an image; hidden files (.x.jpg, ._x.jpg) are not.
+// True if a file of this name is taken for an image; hidden files (.x.jpg, ._x.jpg) are not.
 bool has_image_name(const std::string& path);
 
 }  // namespace bn

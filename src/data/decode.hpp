@@ -24,11 +24,11 @@ class ImageDecoder {
  public:
   explicit ImageDecoder(const DecodeOptions& options);  // UnsupportedError if this build lacks what they ask for
 
-  // Region {0, 0, height, width}, of the upright image. The bytes must stay where they are until it is decoded.
+  // Returns the upright image's region {0, 0, height, width}. The bytes must stay where they are until it is decoded.
   Region open(const uint8_t* bytes, int64_t size);
-  // The image opened last, whole and strictly.
+  // Decodes the image opened last, whole and strictly.
   void decode(Image& out);
-  // At least the region of it, and where that lies in out. Pixel for pixel what decode() gives.
+  // Decodes at least the region of it, and returns where that lies in out. Its pixels are exactly those of decode().
   Region decode_region(const Region& region, Image& out);
 
  private:
@@ -49,7 +49,7 @@ void check_file_size(int64_t size);
 // Throws DataError: a header of a few bytes can claim 65,500 x 65,500 pixels.
 void refuse_huge(int64_t width, int64_t height);
 
-// By OpenCV's imgcodecs. In a build without them, a DataError that says so.
+// Decodes by OpenCV's imgcodecs. In a build without them it throws a DataError that says so.
 void decode_with_imgcodecs(const uint8_t* bytes, int64_t size, int64_t channels, Image& out);
 bool has_imgcodecs();
 

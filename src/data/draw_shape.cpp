@@ -163,7 +163,7 @@ Colour near(Colour base, float reach, RandomStream& random) {
   return {move(base.r), move(base.g), move(base.b)};
 }
 
-// Redraws until the colour stands apart from all of others.
+// Redraws until the colour stands apart from both others.
 Colour colour_apart_from(std::array<Colour, 2> others, RandomStream& random) {
   constexpr float kContrast = 110;
   for (;;) {

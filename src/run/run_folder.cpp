@@ -59,7 +59,8 @@ void set_aside(const std::string& path) {
   }
 }
 
-// What a killed process left half written. Only under the lock: it could be another's work otherwise.
+// Removes the files that a killed process left half written. Call it under the lock only: otherwise they could be
+// another process's work.
 void remove_temporaries(const std::string& folder) {
   for (const std::string& name : file_names(folder)) {
     if (is_temporary_name(name)) remove_file(fmt::format("{}/{}", folder, name));

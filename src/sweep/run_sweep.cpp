@@ -276,7 +276,7 @@ SweepResult Runner::result() const {
       ++result.left;
     }
   }
-  result.interrupted = stopping_ || result.left > 0;  // or by a signal to a run itself
+  result.interrupted = stopping_ || result.left > 0;  // a run itself may have got a signal
   return result;
 }
 

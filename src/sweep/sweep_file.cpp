@@ -45,7 +45,7 @@ std::string made_plain(std::string text) {
 
 constexpr const char* kSetsSeed = "sets train.seed, expected the key `seeds` to list them";
 
-// In any form, such as `train={seed: 3}`: beside `seeds` it would go unheard.
+// Refuses a seed in any form, such as `train={seed: 3}`: beside `seeds` it would have no effect.
 void refuse_seed(const Override& override) {
   const YamlNode tree = config::parse_override(override);
   const YamlEntry* train = tree.find("train");
@@ -96,7 +96,7 @@ class Reader {
   void read_images(const YamlNode& node) const;
 
   const YamlNode& tree_;
-  std::vector<Override> last_;  // that go over all others
+  std::vector<Override> last_;  // these go over all others
   Sweep& sweep_;
 };
 
@@ -169,7 +169,8 @@ std::vector<Reader::ConfigEntry> Reader::read_configs() const {
       if (const YamlEntry* arm = item.find("arm")) entry.arm = read_plain(arm->value, path + ".arm");
       if (const YamlEntry* set = item.find("set")) entry.overrides = read_set(set->value, path + ".set");
       if (const YamlEntry* seed = item.find("seed")) {
-        if (find("seeds") != nullptr) fail(seed->position, path + ".seed", "the key `seeds` lists the seeds of all arms");
+        if (find("seeds") != nullptr)
+          fail(seed->position, path + ".seed", "the key `seeds` lists the seeds of all arms");
         entry.seed = static_cast<uint64_t>(read_count(seed->value, path + ".seed"));
       }
     }

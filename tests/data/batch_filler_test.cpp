@@ -114,7 +114,7 @@ TEST(BatchFiller, DistortionIsDrawnAnewEachEpochForTrainingOnly) {
   EXPECT_NE(first, fill(set, plain, {.batch = 2}, 0).images);
   EXPECT_NE(first, second);
   EXPECT_EQ(first, fill(set, distorted, {.batch = 2}, 0).images);
-  // What is drawn before it, the crop and the mirror, stays as it is without it.
+  // The crop and the mirror are drawn before the distortion, so they stay as they are without it.
   const auto faint = fill(set, {.image_size = 12, .distortion = 1e-9}, {.batch = 2}).images;
   EXPECT_EQ(faint, fill(set, {.image_size = 12}, {.batch = 2}).images);
 }

@@ -71,7 +71,8 @@ double share_together(Shuffle shuffle, int64_t one, int64_t other) {
 }
 
 TEST(Sampler, HowOftenTwoImagesShareABatch) {
-  // Of 8 shards of 16 images in batches of 4: images 0 and 1 are neighbours, 0 and 7 in one shard, 0 and 16 in two.
+  // There are 8 shards of 16 images in batches of 4: images 0 and 1 are neighbours, 0 and 7 in one shard, 0 and 16 in
+  // two.
   for (const Shuffle same : {Shuffle::kNone, Shuffle::kShards}) {
     EXPECT_EQ(share_together(same, 0, 1), 1);
     EXPECT_EQ(share_together(same, 0, 7), 0);
@@ -106,7 +107,7 @@ TEST(Sampler, WithinShardPermutesEachShardInPlace) {
     EXPECT_EQ(changes, 2);
     orders.insert(order);
   }
-  EXPECT_EQ(orders.size(), 6U * 6 * 24);  // of the shards, of three images, of four
+  EXPECT_EQ(orders.size(), 6U * 6 * 24);  // orders of the shards, of three images, of four
 }
 
 TEST(Sampler, ProcessesHaveEqualDisjointPartsOfOneOrder) {

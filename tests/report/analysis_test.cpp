@@ -366,7 +366,7 @@ TEST(Figures, LossesAreSmoothed) {
   ASSERT_EQ(means.size(), 57U);
   for (size_t i = 0; i + 1 < means.size(); ++i) EXPECT_EQ(means[i].value, 0.5);
   EXPECT_EQ(means.back().step, 11300);
-  EXPECT_EQ(means.back().value, 1);  // what is left over
+  EXPECT_EQ(means.back().value, 1);  // the mean over the values left over
   curve.resize(60);
   EXPECT_EQ(smooth(curve).size(), 60U);
 }

@@ -1,4 +1,4 @@
-// What a user reads when there is no usable GPU, or when it fails.
+// The messages that a user reads when there is no usable GPU, or when it fails.
 #include <gtest/gtest.h>
 
 #include <cstdlib>

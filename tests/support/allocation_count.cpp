@@ -17,8 +17,8 @@ namespace {
 std::atomic<bool> is_counting{false};
 std::atomic<int64_t> own_allocations{0};
 
-// Whether oneDNN is anywhere below: it never calls back into this program's own code. (Of the C++ runtime's templates
-// the dynamic linker may pick this program's copies, for oneDNN too, so the nearest caller tells nothing.)
+// True if oneDNN is anywhere below in the stack: it never calls back into this program's own code. The nearest caller
+// tells nothing: the dynamic linker may pick this program's copies of the C++ runtime's templates, for oneDNN too.
 bool is_of_onednn() {
   void* frames[64];
   const int count = backtrace(frames, 64);

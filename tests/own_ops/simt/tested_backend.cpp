@@ -8,7 +8,7 @@
 namespace bn::test {
 namespace {
 
-// Of all cases a few orders and both patterns; of small ones all orders with both.
+// All cases run in a few orders with both patterns; small ones run in all orders with both.
 std::vector<simt::Schedule> schedules_of(int64_t elements) {
   constexpr int64_t kSmall = 4000;
   const std::vector<simt::Schedule>& all = simt::all_schedules();

@@ -146,7 +146,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   return cudaSuccess;
 }
 
-// As on a device, nothing can wait for work that is only being recorded.
+// Nothing can wait for work that is only being recorded; a device refuses it too.
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   return stream != nullptr && stream->recorded ? cudaErrorStreamCaptureUnsupported : machine().fault;
 }
