@@ -117,7 +117,7 @@ class Packer {
     }
   }
 
-  // Without the extension. Readers of such shards take the files of one key for one sample.
+  // The key has no extension. Readers of such shards take the files of one key for one sample.
   std::string key_of(int64_t image) const {
     const std::string& folder = source_.class_names()[static_cast<size_t>(source_.label(image))];
     return folder + "/" + stem_of(source_.name(image));

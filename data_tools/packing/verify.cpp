@@ -218,7 +218,7 @@ class Verifier {
     }
   }
 
-  // Members in pairs, an image where the index says and its label.
+  // Members come in pairs: an image where the index says, and its label.
   void check_structure(const FileReader& file, const std::vector<PackedImage>& images) {
     const std::vector<TarMember> members = list_tar(file);
     if (members.size() != 2 * images.size()) {

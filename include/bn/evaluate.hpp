@@ -41,7 +41,7 @@ struct Prediction {
   int64_t rank = 0;  // the label's rank, 0 = top-1
   double label_probability = 0;
   std::vector<int32_t> classes{};       // the five likeliest, or all if there are fewer
-  std::vector<double> probabilities{};  // of those classes
+  std::vector<double> probabilities{};  // those classes' probabilities
 };
 
 // Paper: sec. 4.2.3, the prediction is the mean of the class probabilities, over members and crops alike. A batch must

@@ -71,7 +71,7 @@ std::string describe_members(const EvaluationReport& report) {
   return fmt::format("{}, step {}", report.members.front().checkpoint, report.members.front().step);
 }
 
-// Each once, in the order of the members: "moving", or "moving, population(100)".
+// Names each kind of statistics once, in the order of the members: "moving", or "moving, population(100)".
 std::string describe_statistics(const EvaluationReport& report) {
   std::vector<std::string> kinds;
   for (const auto& member : report.members) {

@@ -17,7 +17,7 @@ struct Mistake : ConfigError {
 
 class Mistakes {
  public:
-  // Does the work, and keeps what it refuses.
+  // Does the work, and keeps a mistake that it throws.
   template <class Work>
   void attempt(Work&& work) {
     try {

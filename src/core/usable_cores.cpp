@@ -27,7 +27,7 @@ namespace fs = std::filesystem;
 
 constexpr int kMaxThreads = 4096;  // the configuration's
 
-// A cgroup version 2 has one hierarchy for all controllers, version 1 one for each.
+// Version 2 of cgroups has one hierarchy for all controllers, version 1 has one for each.
 enum class CgroupVersion { kOne, kTwo };
 
 // Where a hierarchy is mounted. In a container a part of it may be, from `top` downwards.

@@ -11,7 +11,7 @@
 
 namespace bn::cuda {
 
-// Labels and scalars of a step, on the compute stream.
+// Uploads labels and scalars of a step, on the compute stream.
 class SmallUploads {
  public:
   static constexpr int64_t kSlotBytes = 16 * 1024;
@@ -31,7 +31,7 @@ class SmallUploads {
   int next_ = 0;
 };
 
-// Images of a batch, on the copy stream, two in flight.
+// Uploads images of a batch, on the copy stream, two in flight.
 class ImageUploads {
  public:
   explicit ImageUploads(const Context& context);

@@ -19,7 +19,8 @@ struct DecodeOptions {
   ExifOrientation exif_orientation = ExifOrientation::kIgnore;
 };
 
-// Reused from image to image by one thread. Throws DataError saying what is wrong; the caller knows the image's name.
+// One thread reuses a decoder from image to image. Throws DataError saying what is wrong; the caller knows the image's
+// name.
 class ImageDecoder {
  public:
   explicit ImageDecoder(const DecodeOptions& options);  // UnsupportedError if this build lacks what they ask for

@@ -75,7 +75,7 @@ class ImageFolder final : public Dataset {
   const std::vector<std::string>& class_names() const override { return class_names_; }
 
   int64_t stored_bytes(int64_t index) const override {
-    std::error_code error;  // reading it says what is wrong
+    std::error_code error;  // reading the file will report the failure
     const auto bytes = fs::file_size(name(index), error);
     return error ? 0 : static_cast<int64_t>(bytes);
   }

@@ -9,7 +9,7 @@
 #include "bn/error.hpp"
 #include "data/decode.hpp"
 
-// Last: its message codes are an enum of short names.
+// It comes last: its message codes are an enum of short names.
 #include <jerror.h>
 
 namespace bn {

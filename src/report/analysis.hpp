@@ -44,8 +44,8 @@ struct ArmResult {
 
 struct Analysis {
   double chance = 0;                    // the accuracy of a guess
-  std::map<uint64_t, Point> targets{};  // by seed: the baseline's best
-  std::optional<double> mean_target{};  // over seeds
+  std::map<uint64_t, Point> targets{};  // the baseline's best, by seed
+  std::optional<double> mean_target{};  // their mean over seeds
   std::vector<ArmResult> arms{};        // as in the study
 };
 

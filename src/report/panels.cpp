@@ -19,7 +19,7 @@ struct EffectRow {
   double value = 0, low = 0, high = 0;
   bool has_interval = false;
   bool is_drawn = false;
-  std::string text{};  // instead of a point
+  std::string text{};  // written instead of a point
 };
 
 EffectRow row_of(const Comparison& comparison, double factor) {

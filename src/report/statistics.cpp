@@ -76,7 +76,7 @@ Blocks decompose(const SeedTable& complete) {
   return blocks;
 }
 
-// Rounding alone leaves a variance of this size.
+// False for a variance of the size that rounding alone leaves.
 bool varies(double variance, double scale) {
   constexpr double kRounding = 1e-12;
   return std::sqrt(variance) > kRounding * std::max(1.0, std::abs(scale));

@@ -37,7 +37,7 @@ struct Point {
 std::vector<Point> curve_of(const Run& run, std::optional<double> LogRecord::*field);
 // The first evaluation with the highest accuracy; nullopt before any.
 std::optional<Point> best_accuracy(const Run& run);
-// Median of what the log says; nullopt when it says nothing.
+// The median of the logged rates; nullopt when there are none.
 std::optional<double> images_per_second(const Run& run);
 
 struct Arm {

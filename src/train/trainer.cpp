@@ -78,7 +78,7 @@ class Trainer {
   std::optional<ProgressLine> line_;
   EvaluationResult last_evaluation_;
 
-  double seconds_before_ = 0;  // of a resumed run's earlier parts
+  double seconds_before_ = 0;  // in a resumed run's earlier parts
   bool has_ended_ = false;     // its log says so
   Clock::time_point start_ = Clock::now();
   Clock::time_point interval_start_ = Clock::now();
@@ -216,7 +216,7 @@ StepScalars Trainer::scalars_of_this_step() {
     scalars.statistics_weight = moving_average_weight(decay, ++parameters_.statistics_updates);
   }
   if (options().average == AverageKind::kPolyak) {
-    // Bias-corrected as the statistics are: the first update copies.
+    // The average is bias-corrected as the statistics are: the first update copies.
     const auto decay = static_cast<float>(options().average_decay);
     scalars.average_weight = moving_average_weight(decay, progress_.step + 1);
   }

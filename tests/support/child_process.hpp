@@ -54,7 +54,7 @@ class RunningProgram {
   ProgramResult result_;
 };
 
-// Asks every few milliseconds; whether it became true in time.
+// Asks every few milliseconds; returns whether it became true in time.
 bool wait_until(std::chrono::milliseconds patience, const std::function<bool()>& condition);
 
 }  // namespace bn::test

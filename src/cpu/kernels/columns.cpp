@@ -275,7 +275,7 @@ void gradient_sums(double* sum_dz, double* sum_dz_x, Rows dy, Rows x, Rows y, co
 template <class T>
 void input_gradient(Rows dx, Rows dy, Rows x, Rows y, const NormalizeColumns& forward, const InputGradientColumns& by,
                     int64_t rows, int64_t columns, Activation activation) {
-  // Here, or they are read again after every store.
+  // Copied here, or they would be read again after every store.
   const float *mean = forward.mean, *scale = forward.scale, *shift = forward.shift;
   const float *dz_factor = by.dz_factor, *x_factor = by.x_factor, *constant = by.constant;
   with_activation(activation, [&]<Activation A>() {

@@ -235,7 +235,7 @@ void max_3x3(Rows y_row, uint8_t* argmax_row, Rows x_image, const PoolGeometry& 
 
 // --- gradient of max -------------------------------------------------------------------------------------------------
 
-// Winners' places as they are compared fastest.
+// Winners' places in the type that is compared fastest.
 #if defined(__AVX512F__)
 using Winners = Byte;
 template <class P>

@@ -61,7 +61,7 @@ __device__ __forceinline__ float gradient_at_input(float dy, float z) {
   return dy;
 }
 
-// The same from the output.
+// The same, from the output y = activation(z).
 template <Activation A>
 __device__ __forceinline__ float gradient_at_output(float dy, float y) {
   if constexpr (A == Activation::kRelu) return y > 0.0F ? dy : 0.0F;

@@ -134,7 +134,7 @@ __global__ void __launch_bounds__(kThreads)
   if (!isfinite(loss) && step->first_bad_step < 0) step->first_bad_step = static_cast<int64_t>(step->now.step);
 }
 
-// The same, with every block counting all labels, and once more over the logits for dx. Bytes per logit: 8.
+// Does the same, but every block counts all labels and reads the logits once more for dx. Bytes per logit: 8.
 __global__ void __launch_bounds__(kThreads)
     softmax_gradient_kernel(float* dx, const float* logits, const int32_t* labels, int64_t n, int64_t classes,
                             float weight) {
