@@ -264,7 +264,7 @@ nlohmann::json json_of(const std::optional<double>& number) {
   return number ? nlohmann::json(*number) : nlohmann::json();
 }
 
-// After every row, in one piece: whoever stops this program finds what was measured.
+// Called after every row, and writes the file in one piece: whoever stops this program finds what was measured.
 void write_json(const std::string& path, const std::string& device, double bandwidth, const std::vector<Row>& rows) {
   nlohmann::json all = nlohmann::json::array();
   for (const Row& row : rows) {

@@ -1,4 +1,4 @@
-// From files to one tree: the chain of bases, network tables put in place of their paths, overrides on top.
+// Makes one tree from files: the chain of bases, network tables put in place of their paths, overrides on top.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// All that is wrong with a configuration: reading goes on after a mistake, so that one look at the message is enough.
+// The list of a configuration's mistakes: reading goes on after one, so that one look at the message is enough.
 #pragma once
 
 #include <string>

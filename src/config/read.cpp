@@ -24,7 +24,7 @@ void read_target(const YamlNode& node, const std::string& path, const Target& ta
   fail(node.position, path, fmt::format("got {}, expected {}", shown(node), expected));
 }
 
-// Whole text or nothing; one leading plus is allowed as in YAML.
+// The whole text must be a number; one leading plus is allowed as in YAML.
 template <class Number>
 bool parse_number(const YamlNode& node, Number& value) {
   if (node.kind != NodeKind::kScalar || node.quoted) return false;

@@ -30,7 +30,7 @@ constexpr int kMaxThreads = 4096;  // the configuration's
 // Version 2 of cgroups has one hierarchy for all controllers, version 1 has one for each.
 enum class CgroupVersion { kOne, kTwo };
 
-// Where a hierarchy is mounted. In a container a part of it may be, from `top` downwards.
+// The place where a hierarchy is mounted. A container may see a part of it only, from `top` downwards.
 struct CgroupMount {
   CgroupVersion version;
   std::string top;

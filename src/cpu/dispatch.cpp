@@ -37,7 +37,7 @@ struct InstructionSet {
   const Kernels& (*table)();
 };
 
-// From the narrowest to the widest.
+// They stand from the narrowest to the widest.
 constexpr InstructionSet kInstructionSets[] = {
     {"generic", always, generic::table},
     {"avx2", has_avx2, avx2::table},

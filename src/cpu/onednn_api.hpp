@@ -13,7 +13,7 @@ namespace bn::cpu {
 
 std::string library_version();  // the library that is loaded: "oneDNN 3.7.2"
 
-// After ONEDNN_MAX_CPU_ISA: "avx512_core_bf16".
+// The instruction set that ONEDNN_MAX_CPU_ISA leaves: "avx512_core_bf16".
 std::string instruction_set_name();
 // True if bf16 runs here at all: our own kernels for it, and oneDNN's before 3.2, start with AVX-512.
 bool has_bf16();

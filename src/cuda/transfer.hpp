@@ -39,7 +39,7 @@ class ImageUploads {
   ImageUploads(const ImageUploads&) = delete;
   ImageUploads& operator=(const ImageUploads&) = delete;
 
-  // Where the bytes will be; the compute stream waits for them.
+  // Returns where the bytes will be; the compute stream waits for them.
   const void* upload(const void* host, int64_t bytes);
   // Call it once the work that reads the uploaded bytes is on the compute stream.
   void release();

@@ -1,4 +1,4 @@
-// Where the crops of an image lie for evaluation.
+// The places of an image's crops in evaluation.
 #pragma once
 
 #include <vector>
@@ -24,8 +24,8 @@ struct EvaluationCrop {
 // kTen: the middle square at resize_shorter, or at 256 / 224 of image_size where that is not larger than image_size.
 std::vector<EvaluationCrop> evaluation_crops(CropSet set, int64_t height, int64_t width, const DataOptions& options);
 
-// All of them one after the other, [crops, image_size, image_size, channels]; a square is resized once for all its
-// crops.
+// Cuts all of them, one after the other, [crops, image_size, image_size, channels]; a square is resized once for all
+// its crops.
 void cut_crops(const ImageView& image, const std::vector<EvaluationCrop>& crops, int64_t image_size, uint8_t* out);
 
 }  // namespace bn

@@ -55,7 +55,8 @@ Analysis analyse(const Study& study);
 // with those of the others against `with`, but not with those against the baseline as well.
 Comparison compare_accuracy(const Study& study, const Analysis& analysis, size_t arm, size_t with);
 
-// Where the line between evaluations, which begins at (0, start), first reaches the target; nullopt when it never does.
+// The step at which the line between evaluations, which begins at (0, start), first reaches the target; nullopt when it
+// never does.
 std::optional<double> step_reaching(const std::vector<Point>& curve, double target, double start);
 
 }  // namespace bn::report

@@ -79,7 +79,7 @@ void add_data(const LineChart& chart, std::string& text) {
   }
 }
 
-// Where a line ends, in the plot from 0 to 1, and what stands there.
+// The end of a line, in the plot from 0 to 1, and the text that stands there.
 struct EndLabel {
   std::string text{}, colour{};
   double x = 0, y = 0;

@@ -47,7 +47,7 @@ struct Panel {
   bool is_ratio = false;       // rows are logarithms
 };
 
-// From the lowest to the highest end of an interval, zero inside.
+// The range reaches from the lowest to the highest end of an interval, with zero inside.
 std::pair<double, double> range_of(const Panel& panel) {
   double low = 0, high = 0;
   for (const EffectRow& row : panel.rows) {

@@ -26,7 +26,7 @@ struct Mean {
   std::optional<Interval> interval{};
 };
 
-// Where an interval's width comes from.
+// The source of an interval's width.
 enum class Method {
   kNone,               // fewer than two pairs, or values that do not vary at all: no interval
   kDunnett,            // variance pooled over arms in blocks of seeds; Dunnett's quantile

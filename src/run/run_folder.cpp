@@ -34,7 +34,7 @@ std::optional<int64_t> step_of(const std::string& name) {
   return step;
 }
 
-// Empty when there is no such folder.
+// The list is empty when there is no such folder.
 std::vector<std::string> file_names(const std::string& folder) {
   std::error_code error;
   std::vector<std::string> names;

@@ -26,7 +26,7 @@ using SafetensorsMetadata = std::vector<std::pair<std::string, std::string>>;
 // Fills the span with the values of the index-th entry.
 using TensorReader = std::function<void(size_t index, std::span<float> values)>;
 
-// All or nothing (AtomicFile). Throws StorageError.
+// Writes all or nothing (AtomicFile). Throws StorageError.
 void write_safetensors(const std::string& path, const SafetensorsMetadata& metadata,
                        const std::vector<SafetensorsEntry>& entries, const TensorReader& read);
 

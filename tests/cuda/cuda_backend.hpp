@@ -31,7 +31,7 @@ inline const GpuUnderTest& gpu_under_test() {
   return gpu;
 }
 
-// Only after a check of gpu_under_test().missing, as CudaTest does.
+// Call it only after a check of gpu_under_test().missing, as CudaTest does.
 inline cuda::CudaBackend& cuda_backend() { return *gpu_under_test().backend; }
 
 // `work` compares an op with the reference. Where the library may have none for the case, its refusal skips the test.

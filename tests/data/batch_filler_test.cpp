@@ -125,7 +125,7 @@ TEST(BatchFiller, ValidationResizesAndCutsTheCentre) {
   Image whole;
   const Bytes png = png_image(60, 100, 1);
   decode_image(png.data(), static_cast<int64_t>(png.size()), 3, whole);
-  // Half size: pixel (y, x) of the crop is the mean around (10 + 2 y, 30 + 2 x).
+  // The crop has half the size: its pixel (y, x) is the mean around (10 + 2 y, 30 + 2 x).
   const auto pixel = [&](int64_t y, int64_t x) { return whole.pixels[static_cast<size_t>((y * 100 + x) * 3)]; };
   EXPECT_NEAR(storage.images[0], pixel(10, 30), 1);
   EXPECT_NEAR(storage.images[19 * 3], pixel(10, 68), 1);

@@ -53,7 +53,7 @@ TEST(Sampler, WithoutShuffleTheOrderIsTheFiles) {
   EXPECT_EQ(epoch_order(sampler, 2, 4), (std::vector<int64_t>{0, 1, 2, 3}));
 }
 
-// In how many of the epochs the two images are in the same batch.
+// The share of the epochs in which the two images are in the same batch.
 double share_together(Shuffle shuffle, int64_t one, int64_t other) {
   constexpr int64_t kEpochs = 4000, kShards = 8, kImages = 16, kBatch = 4;
   Sampler sampler(std::vector<int64_t>(kShards, kImages), shuffle, 5);

@@ -288,7 +288,7 @@ TEST(Verdict, ClaimsNoSpeedOfRunsThatDivergedLater) {
   EXPECT_THAT(claim.evidence, HasSubstr("fewer steps: no interval can be given, but it diverged at step 130"));
 }
 
-// Such as the ensemble's members, which are BN-x30 with something else: the paper's claims are about BN-x30.
+// The ensemble's members are BN-x30 with something else: the paper's claims are about BN-x30.
 TEST(Verdict, JudgesTheFirstArmOfEachKind) {
   const TemporaryFolder folder;
   test::write_study(folder.path());

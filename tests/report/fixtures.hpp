@@ -114,7 +114,7 @@ inline void write_study(const std::string& folder) {
     for (uint64_t seed = 1; seed <= 3; ++seed) {
       WrittenRun run = arm.run;
       run.seed = seed;
-      // Each seed's luck, and a little that belongs to the run alone.
+      // Every accuracy gets its seed's luck, and a little that belongs to the run alone.
       const double own = 0.001 * static_cast<double>(random() % 4);
       for (double& accuracy : run.accuracies) accuracy += accuracy < 0.2 ? 0 : 0.004 * static_cast<double>(seed) + own;
       if (run.end == "diverged") run.end_step += static_cast<int64_t>(seed);

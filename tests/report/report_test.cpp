@@ -1,4 +1,4 @@
-// Whole reports, gnuplot included.
+// These tests make whole reports, gnuplot included.
 #include "bn/report.hpp"
 
 #include <gmock/gmock.h>

@@ -168,7 +168,7 @@ TEST(BrokenKernels, ReadingUnwrittenSharedMemoryChangesTheBits) {
   }
 }
 
-// Not even what an earlier block has left.
+// A block must not even read what an earlier block has left.
 __global__ void reads_the_block_before(float* x) {
   BN_SHARED(float, value, [1]);
   if (blockIdx.x == 0) value[0] = 1;

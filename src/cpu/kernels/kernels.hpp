@@ -52,7 +52,7 @@ struct ColumnKernels {
   void (*sum)(Rows destination, const Rows* sources, int64_t count, int64_t rows, int64_t columns);
 };
 
-// From column to column in double precision; the same for both element types and any number of columns.
+// Kernels that go from column to column in double precision; the same for both element types and any number of columns.
 struct StatisticsKernels {
   // (mean, m2) of `count` rows becomes that of count + other_count rows.
   void (*merge_moments)(double* mean, double* m2, int64_t count, const double* other_mean, const double* other_m2,

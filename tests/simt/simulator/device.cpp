@@ -29,7 +29,7 @@ namespace {
 
 using Allocations = std::map<void*, std::unique_ptr<GuardedMemory>>;
 
-// Never destroyed: a backend that is static frees its memory late.
+// They are never destroyed: a static backend frees its memory late.
 Allocations& allocations() {
   static auto& all = *new Allocations;
   return all;
