@@ -130,7 +130,7 @@ void pack_imagenet(PackArguments& arguments) {
       pack_split(*source, split, arguments);
     }
   }
-  // Not before: to a run that is continued in the validation set, the training set is still to be compared.
+  // The notes go last: a run that continues in the validation set still has to compare the training set.
   for (const Split split : {Split::kTrain, Split::kValidation}) fs::remove(md5_note(arguments, split));
 }
 

@@ -17,7 +17,7 @@ struct ThroughputArguments {
   DataOptions data{.kind = DatasetKind::kTar};
   LoaderOptions loader{.batch = 32, .seed = 1};
   double seconds = 5;
-  int64_t images = 0;  // instead, if not 0
+  int64_t images = 0;  // used instead of the seconds where it is not 0
 };
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
@@ -26,7 +26,7 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 
 struct Usage {
   int64_t peak_kilobytes = 0;
-  double cpu_seconds = 0;  // of all threads
+  double cpu_seconds = 0;  // all threads together
 };
 
 Usage usage_so_far() {
@@ -46,7 +46,7 @@ void measure(ThroughputArguments& arguments) {
   const auto set = open_dataset(arguments.data, Split::kTrain);
   Loader loader(*set, arguments.data, arguments.loader);
   Batch batch;
-  // What is allocated and read from the disk once is not of the measurement.
+  // The measurement leaves out the first batches: they allocate memory and read the disk for the first time.
   for (int64_t i = 0; i < std::min<int64_t>(loader.batches_per_epoch(), 8); ++i) loader.next(batch);
   const Usage before = usage_so_far();
   const auto start = std::chrono::steady_clock::now();

@@ -1,4 +1,4 @@
-// bn-data verify: whether a packed set is what was packed.
+// bn-data verify: compares a packed set with the checksums made when it was packed.
 #include "packing/verify.hpp"
 
 #include <CLI/CLI.hpp>

@@ -1,4 +1,4 @@
-# What the experiments' scripts share; read with `source`. Leaves the shell at the root of the repository.
+# The experiments' scripts read this with `source` and share it. It leaves the shell at the root of the repository.
 # shellcheck shell=bash
 caller=$PWD # the folder that the user's paths are relative to
 script=$(realpath -- "$0")

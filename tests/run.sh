@@ -52,7 +52,7 @@ build() {
   configure "${settings[@]}" && cmake --build build/release
 }
 
-# What the CUDA kernels use; one that spills is a failure.
+# Lists the registers and memory that the CUDA kernels use; one that spills is a failure.
 kernels() {
   if ! ninja -C build/release -t targets all | grep -q 'bn_cuda\.dir/.*\.cu\.o:'; then
     echo "build/release was configured without CUDA."
@@ -84,7 +84,7 @@ format() {
 
 tidy() { lint_tools && bash tests/tidy.sh; }
 
-# What a sanitizer makes slow is run at reduced sizes: the same code, so the same mistakes to find.
+# Tests that a sanitizer makes slow run at reduced sizes: the same code, so the same mistakes to find.
 asan() {
   cmake --preset asan && cmake --build --preset asan &&
     BN_TEST_REDUCED=1 \
@@ -114,7 +114,7 @@ jpeg_only() {
   libraries=$(ldd build/jpeg_only/bninception | wc -l)
   echo "bninception without imgcodecs is linked with $libraries libraries"
   [ "$libraries" -le 40 ] || return 1
-  # What such a build cannot read it says.
+  # Such a build says which files it cannot read.
   build/jpeg_only/bn-data shapes --out build/jpeg_only/shapes --images 40 --validation-images 10 >/dev/null &&
     says 'the data is no JPEG, and this build reads nothing else' &&
     says 'needs OpenCV.s imgcodecs, which this build was made without' --set data.decoder=opencv

@@ -37,7 +37,7 @@ for number, entry in enumerate(once.values()):
     open(f"{sys.argv[2]}/{number}.file", "w").write(entry["file"] + "\n")
 PYTHON
 
-# What decides about a file: all that the compiler reads, the rules, the linter.
+# A file's result depends on all that the compiler reads, the rules and the linter.
 look_at() {
   set -euo pipefail
   local number=$1 seen

@@ -41,7 +41,7 @@ Inspection ImagePacker::inspect(const uint8_t* bytes, int64_t size) {
     decode_with_imgcodecs(bytes, size, 3, image_);
     result.traits = kTraitNotJpeg;
   }
-  constexpr int64_t kMaxSide = 65535;  // of JPEG, and of the index
+  constexpr int64_t kMaxSide = 65535;  // the limit of JPEG, and of the index
   if (std::max(image_.height, image_.width) > kMaxSide) {
     throw DataError(fmt::format("the image has {} x {} pixels, but the longest side can be {}", image_.width,
                                 image_.height, kMaxSide));

@@ -15,7 +15,7 @@ struct Inspection {
   uint16_t traits = 0;
 };
 
-class ImagePacker {  // of one thread
+class ImagePacker {  // used by one thread
  public:
   explicit ImagePacker(const PackOptions& options) : options_(options) {}
 

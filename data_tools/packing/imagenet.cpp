@@ -14,7 +14,7 @@
 #include "data/tar.hpp"
 #include "packing/md5.hpp"
 
-// The lists, put into the program as they are.
+// The two lists, included in the program unchanged.
 __asm__(
     ".pushsection .rodata\n"
     "kImagenetClassesText: .incbin \"" BN_IMAGENET_FOLDER

@@ -20,7 +20,7 @@ struct ImagenetClass {
   int64_t training_images = 0;
 };
 const std::vector<ImagenetClass>& imagenet_classes();      // in index order, which is that of their names
-const std::vector<int32_t>& imagenet_validation_labels();  // of image number i + 1
+const std::vector<int32_t>& imagenet_validation_labels();  // at i: the label of image number i + 1
 inline constexpr int64_t kImagenetValidationImagesPerClass = 50;
 
 // The published size and MD5 of a split's archive.

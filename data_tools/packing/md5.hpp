@@ -1,4 +1,4 @@
-// MD5 (RFC 1321): only to compare an archive with the sum its publisher names.
+// MD5 (RFC 1321), used only to compare an archive with the sum its publisher names.
 #pragma once
 
 #include <array>

@@ -36,7 +36,7 @@ void check(const PackOptions& options) {
   require(options.workers >= 1, "there must be at least one worker");
 }
 
-// The name of the file alone: what follows the last folder or archive.
+// The name of the file alone: the part after the last folder or archive.
 std::string stem_of(const std::string& name) {
   std::string stem = fs::path(name.substr(name.find_last_of("/:") + 1)).stem().string();
   std::replace(stem.begin(), stem.end(), '.', '_');  // a key ends at its first dot, say readers of such shards
@@ -117,13 +117,13 @@ class Packer {
     }
   }
 
-  // Without the extension. Readers of such shards take the files of one key for one sample.
+  // The key has no extension. Readers of such shards take the files of one key for one sample.
   std::string key_of(int64_t image) const {
     const std::string& folder = source_.class_names()[static_cast<size_t>(source_.label(image))];
     return folder + "/" + stem_of(source_.name(image));
   }
 
-  // Images that only another folder or extension tells apart, and so need a number in their keys.
+  // Finds the images that only another folder or extension tells apart, and that so need a number in their keys.
   void find_namesakes() {
     std::vector<std::pair<uint64_t, int64_t>> keys;
     for (int64_t i = 0; i < source_.size(); ++i) {
@@ -159,7 +159,7 @@ class Packer {
     return fs::file_size(shard_path(options_.out, options_.split, shard), error) == packed.bytes;
   }
 
-  // Whether all that the index tells of is there. If a shard was lost, the others become parts again, as if packing had
+  // True if all that the index names is there. If a shard was lost, the others become parts again, as if packing had
   // been interrupted.
   bool is_complete(const PackedIndex& index) const {
     expect_same_plan(index);
@@ -281,7 +281,7 @@ class Packer {
   std::vector<int64_t> order_;
   std::unordered_set<int64_t> namesakes_;
   uint64_t plan_ = 0, class_checksum_ = 0;
-  std::mutex mutex_;  // guards what follows
+  std::mutex mutex_;  // guards the members below
   PackProgress progress_;
   PackSummary summary_;
 };

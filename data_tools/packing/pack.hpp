@@ -17,11 +17,11 @@ namespace bn {
 struct PackOptions {
   std::string out{};  // folder
   Split split = Split::kTrain;
-  std::vector<std::string> class_lines{};  // of classes.txt; empty = the set's class names
+  std::vector<std::string> class_lines{};  // the lines of classes.txt; empty = the set's class names
   int64_t shards = 64;                     // fewer if there are fewer images
   uint64_t seed = 1;
   int64_t resize_shorter = 0;  // larger images are resized to this shorter side; 0 = all are taken as they are
-  int64_t quality = 90;        // of the JPEGs that are then made
+  int64_t quality = 90;        // quality of the JPEGs that are then made
   int64_t decoded_size = 0;    // pixels of images of this side instead of files: shorter side, then the centre; 0 = off
   OnCorrupt on_corrupt = OnCorrupt::kFail;  // or kSkip
   Origin origin = Origin::kAny;
@@ -30,14 +30,14 @@ struct PackOptions {
 
 struct PackProgress {
   int64_t images = 0, total = 0;
-  int64_t found = 0;  // of them already there, from a run before
+  int64_t found = 0;  // those of them that a run before had made
 };
 
 struct PackSummary {
   int64_t images = 0, shards = 0, bytes = 0;
   int64_t shards_found = 0;                   // made by a run before
   int64_t left_out = 0;                       // could not be decoded
-  std::vector<std::string> left_out_names{};  // those of this run, with the reason
+  std::vector<std::string> left_out_names{};  // those that this run left out, with the reason
   TraitCounts traits{};
 };
 extern const std::array<const char*, std::tuple_size_v<TraitCounts>> kTraitNames;

@@ -19,7 +19,7 @@ void append_chunk(std::vector<uint8_t>& png, const char* type, const std::vector
   append_big_endian(png, static_cast<int64_t>(crc32(0, png.data() + begin, static_cast<uInt>(png.size() - begin))));
 }
 
-// Each byte less the same channel of the pixel to its left, which compresses better than the byte.
+// Subtracts from each byte the same channel of the pixel to its left: the difference compresses better than the byte.
 std::vector<uint8_t> filtered_rows(const ImageView& image) {
   constexpr uint8_t kSub = 1;
   const int64_t row = image.width * image.channels;

@@ -101,7 +101,8 @@ SetStats measure_stats(const std::string& folder, Split split, int64_t measured,
   (split == Split::kTrain ? options.train : options.validation) = {folder};
   const auto set = open_dataset(options, split);
   stats.measured = std::min(std::max<int64_t>(measured, 1), set->size());
-  // Summed in the order of the images, whoever decodes them: so the figures do not depend on the number of threads.
+  // Moments are summed in the order of the images, whoever decodes them, so the figures do not depend on the number of
+  // threads.
   std::vector<Moments> moments(static_cast<size_t>(stats.measured));
   parallel_for(stats.measured, workers, [&] {
     return [&, decoder = std::make_shared<ImageDecoder>(DecodeOptions{}), storage = std::vector<uint8_t>(),

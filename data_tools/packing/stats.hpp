@@ -20,11 +20,11 @@ struct SetStats {
   int64_t images = 0;
   Extent width{}, height{}, bytes{};
   TraitCounts traits{};
-  // Of the pixels of `measured` images, scaled to 0..1; every image counts alike.
+  // Taken over the pixels of `measured` images, scaled to 0..1; every image counts alike.
   int64_t measured = 0;
   std::array<double, 3> mean{}, deviation{};
-  std::array<double, 3> eigenvalues{};                  // of the RGB covariance, the largest first
-  std::array<std::array<double, 3>, 3> eigenvectors{};  // of unit length, in that order
+  std::array<double, 3> eigenvalues{};                  // for the RGB covariance, the largest first
+  std::array<std::array<double, 3>, 3> eigenvectors{};  // unit length, in that order
   std::vector<double> lighting{};                       // DataOptions::lighting
 };
 

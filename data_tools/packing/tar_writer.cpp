@@ -21,7 +21,7 @@ struct Name {
   std::string prefix, rest;
 };
 
-// What becomes of the part before the extension depends on that part alone: the files of a key stay together.
+// The part before the extension is shortened by a rule that sees that part alone, so the files of a key stay together.
 Name split_name(const std::string& name) {
   constexpr size_t kRestBytes = 100, kPrefixBytes = 155, kExtension = 5;  // ".webp"
   if (name.size() <= kRestBytes - kExtension) return {.prefix = "", .rest = name};

@@ -22,7 +22,7 @@ class TarWriter {
 
   struct Result {
     int64_t bytes = 0;
-    uint64_t checksum = 0;  // xxh3 of the file
+    uint64_t checksum = 0;  // xxh3 of the file's bytes
   };
   Result finish();
 

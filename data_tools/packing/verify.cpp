@@ -36,11 +36,11 @@ uint64_t checksum_of_file(const FileReader& file) {
   return sum;
 }
 
-// One split's index, and where the images of each shard begin in it.
+// One split's index, and the place where the images of each shard begin in it.
 struct Half {
   Split split;
   PackedIndex index;
-  std::vector<size_t> first_image;  // of each shard, and the end
+  std::vector<size_t> first_image;  // for each shard, and the end
 
   Half(Split which, PackedIndex from) : split(which), index(std::move(from)), first_image(index.shards.size() + 1) {
     for (const PackedImage& image : index.images) ++first_image[image.shard + size_t{1}];
@@ -88,7 +88,7 @@ class Verifier {
     }
   }
 
-  // Whole ones or the notes of them: FOLDER/train-*.
+  // True if there are whole shards or notes of them: FOLDER/train-*.
   bool has_shards(Split split) const {
     std::error_code error;  // there is no such folder
     const std::filesystem::directory_iterator entries(folder_, error);
@@ -154,7 +154,7 @@ class Verifier {
     report_progress_(progress_);
   }
 
-  // Problems only where the archive was proved to be the official one.
+  // Differences are problems only where the archive was proved to be the official one.
   void compare_counts(const Half& half, const std::vector<int64_t>& per_class) {
     const bool official = half.index.origin == Origin::kOfficialImageNet;
     for (const ImagenetClass& known : imagenet_classes()) {
@@ -218,7 +218,7 @@ class Verifier {
     }
   }
 
-  // Members in pairs, an image where the index says and its label.
+  // Members come in pairs: an image where the index says, and its label.
   void check_structure(const FileReader& file, const std::vector<PackedImage>& images) {
     const std::vector<TarMember> members = list_tar(file);
     if (members.size() != 2 * images.size()) {
@@ -239,7 +239,7 @@ class Verifier {
     }
   }
 
-  // Images of the same bytes in both splits.
+  // Finds images with the same bytes in both splits.
   void find_duplicates() {
     using Key = std::pair<uint64_t, uint32_t>;
     const auto key_of = [](const PackedImage& image) { return Key{image.checksum, image.bytes}; };
@@ -273,7 +273,7 @@ class Verifier {
   const std::function<void(const PackProgress&)>& report_progress_;
   std::vector<Half> halves_;
   std::vector<std::string> classes_;
-  std::mutex mutex_;  // guards what follows
+  std::mutex mutex_;  // guards the members below
   VerifyReport report_;
   PackProgress progress_;
 };

@@ -1,5 +1,5 @@
-// Whether a packed set is what was packed: every byte of every shard is under a checksum in the index, the index and
-// the classes under their own.
+// Proves that a packed set is as it was packed: every byte of every shard is under a checksum in the index, and the
+// index and the classes are under their own.
 #pragma once
 
 #include <functional>

@@ -73,7 +73,7 @@ int main(int argc, char** argv) {
   try {
     const Study study = bn::report::read_study({argv[1]}, "");
     const std::vector<Run>& runs = study.arms.front().runs;
-    constexpr size_t kMostRuns = 35;  // of the designs below
+    constexpr size_t kMostRuns = 35;  // limit that the designs below need
     if (study.arms.size() != 1 || runs.size() < 2 * kMostRuns) {
       std::fprintf(stderr, "error: %s must hold one arm with at least %zu runs that have ended\n", argv[1],
                    2 * kMostRuns);

@@ -65,7 +65,7 @@ struct Set {
   std::unique_ptr<Buffer> x, y, dy, dx;
 };
 
-// What every implementation is measured on.
+// The inputs that every implementation is measured on.
 struct Inputs {
   DType dtype;
   Shape shape;
@@ -183,7 +183,7 @@ double copy_bandwidth(cuda::CudaBackend& backend) {
   return 2.0 * kBytes * kCopies / std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-// Of one image, each once, in the network's order.
+// One image's shapes, each once, in the network's order.
 std::vector<Shape> batch_norm_shapes(const Net& net) {
   std::vector<Shape> shapes;
   for (const Node& op : net.nodes()) {
@@ -207,7 +207,7 @@ struct Row {
   double bytes;
   Measurement custom, cudnn;
 
-  // Of the copy's bandwidth.
+  // Shares of the copy's bandwidth.
   double forward_share(double bandwidth) const { return 3 * bytes / *custom.forward / bandwidth; }
   double backward_share(double bandwidth) const { return 5 * bytes / *custom.backward / bandwidth; }
 };
@@ -264,7 +264,7 @@ nlohmann::json json_of(const std::optional<double>& number) {
   return number ? nlohmann::json(*number) : nlohmann::json();
 }
 
-// After every row, in one piece: whoever stops this program finds what was measured.
+// Called after every row, and writes the file in one piece: whoever stops this program finds what was measured.
 void write_json(const std::string& path, const std::string& device, double bandwidth, const std::vector<Row>& rows) {
   nlohmann::json all = nlohmann::json::array();
   for (const Row& row : rows) {

@@ -1,5 +1,5 @@
-// The convolutions of a network and nothing else, each direction by the quickest implementation oneDNN has for it. What
-// a training step needs at least, and so what it is measured against.
+// The convolutions of a network and nothing else, each direction by the quickest implementation oneDNN has for it. A
+// training step needs at least this time, so it is measured against it.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,7 @@ struct Candidate {
   Form form = Form::kImages;
   cpu::PreparedCall call{};
   std::vector<cpu::PreparedCall::Binding> bindings{};
-  double seconds = 0;  // of the quickest of its trial runs
+  double seconds = 0;  // the quickest trial run's
 };
 
 struct TimedDirection {

@@ -1,6 +1,6 @@
-// How near training on the CPU comes to what its convolutions alone take, what the loader adds, and how the time of a
-// step grows with the batch. For cpu_training.sh; prints lines of "NAME VALUE", times in milliseconds. What is compared
-// is measured in turns, so that noise on the machine meets both.
+// How near training on the CPU comes to the time that its convolutions alone take, what the loader adds, and how the
+// time of a step grows with the batch. For cpu_training.sh; prints lines of "NAME VALUE", times in milliseconds. Things
+// to be compared are measured in turns, so that noise on the machine meets both.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -141,7 +141,8 @@ void print_rows(const ConvolutionsAlone& convolutions) {
   }
 }
 
-// The quickest run of each convolution repeated on its own, with what fits of its data in cache: no network runs so.
+// The quickest run of each convolution, repeated on its own so that its data are in cache where they fit: no network
+// runs so.
 double repeated_seconds(const ConvolutionsAlone& convolutions) {
   double sum = 0;
   for (const auto* directions : {&convolutions.forward_directions(), &convolutions.backward_directions()}) {
@@ -211,7 +212,7 @@ void measure_loader(const Arguments& arguments, Backend& backend, const Config& 
   print("loader_quotient", median(quotients));
 }
 
-// What an override changes: steps with and without it in turns.
+// The effect of an override: steps with and without it in turns.
 void measure_against(const Arguments& arguments, Backend& backend, const Config& config) {
   Arguments changed = arguments;
   changed.overrides.push_back(arguments.against);

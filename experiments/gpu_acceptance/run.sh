@@ -101,7 +101,7 @@ check() {
   esac
   return "$2"
 }
-# As a JSON string.
+# Prints the text as a JSON string.
 quoted() { printf '"%s"' "$(printf '%s' "$1" | tr -d '\\"' | tr '[:cntrl:]' ' ')"; }
 joined() {
   local IFS=,

@@ -13,12 +13,12 @@
 
 namespace bn {
 
-// What changes from step to step; see Plan::begin.
+// Values that change from step to step; see Plan::begin.
 struct StepScalars {
-  uint64_t step = 0;            // of the step being computed, from 0; dropout's counter
-  float learning_rate = 0;      // of sgd_step
-  float statistics_weight = 0;  // of the blend of the batch's statistics into the population's
-  float average_weight = 0;     // of the blend of the parameters into their average
+  uint64_t step = 0;            // the step being computed, from 0; also dropout's counter
+  float learning_rate = 0;      // used by sgd_step
+  float statistics_weight = 0;  // blends the batch's statistics into the population's
+  float average_weight = 0;     // blends the parameters into their average
 };
 
 // Lives in backend memory, so that a recorded step can be replayed with other values; first_bad_step is written by
@@ -54,7 +54,7 @@ struct TensorDesc {
   static TensorDesc dense(DType dtype, const Shape& shape) { return {dtype, shape, shape.c}; }
 };
 
-// What make_op needs to prepare everything before the first call.
+// Everything that make_op needs to prepare an op before its first call.
 struct OpDesc {
   std::string name{};  // path in the network: "inception_3a/3x3/bn"; keys the dropout mask
   std::vector<TensorDesc> x{};
@@ -106,7 +106,7 @@ class Buffer {
   virtual int64_t bytes() const = 0;
 };
 
-// Work on a backend that is done again and again on the same memory.
+// Work on a backend that is repeated on the same memory.
 class Recording {
  public:
   virtual ~Recording() = default;
@@ -129,9 +129,9 @@ class Backend {
 
   // Throws UnsupportedError when this backend has no proper implementation (never a silent fallback).
   virtual std::unique_ptr<Op> make_op(const OpSpec& spec, const OpDesc& desc) = 0;
-  // Whether the op accepts row_stride != c on its y and dy (and, for one-input ops, x and dx).
+  // True if the op accepts row_stride != c on its y and dy (and, for one-input ops, on x and dx).
   virtual bool supports_row_stride(const OpSpec& spec) const = 0;
-  // Whether BatchNorm::activation may be set on this spec.
+  // True if BatchNorm::activation may be set on this spec.
   virtual bool supports_fused_activation(const BatchNorm& spec) const = 0;
   // The row stride this backend wants for images that only convolutions read; load_images zeroes what lies between.
   virtual int64_t image_row_stride(int64_t channels, DType dtype) const = 0;

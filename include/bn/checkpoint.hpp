@@ -8,7 +8,7 @@
 
 namespace bn {
 
-// Where training stands; saved with every checkpoint. The data position follows from `step` alone.
+// Training's position, saved with every checkpoint. The data position follows from `step` alone.
 struct Progress {
   int64_t step = 0;  // steps done
   double best_top1 = -1;
@@ -25,6 +25,7 @@ struct CheckpointInfo {
 // Throws CheckpointError: unreadable, checksum, or the first tensor (in the network's order) whose name or shape does
 // not fit; the parameters are then untouched. An average in the file is ignored when the parameters have none.
 CheckpointInfo load_checkpoint(const std::string& path, Parameters& parameters);
-CheckpointInfo read_checkpoint_info(const std::string& path);  // of a file proved undamaged; CheckpointError
+// Reads a file and proves it undamaged. Throws CheckpointError.
+CheckpointInfo read_checkpoint_info(const std::string& path);
 
 }  // namespace bn

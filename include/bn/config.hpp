@@ -37,12 +37,12 @@ Config parse_config(const std::string& yaml, const std::string& name);  // self-
 std::string to_yaml(const Config& config);
 // "key.path: a -> b", one difference a line.
 std::vector<std::string> diff(const Config& a, const Config& b);
-// The same, without what a run may change when it continues: nothing that its bits up to there depend on.
+// The same, without the keys that a run may change when it continues: its bits up to there do not depend on them.
 std::vector<std::string> experiment_diff(const Config& a, const Config& b);
 // Every key with what it expects, its default in brackets and what it means; given prefixes such as
 // "train.learning_rate", these keys and those inside them. Throws ConfigError for a prefix that is no key.
 std::string config_help(const std::vector<std::string>& prefixes = {});
-// The key with this last part, such as train.epochs for "epochs"; of several, the shortest.
+// The key whose last part is this one, such as train.epochs for "epochs"; the shortest where several match.
 struct NamedKey {
   std::string path;
   bool holds_keys = false;  // a map of further keys

@@ -13,7 +13,7 @@ namespace bn {
 enum class CropSet { kSingle, kTen, kGoogLeNet };
 int64_t crops_in(CropSet set);
 // `images` with each image replaced by its crops of image_size, one after the other. The crops of an image read in a
-// row with the same storage come from one decode. Of raw pixels; `images` must outlive it.
+// row with the same storage come from one decode. The set gives raw pixels; `images` must outlive it.
 std::unique_ptr<Dataset> open_crops(const Dataset& images, const DataOptions& options, CropSet set);
 
 }  // namespace bn

@@ -11,6 +11,7 @@ namespace bn {
 
 // Throws UnsupportedError where there is no usable GPU, driver or cuDNN, or where the build has no CUDA.
 std::unique_ptr<Backend> make_cuda_backend(const CudaOptions& options);
-std::string cuda_library();  // the one that the module was built for: "cuDNN 9.19.0"; "" where the build has no CUDA
+// The library that the module was built for: "cuDNN 9.19.0"; "" where the build has no CUDA.
+std::string cuda_library();
 
 }  // namespace bn

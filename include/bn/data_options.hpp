@@ -1,4 +1,4 @@
-// What a run reads and how: the keys below `data:`.
+// The data that a run reads, and how: the keys below `data:`.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@ namespace bn {
 
 enum class DatasetKind { kShapes, kMnist, kFolder, kTar, kPacked };
 enum class OnCorrupt { kFail, kSkip, kQuarantine };  // quarantine: skipped, and a copy put aside to be looked at
-enum class Decoder { kJpegTurbo, kOpencv };          // of JPEG; other formats are always OpenCV's
+enum class Decoder { kJpegTurbo, kOpencv };          // decodes JPEG; other formats are always OpenCV's
 enum class ExifOrientation { kIgnore, kApply };
 enum class Cache { kNone, kDecoded };  // decoded: all pixels in memory from the start, up to 2 GB
 // kShards: a random order of shards (tar files), the images of each in file order, so that the same ones keep meeting
@@ -33,23 +33,23 @@ struct AugmentOptions {
 
 struct DataOptions {
   DatasetKind kind = DatasetKind::kShapes;
-  // Paths relative to BN_DATA_ROOT (or absolute). mnist: {images, labels}; folder: one; tar: one or more;
-  // packed: the folder that bn-data pack made.
+  // Paths are relative to BN_DATA_ROOT, or absolute. mnist takes {images, labels}; folder takes one; tar takes one or
+  // more; packed takes the folder that bn-data pack made.
   std::vector<std::string> train{}, validation{};
   std::string classes{};  // file of class names, one a line (first word), in index order; empty = sorted names found
   int64_t classes_limit = 0;  // first N classes only; 0 = all
   ShapesOptions shapes{};
-  int64_t image_size = 224;  // of the network's input
+  int64_t image_size = 224;  // side of the network's input
   int64_t image_channels = 3;
   // Evaluation: shorter side, then centre crop of image_size; 0 = no resize. Raw sets (mnist, shapes) ignore it: they
   // are resized to image_size itself.
   int64_t resize_shorter = 256;
   int64_t binarize = -1;                            // pixel > threshold becomes 255, else 0; -1 = off
-  std::vector<double> mean{0, 0, 0}, std{1, 1, 1};  // per channel, of pixels scaled to 0..1
+  std::vector<double> mean{0, 0, 0}, std{1, 1, 1};  // per channel, for pixels scaled to 0..1
   AugmentOptions augment{};
   double distortion = 0;  // strength of the photometric distortion, 0 (off) to 1
-  // What PCA lighting adds: the eigenvectors of the pixels' RGB covariance, each times its eigenvalue (Krizhevsky et
-  // al. 2012, sec. 4.1), one after the other, of pixels scaled to 0..1. Here ImageNet's.
+  // The vectors that PCA lighting adds, one after the other: the eigenvectors of the pixels' RGB covariance, each times
+  // its eigenvalue (Krizhevsky et al. 2012, sec. 4.1), for pixels scaled to 0..1. The defaults are ImageNet's.
   std::vector<double> lighting{-0.1234, -0.1263, -0.1269, 0.0135, -0.0001, -0.0131, 0.0018, -0.0037, 0.0019};
   Shuffle shuffle = Shuffle::kFull;
   OnCorrupt on_corrupt = OnCorrupt::kFail;

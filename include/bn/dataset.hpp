@@ -34,9 +34,9 @@ class Dataset {
   virtual std::string name(int64_t index) const = 0;  // for messages: "val.tar:val/n01443537/val_12.JPEG"
   virtual const std::vector<std::string>& class_names() const = 0;
   virtual LeftOut left_out() const { return {}; }
-  // Of the image's file, if that is known without reading it; else 0.
+  // The size of the image's file where that is known without reading it, else 0.
   virtual int64_t stored_bytes(int64_t) const { return 0; }
-  // Images of each file that holds many, in the order of their indices.
+  // The number of images in each file that holds many, in the order of their indices.
   virtual std::vector<int64_t> shard_sizes() const { return {size()}; }
 
   // Either encoded bytes (JPEG, PNG, ...) or raw u8 pixels of a fixed size.
@@ -65,6 +65,6 @@ std::unique_ptr<Dataset> exclude_images(std::unique_ptr<Dataset> images, const s
 // Resolves a path of the configuration against BN_DATA_ROOT; DataError when relative and the variable is unset.
 std::string resolve_data_path(const std::string& path);
 
-std::string image_library();  // the one that is loaded: "OpenCV 4.6.0"
+std::string image_library();  // the library that is loaded: "OpenCV 4.6.0"
 
 }  // namespace bn

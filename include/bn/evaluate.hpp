@@ -19,7 +19,7 @@ struct EvaluationResult {
   int64_t images = 0;                        // scored
   int64_t skipped = 0;                       // undecodable, on_corrupt: skip
   std::vector<std::string> skipped_names{};  // the first 100
-  double loss = 0;                           // mean of -log(the label's probability)
+  double loss = 0;                           // mean over images of -log(the label's probability)
   double top1 = 0, top5 = 0;                 // fractions
   double seconds = 0;
   std::vector<ClassScore> classes{};  // by index, as many as the network has
@@ -31,17 +31,17 @@ EvaluationResult evaluate(Plan& plan, Backend& backend, const Dataset& dataset, 
 
 // One of the networks that score an image together; all have the same batch, input and classes.
 struct EnsembleMember {
-  Plan* plan = nullptr;  // as for evaluate()
+  Plan* plan = nullptr;  // as evaluate() takes it
   ImageNormalization normalization{};
 };
 
 struct Prediction {
-  int64_t image = 0;  // of the set
+  int64_t image = 0;  // index in the set
   int32_t label = 0;
-  int64_t rank = 0;  // of the label, 0 = top-1
+  int64_t rank = 0;  // the label's rank, 0 = top-1
   double label_probability = 0;
   std::vector<int32_t> classes{};       // the five likeliest, or all if there are fewer
-  std::vector<double> probabilities{};  // theirs
+  std::vector<double> probabilities{};  // those classes' probabilities
 };
 
 // Paper: sec. 4.2.3, the prediction is the mean of the class probabilities, over members and crops alike. A batch must

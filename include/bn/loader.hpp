@@ -14,8 +14,9 @@ namespace bn {
 
 struct LoaderOptions {
   int64_t batch = 0;
-  Split split = Split::kTrain;  // train: shuffled, augmented, endless, incomplete last batch of an epoch dropped.
-                                // validation: file order, centre crop, each image once, last batch padded with label -1
+  // kTrain: shuffled, augmented and endless; the incomplete last batch of an epoch is dropped. kValidation: file order,
+  // centre crop, each image once; the last batch is padded with label -1.
+  Split split = Split::kTrain;
   uint64_t seed = 0;
   int64_t first_batch = 0;   // training: the batch (step) to start at, for resuming
   Part part{};               // training

@@ -1,4 +1,4 @@
-// What a network is made of: the keys below `model:`, and the tables of configs/networks.
+// The parts of a network: the keys below `model:`, and the tables of configs/networks.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@ namespace bn {
 
 enum class RowType { kConvolution, kMaxPool, kAveragePool, kInception };
 
-// One row of Fig. 5. Fields a type does not use stay 0.
+// One row of Fig. 5. Fields that a type does not use stay 0.
 struct TableRow {
   std::string name{};  // "conv1", "inception_3a"
   RowType type = RowType::kInception;

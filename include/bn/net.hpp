@@ -15,8 +15,8 @@ struct ValueId {
 };
 
 struct Value {
-  std::string name{};  // of the op that makes it; "images" and "labels" for the inputs
-  Shape shape;         // of one image: n = 1
+  std::string name{};  // the name of the op that makes it; "images" and "labels" for the inputs
+  Shape shape;         // one image's: n = 1
 };
 
 struct Node {
@@ -25,7 +25,7 @@ struct Node {
   std::vector<ValueId> inputs{};
   ValueId output;
   std::vector<int> parameters{};  // indices into Net::parameters()
-  std::vector<int> state{};       // indices into Net::state(): {mean, var} of a batch norm, else empty
+  std::vector<int> state{};       // indices into Net::state(): {mean, var} for a batch norm, else empty
 };
 
 struct ParameterInfo {
@@ -53,7 +53,7 @@ class Net {
   int64_t classes() const { return values_.at(logits_.index).shape.c; }
   Shape image_shape() const { return values_.at(0).shape; }
   int64_t parameter_count() const;  // all learned values
-  int64_t weight_count() const;     // of convolutions and linear ops only: the paper's "parameters"
+  int64_t weight_count() const;     // convolutions and linear ops only: the paper's "parameters"
   int64_t multiply_adds() const;    // per image, up to the logits (auxiliary head excluded)
   const Node* find(const std::string& name) const;
   // Which nodes are needed to compute the logits (the rest: losses, auxiliary head).

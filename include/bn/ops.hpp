@@ -1,6 +1,6 @@
-// The operations a network is made of: plain values in one variant, with the rules that hold on every backend
-// (output shape, parameters, what backward reads). What an op computes is written here once; src/cpu and src/cuda
-// implement it, tests/support/reference checks both.
+// The operations a network is made of: plain values in one variant, with the rules that hold on every backend (output
+// shape, parameters, the tensors that backward reads). An op's formula is written here once; src/cpu and src/cuda
+// implement it, and tests/support/reference checks both.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ enum class Activation { kNone, kRelu, kSigmoid };
 enum class BatchNormScope { kSpatial, kPerActivation };  // Paper: sec. 3.2; per-activation in sec. 4.2.3
 enum class BatchNormImplementation { kCustom, kOnednn, kCudnn };
 enum class PoolKind { kMax, kAverage };
-enum class PoolBorder { kExcludePadding, kIncludePadding };  // what an average divides by
+enum class PoolBorder { kExcludePadding, kIncludePadding };  // the divisor of an average
 
 // Batch normalisation (and activation) folded into the preceding convolution or linear op, in plans for
 // evaluation only. Paper: Algorithm 2, step 11. The op then has parameters {weights..., gamma, beta}, state {mean,
@@ -88,7 +88,7 @@ struct Pool2d {
   int64_t pad = 0;
   PoolBorder border = PoolBorder::kExcludePadding;
 };
-constexpr int64_t kMaxWindow = 256;           // elements of a max pool's window: its argmax is a byte
+constexpr int64_t kMaxWindow = 256;           // elements in a max pool's window: its argmax is a byte
 constexpr int64_t kMaxCoveringWindows = 256;  // windows of a pool that cover one element
 
 // y_i = x_i / (k + alpha/size * sum_{j in window of `size` channels centred at i} x_j^2)^beta (Krizhevsky 2012, with
@@ -134,11 +134,11 @@ struct ParameterSpec {
   std::string suffix{};  // "w", "depthwise", "pointwise", "bias", "gamma", "beta"
   Shape shape;
   ParameterRole role = ParameterRole::kWeight;
-  int64_t fan_in = 0;   // of a weight: inputs summed into one output
-  int64_t fan_out = 0;  // of a weight: outputs one input feeds
+  int64_t fan_in = 0;   // for a weight: inputs summed into one output
+  int64_t fan_out = 0;  // for a weight: outputs that one input feeds
 };
 
-// What backward reads besides dy, w and saved: decides how long x and y must live.
+// The tensors that backward reads besides dy, w and saved. They decide how long x and y must live.
 struct BackwardReads {
   bool x = false;
   bool y = false;
@@ -147,9 +147,10 @@ struct BackwardReads {
 // All throw ShapeError with the shapes in the message. Shapes are those of the op's data inputs (labels included).
 Shape output_shape(const OpSpec& spec, std::span<const Shape> x);
 std::vector<ParameterSpec> parameters_of(const OpSpec& spec, std::span<const Shape> x);
-int64_t state_channels(const OpSpec& spec, std::span<const Shape> x);  // of mean and of var; 0: no state
+// The channels of mean and of var; 0: the op has no state.
+int64_t state_channels(const OpSpec& spec, std::span<const Shape> x);
 BackwardReads backward_reads(const OpSpec& spec);
-int64_t multiply_adds(const OpSpec& spec, std::span<const Shape> x);  // of convolutions and linear ops, else 0
+int64_t multiply_adds(const OpSpec& spec, std::span<const Shape> x);  // for convolutions and linear ops, else 0
 
 std::string kind_of(const OpSpec& spec);   // "conv2d", "batch_norm", ...
 std::string describe(const OpSpec& spec);  // "conv2d 64 7x7/2 pad 3"

@@ -1,5 +1,5 @@
-// What training changes: parameters with their gradients and velocities, batch-norm statistics, counters. Outlives
-// every Plan that runs over it; checkpoints save it by name.
+// Everything that training changes: parameters with their gradients and velocities, batch-norm statistics, counters. It
+// outlives every Plan that runs over it; checkpoints save it by name.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ namespace bn {
 enum class InitKind { kGaussian, kXavier, kHe };
 struct InitOptions {
   InitKind kind = InitKind::kHe;  // weights: N(0, std^2); he: std = sqrt(2/fan_in), xavier: sqrt(2/(fan_in+fan_out))
-  float std = 0.01F;              // of kGaussian
+  float std = 0.01F;              // used by kGaussian
   float bias = 0.0F;
 };
 enum class DecayScope { kWeights, kAll };  // which parameters L2 applies to
@@ -63,7 +63,7 @@ class Parameters {
   // Everything a checkpoint must hold.
   std::vector<NamedTensor> named_tensors() const;
 
-  // Blends done into the population statistics since they were last reset; see Plan::update_statistics.
+  // The number of blends into the population statistics since they were last reset; see Plan::update_statistics.
   int64_t statistics_updates = 0;
 
   const Net& net() const { return *net_; }

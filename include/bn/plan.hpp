@@ -27,8 +27,8 @@ struct PlanOptions {
   DType activations = DType::kF32;
   WeightsCopy weights = WeightsCopy::kCurrent;
   PlanPasses passes{};
-  std::vector<std::string> keep{};  // ops whose output must survive the forward pass, for
-                                    // Plan::output; "images" keeps the input for further passes
+  // Ops whose output must survive the forward pass, for Plan::output; "images" keeps the input for further passes.
+  std::vector<std::string> keep{};
 };
 
 struct PlanMemory {
@@ -53,24 +53,26 @@ class Plan {
   Tensor images() const;                       // [batch, h, w, c], activation type; fill with Backend::load_images
   Tensor labels() const;                       // [batch] i32; fill with set_labels
   Tensor logits() const;                       // [batch, classes] f32
-  Tensor losses() const;                       // [batch] f32, of the main loss (training plans)
-  Tensor output(const std::string& op) const;  // of an op named in PlanOptions::keep
+  Tensor losses() const;                       // [batch] f32, the main loss's (training plans)
+  Tensor output(const std::string& op) const;  // for an op named in PlanOptions::keep
 
   // [batch], -1 = padding. Throws DataError for a label beyond the classes.
   void set_labels(const int32_t* labels);
 
-  void pack();                             // after every change of the parameters or the population statistics it folds
-  void begin(const StepScalars& scalars);  // before forward, for it and all that follows in this step
-  void set_seed(uint64_t seed);            // of dropout
+  void pack();                             // call after each change of the parameters or of the population statistics
+  void begin(const StepScalars& scalars);  // call before forward; holds for all that follows in this step
+  void set_seed(uint64_t seed);            // dropout's seed
   void forward();
   void backward();
   // Mean main loss over the labels >= 0 of the last forward. Synchronises.
   double read_loss() const;
   int64_t first_bad_step() const;  // -1: none
 
-  // population += weight * (correction * batch - population), correction m/(m-1) for variances (paper: Algorithm 2).
-  // The weight is StepScalars::statistics_weight; of the t-th update (t = ++parameters.statistics_updates):
-  //   moving average: (1 - decay) / (1 - decay^t), so the first update copies;   Algorithm 2: 1 / t, the mean.
+  // population += weight * (correction * batch - population), where correction is m/(m-1) for variances (paper:
+  // Algorithm 2) and weight is StepScalars::statistics_weight. For the t-th update (t =
+  // ++parameters.statistics_updates):
+  //   moving average: (1 - decay) / (1 - decay^t), so the first update copies;
+  //   Algorithm 2:    1 / t, the mean.
   void update_statistics();
 
   StepState* step_state() const;

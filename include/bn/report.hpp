@@ -7,11 +7,12 @@
 namespace bn {
 
 struct ReportOptions {
-  std::vector<std::string> inputs{};  // folders of sweeps (with a sweep.json), of kept studies (curves.csv) or of runs
+  std::vector<std::string> inputs{};  // folders of sweeps (with a sweep.json), kept studies (curves.csv) or runs
   std::string out{};                  // folder; receives index.html, report.md, figures/*.{svg,png,gp}
-  bool keep = false;                  // instead what a repository keeps: report.md with its first figures, study.json,
-                                      // configs.yaml, curves.csv; `inputs` may name `out` later
-  std::string baseline{};             // arm; empty = the sweep's, else the first
+  // Writes what a repository keeps instead: report.md with its first figures, study.json, configs.yaml, curves.csv.
+  // `inputs` may name `out` later.
+  bool keep = false;
+  std::string baseline{};  // an arm; empty = the sweep's baseline, else the first arm
 };
 
 // Returns a line for each thing the verdict says. Throws DataError: no such folder, a folder that holds no run, a line

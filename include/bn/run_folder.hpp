@@ -27,7 +27,7 @@ class RunFolder {
   std::string checkpoint_path(int64_t step) const;  // checkpoints/step_000012000.safetensors
   std::string best_path() const { return path_ + "/checkpoints/best.safetensors"; }
   std::string config_path() const { return path_ + "/config.yaml"; }
-  // What the run was started with, or last stored; nullopt when the folder holds none.
+  // The configuration that the run was started with, or that was stored last; nullopt when the folder holds none.
   std::optional<std::string> stored_config() const;
   void store_config(const std::string& resolved_config) const;
 

@@ -13,19 +13,20 @@ struct Part {
   int64_t rank = 0, world = 1;
 };
 
-// The order of training images: position -> (epoch, index). Stateless but for a cached order per epoch. Of several
-// processes, that of rank r has the positions r, r + world, r + 2 world, ... of the one order that all draw alike:
-// equal and disjoint parts, and together the batches that one process would have with a batch of world times the size.
+// The order of training images: position -> (epoch, index). It has no state but a cached order per epoch. When several
+// processes train together, rank r has the positions r, r + world, r + 2 world, ... in the one order that all draw
+// alike. Their parts are equal and disjoint; together they make the batches of one process whose batch is world times
+// as large.
 class Sampler {
  public:
   Sampler(std::vector<int64_t> shard_sizes, Shuffle shuffle, uint64_t seed, Part part = {});
-  int64_t size() const { return size_ / part_.world; }  // positions of this part
+  int64_t size() const { return size_ / part_.world; }  // positions in this part
   int64_t index(int64_t epoch, int64_t position);       // position in 0..size()-1
  private:
   void draw_order(int64_t epoch);
 
   std::vector<int64_t> shard_sizes_;
-  int64_t size_;  // images of all parts
+  int64_t size_;  // images in all parts
   Shuffle shuffle_;
   uint64_t seed_;
   Part part_;

@@ -7,7 +7,7 @@
 
 namespace bn {
 
-// Of the step that is computed next, counted from 0.
+// The rate for `step`, the step that is computed next, counted from 0.
 double learning_rate(const LearningRateOptions& options, int64_t step, int64_t steps_per_epoch);
 
 }  // namespace bn

@@ -1,5 +1,5 @@
-// A sweep: configurations x overrides x seeds, each run a child process with a folder of its own. What has been done is
-// read from the run folders alone, so a sweep that was killed anywhere continues where it was.
+// A sweep: configurations x overrides x seeds. Each run is a child process with a folder of its own. The run folders
+// alone say what has been done, so a sweep that was killed anywhere continues where it was.
 #pragma once
 
 #include <chrono>
@@ -26,15 +26,16 @@ struct SweepRun {
   std::optional<size_t> same_as{};       // an earlier run with the same resolved configuration, done once for both
 
   RunState state = RunState::kPending;
-  int attempts = 0;       // of this sweep's process
+  int attempts = 0;       // in this sweep's process
   std::string message{};  // why it crashed
 };
 
 struct Sweep {
-  std::string name{}, path{}, text{};                  // `text`: of its file
+  std::string name{}, path{}, text{};                  // `text`: the file's
   std::string baseline{};                              // the arm that others are compared with
   int64_t training_images = 0, validation_images = 0;  // for a plan where the data are not at hand
-  std::vector<SweepRun> runs{};  // all arms of the first seed, then of the next: early comparisons are in pairs
+  // All arms with the first seed, then with the next, so that early comparisons are in pairs.
+  std::vector<SweepRun> runs{};
 };
 
 // Reads the file and resolves every run; `overrides` go over all of them, as after --set. Throws ConfigError:
@@ -58,7 +59,7 @@ struct SweepResult {
 // DataError, ConfigError (a run folder holds another configuration); and ConfigError when the sweep's files change.
 SweepResult run_sweep(Sweep& sweep, const SweepOptions& options);
 
-// What would be run: arms, epochs, and the time it takes, from a few measured steps. Changes nothing.
+// Describes the runs that are left: arms, epochs, and the time they take, from a few measured steps. Changes nothing.
 std::string describe_plan(Sweep& sweep, const SweepOptions& options);
 
 }  // namespace bn

@@ -47,7 +47,7 @@ struct Tensor {
 
   explicit operator bool() const { return data != nullptr; }
   bool is_dense() const { return row_stride == shape.c; }
-  int64_t bytes() const { return shape.elements() * size_of(dtype); }  // of a dense tensor
+  int64_t bytes() const { return shape.elements() * size_of(dtype); }  // a dense tensor's
   template <class T>
   T* as() const {
     return static_cast<T*>(data);

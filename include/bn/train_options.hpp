@@ -23,7 +23,7 @@ enum class AverageKind { kNone, kPolyak };
 enum class StatisticsKind { kMovingAverage, kPopulation };  // population: the paper's Algorithm 2 over N batches
 
 struct ProbeOptions {  // Fig. 1 b, c: percentiles of one unit's value over a fixed set of validation images
-  std::string op{};    // whose input is watched: "hidden3/act"; empty = off
+  std::string op{};    // its input is watched: "hidden3/act"; empty = off
   int64_t unit = 0;
   int64_t images = 1000;
   int64_t every = 100;  // steps
@@ -44,7 +44,7 @@ struct TrainOptions {
   double average_decay = 0.9999;
   StatisticsKind statistics = StatisticsKind::kMovingAverage;
   double statistics_decay = 0.999;
-  int64_t statistics_batches = 100;  // of Algorithm 2
+  int64_t statistics_batches = 100;  // Algorithm 2's N
   int64_t log_every = 100;           // steps
   int64_t evaluate_every = 0;        // steps; 0 = once an epoch
   int64_t evaluate_batch = 100;

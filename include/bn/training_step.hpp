@@ -10,8 +10,8 @@ namespace bn {
 
 struct UpdateOptions {
   Parameters::SgdOptions sgd{};
-  bool statistics = true;  // the batch's are blended into the population's
-  bool average = false;    // the parameters are blended into their average
+  bool statistics = true;  // blends the batch's statistics into the population's
+  bool average = false;    // blends the parameters into their average
 };
 
 // The plan's purpose is kTrain; its images and labels are filled before each step. Everything is borrowed.
@@ -24,9 +24,9 @@ class TrainingStep {
   // second one is recorded, and it and all that follow are replayed.
   void run(const StepScalars& scalars);
 
-  // What run() does after Plan::begin(), op by op: forward, backward, update.
+  // The work of run() after Plan::begin(), op by op: forward, backward, update.
   void compute();
-  // Statistics, parameters, their average, packed weights.
+  // Updates the statistics, the parameters, their average and the packed weights.
   void update();
 
  private:

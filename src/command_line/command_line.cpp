@@ -118,7 +118,7 @@ void parse(CLI::App& app, Words words, const ProgramOptions& options) {
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) throw;  // --help or --version
     const Words left_over = app.remaining(true);
-    // A word that was not understood may have been meant to give what is missing, so it is told first.
+    // A word that was not understood may have been meant to give what CLI11 misses, so it is told first.
     const bool is_count = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr ||
                           dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
     if (is_count && !left_over.empty()) refuse_left_over(command, words, left_over, options);

@@ -17,7 +17,7 @@ std::string exit_code_help(const std::vector<ExitCode>& codes);
 void wrap_help(CLI::App& app);
 
 struct ProgramOptions {
-  std::string error_prefix;  // of what goes to the error stream: "error"
+  std::string error_prefix;  // begins each line on the error stream: "error"
   // Tells what the user may have meant by an option that `command` does not have, such as "--epochs" with "5" after it
   // ("" if nothing is); "" when that is not known.
   std::function<std::string(const CLI::App& command, const std::string& option, const std::string& value)>

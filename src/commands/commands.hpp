@@ -20,7 +20,7 @@ void add_profile_command(CLI::App& app, ExitCode& exit_code);
 void add_report_command(CLI::App& app, ExitCode& exit_code);
 void add_config_command(CLI::App& app, ExitCode& exit_code);
 
-// What commands that start from a configuration share: CONFIG and --set.
+// The arguments that commands which start from a configuration share: CONFIG and --set.
 struct ConfigArguments {
   std::string path;
   std::vector<std::string> overrides;

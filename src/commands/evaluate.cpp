@@ -38,7 +38,7 @@ std::string checkpoint_of(const std::string& path, const std::string& which) {
   return folder.checkpoint_path(steps.back());
 }
 
-// What is left of "population(100)" or "population:100"; nullopt for "" and "moving".
+// The N in "population(N)" or "population:N"; nullopt for "" and "moving".
 std::optional<int64_t> population_batches(const std::string& text) {
   constexpr std::string_view kWord = "population";
   if (text.empty() || text == "moving") return std::nullopt;
@@ -80,7 +80,7 @@ std::vector<Model> read_models(const EvaluateArguments& arguments) {
   return models;
 }
 
-// Class files of one content may lie at two places.
+// Two class files with the same content may lie at two places.
 bool have_same_class_file(const DataOptions& a, const DataOptions& b) {
   if (a.classes.empty() || b.classes.empty()) return false;
   try {
@@ -89,11 +89,11 @@ bool have_same_class_file(const DataOptions& a, const DataOptions& b) {
     };
     return names(a) == names(b);
   } catch (const DataError&) {
-    return false;  // what cannot be read is judged by its name
+    return false;  // a file that cannot be read is judged by its name
   }
 }
 
-// What decides which image is which of which classes, where the command line has not decided it.
+// Differences in the keys that decide which images and classes are scored, where the command line has not decided them.
 std::vector<std::string> differences_of_sets(const Config& a, const Config& b, const EvaluateArguments& arguments) {
   std::vector<std::string> keys;
   if (!have_same_class_file(a.data, b.data)) keys = {"data.classes:", "data.classes_limit:"};
@@ -110,7 +110,7 @@ std::vector<std::string> differences_of_sets(const Config& a, const Config& b, c
   return differences;
 }
 
-// An ensemble sees one set of images, and its probabilities are of one list of classes.
+// An ensemble sees one set of images, and its probabilities belong to one list of classes.
 void check_same_set(const Model& first, const Model& model, const EvaluateArguments& arguments) {
   const std::vector<std::string> differences = differences_of_sets(first.config, model.config, arguments);
   if (differences.empty()) return;
@@ -166,7 +166,7 @@ PlanOptions plan_options(const Model& model, Purpose purpose, int64_t batch) {
           .keep = {}};
 }
 
-// Those that the network is scored with.
+// The statistics that the network is scored with.
 std::string statistics_of(const Model& model, const std::string& asked) {
   if (model.net.state().empty()) return "none";
   const TrainOptions& train = model.config.train;

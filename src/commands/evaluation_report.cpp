@@ -12,7 +12,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// Of an error, from the share of images that were right.
+// An error rate, from the share of images that were right.
 struct ErrorRate {
   double value = 0;
   Interval interval{};
@@ -71,7 +71,7 @@ std::string describe_members(const EvaluationReport& report) {
   return fmt::format("{}, step {}", report.members.front().checkpoint, report.members.front().step);
 }
 
-// Each once, in the order of the members: "moving", or "moving, population(100)".
+// Names each kind of statistics once, in the order of the members: "moving", or "moving, population(100)".
 std::string describe_statistics(const EvaluationReport& report) {
   std::vector<std::string> kinds;
   for (const auto& member : report.members) {
@@ -108,7 +108,7 @@ void print_text(const EvaluationReport& report, const ReportStyle& style) {
   std::printf("%s", text.c_str());
 }
 
-// As RFC 4180 has it: quoted where it must be.
+// A field is quoted where RFC 4180 demands it.
 std::string csv_field(const std::string& text) {
   if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
   std::string quoted = "\"";

@@ -1,4 +1,4 @@
-// What `bninception evaluate` prints and writes.
+// The results that `bninception evaluate` prints and writes.
 #pragma once
 
 #include <string>
@@ -18,7 +18,7 @@ struct EvaluationReport {
   struct Member {
     std::string checkpoint{};
     int64_t step = 0;
-    std::string statistics{};  // of batch normalisation: moving, population(N), or none where there is none
+    std::string statistics{};  // batch normalisation's: moving, population(N), or none where there is none
   };
   std::vector<Member> members{};
   int64_t crops = 1, excluded = 0;

@@ -22,7 +22,8 @@ struct SweepArguments {
 ExitCode run_sweep_command(const SweepArguments& arguments) {
   Sweep sweep = load_sweep(arguments.path, arguments.overrides);
   SweepOptions options{.folder = arguments.out.empty() ? "runs/" + sweep.name : arguments.out,
-                       // Through this process: a program rebuilt meanwhile does not mix into the sweep.
+                       // The runs start this process's own program: one that was rebuilt meanwhile does not mix into
+                       // the sweep.
                        .program = {fmt::format("/proc/{}/exe", getpid())},
                        .jobs = arguments.jobs,
                        .cores = default_threads().count};

@@ -35,7 +35,7 @@ class Checker {
     problems_.push_back({std::move(path), std::move(message), std::move(other_path)});
   }
 
-  // Whether what follows from this key, or from one inside it, is not to be told too.
+  // True if this key, or one inside it, has a problem already: those that follow from it are not told too.
   bool has_problem_in(const std::string& path) const {
     return std::any_of(problems_.begin(), problems_.end(), [&](const Problem& p) { return is_in(p.path, path); });
   }
@@ -74,7 +74,7 @@ class Checker {
 
   void check_rows(const InceptionTable& table) {
     if (table.rows.empty()) add("model.network.rows", "has no row, expected at least one");
-    std::set<std::string> names{"dropout", "logits", "loss", "auxiliary"};  // taken by ops that are no rows
+    std::set<std::string> names{"dropout", "logits", "loss", "auxiliary"};  // taken by ops that do not come from rows
     for (const TableRow& row : table.rows) {
       const std::string path = "model.network.rows." + printable(row.name);
       const bool plain = !row.name.empty() && row.name.find_first_not_of(
@@ -224,7 +224,7 @@ class Checker {
     }
   }
 
-  // What only the built network can tell: shapes that fit, the probe's op, how many values a batch norm sees.
+  // Checks that only the built network allows: shapes that fit, the probe's op, how many values a batch norm sees.
   void check_network() {
     try {
       const Net net = build_network(config_.model);

@@ -10,9 +10,9 @@ namespace bn::config {
 
 struct Problem {
   std::string path, message;
-  std::string other_path = "";  // of the key that it is compared with, if the mistake may as well be there
+  std::string other_path = "";  // the key that it is compared with, if the mistake may as well be there
 };
-// All that do not follow from another one.
+// All problems, except those that follow from another one.
 std::vector<Problem> problems_of(const Config& config);
 
 }  // namespace bn::config

@@ -17,7 +17,7 @@ namespace {
 
 using config::Mistakes;
 
-// Each where it is written: at the other key of the two that it compares, where only that one is.
+// Places each problem where it is written. If only the other key of a comparison is written, it is placed there.
 Mistakes locate_problems(const std::vector<config::Problem>& problems, const config::YamlNode& tree) {
   Mistakes mistakes;
   for (const config::Problem& problem : problems) {
@@ -29,7 +29,8 @@ Mistakes locate_problems(const std::vector<config::Problem>& problems, const con
   return mistakes;
 }
 
-// `mistakes`: those already found in making the tree. What keys mean together is not asked while one cannot be read.
+// `mistakes` are those already found in making the tree. Constraints between keys are not checked while a key cannot be
+// read.
 Config config_from(const config::YamlNode& tree, Mistakes mistakes = {}) {
   Config result;
   config::read_config(tree, result, mistakes);

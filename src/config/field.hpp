@@ -49,7 +49,7 @@ struct TextTarget {
 };
 struct WordTarget {  // an enum by its words
   std::vector<std::string> words;
-  std::function<int()> index;  // of the current word; -1: the value has none
+  std::function<int()> index;  // the current word's; -1: the value has none
   std::function<void(int)> choose;
 };
 struct IntegerListTarget {
@@ -69,7 +69,7 @@ struct GroupTarget {
 struct OptionalTarget {  // a map, or the word `none`
   std::function<bool()> present;
   std::function<Fields()> fields;
-  std::function<Fields()> emplace;  // with its defaults
+  std::function<Fields()> emplace;  // sets it to its defaults
   std::function<void()> clear;
 };
 struct TaggedTarget {  // a map whose keys depend on the word under `tag`
@@ -79,7 +79,7 @@ struct TaggedTarget {  // a map whose keys depend on the word under `tag`
   std::function<int()> index;
   std::function<Fields()> fields;
   std::function<Fields(int)> choose;                  // resets to the defaults of that word
-  std::function<std::vector<std::string>(int)> keys;  // that the word has; changes nothing
+  std::function<std::vector<std::string>(int)> keys;  // those that the word has; changes nothing
 };
 struct RowsTarget {  // a list of maps, one a line; each is known by the value of its first key
   std::function<int64_t()> count;

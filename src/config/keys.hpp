@@ -18,7 +18,7 @@ const std::vector<KeyInfo>& known_keys();
 // The full path of the known key that `path` may stand for: one with the same or a similar last part; "" if none is.
 std::string nearest_key(const std::string& path);
 
-// Whether the key is `prefix` or inside it: "train.l2" is in "train", not in "tr".
+// True if the key is `prefix` or inside it: "train.l2" is in "train", not in "tr".
 bool is_in(const std::string& path, const std::string& prefix);
 // Throws ConfigError where no key is in `prefix`, with the nearest one.
 void expect_known(const std::string& prefix);

@@ -1,4 +1,4 @@
-// From files to one tree: the chain of bases, network tables put in place of their paths, overrides on top.
+// Makes one tree from files: the chain of bases, network tables put in place of their paths, overrides on top.
 #pragma once
 
 #include <string>
@@ -17,7 +17,7 @@ std::string path_from(const YamlNode& node, const std::string& key);
 
 // Mistakes in overrides are kept, and the overrides left out; a file that cannot be read or parsed ends it.
 YamlNode load_tree(const std::string& path, const std::vector<Override>& overrides, Mistakes& mistakes);
-// As bn::load_config, which cites every override as `--set`.
+// Does the work of bn::load_config, which cites every override as `--set`.
 Config load(const std::string& path, const std::vector<Override>& overrides);
 
 }  // namespace bn::config

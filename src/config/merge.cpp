@@ -26,7 +26,7 @@ constexpr std::array<Alternatives, 2> kAlternatives{{
 bool gives(const YamlNode& map, const char* key) {
   const YamlEntry* entry = map.find(key);
   if (entry == nullptr) return false;
-  double number = 1;  // what is no number is told later, with its place
+  double number = 1;  // text that is no number is told later, with its place
   const std::string& text = entry->value.text;
   std::from_chars(text.data(), text.data() + text.size(), number);
   return number != 0;

@@ -20,7 +20,7 @@ struct Override {
 // The map that sets one key: {train: {batch: 60}}. `order`: among the overrides.
 YamlNode parse_override(const Override& override, int order = 0);
 
-// Where the key stands; the nearest map around it when it is not written.
+// Returns where the key stands, or the nearest map around it when it is not written.
 Position locate(const YamlNode& tree, const std::string& path);
 bool is_written(const YamlNode& tree, const std::string& path);
 

@@ -1,4 +1,4 @@
-// All that is wrong with a configuration: reading goes on after a mistake, so that one look at the message is enough.
+// The list of a configuration's mistakes: reading goes on after one, so that one look at the message is enough.
 #pragma once
 
 #include <string>
@@ -17,7 +17,7 @@ struct Mistake : ConfigError {
 
 class Mistakes {
  public:
-  // Does the work, and keeps what it refuses.
+  // Does the work, and keeps a mistake that it throws.
   template <class Work>
   void attempt(Work&& work) {
     try {

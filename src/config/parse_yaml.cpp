@@ -61,7 +61,7 @@ class TreeBuilder final : public YAML::EventHandler {
  private:
   struct Level {
     YamlNode node;
-    std::optional<YamlNode> key;           // of a map: read, its value still to come
+    std::optional<YamlNode> key;           // a map's key that has been read while its value is still to come
     std::map<std::string, Position> keys;  // seen so far; a search through `node` would be quadratic
   };
 
@@ -129,7 +129,8 @@ class TreeBuilder final : public YAML::EventHandler {
     } else if (!level.key) {
       add_key(level, std::move(node));
     } else {
-      if (node.kind == NodeKind::kNull) node.position = level.key->position;  // the parser's is that of what follows
+      // The parser's position is that of the next event.
+      if (node.kind == NodeKind::kNull) node.position = level.key->position;
       level.node.entries.push_back({level.key->text, level.key->position, std::move(node)});
       level.key.reset();
     }

@@ -24,7 +24,7 @@ void read_target(const YamlNode& node, const std::string& path, const Target& ta
   fail(node.position, path, fmt::format("got {}, expected {}", shown(node), expected));
 }
 
-// Whole text or nothing; one leading plus is allowed as in YAML.
+// The whole text must be a number; one leading plus is allowed as in YAML.
 template <class Number>
 bool parse_number(const YamlNode& node, Number& value) {
   if (node.kind != NodeKind::kScalar || node.quoted) return false;
@@ -204,7 +204,7 @@ void read_fields(const YamlNode& map, const std::string& path, const Fields& fie
       read_target(entry.value, join_path(path, entry.key), field->target, mistakes);
     });
   }
-  if (mistakes.count() > before) return;  // what is missing may be what a mistaken key was meant to give
+  if (mistakes.count() > before) return;  // a mistaken key may have been meant to give the missing one
   for (const Field& field : fields) {
     if (field.presence != Presence::kRequired || map.find(field.name) != nullptr) continue;
     mistakes.add(

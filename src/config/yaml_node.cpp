@@ -14,7 +14,7 @@ bool is_plain_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-// Conservative: what is not surely read back as the same text is quoted.
+// Conservative: any text that is not surely read back unchanged is quoted.
 bool needs_quotes(const std::string& text) {
   constexpr std::array kNullWords = {"null", "Null", "NULL"};
   if (text.empty() || (!is_plain_character(text.front()) && text.front() != '/')) return true;

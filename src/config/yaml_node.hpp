@@ -15,7 +15,7 @@ struct Source {
   SourceKind kind = SourceKind::kFile;
   std::string name;       // the file's path, or "--set key.path=value"
   std::string directory;  // relative paths in the text start here
-  int order = 0;          // among the sources of its kind: what is based on a file stands before it
+  int order = 0;          // among the sources of its kind: a base stands before the file that is based on it
 };
 
 struct Position {
@@ -31,7 +31,7 @@ enum class Merge { kDeep, kReplace };  // how a map goes over another map
 struct YamlEntry;
 struct YamlNode {
   NodeKind kind = NodeKind::kNull;
-  std::string text;     // of a scalar
+  std::string text;     // a scalar's
   bool quoted = false;  // a quoted scalar is text, whatever it looks like
   std::vector<YamlNode> items;
   std::vector<YamlEntry> entries;

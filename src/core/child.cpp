@@ -18,7 +18,7 @@ namespace {
 
 constexpr auto kGracePoll = std::chrono::milliseconds(10);
 
-// Only what is safe between fork and exec. Why the program cannot be started is written to `failure`.
+// Calls only functions that are safe between fork and exec. Writes to `failure` why the program cannot be started.
 [[noreturn]] void become(char* const* command, int output, int failure, pid_t parent) {
   setpgid(0, 0);  // Ctrl-C reaches the parent alone, which ends its children in order
   prctl(PR_SET_PDEATHSIG, SIGTERM);

@@ -100,7 +100,7 @@ AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
   }
   path_ = behind_links(path_);
   temporary_ = temporary_name(path_);
-  unlink(temporary_.c_str());  // of an earlier process with this id
+  unlink(temporary_.c_str());  // an earlier process with this id may have left it
   file_ = FileDescriptor(open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
   if (!file_) throw_write_error(path_, errno);
   exists_ = true;

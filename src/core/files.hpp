@@ -48,23 +48,23 @@ class AtomicFile {
   bool is_direct_ = false;  // a device or a pipe: there is no temporary
 };
 
-void write_file(const std::string& path, std::string_view text);  // through AtomicFile
+void write_file(const std::string& path, std::string_view text);  // goes through AtomicFile
 
 // Makes `path` name the same contents as the complete file `source`, in one step: by a hard link where the file system
 // has them, else by a copy.
 void publish_file(const std::string& source, const std::string& path);
 
-// Whether the name is one that AtomicFile gives: what a killed process left behind.
+// True if AtomicFile makes names like this one: a file with such a name was left behind by a killed process.
 bool is_temporary_name(std::string_view name);
 
 // Opens /dev/null for each of the descriptors 0, 1 and 2 that whoever started the program left closed: the next file
 // would get its number, and messages would be written into it. To be called before any file is opened.
 void open_standard_descriptors();
 
-// The soft limit of open files to the hard one: a packed set can have more shards than the usual 1024.
+// Raises the soft limit of open files to the hard one: a packed set can have more shards than the usual 1024.
 void raise_open_file_limit();
 
-// With the folders above it; it may be there already. Throws StorageError.
+// Makes the folder and those above it; it may be there already. Throws StorageError.
 void create_folder(const std::string& path);
 
 enum class ReadResult { kRead, kMissing };

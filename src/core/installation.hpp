@@ -6,7 +6,7 @@
 
 namespace bn {
 
-std::filesystem::path program_folder();  // of the running program's file
+std::filesystem::path program_folder();  // where the running program's file lies
 
 // `path` itself where it exists, or is absolute; else the experiment of that name that was installed with the program
 // (PREFIX/share/bninception/configs, beside PREFIX/bin) where there is one; else `path` again.

@@ -65,7 +65,7 @@ Shape concat_shape(std::span<const Shape> x) {
   return y;
 }
 
-// What follows the weights: gamma and beta, or a bias, when an op carries folded batch normalisation.
+// Appends the parameters after the weights, gamma and beta or a bias, when an op carries folded batch normalisation.
 void append_folded(std::vector<ParameterSpec>& parameters, const std::optional<Folded>& folded, int64_t channels) {
   if (!folded) return;
   if (folded->eps) {

@@ -1,5 +1,5 @@
 // Divides one borrowed buffer into parts. Each starts at a multiple of 256 bytes, as the libraries of a GPU want their
-// workspaces; what borrows us memory promises less.
+// workspaces; the allocator itself promises less.
 #pragma once
 
 #include <cstdint>

@@ -27,10 +27,10 @@ namespace fs = std::filesystem;
 
 constexpr int kMaxThreads = 4096;  // the configuration's
 
-// A cgroup version 2 has one hierarchy for all controllers, version 1 one for each.
+// Version 2 of cgroups has one hierarchy for all controllers, version 1 has one for each.
 enum class CgroupVersion { kOne, kTwo };
 
-// Where a hierarchy is mounted. In a container a part of it may be, from `top` downwards.
+// The place where a hierarchy is mounted. A container may see a part of it only, from `top` downwards.
 struct CgroupMount {
   CgroupVersion version;
   std::string top;
@@ -41,8 +41,8 @@ bool contains(std::string_view comma_separated, std::string_view name) {
   return fmt::format(",{},", comma_separated).find(fmt::format(",{},", name)) != std::string::npos;
 }
 
-// Those that can hold a CPU quota. A line of mountinfo: "36 35 98:0 /top /folder options [optional] - type source
-// options".
+// The mounted hierarchies that can hold a CPU quota. A line of mountinfo reads "36 35 98:0 /top /folder options
+// [optional] - type source options".
 std::vector<CgroupMount> cgroup_mounts(const fs::path& root) {
   std::vector<CgroupMount> mounts;
   std::ifstream file(root / "proc/self/mountinfo");
@@ -60,8 +60,8 @@ std::vector<CgroupMount> cgroup_mounts(const fs::path& root) {
   return mounts;
 }
 
-// The process's cgroup in the hierarchy that can hold its CPU quota. Lines: "0::/path" of version 2,
-// "4:cpu,cpuacct:/path" of version 1.
+// The process's cgroup in the hierarchy that can hold its CPU quota. A line reads "0::/path" in version 2 and
+// "4:cpu,cpuacct:/path" in version 1.
 std::string own_cgroup(const fs::path& root, CgroupVersion version) {
   std::ifstream file(root / "proc/self/cgroup");
   for (std::string line; std::getline(file, line);) {
@@ -74,7 +74,7 @@ std::string own_cgroup(const fs::path& root, CgroupVersion version) {
   return "/";
 }
 
-// Of one cgroup, in cores; nothing where it sets none.
+// One cgroup's quota in cores; nullopt where it sets none.
 std::optional<double> quota_of(const fs::path& cgroup, CgroupVersion version) {
   double quota = 0, period = 0;  // microseconds of CPU time in each period
   if (version == CgroupVersion::kTwo) {
@@ -102,7 +102,7 @@ int cores_of_affinity_mask() {
   return cores_of_machine();
 }
 
-// Nothing where it is not set, or not to a number that OpenMP accepts.
+// nullopt where the variable is not set, or not set to a number that OpenMP accepts.
 std::optional<int> openmp_threads() {
   const char* text = std::getenv("OMP_NUM_THREADS");
   if (text == nullptr) return std::nullopt;

@@ -1,5 +1,5 @@
-// How many cores this process may use. Work is divided by these numbers, and some results depend on the division in
-// their last bits: so they follow from how the process was started, never from how busy the machine is.
+// The number of cores this process may use. Work is divided by these numbers, and some results depend on the division
+// in their last bits. So the numbers follow from how the process was started, never from how busy the machine is.
 #pragma once
 
 #include <filesystem>
@@ -20,7 +20,7 @@ std::optional<double> cgroup_quota(const std::filesystem::path& root = "/");
 // The cores that the affinity mask allows, or as many as the cgroups' quota pays for, rounded up.
 CoreCount usable_cores(const std::filesystem::path& root = "/");
 
-// OMP_NUM_THREADS (of a list, the first number), else usable_cores().
+// The value of OMP_NUM_THREADS (the first number of a list), else usable_cores().
 CoreCount default_threads();
 
 }  // namespace bn

@@ -93,7 +93,7 @@ CpuBackend::CpuBackend(const CpuOptions& options) : threads_(options.threads), r
     threads_ = threads.count;
     reason_ = threads.reason;
   }
-  omp_set_dynamic(0);             // OMP_DYNAMIC takes fewer on a busy machine, and so other bits
+  omp_set_dynamic(0);             // with OMP_DYNAMIC a busy machine gets fewer, and so other bits
   omp_set_num_threads(threads_);  // oneDNN runs on the same OpenMP pool
 }
 
@@ -108,7 +108,7 @@ void CpuBackend::require(DType activations) const {
     throw UnsupportedError(fmt::format("Activations cannot be stored as {}.", name_of(activations)));
   }
   constexpr auto kMessage = "Activations in bf16 cannot be used here: bf16 needs AVX-512, and {}.";
-  const char* limit = std::getenv("BN_CPU_ISA");  // of our own kernels; see kernels()
+  const char* limit = std::getenv("BN_CPU_ISA");  // limits our own kernels; see kernels()
   if (limit != nullptr && std::string_view(limit) != "avx512") {
     throw UnsupportedError(fmt::format(kMessage, fmt::format("BN_CPU_ISA={} turns it off", limit)));
   }

@@ -38,7 +38,7 @@ class CpuBackend final : public Backend {
 
  private:
   int threads_;
-  std::string reason_;  // for their number
+  std::string reason_;  // says why there are so many threads
 };
 
 }  // namespace bn::cpu

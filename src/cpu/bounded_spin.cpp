@@ -22,9 +22,9 @@ constexpr const char* kSpinCount = "GOMP_SPINCOUNT";
 // experiments/benchmarks/cpu_notes.md.
 constexpr const char* kSpins = "3000";
 
-// The program's own path: by that name, tools such as ps and pgrep know the process. Where its file has gone or another
-// lies there by now, the kernel's name still means this program. Empty where the kernel's name means another program,
-// as that of an emulator or of valgrind, which runs this one.
+// The program's own path, by whose name tools such as ps and pgrep know the process. The kernel's name still means this
+// program where its file has gone or another one lies there by now. The path is empty where the kernel's name means
+// another program that runs this one, such as an emulator or valgrind.
 std::string path_of_this_program() {
   namespace fs = std::filesystem;
   std::string kernels_name = "/proc/self/exe";
@@ -40,7 +40,8 @@ bool is_set(std::initializer_list<const char*> variables) {
                      [](const char* variable) { return std::getenv(variable) != nullptr; });
 }
 
-// As the kernel got them: the dynamic loader, when it was started with the program as its argument, has its own too.
+// The arguments as the kernel got them: if the dynamic loader was started with the program as its argument, its own
+// argument is among them.
 std::string read_arguments() {
   try {
     std::string text;

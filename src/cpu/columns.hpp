@@ -11,7 +11,7 @@ using ops::matrix_of;
 
 // A block of a matrix, the unit of work.
 struct Tile {
-  int64_t group = 0;  // of rows
+  int64_t group = 0;  // the group of rows
   int64_t row = 0, rows = 0;
   int64_t column = 0, columns = 0;
 };
@@ -25,12 +25,12 @@ class Tiles {
   int64_t groups() const { return groups_; }
   int64_t rows_of_group(int64_t group) const;
   Tile operator[](int64_t index) const;  // in memory order
-  // Doubles that the reductions below need.
+  // The number of doubles that the reductions below need.
   int64_t partial_elements() const { return 2 * groups_ * c_; }
 
  private:
   int64_t m_, c_;
-  int64_t rows_, columns_;  // of a full tile
+  int64_t rows_, columns_;  // a full tile's
   int64_t groups_, blocks_;
 };
 
@@ -50,8 +50,8 @@ void column_activation_gradient(const Matrix& dx, double* partial, const Matrix&
 void column_normalize(const Matrix& y, const Matrix& x, const NormalizeColumns& by, Activation activation,
                       const Tiles& tiles, const Kernels& kernels);
 
-// The first c doubles of `partial` become sum dz, the next c sum dz * (x - mean), where dz = dy * activation'. What
-// `forward` normalised by; see ColumnKernels for what is read of it and of y.
+// The first c doubles of `partial` become sum dz, the next c sum dz * (x - mean), where dz = dy * activation'.
+// `forward` holds the values that forward normalised by; ColumnKernels says which of them, and of y, are read.
 void column_gradient_sums(double* partial, const Matrix& dy, const Matrix& x, const Matrix& y,
                           const NormalizeColumns& forward, Activation activation, const Tiles& tiles,
                           const Kernels& kernels);

@@ -16,8 +16,8 @@ dnnl::memory::dims weight_dims(const ConvolutionWindow& window, const OpDesc& de
   return {desc.y.shape.c, desc.x.at(0).shape.c, window.kernel, window.kernel};
 }
 
-// oneDNN's first choice, but not brgemm without AMX where rows of the output are this short: it multiplies matrices
-// of one row each, and on such rows "jit" takes 0.55 to 1.0 of its time (experiments/benchmarks/cpu_notes.md).
+// Takes oneDNN's first choice, but not brgemm without AMX where rows of the output are this short. brgemm multiplies
+// matrices of one row each, and on such rows "jit" takes 0.55 to 1.0 of its time (experiments/benchmarks/cpu_notes.md).
 Accept forward_implementation(const OpDesc& desc) {
   const int64_t short_row = desc.y.dtype == DType::kBf16 ? 8 : 4;
   if (desc.y.shape.w > short_row) return {};
@@ -29,12 +29,12 @@ Accept forward_implementation(const OpDesc& desc) {
   };
 }
 
-// Any layout: the kernel's choice.
+// The weights may have any layout: the kernel chooses it.
 dnnl::memory::desc free_weights(const ConvolutionWindow& window, const OpDesc& desc, DType dtype) {
   return {weight_dims(window, desc), data_type(dtype), FormatTag::any};
 }
 
-// One image gains on small maps: of up to 4x4 pixels 1.1 to 2.5 times. On larger ones it gains at most 4 %.
+// Small maps gain from being one image: maps up to 4x4 pixels 1.1 to 2.5 times. Larger ones gain at most 4 %.
 std::pair<dnnl::memory::desc, dnnl::memory::desc> weight_gradient_sees(const ConvolutionWindow& window,
                                                                        const OpDesc& desc) {
   const Shape &x = desc.x.at(0).shape, &y = desc.y.shape;
@@ -99,7 +99,7 @@ void DenseConvolution::prepare_backward(const dnnl::convolution_forward::primiti
     backward_w_offset_ = packed_.add(static_cast<int64_t>(data.weights_desc().get_size()));
     scratch_bytes_ = std::max({scratch_bytes_, backward_data_.scratch_bytes(), pack_backward_.scratch_bytes()});
   }
-  // f32 whatever the activations are: gradients of parameters are never rounded to bf16.
+  // The gradient is f32 whatever the activations are: gradients of parameters are never rounded to bf16.
   const auto [x, y] = weight_gradient_sees(window, desc);
   const dnnl::convolution_backward_weights::primitive_desc weights = convolution_backward_weights(
       {.x = x, .w = free_weights(window, desc, DType::kF32), .y = y, .stride = stride_, .pad = pad_}, attributes(),

@@ -14,7 +14,7 @@ struct ConvolutionWindow {
   int64_t kernel = 1, stride = 1, pad = 0;
 };
 
-bool is_pointwise(const ConvolutionWindow& window);  // 1x1, of stride 1, without padding
+bool is_pointwise(const ConvolutionWindow& window);  // 1x1, stride 1, no padding
 
 // A pointwise convolution takes pixels one by one, so they may as well be one image's: oneDNN is at its slowest on
 // small ones. Other convolutions: `shape` itself.

@@ -1,4 +1,4 @@
-// Which instruction set's kernels run.
+// Chooses the instruction set whose kernels run.
 #include <fmt/format.h>
 
 #include <cstdlib>
@@ -37,7 +37,7 @@ struct InstructionSet {
   const Kernels& (*table)();
 };
 
-// From the narrowest to the widest.
+// They stand from the narrowest to the widest.
 constexpr InstructionSet kInstructionSets[] = {
     {"generic", always, generic::table},
     {"avx2", has_avx2, avx2::table},

@@ -37,7 +37,7 @@ void OwnKernels::local_response_norm_gradient(const Tensor& dx, const Tensor& dy
 }
 
 void OwnKernels::dropout(const Tensor& y, const Tensor& x, const StepState* state, const ops::DropoutKey& key) const {
-  constexpr int64_t kSpan = 4096;  // elements of a task; a multiple of the four that one draw serves
+  constexpr int64_t kSpan = 4096;  // elements in a task; a multiple of the four that one draw serves
   const DropoutMask mask{.key = state->seed ^ key.op, .step = state->now.step, .rate = key.rate};
   const int64_t elements = x.shape.elements();
 #pragma omp parallel if (worth_threads(elements))

@@ -89,7 +89,7 @@ class LinearOp final : public Op {
     if (keeps_copy()) packed.add(outputs_ * inputs_ * size_of(dtype_));
     if (folded_) bias_offset_ = packed.add(outputs_ * size_of(DType::kF32));
     packed_bytes_ = packed.bytes();
-    // Scratch: what is to be rounded or has been (folded weights in pack, dy in backward), then the library's.
+    // Scratch holds the rounded copy (folded weights in pack, dy in backward), then the library's own.
     int64_t rounding_bytes = 0;
     if (folded_ && dtype_ != DType::kF32) rounding_bytes = outputs_ * inputs_ * size_of(DType::kF32);
     if (desc.has_backward && desc.y.dtype != dtype_) rounding_bytes = images_ * outputs_ * size_of(dtype_);

@@ -1,4 +1,4 @@
-// Images from bytes to activations.
+// Images become activations here: bytes to f32 or bf16.
 #include <algorithm>
 #include <array>
 

@@ -93,7 +93,7 @@ void PreparedCall::add_argument(const dnnl::memory::desc& description, int argum
 void PreparedCall::bind(const Binding& binding) {
   for (size_t i = 0; i < arguments_.size(); ++i) {
     if (arguments_[i].arg != binding.argument) continue;
-    // Only when it moved: in oneDNN 2.6 this also writes zeros into the padding of a blocked layout.
+    // The pointer is set only when it moved: in oneDNN 2.6 this also writes zeros into the padding of a blocked layout.
     if (bound_[i] != binding.data) set_data(memories_[i], binding.data, library().stream);
     bound_[i] = binding.data;
   }

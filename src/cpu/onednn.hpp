@@ -1,4 +1,4 @@
-// What every op that runs through oneDNN shares: memory descriptions in our layouts, prepared calls, error messages.
+// The parts that all ops on oneDNN share: memory descriptions in our layouts, prepared calls, error messages.
 #pragma once
 
 #include <cstdint>
@@ -53,7 +53,7 @@ class PreparedCall {
 
   dnnl::primitive primitive_;
   std::vector<dnnl::memory> memories_;
-  std::vector<dnnl_exec_arg_t> arguments_;  // of the C interface: the C++ one builds a vector in each call
+  std::vector<dnnl_exec_arg_t> arguments_;  // C interface: the C++ one builds a vector in each call
   std::vector<void*> bound_;
   int64_t scratch_bytes_ = 0;
   std::string implementation_;

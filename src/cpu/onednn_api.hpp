@@ -11,11 +11,11 @@
 
 namespace bn::cpu {
 
-std::string library_version();  // of the library that is loaded: "oneDNN 3.7.2"
+std::string library_version();  // the library that is loaded: "oneDNN 3.7.2"
 
-// After ONEDNN_MAX_CPU_ISA: "avx512_core_bf16".
+// The instruction set that ONEDNN_MAX_CPU_ISA leaves: "avx512_core_bf16".
 std::string instruction_set_name();
-// Whether bf16 runs here at all: our own kernels for it, and oneDNN's before 3.2, start with AVX-512.
+// True if bf16 runs here at all: our own kernels for it, and oneDNN's before 3.2, start with AVX-512.
 bool has_bf16();
 
 void append_activation(dnnl::post_ops& post_ops, Activation activation);
@@ -23,7 +23,7 @@ void append_activation(dnnl::post_ops& post_ops, Activation activation);
 // Lets the memory object stand for other data of the same description.
 void set_data(dnnl::memory& memory, void* data, dnnl::stream& stream);
 
-// Is shown the library's implementations in the order of its preference until it returns true.
+// A function that is shown the library's implementations, in the library's order of preference, until it returns true.
 using Accept = std::function<bool(const dnnl::primitive_desc_base& implementation)>;
 
 // Direct convolution. An empty bias means none.
@@ -33,12 +33,12 @@ struct ConvolutionDescription {
   dnnl::memory::desc bias{};
 };
 
-// Whether it multiplies small matrices, a row of output pixels each: "brgconv:..." of 2.6 to 3.2, "brg_conv_fwd:..."
-// of 3.7.
+// True if it multiplies small matrices, a row of output pixels each. Such implementations are called "brgconv:..." in
+// 2.6 to 3.2 and "brg_conv_fwd:..." in 3.7.
 bool is_brgemm_convolution(const std::string& implementation);
 
-// What the functions below return: the first implementation that `accept` returned true for, or the library's first
-// one; next_impl() must not be called on it. They throw dnnl::error (unimplemented) where there is none.
+// The functions below return the first implementation that `accept` returned true for, or the library's first one;
+// next_impl() must not be called on it. They throw dnnl::error (unimplemented) where there is none.
 dnnl::convolution_forward::primitive_desc convolution_forward(dnnl::prop_kind kind, const ConvolutionDescription& call,
                                                               const dnnl::primitive_attr& attributes,
                                                               const Accept& accept = {});
@@ -63,7 +63,7 @@ dnnl::batch_normalization_backward::primitive_desc batch_normalization_backward(
     const dnnl::memory::desc& x, float eps, dnnl::normalization_flags flags, const dnnl::primitive_attr& attributes,
     const dnnl::batch_normalization_forward::primitive_desc& forward);
 
-// What the backward call takes: 2.6 asks for the shift too, though no gradient depends on it; 3.x refuses it.
+// The arguments of the backward call: 2.6 asks for the shift too, though no gradient depends on it; 3.x refuses it.
 std::vector<int> batch_normalization_backward_arguments();
 
 }  // namespace bn::cpu

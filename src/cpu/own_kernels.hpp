@@ -55,7 +55,7 @@ class OwnKernels final : public ops::OwnKernels {
   const Kernels& table_;
 };
 
-// Over the table in use, see kernels().
+// Kernels over the table in use, see kernels().
 const OwnKernels& own_kernels();
 
 }  // namespace bn::cpu

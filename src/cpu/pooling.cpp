@@ -7,7 +7,7 @@
 namespace bn::cpu {
 namespace {
 
-// Pixel `pixel` of a tensor, as the start of rows.
+// The rows of a tensor that start at pixel `pixel`.
 Rows rows_from(const Tensor& tensor, int64_t pixel) {
   return {tensor.as<uint8_t>() + pixel * tensor.row_stride * size_of(tensor.dtype), tensor.row_stride};
 }

@@ -1,8 +1,8 @@
-// SeparableConv2d as one dense convolution: its weights are composed from the two factors when they are packed, and
-// the gradient of the dense weights is split by the chain rule. With i2 = i * multiplier + k:
-//   W[o, kh, kw, i] = sum_k w1[o, i2] * w0[kh, kw, i, k]
-//   dw1[o, i2] = sum_{kh, kw} dW[o, kh, kw, i] * w0[kh, kw, i, k];   dw0[kh, kw, i, k] = sum_o dW[o, kh, kw, i] * w1[o,
-//   i2]
+// SeparableConv2d as one dense convolution: its weights are composed from the two factors when they are packed, and the
+// gradient of the dense weights is split by the chain rule. With i2 = i * multiplier + k:
+//   W[o, kh, kw, i]   = sum_k w1[o, i2] * w0[kh, kw, i, k]
+//   dw1[o, i2]        = sum_{kh, kw} dW[o, kh, kw, i] * w0[kh, kw, i, k]
+//   dw0[kh, kw, i, k] = sum_o dW[o, kh, kw, i] * w1[o, i2]
 #include <algorithm>
 
 #include "cpu/dense_convolution.hpp"

@@ -31,7 +31,7 @@ class TensorDescriptor {
   cudnnTensorDescriptor_t descriptor_ = nullptr;
 };
 
-// What the library is shown. Per-activation: images of one pixel.
+// The shape that the library is shown. Per-activation: images of one pixel.
 Shape shape_of(const BatchNorm& spec, const Shape& x) {
   return spec.scope == BatchNormScope::kSpatial ? x : Shape{x.n, 1, 1, x.h * x.w * x.c};
 }
@@ -89,7 +89,7 @@ class CudnnBatchNorm final : public Op {
                                                        eps_));
       return finish_call();
     }
-    // Averaged with weight 0, yet a NaN would stay.
+    // The old value is averaged with weight 0, yet a NaN would stay.
     BN_CUDA(cudaMemsetAsync(mean, 0, static_cast<size_t>(column_bytes()), context_.compute));
     BN_CUDA(cudaMemsetAsync(var, 0, static_cast<size_t>(column_bytes()), context_.compute));
     BN_CUDNN(cudnnBatchNormalizationForwardTraining(context_.cudnn, mode_, &kOne, &kZero, x_.get(), io.x.at(0).data,

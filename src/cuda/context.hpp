@@ -1,5 +1,5 @@
-// What every op of a device shares: its streams and its size. One compute stream carries all work but the copies of
-// images; nothing here synchronises.
+// The state that every op of a device shares: its streams and its size. One compute stream carries all work but the
+// copies of images; nothing here synchronises.
 #pragma once
 
 #include <cuda_runtime.h>

@@ -13,7 +13,7 @@ namespace bn::cuda {
 namespace {
 
 constexpr size_t kWorkspaceLimit = size_t{32} * 1024 * 1024;
-constexpr uint32_t kAlignment = 16;  // of every matrix, in bytes
+constexpr uint32_t kAlignment = 16;  // each matrix's, in bytes
 
 cudaDataType_t data_type(DType dtype) { return dtype == DType::kBf16 ? CUDA_R_16BF : CUDA_R_32F; }
 

@@ -107,7 +107,7 @@ void add_node(fe::graph::Graph& graph, const ConvolutionProblem& problem) {
       .set_data_type(data_type(dtype));
 }
 
-// What an engine may not do. Tensor cores multiply f32 as TF32.
+// The numerical notes that an engine may not have. Tensor cores multiply f32 as TF32.
 std::vector<fe::NumericalNote_t> barred_notes(const Context& context, DType dtype) {
   using Note = fe::NumericalNote_t;
   std::vector<Note> notes{Note::NONDETERMINISTIC, Note::DOWN_CONVERT_INPUTS, Note::REDUCED_PRECISION_REDUCTION};

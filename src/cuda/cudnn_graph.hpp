@@ -16,8 +16,8 @@ struct ConvolutionProblem {
   ConvolutionPart part = ConvolutionPart::kForward;
   Shape x{}, w{}, y{};  // w: ohwi
   int64_t stride = 1, pad = 0;
-  DType dtype = DType::kF32;    // of x and y and their gradients
-  DType w_dtype = DType::kF32;  // of w, or of its gradient
+  DType dtype = DType::kF32;    // type of x and y and their gradients
+  DType w_dtype = DType::kF32;  // type of w, or of its gradient
 };
 
 class ConvolutionPlan {
@@ -32,7 +32,7 @@ class ConvolutionPlan {
 
   bool empty() const { return plan_ == nullptr; }
   int64_t workspace_bytes() const;
-  const std::string& engine() const;  // cuDNN's name of it
+  const std::string& engine() const;  // cuDNN's name for it
 
   // Forward: y from (x, w). Input gradient: dx from (dy, w). Weight gradient: dw from (dy, x).
   void run(void* result, const void* first, const void* second, void* workspace) const;

@@ -68,7 +68,7 @@ void DenseConvolution::prepare_backward(const OpDesc& desc, ConvolutionProblem p
     problem.part = ConvolutionPart::kInputGradient;
     input_gradient_ = ConvolutionPlan(context_, problem);
   }
-  // f32 where the library can: gradients of parameters are else never rounded to bf16.
+  // The gradient is f32 where the library can give that; gradients of other parameters are never rounded to bf16.
   problem.part = ConvolutionPart::kWeightGradient;
   problem.w_dtype = DType::kF32;
   try {

@@ -13,7 +13,7 @@
 
 namespace bn::cuda {
 
-// Backend::image_row_stride.
+// Implements Backend::image_row_stride.
 int64_t image_row_stride(int64_t channels, DType dtype);
 
 struct ConvolutionWindow {
@@ -33,7 +33,7 @@ class DenseConvolution {
   int64_t weight_bytes() const;  // f32, ohwi
   std::string implementation() const;
 
-  // w: ohwi. io.w holds what is folded from index `first` on.
+  // w: ohwi. io.w holds the folded parameters from index `first` on.
   void pack(const OpIo& io, const float* w, size_t first) const;
   // `scratch`: scratch_bytes(), wherever in io.scratch.
   void forward(const OpIo& io, void* scratch) const;

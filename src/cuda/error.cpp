@@ -10,7 +10,7 @@ namespace bn::cuda {
 
 namespace {
 
-// Of those that a kernel leaves behind for whoever calls next.
+// True for errors that a kernel leaves behind for the next call.
 bool is_fault(cudaError_t status) {
   switch (status) {
     case cudaErrorIllegalAddress:

@@ -8,7 +8,7 @@
 
 namespace bn::cuda {
 
-// Throws Error; for want of memory, see DeviceMemory.
+// Throws Error; a want of memory is reported by DeviceMemory instead.
 [[noreturn]] void throw_cuda_error(cudaError_t status, const char* call);
 
 }  // namespace bn::cuda

@@ -16,10 +16,10 @@ class Folding {
   Folding(const Context& context, const std::optional<Folded>& folded, const OpDesc& desc, Regions& packed);
 
   bool empty() const { return !folded_; }
-  // Of pack(): fills scale and bias. io.w holds gamma and beta (or the bias) from index `first` on.
+  // Called by pack(): fills scale and bias. io.w holds gamma and beta (or the bias) from index `first` on.
   void prepare(const OpIo& io, size_t first) const;
   const float* scale(void* packed) const;  // [outputs]; null where the weights stay as they are
-  // Of forward(): y = activation(y + bias), in place.
+  // Called by forward(): y = activation(y + bias), in place.
   void finish(const OpIo& io) const;
 
  private:

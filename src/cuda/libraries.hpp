@@ -11,8 +11,8 @@ namespace bn::cuda {
 [[noreturn]] void throw_cudnn_error(cudnnStatus_t status, const char* call);
 [[noreturn]] void throw_cublas_error(cublasStatus_t status, const char* call);
 
-// `version` as cudnnGetVersion() tells it. Throws UnsupportedError unless it is of the major version this was built
-// for.
+// `version` is the number that cudnnGetVersion() returns. Throws UnsupportedError unless it has the major version this
+// was built for.
 void require_cudnn_version(size_t version);
 
 }  // namespace bn::cuda

@@ -41,7 +41,7 @@ ImageUploads::~ImageUploads() {
   }
 }
 
-// Only at the first batch, and when a larger one comes: then of both slots.
+// Allocates only at the first batch, and when a larger one comes: then for both slots.
 void ImageUploads::resize(int64_t bytes) {
   if (bytes_ >= bytes) return;
   bytes_ = 0;

@@ -11,7 +11,7 @@
 
 namespace bn::cuda {
 
-// Labels and scalars of a step, on the compute stream.
+// Uploads labels and scalars of a step, on the compute stream.
 class SmallUploads {
  public:
   static constexpr int64_t kSlotBytes = 16 * 1024;
@@ -31,7 +31,7 @@ class SmallUploads {
   int next_ = 0;
 };
 
-// Images of a batch, on the copy stream, two in flight.
+// Uploads images of a batch, on the copy stream, two in flight.
 class ImageUploads {
  public:
   explicit ImageUploads(const Context& context);
@@ -39,9 +39,9 @@ class ImageUploads {
   ImageUploads(const ImageUploads&) = delete;
   ImageUploads& operator=(const ImageUploads&) = delete;
 
-  // Where the bytes will be; the compute stream waits for them.
+  // Returns where the bytes will be; the compute stream waits for them.
   const void* upload(const void* host, int64_t bytes);
-  // After the work that reads what upload() returned is on the compute stream.
+  // Call it once the work that reads the uploaded bytes is on the compute stream.
   void release();
 
  private:
@@ -54,7 +54,7 @@ class ImageUploads {
 
   const Context& context_;
   std::array<Slot, 2> slots_{};
-  int64_t bytes_ = 0;  // of each slot
+  int64_t bytes_ = 0;  // size of each slot
   int current_ = 0;
 };
 

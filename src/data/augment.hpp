@@ -7,7 +7,7 @@
 
 namespace bn {
 
-// OpenCV works in the calling thread only: the workers are the parallelism. For the whole process.
+// Makes OpenCV work in the calling thread only, for the whole process: the workers are the parallelism.
 void use_no_opencv_threads();
 
 enum class ResizeMethod { kArea, kBilinear, kNearest, kCubic };

@@ -8,9 +8,10 @@
 namespace bn {
 namespace {
 
-// One direction: which old places each new one covers, and the share of each in it. Reused from image to image.
+// One direction of the resize: the old places that each new one covers, and the share of each in it. It is reused from
+// image to image.
 struct Cover {
-  std::vector<int64_t> first, weight_at;  // of each new place; weight_at has one more
+  std::vector<int64_t> first, weight_at;  // one for each new place; weight_at has one more
   std::vector<float> weights;
 
   void compute(int64_t from, int64_t to) {

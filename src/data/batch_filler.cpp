@@ -87,8 +87,8 @@ void BatchFiller::fill(int64_t batch, BatchStorage& storage, const std::atomic<b
   }
 }
 
-// A shuffled set lies anywhere in memory: fetching the next image while this one is copied hides half of the wait. Of
-// an image that cannot be read nothing is said before its turn.
+// A shuffled set lies anywhere in memory: fetching the next image while this one is copied hides half of the wait. An
+// image that cannot be read is reported only when its turn comes.
 void BatchFiller::prefetch(int64_t index) {
   constexpr int64_t kCacheLine = 64, kMost = 1024;
   try {
@@ -135,7 +135,7 @@ void BatchFiller::quarantine(const std::string& name, const char* reason) const 
   if (options_.quarantine.empty()) return;
   std::string file;  // no two images share it
   for (const char c : name) file += c == '/' ? "%2F" : c == ':' ? "%3A" : c == '%' ? "%25" : std::string(1, c);
-  constexpr size_t kLongest = 200;  // the end says which image it is
+  constexpr size_t kLongest = 200;  // the name's end says which image it is
   if (file.size() > kLongest) file = fmt::format("{:016x}-{}", hash_name(name), file.substr(file.size() - kLongest));
   std::error_code error;  // if it stays, writing fails and says so
   std::filesystem::create_directories(options_.quarantine, error);

@@ -1,5 +1,5 @@
-// What a batch holds: which images, augmented how. A pure function of (options, batch number), so that it does not
-// matter which thread fills which batch. When and where batches are filled is the loader's business.
+// Decides which images a batch holds and how they are augmented. That is a pure function of (options, batch number), so
+// it does not matter which thread fills which batch. The loader decides when and where batches are filled.
 #pragma once
 
 #include <atomic>

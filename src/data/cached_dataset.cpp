@@ -35,7 +35,7 @@ class CachedDataset final : public Dataset {
   Sample read(int64_t index, std::vector<uint8_t>& storage) const override {
     const Entry& entry = entries_[static_cast<size_t>(index)];
     if (!entry.damage.empty()) {
-      source_->read(index, storage);  // what is put in quarantine
+      source_->read(index, storage);  // quarantine copies the encoded file
       throw DataError(entry.damage);
     }
     return {.data = entry.pixels.data(),
@@ -53,7 +53,7 @@ class CachedDataset final : public Dataset {
     std::string damage;  // else empty
   };
 
-  struct Workplace {  // of one thread
+  struct Workplace {  // one thread's
     explicit Workplace(const DecodeOptions& options) : decoder(options) {}
     ImageDecoder decoder;
     std::vector<uint8_t> storage;

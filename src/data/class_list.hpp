@@ -36,12 +36,12 @@ ClassList read_class_file(const std::string& path, int64_t limit);
 ClassList choose_classes(const DataOptions& options, Split split, std::vector<std::string> found,
                          const std::function<std::vector<std::string>()>& training_names);
 
-// Whether a file of this name is taken for an image; hidden files (.x.jpg, ._x.jpg) are not, nor what lies in a hidden
+// True if a file of this name is taken for an image; hidden files (.x.jpg, ._x.jpg) are not, nor what lies in a hidden
 // folder or in one of thumbnails (@eaDir, __MACOSX).
 bool has_image_name(const std::string& path);
 bool is_hidden_name(const std::string& name);  // of a file or a folder
 
-// Of each path in an archive, the folder that names its class: the first below those that all paths begin with, as in a
+// Gives the folder that names the class of each path in an archive: the first below those that all paths begin with, as in a
 // folder of class folders. "train/ant/red/1.jpg" beside "train/bee/2.jpg" is an ant. "" for a path in no folder.
 class ClassFolders {
  public:

@@ -12,7 +12,7 @@
 namespace bn {
 namespace {
 
-constexpr int64_t kPaperSize = 224;  // of a crop, for which the scales below are given
+constexpr int64_t kPaperSize = 224;  // the crop's size for which the scales below are given
 constexpr std::array<int64_t, 4> kGoogLeNetScales{256, 288, 320, 352};
 constexpr int64_t kTenScale = 256;
 
@@ -116,7 +116,7 @@ class CroppedDataset final : public Dataset {
   Sample read(int64_t index, std::vector<uint8_t>& storage) const override {
     const int64_t image = index / crops_;
     if (!holds(storage, image)) {
-      storage.clear();  // of no image, should this one be damaged
+      storage.clear();  // claims no image, in case this one is damaged
       std::vector<uint8_t> crops(storage_bytes());
       cut(image, crops.data());
       std::memcpy(crops.data() + crops_ * crop_bytes(), &image, sizeof image);

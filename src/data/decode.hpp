@@ -19,16 +19,17 @@ struct DecodeOptions {
   ExifOrientation exif_orientation = ExifOrientation::kIgnore;
 };
 
-// Reused from image to image by one thread. Throws DataError saying what is wrong; the caller knows the image's name.
+// One thread reuses a decoder from image to image. Throws DataError saying what is wrong; the caller knows the image's
+// name.
 class ImageDecoder {
  public:
   explicit ImageDecoder(const DecodeOptions& options);  // UnsupportedError if this build lacks what they ask for
 
-  // Region {0, 0, height, width}, of the upright image. The bytes must stay where they are until it is decoded.
+  // Returns the upright image's region {0, 0, height, width}. The bytes must stay where they are until it is decoded.
   Region open(const uint8_t* bytes, int64_t size);
-  // The image opened last, whole and strictly.
+  // Decodes the image opened last, whole and strictly.
   void decode(Image& out);
-  // At least the region of it, and where that lies in out. Pixel for pixel what decode() gives.
+  // Decodes at least the region of it, and returns where that lies in out. Its pixels are exactly those of decode().
   Region decode_region(const Region& region, Image& out);
 
  private:
@@ -50,7 +51,7 @@ void check_file_size(int64_t size);
 // pixels, and a picture of one colour hold them.
 void refuse_huge(int64_t width, int64_t height, int64_t file_bytes);
 
-// By OpenCV's imgcodecs. In a build without them, a DataError that says so.
+// Decodes by OpenCV's imgcodecs. In a build without them it throws a DataError that says so.
 void decode_with_imgcodecs(const uint8_t* bytes, int64_t size, int64_t channels, Image& out);
 bool has_imgcodecs();
 

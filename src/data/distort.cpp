@@ -21,7 +21,7 @@ Matrix3 product(const Matrix3& a, const Matrix3& b) {
   return result;
 }
 
-// To YIQ, a turn of I and Q, and back. The second matrix is the first one's inverse.
+// Goes to YIQ, turns I and Q, and comes back. The second matrix is the first one's inverse.
 Matrix3 hue_matrix(double angle) {
   constexpr Matrix3 kToYiq{{kLuma, {0.596, -0.274, -0.322}, {0.211, -0.523, 0.312}}};
   const auto& [y, i, q] = kToYiq;

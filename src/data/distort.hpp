@@ -12,19 +12,19 @@
 namespace bn {
 
 struct Distortion {
-  double brightness = 0;             // added, of pixels scaled to 0..1
-  double contrast = 1;               // factor of the distance from the image's mean gray
-  double saturation = 1;             // factor of the distance from the pixel's gray
+  double brightness = 0;             // added to pixels scaled to 0..1
+  double contrast = 1;               // multiplies the distance from the image's mean gray
+  double saturation = 1;             // multiplies the distance from the pixel's gray
   double hue = 0;                    // angle by which I and Q of YIQ are turned
   std::array<double, 3> lighting{};  // added to R, G, B
 };
 
-// At strength 1 the ranges of Google's published input pipeline (brightness +-32/255, contrast and saturation 0.5 to
-// 1.5, hue +-0.2 of a turn) and AlexNet's lighting (a normal draw of deviation 0.1 for each of its three directions);
-// all shrink with the strength. directions: DataOptions::lighting.
+// At strength 1 the ranges are those of Google's published input pipeline (brightness +-32/255, contrast and saturation
+// 0.5 to 1.5, hue +-0.2 of a turn), and lighting is AlexNet's (a normal draw of deviation 0.1 for each of its three
+// directions). All shrink with the strength. directions: DataOptions::lighting.
 Distortion draw_distortion(double strength, const std::vector<double>& directions, RandomStream& random);
 
-// Rows R G B; columns R G B 1, of pixels 0..255. mean: of each channel of the image it is for.
+// Rows R G B; columns R G B 1, for pixels 0..255. `mean`: one for each channel of the image that the matrix is for.
 using ColorMatrix = std::array<std::array<double, 4>, 3>;
 ColorMatrix color_matrix(const Distortion& distortion, const std::array<double, 3>& mean);
 

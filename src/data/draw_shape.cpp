@@ -71,7 +71,7 @@ std::vector<Point> star_corners(int count, float outer, float inner) {
   return corners;
 }
 
-// In the shape's own coordinates: centre 0, reach about 1. Order of kShapeNames.
+// The point is in the shape's own coordinates: centre 0, reach about 1. `shape` follows the order of kShapeNames.
 float shape_distance(int64_t shape, Point p) {
   static const std::vector<Point> kArrow{{0, -1},         {0.75F, -0.1F},  {0.28F, -0.1F}, {0.28F, 0.95F},
                                          {-0.28F, 0.95F}, {-0.28F, -0.1F}, {-0.75F, -0.1F}};
@@ -163,7 +163,7 @@ Colour near(Colour base, float reach, RandomStream& random) {
   return {move(base.r), move(base.g), move(base.b)};
 }
 
-// Redraws until the colour stands apart from all of others.
+// Redraws until the colour stands apart from both others.
 Colour colour_apart_from(std::array<Colour, 2> others, RandomStream& random) {
   constexpr float kContrast = 110;
   for (;;) {

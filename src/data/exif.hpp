@@ -17,7 +17,7 @@ struct Orientation {
 // Upright unless the bytes are a JPEG with a well-formed EXIF block that says otherwise.
 Orientation exif_orientation(const uint8_t* bytes, int64_t size);
 
-// Where a region of the upright image lies in the stored one, of this height and width.
+// Returns where a region of the upright image lies in the stored one, which has this height and width.
 Region stored_region(const Region& upright, const Orientation& orientation, int64_t stored_height,
                      int64_t stored_width);
 

@@ -21,7 +21,8 @@ struct Image {
     height = new_height, width = new_width, channels = new_channels;
     pixels.resize(static_cast<size_t>(height * width * channels));
   }
-  // As reshape(), but bytes behind the image may stay: what follows fills it anyway, and zeros would take time.
+  // Does what reshape() does, but bytes behind the image may stay: the decoder overwrites them anyway, and zeros would
+  // take time.
   void reshape_unfilled(int64_t new_height, int64_t new_width, int64_t new_channels) {
     height = new_height, width = new_width, channels = new_channels;
     const auto bytes = static_cast<size_t>(height * width * channels);

@@ -119,7 +119,7 @@ class ImageFolder final : public Dataset {
   LeftOut left_out() const override { return left_out_; }
 
   int64_t stored_bytes(int64_t index) const override {
-    std::error_code error;  // reading it says what is wrong
+    std::error_code error;  // reading the file will report the failure
     const auto bytes = fs::file_size(name(index), error);
     return error ? 0 : static_cast<int64_t>(bytes);
   }

@@ -10,7 +10,7 @@
 #include "bn/error.hpp"
 #include "data/decode.hpp"
 
-// Last: its message codes are an enum of short names.
+// It comes last: its message codes are an enum of short names.
 #include <jerror.h>
 
 namespace bn {
@@ -61,7 +61,7 @@ void refuse_many_scans(j_common_ptr common) {
   std::longjmp(errors->escape, 1);
 }
 
-// Rows of libjpeg's colour space into out, whose row is out.width * out.channels bytes.
+// Reads rows of libjpeg's colour space into out, whose row is out.width * out.channels bytes.
 void read_rows(jpeg_decompress_struct& info, Image& out) {
   constexpr int64_t kRows = 8;
   const int64_t stride = out.width * out.channels;
@@ -73,7 +73,7 @@ void read_rows(jpeg_decompress_struct& info, Image& out) {
   }
 }
 
-// Adobe writes ink complements: 255 is no ink. In place, four bytes to three.
+// Adobe writes ink complements: 255 is no ink. The conversion works in place, four bytes to three.
 void cmyk_to_rgb(Image& image, bool complemented) {
   const int64_t pixels = image.height * image.width;
   const int flip = complemented ? 0 : 255;
@@ -86,7 +86,7 @@ void cmyk_to_rgb(Image& image, bool complemented) {
   image.reshape(image.height, image.width, 3);
 }
 
-// Whether an end marker follows; such a pair of bytes does not occur inside coded data.
+// True if an end marker follows; such a pair of bytes does not occur inside coded data.
 bool has_end_marker(const uint8_t* begin, const uint8_t* end) {
   for (const uint8_t* at = end - 1; at > begin; --at) {
     if (at[-1] == 0xFF && at[0] == 0xD9) return true;
@@ -208,7 +208,8 @@ void JpegDecoder::decode(int64_t channels, Image& out) {
 
 Region JpegDecoder::decode_region(const Region& region, int64_t channels, Image& out) {
   const auto& info = impl_->info;
-  // Chroma is interpolated from its neighbours, two pixels away at most, which the edge of what is read would replace.
+  // Chroma is interpolated from its neighbours, two pixels away at most. The edge of the region read would replace
+  // them.
   constexpr int64_t kMargin = 2;
   Region read{.top = std::max<int64_t>(region.top - kMargin, 0), .left = std::max<int64_t>(region.left - kMargin, 0)};
   read.height = std::min<int64_t>(region.top + region.height + kMargin, info.image_height) - read.top;

@@ -1,5 +1,5 @@
-// JPEG by libjpeg-turbo, of which only a rectangle need be decoded. The one rule to know: libjpeg leaves its functions
-// by longjmp on an error, so the functions that call it own nothing that needs a destructor.
+// JPEG by libjpeg-turbo, which can decode a rectangle alone. The one rule to know: libjpeg leaves its functions by
+// longjmp on an error, so the functions that call it own nothing that needs a destructor.
 #pragma once
 
 #include <cstdint>
@@ -25,18 +25,18 @@ class JpegDecoder {
   ~JpegDecoder();
 
   // All of these throw DataError when the data are damaged or cut off as far as they are read.
-  // The bytes must stay where they are until the image is decoded. Region {0, 0, height, width}.
+  // The bytes must stay where they are until the image is decoded. Returns the region {0, 0, height, width}.
   Region open(const uint8_t* bytes, int64_t size);
-  // The whole image, to its end: as strict as libjpeg's warnings allow. channels = 1 (luma) or 3 (RGB).
+  // Decodes the whole image, to its end, as strictly as libjpeg's warnings allow. channels = 1 (luma) or 3 (RGB).
   void decode(int64_t channels, Image& out);
-  // The rows and columns around the region, and where it lies in out: pixel for pixel those of the whole image. What is
-  // below the region is not decoded; that the data reach their end marker is all that is known of it.
+  // Decodes the rows and columns around the region, and returns where it lies in out: its pixels are exactly those of
+  // the whole image. Rows below the region are not decoded; only the presence of the end marker is checked there.
   Region decode_region(const Region& region, int64_t channels, Image& out);
 
   bool is_progressive() const;
   bool has_four_inks() const;  // CMYK or YCCK
   bool is_gray() const;
-  // Of the image decoded last: what libjpeg found odd but harmless, such as stray bytes between markers.
+  // The warnings for the image decoded last: oddities that libjpeg found harmless, such as stray bytes between markers.
   int64_t warnings() const;
 
  private:

@@ -54,7 +54,7 @@ class Ring {
   Ring(const Ring&) = delete;
   Ring& operator=(const Ring&) = delete;
 
-  // Not in the constructor: if a thread cannot be started, the destructor must join those that were.
+  // The constructor does not start threads: if one cannot be started, the destructor must join those that were.
   void start() {
     for (auto& filler : fillers_) workers_.emplace_back([this, &filler] { work(filler); });
   }
@@ -114,7 +114,7 @@ class Ring {
     }
   }
 
-  // Waits for a free slot. False: nothing more to do.
+  // Waits for a free slot. Returns false when there is nothing more to do.
   bool next_to_fill(int64_t& batch) {
     std::unique_lock lock(mutex_);
     const auto slots = static_cast<int64_t>(slots_.size());

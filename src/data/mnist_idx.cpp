@@ -27,7 +27,7 @@ class GzReader {
     gzbuffer(file_.get(), kChunk);
   }
 
-  // Appends what comes next, at most `most` bytes; whether there were as many.
+  // Appends the next bytes, at most `most`; returns whether there were as many.
   bool read(int64_t most, std::vector<uint8_t>& bytes) {
     const size_t end = bytes.size() + static_cast<size_t>(most);
     while (bytes.size() < end) {  // chunk by chunk: most is what a header claims

@@ -1,5 +1,5 @@
 // A set packed by bn-data: shards read in place through their index. Each image's checksum is compared when it is read,
-// so what reaches the decoder is what was packed, and was then decoded strictly.
+// so the decoder gets the bytes that were packed, and those were decoded strictly then.
 #include <fmt/format.h>
 
 #include <filesystem>
@@ -61,7 +61,7 @@ class PackedDataset final : public Dataset {
   }
 
  private:
-  // Labels are those of the classes asked for; images of others are left out.
+  // Labels are indices of the classes asked for; images of other classes are left out.
   void keep_classes(const std::string& folder, const DataOptions& options, const std::string& index) {
     const ClassList packed = read_class_file(classes_path(folder), 0);
     std::string text;

@@ -1,6 +1,6 @@
-// What lies where in the shards of a packed set. Little-endian: a head, the shards, 32 bytes an image, and an xxh3 sum
-// of all before it. A file that was cut off or changed is an error; nothing is allocated for what it merely claims to
-// hold.
+// The index of a packed set: which image lies where in the shards. Little-endian: a head, the shards, 32 bytes an
+// image, and an xxh3 sum of all before it. A file that was cut off or changed is an error; nothing is allocated for the
+// sizes that such a file merely claims.
 #pragma once
 
 #include <array>
@@ -12,7 +12,7 @@
 
 namespace bn {
 
-// What is out of the ordinary about an image; bits.
+// An image's peculiarities; bits.
 enum ImageTrait : uint16_t {
   kTraitGray = 1,
   kTraitFourInks = 2,     // CMYK or YCCK
@@ -31,22 +31,22 @@ struct PackedImage {
   int32_t label = 0;
   uint16_t width = 0, height = 0;
   uint16_t shard = 0;
-  uint16_t traits = 0;  // of the image as it was before packing
+  uint16_t traits = 0;  // the image's before packing
   bool operator==(const PackedImage&) const = default;
 };
 static_assert(sizeof(PackedImage) == 32);
 
 struct PackedShard {
   uint64_t bytes = 0;
-  uint64_t checksum = 0;  // xxh3 of the file
+  uint64_t checksum = 0;  // xxh3 of the file's bytes
   bool operator==(const PackedShard&) const = default;
 };
 
 enum class Origin : uint32_t { kAny, kOfficialImageNet };  // official: the archive's MD5 was right
 
 struct PackedIndex {
-  uint64_t plan = 0;            // hash of what was packed and how
-  uint64_t class_checksum = 0;  // xxh3 of classes.txt
+  uint64_t plan = 0;            // hash of the set and of the options it was packed with
+  uint64_t class_checksum = 0;  // xxh3 of classes.txt's bytes
   uint32_t decoded_size = 0;    // side of the images as pixels; 0 = they are encoded
   Origin origin = Origin::kAny;
   std::vector<PackedShard> shards{};

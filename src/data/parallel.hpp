@@ -1,4 +1,4 @@
-// Work over numbered items by a few threads, for the tools and for what is done once before training.
+// Work over numbered items by a few threads, for the tools and for the preparations before training.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,8 @@ namespace bn {
 
 using Work = std::function<void(int64_t item)>;
 
-// Items 0..count-1, each once, in the calling thread and workers - 1 others. make_work is called once in each of them,
-// for what a thread keeps to itself. Rethrows the first error, after which no further item is begun.
+// Runs items 0..count-1, each once, in the calling thread and workers - 1 others. make_work is called once in each of
+// them, so that a thread can keep things to itself. Rethrows the first error, after which no further item is begun.
 void parallel_for(int64_t count, int64_t workers, const std::function<Work()>& make_work);
 
 }  // namespace bn

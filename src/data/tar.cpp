@@ -16,7 +16,8 @@ namespace bn {
 namespace {
 
 constexpr int64_t kBlock = 512;
-constexpr int64_t kMaxNameBytes = 1 << 20;  // of a long name or pax record, so that garbage cannot ask for gigabytes
+// The limit of a long name or pax record, so that garbage cannot ask for gigabytes.
+constexpr int64_t kMaxNameBytes = 1 << 20;
 
 using Block = std::array<uint8_t, kBlock>;
 
@@ -32,8 +33,8 @@ std::string text(const Block& block, Field field) {
   return {begin, strnlen(begin, field.length)};
 }
 
-// Octal digits between spaces; or, with the top bit set, a big-endian binary number (GNU). Nothing if it is neither or
-// exceeds 63 bits.
+// A number is octal digits between spaces or, with the top bit set, big-endian binary (GNU). nullopt if it is neither
+// or exceeds 63 bits.
 std::optional<int64_t> number(const Block& block, Field field) {
   const uint8_t* bytes = block.data() + field.offset;
   if (bytes[0] & 0x80) {
@@ -66,7 +67,7 @@ bool checksum_fits(const Block& block) {
   return stored && (*stored == unsigned_sum || *stored == signed_sum);
 }
 
-// What an extended header says about the member that follows it.
+// The properties that an extended header gives the member after it.
 struct Extension {
   std::string path, link;
   std::optional<int64_t> size;

@@ -13,7 +13,7 @@ namespace bn {
 
 struct TarMember {
   std::string path;
-  int64_t offset = 0;  // of its bytes in the tar file
+  int64_t offset = 0;  // where its bytes begin in the tar file
   int64_t size = 0;
 };
 
@@ -25,7 +25,7 @@ std::vector<TarMember> list_tar(const FileReader& file, LeftOut* left_out = null
 // The name in the ustar header just before a member's bytes; "" if there is none.
 std::string member_name(const FileReader& file, int64_t offset);
 
-// Of a tar that is itself a member of the file.
+// The same for a tar that is itself a member of the file.
 std::vector<TarMember> list_tar_inside(const FileReader& file, const TarMember& member);
 
 }  // namespace bn

@@ -78,7 +78,7 @@ class Evaluation {
     }
   }
 
-  // The sum over members of each crop's probabilities; of one network without crops, its logits.
+  // Sums each crop's probabilities over the members; a single network without crops gives its logits.
   void score_batch(const Batch& batch) {
     std::fill(sums_.begin(), sums_.end(), 0.0);
     for (const EnsembleMember& member : members_) {
@@ -178,7 +178,7 @@ class Evaluation {
   const int64_t crops_, batch_, classes_;
   std::unique_ptr<Dataset> cropped_;
   std::optional<Loader> loader_;
-  std::vector<float> logits_;  // of the last member, [batch, classes]
+  std::vector<float> logits_;  // the last member's, [batch, classes]
   std::vector<double> sums_;   // [batch, classes]
   ImageAccount account_;
   EvaluationResult result_;

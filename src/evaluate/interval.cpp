@@ -7,7 +7,7 @@ namespace bn {
 
 Interval wilson_interval(int64_t successes, int64_t trials) {
   if (trials <= 0) return {};
-  constexpr double kZ = 1.959963984540054;  // of the normal distribution at 97.5 %
+  constexpr double kZ = 1.959963984540054;  // the normal distribution's quantile at 97.5 %
   const auto n = static_cast<double>(trials);
   const double share = static_cast<double>(successes) / n, z2 = kZ * kZ;
   const double centre = (share + z2 / (2 * n)) / (1 + z2 / n);

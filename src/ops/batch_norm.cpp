@@ -2,8 +2,8 @@
 // collected), fused with the activation that follows it.
 //
 // Bytes moved per element: forward reads x twice and writes y; backward reads x and dy twice and writes dx. A backend
-// may read y for a sigmoid; ReLU's derivative comes from y's sign, computed again from x by what forward normalised
-// with.
+// may read y for a sigmoid. ReLU's derivative comes from y's sign, computed again from x with the mean, scale and shift
+// that forward used.
 #include <fmt/format.h>
 
 #include "bn/error.hpp"
@@ -32,7 +32,7 @@ class BatchNormOp final : public OwnOp {
   void backward(const OpIo& io) override;
 
  private:
-  static constexpr int64_t kBatchArrays = 3, kGradientArrays = 3;  // of c floats
+  static constexpr int64_t kBatchArrays = 3, kGradientArrays = 3;  // each of c floats
 
   bool saves() const { return phase_ == Phase::kTrain && has_backward_; }
   int64_t array_bytes() const { return c_ * static_cast<int64_t>(sizeof(float)); }

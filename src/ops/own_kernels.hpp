@@ -1,5 +1,5 @@
-// What a backend brings for our own ops: kernels on whole tensors. The ops themselves (checks, memory, the order of
-// calls) are written once, in this folder. src/cpu and src/cuda implement this.
+// The kernels on whole tensors that a backend brings for our own ops. The ops themselves (checks, memory, the order of
+// calls) are written once, in this folder. src/cpu and src/cuda implement this interface.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +33,7 @@ struct NormalizeColumns {
   const float* scale = nullptr;
   const float* shift = nullptr;
 };
-// What a training step knows of its batch. mean + mean_low is the mean in twice f32's precision.
+// A training step's statistics of its batch. mean + mean_low is the mean in twice f32's precision.
 struct BatchColumns {
   float* mean;
   float* mean_low;
@@ -53,14 +53,14 @@ struct GradientColumns {
 };
 
 struct PoolGeometry {
-  int64_t n, h, w;  // of x
-  int64_t oh, ow;   // of y
+  int64_t n, h, w;  // x's
+  int64_t oh, ow;   // y's
   int64_t c;
   int64_t kernel, stride, pad;
   PoolBorder border;
 };
 
-// What a dropout mask is keyed by.
+// The key of a dropout mask.
 struct DropoutKey {
   uint64_t op;  // hash_name of its path
   float rate;
@@ -71,19 +71,19 @@ struct DropoutKey {
 class OwnKernels {
  public:
   virtual ~OwnKernels() = default;
-  virtual std::string name() const = 0;  // of the implementation, for profiles: "own:avx512"
+  virtual std::string name() const = 0;  // the implementation's, for profiles: "own:avx512"
 
   virtual int64_t partial_bytes(int64_t m, int64_t c) const = 0;
 
-  // --- Batch normalisation, whose halves are apart each way: sums, then a map.
+  // --- Batch normalisation. Each direction has two halves: sums, then a map.
   // Paper: Algorithm 1, steps 1 and 2; and the scale and shift that normalise by them.
   virtual void batch_statistics(const BatchColumns& batch, void* partial, const Matrix& x,
                                 const AffineColumns& affine) const = 0;
-  // For evaluation: scale = gamma / sqrt(var + eps); the shift is beta.
+  // Used in evaluation: scale = gamma / sqrt(var + eps); the shift is beta.
   virtual void population_scale(float* scale, const float* var, const AffineColumns& affine, int64_t c) const = 0;
   virtual void normalize(const Matrix& y, const Matrix& x, const NormalizeColumns& by, Activation activation) const = 0;
-  // Paper: the gradients of sec. 3. dbeta = sum dz, dgamma = sum dz * xhat, and the factors of the input's gradient.
-  // What is read of y, which may be absent but for a sigmoid, is the implementation's.
+  // Paper: the gradients of sec. 3. dbeta = sum dz, dgamma = sum dz * xhat, and the factors of the input's gradient. y
+  // may be absent unless the activation is a sigmoid; an implementation chooses whether it reads y.
   virtual void gradient_sums(const GradientColumns& gradient, void* partial, const Matrix& dy, const Matrix& x,
                              const Matrix& y, const BatchColumns& batch, const AffineColumns& affine,
                              Activation activation) const = 0;
@@ -91,8 +91,8 @@ class OwnKernels {
                               const BatchColumns& batch, const GradientColumns& gradient,
                               Activation activation) const = 0;
 
-  // --- y = activation(x + bias); dx = dz = dy * activation'(y), dbias = sum dz. The bias may be null, and so may
-  // dbias; dx may be absent; y is unread for kNone.
+  // --- Bias and activation. y = activation(x + bias); dx = dz = dy * activation'(y), dbias = sum dz.
+  // The bias may be null, and so may dbias; dx may be absent; y is unread for kNone.
   virtual void bias_activation(const Matrix& y, const Matrix& x, const float* bias, Activation activation) const = 0;
   virtual void bias_activation_gradient(const Matrix& dx, float* dbias, void* partial, const Matrix& dy,
                                         const Matrix& y, Activation activation) const = 0;

@@ -1,4 +1,4 @@
-// What all our own ops share.
+// The parts that all our own ops share.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-# What `cmake --install` puts under a prefix, and what `cpack` packs:
+# `cmake --install` puts these files under a prefix, and `cpack` packs them:
 #   bin/bninception, bin/bn-data                 the programs; share/man/man1 their manual pages, where help2man is found
 #   lib/bninception/bn_cuda.so                   the CUDA backend, where it was built
 #   lib/libbninception.a, include/bn             the library, for find_package(bninception) and for pkg-config

@@ -1,5 +1,5 @@
-// The backward list: the forward list reversed, and after the last of several consumers of a value a sum of what each
-// of them wrote (every op overwrites its dx).
+// The backward list is the forward list reversed. Where a value has several consumers, each writes a gradient of its
+// own (every op overwrites its dx), and a sum follows the last of them.
 #include <algorithm>
 
 #include "plan/graph.hpp"

@@ -239,7 +239,7 @@ Tensor Compiler::tensor(int buffer, int value) const {
           .row_stride = graph_.row_stride(value)};
 }
 
-// Of a whole value's tensor, the part that is the view.
+// The part of a whole value's tensor that the view covers.
 Tensor Compiler::slice(const Tensor& whole, int view) const {
   const GraphValue& described = graph_.values[view];
   if (!whole || described.view_of < 0) return whole;

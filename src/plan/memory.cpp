@@ -1,5 +1,6 @@
-// Buffers whose lifetimes do not meet share memory. Greedy by decreasing size, each at the lowest offset free over its
-// whole lifetime: within a few per cent of the peak of live bytes on the networks here.
+// Buffers whose lifetimes do not meet share memory. They are placed greedily by decreasing size, each at the lowest
+// offset that is free over its whole lifetime. On the networks here the arena is within a few per cent of the peak of
+// live bytes.
 #include <algorithm>
 #include <numeric>
 

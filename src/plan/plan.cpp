@@ -123,7 +123,7 @@ std::vector<StepInfo> Plan::steps() const {
 void Plan::set_observer(Observer observer) { impl_->observer = std::move(observer); }
 
 float moving_average_weight(float decay, int64_t update) {
-  // In double: in float, 1 - decay^t keeps four digits of the early weights.
+  // Computed in double: in float, 1 - decay^t keeps four digits of the early weights.
   const double rate = decay;
   return static_cast<float>((1.0 - rate) / (1.0 - std::pow(rate, static_cast<double>(update))));
 }

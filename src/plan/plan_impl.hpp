@@ -1,4 +1,4 @@
-// What a Plan holds once compiled.
+// The contents of a compiled Plan.
 #pragma once
 
 #include <map>
@@ -20,7 +20,7 @@ struct Plan::Impl {
     OpIo io;
   };
   struct BackwardItem {
-    int step = -1;   // whose backward, or whose output's gradient is summed
+    int step = -1;   // the op whose backward runs, or whose output's gradient is summed
     Tensor sum_dst;  // present: a sum
     std::vector<Tensor> sum_srcs;
   };

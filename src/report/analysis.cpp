@@ -87,7 +87,7 @@ void set_targets(const Study& study, Analysis& analysis) {
   double sum = 0;
   for (const Run& run : study.arms[study.baseline].runs) {
     const std::optional<Point> best = best_accuracy(run);
-    // At chance any network is from the start.
+    // Every network is at chance from the start.
     if (run.end != RunEnd::kFinished || !best || best->value <= analysis.chance) continue;
     analysis.targets[run.seed] = *best;
     sum += best->value;

@@ -1,4 +1,4 @@
-// What the runs say, as numbers: for each arm its best accuracy, its steps to the baseline's best, and its comparison
+// The runs' results as numbers: for each arm its best accuracy, its steps to the baseline's best, and its comparison
 // with the baseline.
 #pragma once
 
@@ -16,8 +16,8 @@ namespace bn::report {
 // the best of the baseline's run with the same seed. A run that never gets there has no number of steps, not a large
 // one.
 struct StepsToTarget {
-  int64_t runs = 0;                        // that have a target
-  int64_t reached = 0;                     // of them
+  int64_t runs = 0;                        // runs that have a target
+  int64_t reached = 0;                     // those of them that reached it
   std::optional<double> geometric_mean{};  // when all did
   std::optional<double> median{};          // over all, the others counted as later than any; when more than half did
 };
@@ -38,14 +38,14 @@ struct ArmResult {
   int64_t runs() const { return finished + static_cast<int64_t>(diverged_at.size()); }
   bool has_learned() const { return learned > 0; }
   bool has_diverged() const { return finished == 0 && !diverged_at.empty(); }
-  // Whether it takes part in comparisons of accuracy.
+  // True if the arm takes part in comparisons of accuracy.
   bool is_comparable() const { return finished > 0 && has_learned(); }
 };
 
 struct Analysis {
-  double chance = 0;                    // accuracy of a guess
-  std::map<uint64_t, Point> targets{};  // by seed: the baseline's best
-  std::optional<double> mean_target{};  // over seeds
+  double chance = 0;                    // the accuracy of a guess
+  std::map<uint64_t, Point> targets{};  // the baseline's best, by seed
+  std::optional<double> mean_target{};  // their mean over seeds
   std::vector<ArmResult> arms{};        // as in the study
 };
 
@@ -55,7 +55,8 @@ Analysis analyse(const Study& study);
 // with those of the others against `with`, but not with those against the baseline as well.
 Comparison compare_accuracy(const Study& study, const Analysis& analysis, size_t arm, size_t with);
 
-// Where the line between evaluations, which begins at (0, start), first reaches the target; nullopt when it never does.
+// The step at which the line between evaluations, which begins at (0, start), first reaches the target; nullopt when it
+// never does.
 std::optional<double> step_reaching(const std::vector<Point>& curve, double target, double start);
 
 }  // namespace bn::report

@@ -11,12 +11,12 @@ namespace bn::report {
 namespace {
 
 constexpr int kWidth = 900;
-constexpr double kCharacter = 7.4, kLine = 17;  // points, of 14-point type
+constexpr double kCharacter = 7.4, kLine = 17;  // points, for 14-point type
 constexpr double kTop = 0.04;
 
 struct Box {
   double x_high = 1, y_low = 0, y_high = 1;
-  double bottom = 0.12, left = 0.1, right = 0.8;  // of the plot, on the screen
+  double bottom = 0.12, left = 0.1, right = 0.8;  // edges of the plot, on the screen
 };
 
 Box box_of(const LineChart& chart) {
@@ -79,7 +79,7 @@ void add_data(const LineChart& chart, std::string& text) {
   }
 }
 
-// Where a line ends, in the plot from 0 to 1, and what stands there.
+// The end of a line, in the plot from 0 to 1, and the text that stands there.
 struct EndLabel {
   std::string text{}, colour{};
   double x = 0, y = 0;
@@ -135,8 +135,8 @@ void add_end_labels(const LineChart& chart, const Box& box, std::string& text) {
   }
 }
 
-// What stands at the points marked: above, or beside and below where it would run into another; left out where both are
-// taken.
+// Writes the labels of the marked points: above each, or beside and below it where it would run into another. A label
+// is left out where both places are taken.
 void add_mark_labels(const LineChart& chart, const Box& box, std::string& text) {
   struct Place {
     const char* position;

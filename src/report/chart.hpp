@@ -28,7 +28,7 @@ struct Mark {
   std::string label{};
 };
 
-constexpr size_t kMostBands = 8;  // of more series the bands would hide each other
+constexpr size_t kMostBands = 8;  // with more series the bands would hide each other
 
 struct Series {
   std::string label{};
@@ -40,7 +40,7 @@ struct Series {
 enum class Scale { kLinear, kLogarithmic };
 
 struct LineChart {
-  std::string name{};  // of the files
+  std::string name{};  // the files' name
   std::string x_label{}, y_label{};
   int height = 480;
   Scale y_scale = Scale::kLinear;

@@ -49,7 +49,7 @@ double dunnett_probability(double t, int64_t comparisons, double degrees_of_free
 
 double dunnett_quantile(double probability, int64_t comparisons, double degrees_of_freedom) {
   const auto excess = [&](double t) { return dunnett_probability(t, comparisons, degrees_of_freedom) - probability; };
-  // Between one comparison's quantile and Bonferroni's bound.
+  // The quantile lies between one comparison's and Bonferroni's bound.
   const double share = (1 - probability) / 2;
   const double low = student_quantile(1 - share, degrees_of_freedom);
   if (comparisons == 1) return low;

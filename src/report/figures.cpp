@@ -13,7 +13,7 @@
 namespace bn::report {
 namespace {
 
-// The runs a curve is of: those that finished, or the longest when none did.
+// The runs that make a curve: those that finished, or the longest when none did.
 std::vector<const Run*> drawn_runs(const Arm& arm) {
   std::vector<const Run*> runs;
   for (const Run& run : arm.runs) {

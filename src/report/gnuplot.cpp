@@ -14,7 +14,7 @@
 namespace bn::report {
 namespace {
 
-// Its exit status; its words go to the file `messages`.
+// Returns its exit status; its words go to the file `messages`.
 int run(const std::vector<std::string>& command, const std::string& messages) {
   try {
     return Child(command, messages).wait();

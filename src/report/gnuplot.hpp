@@ -9,14 +9,15 @@ namespace bn::report {
 extern const char* const kFigureStyle;  // experiments/plots/style.gp
 
 struct FigureScript {
-  std::string name{};  // of the files
+  std::string name{};  // the files' name
   int width = 900, height = 480;
   std::string body{};  // gnuplot commands, after the style's
 };
 
 enum class FigureFiles { kAll, kSvgAlone };
 
-// FOLDER/NAME.{gp,svg,png}, or the SVG alone. Throws UnsupportedError without gnuplot, Error with its words when it refuses the script.
+// Writes FOLDER/NAME.{gp,svg,png}, or the SVG alone. Throws UnsupportedError without gnuplot, and Error with gnuplot's
+// words when it refuses the script.
 void draw(const FigureScript& figure, const std::string& folder, FigureFiles files);
 
 // A string for gnuplot that shows `text` as it is.

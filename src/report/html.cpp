@@ -85,7 +85,7 @@ std::string to_text(const Text& text) {
   return line;
 }
 
-// In characters: the bytes of UTF-8 that begin one.
+// Counts characters: the bytes of UTF-8 that begin one.
 size_t length_of(const std::string& text) {
   return static_cast<size_t>(
       std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
@@ -150,7 +150,7 @@ struct Writer {
     for (const auto& row : table.rows) {
       out += "<tr>";
       for (const Text& cell : row) {
-        // Numbers stay whole; what is longer than any number may break.
+        // Numbers stay whole; text that is longer than any number may break.
         constexpr size_t kNumber = 26;
         const bool is_words = cell.size() == 1 && length_of(cell.front().text) > kNumber;
         out += fmt::format("<td{}>{}</td>", is_words ? " class=\"words\"" : "", to_text(cell));

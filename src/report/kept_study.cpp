@@ -1,6 +1,6 @@
 // A study as a repository keeps it. Three files hold all that a report is made of:
 //   study.json    name, baseline, notes, and for each run its arm, seed, folder and the program's version
-//   configs.yaml  a YAML document an arm, headed "--- # ARM": the resolved configuration of its first run
+//   configs.yaml  a YAML document for each arm, headed "--- # ARM": the resolved configuration of its first run
 //   curves.csv    a line for each step of each run that has a record; an empty cell for no value
 #include <fmt/format.h>
 
@@ -43,7 +43,7 @@ std::string head_of_curves() {
   return head + "\n";
 }
 
-// As RFC 4180 has it.
+// A cell is quoted where RFC 4180 demands it.
 std::string quoted(const std::string& cell) {
   if (cell.find_first_of(",\"\n") == std::string::npos) return cell;
   std::string text = "\"";
@@ -51,7 +51,7 @@ std::string quoted(const std::string& cell) {
   return text + "\"";
 }
 
-// The records of a run, one a step: of a value that a step has twice, the first, as curve_of() does.
+// The records of a run, one for each step. If a step has a value twice, the first counts, as in curve_of().
 std::vector<LogRecord> one_record_a_step(const Run& run) {
   std::vector<LogRecord> records;
   for (const LogRecord& record : run.log) {

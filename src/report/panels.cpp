@@ -19,7 +19,7 @@ struct EffectRow {
   double value = 0, low = 0, high = 0;
   bool has_interval = false;
   bool is_drawn = false;
-  std::string text{};  // instead of a point
+  std::string text{};  // written instead of a point
 };
 
 EffectRow row_of(const Comparison& comparison, double factor) {
@@ -47,7 +47,7 @@ struct Panel {
   bool is_ratio = false;       // rows are logarithms
 };
 
-// From the lowest to the highest end of an interval, zero inside.
+// The range reaches from the lowest to the highest end of an interval, with zero inside.
 std::pair<double, double> range_of(const Panel& panel) {
   double low = 0, high = 0;
   for (const EffectRow& row : panel.rows) {

@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What the runs were measured on. Accuracies on different images must not be compared.
+// The data that the runs were measured on. Accuracies on different images must not be compared.
 std::string data_of(const Config& config) {
   const DataOptions& data = config.data;
   std::string text;
@@ -48,7 +48,7 @@ void expect_same_data(const Study& study) {
   }
 }
 
-// What differs but the seed, and what no result depends on.
+// The differences, except the seed and the keys that no result depends on.
 std::vector<std::string> differences(const Config& a, const Config& b) {
   std::vector<std::string> lines = diff(a, b);
   std::erase_if(lines, [](const std::string& line) {
@@ -107,7 +107,7 @@ void read_sweep(const std::string& folder, Study& study, std::string& baseline) 
       try {
         run = read_run(run_path);
       } catch (const Error& error) {
-        if (message.empty()) throw;  // not of a crashed run, so its results count
+        if (message.empty()) throw;  // the run did not crash, so its results count
         const bool is_told = message.ends_with(error.what());
         study.notes.push_back(fmt::format("{} with seed {} is left out: it crashed: {}{}.", arm,
                                           entry.at("seed").get<uint64_t>(), message,

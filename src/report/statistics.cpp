@@ -12,7 +12,7 @@
 namespace bn::report {
 namespace {
 
-constexpr double kOddLevel = 0.05;  // of the tests for variances that may not be pooled
+constexpr double kOddLevel = 0.05;  // level of the tests for variances that may not be pooled
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 double mean_of(const std::vector<double>& values) {
@@ -39,7 +39,7 @@ struct Blocks {
   int64_t arms = 0, seeds = 0;
   double seed_mean_square = 0, residual_mean_square = 0;
 
-  // Variance of one value and its degrees of freedom, seeds' luck included.
+  // The variance of one value and its degrees of freedom; the seeds' luck is part of it.
   double value_variance() const {
     return (seed_mean_square + static_cast<double>(arms - 1) * residual_mean_square) / static_cast<double>(arms);
   }
@@ -76,7 +76,7 @@ Blocks decompose(const SeedTable& complete) {
   return blocks;
 }
 
-// Rounding alone leaves a variance of this size.
+// False for a variance of the size that rounding alone leaves.
 bool varies(double variance, double scale) {
   constexpr double kRounding = 1e-12;
   return std::sqrt(variance) > kRounding * std::max(1.0, std::abs(scale));
@@ -96,7 +96,7 @@ Comparison describe_pairs(const std::vector<double>& pairs) {
   return {.pairs = static_cast<int64_t>(pairs.size()), .difference = pairs.empty() ? kNaN : mean_of(pairs)};
 }
 
-// One of `comparisons` that together err in 1 - kConfidence of all cases at most.
+// The quantile for one of `comparisons` intervals that together err in 1 - kConfidence of all cases at most.
 double bonferroni_quantile(size_t comparisons, double degrees_of_freedom) {
   return student_quantile(1 - (1 - kConfidence) / 2 / static_cast<double>(comparisons), degrees_of_freedom);
 }
@@ -174,7 +174,7 @@ PooledRows pooled_rows(const SeedTable& values) {
   return pooled;
 }
 
-// Whether the differences of an arm with gaps vary otherwise than the residuals of the complete ones, among `tests`.
+// True if the differences of an arm with gaps vary otherwise than the residuals of the complete ones, among `tests`.
 bool is_odd(const std::vector<double>& pairs, const Blocks& blocks, size_t tests) {
   const auto degrees = static_cast<double>(pairs.size() - 1);
   const boost::math::fisher_f distribution(degrees, blocks.residual_degrees());
@@ -244,7 +244,7 @@ std::vector<Mean> estimate_means(const SeedTable& values) {
 
 std::vector<Comparison> compare_with_baseline(const SeedTable& values, size_t baseline) {
   const SeedTable paired = at_seeds_of(baseline, values);
-  SeedTable differences;  // of the arms, the baseline left out
+  SeedTable differences;  // the arms' differences, without the baseline
   std::vector<size_t> arms;
   for (size_t arm = 0; arm < values.size(); ++arm) {
     if (arm == baseline) continue;
@@ -282,7 +282,7 @@ std::vector<Comparison> compare_with_baseline(const SeedTable& values, size_t ba
 std::vector<Comparison> compare_with_zero(const SeedTable& differences) {
   std::vector<Comparison> comparisons = compare_each_alone(differences);
   const PooledRows pooled = pooled_rows(differences);
-  // Whether two variances are alike cannot be told from so few seeds: they stay apart.
+  // With so few seeds nobody can tell whether two variances are alike: they stay apart.
   if (pooled.rows.size() < 3) return comparisons;
   const Blocks blocks = decompose(pooled.table);
   if (!varies(blocks.value_variance(), 0)) return comparisons;

@@ -22,11 +22,11 @@ struct Interval {
 struct Mean {
   int64_t count = 0;   // seeds with a value
   double value = 0;    // NaN without any
-  double deviation{};  // of this row's own values
+  double deviation{};  // deviation of this row's own values
   std::optional<Interval> interval{};
 };
 
-// Where an interval's width comes from.
+// The source of an interval's width.
 enum class Method {
   kNone,               // fewer than two pairs, or values that do not vary at all: no interval
   kDunnett,            // variance pooled over arms in blocks of seeds; Dunnett's quantile
@@ -44,7 +44,7 @@ struct Comparison {
   double difference = 0;  // mean over the pairs; NaN without any
   std::optional<Interval> interval{};
   Method method = Method::kNone;
-  Outcome outcome = Outcome::kUnknown;  // by whether the interval holds zero
+  Outcome outcome = Outcome::kUnknown;  // follows from whether the interval holds zero
 };
 
 // P(max |T_j| <= t) of `comparisons` arms with one baseline, equal numbers of seeds (so correlations of one half).
@@ -53,22 +53,24 @@ double dunnett_probability(double t, int64_t comparisons, double degrees_of_free
 double dunnett_quantile(double probability, int64_t comparisons, double degrees_of_freedom);
 double student_quantile(double probability, double degrees_of_freedom);
 
-// Rows of a table without gaps whose variance is not the others', by index: F tests, at 5 % divided by the rows, of a
-// row's contrast with the mean of the others against the residuals of those. The worst goes first, the rest is tested
-// again. Two rows cannot be tested.
+// The indices of rows whose variance is not the others'; the table has no gaps. A row's contrast with the mean of the
+// others is compared with the residuals of those in an F test, at 5 % divided by the number of rows. The worst row goes
+// first, and the rest is tested again. Two rows cannot be tested.
 std::vector<size_t> find_odd_variances(const SeedTable& complete);
 
-// A mean for each row. Complete rows of like variance share it: of seeds and residuals, with Satterthwaite's degrees of
-// freedom (Biometrics 2 (1946) 110).
+// A mean for each row. Complete rows of like variance share the variances of seeds and of residuals, with
+// Satterthwaite's degrees of freedom (Biometrics 2 (1946) 110).
 std::vector<Mean> estimate_means(const SeedTable& values);
 
-// Each row against row `baseline` (its own entry stays empty). Rows of like variance with a value at every seed that
-// the baseline has are compared by Dunnett's method, rows with gaps by the same variance over the pairs that they have,
-// and rows of odd variance by their own; the error rate is divided among the groups by their size. Where the baseline's
-// is the odd variance, the differences from it are compared with zero.
+// Compares each row with row `baseline`, whose own entry stays empty. The rows are divided into groups:
+//   rows of like variance with a value at every seed that the baseline has: Dunnett's method;
+//   rows with gaps: the same variance over the pairs that they have;
+//   rows of odd variance: their own variance.
+// The error rate is divided among the groups by their size. If the baseline's variance is the odd one, the differences
+// from it are compared with zero instead.
 std::vector<Comparison> compare_with_baseline(const SeedTable& values, size_t baseline);
 
-// Rows of paired differences, such as logarithms of ratios, against zero.
+// Compares rows of paired differences, such as logarithms of ratios, with zero.
 std::vector<Comparison> compare_with_zero(const SeedTable& differences);
 
 }  // namespace bn::report

@@ -19,12 +19,12 @@ struct Run {
   uint64_t seed = 0;
   Config config{};
   std::string config_text{};  // as it was stored, perhaps by an earlier version
-  std::string version{};  // of the program: git.txt
+  std::string version{};      // the program's: git.txt
   std::vector<LogRecord> log{};
   RunEnd end = RunEnd::kUnfinished;
   std::string state{};    // in words: "finished", "diverged at step 3", "crashed: ..."
-  int64_t end_step = 0;   // of the record that `end` and `state` are from
-  int64_t last_step = 0;  // of any record
+  int64_t end_step = 0;   // the step of the record that gave `end` and `state`
+  int64_t last_step = 0;  // the last record's
 
   bool has_ended() const { return end != RunEnd::kUnfinished; }
 };
@@ -37,12 +37,12 @@ struct Point {
 std::vector<Point> curve_of(const Run& run, std::optional<double> LogRecord::*field);
 // The first evaluation with the highest accuracy; nullopt before any.
 std::optional<Point> best_accuracy(const Run& run);
-// Median of what the log says; nullopt when it says nothing.
+// The median of the logged rates; nullopt when there are none.
 std::optional<double> images_per_second(const Run& run);
 
 struct Arm {
   std::string name{};
-  std::vector<Run> runs{};  // by seed
+  std::vector<Run> runs{};  // in the order of their seeds
 
   const Config& config() const { return runs.front().config; }
   const Run* find(uint64_t seed) const;
@@ -54,7 +54,7 @@ struct Study {
   size_t baseline = 0;
   std::vector<std::string> notes{};  // what a reader must know: runs that were left out
 
-  std::vector<uint64_t> seeds() const;  // of all arms, ascending
+  std::vector<uint64_t> seeds() const;  // all arms' seeds, ascending
 };
 
 // Reads a run folder. Throws DataError: no such folder, no run in it, a line that is no record.

@@ -50,7 +50,7 @@ Finding finding_of(Outcome outcome) {
                                       : Finding::kUnclear;
 }
 
-// What was measured over the seeds that finished is not the whole result where others diverged.
+// Names the seeds that diverged: where there are some, the mean over the others is not the whole result.
 std::string with_divergence(const std::string& text, const ArmResult& arm) {
   const std::string divergence = divergence_in_words(arm);
   return divergence.empty() || arm.has_diverged() ? text : text + ", but it " + divergence;
@@ -70,7 +70,7 @@ class Judge {
   void judge_plain_rate(const Part& part);
   void judge_sigmoid();
   std::string describe_learning(const Part& part) const;
-  // What the paper measured, for its Inception networks: the MNIST net has no such numbers.
+  // The paper's measurement, for its Inception networks: the MNIST net has no such numbers.
   std::string paper(const char* text) const {
     const bool is_inception =
         std::holds_alternative<InceptionTable>(study_.arms[study_.baseline].config().model.table) && *text != 0;

@@ -6,7 +6,7 @@
 
 namespace bn {
 
-// Of the message when it is held: "run folder 'a' is in use: process 12 trains into it".
+// The words of the message when the lock is held: "run folder 'a' is in use: process 12 trains into it".
 struct LockWords {
   const char* folder = "run folder";
   const char* use = "trains into it";

@@ -1,4 +1,4 @@
-// What a run's log says of it, read as it grows.
+// The progress of a run as its log tells it, read while the log grows.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,8 @@ struct RunProgress {
 class LogTail {
  public:
   explicit LogTail(std::string path) : path_(std::move(path)) {}
-  // Reads the whole lines added since the last call; a log that became shorter (a resumed run's) is read again. What is
-  // no record is passed over: the training process reports it.
+  // Reads the whole lines added since the last call; a log that became shorter (a resumed run's) is read again. A line
+  // that is no record is passed over: the training process reports it.
   const RunProgress& update();
 
  private:

@@ -34,7 +34,7 @@ std::optional<int64_t> step_of(const std::string& name) {
   return step;
 }
 
-// Empty when there is no such folder.
+// The list is empty when there is no such folder.
 std::vector<std::string> file_names(const std::string& folder) {
   std::error_code error;
   std::vector<std::string> names;
@@ -59,7 +59,7 @@ void set_aside(const std::string& path) {
   }
 }
 
-// Whether it is the temporary name of a file that a run writes: the user's files are left alone.
+// True for the temporary name of a file that a run writes: the user's files are left alone.
 bool is_ours(const std::string& name) {
   if (!is_temporary_name(name)) return false;
   const std::string whole = name.substr(0, name.rfind(".tmp."));
@@ -67,7 +67,8 @@ bool is_ours(const std::string& name) {
   return step_of(whole).has_value() || std::find(std::begin(kFiles), std::end(kFiles), whole) != std::end(kFiles);
 }
 
-// What a killed process left half written. Only under the lock: it could be another's work otherwise.
+// Removes the files that a killed process left half written. Call it under the lock only: otherwise they could be
+// another process's work.
 void remove_temporaries(const std::string& folder) {
   for (const std::string& name : file_names(folder)) {
     if (is_ours(name)) remove_file(fmt::format("{}/{}", folder, name));

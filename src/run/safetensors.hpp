@@ -1,5 +1,5 @@
 // The safetensors file format: 8 bytes little-endian header length, a JSON header, the data of the tensors one after
-// the other. Readable by every safetensors library; what is ours is the checksum in the metadata:
+// the other. Every safetensors library reads these files; our addition is the checksum in the metadata:
 //   "checksum": "xxh3-64:<16 hex digits>", always the first entry of the header, over every byte of the file with
 //   those 16 digits taken as zeros.
 #pragma once
@@ -26,7 +26,7 @@ using SafetensorsMetadata = std::vector<std::pair<std::string, std::string>>;
 // Fills the span with the values of the index-th entry.
 using TensorReader = std::function<void(size_t index, std::span<float> values)>;
 
-// All or nothing (AtomicFile). Throws StorageError.
+// Writes all or nothing (AtomicFile). Throws StorageError.
 void write_safetensors(const std::string& path, const SafetensorsMetadata& metadata,
                        const std::vector<SafetensorsEntry>& entries, const TensorReader& read);
 
@@ -39,7 +39,7 @@ class SafetensorsFile {
   const std::string& path() const { return path_; }
   const std::string* metadata(const std::string& key) const;  // nullptr: absent
   const std::vector<SafetensorsEntry>& entries() const { return entries_; }
-  std::vector<float> read_data() const;  // of all entries, in order
+  std::vector<float> read_data() const;  // all entries' values, in order
 
  private:
   std::string read_header();

@@ -25,10 +25,10 @@ namespace fs = std::filesystem;
 
 struct StepTime {
   double step_seconds = 0;
-  double forward_seconds = 0;  // of one image, for evaluations
+  double forward_seconds = 0;  // one image's, for evaluations
 };
 
-// What the time of a step depends on.
+// The keys that the time of a step depends on, as text.
 std::string identity_of(const Config& config) {
   Config same = config;
   same.data = {};
@@ -171,7 +171,7 @@ class Planner {
   const SweepOptions& options_;
   std::vector<LogTail> tails_;
   DataSizes data_;
-  std::map<std::string, StepTime> times_;  // by what the time depends on
+  std::map<std::string, StepTime> times_;  // keyed by identity_of(configuration)
   std::map<std::string, ArmPlan> plans_;
   std::vector<std::string> order_;
   std::string notes_;

@@ -1,4 +1,4 @@
-// What the folders of a sweep's runs say of them.
+// The state of a sweep's runs, read from their folders.
 #pragma once
 
 #include <string>
@@ -21,7 +21,7 @@ std::string describe_state(const SweepRun& run, const RunProgress& progress);
 
 // FOLDER/sweep.json: every run with its arm, configuration, seed, overrides, folder (below FOLDER) and outcome.
 void write_record(const Sweep& sweep, const SweepOptions& options, std::vector<LogTail>& tails);
-// Throws ConfigError when FOLDER/sweep.json is of a sweep with another name.
+// Throws ConfigError when FOLDER/sweep.json belongs to a sweep with another name.
 void check_record(const Sweep& sweep, const SweepOptions& options);
 
 }  // namespace bn

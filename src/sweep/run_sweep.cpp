@@ -133,7 +133,7 @@ std::string Runner::label(size_t index) const {
   return fmt::format("[{}/{}] {} seed {}", done, sweep_.runs.size(), run.arm, run.config.train.seed);
 }
 
-// The first of those tried least: a crashed run comes after all others.
+// The next run is the first of those tried least: a crashed run comes after all others.
 std::optional<size_t> Runner::next() const {
   std::optional<size_t> best;
   for (size_t i = 0; i < sweep_.runs.size(); ++i) {
@@ -173,7 +173,7 @@ void Runner::start(size_t index) {
   const std::string folder = folder_of(run, options_);
   create_folder(folder);
   const RunFolder run_folder(folder);
-  // Left by a start that failed; a run that holds a record was compared with the plan.
+  // A start that failed may have left this file; a run that holds a record was compared with the plan.
   if (tails_[index].update().last_event.empty() && run_folder.checkpoint_steps().empty()) {
     fs::remove(run_folder.config_path());
   }
@@ -219,7 +219,7 @@ void Runner::note_end(size_t index, int exit_code) {
       const bool interrupted = stopping_ || exit_code == static_cast<int>(ExitCode::kInterrupted);
       run.state = interrupted ? RunState::kInterrupted : RunState::kCrashed;
       const std::string said = last_line(output_of(run));
-      // Also when the sweep is stopping a run may crash. One that had just been started dies of the signal itself.
+      // A run may crash while the sweep is stopping, too. One that had just been started dies of the signal itself.
       const bool as_asked =
           exit_code == static_cast<int>(ExitCode::kInterrupted) || (stopping_ && exit_code == kEndedByTerm);
       if (!as_asked) run.message = describe_exit(exit_code) + (said.empty() ? "" : ", ") + said;
@@ -276,7 +276,7 @@ SweepResult Runner::result() const {
       ++result.left;
     }
   }
-  result.interrupted = stopping_ || result.left > 0;  // or by a signal to a run itself
+  result.interrupted = stopping_ || result.left > 0;  // a run itself may have got a signal
   return result;
 }
 

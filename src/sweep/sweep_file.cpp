@@ -45,7 +45,7 @@ std::string made_plain(std::string text) {
 
 constexpr const char* kSetsSeed = "sets train.seed, expected the key `seeds` to list them";
 
-// In any form, such as `train={seed: 3}`: beside `seeds` it would go unheard.
+// Refuses a seed in any form, such as `train={seed: 3}`: beside `seeds` it would have no effect.
 void refuse_seed(const Override& override) {
   const YamlNode tree = config::parse_override(override);
   const YamlEntry* train = tree.find("train");
@@ -96,7 +96,7 @@ class Reader {
   void read_images(const YamlNode& node) const;
 
   const YamlNode& tree_;
-  std::vector<Override> last_;  // that go over all others
+  std::vector<Override> last_;  // these go over all others
   Sweep& sweep_;
 };
 

@@ -14,14 +14,14 @@ enum class TableScope { kAll, kRunning };
 
 struct TableInput {
   const Sweep& sweep;
-  const std::vector<RunProgress>& progress;  // of each run, as `sizes`
+  const std::vector<RunProgress>& progress;  // each run's, as `sizes`
   const std::vector<RunSize>& sizes;
   int64_t jobs = 1;
 };
 // A line for each run, and one for the whole.
 std::string render_table(const TableInput& input, TableScope scope);
 
-// On a terminal the table, rewritten in place; elsewhere only the messages.
+// On a terminal the table is rewritten in place; elsewhere only the messages are printed.
 class LiveTable {
  public:
   LiveTable();
@@ -32,7 +32,7 @@ class LiveTable {
   void erase();
 
   bool terminal_;
-  int lines_ = 0;  // of the table that stands on the terminal
+  int lines_ = 0;  // lines of the table that stands on the terminal
 };
 
 }  // namespace bn

@@ -25,7 +25,7 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-// Empty when none was.
+// The text is empty when no image was skipped.
 std::string describe_skipped(int64_t count, const std::vector<std::string>& names) {
   if (count == 0) return "";
   return fmt::format("{} undecodable image(s) skipped: {}", count, fmt::join(names, ", "));
@@ -87,7 +87,7 @@ class Trainer {
   std::optional<ProgressLine> line_;
   EvaluationResult last_evaluation_;
 
-  double seconds_before_ = 0;  // of earlier parts of a resumed run
+  double seconds_before_ = 0;  // in a resumed run's earlier parts
   bool has_ended_ = false;     // its log says so
   Clock::time_point start_ = Clock::now();
   Clock::time_point interval_start_ = Clock::now();
@@ -146,7 +146,7 @@ Trainer::Trainer(const Config& config, Backend& backend, const RunFolder& folder
 }
 
 PlanOptions Trainer::plan_options(Purpose purpose, int64_t batch) const {
-  // Statistics too belong to the weights that are evaluated.
+  // The averaged weights are evaluated with averaged statistics too.
   const bool averaged = purpose != Purpose::kTrain && options().average == AverageKind::kPolyak;
   return {.batch = batch,
           .purpose = purpose,
@@ -229,14 +229,14 @@ StepScalars Trainer::scalars_of_this_step() {
     scalars.statistics_weight = moving_average_weight(decay, ++parameters_.statistics_updates);
   }
   if (options().average == AverageKind::kPolyak) {
-    // Bias-corrected as the statistics are: the first update copies.
+    // The average is bias-corrected as the statistics are: the first update copies.
     const auto decay = static_cast<float>(options().average_decay);
     scalars.average_weight = moving_average_weight(decay, progress_.step + 1);
   }
   return scalars;
 }
 
-// Images a second are of the steps alone: evaluating and saving lie between two intervals.
+// Images a second are counted over the steps alone: evaluating and saving lie between two intervals.
 void Trainer::start_interval() {
   interval_start_ = Clock::now();
   interval_step_ = progress_.step;
@@ -306,7 +306,7 @@ void Trainer::publish_if_best() const {
 
 void Trainer::save() {
   if (saved_step_ == progress_.step || plan_.first_bad_step() >= 0) return;
-  if (statistics_plan_ && evaluated_step_ != progress_.step) estimate_population();  // of these weights
+  if (statistics_plan_ && evaluated_step_ != progress_.step) estimate_population();  // estimates them for these weights
   save_checkpoint(folder_.checkpoint_path(progress_.step), parameters_, progress_, to_yaml(config_));
   publish_if_best();
   folder_.prune_checkpoints(options().keep_checkpoints);

@@ -150,7 +150,7 @@ TEST(UnknownOption, GetsTheNearest) {
   EXPECT_EQ(usage_error(bninception({"train", "x.yaml", "--resmue"})),
             "error: unknown option '--resmue'; did you mean '--resume'?\n");
   EXPECT_EQ(usage_error(bninception({"--verison"})), "error: unknown option '--verison'; did you mean '--version'?\n");
-  // Of evaluate, which reads no configuration.
+  // `evaluate` reads no configuration, so it has no keys to suggest.
   EXPECT_EQ(usage_error(bninception({"evaluate", "run", "--epochs", "5"})),
             "error: unknown option '--epochs'; `bninception evaluate --help` lists the options\n");
   EXPECT_EQ(usage_error(bn_data({"shapes", "--sise", "3"})),

@@ -183,7 +183,7 @@ TEST_F(Commands, CudaIsRefusedWhereItCannotBe) {
   if (result.exit_code == 0) GTEST_SKIP() << "there is a GPU here";
   EXPECT_EQ(result.exit_code, 6);
   EXPECT_THAT(result.err, testing::HasSubstr("device: cuda was asked for, but "));
-  // Without a GPU one of these; with one, what is wrong with it.
+  // Without a GPU the program says one of these; with one, it says why that cannot be used.
   EXPECT_THAT(result.err, testing::AnyOf(testing::HasSubstr("no NVIDIA driver is loaded here; use device: cpu"),
                                          testing::HasSubstr("no NVIDIA GPU was found here; use device: cpu"),
                                          testing::HasSubstr("the NVIDIA driver is too old"),

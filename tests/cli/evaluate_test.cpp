@@ -91,7 +91,7 @@ class Evaluate : public testing::Test {
     EXPECT_EQ(result.exit_code, static_cast<int>(code)) << result.err;
     return result.err;
   }
-  // Of each image, by its name, what stands in the column.
+  // The column's value for each image, by the image's name.
   static std::map<std::string, std::string> column(const std::string& path, size_t number) {
     std::map<std::string, std::string> values;
     std::istringstream lines(test::read_bytes(path));

@@ -1,4 +1,4 @@
-// From images on the disk to a training run, by the two programs.
+// The two programs take images on the disk to a training run.
 #include <gtest/gtest.h>
 
 #include "bn/run_log.hpp"

@@ -53,8 +53,8 @@ class Threads : public testing::Test {
     return nlohmann::json::parse(result.out).at("backend");
   }
 
-  // Started as by a user who has said nothing of how threads wait, unless `variables` do: "NAME=value". libgomp writes
-  // its settings each time the program starts.
+  // Starts the program as a user does who has not said how threads wait, unless `variables` ("NAME=value") say it.
+  // libgomp writes its settings each time the program starts.
   static std::vector<std::string> command(const std::vector<std::string>& variables,
                                           const std::vector<std::string>& words) {
     std::vector<std::string> all{"/usr/bin/env",           "-u", "OMP_WAIT_POLICY", "-u", "GOMP_SPINCOUNT",
@@ -64,7 +64,7 @@ class Threads : public testing::Test {
     return all;
   }
 
-  // What libgomp said of each start.
+  // The settings that libgomp wrote at each start.
   static std::vector<std::string> spin_counts(const ProgramResult& result) {
     const std::regex setting("GOMP_SPINCOUNT = '([^']*)'");
     std::vector<std::string> counts;

@@ -24,7 +24,7 @@ TEST(Check, WantsStepsOrEpochs) {
             "train.steps: got steps 0 and epochs 0, expected exactly one of them above 0");
   EXPECT_EQ(parse_error(kExperiment + "train:\n  epochs: 2\n  steps: 3\n"),
             "run.yaml:7:3: train.steps: got steps 3 and epochs 2, expected exactly one of them above 0");
-  // Nothing is written to point at: the nearest map around it.
+  // No key is written that the message could point at, so it names the nearest map around it.
   EXPECT_EQ(parse_error(kExperiment + "train: {batch: 3}\n"),
             "run.yaml:5:1: train.steps: got steps 0 and epochs 0, expected exactly one of them above 0");
 }

@@ -92,7 +92,7 @@ TEST(Experiments, AnOverrideCanReadTheTableTheOtherWay) {
   EXPECT_EQ(table.auxiliary->units, 768);
 }
 
-// What a file changes in its base, as "key: from -> to".
+// The changes that a file makes to its base, as "key: from -> to".
 std::vector<std::string> changes(const std::string& from, const std::string& to) {
   return diff(load_config(kConfigs + from), load_config(kConfigs + to));
 }

@@ -39,7 +39,7 @@ inline std::string parse_error(const std::string& yaml) {
 inline std::string load_error(const std::string& path, const std::vector<std::string>& overrides = {}) {
   return error_message<ConfigError>([&] { load_config(path, overrides); });
 }
-// Of the experiment above with one `--set`.
+// The error of the experiment above with one `--set`.
 inline std::string override_error(const std::string& argument) {
   const ConfigFolder folder;
   return load_error(folder.write("run.yaml", kExperiment + kTrain), {argument});

@@ -1,4 +1,4 @@
-// What is refused before any key is understood: text that is not one plain YAML document.
+// Text is refused before any key is understood if it is not one plain YAML document.
 #include <gtest/gtest.h>
 
 #include "config/fixtures.hpp"

@@ -119,7 +119,7 @@ TEST(Read, SuggestsTheNearestKey) {
   EXPECT_EQ(parse_error("train:\n  momentm: 0.9\n"),
             "run.yaml:2:3: train.momentm: unknown key; did you mean train.momentum?");
   EXPECT_EQ(parse_error("trian: {}\n"), "run.yaml:1:1: trian: unknown key; did you mean train?");
-  // In another group: the same word, or one like it.
+  // The key may stand in another group, as the same word or one like it.
   EXPECT_EQ(parse_error("train: {dropout: 0.5}\n"),
             "run.yaml:1:9: train.dropout: unknown key; did you mean model.dropout?");
   EXPECT_EQ(parse_error("momentun: 0.9\n"), "run.yaml:1:1: momentun: unknown key; did you mean train.momentum?");

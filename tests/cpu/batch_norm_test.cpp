@@ -1,4 +1,4 @@
-// What only the CPU's custom kernels promise; tests/own_ops has the rest.
+// Promises that only the CPU's custom kernels make; tests/own_ops has the rest.
 #include <gtest/gtest.h>
 
 #include "cpu/cpu_backend.hpp"

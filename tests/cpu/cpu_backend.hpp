@@ -14,7 +14,7 @@ inline Backend& cpu_backend() {
   return *backend;
 }
 
-// Whether this type can be tested here; on a CPU without AVX-512 bf16 cannot.
+// True if this type can be tested here; on a CPU without AVX-512 bf16 cannot.
 inline bool supports(DType dtype) {
   try {
     cpu_backend().require(dtype);

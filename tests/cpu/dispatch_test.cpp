@@ -137,7 +137,7 @@ TEST(Dispatch, RefusesAnUnknownName) {
   EXPECT_NE(message.find("kernels for generic"), std::string::npos) << message;
 }
 
-// In a process of its own, since the choice is made once.
+// The choice is made once, so this test needs a process of its own.
 TEST(DispatchDeathTest, ObeysTheEnvironment) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_EXIT(

@@ -14,7 +14,7 @@ using CudnnBatchNormCase = CudaFixture<testing::TestWithParam<OpCase>>;
 
 TEST_P(CudnnBatchNormCase, MatchesReference) {
   const OpCase& op_case = GetParam();
-  // Of its types and modes the library may refuse some; spatial statistics in f32 never.
+  // The library may refuse some types and modes, but never spatial statistics in f32.
   const bool is_plain =
       op_case.dtype == DType::kF32 && std::get<BatchNorm>(op_case.spec).scope == BatchNormScope::kSpatial;
   skip_where_refused(!is_plain, [&] {

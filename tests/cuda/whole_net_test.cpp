@@ -40,7 +40,7 @@ struct FirstStep {
   Gradients gradients{};
 };
 
-// Of one forward and backward pass.
+// The results of one forward and backward pass.
 FirstStep first_step(Subject& subject, DType activations) {
   Plan plan = subject.compile({.batch = kBatch, .activations = activations});
   plan.pack();
@@ -92,7 +92,7 @@ TEST_P(CudaNetwork, AgreesWithTheCpuInF32) {
   }
 }
 
-// As close to f32 as the CPU's bf16 is.
+// The GPU's bf16 must be as close to f32 as the CPU's bf16 is.
 TEST_P(CudaNetwork, AgreesWithTheCpuInBf16) {
   Subject exact(GetParam().model()), cpu(GetParam().model()), gpu = gpu_subject(GetParam().model());
   try {

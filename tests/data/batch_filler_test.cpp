@@ -114,7 +114,7 @@ TEST(BatchFiller, DistortionIsDrawnAnewEachEpochForTrainingOnly) {
   EXPECT_NE(first, fill(set, plain, {.batch = 2}, 0).images);
   EXPECT_NE(first, second);
   EXPECT_EQ(first, fill(set, distorted, {.batch = 2}, 0).images);
-  // What is drawn before it, the crop and the mirror, stays as it is without it.
+  // The crop and the mirror are drawn before the distortion, so they stay as they are without it.
   const auto faint = fill(set, {.image_size = 12, .distortion = 1e-9}, {.batch = 2}).images;
   EXPECT_EQ(faint, fill(set, {.image_size = 12}, {.batch = 2}).images);
 }
@@ -125,7 +125,7 @@ TEST(BatchFiller, ValidationResizesAndCutsTheCentre) {
   Image whole;
   const Bytes png = png_image(60, 100, 1);
   decode_image(png.data(), static_cast<int64_t>(png.size()), 3, whole);
-  // Half size: pixel (y, x) of the crop is the mean around (10 + 2 y, 30 + 2 x).
+  // The crop has half the size: its pixel (y, x) is the mean around (10 + 2 y, 30 + 2 x).
   const auto pixel = [&](int64_t y, int64_t x) { return whole.pixels[static_cast<size_t>((y * 100 + x) * 3)]; };
   EXPECT_NEAR(storage.images[0], pixel(10, 30), 1);
   EXPECT_NEAR(storage.images[19 * 3], pixel(10, 68), 1);

@@ -71,7 +71,7 @@ TEST(CachedDataset, RefusesMoreThanItsLimit) {
   const auto cache = [&](int64_t max_bytes) {
     cache_decoded(open_dataset(options, Split::kTrain), options, max_bytes);
   };
-  constexpr int64_t kPixels = 40 * 50 + 43 * 48 + 49 * 44 + 52 * 42 + 55 * 40;  // of the five that are sound
+  constexpr int64_t kPixels = 40 * 50 + 43 * 48 + 49 * 44 + 52 * 42 + 55 * 40;  // the five sound images'
   EXPECT_NO_THROW(cache(3 * kPixels));
   EXPECT_EQ(message_of<ConfigError>([&] { cache(3 * kPixels - 1); }),
             "data.cache: decoded is for sets of up to 0.0 GB of pixels, and this one of 6 images has more; use cache: "

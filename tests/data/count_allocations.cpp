@@ -7,7 +7,7 @@ namespace {
 thread_local int64_t allocations = 0;
 }
 
-// In a file of their own, where the compiler cannot inline one half of a pair.
+// These stand in a file of their own, where the compiler cannot inline one half of a pair.
 void* operator new(size_t bytes) {
   ++allocations;
   if (void* memory = std::malloc(bytes)) return memory;

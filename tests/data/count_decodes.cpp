@@ -11,7 +11,7 @@ namespace {
 std::atomic<int64_t> decodes = 0;
 }
 
-// In the place of the library's, which it calls: a program's own functions come first.
+// Takes the place of the library's function, which it calls: a program's own functions come first.
 extern "C" boolean jpeg_start_decompress(j_decompress_ptr info) {
   ++decodes;
   static const auto kOriginal =

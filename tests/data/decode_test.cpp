@@ -173,7 +173,7 @@ TEST(Decode, RefusesMorePixelsThanTheBytesCanHold) {
   }
   EXPECT_EQ(message_of([&] { decode(jpeg); }),
             "the image claims 4883 x 4883 pixels, which its " + std::to_string(jpeg.size()) + " bytes cannot hold");
-  Image gray;  // what holds the most pixels a byte is still read
+  Image gray;  // an image with the most pixels a byte is still read
   gray.reshape(1500, 1500, 1);
   std::fill(gray.pixels.begin(), gray.pixels.end(), uint8_t{128});
   EXPECT_EQ(decode(encode_jpeg(gray.view(), 1), 1).pixels, gray.pixels);

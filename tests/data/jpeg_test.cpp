@@ -15,7 +15,7 @@ namespace {
 
 using namespace test;  // NOLINT(google-build-using-namespace)
 
-// Whether the place in `part` holds the region of `whole`, bit for bit.
+// True if the place in `part` holds the region of `whole`, bit for bit.
 testing::AssertionResult is_region(const Image& part, const Region& place, const Image& whole, const Region& region) {
   for (int64_t y = 0; y < region.height; ++y) {
     const uint8_t* expected = &whole.pixels[static_cast<size_t>(((region.top + y) * whole.width + region.left) * 3)];
@@ -85,7 +85,7 @@ TEST(JpegRegion, EqualsThatOfTheWholeImageForEveryOddFile) {
   EXPECT_EQ(others, 1 + 13 + 1 + 2);  // PNG, reference PNGs, a damaged decoder test, cut off and empty
 }
 
-// Of every image in the tar, or of some where a sanitizer makes decoding slow.
+// Checks every image in the tar, or some where a sanitizer makes decoding slow.
 void expect_all_regions_agree(const std::string& tar, int count) {
   const DataOptions options{.kind = DatasetKind::kTar, .train = {tar}};
   const auto set = open_dataset(options, Split::kTrain);

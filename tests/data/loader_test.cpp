@@ -115,7 +115,7 @@ TEST(Loader, ProcessesShareAnEpochWithoutOverlap) {
   std::multiset<int32_t> seen;
   for (int64_t rank = 0; rank < 3; ++rank) {
     Loader loader(set, {.image_size = 8}, {.batch = 2, .seed = 4, .part = {.rank = rank, .world = 3}});
-    EXPECT_EQ(loader.batches_per_epoch(), 3);  // of seven images
+    EXPECT_EQ(loader.batches_per_epoch(), 3);  // the set has seven images
     for (const auto& batch : take(loader, 3)) seen.insert(batch.labels.begin(), batch.labels.end());
   }
   EXPECT_EQ(seen.size(), 18U);

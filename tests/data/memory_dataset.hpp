@@ -1,4 +1,4 @@
-// Data sets held in memory, for the tests of what comes after reading.
+// Data sets held in memory, for the tests of the steps after reading.
 #pragma once
 
 #include <algorithm>

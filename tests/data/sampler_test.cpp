@@ -53,7 +53,7 @@ TEST(Sampler, WithoutShuffleTheOrderIsTheFiles) {
   EXPECT_EQ(epoch_order(sampler, 2, 4), (std::vector<int64_t>{0, 1, 2, 3}));
 }
 
-// In how many of the epochs the two images are in the same batch.
+// The share of the epochs in which the two images are in the same batch.
 double share_together(Shuffle shuffle, int64_t one, int64_t other) {
   constexpr int64_t kEpochs = 4000, kShards = 8, kImages = 16, kBatch = 4;
   Sampler sampler(std::vector<int64_t>(kShards, kImages), shuffle, 5);
@@ -71,7 +71,8 @@ double share_together(Shuffle shuffle, int64_t one, int64_t other) {
 }
 
 TEST(Sampler, HowOftenTwoImagesShareABatch) {
-  // Of 8 shards of 16 images in batches of 4: images 0 and 1 are neighbours, 0 and 7 in one shard, 0 and 16 in two.
+  // There are 8 shards of 16 images in batches of 4: images 0 and 1 are neighbours, 0 and 7 in one shard, 0 and 16 in
+  // two.
   for (const Shuffle same : {Shuffle::kNone, Shuffle::kShards}) {
     EXPECT_EQ(share_together(same, 0, 1), 1);
     EXPECT_EQ(share_together(same, 0, 7), 0);
@@ -106,7 +107,7 @@ TEST(Sampler, WithinShardPermutesEachShardInPlace) {
     EXPECT_EQ(changes, 2);
     orders.insert(order);
   }
-  EXPECT_EQ(orders.size(), 6U * 6 * 24);  // of the shards, of three images, of four
+  EXPECT_EQ(orders.size(), 6U * 6 * 24);  // orders of the shards, of three images, of four
 }
 
 TEST(Sampler, ProcessesHaveEqualDisjointPartsOfOneOrder) {

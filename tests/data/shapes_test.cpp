@@ -124,7 +124,7 @@ class LinearClassifier {
 
 TEST(Shapes, ALinearModelFindsLittleInThePixels) {
   constexpr int64_t kValidation = 2000, kEpochs = 4;
-  // Under a sanitizer a tenth of the images, too few to learn anything.
+  // Under a sanitizer it gets a tenth of the images, too few to learn anything.
   const bool reduced = std::getenv("BN_TEST_REDUCED") != nullptr;
   const int64_t train_images = reduced ? 500 : 5000;
   const DataOptions options{.shapes = {.train_images = train_images, .validation_images = kValidation}};

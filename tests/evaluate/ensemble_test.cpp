@@ -100,7 +100,7 @@ class Ensemble : public testing::Test {
                              [&](const Prediction& prediction) { predictions_.push_back(prediction); });
   }
 
-  // Of each image, the probabilities that the scores must come from.
+  // `expected` holds, for each image, the probabilities that the scores must come from.
   void expect_scores_of(const std::vector<Classes>& expected, const EvaluationResult& result) const {
     ASSERT_EQ(predictions_.size(), expected.size());
     double loss = 0, right = 0;
@@ -147,7 +147,8 @@ TEST_F(Ensemble, IsTheMeanOfItsMembersProbabilities) {
   EXPECT_EQ(result.classes[2].images, 1);
 }
 
-// Of an image of 2 x 2 pixels the ten crops of one pixel are the corners and the first again as the centre, each twice.
+// For an image of 2 x 2 pixels the ten crops of one pixel are the corners, and the first again as the centre, each
+// twice.
 TEST_F(Ensemble, IsTheMeanOverMembersAndCropsAlike) {
   const std::vector<std::vector<uint8_t>> pixels{{0, 40, 120, 250}, {90, 180, 20, 60}, {255, 255, 10, 10}};
   const SmallSet images(2, pixels);

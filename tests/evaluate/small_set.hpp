@@ -1,4 +1,4 @@
-// A set of a few grey pixels, and what can go wrong while it is read.
+// A set of a few grey pixels, and the failures that can happen while it is read.
 #pragma once
 
 #include <functional>

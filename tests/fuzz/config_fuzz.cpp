@@ -1,4 +1,4 @@
-// Any bytes as an experiment file; what is accepted must come back from its own resolved text.
+// Any bytes as an experiment file; an accepted one must come back from its own resolved text.
 #include <cstdlib>
 
 #include "bn/config.hpp"

@@ -1,5 +1,5 @@
-// Any bytes as the index of a packed set; and again with the checksum that they would need, to come past it. What is
-// accepted is then read and made a batch of, from shards of zeros whose checksums are right.
+// Any bytes as the index of a packed set; and again with the checksum that they would need, to come past it. An
+// accepted index is then read, and a batch is made from it, from shards of zeros whose checksums are right.
 #include <cstring>
 #include <filesystem>
 

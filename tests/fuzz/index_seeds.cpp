@@ -1,4 +1,4 @@
-// Writes indexes for index_fuzz to begin with, into the folder named: of no images, of files and of pixels.
+// Writes indexes for index_fuzz to begin with, into the folder named: one without images, one of files, one of pixels.
 #include "data/packed_index.hpp"
 #include "support/temporary_folder.hpp"
 

@@ -79,7 +79,7 @@ TEST(Inception, DenseStemHasThePapersCounts) {
   const Net net = build_network(options_of(paper_table()));
   EXPECT_EQ(published_count(net), 11'175'080);
   EXPECT_NEAR(static_cast<double>(net.multiply_adds()), 2.019e9, 0.0005e9);
-  // And gamma and beta of 9,952 channels.
+  // The rest are gamma and beta of 9,952 channels.
   EXPECT_EQ(net.parameter_count(), 11'175'080 + 19'904);
 }
 

@@ -1,5 +1,6 @@
-// The tests of this folder hold for our own ops on every backend. Each program defines what is declared here for its
-// backend: test_cpu, test_cuda (on a GPU, where there is one) and test_simt (the CUDA kernels on the simulated device).
+// The tests of this folder hold for our own ops on every backend. Each program defines the functions declared here for
+// its backend: test_cpu, test_cuda (on a GPU, where there is one) and test_simt (the CUDA kernels on the simulated
+// device).
 #pragma once
 
 #include <gtest/gtest.h>
@@ -15,7 +16,7 @@ std::string why_untestable();  // here; empty if it is not
 Backend& tested_backend();
 bool is_supported(DType dtype);
 std::vector<BatchNormImplementation> tested_batch_norms();
-Runs runs_of(int64_t elements);  // of a test on tensors of this size
+Runs runs_of(int64_t elements);  // for a test on tensors of this size
 
 inline OpResult run_op(const OpCase& op_case, const OpData& data) {
   return run_op(tested_backend(), op_case, data, runs_of(op_case.x[0].elements()));

@@ -286,7 +286,7 @@ TEST(Pack, AShardThatWasLostIsPackedAgain) {
   write_bytes(dir.path("out/train-00003.tar"), whole.at("train-00003.tar").substr(0, 3000));
   EXPECT_EQ(pack_quietly(*source, options).shards_found, 2);
   EXPECT_TRUE(contents_of(dir.path("out")) == whole);
-  // And before the set is complete: its parts are there, a shard is not.
+  // A lost shard is made again before the set is complete, too: its parts are there, the shard is not.
   EXPECT_THROW(pack(*source, {.out = dir.path("broken"), .shards = 4},
                     [&](const PackProgress& progress) {
                       if (progress.images == 10) throw std::runtime_error("stopped");

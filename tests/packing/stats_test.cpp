@@ -15,7 +15,7 @@ namespace {
 
 using namespace test;  // NOLINT(google-build-using-namespace)
 
-// Two colours, half of the pixels each: what varies lies on one line.
+// Two colours, half of the pixels each: all variation lies on one line.
 Bytes two_colours() {
   Image image;
   image.reshape(32, 32, 3);

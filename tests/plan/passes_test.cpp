@@ -1,4 +1,4 @@
-// What each pass does to the graph.
+// The change that each pass makes to the graph.
 #include <gtest/gtest.h>
 
 #include <algorithm>

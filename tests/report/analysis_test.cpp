@@ -299,7 +299,7 @@ TEST(Verdict, ClaimsNoSpeedOfRunsThatDivergedLater) {
   EXPECT_THAT(claim.evidence, HasSubstr("fewer steps: no interval can be given, but it diverged at step 130"));
 }
 
-// Such as the ensemble's members, which are BN-x30 with something else: the paper's claims are about BN-x30.
+// The ensemble's members are BN-x30 with something else: the paper's claims are about BN-x30.
 TEST(Verdict, JudgesTheFirstArmOfEachKind) {
   const TemporaryFolder folder;
   test::write_study(folder.path());
@@ -377,7 +377,7 @@ TEST(Figures, LossesAreSmoothed) {
   ASSERT_EQ(means.size(), 57U);
   for (size_t i = 0; i + 1 < means.size(); ++i) EXPECT_EQ(means[i].value, 0.5);
   EXPECT_EQ(means.back().step, 11300);
-  EXPECT_EQ(means.back().value, 1);  // what is left over
+  EXPECT_EQ(means.back().value, 1);  // the mean over the values left over
   curve.resize(60);
   EXPECT_EQ(smooth(curve).size(), 60U);
 }

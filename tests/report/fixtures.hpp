@@ -90,7 +90,7 @@ inline void write_sweep(const std::string& folder, const std::string& baseline, 
               nlohmann::json{{"name", "a study"}, {"baseline", baseline}, {"runs", list}}.dump());
 }
 
-// plain, bn (same rate), bn_x5 and bn_x30 with three seeds: what the paper found, in small.
+// plain, bn (same rate), bn_x5 and bn_x30 with three seeds: the paper's findings, in small.
 inline void write_study(const std::string& folder) {
   struct ArmOf {
     const char* name;
@@ -114,7 +114,7 @@ inline void write_study(const std::string& folder) {
     for (uint64_t seed = 1; seed <= 3; ++seed) {
       WrittenRun run = arm.run;
       run.seed = seed;
-      // Each seed's luck, and a little that is the run's own.
+      // Every accuracy gets its seed's luck, and a little that belongs to the run alone.
       const double own = 0.001 * static_cast<double>(random() % 4);
       for (double& accuracy : run.accuracies) accuracy += accuracy < 0.2 ? 0 : 0.004 * static_cast<double>(seed) + own;
       if (run.end == "diverged") run.end_step += static_cast<int64_t>(seed);

@@ -1,4 +1,4 @@
-// Whole reports, gnuplot included.
+// These tests make whole reports, gnuplot included.
 #include "bn/report.hpp"
 
 #include <gmock/gmock.h>
@@ -23,7 +23,7 @@ using test::write_run;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-// Without printing a page where it is not.
+// Does not print a whole page when the part is missing.
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 TEST(Report, IsOnePageAndMarkdown) {
@@ -57,7 +57,7 @@ TEST(Report, IsOnePageAndMarkdown) {
   }
 }
 
-// What a repository keeps gives the same report, bit for bit, for the whole and for single runs of it.
+// A kept study gives the same report as its run folders, bit for bit, for the whole and for single runs of it.
 TEST(Report, OfAKeptStudyIsTheSame) {
   const TemporaryFolder folder;
   test::write_study(folder / "runs");

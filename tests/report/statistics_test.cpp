@@ -151,7 +151,7 @@ TEST(Statistics, TellsWhenArmsCannotBeToldApart) {
 // --- Simulations: how often any of the intervals misses the truth. The seed is fixed, so they cannot fail by chance.
 
 struct World {
-  std::vector<double> deviations;  // of the residual, one an arm
+  std::vector<double> deviations;  // the residual's, one for each arm
   int64_t seeds = 5;
   double seed_deviation = 2;
   double missing = 0;  // probability that a value is absent

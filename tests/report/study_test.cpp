@@ -81,7 +81,7 @@ TEST(Study, LeavesOutWhatHasNotEnded) {
                                        "plain with seed 3 is left out: it crashed: killed by signal 9."));
 }
 
-// It would be left out in any case, so what is the matter with its folder must not cost the report.
+// The run would be left out in any case, so the damage in its folder must not cost the report.
 TEST(Study, ACrashedRunMayBeDamaged) {
   const TemporaryFolder folder;
   write_run(folder / "a", {.accuracies = {0.5}});
@@ -199,7 +199,7 @@ class KeptStudy : public testing::Test {
     std::filesystem::create_directories(kept_);
     keep_study(read_study({folder_.path()}, ""), kept_);
   }
-  // What reading says once `from` in the file is `to`.
+  // The message of reading the study once `from` in the file is `to`.
   std::string error_with(const std::string& name, const std::string& from, const std::string& to) const {
     const std::string path = kept_ + "/" + name, text = test::read_bytes(path);
     std::string damaged = text;
@@ -234,7 +234,8 @@ TEST_F(KeptStudy, SaysWhatIsDamaged) {
               HasSubstr("unknown key; did you mean model.normalization?"));
   EXPECT_THAT(error_with("study.json", "\"runs\"", "\"run\""),
               HasSubstr("study.json' is not the record of a kept study: "));
-  EXPECT_EQ(error_with("study.json", "\"seed\":1", "\"seed\":4"), "study.json' names a with seed 4, of which curves.csv has no line");
+  EXPECT_EQ(error_with("study.json", "\"seed\":1", "\"seed\":4"),
+            "study.json' names a with seed 4, of which curves.csv has no line");
   EXPECT_EQ(error_message<DataError>([&] { read_study({kept_ + "/c/seed_1"}, ""); }),
             "the kept study '" + kept_ + "' has no run 'c/seed_1'; its runs are a/seed_1, b/seed_1");
   std::filesystem::remove(kept_ + "/study.json");

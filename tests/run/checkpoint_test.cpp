@@ -164,7 +164,7 @@ TEST(Checkpoint, FullDiskKeepsThePreviousFile) {
   model.fill(1);
   save_checkpoint(folder / "a", model.parameters(), kProgress, kConfig);
   const std::string before = test::read_bytes(folder / "a");
-  // At every size at which the disk could be full: in the length, the header, the data.
+  // The limits cut the file where the disk could be full: in the length, the header, the data.
   for (const size_t limit : {size_t{0}, size_t{4}, size_t{100}, before.size() / 2, before.size() - 1}) {
     const std::string message = test::result_in_child([&] {
       signal(SIGXFSZ, SIG_IGN);

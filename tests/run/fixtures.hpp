@@ -33,7 +33,7 @@ class HostBackend : public Backend {
     throw std::logic_error("memory only");
   }
   void sum(const Tensor& dst, const std::vector<Tensor>& srcs) override {
-    std::memcpy(dst.data, srcs.at(0).data, static_cast<size_t>(dst.bytes()));  // of one
+    std::memcpy(dst.data, srcs.at(0).data, static_cast<size_t>(dst.bytes()));  // a sum of one term
   }
   int64_t image_row_stride(int64_t channels, DType) const override { return channels; }
   std::unique_ptr<Recording> record(std::function<void()>) override { throw std::logic_error("memory only"); }

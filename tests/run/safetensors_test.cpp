@@ -62,7 +62,7 @@ TEST(Safetensors, RoundTripsEveryBit) {
   EXPECT_EQ(test::names_in(folder.path()), std::set<std::string>{"a"});
 }
 
-// What safetensors' own readers insist on.
+// The rules that safetensors' own readers insist on.
 TEST(Safetensors, FollowsTheFormat) {
   const TemporaryFolder folder;
   write_example(folder / "a");

@@ -1,4 +1,4 @@
-// What a user reads when there is no usable GPU, or when it fails.
+// The messages that a user reads when there is no usable GPU, or when it fails.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -60,7 +60,7 @@ TEST_F(CudaErrors, OutOfMemorySaysHowMuchIsFree) {
   EXPECT_NE(message.find(" of 1.07 GB are free."), std::string::npos) << message;
 }
 
-// All of it but `left` bytes.
+// Takes all of it but `left` bytes.
 std::unique_ptr<Buffer> take_memory(cuda::CudaBackend& backend, int64_t left) {
   size_t free = 0, total = 0;
   cudaMemGetInfo(&free, &total);

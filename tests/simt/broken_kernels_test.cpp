@@ -168,7 +168,7 @@ TEST(BrokenKernels, ReadingUnwrittenSharedMemoryChangesTheBits) {
   }
 }
 
-// Not even what an earlier block has left.
+// A block must not even read what an earlier block has left.
 __global__ void reads_the_block_before(float* x) {
   BN_SHARED(float, value, [1]);
   if (blockIdx.x == 0) value[0] = 1;
@@ -236,7 +236,7 @@ TEST(BrokenKernelsSanitized, ReadingOutsideAnArrayIsCaught) {
   }
 }
 
-// As the cases of ops have it.
+// Tensors are guarded as the cases of ops guard them.
 TEST(BrokenKernelsSanitized, ReadingPastATensorIsCaught) {
   const GuardedTensor tensor(tested_backend(), DType::kF32, vector_shape(32));
   EXPECT_DEATH(cuda::launch(kContext, "broken", reads_past_an_array, {.threads = 1, .shared_bytes = 128},

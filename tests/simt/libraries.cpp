@@ -1,5 +1,5 @@
-// What NVIDIA's libraries compute, in plain loops: a simulated device has none of them. So the ops around them
-// (packing, folding, widened images, gradients taken apart) run as on a GPU.
+// Plain loops that compute what NVIDIA's libraries do, since a simulated device has none of them. So the ops around
+// them (packing, folding, widened images, gradients taken apart) run as on a GPU.
 #include "bn/error.hpp"
 #include "cuda/cublas_product.hpp"
 #include "cuda/cudnn_graph.hpp"
@@ -103,7 +103,7 @@ struct ConvolutionPlan::Plan {
 ConvolutionPlan::ConvolutionPlan() = default;
 ConvolutionPlan::ConvolutionPlan(const Context& context, const ConvolutionProblem& problem)
     : plan_(std::make_unique<Plan>(Plan{.problem = problem, .stream = context.compute})) {
-  // As a library may: the gradient is then taken in bf16 and widened.
+  // A library may do this too: the gradient is then taken in bf16 and widened.
   if (problem.part == ConvolutionPart::kWeightGradient && problem.w.h == 1 && problem.dtype != problem.w_dtype) {
     throw UnsupportedError("The simulated library gives 1x1 weight gradients in the type of x only.");
   }

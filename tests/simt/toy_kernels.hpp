@@ -1,4 +1,4 @@
-// What the tests of the simulator share: device memory, a launch, and the results of a kernel under every schedule.
+// The parts that the simulator's tests share: device memory, a launch, and a kernel's results under every schedule.
 #pragma once
 
 #include <cuda_runtime.h>

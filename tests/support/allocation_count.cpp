@@ -1,5 +1,5 @@
-// Replaces operator new of the whole program, its shared libraries included. In a file of its own: inlined into a
-// caller, GCC takes the free() in operator delete for a mismatch.
+// Replaces operator new of the whole program, its shared libraries included. It has a file of its own: inlined into a
+// caller, GCC would take the free() in operator delete for a mismatch.
 #include "support/allocation_count.hpp"
 
 #include <dlfcn.h>
@@ -17,8 +17,8 @@ namespace {
 std::atomic<bool> is_counting{false};
 std::atomic<int64_t> own_allocations{0};
 
-// Whether oneDNN is anywhere below: it never calls back into this program's own code. (Of the C++ runtime's templates
-// the dynamic linker may pick this program's copies, for oneDNN too, so the nearest caller tells nothing.)
+// True if oneDNN is anywhere below in the stack: it never calls back into this program's own code. The nearest caller
+// tells nothing: the dynamic linker may pick this program's copies of the C++ runtime's templates, for oneDNN too.
 bool is_of_onednn() {
   void* frames[64];
   const int count = backtrace(frames, 64);
@@ -51,7 +51,7 @@ void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
 void operator delete(void* memory, size_t, std::align_val_t) noexcept { std::free(memory); }
 void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
-// The forms for arrays, too: a sanitizer's would not come here.
+// The forms for arrays are replaced, too: a sanitizer's would not come here.
 void* operator new[](size_t bytes) { return allocate(bytes, alignof(std::max_align_t)); }
 void operator delete[](void* memory) noexcept { std::free(memory); }
 void operator delete[](void* memory, size_t) noexcept { std::free(memory); }

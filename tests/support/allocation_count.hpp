@@ -12,8 +12,8 @@ class AllocationCount {
   AllocationCount& operator=(const AllocationCount&) = delete;
   ~AllocationCount();
 
-  // Those of this program's own code, also through the C++ runtime. oneDNN's are not: it calls operator new a few times
-  // per execute, which is not ours to change.
+  // The calls of this program's own code, also through the C++ runtime. oneDNN's are left out: it calls operator new a
+  // few times per execute, which is not ours to change.
   int64_t own() const;
 };
 

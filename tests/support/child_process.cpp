@@ -34,7 +34,7 @@ struct Pipe {
   }
 };
 
-// Appends what is there; false at the end of the stream.
+// Appends the bytes that have come; false at the end of the stream.
 bool drain_once(int file, std::string& text) {
   std::array<char, 4096> block;
   const ssize_t count = read(file, block.data(), block.size());
@@ -54,7 +54,7 @@ int wait_for(pid_t child) {
 
 int exit_code_of(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
 
-// Only what is safe between fork and exec.
+// Calls only functions that are safe between fork and exec.
 [[noreturn]] void become(char* const* command, char* const* environment, const char* folder, int out, int err) {
   setpgid(0, 0);  // so that its own children can be ended with it
   const int input = open("/dev/null", O_RDONLY);

@@ -11,7 +11,7 @@
 
 namespace bn::test {
 
-// What `action` returns in a fork of this process, or "exception: ..." when it throws one.
+// Returns the result of `action` in a fork of this process, or "exception: ..." when it throws one.
 std::string result_in_child(const std::function<std::string()>& action);
 
 // Runs `action` in a fork and ends it with SIGKILL after `lifetime`. Throws when it ended by itself before.
@@ -54,7 +54,7 @@ class RunningProgram {
   ProgramResult result_;
 };
 
-// Asks every few milliseconds; whether it became true in time.
+// Asks every few milliseconds; returns whether it became true in time.
 bool wait_until(std::chrono::milliseconds patience, const std::function<bool()>& condition);
 
 }  // namespace bn::test

@@ -6,7 +6,8 @@
 
 namespace bn::test {
 
-// What the user reads when `action` fails as it must; a failure of the test when it throws nothing or another type.
+// The message that the user reads when `action` fails as it must. The test fails when `action` throws nothing or
+// another type.
 template <class ExpectedError, class Action>
 std::string error_message(Action&& action) {
   try {

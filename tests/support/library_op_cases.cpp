@@ -213,8 +213,8 @@ OpData exact_data(const OpCase& op_case) {
   return data;
 }
 
-// Sums of up to 3 * 1,024 products. The data are already rounded to the type, so only what is stored in bf16 differs,
-// by its own rounding (2^-8), and dw, always f32, never does.
+// Sums have up to 3 * 1,024 products. The data are already rounded to the type, so only results stored in bf16 differ,
+// by their own rounding (2^-8); dw is always f32 and never differs.
 Tolerance exact_tolerance(const OpCase& op_case) {
   const auto stored = [](DType dtype) { return dtype == DType::kF32 ? 5e-6 : 4e-3; };
   return {.y = stored(output_dtype(op_case)), .dx = stored(op_case.dtype), .dw = 5e-6};

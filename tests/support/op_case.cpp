@@ -16,7 +16,7 @@
 namespace bn::test {
 namespace {
 
-// As bf16 and as f32 a NaN; two bytes repeated.
+// These two bytes, repeated, are a NaN in bf16 and in f32.
 constexpr uint8_t kGarbage[2] = {0xc5, 0x7f};
 constexpr int64_t kGuardBytes = 64;
 
@@ -381,13 +381,13 @@ void GuardedTensor::set_bytes(const std::vector<uint8_t>& bytes) {
   forbid_guards();
 }
 
-// To the sanitizer; a device's memory is not its business. Of the eight bytes in which elements begin it cannot forbid
-// the first ones, so writes there are left to the guard words.
+// Forbids the guards to the sanitizer; a device's memory is not its business. It cannot forbid the first of the eight
+// bytes in which elements begin, so writes there are left to the guard words.
 void GuardedTensor::forbid_guards() const {
 #ifdef __SANITIZE_ADDRESS__
   if (!is_host_memory(buffer_->data())) return;
   const auto* bytes = static_cast<const uint8_t*>(buffer_->data());
-  int64_t end = 0;  // of the elements so far
+  int64_t end = 0;  // the elements so far end here
   for (int64_t row = 0; row < shape_.rows(); ++row) {
     __asan_poison_memory_region(bytes + end, element_offset(row) - end);
     end = element_offset(row) + shape_.c * size_of(dtype_);

@@ -44,7 +44,7 @@ std::ostream& operator<<(std::ostream& out, const OpCase& op_case);
 DType input_dtype(const OpCase& op_case, size_t input);
 DType output_dtype(const OpCase& op_case);
 
-// What an op reads, already rounded to the types it is stored in.
+// An op's inputs, already rounded to the types they are stored in.
 struct OpData {
   std::vector<Values> x;
   std::vector<Values> w;
@@ -52,7 +52,7 @@ struct OpData {
   Values dy;
 };
 
-// What an op writes. dx and dw are empty where there is no backward pass, dx[i] where it is not wanted.
+// An op's outputs. dx and dw are empty where there is no backward pass, dx[i] where it is not wanted.
 struct OpResult {
   Values y;
   std::vector<Values> dx;

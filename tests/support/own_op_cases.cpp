@@ -9,7 +9,7 @@ constexpr RowGaps kGaps{.x = 3, .y = 8, .dx = 5, .dy = 16};
 
 OpCase one_input(const OpSpec& spec, const Shape& x) { return {.spec = spec, .x = {x}}; }
 
-// Feature maps of the network at small batches, then what they are not: odd, tiny, wide.
+// Feature maps of the network at small batches, then shapes that it does not have: odd, tiny, wide.
 const std::vector<Shape> kFeatureMaps = {
     {2, 28, 28, 64},  // conv1, reduced in size
     {2, 28, 28, 192}, {2, 14, 14, 576}, {4, 7, 7, 1024}, {2, 1, 1, 7},

@@ -12,7 +12,7 @@
 namespace bn::test {
 
 std::vector<OpCase> batch_norm_cases(BatchNormImplementation implementation);
-// Batch norms with what only custom kernels can do: fused activations, strided rows, one row of pixels a batch.
+// Batch norms that only custom kernels can do: fused activations, strided rows, one row of pixels a batch.
 std::vector<OpCase> custom_batch_norm_cases();
 std::vector<OpCase> activation_cases();  // alone, and with a bias
 std::vector<OpCase> pool_cases();
@@ -24,7 +24,7 @@ std::vector<OpCase> softmax_loss_cases();
 // In f32 the error is that of rounding inside; in bf16 mostly that of storing the result with 8 bits.
 Tolerance tolerance_of(const OpCase& op_case);
 
-// For INSTANTIATE_TEST_SUITE_P: cases whose names are the same differ by their number.
+// Names for INSTANTIATE_TEST_SUITE_P: cases whose names are the same differ by their number.
 std::string numbered_name(const testing::TestParamInfo<OpCase>& parameter);
 
 // Each case in f32 and in bf16.

@@ -171,7 +171,7 @@ void compute(const Dropout& spec, const OpCase& op_case, const OpData& data, OpR
 
 void compute(const Concat&, const OpCase& op_case, const OpData& data, OpResult& result) {
   const Shape y = output_shape(op_case.spec, op_case.x);
-  int64_t first = 0;  // of the input's channels in y
+  int64_t first = 0;  // y's first channel that holds the input's
   for (size_t input = 0; input < op_case.x.size(); ++input) {
     const int64_t c = op_case.x[input].c;
     for (int64_t i = 0; i < op_case.x[input].elements(); ++i) {
@@ -206,7 +206,7 @@ void compute(const Spec&, const OpCase& op_case, const OpData&, OpResult&) {
   throw UnsupportedError("There is no reference here for " + name_of(op_case) + ".");
 }
 
-// What backward differentiates.
+// The function that the finite differences differentiate.
 double objective(const OpCase& op_case, const OpData& data, const OpResult& result) {
   double sum = 0;
   if (const auto* loss = std::get_if<SoftmaxLoss>(&op_case.spec)) {

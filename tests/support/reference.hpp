@@ -12,7 +12,7 @@ namespace bn::test {
 
 using Reference = std::function<OpResult(const OpCase&, const OpData&)>;
 
-// Of every op but the convolutions and linear, which have references of their own.
+// The reference for every op but the convolutions and linear, which have references of their own.
 OpResult reference(const OpCase& op_case, const OpData& data);
 
 double activate(Activation activation, double z);

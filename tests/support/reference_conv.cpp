@@ -94,7 +94,7 @@ void compute(const Linear& spec, const OpCase& op_case, const OpData& data, OpRe
   if (is_training(op_case)) differentiate(g, data, data.w[0], result.dx[0], result.dw[0]);
 }
 
-// Literally in two steps: each channel by its own `depth_multiplier` filters, then a 1x1 convolution.
+// Computes literally in two steps: each channel by its own `depth_multiplier` filters, then a 1x1 convolution.
 void compute(const SeparableConv2d& spec, const OpCase& op_case, const OpData& data, OpResult& result) {
   const Shape x = op_case.x[0], y = output_shape(op_case.spec, op_case.x);
   const int64_t multiplier = spec.depth_multiplier;

@@ -1,4 +1,4 @@
-// Whether draws are spread evenly over a range.
+// A check that draws are spread evenly over a range.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 
 namespace bn::test {
 
-// Of the values, the share below each tenth of [low, high] must be within the tolerance, and all must lie inside.
+// The share of the values below each tenth of [low, high] must be within the tolerance, and all must lie inside.
 inline void expect_uniform(std::vector<double> values, double low, double high, double tolerance) {
   std::sort(values.begin(), values.end());
   for (int tenth = 1; tenth < 10; ++tenth) {

@@ -9,7 +9,7 @@
 
 namespace bn::test {
 
-// A net that trains in a fraction of a second, and what else a sweep needs, in a folder of the test's own.
+// A net that trains in a fraction of a second, and all else that a sweep needs, in a folder of the test's own.
 inline const std::string kTinyExperiment = R"(
 model: {network: {kind: mlp, image_size: 16, image_channels: 1, hidden: [20]}, classes: 10, normalization: batch}
 data:

@@ -67,7 +67,7 @@ TEST_F(RunSweep, ExitCodesAreOutcomes) {
   EXPECT_EQ(sweep.runs[3].attempts, 1);
 }
 
-// By somebody else than the sweep: what it had is saved, so it is neither finished nor crashed.
+// Somebody else than the sweep interrupted the run: its state is saved, so it is neither finished nor crashed.
 TEST_F(RunSweep, ARunThatWasInterruptedIsLeft) {
   Sweep sweep = load();
   const SweepResult result = run_sweep(sweep, options("case \"$*\" in *seed=1*) exit 9;; esac"));

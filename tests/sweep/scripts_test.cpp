@@ -171,7 +171,7 @@ TEST_F(Configure, AMovedClonesFolderIsConfiguredAgain) {
   EXPECT_EQ(arguments(), kNewBuild);
 }
 
-// With stand-ins for the system's programs: libjpeg-dev is missing.
+// The system's programs have stand-ins, which say that libjpeg-dev is missing.
 class InstallPackages : public testing::Test {
  protected:
   InstallPackages() {

@@ -110,7 +110,7 @@ TEST(SweepFile, OverridesOfStepsAndEpochsMayStandInAnyOrder) {
                         folder / "sweep.yaml"));
 }
 
-// Beside `seeds` it would go unheard.
+// Beside `seeds` it would have no effect.
 TEST(SweepFile, AnOverrideCannotSetTheSeed) {
   const SweepFolder folder;
   const auto error = [&](const std::string& text, const std::vector<std::string>& overrides) {

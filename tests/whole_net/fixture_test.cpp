@@ -15,8 +15,8 @@ namespace {
 
 constexpr int64_t kSteps = 10;
 const char* const kAuxiliaryLoss = "auxiliary/loss";
-// For oneDNN's batch norm and bf16 weight gradients, whose threads wait for each other in spinning barriers: hundreds
-// of times slower where other tests share the cores.
+// oneDNN's batch norm and bf16 weight gradients need this: their threads wait for each other in spinning barriers,
+// which is hundreds of times slower where other tests share the cores.
 constexpr int kOneThread = 1;
 
 struct FixtureCase {

@@ -1,4 +1,5 @@
-// Equalities that hold whatever the weights: of the paper (sec. 3.3), of runs, of plans, of equivalent networks.
+// Equalities that hold whatever the weights: the paper's (sec. 3.3), and those between runs, plans and equivalent
+// networks.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-// What a plan takes from memory: bf16 halves the activations, and a step allocates nothing.
+// The memory that a plan takes: bf16 halves the activations, and a step allocates nothing.
 #include <gtest/gtest.h>
 
 #include <memory>

@@ -46,7 +46,7 @@ struct StepOptions {
   float statistics_decay = 0.9F;
 };
 void train_step(Subject& subject, Plan& plan, const FixtureBatch& batch, int64_t step, const StepOptions& options);
-// On the batch of this step.
+// Trains on the batch of this step.
 void train_step(Subject& subject, Plan& plan, int64_t step, const StepOptions& options);
 
 }  // namespace bn::test

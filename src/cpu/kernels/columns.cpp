@@ -11,7 +11,7 @@ namespace bn::cpu::BN_CPU_ISA {
 namespace {
 
 constexpr int64_t kRowBlock = 64;
-constexpr int64_t kWindowBytes = 512;         // of short rows taken together by bias_gradient_of_block
+constexpr int64_t kWindowBytes = 512;         // short rows that bias_gradient_of_block takes together
 constexpr int kStrip = kLanes == 16 ? 4 : 2;  // vectors: their sums and what each column is given fit into registers
 
 template <class T>
@@ -180,8 +180,8 @@ void flush(double* __restrict to, const PartialSums& sums, int64_t columns) {
   for (int64_t j = 0; j < columns; ++j) to[j] += static_cast<double>(sums.values[j]);
 }
 
-// What gradients read, at one place: dz = dy * activation'(z). ReLU's derivative comes from z, which costs less to
-// compute again than y to read.
+// Everything that the gradients read, in one place: dz = dy * activation'(z). ReLU's derivative comes from z, which
+// costs less to compute again than y to read.
 template <class T, Activation A>
 struct GradientRows {
   static constexpr bool kReadsY = A == Activation::kSigmoid;
@@ -275,7 +275,7 @@ void gradient_sums(double* sum_dz, double* sum_dz_x, Rows dy, Rows x, Rows y, co
 template <class T>
 void input_gradient(Rows dx, Rows dy, Rows x, Rows y, const NormalizeColumns& forward, const InputGradientColumns& by,
                     int64_t rows, int64_t columns, Activation activation) {
-  // Here, or they are read again after every store.
+  // Copied here, or they would be read again after every store.
   const float *mean = forward.mean, *scale = forward.scale, *shift = forward.shift;
   const float *dz_factor = by.dz_factor, *x_factor = by.x_factor, *constant = by.constant;
   with_activation(activation, [&]<Activation A>() {

@@ -27,7 +27,7 @@ void negative_powers(float* __restrict powers, const float* __restrict scale, fl
 // to[i] = row[first + i], 0 outside the row's c channels.
 template <class T>
 void gather(float* to, const T* row, int64_t first, int64_t count, int64_t c) {
-  const int64_t begin = first < 0 ? -first : 0;  // what is there
+  const int64_t begin = first < 0 ? -first : 0;  // the first place that exists
   const int64_t end = c - first < count ? c - first : count;
   for (int64_t i = 0; i < begin; ++i) to[i] = 0;
   for_columns(end - begin,

@@ -32,13 +32,13 @@ struct InputGradientColumns {  // dx = dz * dz_factor + (x - mean) * x_factor + 
   const float* constant;
 };
 
-// Of matrices [rows, columns] with columns <= kColumnBlock (others: any); one table per element type.
+// Kernels on matrices [rows, columns] with columns <= kColumnBlock (others: any); one table per element type.
 struct ColumnKernels {
   // mean and m2 (sum of squared deviations from it) of each column.
   void (*moments)(double* mean, double* m2, Rows x, int64_t rows, int64_t columns);
   void (*normalize)(Rows y, Rows x, const NormalizeColumns& by, int64_t rows, int64_t columns, Activation activation);
-  // sum_dz = sum of dz = dy * activation'(z); sum_dz_x = sum of dz * (x - mean). `forward` is what normalize was given;
-  // y is read for kSigmoid only, scale and shift for kRelu only.
+  // sum_dz = sum of dz = dy * activation'(z); sum_dz_x = sum of dz * (x - mean). `forward` holds the values given to
+  // normalize; y is read for kSigmoid only, scale and shift for kRelu only.
   void (*gradient_sums)(double* sum_dz, double* sum_dz_x, Rows dy, Rows x, Rows y, const NormalizeColumns& forward,
                         int64_t rows, int64_t columns, Activation activation);
   void (*input_gradient)(Rows dx, Rows dy, Rows x, Rows y, const NormalizeColumns& forward,
@@ -52,7 +52,7 @@ struct ColumnKernels {
   void (*sum)(Rows destination, const Rows* sources, int64_t count, int64_t rows, int64_t columns);
 };
 
-// From column to column in double precision; the same for both element types and any number of columns.
+// Kernels that go from column to column in double precision; the same for both element types and any number of columns.
 struct StatisticsKernels {
   // (mean, m2) of `count` rows becomes that of count + other_count rows.
   void (*merge_moments)(double* mean, double* m2, int64_t count, const double* other_mean, const double* other_m2,
@@ -68,8 +68,8 @@ struct StatisticsKernels {
                            const BatchColumns& batch, const AffineColumns& affine, int64_t m, int64_t columns);
 };
 
-// One row of pixels of one image's output (or input gradient); one table per element type. argmax holds the winner's
-// place in its window, row by row, a byte for each output element.
+// Each call computes one row of pixels of one image's output (or input gradient); one table per element type. argmax
+// holds the winner's place in its window, row by row, a byte for each output element.
 struct PoolKernels {
   void (*max)(Rows y_row, uint8_t* argmax_row, Rows x_image, const PoolGeometry& g, int64_t oh);  // argmax may be null
   void (*max_gradient)(Rows dx_row, Rows dy_image, const uint8_t* argmax_image, const PoolGeometry& g, int64_t h);
@@ -83,7 +83,7 @@ struct DropoutMask {
   float rate;
 };
 
-// On dense spans or rows; one table per element type.
+// Kernels on dense spans or rows; one table per element type.
 struct ElementKernels {
   void (*local_response_norm)(void* y, const void* x, const LocalResponseNorm& spec, int64_t rows, int64_t c);
   void (*local_response_norm_gradient)(void* dx, const void* dy, const void* x, const LocalResponseNorm& spec,
@@ -95,7 +95,7 @@ struct ElementKernels {
                       int64_t count);
 };
 
-// f32 only.
+// Kernels on f32 only.
 struct UpdateKernels {
   // SgdUpdate over `count` elements; true if an updated value is not finite.
   bool (*sgd)(float* value, float* velocity, const float* gradient, const SgdUpdate& factors, int64_t count);
@@ -126,7 +126,7 @@ const Kernels& kernels();
 
 // The table of that name, for tests and for BN_CPU_ISA; throws as kernels() does.
 const Kernels& kernels_of(std::string_view instruction_set);
-// Makes it the one that ops prepared from now on use.
+// Makes it the table that ops prepared from now on use.
 void select_kernels(const Kernels& table);
 
 }  // namespace bn::cpu

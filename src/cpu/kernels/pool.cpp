@@ -14,7 +14,7 @@
 namespace bn::cpu::BN_CPU_ISA {
 namespace {
 
-// What an average over window (oh, ow) divides by.
+// The divisor of an average over window (oh, ow).
 BN_INLINE float divisor(int64_t oh, int64_t ow, const PoolGeometry& g) {
   const int64_t border = g.border == PoolBorder::kIncludePadding ? g.pad : 0;
   const Range h = window_of(oh, g.h, g, border), w = window_of(ow, g.w, g, border);
@@ -88,8 +88,8 @@ template <class T>
 struct Covering {
   const T* dy[kMaxCoveringWindows];
   const uint8_t* argmax[kMaxCoveringWindows];
-  int32_t places[kMaxCoveringWindows];  // of the pixel in that window
-  float shares[kMaxCoveringWindows];    // of dy that each pixel of an average gets
+  int32_t places[kMaxCoveringWindows];  // the pixel's place in that window
+  float shares[kMaxCoveringWindows];    // the share of dy that each pixel of an average gets
   int count = 0;
 };
 

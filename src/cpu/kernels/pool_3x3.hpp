@@ -1,6 +1,7 @@
 // Pools over 3x3 windows one or two pixels apart: all but one of the pools of an inception network. A row of windows is
-// taken a strip of channels at a time, from left to right, so that what neighbouring windows share stays in registers.
-// That jumps through memory; so each window asks for what the next row of windows reads and writes at its place.
+// taken a strip of channels at a time, from left to right, so that the pixels shared by neighbouring windows stay in
+// registers. That jumps through memory; so each window asks for the pixels that the next row of windows reads and
+// writes at its place.
 #pragma once
 
 #include <type_traits>
@@ -12,7 +13,7 @@ namespace {
 
 constexpr int kNowhere = 255;  // larger than any place in a window
 
-// Vectors to take together, for a line of memory or what registers can hold.
+// Vectors to take together, for a line of memory or as many as registers can hold.
 template <class T>
 constexpr int kLineVectors = sizeof(T) * kLanes < 64 ? 2 : 1;
 
@@ -20,9 +21,9 @@ BN_INLINE void prefetch_line(const void* at) { __builtin_prefetch(at, 0, 2); }
 
 // --- max -------------------------------------------------------------------------------------------------------------
 
-// Elements as integers that compare as the numbers do: the magnitude, negated for negative numbers (so the zeros are
-// equal), less a shift that takes NaNs of either sign above infinity and leaves missing() below everything (but one
-// signalling NaN, which no arithmetic makes, at its level).
+// Elements as integers that compare as the numbers do. The integer is the magnitude, negated for negative numbers, so
+// the zeros are equal. A shift is subtracted: it takes NaNs of either sign above infinity and leaves missing() below
+// everything. One signalling NaN, which no arithmetic makes, comes to lie at the level of missing().
 template <class T>
 struct Order;
 template <>
@@ -149,7 +150,7 @@ struct Max3x3 {
 };
 
 // The largest of three pixels above each other, and its place were the column a window's first. It serves each window
-// that the column is in; what is equally large in several columns of a window is told apart by place.
+// that the column is in; equal values in several columns of a window are told apart by place.
 template <class T>
 struct ColumnMax {
   Ordered<T> best, place;
@@ -234,7 +235,7 @@ void max_3x3(Rows y_row, uint8_t* argmax_row, Rows x_image, const PoolGeometry& 
 
 // --- gradient of max -------------------------------------------------------------------------------------------------
 
-// Winners' places as they are compared fastest.
+// Winners' places in the type that is compared fastest.
 #if defined(__AVX512F__)
 using Winners = Byte;
 template <class P>
@@ -265,7 +266,7 @@ template <class T>
 struct MaxGradient3x3 {
   const T* dy[3] = {};
   const uint8_t* argmax[3] = {};
-  int row_places[3] = {};       // of this row's first pixel in those windows
+  int row_places[3] = {};       // places of this row's first pixel in those windows
   const T* dy_below = nullptr;  // the row of windows that the next row of dx adds, or any
   const uint8_t* argmax_below = nullptr;
   int64_t dy_stride, ow;
@@ -274,7 +275,7 @@ struct MaxGradient3x3 {
   int64_t c, pad;
 };
 
-// Of R windows above each other.
+// One column of R windows above each other.
 template <int R, int V>
 struct WindowColumn {
   Float dy[R][V];

@@ -1,5 +1,5 @@
-// What lies between the passes of batch normalisation: a few values per column, in double precision. Plain loops, which
-// the compiler turns into vectors.
+// The work between the passes of batch normalisation: a few values per column, in double precision. The loops are
+// plain; the compiler turns them into vectors.
 #include "cpu/kernels/tables.hpp"
 
 namespace bn::cpu::BN_CPU_ISA {
@@ -54,7 +54,7 @@ void prepare_population(float* __restrict scale, const float* __restrict var, co
   }
 }
 
-// With s = sqrt(var + eps) and xhat = (x - mean - mean_low) / s:
+// Let s = sqrt(var + eps) and xhat = (x - mean - mean_low) / s. Then
 //   dx = gamma / s * (dz - dbeta / m - xhat * dgamma / m)
 void prepare_gradient(const GradientColumns& gradient, const double* __restrict sum_dz,
                       const double* __restrict sum_dz_x, const BatchColumns& batch, const AffineColumns& affine,

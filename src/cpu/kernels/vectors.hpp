@@ -61,8 +61,8 @@ BN_INLINE Half narrow(UInt words) {
 #endif
 }
 
-// To nearest, ties to even; NaN stays NaN (see Bfloat16). The instruction for it, a third faster over a whole batch
-// norm, takes values below 2^-126 for zero.
+// Rounds to nearest, ties to even; NaN stays NaN (see Bfloat16). The instruction for it is a third faster over a whole
+// batch norm, but takes values below 2^-126 for zero.
 BN_INLINE Half narrow(Float value) {
 #if defined(__AVX512BF16__)
   return reinterpret_cast<Half>(_mm512_cvtneps_pbh(value));

@@ -1,9 +1,9 @@
 // Operations on the columns of an [m, c] matrix whose rows lie `stride` elements apart: batch normalisation (paper:
 // Algorithm 1 and the gradients of sec. 3), bias and activation. Column arrays are f32.
 //
-// What one thread does, in every kernel here: it owns 16 bytes of neighbouring columns (or one column, where rows are
-// not made of whole 16 bytes) and walks down rows, several loads in flight. Every sum is taken in an order that the
-// shape alone decides: rows within a thread, threads by a fixed tree, blocks by a second kernel.
+// In every kernel here one thread owns 16 bytes of neighbouring columns (or one column, where rows are not made of
+// whole 16 bytes) and walks down rows, several loads in flight. Every sum is taken in an order that the shape alone
+// decides: rows within a thread, threads by a fixed tree, blocks by a second kernel.
 #pragma once
 
 #include <cstdint>
@@ -42,8 +42,8 @@ void column_normalize(const Context& context, const Matrix& y, const Matrix& x, 
 // scale = gamma / sqrt(var + eps), for evaluation; the shift is beta.
 void population_scale(const Context& context, float* scale, const float* var, const AffineColumns& affine, int64_t c);
 
-// With dz = dy * activation'(z), z recomputed from x: dbeta = sum dz, dgamma = sum dz * xhat, and what the input's
-// gradient needs but dz_factor, which is batch.scale. Reads x and dy once.
+// Let dz = dy * activation'(z), z recomputed from x. Computes dbeta = sum dz, dgamma = sum dz * xhat, and all that the
+// input's gradient needs but dz_factor, which is batch.scale. Reads x and dy once.
 void column_gradient_sums(const Context& context, const GradientColumns& gradient, float* partial, const Matrix& dy,
                           const Matrix& x, const BatchColumns& batch, float eps, Activation activation);
 // Reads x and dy, writes dx; rows last to first.

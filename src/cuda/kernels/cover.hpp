@@ -6,9 +6,9 @@
 
 namespace bn::cuda {
 
-constexpr int kRowsInFlight = 4;                // loads of one thread that do not wait for each other
+constexpr int kRowsInFlight = 4;                // loads in one thread that do not wait for each other
 constexpr int kSumBlocksPerMultiprocessor = 4;  // at most, where columns are summed: partial_bytes() counts on it
-// Of the blocks that then add the partial sums.
+// The shape of the blocks that then add the partial sums.
 constexpr int kFinishColumns = 32, kFinishGroups = 8;
 
 // `matrices`: all that one kernel walks; blocks_per_multiprocessor: how many are wanted at most.
@@ -61,7 +61,7 @@ __device__ __forceinline__ float gradient_at_input(float dy, float z) {
   return dy;
 }
 
-// The same from the output.
+// The same, from the output y = activation(z).
 template <Activation A>
 __device__ __forceinline__ float gradient_at_output(float dy, float y) {
   if constexpr (A == Activation::kRelu) return y > 0.0F ? dy : 0.0F;

@@ -106,7 +106,7 @@ struct RowSoftmax {
   float highest, log_sum;
 };
 
-// Of one row of logits, by one block.
+// One block computes the softmax of one row of logits.
 __device__ RowSoftmax softmax_of_row(const float* logits, int64_t classes, float* shared) {
   float highest = -INFINITY;
   for (int64_t j = threadIdx.x; j < classes; j += kThreads) highest = fmaxf(highest, logits[j]);
@@ -127,14 +127,14 @@ __global__ void __launch_bounds__(kThreads)
   const RowSoftmax softmax = softmax_of_row(row, classes, shared);
   if (threadIdx.x > 0) return;
   const int32_t label = labels[image];
-  float loss = label < 0 ? 0.0F : NAN;  // of a label beyond the classes
+  float loss = label < 0 ? 0.0F : NAN;  // a label beyond the classes has none
   if (label >= 0 && label < classes) loss = softmax.log_sum - (row[label] - softmax.highest);
   losses[image] = loss;
   // Blocks that get here write the same number.
   if (!isfinite(loss) && step->first_bad_step < 0) step->first_bad_step = static_cast<int64_t>(step->now.step);
 }
 
-// The same, with every block counting all labels, and once more over the logits for dx. Bytes per logit: 8.
+// Does the same, but every block counts all labels and reads the logits once more for dx. Bytes per logit: 8.
 __global__ void __launch_bounds__(kThreads)
     softmax_gradient_kernel(float* dx, const float* logits, const int32_t* labels, int64_t n, int64_t classes,
                             float weight) {

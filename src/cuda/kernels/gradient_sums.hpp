@@ -49,8 +49,8 @@ __device__ __forceinline__ void to_dz(float (&dy)[N], float (&x)[N], const Colum
   }
 }
 
-// From sum = sum dz and product = sum dz * (x - mean) over the rows, `share` = 1 / rows. With s = sqrt(var + eps) and
-// xhat = (x - mean - mean_low) / s: dx = gamma / s * (dz - dbeta / m - xhat * dgamma / m).
+// sum = sum dz and product = sum dz * (x - mean) over the rows; share = 1 / rows. Let s = sqrt(var + eps) and xhat = (x
+// - mean - mean_low) / s; then dx = gamma / s * (dz - dbeta / m - xhat * dgamma / m).
 __device__ __forceinline__ void finish_gradient_column(const GradientColumns& gradient, const BatchColumns& batch,
                                                        int64_t column, double sum, double product, float eps,
                                                        double share) {

@@ -32,7 +32,7 @@ __device__ __forceinline__ void add_four(Moments (&moments)[N], float& count, co
   }
 }
 
-// Adds one.
+// Adds one row.
 template <int N>
 __device__ __forceinline__ void add_one(Moments (&moments)[N], float& count, const float (&v)[N],
                                         const float (&origin)[N]) {
@@ -73,7 +73,7 @@ __device__ __forceinline__ void merge_lines(Moments (&moments)[N], float count, 
   }
 }
 
-// What a column's sums become: `deviation` = mean - origin, `m2` over m rows.
+// Turns a column's sums into its statistics: `deviation` = mean - origin, `m2` over m rows.
 __device__ __forceinline__ void finish_column(const BatchColumns& batch, const AffineColumns& affine, int64_t column,
                                               float origin, double deviation, double m2, int m) {
   const double mean = static_cast<double>(origin) + deviation;

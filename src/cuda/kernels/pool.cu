@@ -12,7 +12,7 @@ namespace {
 // A pixel of one image and the first of a thread's channels. False beyond the end.
 struct Pixel {
   int image, row, column, channel;
-  int64_t index;  // of the pixel
+  int64_t index;  // the pixel's
 
   __device__ bool find(int n, int rows, int columns, int c, int lanes) {
     const int64_t item = item_index();
@@ -51,7 +51,7 @@ struct Covering {
 
 __device__ float window_share(const PoolGeometry& g, int oh, int ow) {
   if (g.border == PoolBorder::kIncludePadding) {
-    // Padding on both sides counts, what a last window has beyond it does not.
+    // Padding on both sides counts; pixels that a last window has beyond it do not.
     const Span padded_rows(oh, g.h + 2 * g.pad, g.kernel, g.stride, 0);
     const Span padded_columns(ow, g.w + 2 * g.pad, g.kernel, g.stride, 0);
     return 1.0F / static_cast<float>(padded_rows.count() * padded_columns.count());

@@ -1,4 +1,4 @@
-// Whole slabs, four floats a thread where they start on 16 bytes. Bytes per element: sgd reads value, velocity and
+// A thread updates four floats of a slab where they start on 16 bytes. Bytes per element: sgd reads value, velocity and
 // gradient and writes the first two; blend reads two or three arrays and writes one.
 #include "cuda/kernels/updates.hpp"
 

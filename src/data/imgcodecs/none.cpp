@@ -1,4 +1,4 @@
-// For a build without OpenCV's imgcodecs, which bring some 130 libraries with them: JPEG only.
+// Stands in for opencv.cpp in a build without OpenCV's imgcodecs, which need some 130 libraries: only JPEG can be read.
 #include "bn/error.hpp"
 #include "data/decode.hpp"
 

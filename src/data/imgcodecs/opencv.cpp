@@ -67,8 +67,8 @@ void refuse_huge_tiff(const Header& header, ByteOrder order, int64_t size) {
   refuse_huge(width, height, size);
 }
 
-// Before OpenCV takes memory for the pixels: its own limit is 2^30 of them, read from the environment before main().
-// WebP has at most 2^28.
+// Called before OpenCV takes memory for the pixels: its own limit is 2^30 of them, read from the environment before
+// main(). WebP has at most 2^28.
 void refuse_huge_header(const Header& header, int64_t size) {
   if (header.begins("\x89PNG"))
     refuse_huge(header.number(16, 4, ByteOrder::kBig), header.number(20, 4, ByteOrder::kBig), size);

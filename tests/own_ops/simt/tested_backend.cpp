@@ -8,7 +8,7 @@
 namespace bn::test {
 namespace {
 
-// Of all cases a few orders and both patterns; of small ones all orders with both.
+// All cases run in a few orders with both patterns; small ones run in all orders with both.
 std::vector<simt::Schedule> schedules_of(int64_t elements) {
   constexpr int64_t kSmall = 4000;
   const std::vector<simt::Schedule>& all = simt::all_schedules();
@@ -31,7 +31,7 @@ Backend& tested_backend() {
 bool is_supported(DType) { return true; }
 std::vector<BatchNormImplementation> tested_batch_norms() { return {BatchNormImplementation::kCustom}; }
 
-// Each run under another schedule: run_op() requires the same bits of all.
+// Each run has another schedule: run_op() requires the same bits of all.
 Runs runs_of(int64_t elements) {
   const std::vector<simt::Schedule> schedules = schedules_of(elements);
   return {.count = static_cast<int>(schedules.size()),

@@ -1,6 +1,7 @@
-// Stands in for CUDA's header of the same name where kernels run on a CPU (see simt/simulator/kernel.hpp): what src/cuda
-// and the simulator's own tests use, and what a kernel may well use next, with CUDA's names. What cannot be simulated faithfully is left out, so that it does not compile:
-// float atomics (their order is not fixed), __activemask, inline PTX, cooperative groups.
+// Stands in for CUDA's header of the same name where kernels run on a CPU (see simt/simulator/kernel.hpp). It has what
+// src/cuda and the simulator's own tests use, and what a kernel may well use next, with CUDA's names. Features that
+// cannot be simulated faithfully are left out, so that their use does not compile: float atomics (their order is not
+// fixed), __activemask, inline PTX, cooperative groups.
 #pragma once
 
 #include <math.h>  // kernels call the functions of the global namespace

@@ -195,7 +195,7 @@ void* Block::static_shared(const void* key, size_t bytes) {
 }
 
 void Block::fill(const GuardedMemory& memory) const {
-  // As f32 and as bf16 NaN, or 0.19.
+  // The bytes make a NaN, in f32 and in bf16, or 0.19.
   const std::byte low{pattern_ == SharedPattern::kNan ? uint8_t{0xc5} : uint8_t{0x3e}};
   const std::byte high{pattern_ == SharedPattern::kNan ? uint8_t{0x7f} : uint8_t{0x3e}};
   for (size_t i = 0; i < memory.bytes(); ++i) memory.data()[i] = i % 2 == 0 ? low : high;

@@ -21,7 +21,7 @@ class Block {
 
   void run(unsigned x, unsigned y);  // again and again; shared memory starts as the pattern each time
 
-  // For the running thread.
+  // These are called for the running thread.
   void barrier(Where where);
   uint64_t exchange_in_warp(WarpOp op, unsigned mask, uint64_t value, unsigned source_lane, Where where);
   unsigned lane() const { return current_ % kWarpSize; }

@@ -29,7 +29,7 @@ namespace {
 
 using Allocations = std::map<void*, std::unique_ptr<GuardedMemory>>;
 
-// Never destroyed: a backend that is static frees its memory late.
+// They are never destroyed: a static backend frees its memory late.
 Allocations& allocations() {
   static auto& all = *new Allocations;
   return all;
@@ -146,7 +146,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   return cudaSuccess;
 }
 
-// As on a device, nothing can wait for work that is only being recorded.
+// Nothing can wait for work that is only being recorded; a device refuses it too.
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   return stream != nullptr && stream->recorded ? cudaErrorStreamCaptureUnsupported : machine().fault;
 }

@@ -12,7 +12,7 @@ namespace bn::simt {
 constexpr int kMultiprocessors = 3;               // few: blocks then have more than one turn of work
 constexpr size_t kDeviceBytes = size_t{1} << 30;  // more is out of memory
 
-// What there is, for tests of what goes wrong; fault: what waiting for the device tells.
+// The machine as tests want it, for tests of failures; fault: the error that waiting for the device returns.
 struct Machine {
   int driver_version = CUDART_VERSION;  // 0: no driver
   int devices = 1;
@@ -21,7 +21,7 @@ struct Machine {
 };
 Machine& machine();
 
-// What launch() does: run the kernel, or record it.
+// Does the work of launch(): runs the kernel, or records it.
 void submit(cudaStream_t stream, const void* kernel, const char* name, const GridShape& shape,
             std::function<void()> thread);
 

@@ -74,8 +74,8 @@ Fiber::Fiber() {
   if (memory == MAP_FAILED) throw std::bad_alloc();
   memory_ = static_cast<std::byte*>(memory);
   mprotect(memory_, kGuardBytes, PROT_NONE);
-  // As if run() had just been called: a return address of zero, at which a walk up the stack ends, then run()'s own
-  // address as what the switch returns to, then the registers.
+  // The stack looks as if run() had just been called: a return address of zero, at which a walk up the stack ends, then
+  // run()'s own address, to which the switch returns, then the registers.
   auto* top = reinterpret_cast<uintptr_t*>(memory_ + kGuardBytes + kStackBytes);
   top[-2] = reinterpret_cast<uintptr_t>(&Fiber::run);
   stack_pointer_ = top - 2 - kSavedRegisters;

@@ -20,7 +20,7 @@ Schedule& current_schedule() {
 
 Block* running = nullptr;
 
-// Also where a kernel throws.
+// Resets `running` also where a kernel throws.
 class Running {
  public:
   explicit Running(Block& block) { running = &block; }

@@ -18,13 +18,13 @@ enum class SharedPattern { kNan, kFinite };  // what shared memory holds when a 
 
 struct Schedule {
   Order order = Order::kAscending;
-  uint64_t seed = 0;  // of kShuffled
+  uint64_t seed = 0;  // used by kShuffled
   SharedPattern pattern = SharedPattern::kNan;
 };
 
 std::string to_string(const Schedule& schedule);
 const std::vector<Schedule>& all_schedules();  // the first one is the default
-void set_schedule(const Schedule& schedule);   // of all launches from now on
+void set_schedule(const Schedule& schedule);   // holds for all launches from now on
 
 // A kernel did what no kernel may do. The message names the kernel, the block and the thread.
 struct Fault : Error {
@@ -43,7 +43,7 @@ constexpr size_t kMaxDynamicSharedBytes = 227 * 1024;  // what it can ask for, o
 // Throws Fault.
 void run_grid(const char* kernel, const GridShape& shape, const std::function<void()>& thread);
 
-// What follows is for the bodies of kernels.
+// The functions below are for the bodies of kernels.
 
 // A place in the source: std::source_location, which clang-tidy 14 does not know.
 struct Where {
@@ -57,7 +57,7 @@ void barrier(Where where);
 // Waits until every lane of `mask` that exists has called it too. kShuffle gives source_lane's value, kVote a bit for
 // every lane whose value is not zero.
 uint64_t exchange_in_warp(WarpOp op, unsigned mask, uint64_t value, unsigned source_lane, Where where);
-unsigned lane();  // of the running thread
+unsigned lane();  // the running thread's
 [[noreturn]] void fault_of_thread(const std::string& what);
 
 // The block's memory for one declaration, the same for all threads; `key` is any address of that declaration's own.
