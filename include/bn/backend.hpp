@@ -152,6 +152,7 @@ class Backend {
 struct CpuOptions {
   int threads = 0;       // 0: OMP_NUM_THREADS, else the cores that the process may use
   std::string reason{};  // for their number, as name() says it; of 0 it is found
+  bool winograd = true;  // convolutions 3x3 of stride 1 in f32 take Winograd's F(4x4, 3x3) where it is quicker
 };
 std::unique_ptr<Backend> make_cpu_backend(const CpuOptions& options);
 std::string cpu_library();  // the one that is loaded: "oneDNN 3.7.2"

@@ -11,7 +11,7 @@
 namespace bn::cpu {
 
 // Calls must come from the thread that made the backend: the number of OpenMP threads is a property of that thread.
-class CpuBackend final : public Backend {
+class CpuBackend : public Backend {
  public:
   explicit CpuBackend(const CpuOptions& options);
 
@@ -36,8 +36,7 @@ class CpuBackend final : public Backend {
   void blend(const Tensor& running, const Tensor& batch, const Tensor& factor, const float* weight) override;
 
  private:
-  int threads_;
-  std::string reason_;  // for their number
+  CpuOptions options_;
 };
 
 }  // namespace bn::cpu
