@@ -41,22 +41,23 @@ WinogradConvolution::WinogradConvolution(const ConvolutionWindow& window, const 
   require_no_backward(folded, desc);
   const Shape &x = desc.x[0].shape, &y = desc.y.shape;
   const int threads = omp_get_max_threads();
-  packed_.add(forward_.packed_bytes());
+  packed_.add(forward_.weight_bytes());
   scratch_bytes_ = forward_.scratch_bytes();
   if (has_bias_) bias_offset_ = packed_.add(y.c * size_of(DType::kF32));
   if (!desc.has_backward) return;
   if (desc.wants_dx.at(0)) {
     input_gradient_.emplace(y, x, window.kernel - 1 - window.pad, threads);
-    input_gradient_offset_ = packed_.add(input_gradient_->packed_bytes());
-    scratch_bytes_ = std::max(scratch_bytes_, input_gradient_->scratch_bytes());
+    Regions regions;
+    regions.add(input_gradient_->weight_bytes());
+    after_weights_offset_ = regions.add(input_gradient_->scratch_bytes());
+    scratch_bytes_ = std::max(scratch_bytes_, regions.bytes());
   }
   weight_gradient_.emplace(x, y, window.pad, threads);
   scratch_bytes_ = std::max(scratch_bytes_, weight_gradient_->scratch_bytes());
 }
 
 void WinogradConvolution::pack(void* packed, float* w, void*) {
-  forward_.pack(packed, w, WindowOrder::kAsStored);
-  if (input_gradient_) input_gradient_->pack(at(packed, input_gradient_offset_), w, WindowOrder::kRotated);
+  forward_.transform_weights(packed, w, WindowOrder::kAsStored);
 }
 
 void WinogradConvolution::forward(const OpIo& io) {
@@ -67,8 +68,10 @@ void WinogradConvolution::forward(const OpIo& io) {
 void WinogradConvolution::backward(float* dw, const OpIo& io, void* scratch) {
   const auto *x = io.x[0].as<const float>(), *dy = io.dy.as<const float>();
   if (input_gradient_) {
-    input_gradient_->run(io.dx[0].as<float>(), dy, at(io.packed, input_gradient_offset_), nullptr, Activation::kNone,
-                         scratch);
+    // Four times as large as w and read once a step, these weights live in scratch.
+    input_gradient_->transform_weights(scratch, io.w[0].as<const float>(), WindowOrder::kRotated);
+    input_gradient_->run(io.dx[0].as<float>(), dy, scratch, nullptr, Activation::kNone,
+                         at(scratch, after_weights_offset_));
   }
   weight_gradient_->run(dw, x, dy, scratch);
 }

@@ -34,8 +34,8 @@ class WinogradConvolution final : public Convolution {
   std::optional<WinogradCorrelation> input_gradient_;
   std::optional<WinogradWeightGradient> weight_gradient_;
   Regions packed_;
-  int64_t input_gradient_offset_ = 0, bias_offset_ = 0;
-  int64_t scratch_bytes_ = 0;
+  int64_t bias_offset_ = 0;
+  int64_t after_weights_offset_ = 0, scratch_bytes_ = 0;  // the former in scratch, for the input gradient
 };
 
 }  // namespace bn::cpu

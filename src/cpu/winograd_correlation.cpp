@@ -41,7 +41,7 @@ WinogradCorrelation::WinogradCorrelation(const Shape& from, const Shape& to, int
   thread_bytes_ = regions.bytes();
 }
 
-void WinogradCorrelation::pack(void* packed, const float* w, WindowOrder order) const {
+void WinogradCorrelation::transform_weights(void* transformed, const float* w, WindowOrder order) const {
   const bool is_rotated = order == WindowOrder::kRotated;
   const int64_t inputs = is_rotated ? to_.c : from_.c;  // i of ohwi
   const int64_t windows = 9 * inputs;                   // elements of an o
@@ -50,11 +50,11 @@ void WinogradCorrelation::pack(void* packed, const float* w, WindowOrder order) 
   for (int64_t row = 0; row < weights_.rows; ++row) {
     const WindowRow window_row =
         is_rotated ? WindowRow{w + row * windows + 8 * inputs, -inputs, 1} : WindowRow{w + row, inputs, windows};
-    transform(weights_.row(packed, row), window_row, weights_.columns);
+    transform(weights_.row(transformed, row), window_row, weights_.columns);
   }
 }
 
-void WinogradCorrelation::run(float* to, const float* from, void* packed, const float* bias, Activation activation,
+void WinogradCorrelation::run(float* to, const float* from, void* weights, const float* bias, Activation activation,
                               void* scratch) {
 #pragma omp parallel num_threads(threads_)
   {
@@ -62,13 +62,13 @@ void WinogradCorrelation::run(float* to, const float* from, void* packed, const 
     const Share blocks = share_of(blocks_);
     for (int64_t block = blocks.begin; block < blocks.end; ++block) {
       const int64_t first = block * inputs_.rows;
-      run_block(to, from, packed, bias, activation, {first, std::min(inputs_.rows, grid_.count() - first)}, thread,
+      run_block(to, from, weights, bias, activation, {first, std::min(inputs_.rows, grid_.count() - first)}, thread,
                 at(scratch, thread * thread_bytes_));
     }
   }
 }
 
-void WinogradCorrelation::run_block(float* to, const float* from, void* packed, const float* bias,
+void WinogradCorrelation::run_block(float* to, const float* from, void* weights, const float* bias,
                                     Activation activation, const Block& block, int thread, void* scratch) {
   const WinogradKernels& transform = kernels().winograd;
   void* products = at(scratch, products_offset_);
@@ -77,7 +77,7 @@ void WinogradCorrelation::run_block(float* to, const float* from, void* packed, 
     const MapTile tile{from_.h, from_.w, from_.c, place.row - pad_, place.column - pad_};
     transform.input(inputs_.row(scratch, i), from + place.image * from_.h * from_.w * from_.c, tile);
   }
-  multiply_.run(thread, static_cast<float*>(products), static_cast<float*>(scratch), static_cast<float*>(packed),
+  multiply_.run(thread, static_cast<float*>(products), static_cast<float*>(scratch), static_cast<float*>(weights),
                 at(scratch, scratchpad_offset_));
   for (int64_t i = 0; i < block.count; ++i) {
     const TileGrid::Place place = grid_.place(block.first + i);

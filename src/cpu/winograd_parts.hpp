@@ -64,19 +64,19 @@ class WinogradCorrelation {
  public:
   WinogradCorrelation(const Shape& from, const Shape& to, int64_t pad, int threads);
 
-  int64_t packed_bytes() const { return weights_.bytes(); }
+  int64_t weight_bytes() const { return weights_.bytes(); }  // transformed
   int64_t scratch_bytes() const { return threads_ * thread_bytes_; }
 
   // w: ohwi. As stored its i are summed over, rotated its o.
-  void pack(void* packed, const float* w, WindowOrder order) const;
+  void transform_weights(void* transformed, const float* w, WindowOrder order) const;
   // bias may be null.
-  void run(float* to, const float* from, void* packed, const float* bias, Activation activation, void* scratch);
+  void run(float* to, const float* from, void* weights, const float* bias, Activation activation, void* scratch);
 
  private:
   struct Block {
     int64_t first, count;  // tiles
   };
-  void run_block(float* to, const float* from, void* packed, const float* bias, Activation activation,
+  void run_block(float* to, const float* from, void* weights, const float* bias, Activation activation,
                  const Block& block, int thread, void* scratch);
 
   Shape from_, to_;
