@@ -32,6 +32,13 @@ TEST(Read, GivesEveryTypeItsValue) {
   EXPECT_EQ(with("train.probe={op: hidden1/act, unit: 7}").train.probe.op, "hidden1/act");
 }
 
+TEST(Read, RefusesWhatIsNoFlag) {
+  EXPECT_EQ(override_error("cpu.winograd=maybe"),
+            "--set cpu.winograd=maybe: cpu.winograd: got 'maybe', expected one of: true, false");
+  EXPECT_EQ(override_error("cpu.winigrad=false"),
+            "--set cpu.winigrad=false: cpu.winigrad: unknown key; did you mean cpu.winograd?");
+}
+
 TEST(Read, RefusesWhatIsNoInteger) {
   const std::string expected = ", expected an integer from 1 to 1048576";
   EXPECT_EQ(parse_error("train:\n  batch: many\n"), "run.yaml:2:10: train.batch: got 'many'" + expected);
