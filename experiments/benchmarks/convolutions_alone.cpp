@@ -188,7 +188,7 @@ void ConvolutionsAlone::add_winograd(std::vector<TimedDirection>& directions, co
     const auto call = std::make_shared<cpu::WinogradCorrelation>(from.shape, result.shape, its_pad, threads);
     void* w = buffer(call->weight_bytes());
     add(to, call->scratch_bytes(), [=](void* scratch) {
-      call->run(result.as<float>(), from.as<const float>(), w, nullptr, Activation::kNone, scratch);
+      call->run({.to = result.as<float>(), .from = from.as<const float>(), .weights = w}, scratch);
     });
   };
   const Tensor dx = dense(dx_, dtype_, x), dy = dense(dy_, dtype_, y);

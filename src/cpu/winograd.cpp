@@ -8,7 +8,6 @@
 #include "cpu/folding.hpp"
 
 namespace bn::cpu {
-
 namespace {
 
 // Where all directions together gain, as benchmark_cpu_winograd measures (two cores of an Intel Xeon, model 207, with
@@ -61,8 +60,12 @@ void WinogradConvolution::pack(void* packed, float* w, void*) {
 }
 
 void WinogradConvolution::forward(const OpIo& io) {
-  forward_.run(io.y.as<float>(), io.x[0].as<const float>(), io.packed, has_bias_ ? bias(io.packed) : nullptr,
-               activation_, io.scratch);
+  forward_.run({.to = io.y.as<float>(),
+                .from = io.x[0].as<const float>(),
+                .weights = io.packed,
+                .bias = has_bias_ ? bias(io.packed) : nullptr,
+                .activation = activation_},
+               io.scratch);
 }
 
 void WinogradConvolution::backward(float* dw, const OpIo& io, void* scratch) {
@@ -70,7 +73,7 @@ void WinogradConvolution::backward(float* dw, const OpIo& io, void* scratch) {
   if (input_gradient_) {
     // Four times as large as w and read once a step, these weights live in scratch.
     input_gradient_->transform_weights(scratch, io.w[0].as<const float>(), WindowOrder::kRotated);
-    input_gradient_->run(io.dx[0].as<float>(), dy, scratch, nullptr, Activation::kNone,
+    input_gradient_->run({.to = io.dx[0].as<float>(), .from = dy, .weights = scratch},
                          at(scratch, after_weights_offset_));
   }
   weight_gradient_->run(dw, x, dy, scratch);

@@ -45,44 +45,40 @@ void WinogradCorrelation::transform_weights(void* transformed, const float* w, W
   const bool is_rotated = order == WindowOrder::kRotated;
   const int64_t inputs = is_rotated ? to_.c : from_.c;  // i of ohwi
   const int64_t windows = 9 * inputs;                   // elements of an o
-  const auto transform = kernels().winograd.weights;
 #pragma omp parallel for num_threads(threads_) schedule(static)
   for (int64_t row = 0; row < weights_.rows; ++row) {
     const WindowRow window_row =
         is_rotated ? WindowRow{w + row * windows + 8 * inputs, -inputs, 1} : WindowRow{w + row, inputs, windows};
-    transform(weights_.row(transformed, row), window_row, weights_.columns);
+    kernels_.weights(weights_.row(transformed, row), window_row, weights_.columns);
   }
 }
 
-void WinogradCorrelation::run(float* to, const float* from, void* weights, const float* bias, Activation activation,
-                              void* scratch) {
+void WinogradCorrelation::run(const Call& call, void* scratch) {
 #pragma omp parallel num_threads(threads_)
   {
     const int thread = omp_get_thread_num();
     const Share blocks = share_of(blocks_);
     for (int64_t block = blocks.begin; block < blocks.end; ++block) {
-      const int64_t first = block * inputs_.rows;
-      run_block(to, from, weights, bias, activation, {first, std::min(inputs_.rows, grid_.count() - first)}, thread,
-                at(scratch, thread * thread_bytes_));
+      run_block(call, block, thread, at(scratch, thread * thread_bytes_));
     }
   }
 }
 
-void WinogradCorrelation::run_block(float* to, const float* from, void* weights, const float* bias,
-                                    Activation activation, const Block& block, int thread, void* scratch) {
-  const WinogradKernels& transform = kernels().winograd;
+// The last block may lack tiles: nobody reads what the product makes of the rows that are left as they were.
+void WinogradCorrelation::run_block(const Call& call, int64_t block, int thread, void* scratch) {
   void* products = at(scratch, products_offset_);
-  for (int64_t i = 0; i < block.count; ++i) {
-    const TileGrid::Place place = grid_.place(block.first + i);
-    const MapTile tile{from_.h, from_.w, from_.c, place.row - pad_, place.column - pad_};
-    transform.input(inputs_.row(scratch, i), from + place.image * from_.h * from_.w * from_.c, tile);
+  const int64_t first = block * inputs_.rows, count = std::min(inputs_.rows, grid_.count() - first);
+  for (int64_t i = 0; i < count; ++i) {
+    const TileGrid::Place place = grid_.place(first + i);
+    kernels_.input(inputs_.row(scratch, i), call.from + place.image * from_.h * from_.w * from_.c,
+                   {from_.h, from_.w, from_.c, place.row - pad_, place.column - pad_});
   }
-  multiply_.run(thread, static_cast<float*>(products), static_cast<float*>(scratch), static_cast<float*>(weights),
+  multiply_.run(thread, static_cast<float*>(products), static_cast<float*>(scratch), static_cast<float*>(call.weights),
                 at(scratch, scratchpad_offset_));
-  for (int64_t i = 0; i < block.count; ++i) {
-    const TileGrid::Place place = grid_.place(block.first + i);
-    const MapTile tile{to_.h, to_.w, to_.c, place.row, place.column};
-    transform.output(to + place.image * to_.h * to_.w * to_.c, products_.row(products, i), tile, bias, activation);
+  for (int64_t i = 0; i < count; ++i) {
+    const TileGrid::Place place = grid_.place(first + i);
+    kernels_.output(call.to + place.image * to_.h * to_.w * to_.c, products_.row(products, i),
+                    {to_.h, to_.w, to_.c, place.row, place.column}, call.bias, call.activation);
   }
 }
 

@@ -69,15 +69,18 @@ class WinogradCorrelation {
 
   // w: ohwi. As stored its i are summed over, rotated its o.
   void transform_weights(void* transformed, const float* w, WindowOrder order) const;
-  // bias may be null.
-  void run(float* to, const float* from, void* weights, const float* bias, Activation activation, void* scratch);
+
+  struct Call {
+    float* to;
+    const float* from;
+    void* weights;  // transformed
+    const float* bias = nullptr;
+    Activation activation = Activation::kNone;
+  };
+  void run(const Call& call, void* scratch);
 
  private:
-  struct Block {
-    int64_t first, count;  // tiles
-  };
-  void run_block(float* to, const float* from, void* weights, const float* bias, Activation activation,
-                 const Block& block, int thread, void* scratch);
+  void run_block(const Call& call, int64_t block, int thread, void* scratch);
 
   Shape from_, to_;
   int64_t pad_;
@@ -87,6 +90,7 @@ class WinogradCorrelation {
   PlaneMatrices inputs_, products_, weights_;  // [tiles of a block, c of from], [.., c of to], [c of from, c of to]
   ThreadProducts multiply_;
   int64_t products_offset_ = 0, scratchpad_offset_ = 0, thread_bytes_ = 0;
+  const WinogradKernels& kernels_ = kernels().winograd;
 };
 
 // dw[o, i, j, :] = sum over images and pixels of dy[.., o] x[.., :], in chunks of tiles: all threads transform a chunk,
@@ -114,6 +118,7 @@ class WinogradWeightGradient {
   ThreadProducts first_, others_;
   int64_t gradients_offset_ = 0, sums_offset_ = 0, scratchpads_offset_ = 0, scratchpad_bytes_ = 0;
   int64_t scratch_bytes_ = 0;
+  const WinogradKernels& kernels_ = kernels().winograd;
 };
 
 }  // namespace bn::cpu
