@@ -101,8 +101,8 @@ void PreparedCall::bind(const Binding& binding) {
 void PreparedCall::run(std::initializer_list<Binding> bindings, void* scratch) {
   for (const Binding& binding : bindings) bind(binding);
   if (scratch_bytes_ > 0) bind({DNNL_ARG_SCRATCHPAD, scratch});
-  const dnnl_status_t status = dnnl_primitive_execute(primitive_.get(), stream_.get(),
-                                                      static_cast<int>(arguments_.size()), arguments_.data());
+  const dnnl_status_t status =
+      dnnl_primitive_execute(primitive_.get(), stream_.get(), static_cast<int>(arguments_.size()), arguments_.data());
   if (status != dnnl_success) {
     throw Error(ExitCode::kFailure,
                 fmt::format("oneDNN's {} failed with status {}.", implementation_, static_cast<int>(status)));
