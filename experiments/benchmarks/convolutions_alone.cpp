@@ -1,10 +1,14 @@
 #include "convolutions_alone.hpp"
 
+#include <omp.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <limits>
 #include <optional>
+
+#include "cpu/winograd_parts.hpp"
 
 namespace bn {
 namespace {
@@ -92,25 +96,26 @@ void ConvolutionsAlone::add(const std::string& name, const Operands& operands) {
     add_convolutions(directions, operands, Form::kOneImage);
     add_matrix_products(directions, operands);
   }
+  const cpu::ConvolutionWindow& window = operands.window;
+  if (window.kernel == 3 && window.stride == 1 && dtype_ == DType::kF32) add_winograd(directions, operands);
   forward_.push_back(std::move(directions[0]));
   for (size_t i = 1; i < directions.size(); ++i) backward_.push_back(std::move(directions[i]));
 }
 
 void ConvolutionsAlone::add_candidate(TimedDirection& to, const dnnl::primitive_desc_base& description, Form form,
                                       const std::vector<std::pair<int, void*>>& data, int weights) {
-  Candidate candidate;
   try {
-    candidate.call = cpu::PreparedCall(description, {data[0].first, data[1].first, weights});
-  } catch (const dnnl::error&) {
-    return;  // reference loops
+    const auto call =
+        std::make_shared<cpu::PreparedCall>(description, std::vector{data[0].first, data[1].first, weights});
+    const memory::desc layout = description.query_md(dnnl::query::exec_arg_md, weights);
+    void* w = buffer(static_cast<int64_t>(layout.get_size()));
+    scratch_bytes_ = std::max(scratch_bytes_, call->scratch_bytes());
+    to.candidates.push_back(
+        {.name = call->implementation(), .form = form, .run = [=](void* scratch) {
+           call->run({{data[0].first, data[0].second}, {data[1].first, data[1].second}, {weights, w}}, scratch);
+         }});
+  } catch (const dnnl::error&) {  // reference loops
   }
-  candidate.name = candidate.call.implementation();
-  candidate.form = form;
-  for (const auto& [argument, pointer] : data) candidate.bindings.push_back({argument, pointer});
-  const memory::desc layout = description.query_md(dnnl::query::exec_arg_md, weights);
-  candidate.bindings.push_back({weights, buffer(static_cast<int64_t>(layout.get_size()))});
-  scratch_bytes_ = std::max(scratch_bytes_, candidate.call.scratch_bytes());
-  to.candidates.push_back(std::move(candidate));
 }
 
 // Every implementation that takes NHWC activations, with weights in the layout that it likes.
@@ -170,13 +175,34 @@ void ConvolutionsAlone::add_matrix_products(std::vector<TimedDirection>& directi
               DNNL_ARG_WEIGHTS);
 }
 
-void ConvolutionsAlone::run(Candidate& candidate) {
-  const auto& bindings = candidate.bindings;
-  candidate.call.run({bindings[0], bindings[1], bindings[2]}, scratch_);
+// y, dx and dw of a convolution 3x3 of stride 1, whether or not its shape is one that training computes so.
+void ConvolutionsAlone::add_winograd(std::vector<TimedDirection>& directions, const Operands& operands) {
+  const Shape &x = operands.x.shape, &y = operands.y.shape;
+  const int64_t pad = operands.window.pad;
+  const int threads = omp_get_max_threads();
+  const auto add = [&](TimedDirection& to, int64_t scratch_bytes, const std::function<void(void*)>& run) {
+    scratch_bytes_ = std::max(scratch_bytes_, scratch_bytes);
+    to.candidates.push_back({.name = "winograd_f43", .form = Form::kImages, .run = run});
+  };
+  const auto add_correlation = [&](TimedDirection& to, const Tensor& result, const Tensor& from, int64_t its_pad) {
+    const auto call = std::make_shared<cpu::WinogradCorrelation>(from.shape, result.shape, its_pad, threads);
+    void* w = buffer(call->weight_bytes());
+    add(to, call->scratch_bytes(), [=](void* scratch) {
+      call->run({.to = result.as<float>(), .from = from.as<const float>(), .weights = w}, scratch);
+    });
+  };
+  const Tensor dx = dense(dx_, dtype_, x), dy = dense(dy_, dtype_, y);
+  add_correlation(directions[0], operands.y, operands.x, pad);
+  const auto call = std::make_shared<cpu::WinogradWeightGradient>(x, y, pad, threads);
+  auto* dw = static_cast<float*>(buffer(9 * x.c * y.c * size_of(DType::kF32)));
+  add(directions[1], call->scratch_bytes(), [call, dw, dy, x_data = operands.x.as<const float>()](void* scratch) {
+    call->run(dw, x_data, dy.as<const float>(), scratch);
+  });
+  if (operands.wants_dx) add_correlation(directions[2], dx, dy, 2 - pad);
 }
 
 void ConvolutionsAlone::run(std::vector<TimedDirection>& directions) {
-  for (TimedDirection& direction : directions) run(direction.candidates[direction.best]);
+  for (TimedDirection& direction : directions) direction.candidates[direction.best].run(scratch_);
 }
 
 void ConvolutionsAlone::choose(int64_t trials) {
@@ -188,12 +214,12 @@ void ConvolutionsAlone::choose(int64_t trials) {
 void ConvolutionsAlone::choose(TimedDirection& direction, int64_t trials) {
   constexpr double kHopeless = 3;  // times the quickest: not tried again
   double quickest = std::numeric_limits<double>::infinity();
-  for (Candidate& candidate : direction.candidates) run(candidate);  // loads its code
+  for (Candidate& candidate : direction.candidates) candidate.run(scratch_);  // loads its code
   for (int64_t trial = 0; trial < trials; ++trial) {
     for (Candidate& candidate : direction.candidates) {
       if (trial > 0 && candidate.seconds > kHopeless * quickest) continue;
       const auto start = Clock::now();
-      run(candidate);
+      candidate.run(scratch_);
       const std::chrono::duration<double> elapsed = Clock::now() - start;
       candidate.seconds = trial == 0 ? elapsed.count() : std::min(candidate.seconds, elapsed.count());
       quickest = std::min(quickest, candidate.seconds);

@@ -1,8 +1,9 @@
-// The convolutions of a network and nothing else, each direction by the quickest implementation oneDNN has for it. A
-// training step needs at least this time, so it is measured against it.
+// The convolutions of a network and nothing else, each direction by the quickest implementation: any of oneDNN's, or
+// Winograd's. A training step needs at least this time, so it is measured against it.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -26,8 +27,7 @@ const char* name_of(Form form);
 struct Candidate {
   std::string name;  // "brgconv:avx512_core"
   Form form = Form::kImages;
-  cpu::PreparedCall call{};
-  std::vector<cpu::PreparedCall::Binding> bindings{};
+  std::function<void(void* scratch)> run{};
   double seconds = 0;  // the quickest trial run's
 };
 
@@ -63,12 +63,12 @@ class ConvolutionsAlone {
   void add(const std::string& name, const Operands& operands);
   void add_convolutions(std::vector<TimedDirection>& directions, const Operands& operands, Form form);
   void add_matrix_products(std::vector<TimedDirection>& directions, const Operands& operands);
+  void add_winograd(std::vector<TimedDirection>& directions, const Operands& operands);
   void add_candidate(TimedDirection& to, const dnnl::primitive_desc_base& description, Form form,
                      const std::vector<std::pair<int, void*>>& data, int weights);
   void* buffer(int64_t bytes);
   void choose(TimedDirection& direction, int64_t trials);
   void run(std::vector<TimedDirection>& directions);
-  void run(Candidate& candidate);
 
   Backend& backend_;
   int64_t batch_;

@@ -114,6 +114,12 @@ struct Arguments {
   Config load() const { return load_config(config, overrides); }
 };
 
+std::unique_ptr<Backend> make_backend(const Config& config) {
+  CpuOptions options = config.cpu;
+  options.threads = static_cast<int>(config.threads);
+  return make_cpu_backend(options);
+}
+
 // How much quicker the 1x1 convolutions' weight gradients are in another form than as a convolution of images, which is
 // how the library is usually asked.
 void print_weight_gradients(const ConvolutionsAlone& convolutions, Form form, const std::string& name) {
@@ -217,7 +223,8 @@ void measure_against(const Arguments& arguments, Backend& backend, const Config&
   Arguments changed = arguments;
   changed.overrides.push_back(arguments.against);
   const Config other_config = changed.load();
-  Training training(config, backend), other(other_config, backend);
+  const std::unique_ptr<Backend> other_backend = make_backend(other_config);
+  Training training(config, backend), other(other_config, *other_backend);
   std::vector<double> steps, others, quotients;
   for (int64_t round = -1; round < arguments.rounds; ++round) {
     const double step = seconds_of([&] { training.step(); });
@@ -234,7 +241,7 @@ void measure_against(const Arguments& arguments, Backend& backend, const Config&
 
 void run_step(const Arguments& arguments) {
   const Config config = arguments.load();
-  const std::unique_ptr<Backend> backend = make_cpu_backend({.threads = static_cast<int>(config.threads)});
+  const std::unique_ptr<Backend> backend = make_backend(config);
   if (!arguments.against.empty()) {
     measure_against(arguments, *backend, config);
   } else {

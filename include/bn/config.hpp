@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "bn/cpu_options.hpp"
 #include "bn/cuda_options.hpp"
 #include "bn/data_options.hpp"
 #include "bn/model_options.hpp"
@@ -22,6 +23,7 @@ struct Config {
   TrainOptions train;
   DType precision = DType::kF32;
   Device device = Device::kCpu;
+  CpuOptions cpu{};  // all but its number of threads
   CudaOptions cuda{};
   int64_t threads = 0;  // 0 = OMP_NUM_THREADS, else all usable; the resolved configuration holds the number used
   PlanPasses passes{};  // `plan.passes`

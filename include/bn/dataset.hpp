@@ -49,6 +49,7 @@ class Dataset {
     enum class Resizing { kDirect, kAsEncoded };
     Resizing resizing = Resizing::kDirect;
   };
+  // Throws DataError; storage then holds what was read of this image, never another one.
   virtual Sample read(int64_t index, std::vector<uint8_t>& storage) const = 0;
 };
 

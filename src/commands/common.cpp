@@ -38,7 +38,10 @@ std::unique_ptr<Backend> make_backend(Config& config) {
                                                             .reason = fmt::format("threads: {}", config.threads)};
   config.threads = threads.count;
   if (config.device == Device::kCuda) return make_cuda_backend(config.cuda);
-  return make_cpu_backend({.threads = threads.count, .reason = threads.reason});
+  CpuOptions options = config.cpu;
+  options.threads = threads.count;
+  options.reason = threads.reason;
+  return make_cpu_backend(options);
 }
 
 std::function<bool()> stop_on_signals() {

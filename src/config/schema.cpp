@@ -359,6 +359,13 @@ Fields describe_train(TrainOptions& train) {
   };
 }
 
+Fields describe_cpu(CpuOptions& cpu) {
+  return {
+      field("winograd", FlagTarget{&cpu.winograd},
+            "3x3 convolutions of stride 1 in precision: f32 by Winograd's F(4x4, 3x3) where it is quicker"),
+  };
+}
+
 Fields describe_cuda(CudaOptions& cuda) {
   return {
       field("device", IntegerTarget{&cuda.device, {0, 1023}}, "which GPU, from 0"),
@@ -381,6 +388,7 @@ Fields describe(Config& config) {
       field("data", GroupTarget{describe_data(config.data)}, "images and labels"),
       field("train", GroupTarget{describe_train(config.train)}, "optimisation, logging, checkpoints"),
       field("device", words(config.device, {{"cpu", Device::kCpu}, {"cuda", Device::kCuda}}), "where it runs"),
+      field("cpu", GroupTarget{describe_cpu(config.cpu)}, "of device: cpu"),
       field("cuda", GroupTarget{describe_cuda(config.cuda)}, "of device: cuda"),
       field("precision", words(config.precision, {{"f32", DType::kF32}, {"bf16", DType::kBf16}}),
             "type in which activations and their gradients are stored"),

@@ -73,9 +73,9 @@ std::unique_ptr<Op> make_batch_norm(const BatchNorm& spec, const OpDesc& desc) {
   throw UnsupportedError("batch_norm.implementation cudnn needs a CUDA device; on the CPU it can be custom or onednn.");
 }
 
-std::unique_ptr<Op> make_op_of_kind(const OpSpec& spec, const OpDesc& desc) {
+std::unique_ptr<Op> make_op_of_kind(const OpSpec& spec, const OpDesc& desc, const CpuOptions& options) {
   return std::visit(Overloaded{
-                        [&](const Conv2d& s) { return make_conv2d(s, desc); },
+                        [&](const Conv2d& s) { return make_conv2d(s, desc, options); },
                         [&](const SeparableConv2d& s) { return make_separable_conv2d(s, desc); },
                         [&](const Linear& s) { return make_linear(s, desc); },
                         [&](const BatchNorm& s) { return make_batch_norm(s, desc); },
@@ -86,20 +86,23 @@ std::unique_ptr<Op> make_op_of_kind(const OpSpec& spec, const OpDesc& desc) {
 
 }  // namespace
 
-CpuBackend::CpuBackend(const CpuOptions& options) : threads_(options.threads), reason_(options.reason) {
-  if (threads_ < 0) throw ConfigError(fmt::format("The number of threads must be 0 (all) or more, not {}.", threads_));
-  if (threads_ == 0) {
-    const CoreCount threads = default_threads();
-    threads_ = threads.count;
-    reason_ = threads.reason;
+CpuBackend::CpuBackend(const CpuOptions& options) : options_(options) {
+  if (options_.threads < 0) {
+    throw ConfigError(fmt::format("The number of threads must be 0 (all) or more, not {}.", options_.threads));
   }
-  omp_set_dynamic(0);             // with OMP_DYNAMIC a busy machine gets fewer, and so other bits
-  omp_set_num_threads(threads_);  // oneDNN runs on the same OpenMP pool
+  if (options_.threads == 0) {
+    const CoreCount threads = default_threads();
+    options_.threads = threads.count;
+    options_.reason = threads.reason;
+  }
+  omp_set_dynamic(0);                     // with OMP_DYNAMIC a busy machine gets fewer, and so other bits
+  omp_set_num_threads(options_.threads);  // oneDNN runs on the same OpenMP pool
 }
 
 std::string CpuBackend::name() const {
   return fmt::format("cpu: {} ({}), {}, {} thread{}{}", processor_name(), instruction_set_name(), library_version(),
-                     threads_, threads_ == 1 ? "" : "s", reason_.empty() ? "" : fmt::format(" ({})", reason_));
+                     options_.threads, options_.threads == 1 ? "" : "s",
+                     options_.reason.empty() ? "" : fmt::format(" ({})", options_.reason));
 }
 
 void CpuBackend::require(DType activations) const {
@@ -123,7 +126,7 @@ void CpuBackend::zero(void* device, int64_t bytes) { std::memset(device, 0, byte
 std::unique_ptr<Op> CpuBackend::make_op(const OpSpec& spec, const OpDesc& desc) {
   if (desc.x.at(0).dtype == DType::kBf16) require(DType::kBf16);
   try {
-    return make_op_of_kind(spec, desc);
+    return make_op_of_kind(spec, desc, options_);
   } catch (const dnnl::error& error) {
     rethrow_as_ours(error, spec, desc);
   }

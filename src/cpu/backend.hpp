@@ -12,7 +12,7 @@
 namespace bn::cpu {
 
 // Calls must come from the thread that made the backend: the number of OpenMP threads is a property of that thread.
-class CpuBackend final : public Backend {
+class CpuBackend : public Backend {
  public:
   explicit CpuBackend(const CpuOptions& options);
 
@@ -37,8 +37,7 @@ class CpuBackend final : public Backend {
   void blend(const Tensor& running, const Tensor& batch, const Tensor& factor, const float* weight) override;
 
  private:
-  int threads_;
-  std::string reason_;  // says why there are so many threads
+  CpuOptions options_;
 };
 
 }  // namespace bn::cpu

@@ -11,8 +11,6 @@ constexpr int64_t kMinRows = 64;    // in a tile: enough that merging its sums c
 constexpr int64_t kMaxGroups = 64;  // enough for every thread to have several
 constexpr int64_t kMergeColumns = 128;
 
-int64_t divide_up(int64_t value, int64_t by) { return (value + by - 1) / by; }
-
 NormalizeColumns offset(const NormalizeColumns& by, int64_t column) {
   return {by.mean + column, by.scale + column, by.shift + column};
 }

@@ -6,13 +6,10 @@
 #include <optional>
 #include <string>
 
+#include "cpu/convolution.hpp"
 #include "cpu/onednn.hpp"
 
 namespace bn::cpu {
-
-struct ConvolutionWindow {
-  int64_t kernel = 1, stride = 1, pad = 0;
-};
 
 bool is_pointwise(const ConvolutionWindow& window);  // 1x1, stride 1, no padding
 
@@ -20,21 +17,20 @@ bool is_pointwise(const ConvolutionWindow& window);  // 1x1, stride 1, no paddin
 // small ones. Other convolutions: `shape` itself.
 Shape as_one_image(const ConvolutionWindow& window, const Shape& shape);
 
-class DenseConvolution {
+class DenseConvolution final : public Convolution {
  public:
   // `folded`: adds a bias and applies the activation; without backward only.
   DenseConvolution(const ConvolutionWindow& window, const std::optional<Folded>& folded, const OpDesc& desc);
 
-  int64_t packed_bytes() const { return packed_.bytes(); }
-  int64_t scratch_bytes() const { return scratch_bytes_; }
+  int64_t packed_bytes() const override { return packed_.bytes(); }
+  int64_t scratch_bytes() const override { return scratch_bytes_; }
   int64_t weight_bytes() const { return weight_bytes_; }  // f32, ohwi
-  const std::string& implementation() const { return forward_.implementation(); }
+  std::string implementation() const override { return forward_.implementation(); }
 
-  float* bias(void* packed) const { return static_cast<float*>(at(packed, bias_offset_)); }  // [o]; pack fills it
-  void pack(void* packed, float* w, void* scratch);                                          // w: ohwi
-  void forward(const OpIo& io);
-  // dw: ohwi, overwritten. dx is computed where it is wanted.
-  void backward(float* dw, const OpIo& io, void* scratch);
+  float* bias(void* packed) const override { return static_cast<float*>(at(packed, bias_offset_)); }
+  void pack(void* packed, float* w, void* scratch) override;
+  void forward(const OpIo& io) override;
+  void backward(float* dw, const OpIo& io, void* scratch) override;
 
  private:
   void prepare_backward(const dnnl::convolution_forward::primitive_desc& forward, const ConvolutionWindow& window,

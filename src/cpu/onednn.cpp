@@ -9,19 +9,12 @@ namespace {
 
 constexpr int64_t kCacheLine = 64;
 
-struct Library {
-  dnnl::engine engine{dnnl::engine::kind::cpu, 0};
-  dnnl::stream stream{engine};
-};
-
-Library& library() {
-  static Library library;
-  return library;
-}
-
 }  // namespace
 
-dnnl::engine& engine() { return library().engine; }
+dnnl::engine& engine() {
+  static dnnl::engine engine{dnnl::engine::kind::cpu, 0};
+  return engine;
+}
 
 dnnl::memory::data_type data_type(DType dtype) {
   switch (dtype) {
@@ -73,7 +66,7 @@ void rethrow_as_ours(const dnnl::error& error, const OpSpec& spec, const OpDesc&
 }
 
 PreparedCall::PreparedCall(const dnnl::primitive_desc_base& description, const std::vector<int>& arguments)
-    : implementation_(description.impl_info_str()) {
+    : stream_(engine()), implementation_(description.impl_info_str()) {
   if (implementation_.find("ref") != std::string::npos) throw dnnl::error(dnnl_unimplemented, "reference loops");
   primitive_ = dnnl::primitive(description.get());
   for (const int argument : arguments) {
@@ -94,7 +87,7 @@ void PreparedCall::bind(const Binding& binding) {
   for (size_t i = 0; i < arguments_.size(); ++i) {
     if (arguments_[i].arg != binding.argument) continue;
     // The pointer is set only when it moved: in oneDNN 2.6 this also writes zeros into the padding of a blocked layout.
-    if (bound_[i] != binding.data) set_data(memories_[i], binding.data, library().stream);
+    if (bound_[i] != binding.data) set_data(memories_[i], binding.data, stream_);
     bound_[i] = binding.data;
   }
 }
@@ -102,8 +95,8 @@ void PreparedCall::bind(const Binding& binding) {
 void PreparedCall::run(std::initializer_list<Binding> bindings, void* scratch) {
   for (const Binding& binding : bindings) bind(binding);
   if (scratch_bytes_ > 0) bind({DNNL_ARG_SCRATCHPAD, scratch});
-  const dnnl_status_t status = dnnl_primitive_execute(primitive_.get(), library().stream.get(),
-                                                      static_cast<int>(arguments_.size()), arguments_.data());
+  const dnnl_status_t status =
+      dnnl_primitive_execute(primitive_.get(), stream_.get(), static_cast<int>(arguments_.size()), arguments_.data());
   if (status != dnnl_success) {
     throw Error(ExitCode::kFailure,
                 fmt::format("oneDNN's {} failed with status {}.", implementation_, static_cast<int>(status)));

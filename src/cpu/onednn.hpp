@@ -51,6 +51,7 @@ class PreparedCall {
   void add_argument(const dnnl::memory::desc& description, int argument);
   void bind(const Binding& binding);
 
+  dnnl::stream stream_;  // its own: threads may run calls at once, each another
   dnnl::primitive primitive_;
   std::vector<dnnl::memory> memories_;
   std::vector<dnnl_exec_arg_t> arguments_;  // C interface: the C++ one builds a vector in each call

@@ -13,6 +13,8 @@ constexpr int64_t kParallelElements = 32768;
 
 inline bool worth_threads(int64_t elements) { return elements >= kParallelElements; }
 
+inline int64_t divide_up(int64_t value, int64_t by) { return (value + by - 1) / by; }
+
 struct Share {
   int64_t begin, end;
 };

@@ -140,8 +140,8 @@ void BatchFiller::quarantine(const std::string& name, const char* reason) const 
   std::error_code error;  // if it stays, writing fails and says so
   std::filesystem::create_directories(options_.quarantine, error);
   const std::string path = options_.quarantine + "/" + file;
-  // Where reading it failed, the buffer holds another image.
-  if (has_read_) write_file(path, {reinterpret_cast<const char*>(encoded_.data()), encoded_.size()});
+  // It is empty where the image could not be read.
+  if (!encoded_.empty()) write_file(path, {reinterpret_cast<const char*>(encoded_.data()), encoded_.size()});
   write_file(path + ".txt", fmt::format("{}: {}\n", name, reason));
 }
 
@@ -149,9 +149,7 @@ void BatchFiller::place(int64_t epoch, int64_t index, uint8_t* out) {
   static constexpr uint64_t kStream = hash_name("data/augmentation");
   constexpr uint64_t kOdd = 0xD1B54A32D192ED03ULL;  // spreads the epochs over the streams
   RandomStream random(options_.seed, kStream + static_cast<uint64_t>(epoch) * kOdd, static_cast<uint64_t>(index));
-  has_read_ = false;
   const Dataset::Sample sample = dataset_.read(index, encoded_);
-  has_read_ = true;
   if (sample.raw_channels == 0) {
     place_encoded(sample, random, out);
   } else {

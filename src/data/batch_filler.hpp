@@ -57,7 +57,6 @@ class BatchFiller {
   AugmentOptions augment_;     // all off in evaluation
   bool is_in_memory_ = false;  // the image read last; all of a set are alike
   std::vector<uint8_t> encoded_;
-  bool has_read_ = false;  // what encoded_ holds is of the image at hand
   ImageDecoder decoder_;
   Image decoded_, converted_;
 };

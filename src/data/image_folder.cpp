@@ -125,6 +125,7 @@ class ImageFolder final : public Dataset {
   }
 
   Sample read(int64_t index, std::vector<uint8_t>& storage) const override {
+    storage.clear();
     const FileReader file(name(index));
     storage.resize(static_cast<size_t>(file.size()));
     file.read(0, file.size(), storage.data());

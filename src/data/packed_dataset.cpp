@@ -45,6 +45,7 @@ class PackedDataset final : public Dataset {
   }
 
   Sample read(int64_t index, std::vector<uint8_t>& storage) const override {
+    storage.clear();
     const PackedImage& image = index_.images[static_cast<size_t>(index)];
     storage.resize(image.bytes);
     shards_[image.shard].read(static_cast<int64_t>(image.offset), image.bytes, storage.data());

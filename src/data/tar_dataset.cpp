@@ -103,6 +103,7 @@ class TarDataset final : public Dataset {
   }
 
   Sample read(int64_t index, std::vector<uint8_t>& storage) const override {
+    storage.clear();
     const Place& place = places_[static_cast<size_t>(index)];
     storage.resize(static_cast<size_t>(place.bytes));
     tars_[place.tar].read(place.offset, place.bytes, storage.data());

@@ -27,6 +27,8 @@ TEST(Read, GivesEveryTypeItsValue) {
   EXPECT_FALSE(with("plan.passes.fuse_activation=false").passes.fuse_activation);
   EXPECT_FALSE(with("plan.passes.eliminate_concat=false").passes.eliminate_concat);
   EXPECT_FALSE(with("plan.passes.share_memory=false").passes.share_memory);
+  EXPECT_TRUE(with("train.seed=1").cpu.winograd);
+  EXPECT_FALSE(with("cpu.winograd=false").cpu.winograd);
   EXPECT_EQ(with("train.probe={op: hidden1/act, unit: 7}").train.probe.op, "hidden1/act");
 }
 
@@ -34,6 +36,13 @@ TEST(Read, GivesEveryTypeItsValue) {
 TEST(Read, PassesOverRetiredKeys) {
   EXPECT_NO_THROW(with("cuda.batch_norm=streamed"));
   EXPECT_NE(override_error("cuda.batch_norm=on_chip").find("cuda.batch_norm: unknown key"), std::string::npos);
+}
+
+TEST(Read, RefusesWhatIsNoFlag) {
+  EXPECT_EQ(override_error("cpu.winograd=maybe"),
+            "--set cpu.winograd=maybe: cpu.winograd: got 'maybe', expected one of: true, false");
+  EXPECT_EQ(override_error("cpu.winigrad=false"),
+            "--set cpu.winigrad=false: cpu.winigrad: unknown key; did you mean cpu.winograd?");
 }
 
 TEST(Read, RefusesWhatIsNoInteger) {

@@ -53,12 +53,14 @@ class PreparedOp {
 };
 
 TEST(Allocations, LibraryOpsMakeNone) {
-  const OpSpec specs[] = {Conv2d{.out_channels = 32, .kernel = 3, .pad = 1}, SeparableConv2d{.out_channels = 24},
-                          Linear{.out_features = 10}, BatchNorm{.implementation = BatchNormImplementation::kOnednn}};
+  const OpSpec specs[] = {Conv2d{.out_channels = 32, .kernel = 3, .pad = 1},
+                          Conv2d{.out_channels = 32, .kernel = 3, .stride = 2, .pad = 1},
+                          SeparableConv2d{.out_channels = 24}, Linear{.out_features = 10},
+                          BatchNorm{.implementation = BatchNormImplementation::kOnednn}};
   for (const DType dtype : {DType::kF32, DType::kBf16}) {
     if (!supports(dtype)) continue;
     for (const OpSpec& spec : specs) {
-      PreparedOp op(spec, {2, 14, 14, 16}, dtype);
+      PreparedOp op(spec, {2, 14, 14, 32}, dtype);
       const AllocationCount count;
       op.step();
       EXPECT_EQ(count.own(), 0) << describe(spec) << ", first step";

@@ -17,9 +17,15 @@ class ConvolutionCase : public testing::TestWithParam<OpCase> {
   }
 };
 
+// By the library alone; winograd_test.cpp has the rest.
+Backend& direct_backend() {
+  static std::unique_ptr<Backend> backend = make_cpu_backend({.winograd = false});
+  return *backend;
+}
+
 TEST_P(ConvolutionCase, MatchesReference) {
   const OpCase& op_case = GetParam();
-  expect_matches(cpu_backend(), op_case, exact_data(op_case), exact_tolerance(op_case), reference_conv);
+  expect_matches(direct_backend(), op_case, exact_data(op_case), exact_tolerance(op_case), reference_conv);
 }
 INSTANTIATE_TEST_SUITE_P(Conv2d, ConvolutionCase, testing::ValuesIn(convolution_cases()),
                          [](const auto& tested) { return name_of(tested.param); });
@@ -30,7 +36,7 @@ class FoldedConvolutionCase : public ConvolutionCase {};
 TEST_P(FoldedConvolutionCase, MatchesConvolutionThenBatchNormThenActivation) {
   const OpCase& op_case = GetParam();
   const Tolerance tolerance{.y = op_case.dtype == DType::kF32 ? 5e-6 : 6e-3};
-  expect_matches(cpu_backend(), op_case, make_data(op_case), tolerance, reference_conv);
+  expect_matches(direct_backend(), op_case, make_data(op_case), tolerance, reference_conv);
 }
 INSTANTIATE_TEST_SUITE_P(Conv2d, FoldedConvolutionCase, testing::ValuesIn(folded_convolution_cases()),
                          [](const auto& tested) { return name_of(tested.param); });
@@ -69,7 +75,7 @@ TEST(Conv2d, TakesTheQuickerKernelOnShortRows) {
                       .x = {TensorDesc::dense(dtype, {2, width, width, 64})},
                       .y = TensorDesc::dense(dtype, {2, width, width, 64}),
                       .wants_dx = {true}};
-    return cpu_backend().make_op(Conv2d{.out_channels = 64, .kernel = 3, .pad = 1}, desc)->implementation();
+    return direct_backend().make_op(Conv2d{.out_channels = 64, .kernel = 3, .pad = 1}, desc)->implementation();
   };
   EXPECT_EQ(implementation(DType::kF32, 4).find("jit"), 0U) << implementation(DType::kF32, 4);
   if (!supports(DType::kBf16)) GTEST_SKIP() << "without AVX-512 there is one kernel";

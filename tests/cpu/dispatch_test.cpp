@@ -14,6 +14,7 @@
 #include "cpu/kernels/kernels.hpp"
 #include "support/error_message.hpp"
 #include "support/own_op_cases.hpp"
+#include "support/reference_conv.hpp"
 
 namespace bn::test {
 namespace {
@@ -49,6 +50,16 @@ TEST_P(InstructionSet, PoolMatchesReference) { expect_all_match(pool_cases()); }
 TEST_P(InstructionSet, LocalResponseNormMatchesReference) { expect_all_match(local_response_norm_cases()); }
 TEST_P(InstructionSet, DropoutMatchesReference) { expect_all_match(dropout_cases()); }
 TEST_P(InstructionSet, SoftmaxLossMatchesReference) { expect_all_match(softmax_loss_cases()); }
+
+// Whole vectors and parts of one; tiles inside the map and across its borders.
+TEST_P(InstructionSet, WinogradMatchesReference) {
+  for (const int64_t pad : {0, 1}) {
+    const OpCase op_case{.spec = Conv2d{.out_channels = 41, .kernel = 3, .pad = pad}, .x = {{1, 15, 17, 35}}};
+    const Tolerance tolerance{.y = 2e-5, .dx = 2e-5, .dw = 2e-5};
+    expect_matches(cpu_backend(), op_case, make_data(op_case), tolerance, reference_conv);
+    EXPECT_EQ(run_op(cpu_backend(), op_case, make_data(op_case)).implementation, "winograd_f43");
+  }
+}
 
 // Rounding to bf16, bit for bit, for every kind of float: the widths must not differ in a single result.
 TEST_P(InstructionSet, RoundsToBf16AsBfloat16Does) {

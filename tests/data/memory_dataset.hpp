@@ -51,6 +51,7 @@ class EncodedSet final : public Dataset {
   std::string name(int64_t index) const override { return "set/" + std::to_string(index) + ".jpg"; }
   const std::vector<std::string>& class_names() const override { return names_; }
   Sample read(int64_t index, std::vector<uint8_t>& storage) const override {
+    storage.clear();
     if (on_read) on_read(index);
     storage = files_[static_cast<size_t>(index)];
     return {.data = storage.data(), .bytes = static_cast<int64_t>(storage.size())};

@@ -19,13 +19,6 @@ BN_INLINE T* row_of(Rows rows, int64_t row) {
   return static_cast<T*>(rows.data) + row * rows.stride;
 }
 
-template <Activation A>
-BN_INLINE Float activate(Float z) {
-  if constexpr (A == Activation::kRelu) return z < 0.0F ? Float{} : z;  // NaN passes, so divergence is seen
-  if constexpr (A == Activation::kSigmoid) return sigmoid(z);
-  return z;
-}
-
 // dy * activation'(z), from y = activation(z).
 template <Activation A, class T, class P>
 BN_INLINE Float dz_of(const T* dy, const T* y, P part) {

@@ -107,6 +107,36 @@ struct UpdateKernels {
   void (*scale)(float* y, const float* x, float factor, int64_t count);
 };
 
+// Winograd's F(4x4, 3x3), f32: 4x4 outputs of a 3x3 convolution from 6x6 inputs, by one product for each of 36 planes.
+constexpr int64_t kWinogradTile = 4;
+constexpr int64_t kWinogradPlanes = 36;
+
+// One row of each plane, `stride` elements from one another.
+struct Planes {
+  float* data;
+  int64_t stride;
+};
+// A square of a dense map [h, w, c] whose first pixel may lie outside it.
+struct MapTile {
+  int64_t h, w, c;
+  int64_t row, column;
+};
+// Windows [3, 3] side by side. A negative stride, from the last position, rotates them by half a turn.
+struct WindowRow {
+  const float* data;
+  int64_t position_stride, column_stride;
+};
+
+// Of one tile, or of one row of weights.
+struct WinogradKernels {
+  void (*input)(Planes v, const float* x, const MapTile& tile);  // 6x6 pixels of x
+  // 4x4 pixels: y = activation(transform + bias), where they lie inside the map; bias [c] may be null.
+  void (*output)(float* y, Planes products, const MapTile& tile, const float* bias, Activation activation);
+  void (*output_gradient)(Planes v, const float* dy, const MapTile& tile);  // 4x4 pixels of dy
+  void (*weights)(Planes u, const WindowRow& w, int64_t count);
+  void (*weight_gradient)(float* dw, Planes du, int64_t count);  // dw [3, 3, count]
+};
+
 struct Kernels {
   const char* instruction_set;  // "generic", "avx2", "avx512", "avx512_bf16"
   ColumnKernels columns_f32, columns_bf16;
@@ -114,6 +144,7 @@ struct Kernels {
   ElementKernels elements_f32, elements_bf16;
   StatisticsKernels statistics;
   UpdateKernels updates;
+  WinogradKernels winograd;
 
   const ColumnKernels& columns(DType dtype) const { return dtype == DType::kBf16 ? columns_bf16 : columns_f32; }
   const PoolKernels& pool(DType dtype) const { return dtype == DType::kBf16 ? pool_bf16 : pool_f32; }

@@ -16,7 +16,8 @@ const Kernels& table() {
                                  .elements_f32 = kElementsF32,
                                  .elements_bf16 = kElementsBf16,
                                  .statistics = kStatistics,
-                                 .updates = kUpdates};
+                                 .updates = kUpdates,
+                                 .winograd = kWinograd};
   return kTable;
 }
 

@@ -12,5 +12,6 @@ extern const StatisticsKernels kStatistics;
 extern const PoolKernels kPoolF32, kPoolBf16;
 extern const ElementKernels kElementsF32, kElementsBf16;
 extern const UpdateKernels kUpdates;
+extern const WinogradKernels kWinograd;
 
 }  // namespace bn::cpu::BN_CPU_ISA

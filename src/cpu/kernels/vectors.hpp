@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "bn/ops.hpp"
+
 #if defined(__AVX512F__) || defined(__AVX2__)
 #include <immintrin.h>
 #endif
@@ -219,6 +221,13 @@ BN_INLINE Float exponential(Float x) {
 }
 
 BN_INLINE Float sigmoid(Float z) { return 1.0F / (1.0F + exponential(-z)); }
+
+template <Activation A>
+BN_INLINE Float activate(Float z) {
+  if constexpr (A == Activation::kRelu) return z < 0.0F ? Float{} : z;  // NaN passes, so divergence is seen
+  if constexpr (A == Activation::kSigmoid) return sigmoid(z);
+  return z;
+}
 
 }  // namespace
 }  // namespace bn::cpu::BN_CPU_ISA

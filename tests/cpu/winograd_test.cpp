@@ -1,0 +1,159 @@
+#include "cpu/winograd.hpp"
+
+#include <gtest/gtest.h>
+
+#include "cpu/backend.hpp"
+#include "cpu/cpu_backend.hpp"
+#include "cpu/ops.hpp"
+#include "support/error_message.hpp"
+#include "support/library_op_cases.hpp"
+#include "support/reference_conv.hpp"
+
+namespace bn::test {
+namespace {
+
+constexpr auto kName = "winograd_f43";
+
+// The transforms round: on the networks' shapes by up to 1.3e-5 (y), 1.5e-5 (dx) and 7e-6 (dw).
+constexpr Tolerance kTolerance{.y = 2e-5, .dx = 2e-5, .dw = 1e-5};
+
+// Computes every convolution that can be by Winograd, also where that is slower.
+class WinogradBackend final : public cpu::CpuBackend {
+ public:
+  using CpuBackend::CpuBackend;
+
+  std::unique_ptr<Op> make_op(const OpSpec& spec, const OpDesc& desc) override {
+    const auto& conv = std::get<Conv2d>(spec);
+    return cpu::make_conv2d(
+        conv, desc,
+        std::make_unique<cpu::WinogradConvolution>(
+            cpu::ConvolutionWindow{.kernel = conv.kernel, .stride = conv.stride, .pad = conv.pad}, conv.folded, desc));
+  }
+};
+
+WinogradBackend& winograd_backend() {
+  static WinogradBackend backend(CpuOptions{});
+  return backend;
+}
+
+OpCase conv(const Shape& x, int64_t out_channels, int64_t pad = 1) {
+  return {.spec = Conv2d{.out_channels = out_channels, .kernel = 3, .pad = pad}, .x = {x}};
+}
+
+std::vector<OpCase> cases() {
+  std::vector<OpCase> cases;
+  for (const OpCase& op_case : convolution_cases()) {
+    const auto& spec = std::get<Conv2d>(op_case.spec);
+    if (spec.kernel == 3 && spec.stride == 1 && op_case.dtype == DType::kF32) cases.push_back(op_case);
+  }
+  // Tiles cut off on one side, on the other, on both; channels that fill no vector; single tiles, pixels and channels.
+  for (const OpCase& op_case :
+       {conv({1, 4, 4, 16}, 16), conv({2, 5, 9, 17}, 33), conv({3, 8, 3, 1}, 5), conv({1, 1, 7, 19}, 1),
+        conv({5, 2, 2, 31}, 15), conv({1, 13, 10, 7}, 24), conv({2, 7, 6, 20}, 12, 0), conv({1, 3, 3, 9}, 8, 0),
+        conv({2, 5, 4, 9}, 10, 2), conv({1, 56, 56, 64}, 192), conv({3, 14, 14, 96}, 128), conv({256, 2, 2, 8}, 8),
+        conv({128, 4, 4, 40}, 24)}) {
+    cases.push_back(op_case);
+  }
+  cases.back().wants_dx = {false};
+  cases.back().label = "no_dx";
+  return cases;
+}
+
+class WinogradCase : public testing::TestWithParam<OpCase> {};
+
+TEST_P(WinogradCase, MatchesReference) {
+  expect_matches(winograd_backend(), GetParam(), make_data(GetParam()), kTolerance, reference_conv);
+}
+INSTANTIATE_TEST_SUITE_P(Conv2d, WinogradCase, testing::ValuesIn(cases()),
+                         [](const auto& tested) { return name_of(tested.param); });
+
+// As behind a ReLU: nothing is negative, so the transforms' sums cancel.
+TEST(Conv2dWinograd, IsAsCloseWhereInputsHaveAMean) {
+  const OpCase op_case = conv({2, 14, 14, 192}, 64);
+  OpData data = make_data(op_case);
+  for (double& value : data.x[0]) value = std::abs(value) + 1;
+  round_to_storage(op_case, data);
+  expect_matches(winograd_backend(), op_case, data, kTolerance, reference_conv);
+}
+
+TEST(Conv2dWinograd, FoldsBatchNormAndActivation) {
+  for (const std::optional<float> eps : {std::optional<float>(1e-3F), std::optional<float>()}) {
+    for (const Activation activation : {Activation::kNone, Activation::kRelu, Activation::kSigmoid}) {
+      OpCase op_case = conv({2, 9, 7, 24}, 40);
+      std::get<Conv2d>(op_case.spec).folded = Folded{.eps = eps, .activation = activation};
+      op_case.phase = Phase::kEvaluate;
+      expect_matches(winograd_backend(), op_case, make_data(op_case), kTolerance, reference_conv);
+    }
+  }
+}
+
+// What is summed up across chunks has one order. Blocks are as many as threads, which the library's products with
+// AVX-512 do not show.
+TEST(Conv2dWinograd, GivesTheSameBitsOnAnyNumberOfThreads) {
+  if (!supports(DType::kBf16)) GTEST_SKIP() << "without AVX-512 products depend on the size of a block";
+  for (const OpCase& op_case : {conv({5, 28, 28, 64}, 96), conv({3, 7, 7, 24}, 40)}) {
+    const OpData data = make_data(op_case);
+    const OpResult expected = run_op(winograd_backend(), op_case, data);
+    for (const int threads : {1, 2, 3}) {
+      WinogradBackend backend(CpuOptions{.threads = threads});
+      const OpResult other = run_op(backend, op_case, data);
+      EXPECT_EQ(other.y, expected.y) << threads;
+      EXPECT_EQ(other.dx, expected.dx) << threads;
+      EXPECT_EQ(other.dw, expected.dw) << threads;
+    }
+  }
+}
+
+// A batch of any size; the reference would take too long, so direct convolution stands in for it.
+TEST(Conv2dWinograd, TakesBatchesOfAnySize) {
+  const std::unique_ptr<Backend> direct = make_cpu_backend({.winograd = false});
+  for (const int64_t n : {1, 2, 31, 32, 128, 256}) {
+    const OpCase op_case = conv({n, 7, 7, 32}, 48);
+    const OpData data = make_data(op_case);
+    expect_close(run_op(winograd_backend(), op_case, data), run_op(*direct, op_case, data), kTolerance);
+  }
+}
+
+OpDesc desc_of(const OpCase& op_case) {
+  return {.name = "conv",
+          .x = {TensorDesc::dense(op_case.dtype, op_case.x[0])},
+          .y = TensorDesc::dense(op_case.dtype, output_shape(op_case.spec, op_case.x)),
+          .wants_dx = {true}};
+}
+
+std::string implementation(Backend& backend, const OpCase& op_case) {
+  return backend.make_op(op_case.spec, desc_of(op_case))->implementation();
+}
+
+TEST(Conv2dWinograd, IsTakenWhereItIsQuickerAndWanted) {
+  const std::unique_ptr<Backend> backend = make_cpu_backend({}), direct = make_cpu_backend({.winograd = false});
+  const OpCase wide = conv({32, 28, 28, 64}, 96);
+  EXPECT_EQ(implementation(*backend, wide), kName);
+  EXPECT_NE(implementation(*direct, wide), kName);
+  EXPECT_NE(implementation(*backend, conv({128, 2, 2, 192}, 320)), kName);
+  OpCase other = wide;
+  std::get<Conv2d>(other.spec).stride = 2;
+  EXPECT_NE(implementation(*backend, other), kName);
+  other = wide;
+  std::get<Conv2d>(other.spec).kernel = 5;
+  EXPECT_NE(implementation(*backend, other), kName);
+  if (!supports(DType::kBf16)) return;
+  other = wide;
+  other.dtype = DType::kBf16;
+  EXPECT_NE(implementation(*backend, other), kName);
+}
+
+TEST(Conv2dWinograd, RefusesStridedRowsAndFoldingWithBackward) {
+  const OpCase op_case = conv({32, 28, 28, 64}, 96);
+  OpDesc strided = desc_of(op_case);
+  strided.y.row_stride = 128;
+  EXPECT_EQ(error_message<UnsupportedError>([&] { winograd_backend().make_op(op_case.spec, strided); }),
+            "This op needs dense tensors, not a slice of wider rows.");
+  Conv2d folded = std::get<Conv2d>(op_case.spec);
+  folded.folded = Folded{};
+  EXPECT_EQ(error_message<UnsupportedError>([&] { winograd_backend().make_op(folded, desc_of(op_case)); }),
+            "An op with folded batch normalisation has no backward pass: folding is for evaluation.");
+}
+
+}  // namespace
+}  // namespace bn::test
