@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "bn/parameters.hpp"
+#include "bn/provenance.hpp"
 
 namespace bn {
 
@@ -17,10 +19,11 @@ struct Progress {
 
 // Throws StorageError; the previous file of that name is then untouched.
 void save_checkpoint(const std::string& path, const Parameters& parameters, const Progress& progress,
-                     const std::string& config);
+                     const std::string& config, const Provenance& provenance = {});
 struct CheckpointInfo {
   Progress progress{};
-  std::string config{};  // the resolved configuration, YAML
+  std::string config{};                    // the resolved configuration, YAML
+  std::optional<Provenance> provenance{};  // none in checkpoints of earlier versions
 };
 // Throws CheckpointError: unreadable, checksum, or the first tensor (in the network's order) whose name or shape does
 // not fit; the parameters are then untouched. An average in the file is ignored when the parameters have none.

@@ -38,6 +38,8 @@ struct DataOptions {
   std::vector<std::string> train{}, validation{};
   std::string classes{};  // file of class names, one a line (first word), in index order; empty = sorted names found
   int64_t classes_limit = 0;  // first N classes only; 0 = all
+  // No key of the configuration: the classes that a network was trained on, by index, for its evaluation.
+  std::vector<std::string> trained_classes{};
   ShapesOptions shapes{};
   int64_t image_size = 224;  // side of the network's input
   int64_t image_channels = 3;

@@ -18,9 +18,10 @@ struct TrainResult {
 };
 
 struct TrainRequest {
-  bool resume = false;           // from the folder's newest checkpoint
-  bool quiet = false;            // no progress line
-  std::function<bool()> stop{};  // asked between steps; true = write a checkpoint and end as interrupted
+  bool resume = false;                // from the folder's newest checkpoint
+  bool allow_different_bits = false;  // resuming with another library, instruction set or number of threads
+  bool quiet = false;                 // no progress line
+  std::function<bool()> stop{};       // asked between steps; true = write a checkpoint and end as interrupted
 };
 // Trains the network of the configuration on the backend. Its log and checkpoints go into the folder. Throws DataError
 // (unreadable data; what was learned is saved first), ConfigError (network and data do not fit), CheckpointError,

@@ -68,7 +68,9 @@ std::vector<Model> read_models(const EvaluateArguments& arguments) {
   std::vector<Model> models;
   for (const std::string& path : arguments.paths) {
     const std::string checkpoint = checkpoint_of(path, arguments.which);
-    Config config = parse_config(read_checkpoint_info(checkpoint).config, checkpoint);
+    const CheckpointInfo info = read_checkpoint_info(checkpoint);
+    Config config = parse_config(info.config, checkpoint);
+    if (info.provenance) config.data.trained_classes = info.provenance->classes;
     if (!arguments.data.empty()) config.data.validation = arguments.data;
     if (arguments.device == "cpu") config.device = Device::kCpu;
     if (arguments.device == "cuda") config.device = Device::kCuda;
@@ -152,6 +154,14 @@ void check_alike(const std::vector<Model>& models, const EvaluateArguments& argu
                       "image_channels, resize_shorter or binarize",
                       first.checkpoint, model.checkpoint));
     }
+    const std::vector<std::string>&ours = a.trained_classes, &theirs = b.trained_classes;
+    if (!ours.empty() && !theirs.empty() && ours != theirs) {
+      const auto at = std::mismatch(ours.begin(), ours.end(), theirs.begin(), theirs.end()).first - ours.begin();
+      throw ConfigError(
+          fmt::format("an ensemble needs networks of the same classes in the same order, but {} and {} differ from "
+                      "class {} on",
+                      first.checkpoint, model.checkpoint, at));
+    }
     check_same_set(first, model, arguments);
     check_trained_classes(first, model, arguments);
   }
@@ -211,6 +221,17 @@ std::unique_ptr<Dataset> open_images(const EvaluateArguments& arguments, const D
   return images;
 }
 
+// A network's outputs are numbers of the classes that it was trained on.
+void expect_trained_classes(const Dataset& images, const std::vector<std::string>& trained) {
+  const std::vector<std::string>& found = images.class_names();
+  if (trained.empty()) return;  // a checkpoint of an earlier version
+  const auto [before, now] = std::mismatch(trained.begin(), trained.end(), found.begin(), found.end());
+  if (before == trained.end() && now == found.end()) return;
+  const auto named = [](auto place, auto end) { return place == end ? "none" : fmt::format("'{}'", *place); };
+  throw DataError(fmt::format("class {} is {} in these images, but {} where the network was trained",
+                              before - trained.begin(), named(now, found.end()), named(before, trained.end())));
+}
+
 ExitCode run_evaluate(const EvaluateArguments& arguments) {
   const CropSet crops = arguments.crops == 144  ? CropSet::kGoogLeNet
                         : arguments.crops == 10 ? CropSet::kTen
@@ -221,6 +242,7 @@ ExitCode run_evaluate(const EvaluateArguments& arguments) {
   Config& config = models.front().config;
   EvaluationReport report{.crops = arguments.crops};
   const std::unique_ptr<Dataset> images = open_images(arguments, config.data, report.excluded);
+  if (arguments.labels.empty()) expect_trained_classes(*images, config.data.trained_classes);
   const std::unique_ptr<Backend> backend = make_backend(config);
   report.backend = backend->name();
   const int64_t at_a_time = std::max<int64_t>(1, config.train.evaluate_batch / arguments.crops);

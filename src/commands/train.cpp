@@ -16,6 +16,7 @@ struct TrainArguments {
   ConfigArguments config;
   std::string out;
   bool resume = false;
+  bool allow_different_bits = false;
   bool quiet = false;
   bool json = false;
 };
@@ -92,7 +93,10 @@ ExitCode run_train(const TrainArguments& arguments) {
   if (arguments.resume) folder.store_config(resolved);
   std::signal(SIGXFSZ, SIG_IGN);  // a limit on the size of files is then an error of write(), as a full disk is
   const TrainResult result = train(config, *backend, folder,
-                                   {.resume = arguments.resume, .quiet = arguments.quiet, .stop = stop_on_signals()});
+                                   {.resume = arguments.resume,
+                                    .allow_different_bits = arguments.allow_different_bits,
+                                    .quiet = arguments.quiet,
+                                    .stop = stop_on_signals()});
   print_result(result, folder, arguments.json);
   return exit_code_of(result.outcome);
 }
@@ -107,6 +111,8 @@ void add_train_command(CLI::App& app, ExitCode& exit_code) {
   command->add_flag("--resume", arguments->resume,
                     "Continue the run in the folder from its last checkpoint, bit for bit; may change train.steps or "
                     "epochs, data.on_corrupt, workers and slots, and how often it logs and saves");
+  command->add_flag("--allow-different-bits", arguments->allow_different_bits,
+                    "Resume also with another library, instruction set or number of threads; the log records it");
   command->add_flag("--quiet", arguments->quiet, "No progress line");
   command->add_flag("--json", arguments->json, "Print the result as one JSON object");
   command->footer(

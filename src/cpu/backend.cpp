@@ -105,6 +105,11 @@ std::string CpuBackend::name() const {
                      options_.reason.empty() ? "" : fmt::format(" ({})", options_.reason));
 }
 
+std::string CpuBackend::computation() const {
+  return fmt::format("{}, {}, own kernels {}, {} thread{}", library_version(), instruction_set_name(),
+                     kernels().instruction_set, options_.threads, options_.threads == 1 ? "" : "s");
+}
+
 void CpuBackend::require(DType activations) const {
   if (activations == DType::kF32) return;
   if (activations != DType::kBf16) {

@@ -17,6 +17,7 @@ class CpuBackend : public Backend {
   explicit CpuBackend(const CpuOptions& options);
 
   std::string name() const override;
+  std::string computation() const override;
   void require(DType activations) const override;
 
   std::unique_ptr<Buffer> allocate(int64_t bytes) override;

@@ -36,6 +36,19 @@ void check_same_classes(const std::vector<std::string>& training, const std::vec
       only_in_training ? *left : *right, only_in_training ? "training" : "validation"));
 }
 
+// A set without a list must have no other classes; a list may have chosen among them.
+ClassList trained_classes(const std::vector<std::string>& names, const std::string& list,
+                          const std::vector<std::string>& found) {
+  ClassList classes(names, "the classes that the network was trained on");
+  const auto is_unknown = [&](const std::string& name) { return classes.find(name) < 0; };
+  const auto unknown = std::find_if(found.begin(), found.end(), is_unknown);
+  if (list.empty() && unknown != found.end()) {
+    throw DataError(
+        fmt::format("class '{}' is none of the {} that the network was trained on", *unknown, names.size()));
+  }
+  return classes;
+}
+
 }  // namespace
 
 ClassList::ClassList(std::vector<std::string> names, std::string origin)
@@ -79,6 +92,7 @@ ClassList read_class_file(const std::string& path, int64_t limit) {
 
 ClassList choose_classes(const DataOptions& options, Split split, std::vector<std::string> found,
                          const std::function<std::vector<std::string>()>& training_names) {
+  if (!options.trained_classes.empty()) return trained_classes(options.trained_classes, options.classes, found);
   if (!options.classes.empty()) return read_class_file(resolve_data_path(options.classes), options.classes_limit);
   sort_unique(found);
   if (split == Split::kValidation && !options.train.empty()) {

@@ -41,8 +41,8 @@ ClassList choose_classes(const DataOptions& options, Split split, std::vector<st
 bool has_image_name(const std::string& path);
 bool is_hidden_name(const std::string& name);  // of a file or a folder
 
-// Gives the folder that names the class of each path in an archive: the first below those that all paths begin with, as in a
-// folder of class folders. "train/ant/red/1.jpg" beside "train/bee/2.jpg" is an ant. "" for a path in no folder.
+// Gives the folder that names the class of each path in an archive: the first below those that all paths begin with, as
+// in a folder of class folders. "train/ant/red/1.jpg" beside "train/bee/2.jpg" is an ant. "" for a path in no folder.
 class ClassFolders {
  public:
   void add(const std::string& path);  // all of them, before the first question

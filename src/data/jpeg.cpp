@@ -102,7 +102,7 @@ struct JpegDecoder::Impl {
   jpeg_decompress_struct info{};
   JpegErrors errors;
   jpeg_progress_mgr progress{};
-  int images_ = 0;
+  int images = 0;
 
   Impl() {
     info.err = jpeg_std_error(&errors.manager);
@@ -121,7 +121,7 @@ struct JpegDecoder::Impl {
   // An image without tables of its own must not be decoded by its predecessor's, which libjpeg keeps.
   void forget_last_image() {
     constexpr int kImagesADecompressor = 256;  // each leaves its tables in memory until the decompressor goes
-    if (++images_ % kImagesADecompressor == 0) {
+    if (++images % kImagesADecompressor == 0) {
       jpeg_destroy_decompress(&info);
       jpeg_create_decompress(&info);
       info.progress = &progress;

@@ -72,8 +72,9 @@ class PackedDataset final : public Dataset {
                                   classes_path(folder), index));
     }
     const bool own = options.classes.empty();
-    const ClassList wanted = own ? read_class_file(classes_path(folder), options.classes_limit)
-                                 : read_class_file(resolve_data_path(options.classes), options.classes_limit);
+    const ClassList wanted = !options.trained_classes.empty() ? ClassList(options.trained_classes, "the run's classes")
+                             : own ? read_class_file(classes_path(folder), options.classes_limit)
+                                   : read_class_file(resolve_data_path(options.classes), options.classes_limit);
     for (PackedImage& image : index_.images) {
       if (image.label >= packed.size()) {
         throw DataError(fmt::format("an image in {} is of class {}, but {} names only {}", folder, image.label,

@@ -115,7 +115,7 @@ std::vector<Point> curve_of(const Run& run, std::optional<double> LogRecord::*fi
   std::vector<Point> points;
   for (const LogRecord& record : run.log) {
     const std::optional<double>& value = record.*field;
-    // What is beyond this is no measurement, and axes would overflow.
+    // A larger value is no measurement, and axes would overflow.
     constexpr double kLargest = 1e30;
     if (!value || !(std::abs(*value) < kLargest)) continue;
     if (!points.empty() && points.back().step >= record.step) continue;

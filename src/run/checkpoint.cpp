@@ -36,6 +36,11 @@ Number require_number(const SafetensorsFile& file, const std::string& key) {
   return value;
 }
 
+std::optional<Provenance> provenance_of(const SafetensorsFile& file) {
+  const std::string* text = file.metadata("made_of");
+  return text == nullptr ? std::nullopt : provenance_from_json(*text);
+}
+
 CheckpointInfo read_info(const SafetensorsFile& file) {
   const auto version = require_number<int64_t>(file, "format_version");
   if (version != kFormatVersion) {
@@ -45,7 +50,8 @@ CheckpointInfo read_info(const SafetensorsFile& file) {
   return {.progress = {.step = require_number<int64_t>(file, "step"),
                        .best_top1 = require_number<double>(file, "best_top1"),
                        .best_step = require_number<int64_t>(file, "best_step")},
-          .config = require(file, "config")};
+          .config = require(file, "config"),
+          .provenance = provenance_of(file)};
 }
 
 struct StoredEntry {
@@ -98,7 +104,7 @@ void match(const SafetensorsFile& file, const std::vector<NamedTensor>& tensors,
 }  // namespace
 
 void save_checkpoint(const std::string& path, const Parameters& parameters, const Progress& progress,
-                     const std::string& config) {
+                     const std::string& config, const Provenance& provenance) {
   const std::vector<NamedTensor> tensors = parameters.named_tensors();
   std::vector<SafetensorsEntry> entries;
   entries.reserve(tensors.size());
@@ -110,6 +116,7 @@ void save_checkpoint(const std::string& path, const Parameters& parameters, cons
       {"best_step", fmt::to_string(progress.best_step)},
       {"statistics_updates", fmt::to_string(parameters.statistics_updates)},
       {"config", config},
+      {"made_of", to_json(provenance)},
   };
   write_safetensors(path, metadata, entries, [&](size_t index, std::span<float> values) {
     const Tensor& tensor = tensors[index].tensor;

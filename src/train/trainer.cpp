@@ -53,6 +53,7 @@ class Trainer {
   int64_t evaluation_interval() const;
 
   void restore();
+  void expect_same_making(const CheckpointInfo& info);
   void check_data() const;
   void store_plan() const;
   void train_step();
@@ -79,6 +80,8 @@ class Trainer {
   TrainingStep step_;
   std::optional<Plan> statistics_plan_;
   std::optional<Probe> probe_;
+  Provenance provenance_;
+  std::string other_computation_;  // the one before this process, where it differs
   Progress progress_;
   int64_t first_step_ = 0, saved_step_ = -1, evaluated_step_ = -1;
   std::unique_ptr<Loader> loader_;
@@ -118,6 +121,10 @@ Trainer::Trainer(const Config& config, Backend& backend, const RunFolder& folder
           compile(net_, parameters_, backend, plan_options(Purpose::kEvaluateFolded, config.train.evaluate_batch))),
       step_(plan_, parameters_, backend, update_options(config.train)) {
   check_data();
+  provenance_ = {.classes = train_set_->class_names(),
+                 .training = {.images = train_set_->size(), .fingerprint = fingerprint(*train_set_)},
+                 .validation = {.images = validation_set_->size(), .fingerprint = fingerprint(*validation_set_)},
+                 .computation = backend_.computation()};
   if (options().statistics == StatisticsKind::kPopulation && !net_.state().empty()) {
     statistics_plan_ = compile(net_, parameters_, backend, plan_options(Purpose::kStatistics, options().batch));
   }
@@ -161,6 +168,7 @@ void Trainer::restore() {
   if (request_.resume) {
     const auto warn = [&](const std::string& text) { tell(fmt::format("warning: {}\n", text)); };
     if (const auto info = folder_.load_latest(parameters_, warn)) {
+      expect_same_making(*info);
       progress_ = info->progress;
       last_record_kept = progress_.step;
       publish_if_best();  // the run may have been killed before it did, or before it pruned
@@ -172,6 +180,25 @@ void Trainer::restore() {
     if (earlier.seconds) seconds_before_ = *earlier.seconds;
     has_ended_ = earlier.event == "end" && earlier.step == progress_.step;
   }
+}
+
+// A run goes on with the same images under the same indices, or not at all; with other last bits only where that is
+// allowed, and recorded.
+void Trainer::expect_same_making(const CheckpointInfo& info) {
+  if (!info.provenance) return;
+  const std::vector<std::string> differences = differences_of_data(*info.provenance, provenance_);
+  if (!differences.empty()) {
+    throw DataError(fmt::format("--resume: the data of '{}' are not those that it was trained on: {}", folder_.path(),
+                                fmt::join(differences, "; ")));
+  }
+  if (info.provenance->computation == provenance_.computation) return;
+  if (!request_.allow_different_bits) {
+    throw UnsupportedError(fmt::format(
+        "--resume: '{}' was computed by {} and would go on with {}, so its last bits would not be those of a "
+        "run that never stopped; --allow-different-bits goes on all the same, and records it",
+        folder_.path(), info.provenance->computation, provenance_.computation));
+  }
+  other_computation_ = info.provenance->computation;
 }
 
 void Trainer::check_data() const {
@@ -194,6 +221,7 @@ void Trainer::store_plan() const {
     text += fmt::format("{:<36} {:<20} {}\n", step.name, step.kind, step.implementation);
   }
   write_file(folder_.path() + "/plan.txt", text);
+  write_file(folder_.path() + "/made_of.json", to_json(provenance_) + "\n");
 }
 
 double Trainer::epoch() const { return static_cast<double>(progress_.step) / static_cast<double>(steps_per_epoch_); }
@@ -307,7 +335,7 @@ void Trainer::publish_if_best() const {
 void Trainer::save() {
   if (saved_step_ == progress_.step || plan_.first_bad_step() >= 0) return;
   if (statistics_plan_ && evaluated_step_ != progress_.step) estimate_population();  // estimates them for these weights
-  save_checkpoint(folder_.checkpoint_path(progress_.step), parameters_, progress_, to_yaml(config_));
+  save_checkpoint(folder_.checkpoint_path(progress_.step), parameters_, progress_, to_yaml(config_), provenance_);
   publish_if_best();
   folder_.prune_checkpoints(options().keep_checkpoints);
   saved_step_ = progress_.step;
@@ -344,6 +372,10 @@ TrainResult Trainer::run() {
       fmt::format("{}; {} parameters; {:.1f} M multiply-adds per image; {} training and {} validation images",
                   backend_.name(), net_.parameter_count(), static_cast<double>(net_.multiply_adds()) / 1e6,
                   train_set_->size(), validation_set_->size());
+  if (!other_computation_.empty()) {
+    opening.message += fmt::format("; other bits are allowed: {} until here, {} from here", other_computation_,
+                                   provenance_.computation);
+  }
   for (const Dataset* set : {train_set_.get(), validation_set_.get()}) {
     opening.message += describe_left_out(set->left_out(), set == train_set_.get() ? "training" : "validation");
   }

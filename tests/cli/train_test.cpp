@@ -254,6 +254,69 @@ TEST_F(TrainCommand, AnEpochThatRoundsToNoStepIsRefused) {
   EXPECT_NE(result.err.find("train.epochs: 0.01 epochs of 15 steps round to no step"), std::string::npos) << result.err;
 }
 
+// The same command on a folder of images that has changed under it would learn other labels.
+class ChangedData : public TrainCommand {
+ protected:
+  ChangedData() {
+    test::run_program({BN_DATA_PROGRAM, "shapes", "--out", root_ / "set", "--images", "60", "--validation-images", "20",
+                       "--size", "16"});
+  }
+  std::vector<std::string> folder_arguments(const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> all{"--set", "train.steps=10", "--set",
+                                 "data={kind: folder, train: [" + root_ / "set/train" + "], validation: [" +
+                                     root_ / "set/validation" +
+                                     "], image_size: 16, image_channels: 1, resize_shorter: "
+                                     "0, mean: [0.5], std: [0.25]}"};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  }
+  void rename_class(const std::string& from, const std::string& to) const {
+    for (const char* split : {"train/", "validation/"}) {
+      std::filesystem::rename(root_ / ("set/" + (split + from)), root_ / ("set/" + (split + to)));
+    }
+  }
+};
+
+TEST_F(ChangedData, IsRefusedByName) {
+  ASSERT_EQ(bninception(arguments("run", folder_arguments())).exit_code, 0);
+  rename_class("arrow", "zebra");
+  const ProgramResult resumed = bninception(arguments("run", folder_arguments({"--resume"})));
+  EXPECT_EQ(resumed.exit_code, static_cast<int>(ExitCode::kData));
+  EXPECT_NE(resumed.err.find("class 0 was 'arrow' and is 'crescent' now"), std::string::npos) << resumed.err;
+  const ProgramResult evaluated = bninception({"evaluate", root_ / "run"});
+  EXPECT_EQ(evaluated.exit_code, static_cast<int>(ExitCode::kData));
+  EXPECT_NE(evaluated.err.find("class 'zebra' is none of the 10 that the network was trained on"), std::string::npos)
+      << evaluated.err;
+  rename_class("zebra", "arrow");
+  std::filesystem::remove(root_ / "set/train/arrow/000000.png");
+  const ProgramResult fewer = bninception(arguments("run", folder_arguments({"--resume", "--set", "train.steps=20"})));
+  EXPECT_EQ(fewer.exit_code, static_cast<int>(ExitCode::kData));
+  EXPECT_NE(fewer.err.find("the training set had 60 images and has 59 now"), std::string::npos) << fewer.err;
+  EXPECT_NE(test::read_bytes(root_ / "run/made_of.json").find("\"arrow\",\"crescent\""), std::string::npos);
+}
+
+TEST_F(ChangedData, EvaluationNeedsTheValidationImagesAlone) {
+  ASSERT_EQ(bninception(arguments("run", folder_arguments())).exit_code, 0);
+  std::filesystem::remove_all(root_ / "set/train");
+  const ProgramResult result = bninception({"evaluate", root_ / "run"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+}
+
+TEST_F(TrainCommand, OtherBitsAreRefusedUnlessAllowed) {
+  const ProgramResult first = bninception(arguments("run", {"--set", "train.steps=14"}));
+  ASSERT_EQ(first.exit_code, 0);
+  const std::vector<std::string> resume = arguments("run", {"--resume", "--set", "train.steps=28"});
+  const test::ProgramOptions generic{.environment = {{"BN_CPU_ISA", "generic"}}};
+  const ProgramResult refused = bninception(resume, generic);
+  EXPECT_EQ(refused.exit_code, static_cast<int>(ExitCode::kUnsupported));
+  EXPECT_NE(refused.err.find("own kernels generic"), std::string::npos) << refused.err;
+  EXPECT_NE(refused.err.find("--allow-different-bits"), std::string::npos) << refused.err;
+  std::vector<std::string> allowed = resume;
+  allowed.emplace_back("--allow-different-bits");
+  EXPECT_EQ(bninception(allowed, generic).exit_code, 0);
+  EXPECT_NE(test::read_bytes(root_ / "run/log.jsonl").find("other bits are allowed: "), std::string::npos);
+}
+
 TEST_F(TrainCommand, DivergenceIsAResult) {
   const ProgramResult result =
       bninception(arguments("run", {"--set", "train.learning_rate.initial=1e30", "--set", "model.normalization=none"}));

@@ -44,6 +44,31 @@ std::string save_error(const std::string& path, const Parameters& parameters) {
   return "no error";
 }
 
+TEST(Provenance, IsKeptAndCompared) {
+  const TemporaryFolder folder;
+  SmallModel model;
+  const Provenance before{.classes = {"ant", "bee"},
+                          .training = {.images = 24, .fingerprint = "00aa"},
+                          .validation = {.images = 8, .fingerprint = "00bb"},
+                          .computation = "a library, 2 threads"};
+  save_checkpoint(folder / "a", model.parameters(), kProgress, kConfig, before);
+  const std::optional<Provenance> stored = read_checkpoint_info(folder / "a").provenance;
+  ASSERT_TRUE(stored);
+  EXPECT_EQ(stored->computation, before.computation);
+  EXPECT_EQ(differences_of_data(before, *stored), std::vector<std::string>{});
+  Provenance now = before;
+  now.classes = {"ant", "asp", "bee"};
+  now.training.images = 30;
+  now.validation.fingerprint = "00cc";
+  EXPECT_EQ(
+      differences_of_data(before, now),
+      (std::vector<std::string>{"class 1 was 'bee' and is 'asp' now", "the training set had 24 images and has 30 now",
+                                "the validation set has as many images, 8, but not the same ones"}));
+  now.classes = {"ant"};
+  EXPECT_EQ(differences_of_data(before, now).front(), "class 1 was 'bee' and is none now");
+  EXPECT_FALSE(provenance_from_json("[1]"));
+}
+
 TEST(Checkpoint, RoundTripsEveryBit) {
   const TemporaryFolder folder;
   SmallModel saved({}, Averaging::kPolyak), loaded({}, Averaging::kPolyak);

@@ -103,8 +103,8 @@ bool is_known_format(const Header& header) {
 class TiffErrors {
  public:
   TiffErrors() {
-    static const bool is_installed = install();
-    count() = is_installed ? 0 : -1;
+    static const bool kIsInstalled = install();
+    count() = kIsInstalled ? 0 : -1;
   }
   // Whether an error was told of on this thread, or might have been.
   static bool any() { return count() > 0; }

@@ -1,0 +1,30 @@
+// The things that a run was made of: what gives its class indices their meaning, and what its last bits depend on.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace bn {
+
+struct DataRecord {
+  int64_t images = 0;
+  std::string fingerprint{};  // of a Dataset
+  bool operator==(const DataRecord&) const = default;
+};
+
+struct Provenance {
+  std::vector<std::string> classes{};  // by index
+  DataRecord training{}, validation{};
+  std::string computation{};  // Backend::computation()
+};
+
+// As one JSON object; from_json gives nothing for text that is none.
+std::string to_json(const Provenance& provenance);
+std::optional<Provenance> provenance_from_json(const std::string& text);
+
+// A sentence for each thing that changes what an index or an accuracy means: the first class that moved, other images.
+std::vector<std::string> differences_of_data(const Provenance& before, const Provenance& now);
+
+}  // namespace bn

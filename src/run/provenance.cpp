@@ -1,0 +1,62 @@
+#include "bn/provenance.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace bn {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json json_of(const DataRecord& record) { return {{"images", record.images}, {"fingerprint", record.fingerprint}}; }
+
+DataRecord record_of(const Json& json) {
+  return {.images = json.at("images").get<int64_t>(), .fingerprint = json.at("fingerprint").get<std::string>()};
+}
+
+void compare(const DataRecord& before, const DataRecord& now, const char* set, std::vector<std::string>& differences) {
+  if (before == now) return;
+  differences.push_back(before.images == now.images
+                            ? fmt::format("the {} set has as many images, {}, but not the same ones", set, now.images)
+                            : fmt::format("the {} set had {} images and has {} now", set, before.images, now.images));
+}
+
+}  // namespace
+
+std::string to_json(const Provenance& provenance) {
+  const Json json{{"classes", provenance.classes},
+                  {"training", json_of(provenance.training)},
+                  {"validation", json_of(provenance.validation)},
+                  {"computation", provenance.computation}};
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::optional<Provenance> provenance_from_json(const std::string& text) {
+  try {
+    const Json json = Json::parse(text);
+    return Provenance{.classes = json.at("classes").get<std::vector<std::string>>(),
+                      .training = record_of(json.at("training")),
+                      .validation = record_of(json.at("validation")),
+                      .computation = json.at("computation").get<std::string>()};
+  } catch (const Json::exception&) {
+    return std::nullopt;
+  }
+}
+
+std::vector<std::string> differences_of_data(const Provenance& before, const Provenance& now) {
+  std::vector<std::string> differences;
+  const auto [old_class, new_class] =
+      std::mismatch(before.classes.begin(), before.classes.end(), now.classes.begin(), now.classes.end());
+  if (old_class != before.classes.end() || new_class != now.classes.end()) {
+    const auto named = [](auto place, auto end) { return place == end ? "none" : fmt::format("'{}'", *place); };
+    differences.push_back(fmt::format("class {} was {} and is {} now", old_class - before.classes.begin(),
+                                      named(old_class, before.classes.end()), named(new_class, now.classes.end())));
+  }
+  compare(before.training, now.training, "training", differences);
+  compare(before.validation, now.validation, "validation", differences);
+  return differences;
+}
+
+}  // namespace bn
