@@ -155,12 +155,12 @@ void check_alike(const std::vector<Model>& models, const EvaluateArguments& argu
                       first.checkpoint, model.checkpoint));
     }
     const std::vector<std::string>&ours = a.trained_classes, &theirs = b.trained_classes;
-    if (!ours.empty() && !theirs.empty() && ours != theirs) {
-      const auto at = std::mismatch(ours.begin(), ours.end(), theirs.begin(), theirs.end()).first - ours.begin();
+    if (!ours.empty() && ours.size() == theirs.size() && ours != theirs) {
+      const auto [our, their] = std::mismatch(ours.begin(), ours.end(), theirs.begin());
       throw ConfigError(
-          fmt::format("an ensemble needs networks of the same classes in the same order, but {} and {} differ from "
-                      "class {} on",
-                      first.checkpoint, model.checkpoint, at));
+          fmt::format("an ensemble needs networks of one list of classes, but class {} is '{}' in {} and '{}' "
+                      "in {}",
+                      our - ours.begin(), *our, first.checkpoint, *their, model.checkpoint));
     }
     check_same_set(first, model, arguments);
     check_trained_classes(first, model, arguments);
