@@ -130,14 +130,15 @@ void PageWriter::add_arms() {
   }
   add(std::move(table));
   add(Paragraph{plain(
-      "Best accuracy: mean over the finished seeds with its 95\u00a0% interval. Differences and ratios: with their "
-      "95\u00a0% "
-      "intervals in brackets, each kind wide enough to hold for all networks together; a difference whose interval "
-      "holds 0, or a ratio whose interval holds 1, cannot be told apart from none. Steps: geometric mean over "
-      "seeds; where a run never got there, no mean is given, and where the accuracy cannot be told apart, no "
-      "interval of the ratio: the baseline's best is the highest of its noisy evaluations, which a network no "
-      "different "
-      "from it reaches by chance, mostly sooner. A name leads to what differs in its configuration.")});
+      "Best accuracy is the mean over the finished seeds, with its 95\u00a0% interval. Differences and ratios stand "
+      "with "
+      "their 95\u00a0% intervals, which hold for all networks together. A difference whose interval excludes 0, or a "
+      "ratio whose interval excludes 1, is significant at 5\u00a0%. Steps are the geometric mean over seeds; there is "
+      "none "
+      "where a run never got there. A ratio has no interval where the accuracies do not differ significantly: the "
+      "baseline's best is the highest of its noisy evaluations, and a network that is no different reaches it by "
+      "chance, "
+      "mostly sooner. A name leads to what differs in its configuration.")});
 }
 
 void PageWriter::add_effects() {
