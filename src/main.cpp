@@ -41,6 +41,7 @@ int main(int argc, char** argv) {
   ExitCode exit_code = ExitCode::kSuccess;
   bn::add_train_command(app, exit_code);
   bn::add_evaluate_command(app, exit_code);
+  bn::add_predict_command(app, exit_code);
   bn::add_sweep_command(app, exit_code);
   bn::add_profile_command(app, exit_code);
   bn::add_report_command(app, exit_code);

@@ -1,5 +1,5 @@
 # Between the folders there are walls. A target sees its own folder and, of the libraries that it links, the public
-# headers (HEADERS, in include/bn) and what they lend to the rest of this house (LENDS, in their own folder). The compiler
+# headers (HEADERS, in include/bn) and what they lend to the project's other libraries (LENDS, in their own folder). The compiler
 # finds them through folders of links under the build folder.
 set(bn_walls ${PROJECT_BINARY_DIR}/walls)
 file(REMOVE_RECURSE ${bn_walls})

@@ -67,6 +67,11 @@ std::unique_ptr<Dataset> open_labelled_images(const std::vector<std::string>& pa
 // for a line that names no image.
 std::unique_ptr<Dataset> exclude_images(std::unique_ptr<Dataset> images, const std::string& list);
 
+// Image files, and those in folders, in the order given and sorted within a folder. Their labels are unknown and say 0.
+// Throws DataError where a path is not there or no image is found.
+std::unique_ptr<Dataset> open_image_files(const std::vector<std::string>& paths,
+                                          const std::vector<std::string>& classes);
+
 // Resolves a path of the configuration against BN_DATA_ROOT; DataError when relative and the variable is unset.
 std::string resolve_data_path(const std::string& path);
 

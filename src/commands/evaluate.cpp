@@ -12,6 +12,7 @@
 #include "bn/train_options.hpp"
 #include "commands/commands.hpp"
 #include "commands/evaluation_report.hpp"
+#include "commands/trained_model.hpp"
 #include "cpu/bounded_spin.hpp"
 #include "data/class_list.hpp"
 
@@ -27,16 +28,6 @@ struct EvaluateArguments {
   bool unfolded = false;
   ReportStyle style;
 };
-
-std::string checkpoint_of(const std::string& path, const std::string& which) {
-  if (!std::filesystem::exists(path)) throw CheckpointError(path + ": no such file or folder");
-  if (!std::filesystem::is_directory(path)) return path;
-  const RunFolder folder(path);
-  if (which == "best" && std::filesystem::exists(folder.best_path())) return folder.best_path();
-  const std::vector<int64_t> steps = folder.checkpoint_steps();
-  if (steps.empty()) throw CheckpointError(path + ": the run folder holds no checkpoint");
-  return folder.checkpoint_path(steps.back());
-}
 
 // The N in "population(N)" or "population:N"; nullopt for "" and "moving".
 std::optional<int64_t> population_batches(const std::string& text) {
@@ -54,30 +45,14 @@ std::optional<int64_t> population_batches(const std::string& text) {
   return batches;
 }
 
-struct Model {
-  std::string checkpoint;
-  Config config;
-  Net net;
-  bool averaged = false;
-  std::unique_ptr<Parameters> parameters{};
-  CheckpointInfo info{};
-  std::optional<Plan> plan{};
-};
-
-std::vector<Model> read_models(const EvaluateArguments& arguments) {
-  std::vector<Model> models;
+std::vector<TrainedModel> read_models(const EvaluateArguments& arguments) {
+  std::vector<TrainedModel> models;
   for (const std::string& path : arguments.paths) {
-    const std::string checkpoint = checkpoint_of(path, arguments.which);
-    const CheckpointInfo info = read_checkpoint_info(checkpoint);
-    Config config = parse_config(info.config, checkpoint);
-    if (info.provenance) config.data.trained_classes = info.provenance->classes;
-    if (!arguments.data.empty()) config.data.validation = arguments.data;
-    if (arguments.device == "cpu") config.device = Device::kCpu;
-    if (arguments.device == "cuda") config.device = Device::kCuda;
-    if (arguments.labels.empty()) check(config);  // labelled images are in no class folders
-    Net net = build_network(config.model);
-    const bool averaged = config.train.average == AverageKind::kPolyak;
-    models.push_back({.checkpoint = checkpoint, .config = config, .net = std::move(net), .averaged = averaged});
+    TrainedModel& model = models.emplace_back(read_model(path, arguments.which));
+    if (!arguments.data.empty()) model.config.data.validation = arguments.data;
+    if (arguments.device == "cpu") model.config.device = Device::kCpu;
+    if (arguments.device == "cuda") model.config.device = Device::kCuda;
+    if (arguments.labels.empty()) check(model.config);  // labelled images are in no class folders
   }
   return models;
 }
@@ -113,7 +88,7 @@ std::vector<std::string> differences_of_sets(const Config& a, const Config& b, c
 }
 
 // An ensemble sees one set of images, and its probabilities belong to one list of classes.
-void check_same_set(const Model& first, const Model& model, const EvaluateArguments& arguments) {
+void check_same_set(const TrainedModel& first, const TrainedModel& model, const EvaluateArguments& arguments) {
   const std::vector<std::string> differences = differences_of_sets(first.config, model.config, arguments);
   if (differences.empty()) return;
   const bool other_paths = std::any_of(differences.begin(), differences.end(), [](const std::string& difference) {
@@ -126,7 +101,7 @@ void check_same_set(const Model& first, const Model& model, const EvaluateArgume
 }
 
 // Without a list, a network's classes are those of its own training set, which a set that the user named must have.
-void check_trained_classes(const Model& first, const Model& model, const EvaluateArguments& arguments) {
+void check_trained_classes(const TrainedModel& first, const TrainedModel& model, const EvaluateArguments& arguments) {
   DataOptions data = model.config.data;
   data.cache = Cache::kNone;  // only its names are wanted
   const bool is_named = !arguments.data.empty() && arguments.labels.empty();
@@ -139,9 +114,9 @@ void check_trained_classes(const Model& first, const Model& model, const Evaluat
   }
 }
 
-void check_alike(const std::vector<Model>& models, const EvaluateArguments& arguments) {
-  const Model& first = models.front();
-  for (const Model& model : models) {
+void check_alike(const std::vector<TrainedModel>& models, const EvaluateArguments& arguments) {
+  const TrainedModel& first = models.front();
+  for (const TrainedModel& model : models) {
     if (model.net.classes() != first.net.classes()) {
       throw ConfigError(fmt::format("an ensemble needs networks of the same classes, but {} has {} and {} has {}",
                                     first.checkpoint, first.net.classes(), model.checkpoint, model.net.classes()));
@@ -167,17 +142,8 @@ void check_alike(const std::vector<Model>& models, const EvaluateArguments& argu
   }
 }
 
-PlanOptions plan_options(const Model& model, Purpose purpose, int64_t batch) {
-  return {.batch = batch,
-          .purpose = purpose,
-          .activations = model.config.precision,
-          .weights = model.averaged ? WeightsCopy::kAverage : WeightsCopy::kCurrent,
-          .passes = model.config.passes,
-          .keep = {}};
-}
-
 // The statistics that the network is scored with.
-std::string statistics_of(const Model& model, const std::string& asked) {
+std::string statistics_of(const TrainedModel& model, const std::string& asked) {
   if (model.net.state().empty()) return "none";
   const TrainOptions& train = model.config.train;
   std::optional<int64_t> batches = population_batches(asked);
@@ -185,7 +151,7 @@ std::string statistics_of(const Model& model, const std::string& asked) {
   return batches ? fmt::format("population({})", *batches) : "moving";
 }
 
-void set_statistics(Model& model, Backend& backend, const std::string& statistics) {
+void set_statistics(TrainedModel& model, Backend& backend, const std::string& statistics) {
   if (statistics.empty()) return;
   const std::optional<int64_t> batches = population_batches(statistics);
   if (model.net.state().empty()) {
@@ -204,9 +170,8 @@ void set_statistics(Model& model, Backend& backend, const std::string& statistic
   estimate_population(plan, *model.parameters, backend, *training_set, model.config.data, *batches, train.seed);
 }
 
-void load(Model& model, Backend& backend, const EvaluateArguments& arguments, int64_t batch) {
-  model.parameters = std::make_unique<Parameters>(model.net, backend, model.config.train.l2_scope, model.averaged);
-  model.info = load_checkpoint(model.checkpoint, *model.parameters);
+void load(TrainedModel& model, Backend& backend, const EvaluateArguments& arguments, int64_t batch) {
+  load_parameters(model, backend);
   set_statistics(model, backend, arguments.statistics);
   const Purpose purpose = arguments.unfolded ? Purpose::kEvaluate : Purpose::kEvaluateFolded;
   model.plan = compile(model.net, *model.parameters, backend, plan_options(model, purpose, batch));
@@ -237,7 +202,7 @@ ExitCode run_evaluate(const EvaluateArguments& arguments) {
                         : arguments.crops == 10 ? CropSet::kTen
                                                 : CropSet::kSingle;
   population_batches(arguments.statistics);  // a mistake in it is found before anything is loaded
-  std::vector<Model> models = read_models(arguments);
+  std::vector<TrainedModel> models = read_models(arguments);
   check_alike(models, arguments);
   Config& config = models.front().config;
   EvaluationReport report{.crops = arguments.crops};
@@ -247,7 +212,7 @@ ExitCode run_evaluate(const EvaluateArguments& arguments) {
   report.backend = backend->name();
   const int64_t at_a_time = std::max<int64_t>(1, config.train.evaluate_batch / arguments.crops);
   std::vector<EnsembleMember> members;
-  for (Model& model : models) {
+  for (TrainedModel& model : models) {
     load(model, *backend, arguments, at_a_time * arguments.crops);
     members.push_back({.plan = &*model.plan, .normalization = normalization_of(model.config.data)});
     report.members.push_back({.checkpoint = model.checkpoint,

@@ -163,7 +163,10 @@ BackwardReads backward_reads(const OpSpec& spec) {
           [](const Activate&) { return BackwardReads{.y = true}; },
           [](const LocalResponseNorm&) { return BackwardReads{.x = true}; },
           [](const SoftmaxLoss&) { return BackwardReads{.x = true}; },  // its labels
-          [](const auto&) { return BackwardReads{}; },
+          // Every op is listed: one that is forgotten here would lose its input to shared memory.
+          [](const Pool2d&) { return BackwardReads{}; },
+          [](const Dropout&) { return BackwardReads{}; },
+          [](const Concat&) { return BackwardReads{}; },
       },
       spec);
 }

@@ -12,12 +12,12 @@
 #include "bn/error.hpp"
 #include "core/rounding.hpp"
 #include "core/usable_cores.hpp"
+#include "cpu/library_ops.hpp"
 #include "cpu/onednn.hpp"
 #include "cpu/onednn_api.hpp"
-#include "cpu/ops.hpp"
 #include "cpu/own_kernels.hpp"
 #include "cpu/updates.hpp"
-#include "ops/ops.hpp"
+#include "ops/own_ops.hpp"
 
 namespace bn::cpu {
 namespace {
@@ -117,7 +117,7 @@ void CpuBackend::require(DType activations) const {
   }
   constexpr auto kMessage = "Activations in bf16 cannot be used here: bf16 needs AVX-512, and {}.";
   const char* limit = std::getenv("BN_CPU_ISA");  // limits our own kernels; see kernels()
-  if (limit != nullptr && std::string_view(limit) != "avx512") {
+  if (limit != nullptr && !std::string_view(limit).starts_with("avx512")) {
     throw UnsupportedError(fmt::format(kMessage, fmt::format("BN_CPU_ISA={} turns it off", limit)));
   }
   if (!has_bf16()) throw UnsupportedError(fmt::format(kMessage, "this is " + name()));

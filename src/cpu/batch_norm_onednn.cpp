@@ -7,8 +7,8 @@
 
 #include "bn/error.hpp"
 #include "core/op_checks.hpp"
+#include "cpu/library_ops.hpp"
 #include "cpu/onednn.hpp"
-#include "cpu/ops.hpp"
 
 namespace bn::cpu {
 namespace {

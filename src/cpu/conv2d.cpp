@@ -3,7 +3,7 @@
 
 #include "cpu/dense_convolution.hpp"
 #include "cpu/folding.hpp"
-#include "cpu/ops.hpp"
+#include "cpu/library_ops.hpp"
 #include "cpu/winograd.hpp"
 
 namespace bn::cpu {

@@ -6,8 +6,8 @@
 
 #include "core/op_checks.hpp"
 #include "cpu/folding.hpp"
+#include "cpu/library_ops.hpp"
 #include "cpu/onednn.hpp"
-#include "cpu/ops.hpp"
 
 namespace bn::cpu {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "cpu/dense_convolution.hpp"
 #include "cpu/folding.hpp"
-#include "cpu/ops.hpp"
+#include "cpu/library_ops.hpp"
 
 namespace bn::cpu {
 namespace {

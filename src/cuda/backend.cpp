@@ -10,9 +10,9 @@
 #include "cuda/device_memory.hpp"
 #include "cuda/error.hpp"
 #include "cuda/kernels/updates.hpp"
-#include "cuda/ops.hpp"
+#include "cuda/library_ops.hpp"
 #include "cuda/updates.hpp"
-#include "ops/ops.hpp"
+#include "ops/own_ops.hpp"
 
 namespace bn::cuda {
 namespace {

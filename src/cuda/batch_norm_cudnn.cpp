@@ -14,7 +14,7 @@
 #include "cuda/kernels/weights.hpp"
 #include "cuda/launch.hpp"
 #include "cuda/libraries.hpp"
-#include "cuda/ops.hpp"
+#include "cuda/library_ops.hpp"
 
 namespace bn::cuda {
 namespace {

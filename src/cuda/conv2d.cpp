@@ -1,6 +1,6 @@
 // Conv2d: a dense convolution, with batch normalisation or a bias folded in where the plan says so.
 #include "cuda/dense_convolution.hpp"
-#include "cuda/ops.hpp"
+#include "cuda/library_ops.hpp"
 
 namespace bn::cuda {
 namespace {

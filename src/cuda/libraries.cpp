@@ -4,7 +4,7 @@
 
 #include "bn/error.hpp"
 #include "cuda/context.hpp"
-#include "cuda/ops.hpp"
+#include "cuda/library_ops.hpp"
 
 namespace bn::cuda {
 namespace {

@@ -12,7 +12,7 @@
 #include "cuda/folding.hpp"
 #include "cuda/kernels/weights.hpp"
 #include "cuda/launch.hpp"
-#include "cuda/ops.hpp"
+#include "cuda/library_ops.hpp"
 
 namespace bn::cuda {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "cuda/dense_convolution.hpp"
-#include "cuda/ops.hpp"
+#include "cuda/library_ops.hpp"
 
 namespace bn::cuda {
 namespace {

@@ -162,7 +162,7 @@ class Evaluation {
     result_.skipped = account_.skipped();
     result_.skipped_names = loader_->counters().skipped_names;
     if (result_.images == 0) {
-      throw DataError(fmt::format("none of the {} validation images can be read; the first: {}", result_.skipped,
+      throw DataError(fmt::format("none of the {} images can be read; the first: {}", result_.skipped,
                                   result_.skipped_names.empty() ? "" : result_.skipped_names.front()));
     }
     const auto scored = static_cast<double>(result_.images);

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "ops/ops.hpp"
+#include "ops/own_ops.hpp"
 
 namespace bn::ops {
 

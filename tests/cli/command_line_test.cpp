@@ -43,10 +43,12 @@ TEST(StandardOutput, ThatIsFullIsAnError) {
 
 TEST(UnknownCommand, GetsTheNearest) {
   EXPECT_EQ(usage_error(bninception({"trian", "x.yaml"})),
-            "error: unknown command 'trian'; did you mean 'train'? The commands are: train, evaluate, sweep, profile, "
+            "error: unknown command 'trian'; did you mean 'train'? The commands are: train, evaluate, predict, sweep, "
+            "profile, "
             "report, config\n");
-  EXPECT_EQ(usage_error(bninception({"fly"})),
-            "error: unknown command 'fly'; the commands are: train, evaluate, sweep, profile, report, config\n");
+  EXPECT_EQ(
+      usage_error(bninception({"fly"})),
+      "error: unknown command 'fly'; the commands are: train, evaluate, predict, sweep, profile, report, config\n");
   EXPECT_EQ(usage_error(bninception({"config", "shwo", "x.yaml"})),
             "error: unknown command 'config shwo'; did you mean 'config show'? The commands of config are: show, diff, "
             "keys, check\n");
@@ -94,7 +96,7 @@ TEST(Help, FitsATerminal) {
     std::istringstream lines(result.out);
     for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100U) << name << ": " << line;
   };
-  for (const char* words : {"", "train", "evaluate", "sweep", "profile", "report", "config", "config show",
+  for (const char* words : {"", "train", "evaluate", "predict", "sweep", "profile", "report", "config", "config show",
                             "config diff", "config keys", "config check"}) {
     std::istringstream stream(std::string("help ") + words);
     expect_narrow(bninception(Words(std::istream_iterator<std::string>(stream), {})), words);

@@ -4,7 +4,7 @@
 
 #include "cpu/backend.hpp"
 #include "cpu/cpu_backend.hpp"
-#include "cpu/ops.hpp"
+#include "cpu/library_ops.hpp"
 #include "support/error_message.hpp"
 #include "support/library_op_cases.hpp"
 #include "support/reference_conv.hpp"

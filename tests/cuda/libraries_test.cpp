@@ -4,7 +4,7 @@
 
 #include "bn/error.hpp"
 #include "cuda/cuda_backend.hpp"
-#include "cuda/ops.hpp"
+#include "cuda/library_ops.hpp"
 #include "support/error_message.hpp"
 
 namespace bn::test {

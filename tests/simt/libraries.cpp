@@ -3,7 +3,7 @@
 #include "bn/error.hpp"
 #include "cuda/cublas_product.hpp"
 #include "cuda/cudnn_graph.hpp"
-#include "cuda/ops.hpp"
+#include "cuda/library_ops.hpp"
 #include "simt/simulator/device.hpp"
 
 namespace bn::cuda {

@@ -1,4 +1,4 @@
-#include "ops/ops.hpp"
+#include "ops/own_ops.hpp"
 
 namespace bn::ops {
 namespace {

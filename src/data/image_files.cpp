@@ -1,0 +1,67 @@
+// Images without labels, for a network to name: files, and folders of them.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "bn/error.hpp"
+#include "data/class_list.hpp"
+#include "data/file_reader.hpp"
+#include "data/sources.hpp"
+
+namespace bn {
+namespace {
+
+namespace fs = std::filesystem;
+
+class ImageFiles final : public Dataset {
+ public:
+  ImageFiles(const std::vector<std::string>& paths, std::vector<std::string> classes)
+      : class_names_(std::move(classes)) {
+    for (const std::string& path : paths) add(path);
+    if (files_.empty()) throw DataError(fmt::format("no images found in {}", fmt::join(paths, ", ")));
+  }
+
+  int64_t size() const override { return static_cast<int64_t>(files_.size()); }
+  int32_t label(int64_t) const override { return 0; }  // unknown; nothing is scored by it
+  std::string name(int64_t index) const override { return files_[static_cast<size_t>(index)]; }
+  const std::vector<std::string>& class_names() const override { return class_names_; }
+
+  Sample read(int64_t index, std::vector<uint8_t>& storage) const override {
+    storage.clear();
+    const FileReader file(name(index));
+    storage.resize(static_cast<size_t>(file.size()));
+    file.read(0, file.size(), storage.data());
+    return {.data = storage.data(), .bytes = file.size()};
+  }
+
+ private:
+  // A file is taken whatever its name; in a folder, names tell images from other files.
+  void add(const std::string& path) {
+    std::error_code error;
+    if (!fs::exists(path, error)) throw DataError(fmt::format("there is no file or folder '{}'", path));
+    if (!fs::is_directory(path, error)) {
+      files_.push_back(path);
+      return;
+    }
+    const auto first = static_cast<std::ptrdiff_t>(files_.size());
+    for (fs::recursive_directory_iterator entry(path, error), end; !error && entry != end; entry.increment(error)) {
+      const std::string below = entry->path().lexically_relative(path).string();
+      if (has_image_name(below) && entry->is_regular_file()) files_.push_back(entry->path().string());
+    }
+    if (error) throw DataError(fmt::format("cannot read the folder {} ({})", path, error.message()));
+    std::sort(files_.begin() + first, files_.end());
+  }
+
+  std::vector<std::string> files_;
+  std::vector<std::string> class_names_;
+};
+
+}  // namespace
+
+std::unique_ptr<Dataset> open_image_files(const std::vector<std::string>& paths,
+                                          const std::vector<std::string>& classes) {
+  return std::make_unique<ImageFiles>(paths, classes);
+}
+
+}  // namespace bn
