@@ -180,7 +180,8 @@ TaggedTarget network_target(std::variant<InceptionTable, MlpTable>& table) {
 
 // --- the groups of an experiment file
 
-Fields describe_batch_norm(BatchNorm& norm) {
+Fields describe_batch_norm(ModelOptions& model) {
+  BatchNorm& norm = model.batch_norm;
   return {
       field("scope",
             words(norm.scope,
@@ -192,6 +193,10 @@ Fields describe_batch_norm(BatchNorm& norm) {
                                         {"onednn", BatchNormImplementation::kOnednn},
                                         {"cudnn", BatchNormImplementation::kCudnn}}),
             "custom: this project's kernels; onednn on the CPU, cudnn on CUDA"),
+      field("placement",
+            words(model.placement, {{"before_activation", BatchNormPlacement::kBeforeActivation},
+                                    {"after_activation", BatchNormPlacement::kAfterActivation}}),
+            "before the nonlinearity, as the paper; or after it, where the layer keeps its bias"),
   };
 }
 
@@ -201,7 +206,7 @@ Fields describe_model(ModelOptions& model) {
       field("classes", IntegerTarget{&model.classes, {2, kMaxChannels}}, "outputs of the last layer"),
       field("normalization",
             words(model.normalization, {{"none", Normalization::kNone}, {"batch", Normalization::kBatch}}),
-            "batch normalisation before every nonlinearity, or a bias instead"),
+            "batch normalisation at every nonlinearity, or a bias instead"),
       field("activation", words(model.activation, {{"relu", Activation::kRelu}, {"sigmoid", Activation::kSigmoid}}),
             "the nonlinearity"),
       field("local_response_norm", FlagTarget{&model.local_response_norm}, "where the table says"),
@@ -384,7 +389,7 @@ Fields describe_cuda(CudaOptions& cuda) {
 Fields describe(Config& config) {
   return {
       required("model", GroupTarget{describe_model(config.model)}, "the network and its switches"),
-      field("batch_norm", GroupTarget{describe_batch_norm(config.model.batch_norm)}, "where normalization is batch"),
+      field("batch_norm", GroupTarget{describe_batch_norm(config.model)}, "where normalization is batch"),
       field("data", GroupTarget{describe_data(config.data)}, "images and labels"),
       field("train", GroupTarget{describe_train(config.train)}, "optimisation, logging, checkpoints"),
       field("device", words(config.device, {{"cpu", Device::kCpu}, {"cuda", Device::kCuda}}), "where it runs"),
