@@ -297,13 +297,24 @@ Fields describe_data(DataOptions& data) {
 
 Fields describe_learning_rate(LearningRateOptions& rate) {
   return {
-      field("initial", RealTarget{&rate.initial, kPositive}, "of the first step"),
+      field("initial", RealTarget{&rate.initial, kPositive}, "of the first step, or of the warm-up's end"),
       field("decay_factor", RealTarget{&rate.decay_factor, {0, 1, Bound::kOpen, Bound::kClosed}},
-            "multiplies the rate once an interval; 1 = constant"),
+            "of staircase and smooth: multiplies the rate once an interval; 1 = constant"),
       field("decay_epochs", RealTarget{&rate.decay_epochs, kNotNegative}, "the interval in epochs, or ..."),
-      field("decay_steps", IntegerTarget{&rate.decay_steps, kStepsOrZero}, "... in steps; the other one is 0"),
-      field("shape", words(rate.shape, {{"staircase", DecayShape::kStaircase}, {"smooth", DecayShape::kSmooth}}),
-            "at the end of each interval, or a little every step"),
+      field("decay_steps", IntegerTarget{&rate.decay_steps, kStepsOrZero}, "... in steps, or ..."),
+      field("decay_at_epochs", RealListTarget{&rate.decay_at_epochs, kPositive},
+            "... the epochs at which a staircase decays, such as [30, 60, 80]; the other two are 0"),
+      field("shape",
+            words(rate.shape, {{"staircase", DecayShape::kStaircase},
+                               {"smooth", DecayShape::kSmooth},
+                               {"cosine", DecayShape::kCosine},
+                               {"polynomial", DecayShape::kPolynomial}}),
+            "staircase decays at the end of each interval, smooth a little every step; cosine and polynomial fall to 0 "
+            "over the run: initial * (1 + cos(pi t)) / 2 and initial * (1 - t) ^ power, t the share of the steps done"),
+      field("power", RealTarget{&rate.power, {0, 100, Bound::kOpen, Bound::kClosed}}, "of polynomial; 1 = linear"),
+      field("warmup_epochs", RealTarget{&rate.warmup_epochs, {0, 1e9}},
+            "the rate is multiplied by a factor that rises linearly to 1 over so many epochs; 0 = none"),
+      field("warmup_from", RealTarget{&rate.warmup_from, kNotNegative}, "the rate of the first step of a warm-up"),
   };
 }
 

@@ -48,6 +48,7 @@ class Trainer {
   const TrainOptions& options() const { return config_.train; }
   PlanOptions plan_options(Purpose purpose, int64_t batch) const;
   double epoch() const;
+  RunLength length() const { return {.steps_per_epoch = steps_per_epoch_, .steps = total_steps_}; }
   LogRecord record(const char* event) const;
   bool is_due(int64_t every) const { return progress_.step % every == 0; }
   int64_t evaluation_interval() const;
@@ -149,6 +150,7 @@ Trainer::Trainer(const Config& config, Backend& backend, const RunFolder& folder
     throw ConfigError(
         fmt::format("train.epochs: {} epochs of {} steps round to no step", options().epochs, steps_per_epoch_));
   }
+  expect_schedule_fits(options().learning_rate, length());
   line_.emplace(total_steps_, request.quiet);
 }
 
@@ -251,7 +253,7 @@ void Trainer::train_step() {
 // Advances the count of blends that weighs the moving average, so it is called once a step.
 StepScalars Trainer::scalars_of_this_step() {
   StepScalars scalars{.step = static_cast<uint64_t>(progress_.step)};
-  scalars.learning_rate = static_cast<float>(learning_rate(options().learning_rate, progress_.step, steps_per_epoch_));
+  scalars.learning_rate = static_cast<float>(learning_rate(options().learning_rate, progress_.step, length()));
   if (options().statistics == StatisticsKind::kMovingAverage) {
     const auto decay = static_cast<float>(options().statistics_decay);
     scalars.statistics_weight = moving_average_weight(decay, ++parameters_.statistics_updates);
@@ -277,7 +279,7 @@ bool Trainer::log_training() {
   LogRecord entry = record("train");
   entry.loss = plan_.read_loss();
   // The rate the logged step was made with.
-  entry.learning_rate = learning_rate(options().learning_rate, progress_.step - 1, steps_per_epoch_);
+  entry.learning_rate = learning_rate(options().learning_rate, progress_.step - 1, length());
   const int64_t batch = options().batch, classes = net_.classes();
   std::vector<float> logits(static_cast<size_t>(batch * classes));
   std::vector<int32_t> labels(static_cast<size_t>(batch));
