@@ -1,10 +1,13 @@
 // The sweep files under experiments/.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <map>
+#include <regex>
 #include <set>
 
 #include "bn/sweep.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace bn {
 namespace {
@@ -103,6 +106,43 @@ TEST(ExperimentSweeps, TheScaledStudyHasThePapersOwnRatesToo) {
     for (const std::string& line : diff(config_of(searched, arm), config_of(ours, arm))) {
       EXPECT_TRUE(line.starts_with("train.learning_rate.")) << line;
     }
+  }
+}
+
+// By how much a network's learning rate falls over its training, and its length as a share of Inception's.
+struct Proportions {
+  double decay = 0, length = 0;
+};
+
+Proportions proportions(const Config& config, double training_images, double steps, double inceptions_steps) {
+  const LearningRateOptions& rate = config.train.learning_rate;
+  const double epochs = steps * static_cast<double>(config.train.batch) / training_images;
+  return {.decay = std::pow(rate.decay_factor, epochs / rate.decay_epochs), .length = steps / inceptions_steps};
+}
+
+// Paper: Fig. 3, Inception after 31e6 steps and BN-x30 after 6e6.
+TEST(ExperimentSweeps, TheFairStudyKeepsThePapersProportions) {
+  const test::TemporaryFolder folder;
+  std::string text = test::read_bytes(kExperiments + "figure2_fair/sweep.yaml.in");
+  const std::map<std::string, std::string> values = {{"@configs@", BN_SOURCE_DIR "/configs/tiny_imagenet"},
+                                                     {"@rate@", "0.012"},
+                                                     {"@rate_x5@", "0.06"},
+                                                     {"@rate_x30@", "0.36"}};
+  for (const auto& [name, value] : values) text = std::regex_replace(text, std::regex(name), value);
+  test::write_bytes(folder / "sweep.yaml", text);
+  const Sweep ours = load_sweep(folder / "sweep.yaml"), paper = load("figure2_imagenet/sweep.yaml");
+  EXPECT_EQ(ours.runs.size(), 35U);
+  EXPECT_EQ(arms_of(ours), arms_of(load("figure2_tiny_imagenet/sweep.yaml")));
+  constexpr double kImages = 20'000, kInceptionsSteps = 37'500;
+  for (const std::string& arm : arms_of(ours)) {
+    const bool accelerated = config_of(ours, arm).train.l2 < 1e-4;  // section 4.2.1's changes
+    const Proportions expected = proportions(config_of(paper, arm), 1'281'167, accelerated ? 6e6 : 31e6, 31e6);
+    const Config config = config_of(ours, arm);
+    const Proportions found = proportions(config, kImages, config.train.epochs * kImages / 32, kInceptionsSteps);
+    EXPECT_NEAR(found.decay / expected.decay, 1, 0.02) << arm;
+    EXPECT_NEAR(found.length / expected.length, 1, 0.01) << arm;
+    const Config searched = config_of(load("figure2_tiny_imagenet/sweep.yaml"), arm);
+    EXPECT_EQ(config.train.learning_rate.initial, searched.train.learning_rate.initial) << arm;
   }
 }
 

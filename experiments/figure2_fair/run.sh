@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Figures 2 and 3 with lengths and decays in the paper's proportions: the search for the plain network's learning rate, then
+# seven networks, five seeds. Needs tiny-imagenet under BN_DATA_ROOT.
+#   usage: run.sh [--dry-run] [--jobs N] [--minutes N] [--out DIR] [--set KEY=VALUE]...
+# --dry-run: only the plan of what comes next, and its time on this machine. --minutes: of this stage [75]; the same command
+# goes on where it ended, or was stopped or killed. --set: for all runs, such as device=cuda.
+set -euo pipefail
+# shellcheck source=experiments/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
+
+here=experiments/figure2_fair
+out=${root}runs/figure2_fair
+read_sweep_options "$@"
+build_programs
+use_tiny_imagenet_shards
+
+# winner CURVES: of the searched rates the one with the highest mean over the seeds of the best validation accuracy.
+winner() {
+  awk -F, '
+    FNR == 1 { for (i = 1; i <= NF; ++i) column[$i] = i; next }
+    $column["validation_top1"] > best[$column["arm"], $column["seed"]] {
+      best[$column["arm"], $column["seed"]] = $column["validation_top1"]
+    }
+    END {
+      for (run in best) { split(run, part, SUBSEP); sum[part[1]] += best[run]; ++seeds[part[1]] }
+      for (arm in sum) if (sum[arm] / seeds[arm] > highest) { highest = sum[arm] / seeds[arm]; name = arm }
+      sub(/.*=/, "", name); print name
+    }' "$1"
+}
+
+if [ ! -f "$out/sweep.yaml" ]; then
+  run_study $here/search.yaml "$out/search"
+  "$bninception" report "$out/search" --out "$out/search/kept" --keep
+  rate=$(winner "$out/search/kept/curves.csv")
+  echo "The search's winner is $rate."
+  times() { awk -v rate="$rate" -v factor="$1" 'BEGIN { print rate * factor }'; }
+  sed "s|@configs@|$PWD/configs/tiny_imagenet|; s|@rate@|$rate|; s|@rate_x5@|$(times 5)|; s|@rate_x30@|$(times 30)|" \
+    $here/sweep.yaml.in >"$out/sweep.yaml.part"
+  mv "$out/sweep.yaml.part" "$out/sweep.yaml"
+fi
+run_study "$out/sweep.yaml" "$out/networks"
