@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds, and runs every test; ctest's summary of the tests closes the output.
 #   usage: run.sh              packages build tests: what a user needs to know that everything works here
-#          run.sh all          besides: kernels format tidy asan tsan fuzz jpeg_only onednn3 quickstart
+#          run.sh all          besides: kernels format tidy asan tsan fuzz jpeg_only onednn3 quickstart exchange
+#          run.sh exchange     fetches ONNX Runtime, OpenCV, safetensors and TensorBoard from PyPI into .cache, and tests
+#                              that they read what is written for them; without a network these tests are skipped
 #          run.sh SECTION...   only these of them, in the order of above
 # A section that fails does not stop the ones after it. The exit status is 0 only if all passed.
 # Environment: BN_DATA_ROOT  the folder with the data sets; ../shared/data beside the repository where that exists.
@@ -10,7 +12,7 @@ set -uo pipefail
 # shellcheck source=experiments/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../experiments/common.sh"
 
-before_tests=(packages build kernels format tidy asan tsan fuzz jpeg_only onednn3 quickstart)
+before_tests=(packages build kernels format tidy asan tsan fuzz jpeg_only onednn3 quickstart exchange)
 case "${*:-}" in
   -h | --help) print_help ;;
   "") wanted=" packages build tests " ;;
@@ -36,7 +38,7 @@ jobs=$(nproc)
 
 packages() {
   local groups=(run test)
-  if has_section format || has_section tidy || has_section fuzz || has_section onednn3; then groups+=(check); fi
+  if has_section format || has_section tidy || has_section fuzz || has_section onednn3 || has_section exchange; then groups+=(check); fi
   if with_cuda; then groups+=(cuda); fi
   bash experiments/install_packages.sh "${groups[@]}"
 }
@@ -136,6 +138,23 @@ onednn3() {
 }
 
 quickstart() { bash experiments/quickstart.sh --steps 10 --out build/quickstart; }
+
+# The programs that read our files, in a virtual environment of their own. Where python3-torch is installed, the
+# network is compared with PyTorch's as well.
+exchange_peers() {
+  local peers=(onnx==1.23.2 onnxruntime==1.32.0 opencv-python-headless==5.0.0.93 tensorboard==2.21.0) folder=.cache/exchange
+  [ "$(cat $folder/peers 2>/dev/null)" != "${peers[*]}" ] || return 0
+  rm -rf $folder
+  if ! { python3 -m venv $folder && $folder/bin/python -m pip install --quiet --disable-pip-version-check "${peers[@]}"; }; then
+    rm -rf $folder
+    return 1
+  fi
+  echo "${peers[*]}" >$folder/peers
+}
+exchange() {
+  exchange_peers || echo "The other programs could not be fetched from PyPI: connect this machine to the network; without them the tests are skipped."
+  cmake --build build/release --target test_exchange && ctest --preset release -R '^exchange\.' -j "$jobs"
+}
 
 tests() { ctest --preset release -j "$jobs"; }
 

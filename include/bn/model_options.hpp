@@ -41,6 +41,7 @@ struct AuxiliaryHead {
 struct InceptionTable {
   int64_t image_size = 224, image_channels = 3;
   std::vector<TableRow> rows{};
+  PoolBorder pool_border = PoolBorder::kExcludePadding;  // of all its average pools
   std::vector<std::string> local_response_norm_after{};  // used when ModelOptions::local_response_norm
   LocalResponseNorm local_response_norm{};
   std::optional<AuxiliaryHead> auxiliary{};

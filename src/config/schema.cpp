@@ -137,6 +137,10 @@ Fields describe_table(InceptionTable& table) {
       required("image_size", IntegerTarget{&table.image_size, kSide}, "side of the network's input"),
       required("image_channels", IntegerTarget{&table.image_channels, kImageChannels}, "of the network's input"),
       required("rows", rows_target(table.rows), "the table, a row of Fig. 5 a line"),
+      terse("pool_border",
+            words(table.pool_border,
+                  {{"exclude_padding", PoolBorder::kExcludePadding}, {"include_padding", PoolBorder::kIncludePadding}}),
+            "exclude_padding", "whether the padding counts in the divisor of an average pool"),
       field("local_response_norm",
             GroupTarget{{
                 field("after", TextListTarget{&table.local_response_norm_after},

@@ -80,10 +80,15 @@ class InceptionBuilder {
     }
   }
 
+  Pool2d window(Pool2d pool) const {
+    if (pool.kind == PoolKind::kAverage) pool.border = table_.pool_border;
+    return pool;
+  }
+
   ValueId pool(const std::string& name, PoolKind kind, int64_t patch, int64_t stride, ValueId x) {
     // "Same" size at stride 1, but for a pool over the whole map; at stride 2 no padding and ceil geometry (112 -> 56).
     const int64_t pad = stride == 1 && patch < layers_.builder().shape(x).h ? patch / 2 : 0;
-    return layers_.builder().add(name, Pool2d{.kind = kind, .kernel = patch, .stride = stride, .pad = pad}, {x});
+    return layers_.builder().add(name, window({.kind = kind, .kernel = patch, .stride = stride, .pad = pad}), {x});
   }
 
   ValueId convolution_row(const TableRow& row) {
@@ -118,8 +123,8 @@ class InceptionBuilder {
       const ValueId first = layers_.convolution(path("double3x3a"), reduced, {scaled(row.double3x3), 3, 1, 1});
       branches.push_back(layers_.convolution(path("double3x3b"), first, {scaled(row.double3x3), 3, row.stride, 1}));
     }
-    const Pool2d window{.kind = row.pool, .kernel = 3, .stride = row.stride, .pad = row.stride == 1 ? 1 : 0};
-    ValueId pooled = layers_.builder().add(path("pool"), window, {x});
+    const Pool2d around = window({.kind = row.pool, .kernel = 3, .stride = row.stride, .pad = row.stride == 1 ? 1 : 0});
+    ValueId pooled = layers_.builder().add(path("pool"), around, {x});
     if (row.projection > 0) pooled = layers_.convolution(path("projection"), pooled, {scaled(row.projection), 1, 1, 0});
     branches.push_back(pooled);
     return layers_.builder().add(path("concat"), Concat{}, branches);
@@ -130,7 +135,7 @@ class InceptionBuilder {
   void add_auxiliary(const AuxiliaryHead& head) {
     layers_.enter_row("auxiliary");
     NetBuilder& builder = layers_.builder();
-    const Pool2d shrink{.kind = PoolKind::kAverage, .kernel = head.pool_patch, .stride = head.pool_stride};
+    const Pool2d shrink = window({.kind = PoolKind::kAverage, .kernel = head.pool_patch, .stride = head.pool_stride});
     ValueId x = builder.add("auxiliary/pool", shrink, {auxiliary_input_});
     x = layers_.convolution("auxiliary/projection", x, {scaled(head.filters), 1, 1, 0});
     x = builder.add("auxiliary/hidden/linear", Linear{.out_features = scaled(head.units), .folded = {}}, {x});

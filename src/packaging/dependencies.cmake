@@ -49,6 +49,10 @@ bn_find(CLI11 libcli11-dev)
 bn_find(fmt libfmt-dev)
 bn_find(nlohmann_json nlohmann-json3-dev)
 bn_find(Boost libboost-dev 1.74) # headers only: Math, for the report's quantiles
+bn_find(Protobuf "libprotobuf-dev and protobuf-compiler" 3.12)
+if(NOT Protobuf_PROTOC_EXECUTABLE)
+  bn_missing("protobuf's compiler protoc" protobuf-compiler)
+endif()
 
 if(BN_BUILD_TESTS)
   bn_find(GTest libgtest-dev)

@@ -7,7 +7,7 @@
 # All that the program bninception is made of but its commands, in one library.
 add_library(bninception_library STATIC)
 foreach(part core plan models ops cpu cpu_generic cpu_avx2 cpu_avx512 cpu_avx512_bf16 cuda_loader data evaluate run config train
-        sweep report)
+        sweep report exchange exchange_formats)
   target_sources(bninception_library PRIVATE $<TARGET_OBJECTS:bn_${part}>)
 endforeach()
 # oneDNN by its place, where that is none that a linker looks in.
@@ -20,7 +20,7 @@ set(bn_link_names -lopencv_core -lopencv_imgproc)
 if(BN_IMGCODECS)
   list(APPEND bn_link_names -lopencv_imgcodecs)
 endif()
-list(APPEND bn_link_names ${bn_dnnl} -ljpeg -lz -lxxhash -lyaml-cpp -lfmt -lgomp -ldl -lpthread)
+list(APPEND bn_link_names ${bn_dnnl} -ljpeg -lz -lxxhash -lyaml-cpp -lfmt -lprotobuf-lite -lgomp -ldl -lpthread)
 target_link_libraries(bninception_library INTERFACE ${bn_link_names})
 target_compile_features(bninception_library INTERFACE cxx_std_20)
 target_include_directories(bninception_library INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
@@ -91,5 +91,5 @@ set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)       # the libraries that the programs are linked with, by dpkg-shlibdeps
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS gnuplot-nox) # draws the figures of `bninception report`
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS                # to build programs with the library
-    "libdnnl-dev, libopencv-core-dev, libopencv-imgproc-dev, libopencv-imgcodecs-dev, libjpeg-dev, zlib1g-dev, libxxhash-dev, libyaml-cpp-dev, libfmt-dev")
+    "libdnnl-dev, libopencv-core-dev, libopencv-imgproc-dev, libopencv-imgcodecs-dev, libjpeg-dev, zlib1g-dev, libxxhash-dev, libyaml-cpp-dev, libfmt-dev, libprotobuf-dev")
 include(CPack)

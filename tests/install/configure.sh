@@ -41,6 +41,10 @@ refuses "dnnl with its header dnnl.hpp was not found: install Debian's package l
 refuses "yaml-cpp was not found: install Debian's package libyaml-cpp-dev (experiments/install_packages.sh installs all that is needed)" \
   -DCMAKE_DISABLE_FIND_PACKAGE_yaml-cpp=ON
 refuses "Boost 1.74 was not found: install Debian's package libboost-dev" -DCMAKE_DISABLE_FIND_PACKAGE_Boost=ON
+refuses "Protobuf 3.12 was not found: install Debian's package libprotobuf-dev and protobuf-compiler" \
+  -DCMAKE_DISABLE_FIND_PACKAGE_Protobuf=ON
+refuses "protobuf's compiler protoc was not found: install Debian's package protobuf-compiler" \
+  -DProtobuf_PROTOC_EXECUTABLE=
 
 rm -rf "$work/build"
 CUDACXX=/bin/false configure -DBN_CUDA=ON || { cat "$work/said"; fail "a broken CUDA compiler ends the configuration"; }

@@ -185,6 +185,19 @@ TEST(Inception, BatchNormStandsOnEitherSideOfTheActivation) {
   EXPECT_EQ(input_of("bn"), output_of_op("act"));
 }
 
+TEST(Inception, PoolBorderIsThatOfEveryAveragePool) {
+  InceptionTable table = paper_table();
+  const auto border_of = [&table](const char* op) {
+    const Net net = build_network(options_of(table));
+    return std::get<Pool2d>(net.find(op)->spec).border;
+  };
+  EXPECT_EQ(border_of("inception_3a/pool"), PoolBorder::kExcludePadding);
+  table.pool_border = PoolBorder::kIncludePadding;
+  EXPECT_EQ(border_of("inception_3a/pool"), PoolBorder::kIncludePadding);
+  EXPECT_EQ(border_of("pool5"), PoolBorder::kIncludePadding);
+  EXPECT_EQ(border_of("inception_5b/pool"), PoolBorder::kExcludePadding);  // a maximum, which has no divisor
+}
+
 TEST(Inception, WidthScalesEveryFilterCount) {
   ModelOptions options = options_of(paper_table());
   options.width = 0.5;

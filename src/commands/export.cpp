@@ -1,0 +1,85 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cstdio>
+
+#include "bn/cpu_backend.hpp"
+#include "bn/evaluate.hpp"
+#include "bn/onnx.hpp"
+#include "bn/version.hpp"
+#include "commands/commands.hpp"
+#include "commands/trained_model.hpp"
+#include "core/messages.hpp"
+
+namespace bn {
+namespace {
+
+struct ExportArguments {
+  std::string run, onnx;
+  std::string which = "best";
+  bool raw = false;
+};
+
+// What a user of the model needs to know, and what it was made of.
+std::vector<std::pair<std::string, std::string>> metadata_of(const TrainedModel& model) {
+  const DataOptions& data = model.config.data;
+  std::vector<std::pair<std::string, std::string>> metadata;
+  if (!data.trained_classes.empty()) {
+    metadata.emplace_back("classes", fmt::format("{}", fmt::join(data.trained_classes, "\n")));
+  }
+  metadata.emplace_back("resize_shorter", fmt::to_string(data.resize_shorter));
+  metadata.emplace_back("image_size", fmt::to_string(data.image_size));
+  metadata.emplace_back("mean", fmt::format("{}", fmt::join(data.mean, " ")));
+  metadata.emplace_back("std", fmt::format("{}", fmt::join(data.std, " ")));
+  if (data.binarize >= 0) metadata.emplace_back("binarize", fmt::to_string(data.binarize));
+  metadata.emplace_back("step", fmt::to_string(model.info.progress.step));
+  metadata.emplace_back("exporter", "bninception " + source_version());
+  metadata.emplace_back("config", model.info.config);
+  if (model.info.provenance) metadata.emplace_back("made_of", to_json(*model.info.provenance));
+  return metadata;
+}
+
+ExitCode run_export(const ExportArguments& arguments) {
+  TrainedModel model = read_model(arguments.run, arguments.which);
+  const std::unique_ptr<Backend> backend = make_cpu_backend({});  // whatever the network was trained on
+  load_parameters(model, *backend);
+  if (model.config.data.trained_classes.empty()) {
+    tell(model.checkpoint + ": it names no classes, so the model has numbers alone\n");
+  }
+  const DataOptions& data = model.config.data;
+  export_onnx(arguments.onnx, *model.parameters,
+              {.input = arguments.raw ? OnnxInput::kNormalized : OnnxInput::kPixels,
+               .normalization = normalization_of(data),
+               .binarize = data.binarize,
+               .weights = model.averaged ? WeightsCopy::kAverage : WeightsCopy::kCurrent,
+               .metadata = metadata_of(model)});
+  const Shape image = model.net.image_shape();
+  const std::string input = arguments.raw
+                                ? fmt::format("f32 [batch, {}, {}, {}], normalised", image.c, image.h, image.w)
+                                : fmt::format("u8 [batch, {}, {}, {}]", image.h, image.w, image.c);
+  std::printf("%s\n", fmt::format("{}: images {} -> logits f32 [batch, {}], from {}", arguments.onnx, input,
+                                  model.net.classes(), model.checkpoint)
+                          .c_str());
+  return ExitCode::kSuccess;
+}
+
+}  // namespace
+
+void add_export_command(CLI::App& app, ExitCode& exit_code) {
+  auto arguments = std::make_shared<ExportArguments>();
+  CLI::App* command = app.add_subcommand("export", "A run or checkpoint as a model for other programs");
+  command->add_option("run", arguments->run, "Run folder or .safetensors checkpoint")->required();
+  command->add_option("--onnx", arguments->onnx, "The ONNX file to write")->required();
+  command->add_flag("--raw", arguments->raw,
+                    "Take normalised f32 [batch, c, h, w] instead of pixels, u8 [batch, h, w, c]");
+  command->add_option("--checkpoint", arguments->which, "Of a run folder: best or last")
+      ->check(CLI::IsMember({"best", "last"}))
+      ->capture_default_str();
+  command->footer(
+      "The model normalises pixels itself. It takes images as the evaluation does after decoding: the shorter side\n"
+      "resized, then the centre cut out. Its metadata_props have the class names, a line each, those sizes, the mean\n"
+      "and deviation, the configuration and what the run was made of.");
+  command->callback([arguments, &exit_code] { exit_code = run_export(*arguments); });
+}
+
+}  // namespace bn

@@ -1,0 +1,85 @@
+// What a network becomes for other programs, and what they bring: export, convert.
+#include <gmock/gmock.h>
+
+#include "cli/program.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace bn {
+namespace {
+
+using test::bninception;
+using test::ProgramResult;
+using test::TemporaryFolder;
+using testing::HasSubstr;
+
+constexpr const char* kInception = R"(
+model:
+  network:
+    kind: inception
+    image_size: 16
+    image_channels: 3
+    rows:
+      - {row: conv1, type: convolution, patch: 3, stride: 2, filters: 8}
+      - {row: module, type: inception, 1x1: 8, 3x3_reduce: 8, 3x3: 8, double_3x3_reduce: 8, double_3x3: 8, pool: average, projection: 8}
+      - {row: pool5, type: average_pool, patch: 0}
+    local_response_norm: {after: [conv1], size: 4}
+  classes: 10
+  normalization: batch
+data:
+  kind: shapes
+  shapes: {image_size: 16, train_images: 40, validation_images: 20, seed: 1}
+  image_size: 16
+  resize_shorter: 0
+  augment: {random_crop: false}
+train: {batch: 20, steps: 2, evaluate_every: 2, evaluate_batch: 20}
+threads: 1
+)";
+
+class Exchange : public testing::Test {
+ protected:
+  std::string train(const std::vector<std::string>& more = {}) const {
+    test::write_bytes(folder_ / "experiment.yaml", kInception);
+    std::vector<std::string> words{"train", folder_ / "experiment.yaml", "--quiet", "--out", folder_ / "run"};
+    words.insert(words.end(), more.begin(), more.end());
+    const ProgramResult result = bninception(words);
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    return folder_ / "run";
+  }
+
+  const TemporaryFolder folder_;
+};
+
+TEST_F(Exchange, ExportSaysWhatTheModelTakesAndGives) {
+  const std::string run = train(), checkpoint = run + "/checkpoints/best.safetensors";
+  const ProgramResult pixels = bninception({"export", run, "--onnx", folder_ / "a.onnx"});
+  EXPECT_EQ(pixels.exit_code, 0) << pixels.err;
+  EXPECT_EQ(pixels.out,
+            folder_ / "a.onnx" + ": images u8 [batch, 16, 16, 3] -> logits f32 [batch, 10], from " + checkpoint + "\n");
+  const std::string model = test::read_bytes(folder_ / "a.onnx");
+  EXPECT_THAT(model, HasSubstr("arrow\ncrescent\ncross\n"));
+  EXPECT_THAT(model, HasSubstr("Transpose"));
+  const ProgramResult raw = bninception({"export", checkpoint, "--raw", "--onnx", folder_ / "raw.onnx"});
+  EXPECT_THAT(raw.out, HasSubstr("images f32 [batch, 3, 16, 16], normalised -> logits f32 [batch, 10]"));
+  EXPECT_THAT(test::read_bytes(folder_ / "raw.onnx"), testing::Not(HasSubstr("Transpose")));
+}
+
+TEST_F(Exchange, ExportSaysWhatItCannotDo) {
+  const ProgramResult missing = bninception({"export", folder_ / "nowhere", "--onnx", folder_ / "a.onnx"});
+  EXPECT_EQ(missing.exit_code, 5);
+  EXPECT_EQ(missing.err, "error: " + folder_ / "nowhere" + ": no such file or folder\n");
+  const std::string run = train({"--set", "model.local_response_norm=true"});
+  const ProgramResult even = bninception({"export", run, "--onnx", folder_ / "a.onnx"});
+  EXPECT_EQ(even.exit_code, 6);
+  EXPECT_EQ(even.err,
+            "error: conv1/lrn: local_response_norm size 4 has no counterpart in ONNX: a window of an even number of "
+            "channels has another centre\n");
+}
+
+TEST_F(Exchange, ExportToNowhereIsAStorageError) {
+  const ProgramResult result = bninception({"export", train(), "--onnx", folder_ / "none/a.onnx"});
+  EXPECT_EQ(result.exit_code, 7);
+  EXPECT_EQ(result.err, "error: cannot write '" + folder_ / "none/a.onnx" + "': No such file or directory\n");
+}
+
+}  // namespace
+}  // namespace bn
