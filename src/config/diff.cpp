@@ -47,8 +47,9 @@ void compare(const YamlNode* a, const YamlNode* b, const std::string& path, std:
 }
 
 bool may_change(const std::string& difference) {
-  for (const char* key : {"data.on_corrupt:", "data.workers:", "data.slots:", "train.steps:", "train.epochs:",
-                          "train.log_every:", "train.checkpoint_every:", "train.keep_checkpoints:"}) {
+  for (const char* key :
+       {"data.on_corrupt:", "data.workers:", "data.slots:", "train.steps:", "train.epochs:", "train.log_every:",
+        "train.checkpoint_every:", "train.keep_checkpoints:", "distributed.timeout_seconds:"}) {
     if (difference.starts_with(key)) return true;
   }
   return false;
