@@ -52,6 +52,8 @@ struct MlpTable {
 };
 
 enum class Normalization { kNone, kBatch };
+// Paper: sec. 3.2, z = g(BN(Wu)), before the nonlinearity; readers of the paper ask about BN(g(Wu + b)).
+enum class BatchNormPlacement { kBeforeActivation, kAfterActivation };
 
 // The switches of an experiment file.
 struct ModelOptions {
@@ -65,6 +67,7 @@ struct ModelOptions {
   double init_scale =
       1.0;  // multiplies the initial deviation of convolutions (paper: sec. 4.2.3 "increased initial weights")
   BatchNorm batch_norm{};  // eps, scope, implementation
+  BatchNormPlacement placement = BatchNormPlacement::kBeforeActivation;
   std::vector<std::string>
       per_activation{};  // rows whose batch norms are per-activation whatever batch_norm.scope says
 };

@@ -3,21 +3,31 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "bn/parameters.hpp"
 
 namespace bn {
 
-enum class DecayShape { kStaircase, kSmooth };
+enum class DecayShape { kStaircase, kSmooth, kCosine, kPolynomial };
 
-// The rate of a step is initial * decay_factor ^ (step / interval), the exponent floored for kStaircase.
+// src/train/schedule.cpp has the formulas.
 struct LearningRateOptions {
   double initial = 0.01;
-  double decay_factor = 1.0;
-  double decay_epochs = 0;  // interval in epochs ...
-  int64_t decay_steps = 0;  // ... or in steps; exactly one is set when decay_factor != 1
+  double decay_factor = 1.0;              // kStaircase, kSmooth; when it is not 1, one of the next three is set:
+  double decay_epochs = 0;                // the interval in epochs, ...
+  int64_t decay_steps = 0;                // ... or in steps, ...
+  std::vector<double> decay_at_epochs{};  // ... or the epochs at which a staircase decays, ascending
   DecayShape shape = DecayShape::kStaircase;
+  double power = 1.0;  // kPolynomial
+  double warmup_epochs = 0;
+  double warmup_from = 0;  // the first step's rate where there is a warm-up
 };
+
+// True where the rate of a step depends on how many follow it.
+inline bool depends_on_length(DecayShape shape) {
+  return shape == DecayShape::kCosine || shape == DecayShape::kPolynomial;
+}
 
 enum class AverageKind { kNone, kPolyak };
 enum class StatisticsKind { kMovingAverage, kPopulation };  // population: the paper's Algorithm 2 over N batches

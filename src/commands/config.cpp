@@ -1,9 +1,12 @@
 #include <fmt/format.h>
 
+#include <cmath>
 #include <cstdio>
 
+#include "bn/dataset.hpp"
 #include "bn/models.hpp"
 #include "commands/commands.hpp"
+#include "commands/schedule_chart.hpp"
 
 namespace bn {
 namespace {
@@ -25,6 +28,31 @@ void show_shapes(const Config& config) {
   }
 }
 
+// The training set tells how long an epoch is; `images`, where it is above 0, stands in for it.
+RunLength length_of(const Config& config, int64_t images) {
+  if (images == 0) {
+    DataOptions files = config.data;
+    files.cache = Cache::kNone;  // to be counted, not read
+    images = open_dataset(files, Split::kTrain)->size();
+  }
+  RunLength length{.steps_per_epoch = images / config.train.batch, .steps = config.train.steps};
+  if (length.steps_per_epoch < 1) {
+    throw ConfigError(
+        fmt::format("train.batch: a batch of {} is larger than the {} training images", config.train.batch, images));
+  }
+  if (length.steps == 0) {
+    length.steps = std::llround(config.train.epochs * static_cast<double>(length.steps_per_epoch));
+  }
+  length.steps = std::max<int64_t>(length.steps, 1);
+  return length;
+}
+
+void show_schedule(const Config& config, int64_t images) {
+  const RunLength length = length_of(config, images);
+  expect_schedule_fits(config.train.learning_rate, length);
+  std::printf("%s", schedule_chart(config.train.learning_rate, length, terminal_columns()).c_str());
+}
+
 }  // namespace
 
 void add_config_command(CLI::App& app, ExitCode& exit_code) {
@@ -36,7 +64,18 @@ void add_config_command(CLI::App& app, ExitCode& exit_code) {
   CLI::App* show_command = command->add_subcommand("show", "Print the resolved whole, with the network's counts");
   shown->add_to(*show_command);
   show_command->add_flag("--ops", *shapes, "List every op of the network with its output size instead");
-  show_command->callback([shown, shapes] { *shapes ? show_shapes(shown->load()) : show(shown->load()); });
+  auto schedule = std::make_shared<bool>(false);
+  auto images = std::make_shared<int64_t>(0);
+  CLI::Option* schedule_flag =
+      show_command->add_flag("--schedule", *schedule, "Draw the learning rate over the run instead");
+  show_command->add_option("--images", *images, "With --schedule: training images, where the data are not at hand")
+      ->check(CLI::PositiveNumber)
+      ->needs(schedule_flag);
+  show_command->callback([shown, shapes, schedule, images] {
+    const Config config = shown->load();
+    if (*schedule) return show_schedule(config, *images);
+    *shapes ? show_shapes(config) : show(config);
+  });
 
   auto pair = std::make_shared<std::pair<std::string, std::string>>();
   CLI::App* diff_command = command->add_subcommand("diff", "Print what differs between two configurations");

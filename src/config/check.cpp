@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <bit>
+#include <functional>
 #include <set>
 
 #include "bn/error.hpp"
 #include "bn/models.hpp"
 #include "config/keys.hpp"
+#include "config/schedule_keys.hpp"
 #include "config/yaml_node.hpp"
 #include "core/suggest.hpp"
 
@@ -60,15 +62,64 @@ class Checker {
 
   void check_learning_rate() {
     const LearningRateOptions& rate = config_.train.learning_rate;
+    check_keys_of_shape(rate);
+    if (has_problem_in("train.learning_rate")) return;
+    const std::string path = "train.learning_rate.";
     const std::string given =
         fmt::format("got decay_steps {} and decay_epochs {}", rate.decay_steps, rate.decay_epochs);
+    const bool has_interval = rate.decay_epochs > 0 || rate.decay_steps > 0, has_places = !rate.decay_at_epochs.empty();
     if (rate.decay_epochs > 0 && rate.decay_steps > 0) {
-      add("train.learning_rate.decay_steps", given + ", expected one of them, the other 0",
-          "train.learning_rate.decay_epochs");
+      add(path + "decay_steps", given + ", expected one of them, the other 0", path + "decay_epochs");
     }
-    if (rate.decay_factor != 1 && rate.decay_epochs == 0 && rate.decay_steps == 0) {
-      add("train.learning_rate.decay_factor",
+    if (has_interval && has_places) {
+      add(path + "decay_at_epochs", "names the epochs of the decay beside an interval: " + given + ", expected both 0",
+          path + (rate.decay_epochs > 0 ? "decay_epochs" : "decay_steps"));
+    }
+    if (rate.decay_factor != 1 && !has_interval && !has_places) {
+      add(path + "decay_factor",
           fmt::format("is {}, but there is no interval: {}, expected one of them above 0", rate.decay_factor, given));
+    }
+    if (rate.decay_factor == 1 && has_places) {
+      add(path + "decay_at_epochs", "names epochs, but decay_factor is 1, expected it below 1");
+    }
+    const std::vector<double>& epochs = rate.decay_at_epochs;
+    if (std::adjacent_find(epochs.begin(), epochs.end(), std::greater_equal<>()) != epochs.end()) {
+      add(path + "decay_at_epochs", fmt::format("got [{}], expected ascending epochs", fmt::join(epochs, ", ")));
+    }
+    check_warmup(rate);
+  }
+
+  // Keys that a layer above has set although the shape makes nothing of them.
+  void check_keys_of_shape(const LearningRateOptions& rate) {
+    const LearningRateOptions preset;
+    const std::pair<std::string_view, bool> changed[] = {
+        {"decay_factor", rate.decay_factor != preset.decay_factor},
+        {"decay_epochs", rate.decay_epochs != preset.decay_epochs},
+        {"decay_steps", rate.decay_steps != preset.decay_steps},
+        {"decay_at_epochs", rate.decay_at_epochs != preset.decay_at_epochs},
+        {"power", rate.power != preset.power},
+    };
+    const auto& [shape, meaningless] = kShapeKeys.at(static_cast<size_t>(rate.shape));
+    for (const auto& [key, is_changed] : changed) {
+      if (!is_changed || std::find(meaningless.begin(), meaningless.end(), key) == meaningless.end()) continue;
+      add(fmt::format("train.learning_rate.{}", key), fmt::format("does not apply to shape {}", shape),
+          "train.learning_rate.shape");
+    }
+  }
+
+  void check_warmup(const LearningRateOptions& rate) {
+    const std::string epochs = "train.learning_rate.warmup_epochs", from = "train.learning_rate.warmup_from";
+    if (rate.warmup_from > 0 && rate.warmup_epochs == 0) {
+      add(from,
+          fmt::format("is {}, but there is no warm-up: warmup_epochs is 0, expected it above 0", rate.warmup_from));
+    }
+    if (rate.warmup_from > rate.initial) {
+      add(from,
+          fmt::format("got {}, expected at most initial, {}, to which the rate rises", rate.warmup_from, rate.initial));
+    }
+    const double run = config_.train.epochs;  // where its length is in steps, the trainer compares
+    if (run > 0 && rate.warmup_epochs > run) {
+      add(epochs, fmt::format("got {}, expected at most the run's train.epochs, {}", rate.warmup_epochs, run));
     }
   }
 

@@ -46,13 +46,16 @@ void compare(const YamlNode* a, const YamlNode* b, const std::string& path, std:
   }
 }
 
+bool is_length(const std::string& difference) {
+  return difference.starts_with("train.steps:") || difference.starts_with("train.epochs:");
+}
+
 bool may_change(const std::string& difference) {
-  for (const char* key :
-       {"data.on_corrupt:", "data.workers:", "data.slots:", "train.steps:", "train.epochs:", "train.log_every:",
-        "train.checkpoint_every:", "train.keep_checkpoints:", "distributed.timeout_seconds:"}) {
+  for (const char* key : {"data.on_corrupt:", "data.workers:", "data.slots:", "train.log_every:",
+                          "train.checkpoint_every:", "train.keep_checkpoints:", "distributed.timeout_seconds:"}) {
     if (difference.starts_with(key)) return true;
   }
-  return false;
+  return is_length(difference);
 }
 
 }  // namespace
@@ -66,7 +69,9 @@ std::vector<std::string> diff(const Config& a, const Config& b) {
 
 std::vector<std::string> experiment_diff(const Config& a, const Config& b) {
   std::vector<std::string> lines = diff(a, b);
-  std::erase_if(lines, may_change);
+  const bool has_fixed_length = depends_on_length(b.train.learning_rate.shape);
+  std::erase_if(lines,
+                [&](const std::string& line) { return may_change(line) && !(has_fixed_length && is_length(line)); });
   return lines;
 }
 

@@ -6,38 +6,54 @@
 #include <array>
 #include <charconv>
 
+#include "config/schedule_keys.hpp"
 #include "core/suggest.hpp"
 
 namespace bn::config {
 namespace {
 
-// Two ways to say the same thing: a layer that gives one drops the other of the layer below. One that says 0 does not:
-// it says that the other way is meant.
+// Ways to say the same thing: a layer that gives one drops the others of the layer below. One that says 0 or [] does
+// not: it says that another way is meant.
 struct Alternatives {
-  const char* path;
-  const char* first;
-  const char* second;
+  std::string_view path;
+  std::array<std::string_view, 3> keys;  // "" fills up
 };
 constexpr std::array<Alternatives, 2> kAlternatives{{
-    {"train", "epochs", "steps"},
-    {"train.learning_rate", "decay_epochs", "decay_steps"},
+    {"train", {"epochs", "steps"}},
+    {"train.learning_rate", {"decay_epochs", "decay_steps", "decay_at_epochs"}},
 }};
 
-bool gives(const YamlNode& map, const char* key) {
+bool gives(const YamlNode& map, std::string_view key) {
   const YamlEntry* entry = map.find(key);
   if (entry == nullptr) return false;
+  if (entry->value.kind == NodeKind::kList) return !entry->value.items.empty();
   double number = 1;  // text that is no number is told later, with its place
   const std::string& text = entry->value.text;
   std::from_chars(text.data(), text.data() + text.size(), number);
   return number != 0;
 }
 
-void drop_alternative(YamlNode& base, const YamlNode& over, const std::string& path) {
-  for (const Alternatives& pair : kAlternatives) {
-    if (path != pair.path) continue;
-    const bool first = gives(over, pair.first), second = gives(over, pair.second);
-    if (first == second) continue;
-    std::erase_if(base.entries, [&](const YamlEntry& e) { return e.key == (first ? pair.second : pair.first); });
+template <class Keys>
+void drop(YamlNode& map, const Keys& keys, std::string_view but = "") {
+  std::erase_if(map.entries, [&](const YamlEntry& entry) {
+    return entry.key != but && std::find(keys.begin(), keys.end(), entry.key) != keys.end();
+  });
+}
+
+void drop_alternatives(YamlNode& base, const YamlNode& over, const std::string& path) {
+  for (const auto& [where, keys] : kAlternatives) {
+    const auto is_given = [&](std::string_view key) { return gives(over, key); };
+    if (path != where || std::count_if(keys.begin(), keys.end(), is_given) != 1) continue;
+    drop(base, keys, *std::find_if(keys.begin(), keys.end(), is_given));
+  }
+}
+
+// A layer that says which shape the learning rate has drops what the layer below says about another one.
+void drop_other_shape(YamlNode& base, const YamlNode& over, const std::string& path) {
+  const YamlEntry* shape = over.find("shape");
+  if (path != "train.learning_rate" || shape == nullptr) return;
+  for (const ShapeKeys& keys : kShapeKeys) {
+    if (shape->value.text == keys.shape) drop(base, keys.meaningless);
   }
 }
 
@@ -86,7 +102,8 @@ void merge(YamlNode& base, YamlNode over, Mistakes& mistakes, const std::string&
     base = std::move(over);
     return;
   }
-  drop_alternative(base, over, path);
+  drop_alternatives(base, over, path);
+  drop_other_shape(base, over, path);
   if (!is_argument(over)) base.position = over.position;
   for (YamlEntry& entry : over.entries) {
     YamlEntry* below = base.find(entry.key);

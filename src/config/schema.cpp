@@ -180,7 +180,8 @@ TaggedTarget network_target(std::variant<InceptionTable, MlpTable>& table) {
 
 // --- the groups of an experiment file
 
-Fields describe_batch_norm(BatchNorm& norm) {
+Fields describe_batch_norm(ModelOptions& model) {
+  BatchNorm& norm = model.batch_norm;
   return {
       field("scope",
             words(norm.scope,
@@ -194,6 +195,10 @@ Fields describe_batch_norm(BatchNorm& norm) {
             "custom: this project's kernels; onednn on the CPU, cudnn on CUDA"),
       field("synchronised_parts", IntegerTarget{&norm.synchronised_parts, {1, 4'096}},
             "so many of train.parts share their statistics in training; needs a process for each part"),
+      field("placement",
+            words(model.placement, {{"before_activation", BatchNormPlacement::kBeforeActivation},
+                                    {"after_activation", BatchNormPlacement::kAfterActivation}}),
+            "before the nonlinearity, as the paper; or after it, where the layer keeps its bias"),
   };
 }
 
@@ -203,7 +208,7 @@ Fields describe_model(ModelOptions& model) {
       field("classes", IntegerTarget{&model.classes, {2, kMaxChannels}}, "outputs of the last layer"),
       field("normalization",
             words(model.normalization, {{"none", Normalization::kNone}, {"batch", Normalization::kBatch}}),
-            "batch normalisation before every nonlinearity, or a bias instead"),
+            "batch normalisation at every nonlinearity, or a bias instead"),
       field("activation", words(model.activation, {{"relu", Activation::kRelu}, {"sigmoid", Activation::kSigmoid}}),
             "the nonlinearity"),
       field("local_response_norm", FlagTarget{&model.local_response_norm}, "where the table says"),
@@ -294,13 +299,24 @@ Fields describe_data(DataOptions& data) {
 
 Fields describe_learning_rate(LearningRateOptions& rate) {
   return {
-      field("initial", RealTarget{&rate.initial, kPositive}, "of the first step"),
+      field("initial", RealTarget{&rate.initial, kPositive}, "of the first step, or of the warm-up's end"),
       field("decay_factor", RealTarget{&rate.decay_factor, {0, 1, Bound::kOpen, Bound::kClosed}},
-            "multiplies the rate once an interval; 1 = constant"),
+            "of staircase and smooth: multiplies the rate once an interval; 1 = constant"),
       field("decay_epochs", RealTarget{&rate.decay_epochs, kNotNegative}, "the interval in epochs, or ..."),
-      field("decay_steps", IntegerTarget{&rate.decay_steps, kStepsOrZero}, "... in steps; the other one is 0"),
-      field("shape", words(rate.shape, {{"staircase", DecayShape::kStaircase}, {"smooth", DecayShape::kSmooth}}),
-            "at the end of each interval, or a little every step"),
+      field("decay_steps", IntegerTarget{&rate.decay_steps, kStepsOrZero}, "... in steps, or ..."),
+      field("decay_at_epochs", RealListTarget{&rate.decay_at_epochs, kPositive},
+            "... the epochs at which a staircase decays, such as [30, 60, 80]; the other two are 0"),
+      field("shape",
+            words(rate.shape, {{"staircase", DecayShape::kStaircase},
+                               {"smooth", DecayShape::kSmooth},
+                               {"cosine", DecayShape::kCosine},
+                               {"polynomial", DecayShape::kPolynomial}}),
+            "staircase decays at the end of each interval, smooth a little every step; cosine and polynomial fall to 0 "
+            "over the run: initial * (1 + cos(pi t)) / 2 and initial * (1 - t) ^ power, t the share of the steps done"),
+      field("power", RealTarget{&rate.power, {0, 100, Bound::kOpen, Bound::kClosed}}, "of polynomial; 1 = linear"),
+      field("warmup_epochs", RealTarget{&rate.warmup_epochs, {0, 1e9}},
+            "the rate is multiplied by a factor that rises linearly to 1 over so many epochs; 0 = none"),
+      field("warmup_from", RealTarget{&rate.warmup_from, kNotNegative}, "the rate of the first step of a warm-up"),
   };
 }
 
@@ -388,7 +404,7 @@ Fields describe_cuda(CudaOptions& cuda) {
 Fields describe(Config& config) {
   return {
       required("model", GroupTarget{describe_model(config.model)}, "the network and its switches"),
-      field("batch_norm", GroupTarget{describe_batch_norm(config.model.batch_norm)}, "where normalization is batch"),
+      field("batch_norm", GroupTarget{describe_batch_norm(config.model)}, "where normalization is batch"),
       field("data", GroupTarget{describe_data(config.data)}, "images and labels"),
       field("train", GroupTarget{describe_train(config.train)}, "optimisation, logging, checkpoints"),
       field("device", words(config.device, {{"cpu", Device::kCpu}, {"cuda", Device::kCuda}}), "where it runs"),

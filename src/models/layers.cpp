@@ -24,23 +24,33 @@ ValueId Layers::linear(const std::string& name, ValueId x, int64_t out_features)
   return normalize_and_activate(name, builder_.add(name + "/linear", spec, {x}));
 }
 
-// Paper: sec. 3.2, z = g(BN(Wu)); the bias is dropped where beta takes its role.
+// Paper: sec. 3.2, z = g(BN(Wu)); the bias is dropped where beta takes its role. After the nonlinearity, BN(g(Wu + b)),
+// beta cannot take it: it moves the output of g, not its input.
 ValueId Layers::normalize_and_activate(const std::string& name, ValueId x) {
-  if (options_.normalization == Normalization::kNone) {
-    x = builder_.add(name + "/bias", BiasActivation{}, {x});
-  } else {
-    BatchNorm batch_norm = options_.batch_norm;
-    const auto& rows = options_.per_activation;
-    if (std::find(rows.begin(), rows.end(), row_) != rows.end()) batch_norm.scope = BatchNormScope::kPerActivation;
-    x = builder_.add(name + "/bn", batch_norm, {x});
+  if (options_.normalization == Normalization::kNone) return activate(name, bias(name, x));
+  switch (options_.placement) {
+    case BatchNormPlacement::kBeforeActivation:
+      return activate(name, batch_norm(name, x));
+    case BatchNormPlacement::kAfterActivation:
+      break;
   }
+  return batch_norm(name, activate(name, bias(name, x)));
+}
+
+ValueId Layers::batch_norm(const std::string& name, ValueId x) {
+  BatchNorm spec = options_.batch_norm;
+  const auto& rows = options_.per_activation;
+  if (std::find(rows.begin(), rows.end(), row_) != rows.end()) spec.scope = BatchNormScope::kPerActivation;
+  return builder_.add(name + "/bn", spec, {x});
+}
+
+ValueId Layers::activate(const std::string& name, ValueId x) {
   return builder_.add(name + "/act", Activate{options_.activation}, {x});
 }
 
 void Layers::classifier(const std::string& logits, const std::string& loss, ValueId x, float weight) {
   const Linear spec{.out_features = options_.classes, .folded = {}};
-  x = builder_.add(logits + "/linear", spec, {x});
-  builder_.loss(loss, builder_.add(logits + "/bias", BiasActivation{}, {x}), weight);
+  builder_.loss(loss, bias(logits, builder_.add(logits + "/linear", spec, {x})), weight);
 }
 
 }  // namespace bn

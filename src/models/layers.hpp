@@ -27,6 +27,9 @@ class Layers {
 
  private:
   ValueId normalize_and_activate(const std::string& name, ValueId x);
+  ValueId bias(const std::string& name, ValueId x) { return builder_.add(name + "/bias", BiasActivation{}, {x}); }
+  ValueId batch_norm(const std::string& name, ValueId x);
+  ValueId activate(const std::string& name, ValueId x);
 
   const ModelOptions& options_;
   NetBuilder builder_;

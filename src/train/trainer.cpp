@@ -75,6 +75,7 @@ class Trainer {
   const TrainOptions& options() const { return config_.train; }
   PlanOptions plan_options(Purpose purpose, int64_t batch);
   double epoch() const;
+  RunLength length() const { return {.steps_per_epoch = steps_per_epoch_, .steps = total_steps_}; }
   LogRecord record(const char* event) const;
   bool is_due(int64_t every) const { return progress_.step % every == 0; }
   int64_t save_interval() const;
@@ -239,6 +240,7 @@ void Trainer::open_loaders() {
     throw ConfigError(
         fmt::format("train.epochs: {} epochs of {} steps round to no step", options().epochs, steps_per_epoch_));
   }
+  expect_schedule_fits(options().learning_rate, length());
 }
 
 // Of all own parts.
@@ -407,7 +409,7 @@ void Trainer::rethrow_error() const {
 
 StepScalars Trainer::scalars_of_this_step() const {
   StepScalars scalars{.step = static_cast<uint64_t>(progress_.step)};
-  scalars.learning_rate = static_cast<float>(learning_rate(options().learning_rate, progress_.step, steps_per_epoch_));
+  scalars.learning_rate = static_cast<float>(learning_rate(options().learning_rate, progress_.step, length()));
   if (options().statistics == StatisticsKind::kMovingAverage) {
     const auto decay = static_cast<float>(options().statistics_decay);
     scalars.statistics_weight = moving_average_weight(decay, parameters_.statistics_updates + 1);
@@ -453,7 +455,7 @@ bool Trainer::log_training() {
   entry.train_top1 = score.top1;
   entry.train_top5 = score.top5;
   // The rate the logged step was made with.
-  entry.learning_rate = learning_rate(options().learning_rate, progress_.step - 1, steps_per_epoch_);
+  entry.learning_rate = learning_rate(options().learning_rate, progress_.step - 1, length());
   add_speed(entry);
   write(entry);
   const double seconds_per_step = seconds_since(start_) / static_cast<double>(progress_.step - first_step_);

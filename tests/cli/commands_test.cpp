@@ -178,6 +178,53 @@ TEST_F(Commands, ConfigShowsComparesAndChecks) {
   EXPECT_NE(checked.err.find("wrong.yaml:2:9: train.momentm: unknown key"), std::string::npos) << checked.err;
 }
 
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = text.find('\n', begin);
+    lines.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return lines;
+}
+
+TEST_F(Commands, ConfigDrawsTheLearningRate) {
+  for (const size_t columns : {40U, 80U}) {
+    const ProgramResult drawn = bninception({"config", "show", experiment_, "--schedule", "--set",
+                                             "train.learning_rate={shape: polynomial, warmup_epochs: 1}"},
+                                            {.environment = {{"COLUMNS", std::to_string(columns)}}});
+    ASSERT_EQ(drawn.exit_code, 0) << drawn.err;
+    const std::vector<std::string> lines = lines_of(drawn.out);
+    EXPECT_EQ(lines.front(), "30 steps, 15 an epoch");
+    size_t widest = 0;
+    for (const std::string& line : lines) widest = std::max(widest, line.size());
+    EXPECT_EQ(widest, columns);
+    // It rises to step 15 of 30 and falls again.
+    const size_t middle = 11 + (columns - 11) / 2, near = columns / 10;
+    EXPECT_GT(lines[1].find('#'), middle - near) << drawn.out;
+    EXPECT_LT(lines[1].rfind('#'), middle + near) << drawn.out;
+    EXPECT_LT(lines[12].find('#'), 11 + near) << drawn.out;
+    EXPECT_THAT(lines, testing::Contains("          15      1.00         0.05"));
+    EXPECT_THAT(lines, testing::Contains("          29      1.93     0.003333"));
+  }
+}
+
+TEST_F(Commands, ConfigSaysWhyItDrawsNoLearningRate) {
+  const ProgramResult late =
+      bninception({"config", "show", experiment_, "--schedule", "--set", "train.learning_rate.warmup_epochs=3"});
+  EXPECT_EQ(late.exit_code, 3);
+  EXPECT_THAT(late.err, testing::HasSubstr("3 epochs of 15 steps are longer than the run of 30 steps"));
+  const ProgramResult small = bninception({"config", "show", experiment_, "--schedule", "--images", "19"});
+  EXPECT_EQ(small.exit_code, 3);
+  EXPECT_THAT(small.err, testing::HasSubstr("a batch of 20 is larger than the 19 training images"));
+  EXPECT_EQ(bninception({"config", "show", experiment_, "--images", "19"}).exit_code, 2);
+  // The trainer refuses it too.
+  const ProgramResult trained =
+      bninception({"train", experiment_, "--out", root_ / "run", "--set", "train.learning_rate.warmup_epochs=3"});
+  EXPECT_EQ(trained.exit_code, 3);
+  EXPECT_THAT(trained.err, testing::HasSubstr("are longer than the run of 30 steps"));
+}
+
 TEST_F(Commands, CudaIsRefusedWhereItCannotBe) {
   const ProgramResult result = bninception({"train", experiment_, "--out", root_ / "run", "--set", "device=cuda"});
   if (result.exit_code == 0) GTEST_SKIP() << "there is a GPU here";

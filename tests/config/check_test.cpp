@@ -40,6 +40,63 @@ TEST(Check, WantsOneDecayInterval) {
             "train.learning_rate.decay_steps: got decay_steps 3 and decay_epochs 2, expected one of them, the other 0");
 }
 
+TEST(Check, WantsEpochsOfTheDecayInOrder) {
+  const std::string path = "train.learning_rate.decay_at_epochs: ";
+  const auto error = [](const std::vector<double>& epochs, double factor, double interval) {
+    return check_error([&](Config& c) {
+      c.train.learning_rate.decay_at_epochs = epochs;
+      c.train.learning_rate.decay_factor = factor;
+      c.train.learning_rate.decay_epochs = interval;
+    });
+  };
+  EXPECT_EQ(error({30, 20}, 0.1, 0), path + "got [30, 20], expected ascending epochs");
+  EXPECT_EQ(error({30, 30}, 0.1, 0), path + "got [30, 30], expected ascending epochs");
+  EXPECT_EQ(error({30}, 1, 0), path + "names epochs, but decay_factor is 1, expected it below 1");
+  EXPECT_EQ(error({30}, 0.1, 2),
+            path +
+                "names the epochs of the decay beside an interval: got decay_steps 0 and decay_epochs 2, expected "
+                "both 0");
+  EXPECT_EQ(error({0, 30}, 0.1, 0), "train.learning_rate.decay_at_epochs[0]: got '0', expected a number above 0");
+}
+
+TEST(Check, WantsKeysOfTheShapeOfTheLearningRate) {
+  const std::string path = "train.learning_rate.";
+  EXPECT_EQ(check_error([](Config& c) {
+              c.train.learning_rate.shape = DecayShape::kCosine;
+              c.train.learning_rate.decay_factor = 0.5;
+            }),
+            path + "decay_factor: does not apply to shape cosine");
+  EXPECT_EQ(check_error([](Config& c) {
+              c.train.learning_rate.shape = DecayShape::kSmooth;
+              c.train.learning_rate.decay_at_epochs = {3};
+            }),
+            path + "decay_at_epochs: does not apply to shape smooth");
+  EXPECT_EQ(check_error([](Config& c) { c.train.learning_rate.power = 2; }),
+            path + "power: does not apply to shape staircase");
+  EXPECT_EQ(check_error([](Config& c) {
+              c.train.learning_rate.shape = DecayShape::kPolynomial;
+              c.train.learning_rate.power = -1;
+            }),
+            path + "power: got '-1', expected a number above 0 and at most 100");
+}
+
+TEST(Check, WantsAWarmUpWithinTheRun) {
+  const std::string path = "train.learning_rate.";
+  EXPECT_EQ(check_error([](Config& c) {
+              c.train.steps = 0;
+              c.train.epochs = 3;
+              c.train.learning_rate.warmup_epochs = 4;
+            }),
+            path + "warmup_epochs: got 4, expected at most the run's train.epochs, 3");
+  EXPECT_EQ(check_error([](Config& c) { c.train.learning_rate.warmup_from = 0.001; }),
+            path + "warmup_from: is 0.001, but there is no warm-up: warmup_epochs is 0, expected it above 0");
+  EXPECT_EQ(check_error([](Config& c) {
+              c.train.learning_rate.warmup_epochs = 1;
+              c.train.learning_rate.warmup_from = 1;
+            }),
+            path + "warmup_from: got 1, expected at most initial, 0.01, to which the rate rises");
+}
+
 TEST(Check, WantsTwoValuesToNormaliseOver) {
   EXPECT_EQ(check_error([](Config& c) { c.train.batch = 1; }),
             "train.batch: got 1, expected at least 2: hidden1/bn would normalise over a single value");

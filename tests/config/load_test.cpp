@@ -144,6 +144,29 @@ TEST(Load, ALayerThatGivesStepsDropsTheEpochsBelowIt) {
   EXPECT_EQ(config.train.learning_rate.decay_epochs, 0);
 }
 
+TEST(Load, ALayerThatGivesAnotherScheduleDropsTheOneBelowIt) {
+  const ConfigFolder folder;
+  folder.write("base.yaml", kExperiment + "train: {epochs: 3, learning_rate: {decay_factor: 0.5, decay_epochs: 1}}\n");
+  const auto rate = [&](const std::string& keys, const std::vector<std::string>& overrides = {}) {
+    const std::string path = folder.write("run.yaml", "base: base.yaml\ntrain: {learning_rate: {" + keys + "}}\n");
+    return load_config(path, overrides).train.learning_rate;
+  };
+  const LearningRateOptions at = rate("decay_at_epochs: [1, 2]");
+  EXPECT_EQ(at.decay_at_epochs, (std::vector<double>{1, 2}));
+  EXPECT_EQ(at.decay_factor, 0.5);
+  EXPECT_EQ(at.decay_epochs, 0);
+  EXPECT_EQ(rate("decay_at_epochs: []").decay_epochs, 1);
+  const LearningRateOptions cosine = rate("shape: cosine");
+  EXPECT_EQ(cosine.shape, DecayShape::kCosine);
+  EXPECT_EQ(cosine.decay_factor, 1);
+  EXPECT_EQ(cosine.decay_epochs, 0);
+  const LearningRateOptions polynomial = rate("shape: cosine", {"train.learning_rate={shape: polynomial, power: 2}"});
+  EXPECT_EQ(polynomial.power, 2);
+  EXPECT_EQ(rate("shape: smooth").decay_factor, 0.5);
+  const LearningRateOptions back = rate("shape: polynomial, power: 2", {"train.learning_rate.shape=staircase"});
+  EXPECT_EQ(back.power, 1);
+}
+
 TEST(Load, AMapOverTheRowsChangesTheRowsItNames) {
   const ConfigFolder folder;
   folder.write("table.yaml", kInception);

@@ -87,6 +87,16 @@ TEST(Diff, ListsOneDifferenceALine) {
                         }));
 }
 
+// A run goes on for more steps with the same rates before them, or not at all.
+TEST(Diff, ALongerRunIsAnotherExperimentWhereTheRatesDependOnItsLength) {
+  Config a = experiment();
+  Config b = a;
+  b.train.steps = 20;
+  EXPECT_EQ(experiment_diff(a, b), std::vector<std::string>{});
+  a.train.learning_rate.shape = b.train.learning_rate.shape = DecayShape::kCosine;
+  EXPECT_EQ(experiment_diff(a, b), std::vector<std::string>{"train.steps: 10 -> 20"});
+}
+
 TEST(Diff, ComparesRowsByName) {
   const TableRow conv1{.name = "conv1", .type = RowType::kConvolution, .patch = 3, .filters = 8};
   const TableRow conv2{.name = "conv2", .type = RowType::kConvolution, .patch = 3, .filters = 16};

@@ -173,6 +173,18 @@ TEST(Inception, PerActivationAppliesToTheNamedRowsOnly) {
   EXPECT_EQ(net.state()[net.find("inception_5a/1x1/bn")->state[0]].channels, 352);
 }
 
+TEST(Inception, BatchNormStandsOnEitherSideOfTheActivation) {
+  ModelOptions options = options_of(paper_table());
+  EXPECT_EQ(build_network(options).find("inception_3a/1x1/bias"), nullptr);
+  options.placement = BatchNormPlacement::kAfterActivation;
+  const Net net = build_network(options);
+  const auto input_of = [&](const std::string& op) { return net.find("inception_3a/1x1/" + op)->inputs[0]; };
+  const auto output_of_op = [&](const std::string& op) { return net.find("inception_3a/1x1/" + op)->output; };
+  EXPECT_EQ(input_of("bias"), output_of_op("conv"));
+  EXPECT_EQ(input_of("act"), output_of_op("bias"));
+  EXPECT_EQ(input_of("bn"), output_of_op("act"));
+}
+
 TEST(Inception, WidthScalesEveryFilterCount) {
   ModelOptions options = options_of(paper_table());
   options.width = 0.5;

@@ -58,6 +58,8 @@ INSTANTIATE_TEST_SUITE_P(Networks, Folding,
                          testing::Values(FoldingCase{"mnist_batch_norm", mnist_batch_norm},
                                          FoldingCase{"inception_batch_norm", inception_batch_norm},
                                          FoldingCase{"inception_plain", inception_plain},
+                                         // Behind the nonlinearity nothing can take a batch norm up.
+                                         FoldingCase{"inception_batch_norm_after", inception_batch_norm_after, 22},
                                          // The six batch norms of the per-activation module stay; the separable
                                          // stem's does not.
                                          FoldingCase{"inception_variants", inception_variants, 7}),

@@ -63,6 +63,12 @@ ModelOptions mnist_batch_norm() {
 
 ModelOptions inception_batch_norm() { return small_inception(small_table()); }
 
+ModelOptions inception_batch_norm_after() {
+  ModelOptions model = inception_batch_norm();
+  model.placement = BatchNormPlacement::kAfterActivation;
+  return model;
+}
+
 ModelOptions inception_plain() {
   InceptionTable table = small_table();
   table.local_response_norm_after = {"pool1", "conv2"};

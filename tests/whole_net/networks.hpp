@@ -13,6 +13,7 @@ namespace bn::test {
 
 ModelOptions mnist_batch_norm();
 ModelOptions inception_batch_norm();
+ModelOptions inception_batch_norm_after();  // batch_norm.placement: after_activation
 ModelOptions inception_plain();     // biases, local response normalisation, auxiliary head
 ModelOptions inception_variants();  // sigmoid, separable stem, one module per-activation
 
