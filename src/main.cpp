@@ -35,7 +35,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", versions());
   app.footer(bn::exit_code_help({ExitCode::kSuccess, ExitCode::kFailure, ExitCode::kUsage, ExitCode::kConfig,
                                  ExitCode::kData, ExitCode::kCheckpoint, ExitCode::kUnsupported, ExitCode::kStorage,
-                                 ExitCode::kDiverged, ExitCode::kInterrupted}) +
+                                 ExitCode::kDiverged, ExitCode::kInterrupted, ExitCode::kPeerLost}) +
              kNotes);
   bn::raise_open_file_limit();
   ExitCode exit_code = ExitCode::kSuccess;

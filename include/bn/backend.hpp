@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,8 @@ struct StepScalars {
   float learning_rate = 0;      // used by sgd_step
   float statistics_weight = 0;  // blends the batch's statistics into the population's
   float average_weight = 0;     // blends the parameters into their average
+  // Image i of the plan's batch is image i * parts + part of the step; dropout draws by that place.
+  int64_t part = 0, parts = 1;
 };
 
 // Lives in backend memory, so that a recorded step can be replayed with other values; first_bad_step is written by
@@ -54,14 +57,24 @@ struct TensorDesc {
   static TensorDesc dense(DType dtype, const Shape& shape) { return {dtype, shape, shape.c}; }
 };
 
+// The parts of a step that are computed by other processes at the same time.
+class PartExchange {
+ public:
+  virtual ~PartExchange() = default;
+  // all[k * mine.size() + i] = mine[i] of the k-th of the parts that are synchronised with this one, itself among them.
+  // Host memory. Allocates nothing once it was called with as many values.
+  virtual void gather(std::span<const double> mine, std::span<double> all) = 0;
+};
+
 // Everything that make_op needs to prepare an op before its first call.
 struct OpDesc {
   std::string name{};  // path in the network: "inception_3a/3x3/bn"; keys the dropout mask
   std::vector<TensorDesc> x{};
   TensorDesc y;
   Phase phase = Phase::kTrain;
-  bool has_backward = true;      // false: no backward call will come; nothing need be saved
-  std::vector<bool> wants_dx{};  // per input; meaningful with has_backward
+  bool has_backward = true;          // false: no backward call will come; nothing need be saved
+  std::vector<bool> wants_dx{};      // per input; meaningful with has_backward
+  PartExchange* exchange = nullptr;  // for BatchNorm::synchronised_parts; null: the part is by itself
 };
 
 // An op prepared once for fixed shapes and types. Owns no tensor memory.

@@ -17,6 +17,10 @@ namespace bn {
 
 enum class Device { kCpu, kCuda };
 
+struct DistributedOptions {
+  int64_t timeout_seconds = 120;  // a process that waited for the others so long ends with ExitCode::kPeerLost
+};
+
 struct Config {
   ModelOptions model;  // `model.network:` names the table's file, relative to the YAML file
   DataOptions data;
@@ -27,6 +31,7 @@ struct Config {
   CudaOptions cuda{};
   int64_t threads = 0;  // 0 = OMP_NUM_THREADS, else all usable; the resolved configuration holds the number used
   PlanPasses passes{};  // `plan.passes`
+  DistributedOptions distributed{};
 };
 
 // Reads the file, its chain of `base:` files and `key.path=value` overrides. A relative path that names no file is

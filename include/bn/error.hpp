@@ -20,6 +20,7 @@ enum class ExitCode : int {
   kStorage = 7,      // cannot write (full disk, permissions), or a disk failed
   kDiverged = 8,     // training reached a non-finite loss or parameter: in this paper, a result
   kInterrupted = 9,  // SIGINT or SIGTERM; a checkpoint was written
+  kPeerLost = 10,    // another process of this run ended or cannot be reached
 };
 
 // Base of everything this project throws. what() is a whole sentence for the user.

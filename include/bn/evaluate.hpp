@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bn/crops.hpp"
+#include "bn/group.hpp"
 #include "bn/plan.hpp"
 
 namespace bn {
@@ -26,8 +27,10 @@ struct EvaluationResult {
 };
 
 // Runs the plan (purpose kEvaluate or kEvaluateFolded, packed by this call) over the whole split. Throws DataError
-// unless every image was scored exactly once or skipped, and when the set has more classes than the network.
-EvaluationResult evaluate(Plan& plan, Backend& backend, const Dataset& dataset, const DataOptions& data);
+// unless every image was scored exactly once or skipped, and when the set has more classes than the network. The
+// processes of a group take whole batches in turn; each has the result, whose bits do not depend on their number.
+EvaluationResult evaluate(Plan& plan, Backend& backend, const Dataset& dataset, const DataOptions& data,
+                          Group* group = nullptr);
 
 // One of the networks that score an image together; all have the same batch, input and classes.
 struct EnsembleMember {
@@ -45,11 +48,12 @@ struct Prediction {
 };
 
 // Paper: sec. 4.2.3, the prediction is the mean of the class probabilities, over members and crops alike. A batch must
-// be a multiple of the crops. Each prediction is handed to `sink`, if there is one, in the order of the set.
-// Throws DataError as evaluate() does, and for an image of which only some crops can be read.
+// be a multiple of the crops. Each prediction is handed to `sink`, if there is one, in the order of the set; in a
+// group, to the process that made it. Throws DataError as evaluate() does, and for an image of which only some crops
+// can be read.
 EvaluationResult evaluate_ensemble(const std::vector<EnsembleMember>& members, Backend& backend, const Dataset& images,
                                    const DataOptions& data, CropSet crops,
-                                   const std::function<void(const Prediction&)>& sink);
+                                   const std::function<void(const Prediction&)>& sink, Group* group = nullptr);
 
 // Wilson's score interval for a share, 95 %.
 struct Interval {

@@ -19,7 +19,7 @@ struct LoaderOptions {
   Split split = Split::kTrain;
   uint64_t seed = 0;
   int64_t first_batch = 0;   // training: the batch (step) to start at, for resuming
-  Part part{};               // training
+  Part part{};               // training: of the images; validation: of the batches, which the parts take in turn
   std::string quarantine{};  // folder for on_corrupt: quarantine; empty = images are only named
 };
 

@@ -66,6 +66,9 @@ struct BatchNorm {
   BatchNormScope scope = BatchNormScope::kSpatial;
   BatchNormImplementation implementation = BatchNormImplementation::kCustom;
   Activation activation = Activation::kNone;  // set by the fusion pass: y = activation(gamma * xhat + beta)
+  // In training: of a step, so many parts one after another share their mean and variance; m counts them all. The
+  // gradients of gamma and beta stay the part's own.
+  int64_t synchronised_parts = 1;
 };
 
 // y = activation(x + bias[c]).
@@ -102,7 +105,8 @@ struct LocalResponseNorm {
 constexpr int64_t kMaxNormalizedWindow = 64;  // channels
 
 // y = x * mask / (1 - rate) in training, mask drawn by MaskStream{seed, hash of the op's name}: element e of the dense
-// tensor is kept when uniform_float(stream(step, e / 4)[e % 4]) >= rate. Identity in evaluation.
+// tensor over all images of the step (StepScalars::parts) is kept when uniform_float(stream(step, e / 4)[e % 4]) >=
+// rate. Identity in evaluation.
 struct Dropout {
   float rate = 0.0F;
 };

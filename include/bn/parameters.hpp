@@ -50,6 +50,8 @@ class Parameters {
   Tensor population_slab() const;
   Tensor average_slab() const;
   Tensor value_slab() const;
+  Tensor gradient_slab() const;
+  Tensor velocity_slab() const;
   int64_t state_offset(int state) const { return state_offsets_.at(state); }  // elements
 
   struct SgdOptions {

@@ -24,6 +24,8 @@ enum class Purpose {
 struct PlanOptions {
   int64_t batch = 0;
   Purpose purpose = Purpose::kTrain;
+  int64_t parts = 1;  // of a step's images, of which `batch` are one: its loss and statistics count 1/parts
+  PartExchange* exchange = nullptr;  // training, for BatchNorm::synchronised_parts
   DType activations = DType::kF32;
   WeightsCopy weights = WeightsCopy::kCurrent;
   PlanPasses passes{};
@@ -68,8 +70,9 @@ class Plan {
   double read_loss() const;
   int64_t first_bad_step() const;  // -1: none
 
-  // population += weight * (correction * batch - population), where correction is m/(m-1) for variances (paper:
-  // Algorithm 2) and weight is StepScalars::statistics_weight. For the t-th update (t =
+  // population += weight * (correction * batch - population), where `batch` is the sum over the parts, correction is
+  // m/(m-1) for variances (paper: Algorithm 2), 1 for means, divided by the parts, and weight is
+  // StepScalars::statistics_weight. For the t-th update (t =
   // ++parameters.statistics_updates):
   //   moving average: (1 - decay) / (1 - decay^t), so the first update copies;
   //   Algorithm 2:    1 / t, the mean.

@@ -6,6 +6,7 @@
 #include "bn/backend.hpp"
 #include "bn/config.hpp"
 #include "bn/evaluate.hpp"
+#include "bn/group.hpp"
 #include "bn/run_folder.hpp"
 
 namespace bn {
@@ -22,10 +23,12 @@ struct TrainRequest {
   bool allow_different_bits = false;  // resuming with another library, instruction set or number of threads
   bool quiet = false;                 // no progress line
   std::function<bool()> stop{};       // asked between steps; true = write a checkpoint and end as interrupted
+  Group* group = nullptr;             // the processes that train together; null: this one alone
 };
-// Trains the network of the configuration on the backend. Its log and checkpoints go into the folder. Throws DataError
-// (unreadable data; what was learned is saved first), ConfigError (network and data do not fit), CheckpointError,
-// StorageError, UnsupportedError.
+// Trains the network of the configuration on the backend. Its log and checkpoints go into the folder, where the group's
+// first process alone writes. Throws DataError (unreadable data; what was learned is saved first), ConfigError (network
+// and data do not fit), CheckpointError, StorageError, UnsupportedError; in a group, one of these in a process is an
+// AgreedError of all.
 TrainResult train(const Config& config, Backend& backend, const RunFolder& folder, const TrainRequest& request);
 
 }  // namespace bn

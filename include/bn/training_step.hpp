@@ -20,9 +20,12 @@ class TrainingStep {
   TrainingStep(Plan& plan, Parameters& parameters, Backend& backend, const UpdateOptions& options)
       : plan_(plan), parameters_(parameters), backend_(backend), options_(options) {}
 
-  // A whole step with these scalars. The first one is computed op by op, since libraries load their kernels then; the
-  // second one is recorded, and it and all that follow are replayed.
+  // A whole step with these scalars.
   void run(const StepScalars& scalars);
+
+  // A step in parts: the gradients and statistics of one part, and, when they hold the sums over the parts, the update.
+  void run_part(const StepScalars& scalars);
+  void run_update();
 
   // The work of run() after Plan::begin(), op by op: forward, backward, update.
   void compute();
@@ -30,12 +33,20 @@ class TrainingStep {
   void update();
 
  private:
+  // Work that is repeated. The first time it is computed op by op, since libraries load their kernels then; the second
+  // time it is recorded, and that and all that follow are replayed.
+  struct Repeated {
+    std::unique_ptr<Recording> recording{};
+    bool has_run = false;
+  };
+  void repeat(Repeated& work, void (TrainingStep::*call)());
+  void compute_part();
+
   Plan& plan_;
   Parameters& parameters_;
   Backend& backend_;
   UpdateOptions options_;
-  std::unique_ptr<Recording> recording_;
-  bool has_run_ = false;
+  Repeated whole_, part_, update_;
 };
 
 }  // namespace bn

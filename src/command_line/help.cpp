@@ -30,6 +30,8 @@ const char* meaning_of(ExitCode code) {
       return "training diverged: a loss or parameter became non-finite (recorded in the run's log)";
     case ExitCode::kInterrupted:
       return "interrupted; a checkpoint was written, continue with --resume";
+    case ExitCode::kPeerLost:
+      return "another process of this run ended or cannot be reached; continue with --resume";
   }
   return "";
 }

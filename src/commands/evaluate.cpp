@@ -12,6 +12,7 @@
 #include "bn/train_options.hpp"
 #include "commands/commands.hpp"
 #include "commands/evaluation_report.hpp"
+#include "commands/processes.hpp"
 #include "commands/trained_model.hpp"
 #include "cpu/bounded_spin.hpp"
 #include "data/class_list.hpp"
@@ -197,36 +198,80 @@ void expect_trained_classes(const Dataset& images, const std::vector<std::string
                               before - trained.begin(), named(now, found.end()), named(before, trained.end())));
 }
 
-ExitCode run_evaluate(const EvaluateArguments& arguments) {
-  const CropSet crops = arguments.crops == 144  ? CropSet::kGoogLeNet
-                        : arguments.crops == 10 ? CropSet::kTen
-                                                : CropSet::kSingle;
-  population_batches(arguments.statistics);  // a mistake in it is found before anything is loaded
-  std::vector<TrainedModel> models = read_models(arguments);
-  check_alike(models, arguments);
-  Config& config = models.front().config;
-  EvaluationReport report{.crops = arguments.crops};
-  const std::unique_ptr<Dataset> images = open_images(arguments, config.data, report.excluded);
-  if (arguments.labels.empty()) expect_trained_classes(*images, config.data.trained_classes);
-  const std::unique_ptr<Backend> backend = make_backend(config);
-  report.backend = backend->name();
-  const int64_t at_a_time = std::max<int64_t>(1, config.train.evaluate_batch / arguments.crops);
-  std::vector<EnsembleMember> members;
-  for (TrainedModel& model : models) {
-    load(model, *backend, arguments, at_a_time * arguments.crops);
-    members.push_back({.plan = &*model.plan, .normalization = normalization_of(model.config.data)});
-    report.members.push_back({.checkpoint = model.checkpoint,
-                              .step = model.info.progress.step,
-                              .statistics = statistics_of(model, arguments.statistics)});
+CropSet crop_set(int64_t crops) {
+  return crops == 144 ? CropSet::kGoogLeNet : crops == 10 ? CropSet::kTen : CropSet::kSingle;
+}
+
+// Each process loads everything, and scores its share of the batches.
+class EvaluateCommand {
+ public:
+  EvaluateCommand(const EvaluateArguments& arguments, Group& group) : arguments_(arguments), group_(group) {
+    report_.crops = arguments.crops;
   }
-  std::optional<PredictionFile> file;
-  if (!arguments.csv.empty()) file.emplace(arguments.csv, *images);
-  report.result = evaluate_ensemble(members, *backend, *images, config.data, crops, [&](const Prediction& prediction) {
-    if (file) file->write(prediction);
-  });
-  if (file) file->close();
-  report.class_names = images->class_names();
-  print_report(report, arguments.style);
+
+  void read() {
+    population_batches(arguments_.statistics);  // a mistake in it is found before anything is loaded
+    if (!arguments_.csv.empty() && !group_.is_alone()) {
+      throw Error(ExitCode::kUsage, "--csv is written by a process alone: start evaluate without the launcher");
+    }
+    models_ = read_models(arguments_);
+    check_alike(models_, arguments_);
+    images_ = open_images(arguments_, config().data, report_.excluded);
+    if (arguments_.labels.empty()) expect_trained_classes(*images_, config().data.trained_classes);
+  }
+
+  void load_models() {
+    backend_ = make_backend(config());
+    report_.backend = backend_->name();
+    const int64_t at_a_time = std::max<int64_t>(1, config().train.evaluate_batch / arguments_.crops);
+    for (TrainedModel& model : models_) {
+      load(model, *backend_, arguments_, at_a_time * arguments_.crops);
+      members_.push_back({.plan = &*model.plan, .normalization = normalization_of(model.config.data)});
+      report_.members.push_back({.checkpoint = model.checkpoint,
+                                 .step = model.info.progress.step,
+                                 .statistics = statistics_of(model, arguments_.statistics)});
+    }
+  }
+
+  void evaluate() {
+    std::optional<PredictionFile> file;
+    if (!arguments_.csv.empty()) file.emplace(arguments_.csv, *images_);
+    report_.result = evaluate_ensemble(
+        members_, *backend_, *images_, config().data, crop_set(arguments_.crops),
+        [&](const Prediction& prediction) {
+          if (file) file->write(prediction);
+        },
+        &group_);
+    if (file) file->close();
+    report_.class_names = images_->class_names();
+    if (group_.is_first()) print_report(report_, arguments_.style);
+  }
+
+  Config& config() { return models_.front().config; }
+  const Dataset& images() const { return *images_; }
+
+ private:
+  const EvaluateArguments& arguments_;
+  Group& group_;
+  EvaluationReport report_;
+  std::vector<TrainedModel> models_;
+  std::unique_ptr<Dataset> images_;
+  std::unique_ptr<Backend> backend_;
+  std::vector<EnsembleMember> members_;
+};
+
+ExitCode run_evaluate(const EvaluateArguments& arguments, Group& group) {
+  EvaluateCommand command(arguments, group);
+  together(group, [&] { command.read(); });
+  if (!group.is_alone()) {
+    const Dataset& images = command.images();
+    expect_agreement(group, {{.name = "the images to score",
+                              .value = fmt::format("{} images with fingerprint {}", images.size(), fingerprint(images)),
+                              .exit_code = ExitCode::kData}});
+  }
+  command.config().threads = shared_threads(group, command.config().threads);
+  together(group, [&] { command.load_models(); });
+  command.evaluate();
   return ExitCode::kSuccess;
 }
 
@@ -267,7 +312,7 @@ void add_evaluate_command(CLI::App& app, ExitCode& exit_code) {
       "skipped.");
   command->callback([arguments, &exit_code] {
     cpu::bound_spinning();
-    exit_code = run_evaluate(*arguments);
+    exit_code = run_in_group([&](Group& group) { return run_evaluate(*arguments, group); });
   });
 }
 

@@ -6,7 +6,9 @@
 #include <nlohmann/json.hpp>
 
 #include "bn/trainer.hpp"
+#include "bn/version.hpp"
 #include "commands/commands.hpp"
+#include "commands/processes.hpp"
 #include "cpu/bounded_spin.hpp"
 
 namespace bn {
@@ -82,22 +84,52 @@ std::string default_out(const std::string& config) {
   return (std::filesystem::path("runs") / path.parent_path().filename() / path.stem()).string();
 }
 
-ExitCode run_train(const TrainArguments& arguments) {
-  Config config = arguments.config.load();
-  const std::unique_ptr<Backend> backend = make_backend(config);
-  std::string out = arguments.out;
-  if (out.empty()) out = default_out(arguments.config.path);
-  const std::string resolved = to_yaml(config);
-  if (arguments.resume) expect_same_experiment(config, out);
-  const RunFolder folder = RunFolder::create(out, resolved, arguments.resume);
-  if (arguments.resume) folder.store_config(resolved);
+// The first difference names the key. Whatever it is, the processes' parameters would part.
+void expect_same_configuration(Group& group, const Config& config) {
+  const std::vector<std::string> all = group.gather(to_yaml(config)), hosts = group.gather(group.place().host);
+  for (size_t rank = 1; rank < all.size(); ++rank) {
+    if (all[rank] == all[0]) continue;
+    const std::vector<std::string> changes =
+        diff(parse_config(all[0], "process 0"), parse_config(all[rank], "another"));
+    throw AgreedError(
+        ExitCode::kConfig,
+        fmt::format("the processes must have one configuration, but from process 0 on {} to process {} on "
+                    "{} it changes:\n  {}",
+                    hosts[0], rank, hosts[rank], fmt::join(changes, "\n  ")));
+  }
+}
+
+void expect_same_program(Group& group, const Backend& backend) {
+  expect_agreement(group,
+                   {{.name = "the program's sources", .value = source_version(), .exit_code = ExitCode::kUnsupported},
+                    {.name = "what computes", .value = backend.computation(), .exit_code = ExitCode::kUnsupported}});
+}
+
+ExitCode run_train(const TrainArguments& arguments, Group& group) {
+  Config config;
+  std::unique_ptr<Backend> backend;
+  together(group, [&] { config = arguments.config.load(); });
+  group.wait_at_most(std::chrono::seconds(config.distributed.timeout_seconds));
+  config.threads = shared_threads(group, config.threads);
+  together(group, [&] { backend = make_backend(config); });
+  expect_same_configuration(group, config);
+  expect_same_program(group, *backend);
+  const std::string out = arguments.out.empty() ? default_out(arguments.config.path) : arguments.out;
+  RunFolder folder(out);  // the other processes' knows its name only
+  in_first(group, [&] {
+    const std::string resolved = to_yaml(config);
+    if (arguments.resume) expect_same_experiment(config, out);
+    folder = RunFolder::create(out, resolved, arguments.resume);
+    if (arguments.resume) folder.store_config(resolved);
+  });
   std::signal(SIGXFSZ, SIG_IGN);  // a limit on the size of files is then an error of write(), as a full disk is
   const TrainResult result = train(config, *backend, folder,
                                    {.resume = arguments.resume,
                                     .allow_different_bits = arguments.allow_different_bits,
                                     .quiet = arguments.quiet,
-                                    .stop = stop_on_signals()});
-  print_result(result, folder, arguments.json);
+                                    .stop = stop_on_signals(),
+                                    .group = &group});
+  if (group.is_first()) print_result(result, folder, arguments.json);
   return exit_code_of(result.outcome);
 }
 
@@ -120,7 +152,7 @@ void add_train_command(CLI::App& app, ExitCode& exit_code) {
       "checkpoints/ (safetensors: the last ones and the best). Ctrl-C writes a checkpoint first.");
   command->callback([arguments, &exit_code] {
     cpu::bound_spinning();
-    exit_code = run_train(*arguments);
+    exit_code = run_in_group([&](Group& group) { return run_train(*arguments, group); });
   });
 }
 

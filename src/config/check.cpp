@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <functional>
 #include <set>
 
@@ -48,6 +49,14 @@ class Checker {
       add("train.steps",
           fmt::format("got steps {} and epochs {}, expected exactly one of them above 0", train.steps, train.epochs),
           "train.epochs");
+    }
+    if (!std::has_single_bit(static_cast<uint64_t>(train.parts))) {
+      add("train.parts", fmt::format("got {}, expected a power of two", train.parts));
+    }
+    const int64_t synchronised = config_.model.batch_norm.synchronised_parts;
+    if (train.parts % synchronised != 0) {
+      add("batch_norm.synchronised_parts",
+          fmt::format("got {}, expected a number that divides train.parts, {}", synchronised, train.parts));
     }
   }
 
@@ -265,6 +274,13 @@ class Checker {
 
   void check_device() {
     if (config_.model.normalization == Normalization::kNone) return;
+    if (config_.model.batch_norm.synchronised_parts > 1) {
+      const bool is_own = config_.model.batch_norm.implementation == BatchNormImplementation::kCustom;
+      if (config_.device != Device::kCpu || !is_own) {
+        add("batch_norm.synchronised_parts",
+            "got more than 1, which needs device: cpu and batch_norm.implementation: custom");
+      }
+    }
     const auto implementation = config_.model.batch_norm.implementation;
     const std::string path = "batch_norm.implementation";
     if (config_.device == Device::kCpu && implementation == BatchNormImplementation::kCudnn) {
@@ -310,7 +326,7 @@ class Checker {
       if (norm == nullptr) continue;
       const Shape& shape = net.values().at(static_cast<size_t>(node.output.index)).shape;
       const int64_t positions = norm->scope == BatchNormScope::kSpatial ? shape.h * shape.w : 1;
-      if (config_.train.batch * positions >= 2) continue;
+      if (config_.train.batch * positions * norm->synchronised_parts >= 2) continue;
       add("train.batch", fmt::format("got {}, expected at least 2: {} would normalise over a single value",
                                      config_.train.batch, node.name));
       return;

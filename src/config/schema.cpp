@@ -197,6 +197,8 @@ Fields describe_batch_norm(ModelOptions& model) {
                                         {"onednn", BatchNormImplementation::kOnednn},
                                         {"cudnn", BatchNormImplementation::kCudnn}}),
             "custom: this project's kernels; onednn on the CPU, cudnn on CUDA"),
+      field("synchronised_parts", IntegerTarget{&norm.synchronised_parts, {1, 4'096}},
+            "so many of train.parts share their statistics in training; needs a process for each part"),
       field("placement",
             words(model.placement, {{"before_activation", BatchNormPlacement::kBeforeActivation},
                                     {"after_activation", BatchNormPlacement::kAfterActivation}}),
@@ -343,7 +345,9 @@ Fields describe_probe(ProbeOptions& probe) {
 
 Fields describe_train(TrainOptions& train) {
   return {
-      field("batch", IntegerTarget{&train.batch, {1, kMaxBatch}}, "images a step"),
+      field("batch", IntegerTarget{&train.batch, {1, kMaxBatch}}, "images a step, of each part"),
+      field("parts", IntegerTarget{&train.parts, {1, 4'096}},
+            "of a step's images, each with batch statistics of its own; several processes share them"),
       field("epochs", RealTarget{&train.epochs, {0, 1e9}}, "length of the run in epochs, or ..."),
       field("steps", IntegerTarget{&train.steps, kStepsOrZero}, "... in steps; the other one is 0"),
       field("seed", SeedTarget{&train.seed}, "of initial weights, order, augmentation and dropout"),
@@ -424,6 +428,10 @@ Fields describe(Config& config) {
                                                   "values share memory where their lifetimes allow it")}},
                                "rewrites done when the network is compiled")}},
             "how steps are made of ops"),
+      field("distributed",
+            GroupTarget{{field("timeout_seconds", IntegerTarget{&config.distributed.timeout_seconds, {1, 1'000'000}},
+                               "a process that waits longer for the others ends, with exit code 10")}},
+            "several processes, as mpirun starts them"),
   };
 }
 

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <sstream>
 #include <string_view>
@@ -87,21 +88,6 @@ std::optional<double> quota_of(const fs::path& cgroup, CgroupVersion version) {
   return quota / period;
 }
 
-int cores_of_machine() { return static_cast<int>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN))); }
-
-int cores_of_affinity_mask() {
-  struct Free {
-    void operator()(cpu_set_t* set) const { CPU_FREE(set); }
-  };
-  for (int cpus = CPU_SETSIZE; cpus <= 1 << 20; cpus *= 2) {  // the call fails when the machine may have more
-    const std::unique_ptr<cpu_set_t, Free> set(CPU_ALLOC(static_cast<size_t>(cpus)));
-    const size_t bytes = CPU_ALLOC_SIZE(static_cast<size_t>(cpus));
-    if (set && sched_getaffinity(0, bytes, set.get()) == 0) return std::max(1, CPU_COUNT_S(bytes, set.get()));
-    if (errno != EINVAL) break;
-  }
-  return cores_of_machine();
-}
-
 // nullopt where the variable is not set, or not set to a number that OpenMP accepts.
 std::optional<int> openmp_threads() {
   const char* text = std::getenv("OMP_NUM_THREADS");
@@ -118,7 +104,7 @@ std::optional<int> openmp_threads() {
 }
 
 int allowed_cores() {
-  const int now = cores_of_affinity_mask();
+  const auto now = static_cast<int>(allowed_core_numbers().size());
   return omp_get_num_procs == nullptr ? now : std::max(now, omp_get_num_procs());
 }
 
@@ -142,6 +128,29 @@ std::optional<double> cgroup_quota(const fs::path& root) {
     }
   }
   return least;
+}
+
+int cores_of_machine() { return static_cast<int>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN))); }
+
+std::vector<int> allowed_core_numbers() {
+  struct Free {
+    void operator()(cpu_set_t* set) const { CPU_FREE(set); }
+  };
+  std::vector<int> numbers;
+  for (int cpus = CPU_SETSIZE; cpus <= 1 << 20; cpus *= 2) {  // the call fails when the machine may have more
+    const std::unique_ptr<cpu_set_t, Free> set(CPU_ALLOC(static_cast<size_t>(cpus)));
+    const size_t bytes = CPU_ALLOC_SIZE(static_cast<size_t>(cpus));
+    if (set && sched_getaffinity(0, bytes, set.get()) == 0) {
+      for (int cpu = 0; cpu < cpus; ++cpu) {
+        if (CPU_ISSET_S(static_cast<size_t>(cpu), bytes, set.get())) numbers.push_back(cpu);
+      }
+    }
+    if (!numbers.empty() || errno != EINVAL) break;
+  }
+  if (!numbers.empty()) return numbers;
+  numbers.resize(static_cast<size_t>(cores_of_machine()));
+  std::iota(numbers.begin(), numbers.end(), 0);
+  return numbers;
 }
 
 CoreCount usable_cores(const fs::path& root) {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace bn {
 
@@ -19,6 +20,9 @@ std::optional<double> cgroup_quota(const std::filesystem::path& root = "/");
 
 // The cores that the affinity mask allows, or as many as the cgroups' quota pays for, rounded up.
 CoreCount usable_cores(const std::filesystem::path& root = "/");
+
+int cores_of_machine();                   // online
+std::vector<int> allowed_core_numbers();  // those that the affinity mask of this thread allows, ascending
 
 // The value of OMP_NUM_THREADS (the first number of a list), else usable_cores().
 CoreCount default_threads();

@@ -97,6 +97,9 @@ class OnednnBatchNorm final : public Op {
 }  // namespace
 
 std::unique_ptr<Op> make_batch_norm_onednn(const BatchNorm& spec, const OpDesc& desc) {
+  if (spec.synchronised_parts > 1 && desc.exchange != nullptr) {
+    throw UnsupportedError("batch_norm.synchronised_parts above 1 needs batch_norm.implementation: custom.");
+  }
   return std::make_unique<OnednnBatchNorm>(spec, desc);
 }
 

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <limits>
 
+#include "bn/rng.hpp"
 #include "cpu/own_kernels.hpp"
 #include "cpu/parallel.hpp"
 
@@ -14,6 +15,39 @@ uint8_t* row_of(const Tensor& tensor, int64_t row) {
   return tensor.as<uint8_t>() + row * tensor.shape.c * size_of(tensor.dtype);
 }
 int64_t row_bytes_of(const Tensor& tensor) { return tensor.shape.c * size_of(tensor.dtype); }
+
+// An image whose values do not begin at a multiple of four in the step's tensor: four values share a draw.
+void dropout_from(int64_t place, const Tensor& y, const Tensor& x, int64_t first, int64_t count, const StepState& state,
+                  const ops::DropoutKey& key) {
+  const MaskStream mask{.seed = state.seed, .op = key.op};
+  const float kept = 1.0F / (1.0F - key.rate);
+  for (int64_t i = 0; i < count; ++i) {
+    const auto element = static_cast<uint64_t>(place + i);
+    const float factor = uniform_float(mask(state.now.step, element / 4)[element % 4]) >= key.rate ? kept : 0.0F;
+    if (x.dtype == DType::kF32) {
+      y.as<float>()[first + i] = x.as<float>()[first + i] * factor;
+    } else {
+      y.as<Bfloat16>()[first + i] = Bfloat16::from_float(x.as<Bfloat16>()[first + i].to_float() * factor);
+    }
+  }
+}
+
+// Image by image, since the other parts' images lie between them in the step's tensor.
+void dropout_of_part(const Tensor& y, const Tensor& x, const StepState& state, const ops::DropoutKey& key,
+                     const Kernels& table) {
+  const DropoutMask mask{.key = state.seed ^ key.op, .step = state.now.step, .rate = key.rate};
+  const int64_t count = x.shape.elements() / x.shape.n;  // of one image
+#pragma omp parallel for if (worth_threads(x.shape.elements()))
+  for (int64_t image = 0; image < x.shape.n; ++image) {
+    const int64_t first = image * count, place = (image * state.now.parts + state.now.part) * count;
+    if (place % 4 == 0) {
+      const int64_t offset = first * size_of(x.dtype);
+      table.elements(x.dtype).dropout(y.as<uint8_t>() + offset, x.as<uint8_t>() + offset, mask, place, count);
+    } else {
+      dropout_from(place, y, x, first, count, state, key);
+    }
+  }
+}
 
 }  // namespace
 
@@ -37,6 +71,10 @@ void OwnKernels::local_response_norm_gradient(const Tensor& dx, const Tensor& dy
 }
 
 void OwnKernels::dropout(const Tensor& y, const Tensor& x, const StepState* state, const ops::DropoutKey& key) const {
+  if (state->now.parts > 1) {
+    dropout_of_part(y, x, *state, key, table_);
+    return;
+  }
   constexpr int64_t kSpan = 4096;  // elements in a task; a multiple of the four that one draw serves
   const DropoutMask mask{.key = state->seed ^ key.op, .step = state->now.step, .rate = key.rate};
   const int64_t elements = x.shape.elements();

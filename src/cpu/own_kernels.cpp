@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "cpu/columns.hpp"
+#include "cpu/part_columns.hpp"
 
 namespace bn::cpu {
 namespace {
@@ -30,10 +31,11 @@ int64_t OwnKernels::partial_bytes(int64_t m, int64_t c) const {
 }
 
 void OwnKernels::batch_statistics(const BatchColumns& batch, void* partial, const Matrix& x,
-                                  const AffineColumns& affine) const {
-  double* sums = doubles(partial);
-  column_reduce(sums, x, Tiles(x.m, x.c), table_);
-  table_.statistics.prepare_batch(batch, sums, sums + x.c, affine, x.m, x.c);
+                                  const AffineColumns& affine, const ops::PartColumns& parts) const {
+  double* moments = doubles(partial);
+  column_reduce(moments, x, Tiles(x.m, x.c), table_);
+  const int64_t m = parts.exchange == nullptr ? x.m : merge_moments(moments, x.m, x.c, parts, table_);
+  table_.statistics.prepare_batch(batch, moments, moments + x.c, affine, m, x.c);
 }
 
 void OwnKernels::population_scale(float* scale, const float* var, const AffineColumns& affine, int64_t c) const {
@@ -46,11 +48,19 @@ void OwnKernels::normalize(const Matrix& y, const Matrix& x, const NormalizeColu
 
 void OwnKernels::gradient_sums(const GradientColumns& gradient, void* partial, const Matrix& dy, const Matrix& x,
                                const Matrix& y, const BatchColumns& batch, const AffineColumns& affine,
-                               Activation activation) const {
+                               Activation activation, const ops::PartColumns& parts) const {
   double* sums = doubles(partial);
   column_gradient_sums(sums, dy, x, read_of_output(y, activation), batch.normalization(), activation, Tiles(x.m, x.c),
                        table_);
   table_.statistics.prepare_gradient(gradient, sums, sums + x.c, batch, affine, x.m, x.c);
+  if (parts.exchange == nullptr) return;
+  // gamma's and beta's gradients are this part's; the input's depends on the sums of all.
+  const int64_t m = add_sums(sums, x.m, x.c, parts, table_);
+  auto* unused = reinterpret_cast<float*>(parts.scratch);
+  ops::GradientColumns of_all = gradient;
+  of_all.dgamma = unused;
+  of_all.dbeta = unused + x.c;
+  table_.statistics.prepare_gradient(of_all, sums, sums + x.c, batch, affine, m, x.c);
 }
 
 void OwnKernels::input_gradient(const Matrix& dx, const Matrix& dy, const Matrix& x, const Matrix& y,

@@ -16,14 +16,15 @@ class OwnKernels final : public ops::OwnKernels {
 
   // --- own_kernels.cpp
   int64_t partial_bytes(int64_t m, int64_t c) const override;
-  void batch_statistics(const BatchColumns& batch, void* partial, const ops::Matrix& x,
-                        const AffineColumns& affine) const override;
+  void batch_statistics(const BatchColumns& batch, void* partial, const ops::Matrix& x, const AffineColumns& affine,
+                        const ops::PartColumns& parts) const override;
+  bool supports_synchronised_parts() const override { return true; }
   void population_scale(float* scale, const float* var, const AffineColumns& affine, int64_t c) const override;
   void normalize(const ops::Matrix& y, const ops::Matrix& x, const NormalizeColumns& by,
                  Activation activation) const override;
   void gradient_sums(const GradientColumns& gradient, void* partial, const ops::Matrix& dy, const ops::Matrix& x,
                      const ops::Matrix& y, const BatchColumns& batch, const AffineColumns& affine,
-                     Activation activation) const override;
+                     Activation activation, const ops::PartColumns& parts) const override;
   void input_gradient(const ops::Matrix& dx, const ops::Matrix& dy, const ops::Matrix& x, const ops::Matrix& y,
                       const BatchColumns& batch, const GradientColumns& gradient, Activation activation) const override;
   void bias_activation(const ops::Matrix& y, const ops::Matrix& x, const float* bias,

@@ -162,6 +162,9 @@ void CudnnBatchNorm::try_once(const OpDesc& desc) {
 }  // namespace
 
 std::unique_ptr<Op> make_batch_norm_cudnn(const Context& context, const BatchNorm& spec, const OpDesc& desc) {
+  if (spec.synchronised_parts > 1 && desc.exchange != nullptr) {
+    throw UnsupportedError("batch_norm.synchronised_parts above 1 needs batch_norm.implementation: custom.");
+  }
   return std::make_unique<CudnnBatchNorm>(context, spec, desc);
 }
 

@@ -31,7 +31,7 @@ int64_t row_bytes_of(const Tensor& tensor) { return tensor.shape.c * size_of(ten
 int64_t OwnKernels::partial_bytes(int64_t, int64_t c) const { return cuda::partial_bytes(context_, c); }
 
 void OwnKernels::batch_statistics(const BatchColumns& batch, void* partial, const Matrix& x,
-                                  const AffineColumns& affine) const {
+                                  const AffineColumns& affine, const ops::PartColumns&) const {
   column_reduce(context_, batch, floats(partial), x, affine);
 }
 
@@ -46,7 +46,7 @@ void OwnKernels::normalize(const Matrix& y, const Matrix& x, const NormalizeColu
 // y is never read: the activation's derivative comes from x.
 void OwnKernels::gradient_sums(const GradientColumns& gradient, void* partial, const Matrix& dy, const Matrix& x,
                                const Matrix&, const BatchColumns& batch, const AffineColumns& affine,
-                               Activation activation) const {
+                               Activation activation, const ops::PartColumns&) const {
   column_gradient_sums(context_, gradient, floats(partial), dy, x, batch, affine.eps, activation);
 }
 

@@ -22,7 +22,7 @@ class OwnKernels final : public ops::OwnKernels {
                  Activation activation) const override;
   void gradient_sums(const ops::GradientColumns& gradient, void* partial, const ops::Matrix& dy, const ops::Matrix& x,
                      const ops::Matrix& y, const ops::BatchColumns& batch, const ops::AffineColumns& affine,
-                     Activation activation) const override;
+                     Activation activation, const ops::PartColumns& parts) const override;
   void input_gradient(const ops::Matrix& dx, const ops::Matrix& dy, const ops::Matrix& x, const ops::Matrix& y,
                       const ops::BatchColumns& batch, const ops::GradientColumns& gradient,
                       Activation activation) const override;

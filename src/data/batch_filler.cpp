@@ -40,7 +40,10 @@ int64_t checked_image_bytes(const DataOptions& data, const LoaderOptions& option
 }
 
 int64_t count_batches(int64_t images, int64_t own_images, const LoaderOptions& options) {
-  if (options.split == Split::kValidation) return (images + options.batch - 1) / options.batch;
+  if (options.split == Split::kValidation) {
+    const int64_t batches = (images + options.batch - 1) / options.batch;
+    return (batches + options.part.world - 1 - options.part.rank) / options.part.world;
+  }
   if (options.batch > own_images) {
     const std::string part = options.part.world > 1 ? fmt::format(" for each of {} processes", options.part.world) : "";
     throw DataError(
@@ -56,7 +59,8 @@ BatchFiller::BatchFiller(const Dataset& dataset, const DataOptions& data, const 
       data_(data),
       options_(options),
       image_bytes_(checked_image_bytes(data, options)),
-      sampler_(dataset.shard_sizes(), data.shuffle, options.seed, options.part),
+      sampler_(dataset.shard_sizes(), data.shuffle, options.seed,
+               options.split == Split::kTrain ? options.part : Part{}),
       batches_per_epoch_(count_batches(dataset.size(), sampler_.size(), options)),
       augment_(data.augment),
       decoder_({.channels = data.image_channels, .decoder = data.decoder, .exif_orientation = data.exif_orientation}) {
@@ -71,12 +75,14 @@ BatchStorage BatchFiller::make_storage() const {
 }
 
 void BatchFiller::fill(int64_t batch, BatchStorage& storage, const std::atomic<bool>& stop) {
-  const int64_t epoch = batch / batches_per_epoch_;
-  const int64_t first = batch % batches_per_epoch_ * options_.batch;
+  const bool trains = options_.split == Split::kTrain;
+  const int64_t epoch = trains ? batch / batches_per_epoch_ : 0;
+  const int64_t place = trains ? batch % batches_per_epoch_ : batch * options_.part.world + options_.part.rank;
+  const int64_t first = place * options_.batch;
   storage.skipped.clear();
   storage.epoch = epoch;
   storage.first_index = first;
-  storage.valid = options_.split == Split::kTrain ? options_.batch : std::min(options_.batch, dataset_.size() - first);
+  storage.valid = trains ? options_.batch : std::min(options_.batch, dataset_.size() - first);
   for (int64_t i = 0; i < options_.batch && !stop.load(std::memory_order_relaxed); ++i) {
     if (options_.split == Split::kTrain) {
       if (is_in_memory_ && i + 1 < options_.batch) prefetch(sampler_.index(epoch, first + i + 1));

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <numeric>
 #include <optional>
@@ -27,11 +28,20 @@ void add_probabilities(const float* logits, int64_t classes, double weight, doub
   for (int64_t j = 0; j < classes; ++j) sums[j] += weight * std::exp(static_cast<double>(logits[j]) - highest) / sum;
 }
 
+// What is counted of one image.
+struct ImageScore {
+  int64_t image = 0;
+  int64_t label = 0;  // -1: skipped
+  double loss = 0;
+  int64_t rank = 0;
+};
+
 class Evaluation {
  public:
   Evaluation(const std::vector<EnsembleMember>& members, Backend& backend, const Dataset& images,
-             const DataOptions& data, CropSet crops, const std::function<void(const Prediction&)>& sink)
+             const DataOptions& data, CropSet crops, const std::function<void(const Prediction&)>& sink, Group& group)
       : members_(members),
+        group_(group),
         backend_(backend),
         sink_(sink),
         images_(images),
@@ -41,7 +51,9 @@ class Evaluation {
         account_(images) {
     check();
     if (crops != CropSet::kSingle) cropped_ = open_crops(images, data, crops);
-    loader_.emplace(cropped_ ? *cropped_ : images, data, LoaderOptions{.batch = batch_, .split = Split::kValidation});
+    const Part part{.rank = group.place().rank, .world = group.place().world};
+    loader_.emplace(cropped_ ? *cropped_ : images, data,
+                    LoaderOptions{.batch = batch_, .split = Split::kValidation, .part = part});
     logits_.resize(static_cast<size_t>(batch_ * classes_));
     sums_.resize(logits_.size());
     result_.classes.resize(static_cast<size_t>(classes_));
@@ -50,12 +62,15 @@ class Evaluation {
 
   EvaluationResult run() {
     const auto start = Clock::now();
-    Batch batch;
-    while (loader_->next(batch)) {
-      score_batch(batch);
-      for (int64_t i = 0; i < batch.valid / crops_; ++i) score_image(batch, i);
-    }
-    finish();
+    together(group_, [this] {
+      Batch batch;
+      while (loader_->next(batch)) {
+        score_batch(batch);
+        for (int64_t i = 0; i < batch.valid / crops_; ++i) score_image(batch, i);
+      }
+    });
+    gather_scores();
+    together(group_, [this] { finish(); });
     result_.seconds = std::chrono::duration<double>(Clock::now() - start).count();
     return std::move(result_);
   }
@@ -101,16 +116,15 @@ class Evaluation {
       if (unread < crops_) {
         throw DataError(fmt::format("{}: {} of its {} crops could not be read", images_.name(image), unread, crops_));
       }
-      account_.add_skipped(image);
+      scores_.push_back({.image = image, .label = -1});
       return;
     }
-    account_.add_scored(image);
     double* probabilities = &sums_[static_cast<size_t>(slot * crops_ * classes_)];
     for (int64_t crop = 1; crop < crops_; ++crop) {
       for (int64_t j = 0; j < classes_; ++j) probabilities[j] += probabilities[crop * classes_ + j];
     }
     const Score score = score_of(probabilities, slot, labels[0]);
-    count(score, labels[0]);
+    scores_.push_back({.image = image, .label = labels[0], .loss = score.loss, .rank = score.rank});
     if (!sink_) return;
     Prediction prediction{
         .image = image, .label = labels[0], .rank = score.rank, .label_probability = probabilities[labels[0]]};
@@ -147,8 +161,29 @@ class Evaluation {
     return score;
   }
 
-  void count(const Score& score, int32_t label) {
-    ClassScore& of_class = result_.classes[static_cast<size_t>(label)];
+  // The images of all processes, in the order of the set: so are the sums taken.
+  void gather_scores() {
+    if (group_.is_alone()) return;
+    const auto* bytes = reinterpret_cast<const char*>(scores_.data());
+    const std::vector<std::string> all = group_.gather(std::string(bytes, scores_.size() * sizeof(ImageScore)));
+    scores_.clear();
+    for (const std::string& some : all) {
+      const size_t before = scores_.size();
+      scores_.resize(before + some.size() / sizeof(ImageScore));
+      std::memcpy(scores_.data() + before, some.data(), some.size());
+    }
+    std::stable_sort(scores_.begin(), scores_.end(),
+                     [](const ImageScore& a, const ImageScore& b) { return a.image < b.image; });
+  }
+
+  void count(const ImageScore& score) {
+    if (score.label < 0) {
+      account_.add_skipped(score.image);
+      name_skipped(images_.name(score.image));
+      return;
+    }
+    account_.add_scored(score.image);
+    ClassScore& of_class = result_.classes[static_cast<size_t>(score.label)];
     ++of_class.images;
     if (score.rank < 1) ++of_class.right;
     result_.loss += score.loss;
@@ -156,11 +191,18 @@ class Evaluation {
     result_.top5 += score.rank < 5 ? 1 : 0;
   }
 
+  void name_skipped(const std::string& name) {
+    constexpr size_t kNames = 100;
+    std::vector<std::string>& names = result_.skipped_names;
+    const bool is_known = std::find(names.begin(), names.end(), name) != names.end();
+    if (!is_known && names.size() < kNames) names.push_back(name);
+  }
+
   void finish() {
+    for (const ImageScore& score : scores_) count(score);
     account_.close();
     result_.images = account_.scored();
     result_.skipped = account_.skipped();
-    result_.skipped_names = loader_->counters().skipped_names;
     if (result_.images == 0) {
       throw DataError(fmt::format("none of the {} images can be read; the first: {}", result_.skipped,
                                   result_.skipped_names.empty() ? "" : result_.skipped_names.front()));
@@ -172,6 +214,7 @@ class Evaluation {
   }
 
   const std::vector<EnsembleMember>& members_;
+  Group& group_;
   Backend& backend_;
   const std::function<void(const Prediction&)>& sink_;  // may be empty
   const Dataset& images_;
@@ -180,6 +223,7 @@ class Evaluation {
   std::optional<Loader> loader_;
   std::vector<float> logits_;  // the last member's, [batch, classes]
   std::vector<double> sums_;   // [batch, classes]
+  std::vector<ImageScore> scores_;
   ImageAccount account_;
   EvaluationResult result_;
 };
@@ -188,8 +232,12 @@ class Evaluation {
 
 EvaluationResult evaluate_ensemble(const std::vector<EnsembleMember>& members, Backend& backend, const Dataset& images,
                                    const DataOptions& data, CropSet crops,
-                                   const std::function<void(const Prediction&)>& sink) {
-  return Evaluation(members, backend, images, data, crops, sink).run();
+                                   const std::function<void(const Prediction&)>& sink, Group* group) {
+  const std::unique_ptr<Group> alone = bn::alone();
+  Group& processes = group == nullptr ? *alone : *group;
+  std::optional<Evaluation> evaluation;
+  together(processes, [&] { evaluation.emplace(members, backend, images, data, crops, sink, processes); });
+  return evaluation->run();
 }
 
 }  // namespace bn

@@ -21,12 +21,13 @@ class BatchNormOp final : public OwnOp {
         phase_(desc.phase),
         has_backward_(desc.has_backward),
         c_(c),
+        exchange_(spec.synchronised_parts > 1 ? desc.exchange : nullptr),
         partial_bytes_(kernels.partial_bytes(m, c)) {}
 
   int64_t saved_bytes() const override { return saves() ? kBatchArrays * array_bytes() : 0; }
   int64_t scratch_bytes() const override {
     if (phase_ == Phase::kEvaluate) return array_bytes();
-    return partial_bytes_ + (kBatchArrays + kGradientArrays) * array_bytes();
+    return partial_bytes_ + exchange_bytes() + (kBatchArrays + kGradientArrays) * array_bytes();
   }
   void forward(const OpIo& io) override;
   void backward(const OpIo& io) override;
@@ -37,9 +38,19 @@ class BatchNormOp final : public OwnOp {
   bool saves() const { return phase_ == Phase::kTrain && has_backward_; }
   int64_t array_bytes() const { return c_ * static_cast<int64_t>(sizeof(float)); }
   float* array(void* base, int64_t index) const { return static_cast<float*>(base) + index * c_; }
-  // Scratch: [partial sums; gradient arrays; batch arrays, unless they are saved].
+  int64_t exchange_bytes() const {
+    if (exchange_ == nullptr) return 0;
+    return PartColumns::elements(spec_.synchronised_parts, c_) * static_cast<int64_t>(sizeof(double));
+  }
+  // Scratch: [partial sums; sums of the parts; gradient arrays; batch arrays, unless they are saved].
+  PartColumns parts(const OpIo& io) const {
+    if (exchange_ == nullptr) return {};
+    return {.exchange = exchange_,
+            .parts = spec_.synchronised_parts,
+            .scratch = reinterpret_cast<double*>(static_cast<uint8_t*>(io.scratch) + partial_bytes_)};
+  }
   float* scratch_array(const OpIo& io, int64_t index) const {
-    return array(static_cast<uint8_t*>(io.scratch) + partial_bytes_, index);
+    return array(static_cast<uint8_t*>(io.scratch) + partial_bytes_ + exchange_bytes(), index);
   }
   BatchColumns batch(const OpIo& io) const {
     float* base = saves() ? static_cast<float*>(io.saved) : scratch_array(io, kGradientArrays);
@@ -55,6 +66,7 @@ class BatchNormOp final : public OwnOp {
   Phase phase_;
   bool has_backward_;
   int64_t c_;
+  PartExchange* exchange_;
   int64_t partial_bytes_;
 };
 
@@ -68,7 +80,7 @@ void BatchNormOp::forward(const OpIo& io) {
     return;
   }
   const BatchColumns columns = batch(io);
-  kernels().batch_statistics(columns, io.scratch, x, affine(io));
+  kernels().batch_statistics(columns, io.scratch, x, affine(io), parts(io));
   kernels().normalize(y, x, columns.normalization(), spec_.activation);
 }
 
@@ -81,7 +93,7 @@ void BatchNormOp::backward(const OpIo& io) {
                                  .dz_factor = scratch_array(io, 0),
                                  .x_factor = scratch_array(io, 1),
                                  .constant = scratch_array(io, 2)};
-  kernels().gradient_sums(gradient, io.scratch, dy, x, y, columns, affine(io), spec_.activation);
+  kernels().gradient_sums(gradient, io.scratch, dy, x, y, columns, affine(io), spec_.activation, parts(io));
   if (!io.dx[0]) return;
   kernels().input_gradient(matrix_of(io.dx[0], spec_.scope), dy, x, y, columns, gradient, spec_.activation);
 }
@@ -93,7 +105,11 @@ std::unique_ptr<Op> make_op(const OwnKernels& kernels, const BatchNorm& spec, co
   const Shape& x = desc.x.at(0).shape;
   if (spec.scope == BatchNormScope::kPerActivation) refuse_row_strides(desc);
   const int64_t m = spec.scope == BatchNormScope::kSpatial ? x.rows() : x.n;
-  if (desc.phase == Phase::kTrain && m < 2) {
+  const bool is_synchronised = spec.synchronised_parts > 1 && desc.exchange != nullptr;
+  if (is_synchronised && !kernels.supports_synchronised_parts()) {
+    throw UnsupportedError("batch_norm.synchronised_parts above 1 needs device: cpu; set it to 1.");
+  }
+  if (desc.phase == Phase::kTrain && m * (is_synchronised ? spec.synchronised_parts : 1) < 2) {
     throw ShapeError(fmt::format("Batch normalisation needs at least two values per feature, and {} gives m = {}.",
                                  to_string(x), m));
   }

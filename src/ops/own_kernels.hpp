@@ -52,6 +52,15 @@ struct GradientColumns {
   float* constant;
 };
 
+// How the sums over a part's rows become those over the rows of all parts that are synchronised with it.
+struct PartColumns {
+  PartExchange* exchange = nullptr;  // null: the part is by itself
+  int64_t parts = 1;
+  double* scratch = nullptr;  // of elements(parts, c)
+
+  static int64_t elements(int64_t parts, int64_t c) { return (parts + 1) * (2 * c + 1); }
+};
+
 struct PoolGeometry {
   int64_t n, h, w;  // x's
   int64_t oh, ow;   // y's
@@ -77,8 +86,10 @@ class OwnKernels {
 
   // --- Batch normalisation. Each direction has two halves: sums, then a map.
   // Paper: Algorithm 1, steps 1 and 2; and the scale and shift that normalise by them.
-  virtual void batch_statistics(const BatchColumns& batch, void* partial, const Matrix& x,
-                                const AffineColumns& affine) const = 0;
+  virtual void batch_statistics(const BatchColumns& batch, void* partial, const Matrix& x, const AffineColumns& affine,
+                                const PartColumns& parts) const = 0;
+  // A backend that does not exchange host memory refuses synchronised parts when the op is made.
+  virtual bool supports_synchronised_parts() const = 0;
   // Used in evaluation: scale = gamma / sqrt(var + eps); the shift is beta.
   virtual void population_scale(float* scale, const float* var, const AffineColumns& affine, int64_t c) const = 0;
   virtual void normalize(const Matrix& y, const Matrix& x, const NormalizeColumns& by, Activation activation) const = 0;
@@ -86,7 +97,7 @@ class OwnKernels {
   // may be absent unless the activation is a sigmoid; an implementation chooses whether it reads y.
   virtual void gradient_sums(const GradientColumns& gradient, void* partial, const Matrix& dy, const Matrix& x,
                              const Matrix& y, const BatchColumns& batch, const AffineColumns& affine,
-                             Activation activation) const = 0;
+                             Activation activation, const PartColumns& parts) const = 0;
   virtual void input_gradient(const Matrix& dx, const Matrix& dy, const Matrix& x, const Matrix& y,
                               const BatchColumns& batch, const GradientColumns& gradient,
                               Activation activation) const = 0;

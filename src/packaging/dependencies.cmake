@@ -58,6 +58,18 @@ if(BN_BUILD_TESTS)
   bn_find(GTest libgtest-dev)
 endif()
 
+# Where it is missing, a launcher's processes are told so when they start.
+set(BN_HAS_MPI 0)
+if(BN_MPI)
+  find_package(MPI 3.1 QUIET COMPONENTS C)
+  if(MPI_C_FOUND)
+    set(BN_HAS_MPI 1)
+    message(STATUS "MPI ${MPI_C_VERSION}: several processes can train together")
+  else()
+    message(STATUS "MPI was not found: one process trains alone (Debian's package libopenmpi-dev changes that)")
+  endif()
+endif()
+
 # oneDNN must share libgomp's pool of threads with our own kernels.
 file(READ ${dnnl_INCLUDE_DIR}/oneapi/dnnl/dnnl_config.h dnnl_config)
 file(READ ${dnnl_INCLUDE_DIR}/oneapi/dnnl/dnnl_version.h dnnl_version)

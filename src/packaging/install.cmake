@@ -1,13 +1,14 @@
 # `cmake --install` puts these files under a prefix, and `cpack` packs them:
 #   bin/bninception, bin/bn-data                 the programs; share/man/man1 their manual pages, where help2man is found
 #   lib/bninception/bn_cuda.so                   the CUDA backend, where it was built
+#   lib/bninception/libbninception_mpi.so        several processes over MPI, likewise
 #   lib/libbninception.a, include/bn             the library, for find_package(bninception) and for pkg-config
 #   share/bninception/{configs,plots,imagenet}   experiments, the figures' style, ImageNet's classes and validation labels
 
 # All that the program bninception is made of but its commands, in one library.
 add_library(bninception_library STATIC)
-foreach(part core plan models ops cpu cpu_generic cpu_avx2 cpu_avx512 cpu_avx512_bf16 cuda_loader data evaluate run config train
-        sweep report exchange exchange_formats)
+foreach(part core group plan models ops cpu cpu_generic cpu_avx2 cpu_avx512 cpu_avx512_bf16 cuda_loader data evaluate run
+        config train sweep report exchange exchange_formats)
   target_sources(bninception_library PRIVATE $<TARGET_OBJECTS:bn_${part}>)
 endforeach()
 # oneDNN by its place, where that is none that a linker looks in.
@@ -34,6 +35,9 @@ install(TARGETS bninception bn-data RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS bninception_library EXPORT bninception ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 if(BN_HAS_CUDA)
   install(TARGETS bn_cuda_module LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/bninception)
+endif()
+if(BN_HAS_MPI)
+  install(TARGETS bn_mpi_module LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/bninception)
 endif()
 install(DIRECTORY include/bn DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(DIRECTORY configs DESTINATION ${bn_share})

@@ -67,6 +67,9 @@ class Compiler {
 };
 
 void Compiler::run_passes() {
+  for (GraphNode& node : graph_.nodes) {
+    if (auto* loss = std::get_if<SoftmaxLoss>(&node.spec)) loss->weight /= static_cast<float>(options_.parts);
+  }
   if (!uses_batch_statistics()) remove_dropout(graph_);
   if (options_.purpose == Purpose::kEvaluateFolded) fold_batch_norm(graph_);
   if (options_.passes.fuse_activation) fuse_activation(graph_, backend_);
@@ -81,7 +84,8 @@ OpDesc Compiler::describe_op(const GraphNode& node) const {
               .y = describe_value(node.output),
               .phase = uses_batch_statistics() ? Phase::kTrain : Phase::kEvaluate,
               .has_backward = is_training(),
-              .wants_dx = {}};
+              .wants_dx = {},
+              .exchange = is_training() ? options_.exchange : nullptr};
   const int index = static_cast<int>(&node - graph_.nodes.data());
   for (int k = 0; k < static_cast<int>(node.inputs.size()); ++k) {
     const int value = node.inputs[k];
@@ -345,15 +349,17 @@ void Compiler::bind_backward() {
 void Compiler::make_correction() {
   if (!uses_batch_statistics() || parameters_.net().state().empty()) return;
   const Tensor slab = parameters_.population_slab();
-  std::vector<float> correction(static_cast<size_t>(slab.shape.c), 1.0F);
+  const float share = 1.0F / static_cast<float>(options_.parts);
+  std::vector<float> correction(static_cast<size_t>(slab.shape.c), share);
   for (const GraphNode& node : graph_.nodes) {
     const auto* spec = std::get_if<BatchNorm>(&node.spec);
     if (spec == nullptr) continue;
     const Shape& x = graph_.values[node.inputs[0]].shape;
-    const auto m = static_cast<float>(spec->scope == BatchNormScope::kSpatial ? x.rows() : x.n);
+    const int64_t parts = is_training() && options_.exchange != nullptr ? spec->synchronised_parts : 1;
+    const auto m = static_cast<float>((spec->scope == BatchNormScope::kSpatial ? x.rows() : x.n) * parts);
     const int variance = node.state[1];
     const auto begin = correction.begin() + parameters_.state_offset(variance);
-    std::fill_n(begin, parameters_.population(variance).shape.c, m / (m - 1.0F));
+    std::fill_n(begin, parameters_.population(variance).shape.c, m / (m - 1.0F) * share);
   }
   plan_->correction = backend_.allocate(slab.bytes());
   backend_.upload(plan_->correction->data(), correction.data(), slab.bytes());

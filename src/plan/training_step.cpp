@@ -4,19 +4,34 @@ namespace bn {
 
 void TrainingStep::run(const StepScalars& scalars) {
   plan_.begin(scalars);
-  if (!has_run_) {
-    has_run_ = true;
-    compute();
+  repeat(whole_, &TrainingStep::compute);
+}
+
+void TrainingStep::run_part(const StepScalars& scalars) {
+  plan_.begin(scalars);
+  repeat(part_, &TrainingStep::compute_part);
+}
+
+void TrainingStep::run_update() { repeat(update_, &TrainingStep::update); }
+
+void TrainingStep::repeat(Repeated& work, void (TrainingStep::*call)()) {
+  if (!work.has_run) {
+    work.has_run = true;
+    (this->*call)();
     return;
   }
-  if (!recording_) recording_ = backend_.record([this] { compute(); });
-  recording_->replay();
+  if (!work.recording) work.recording = backend_.record([this, call] { (this->*call)(); });
+  work.recording->replay();
 }
 
 void TrainingStep::compute() {
+  compute_part();
+  update();
+}
+
+void TrainingStep::compute_part() {
   plan_.forward();
   plan_.backward();
-  update();
 }
 
 void TrainingStep::update() {

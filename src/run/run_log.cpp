@@ -49,6 +49,7 @@ constexpr OptionalField kOptionalFields[] = {
     {"validation_top5", &LogRecord::validation_top5},
     {"images_per_second", &LogRecord::images_per_second},
     {"data_wait_share", &LogRecord::data_wait_share},
+    {"communication_share", &LogRecord::communication_share},
     {"seconds", &LogRecord::seconds},
 };
 

@@ -143,6 +143,7 @@ class Planner {
         time->second = measure(run, options_);
       }
       plan.time = time->second;
+      plan.time.step_seconds *= static_cast<double>(run.config.train.parts);  // one part was measured
     }
     if (is_done(run.state)) ++plan.done;
     if (is_done(run.state) || run.same_as) return;
@@ -163,7 +164,7 @@ class Planner {
                                         [&](const SweepRun& candidate) { return candidate.arm == arm; });
     return fmt::format("{:<{}} {:>5} {:>5} {:>9.1f} {:>10} {:>10.1f} {:>12} {:>12}\n", arm, arm_width_, plan.runs,
                        plan.done, plan.size.epochs(), plan.size.steps,
-                       static_cast<double>(run.config.train.batch) / plan.time.step_seconds,
+                       static_cast<double>(run.config.train.batch * run.config.train.parts) / plan.time.step_seconds,
                        describe_duration(plan.run_seconds()), describe_duration(plan.seconds_left));
   }
 

@@ -31,10 +31,10 @@ int64_t images_in(const DataOptions& data, Split split, std::map<std::string, in
 
 RunSize size_of_run(const TrainOptions& train, int64_t training_images, int64_t validation_images) {
   RunSize size{.validation_images = validation_images};
-  size.steps_per_epoch = training_images / train.batch;
+  size.steps_per_epoch = training_images / train.parts / train.batch;
   if (size.steps_per_epoch < 1) {
-    throw DataError(
-        fmt::format("a batch of {} images is larger than the training set of {}", train.batch, training_images));
+    throw DataError(fmt::format("a batch of {} images is larger than the training set of {}", train.parts * train.batch,
+                                training_images));
   }
   size.steps = train.steps > 0 ? train.steps : std::llround(train.epochs * static_cast<double>(size.steps_per_epoch));
   const int64_t interval = train.evaluate_every > 0 ? train.evaluate_every : size.steps_per_epoch;

@@ -1,10 +1,15 @@
 // The training loop. Each step: next batch, load, forward, backward, statistics, update, pack; everything else
 // (logging, probing, evaluating, saving) happens between steps and changes nothing a resumed run would miss.
+//
+// Several processes run this loop in the same steps. Each computes its own parts; the first one alone writes: log,
+// checkpoints and messages. Whatever decides how the loop goes on is the same in all of them.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
+#include <sstream>
 
 #include "bn/error.hpp"
 #include "bn/loader.hpp"
@@ -12,11 +17,13 @@
 #include "bn/run_log.hpp"
 #include "bn/schedule.hpp"
 #include "bn/trainer.hpp"
-#include "bn/training_step.hpp"
 #include "core/files.hpp"
 #include "core/messages.hpp"
 #include "run/progress_line.hpp"
+#include "train/part_scores.hpp"
+#include "train/parted_step.hpp"
 #include "train/probe.hpp"
+#include "train/shared_state.hpp"
 
 namespace bn {
 namespace {
@@ -39,26 +46,60 @@ std::string describe_left_out(const LeftOut& left_out, const char* set) {
                      left_out.count > static_cast<int64_t>(left_out.names.size()) ? ", ..." : "");
 }
 
+// The groups of processes whose parts are synchronised lie one after another.
+class GroupExchange final : public PartExchange {
+ public:
+  GroupExchange(Group& group, int64_t parts) : group_(group), parts_(parts) {}
+  void gather(std::span<const double> mine, std::span<double> all) override {
+    const Place& place = group_.place();
+    all_.resize(std::max(all_.size(), mine.size() * static_cast<size_t>(place.world)));
+    group_.gather(mine, {all_.data(), mine.size() * static_cast<size_t>(place.world)});
+    const auto first = static_cast<size_t>(place.rank / parts_ * parts_);
+    std::copy_n(all_.begin() + static_cast<std::ptrdiff_t>(first * mine.size()), all.size(), all.begin());
+  }
+
+ private:
+  Group& group_;
+  int64_t parts_;
+  std::vector<double> all_;
+};
+
 class Trainer {
  public:
-  Trainer(const Config& config, Backend& backend, const RunFolder& folder, const TrainRequest& request);
+  // The processes of the group need not agree yet.
+  Trainer(const Config& config, Backend& backend, const RunFolder& folder, const TrainRequest& request, Group& group);
+  void prepare();
   TrainResult run();
 
  private:
   const TrainOptions& options() const { return config_.train; }
-  PlanOptions plan_options(Purpose purpose, int64_t batch) const;
+  PlanOptions plan_options(Purpose purpose, int64_t batch);
   double epoch() const;
   RunLength length() const { return {.steps_per_epoch = steps_per_epoch_, .steps = total_steps_}; }
   LogRecord record(const char* event) const;
   bool is_due(int64_t every) const { return progress_.step % every == 0; }
+  int64_t save_interval() const;
+  bool logs_after(int64_t step) const;
   int64_t evaluation_interval() const;
 
+  void expect_same_data();
   void restore();
+  int64_t read_checkpoint();
+  void open_loaders();
+  LoaderCounters loader_counters() const;
+  LoaderCounters all_loader_counters();
   void expect_same_making(const CheckpointInfo& info);
   void check_data() const;
   void store_plan() const;
   void train_step();
-  StepScalars scalars_of_this_step();
+  void load_part(int64_t own_part);
+  int64_t first_bad_step() const;
+  bool has_diverged() const { return first_bad_step() >= 0; }
+  bool must_stop() const;
+  void rethrow_error() const;
+  StepScalars scalars_of_this_step() const;
+  void write(const LogRecord& record) const;
+  void add_speed(LogRecord& entry);
   bool log_training();
   void estimate_population();
   bool evaluate_now();  // true: the best so far
@@ -73,19 +114,24 @@ class Trainer {
   Backend& backend_;
   const RunFolder& folder_;
   const TrainRequest& request_;
+  Group& group_;
   std::unique_ptr<Dataset> train_set_, validation_set_;
   Net net_;
+  GroupExchange exchange_;
   Parameters parameters_;
   ImageNormalization normalization_;
   Plan plan_, evaluation_plan_;
-  TrainingStep step_;
+  PartedStep step_;
   std::optional<Plan> statistics_plan_;
   std::optional<Probe> probe_;
   Provenance provenance_;
   std::string other_computation_;  // the one before this process, where it differs
   Progress progress_;
   int64_t first_step_ = 0, saved_step_ = -1, evaluated_step_ = -1;
-  std::unique_ptr<Loader> loader_;
+  std::vector<std::unique_ptr<Loader>> loaders_;  // of the own parts
+  std::vector<PartScore> scores_;                 // likewise, of a step that is logged
+  PartedStep::Signals signals_;
+  int64_t signalled_bad_step_ = -1;
   std::unique_ptr<RunLog> log_;
   int64_t steps_per_epoch_ = 0, total_steps_ = 0;
   std::optional<ProgressLine> line_;
@@ -96,7 +142,7 @@ class Trainer {
   Clock::time_point start_ = Clock::now();
   Clock::time_point interval_start_ = Clock::now();
   int64_t interval_step_ = 0;
-  double interval_wait_ = 0;
+  double interval_wait_ = 0, interval_exchange_ = 0;
 };
 
 UpdateOptions update_options(const TrainOptions& options) {
@@ -107,20 +153,33 @@ UpdateOptions update_options(const TrainOptions& options) {
           .average = options.average == AverageKind::kPolyak};
 }
 
-Trainer::Trainer(const Config& config, Backend& backend, const RunFolder& folder, const TrainRequest& request)
+Trainer::Trainer(const Config& config, Backend& backend, const RunFolder& folder, const TrainRequest& request,
+                 Group& group)
     : config_(config),
       backend_(backend),
       folder_(folder),
       request_(request),
+      group_(group),
       train_set_(open_dataset(config.data, Split::kTrain)),
       validation_set_(open_dataset(config.data, Split::kValidation)),
       net_(build_network(config.model)),
+      exchange_(group, config.model.batch_norm.synchronised_parts),
       parameters_(net_, backend, config.train.l2_scope, config.train.average == AverageKind::kPolyak),
       normalization_(normalization_of(config.data)),
       plan_(compile(net_, parameters_, backend, plan_options(Purpose::kTrain, config.train.batch))),
       evaluation_plan_(
           compile(net_, parameters_, backend, plan_options(Purpose::kEvaluateFolded, config.train.evaluate_batch))),
-      step_(plan_, parameters_, backend, update_options(config.train)) {
+      step_(plan_, parameters_, backend, group, update_options(config.train), config.train.parts) {
+  if (config.device == Device::kCuda && !group.is_alone()) {
+    throw UnsupportedError("several processes train on CPUs only so far: start one process, or set device: cpu");
+  }
+  const int64_t synchronised = config.model.batch_norm.synchronised_parts;
+  if (synchronised > 1 && step_.own().count > 1 && !net_.state().empty()) {
+    throw ConfigError(fmt::format(
+        "batch_norm.synchronised_parts: {} needs a process for each part, since a part waits for the others "
+        "in the middle of its step: start {} processes (mpirun -n {})",
+        synchronised, config.train.parts, config.train.parts));
+  }
   check_data();
   provenance_ = {.classes = train_set_->class_names(),
                  .training = {.images = train_set_->size(), .fingerprint = fingerprint(*train_set_)},
@@ -129,20 +188,51 @@ Trainer::Trainer(const Config& config, Backend& backend, const RunFolder& folder
   if (options().statistics == StatisticsKind::kPopulation && !net_.state().empty()) {
     statistics_plan_ = compile(net_, parameters_, backend, plan_options(Purpose::kStatistics, options().batch));
   }
-  if (!options().probe.op.empty()) {
+  if (!options().probe.op.empty() && group.is_first()) {
     probe_.emplace(net_, parameters_, backend, *validation_set_, config.data, config.precision, options().probe);
   }
   parameters_.initialize(options().seed, options().init);
+  plan_.set_seed(options().seed);
+  scores_.resize(static_cast<size_t>(step_.own().count));
+}
+
+void Trainer::prepare() {
+  expect_same_data();
   restore();
   first_step_ = progress_.step;
-  plan_.set_seed(options().seed);
-  loader_ = std::make_unique<Loader>(*train_set_, config.data,
-                                     LoaderOptions{.batch = options().batch,
-                                                   .split = Split::kTrain,
-                                                   .seed = options().seed,
-                                                   .first_batch = progress_.step,
-                                                   .quarantine = folder.path() + "/quarantine"});
-  steps_per_epoch_ = loader_->batches_per_epoch();
+  together(group_, [this] { open_loaders(); });
+  line_.emplace(total_steps_, request_.quiet || !group_.is_first());
+}
+
+// A data set that was copied in part is the commonest mistake where several machines work together.
+void Trainer::expect_same_data() {
+  const auto describe = [](const DataRecord& data) {
+    return fmt::format("{} images with fingerprint {}", data.images, data.fingerprint);
+  };
+  expect_agreement(
+      group_,
+      {{.name = "the training images", .value = describe(provenance_.training), .exit_code = ExitCode::kData},
+       {.name = "the validation images", .value = describe(provenance_.validation), .exit_code = ExitCode::kData},
+       {.name = "the classes",
+        .value = fmt::format("{}", fmt::join(provenance_.classes, ", ")),
+        .exit_code = ExitCode::kData}});
+}
+
+// Each own part has a loader; they share the workers.
+void Trainer::open_loaders() {
+  const OwnParts own = step_.own();
+  DataOptions data = config_.data;
+  if (data.workers > 0) data.workers = std::max<int64_t>(1, data.workers / own.count);
+  for (int64_t i = 0; i < own.count; ++i) {
+    loaders_.push_back(std::make_unique<Loader>(*train_set_, data,
+                                                LoaderOptions{.batch = options().batch,
+                                                              .split = Split::kTrain,
+                                                              .seed = options().seed,
+                                                              .first_batch = progress_.step,
+                                                              .part = {.rank = own.first + i, .world = step_.parts()},
+                                                              .quarantine = folder_.path() + "/quarantine"}));
+  }
+  steps_per_epoch_ = loaders_.front()->batches_per_epoch();
   total_steps_ = options().steps > 0
                      ? options().steps
                      : static_cast<int64_t>(std::llround(options().epochs * static_cast<double>(steps_per_epoch_)));
@@ -151,37 +241,69 @@ Trainer::Trainer(const Config& config, Backend& backend, const RunFolder& folder
         fmt::format("train.epochs: {} epochs of {} steps round to no step", options().epochs, steps_per_epoch_));
   }
   expect_schedule_fits(options().learning_rate, length());
-  line_.emplace(total_steps_, request.quiet);
 }
 
-PlanOptions Trainer::plan_options(Purpose purpose, int64_t batch) const {
+// Of all own parts.
+LoaderCounters Trainer::loader_counters() const {
+  LoaderCounters sum;
+  for (const auto& loader : loaders_) {
+    const LoaderCounters counters = loader->counters();
+    sum.wait_seconds += counters.wait_seconds;
+    sum.skipped += counters.skipped;
+    sum.skipped_names.insert(sum.skipped_names.end(), counters.skipped_names.begin(), counters.skipped_names.end());
+  }
+  return sum;
+}
+
+// What was skipped by all processes.
+LoaderCounters Trainer::all_loader_counters() {
+  const LoaderCounters mine = loader_counters();
+  if (group_.is_alone()) return mine;
+  LoaderCounters all;
+  for (const std::string& count : group_.gather(fmt::to_string(mine.skipped))) all.skipped += std::stoll(count);
+  for (const std::string& names : group_.gather(fmt::format("{}", fmt::join(mine.skipped_names, "\n")))) {
+    std::istringstream lines(names);
+    for (std::string name; std::getline(lines, name);) all.skipped_names.push_back(name);
+  }
+  return all;
+}
+
+PlanOptions Trainer::plan_options(Purpose purpose, int64_t batch) {
   // The averaged weights are evaluated with averaged statistics too.
   const bool averaged = purpose != Purpose::kTrain && options().average == AverageKind::kPolyak;
   return {.batch = batch,
           .purpose = purpose,
+          .parts = purpose == Purpose::kTrain ? options().parts : 1,
+          .exchange = purpose == Purpose::kTrain && options().parts > 1 ? &exchange_ : nullptr,
           .activations = config_.precision,
           .weights = averaged ? WeightsCopy::kAverage : WeightsCopy::kCurrent,
           .passes = config_.passes,
           .keep = {}};
 }
 
+// The first process reads; one file is judged once, and the others need not see the folder.
 void Trainer::restore() {
-  int64_t last_record_kept = -1;
-  if (request_.resume) {
-    const auto warn = [&](const std::string& text) { tell(fmt::format("warning: {}\n", text)); };
-    if (const auto info = folder_.load_latest(parameters_, warn)) {
-      expect_same_making(*info);
-      progress_ = info->progress;
-      last_record_kept = progress_.step;
-      publish_if_best();  // the run may have been killed before it did, or before it pruned
-      folder_.prune_checkpoints(options().keep_checkpoints);
+  in_first(group_, [this] {
+    log_ = std::make_unique<RunLog>(folder_.log_path(), read_checkpoint());
+    for (const LogRecord& earlier : read_log(folder_.log_path())) {
+      if (earlier.seconds) seconds_before_ = *earlier.seconds;
+      has_ended_ = earlier.event == "end" && earlier.step == progress_.step;
     }
-  }
-  log_ = std::make_unique<RunLog>(folder_.log_path(), last_record_kept);
-  for (const LogRecord& earlier : read_log(folder_.log_path())) {
-    if (earlier.seconds) seconds_before_ = *earlier.seconds;
-    has_ended_ = earlier.event == "end" && earlier.step == progress_.step;
-  }
+  });
+  share_state(group_, parameters_, progress_);
+}
+
+// Returns its step; -1 where there is none.
+int64_t Trainer::read_checkpoint() {
+  if (!request_.resume) return -1;
+  const auto warn = [&](const std::string& text) { tell(fmt::format("warning: {}\n", text)); };
+  const auto info = folder_.load_latest(parameters_, warn);
+  if (!info) return -1;
+  expect_same_making(*info);
+  progress_ = info->progress;
+  publish_if_best();  // the run may have been killed before it did, or before it pruned
+  folder_.prune_checkpoints(options().keep_checkpoints);
+  return progress_.step;
 }
 
 // A run goes on with the same images under the same indices, or not at all; with other last bits only where that is
@@ -232,6 +354,16 @@ int64_t Trainer::evaluation_interval() const {
   return options().evaluate_every > 0 ? options().evaluate_every : steps_per_epoch_;
 }
 
+int64_t Trainer::save_interval() const {
+  return options().checkpoint_every > 0 ? options().checkpoint_every : evaluation_interval();
+}
+
+// Whatever is recorded of a step is recorded with its loss.
+bool Trainer::logs_after(int64_t step) const {
+  return step == total_steps_ || step % options().log_every == 0 || step % evaluation_interval() == 0 ||
+         step % save_interval() == 0;
+}
+
 LogRecord Trainer::record(const char* event) const {
   LogRecord record;
   record.event = event;
@@ -242,21 +374,45 @@ LogRecord Trainer::record(const char* event) const {
 }
 
 void Trainer::train_step() {
-  Batch batch;
-  loader_->next(batch);
-  backend_.load_images(plan_.images(), batch.images, normalization_);
-  plan_.set_labels(batch.labels);
-  step_.run(scalars_of_this_step());
+  const bool is_logged = logs_after(progress_.step + 1);
+  signals_ = step_.run(
+      scalars_of_this_step(), request_.stop && request_.stop(), [this](int64_t part) { load_part(part); },
+      [this, is_logged](int64_t part) {
+        if (is_logged) scores_[static_cast<size_t>(part)] = score_part(plan_, backend_);
+      });
+  if (signals_.failed) return;
+  if (signals_.bad && signalled_bad_step_ < 0) signalled_bad_step_ = progress_.step;
+  if (options().statistics == StatisticsKind::kMovingAverage) ++parameters_.statistics_updates;
   ++progress_.step;
 }
 
-// Advances the count of blends that weighs the moving average, so it is called once a step.
-StepScalars Trainer::scalars_of_this_step() {
+void Trainer::load_part(int64_t own_part) {
+  Batch batch;
+  loaders_[static_cast<size_t>(own_part)]->next(batch);
+  backend_.load_images(plan_.images(), batch.images, normalization_);
+  plan_.set_labels(batch.labels);
+}
+
+// The first of this plan's, and of the other processes' as the signals told it; -1: none.
+int64_t Trainer::first_bad_step() const {
+  const int64_t own = plan_.first_bad_step();
+  if (own < 0 || signalled_bad_step_ < 0) return std::max(own, signalled_bad_step_);
+  return std::min(own, signalled_bad_step_);
+}
+
+// One process decides by itself, several by what was signalled in the last step.
+bool Trainer::must_stop() const { return group_.is_alone() ? request_.stop && request_.stop() : signals_.stop; }
+
+void Trainer::rethrow_error() const {
+  if (step_.error()) std::rethrow_exception(step_.error());
+}
+
+StepScalars Trainer::scalars_of_this_step() const {
   StepScalars scalars{.step = static_cast<uint64_t>(progress_.step)};
   scalars.learning_rate = static_cast<float>(learning_rate(options().learning_rate, progress_.step, length()));
   if (options().statistics == StatisticsKind::kMovingAverage) {
     const auto decay = static_cast<float>(options().statistics_decay);
-    scalars.statistics_weight = moving_average_weight(decay, ++parameters_.statistics_updates);
+    scalars.statistics_weight = moving_average_weight(decay, parameters_.statistics_updates + 1);
   }
   if (options().average == AverageKind::kPolyak) {
     // The average is bias-corrected as the statistics are: the first update copies.
@@ -270,59 +426,65 @@ StepScalars Trainer::scalars_of_this_step() {
 void Trainer::start_interval() {
   interval_start_ = Clock::now();
   interval_step_ = progress_.step;
-  interval_wait_ = loader_->counters().wait_seconds;
+  interval_wait_ = loader_counters().wait_seconds;
+  interval_exchange_ = step_.exchange_seconds();
+}
+
+// The waits are those of the process that waited longest.
+void Trainer::add_speed(LogRecord& entry) {
+  const double elapsed = seconds_since(interval_start_);
+  const std::array<double, 2> mine{loader_counters().wait_seconds - interval_wait_,
+                                   step_.exchange_seconds() - interval_exchange_};
+  std::vector<double> all(mine.size() * static_cast<size_t>(group_.place().world));
+  group_.gather(mine, all);
+  std::array<double, 2> longest{};
+  for (size_t i = 0; i < all.size(); ++i) longest[i % 2] = std::max(longest[i % 2], all[i]);
+  const auto images = static_cast<double>((progress_.step - interval_step_) * options().batch * step_.parts());
+  entry.images_per_second = images / elapsed;
+  entry.data_wait_share = longest[0] / elapsed;
+  if (!group_.is_alone()) entry.communication_share = longest[1] / elapsed;
+  start_interval();
 }
 
 // False when the run has diverged.
 bool Trainer::log_training() {
-  if (plan_.first_bad_step() >= 0) return false;
+  if (has_diverged()) return false;
   LogRecord entry = record("train");
-  entry.loss = plan_.read_loss();
+  const PartScore score = mean_over_parts(group_, scores_);
+  entry.loss = score.loss;
+  entry.train_top1 = score.top1;
+  entry.train_top5 = score.top5;
   // The rate the logged step was made with.
   entry.learning_rate = learning_rate(options().learning_rate, progress_.step - 1, length());
-  const int64_t batch = options().batch, classes = net_.classes();
-  std::vector<float> logits(static_cast<size_t>(batch * classes));
-  std::vector<int32_t> labels(static_cast<size_t>(batch));
-  backend_.download(logits.data(), plan_.logits().data, plan_.logits().bytes());
-  backend_.download(labels.data(), plan_.labels().data, plan_.labels().bytes());
-  double top1 = 0, top5 = 0;
-  for (int64_t i = 0; i < batch; ++i) {
-    const Score score =
-        score_logits(&logits[static_cast<size_t>(i * classes)], classes, labels[static_cast<size_t>(i)]);
-    top1 += score.rank < 1 ? 1 : 0;
-    top5 += score.rank < 5 ? 1 : 0;
-  }
-  entry.train_top1 = top1 / static_cast<double>(batch);
-  entry.train_top5 = top5 / static_cast<double>(batch);
-
-  const double elapsed = seconds_since(interval_start_);
-  const double wait = loader_->counters().wait_seconds;
-  const auto images = static_cast<double>((progress_.step - interval_step_) * batch);
-  entry.images_per_second = images / elapsed;
-  entry.data_wait_share = (wait - interval_wait_) / elapsed;
-  start_interval();
-
-  log_->write(entry);
+  add_speed(entry);
+  write(entry);
   const double seconds_per_step = seconds_since(start_) / static_cast<double>(progress_.step - first_step_);
   line_->show(entry, seconds_per_step * static_cast<double>(total_steps_ - progress_.step));
   return true;
 }
 
+void Trainer::write(const LogRecord& record) const {
+  if (log_) log_->write(record);
+}
+
+// Every process computes all batches: the same work, the same bits.
 void Trainer::estimate_population() {
-  bn::estimate_population(*statistics_plan_, parameters_, backend_, *train_set_, config_.data,
-                          options().statistics_batches, options().seed);
+  together(group_, [this] {
+    bn::estimate_population(*statistics_plan_, parameters_, backend_, *train_set_, config_.data,
+                            options().statistics_batches, options().seed);
+  });
 }
 
 bool Trainer::evaluate_now() {
   if (statistics_plan_) estimate_population();
-  last_evaluation_ = evaluate(evaluation_plan_, backend_, *validation_set_, config_.data);
+  last_evaluation_ = evaluate(evaluation_plan_, backend_, *validation_set_, config_.data, &group_);
   evaluated_step_ = progress_.step;
   LogRecord entry = record("evaluate");
   entry.validation_loss = last_evaluation_.loss;
   entry.validation_top1 = last_evaluation_.top1;
   entry.validation_top5 = last_evaluation_.top5;
   entry.message = describe_skipped(last_evaluation_.skipped, last_evaluation_.skipped_names);
-  log_->write(entry);
+  write(entry);
   line_->show(entry, -1);
   if (last_evaluation_.top1 <= progress_.best_top1) return false;
   progress_.best_top1 = last_evaluation_.top1;
@@ -335,37 +497,40 @@ void Trainer::publish_if_best() const {
 }
 
 void Trainer::save() {
-  if (saved_step_ == progress_.step || plan_.first_bad_step() >= 0) return;
+  if (saved_step_ == progress_.step || has_diverged()) return;
+  expect_same_parameters(group_, parameters_, progress_.step);
   if (statistics_plan_ && evaluated_step_ != progress_.step) estimate_population();  // estimates them for these weights
-  save_checkpoint(folder_.checkpoint_path(progress_.step), parameters_, progress_, to_yaml(config_), provenance_);
-  publish_if_best();
-  folder_.prune_checkpoints(options().keep_checkpoints);
+  in_first(group_, [this] {
+    save_checkpoint(folder_.checkpoint_path(progress_.step), parameters_, progress_, to_yaml(config_), provenance_);
+    publish_if_best();
+    folder_.prune_checkpoints(options().keep_checkpoints);
+  });
   saved_step_ = progress_.step;
 }
 
 TrainResult Trainer::finish(TrainOutcome outcome, const char* event, const std::string& message) {
   LogRecord entry = record(event);
   entry.message = message;
-  const LoaderCounters counters = loader_->counters();
+  const LoaderCounters counters = all_loader_counters();
   const std::string skipped = describe_skipped(counters.skipped, counters.skipped_names);
   entry.message += (message.empty() || skipped.empty() ? "" : "; ") + skipped;
-  log_->write(entry);
+  write(entry);
   if (!entry.message.empty()) line_->message(entry.message);
   return {.outcome = outcome, .progress = progress_, .last_evaluation = last_evaluation_};
 }
 
 TrainResult Trainer::finish_diverged() {
-  progress_.step = plan_.first_bad_step() + 1;
+  progress_.step = first_bad_step() + 1;
   return finish(TrainOutcome::kDiverged, "diverged",
                 fmt::format("diverged at step {}: a loss or parameter is not finite", progress_.step));
 }
 
 TrainResult Trainer::run() {
-  store_plan();
+  in_first(group_, [this] { store_plan(); });
   plan_.pack();
   // A finished run was resumed: nothing new to record, unless it was killed at the end.
   if (progress_.step >= total_steps_) {
-    last_evaluation_ = evaluate(evaluation_plan_, backend_, *validation_set_, config_.data);
+    last_evaluation_ = evaluate(evaluation_plan_, backend_, *validation_set_, config_.data, &group_);
     if (!has_ended_) return finish(TrainOutcome::kFinished, "end", "");
     return {.outcome = TrainOutcome::kFinished, .progress = progress_, .last_evaluation = last_evaluation_};
   }
@@ -374,6 +539,11 @@ TrainResult Trainer::run() {
       fmt::format("{}; {} parameters; {:.1f} M multiply-adds per image; {} training and {} validation images",
                   backend_.name(), net_.parameter_count(), static_cast<double>(net_.multiply_adds()) / 1e6,
                   train_set_->size(), validation_set_->size());
+  if (step_.parts() > 1) {
+    opening.message += fmt::format("; {} parts x {} = {} images a step, by {} process{}; the learning rate is as given",
+                                   step_.parts(), options().batch, step_.parts() * options().batch,
+                                   group_.place().world, group_.is_alone() ? "" : "es");
+  }
   if (!other_computation_.empty()) {
     opening.message += fmt::format("; other bits are allowed: {} until here, {} from here", other_computation_,
                                    provenance_.computation);
@@ -384,34 +554,36 @@ TrainResult Trainer::run() {
   if (const auto& mean = config_.data.mean; std::any_of(mean.begin(), mean.end(), [](double m) { return m > 1; })) {
     opening.message += "; warning: data.mean holds values above 1, but it is of pixels scaled to 0..1";
   }
-  log_->write(opening);
+  write(opening);
   line_->message(opening.message);
   if (probe_ && progress_.step == 0) log_->write(probe_->measure(record("probe")));
   try {
     return run_steps();
-  } catch (const DataError& error) {  // hours in, one image is damaged: keep what was learned
+  } catch (const Error& error) {  // hours in, one image is damaged: keep what was learned
+    const bool is_agreed = group_.is_alone() || dynamic_cast<const AgreedError*>(&error) != nullptr;
+    if (!is_agreed || error.exit_code() != ExitCode::kData) throw;
     save();
     LogRecord entry = record("error");
     entry.message = error.what();
-    log_->write(entry);
+    write(entry);
     throw;
   }
 }
 
 TrainResult Trainer::run_steps() {
-  const int64_t save_interval = options().checkpoint_every > 0 ? options().checkpoint_every : evaluation_interval();
   start_interval();
   while (progress_.step < total_steps_) {
-    if (request_.stop && request_.stop()) {
-      if (plan_.first_bad_step() >= 0) return finish_diverged();
+    if (must_stop()) {
+      if (has_diverged()) return finish_diverged();
       save();
       return finish(TrainOutcome::kInterrupted, "interrupted",
                     fmt::format("interrupted at step {}; continue with --resume", progress_.step));
     }
     train_step();
+    if (signals_.failed) together(group_, [this] { rethrow_error(); });
     const bool last = progress_.step == total_steps_;
     const bool evaluates = last || is_due(evaluation_interval());
-    const bool saves = last || is_due(save_interval);
+    const bool saves = last || is_due(save_interval());
     if ((is_due(options().log_every) || evaluates || saves) && !log_training()) return finish_diverged();
     if (probe_ && is_due(options().probe.every)) log_->write(probe_->measure(record("probe")));
     const bool is_best = evaluates && evaluate_now();
@@ -424,7 +596,12 @@ TrainResult Trainer::run_steps() {
 }  // namespace
 
 TrainResult train(const Config& config, Backend& backend, const RunFolder& folder, const TrainRequest& request) {
-  return Trainer(config, backend, folder, request).run();
+  const std::unique_ptr<Group> alone = bn::alone();
+  Group& group = request.group == nullptr ? *alone : *request.group;
+  std::optional<Trainer> trainer;
+  together(group, [&] { trainer.emplace(config, backend, folder, request, group); });
+  trainer->prepare();
+  return trainer->run();
 }
 
 }  // namespace bn

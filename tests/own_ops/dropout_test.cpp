@@ -46,6 +46,32 @@ TEST_F(DropoutBehaviour, DrawsAnotherMaskForAnotherStepSeedOrOp) {
   for (const OpCase& other : {step, seed, name}) EXPECT_NE(mask_of(other), mask) << other;
 }
 
+// Image i of part p is image i * parts + p of the step: what it loses does not depend on the division. Of 7 values a
+// draw serves parts of two images.
+TEST_F(DropoutBehaviour, AnImageLosesTheSameValuesInEveryDivisionOfTheStep) {
+  for (const int64_t values : {256, 7}) {
+    for (const DType dtype : {DType::kF32, DType::kBf16}) {
+      if (!is_supported(dtype)) continue;
+      OpCase whole{.spec = Dropout{.rate = 0.5F}, .x = {{8, 1, 1, values}}, .dtype = dtype};
+      whole.op = "dropout";
+      const Values mask = mask_of(whole);
+      for (const int64_t parts : {2, 4}) {
+        OpCase one = whole;
+        one.x = {{8 / parts, 1, 1, values}};
+        one.parts = parts;
+        for (one.part = 0; one.part < parts; ++one.part) {
+          const Values mine = mask_of(one);
+          for (int64_t i = 0; i < 8 / parts; ++i) {
+            const auto begin = mine.begin() + i * values;
+            EXPECT_TRUE(std::equal(begin, begin + values, mask.begin() + (i * parts + one.part) * values))
+                << one << ": image " << i << " of part " << one.part;
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST_F(DropoutBehaviour, RefusesAnImpossibleRate) {
   const OpCase op_case{.spec = Dropout{.rate = 1.0F}, .x = {{4, 1, 1, 8}}};
   const std::string message = error_message<ConfigError>([&] { run_op(op_case, make_data(op_case)); });

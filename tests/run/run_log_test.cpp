@@ -32,6 +32,7 @@ TEST(RunLog, RoundTripsEveryField) {
                          .learning_rate = 4.9e-324,
                          .images_per_second = 1e300,
                          .data_wait_share = 0.0,
+                         .communication_share = 0.25,
                          .train_top1 = 0.75,
                          .train_top5 = 1.0,
                          .validation_top1 = 0.5,
@@ -51,6 +52,7 @@ TEST(RunLog, RoundTripsEveryField) {
   EXPECT_EQ(back.learning_rate, record.learning_rate);
   EXPECT_EQ(back.images_per_second, record.images_per_second);
   EXPECT_EQ(back.data_wait_share, record.data_wait_share);
+  EXPECT_EQ(back.communication_share, record.communication_share);
   EXPECT_EQ(back.train_top1, record.train_top1);
   EXPECT_EQ(back.train_top5, record.train_top5);
   EXPECT_EQ(back.validation_top1, record.validation_top1);

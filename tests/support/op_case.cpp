@@ -150,7 +150,7 @@ class OpRun {
 OpRun::OpRun(Backend& backend, const OpCase& op_case, const OpData& data)
     : backend_(backend), case_(op_case), data_(data) {
   OpDesc desc;
-  desc.name = name_of(op_case);
+  desc.name = op_case.op.empty() ? name_of(op_case) : op_case.op;
   for (size_t i = 0; i < op_case.x.size(); ++i) {
     desc.x.push_back({input_dtype(op_case, i), op_case.x[i], op_case.x[i].c + op_case.gaps.x});
     desc.wants_dx.push_back(wants_dx(op_case, i));
@@ -222,7 +222,7 @@ void OpRun::write_inputs() {
   if (case_.phase == Phase::kEvaluate) {
     for (size_t i = 0; i < state_.size(); ++i) state_[i].write(data_.state.at(i));
   }
-  const StepState step{.seed = case_.seed, .now = {.step = case_.step}};
+  const StepState step{.seed = case_.seed, .now = {.step = case_.step, .part = case_.part, .parts = case_.parts}};
   backend_.upload(io_.step, &step, sizeof(step));
 }
 

@@ -69,15 +69,33 @@ __global__ void __launch_bounds__(kThreads)
   store(dx + item, v);
 }
 
-// A thread makes four elements from one draw of Philox. Bytes per element: x read, y written.
+// The place of an element of this part's tensor in that of the whole step.
+__device__ int64_t place_in_step(int64_t e, const StepScalars& now, int64_t image_elements) {
+  if (now.parts == 1) return e;
+  const int64_t image = e / image_elements;
+  return (image * now.parts + now.part) * image_elements + (e - image * image_elements);
+}
+
+// A thread makes four elements from one draw of Philox; where they lie across draws, each from its own. Bytes per
+// element: x read, y written.
 template <class T>
-__global__ void __launch_bounds__(kThreads)
-    dropout_kernel(T* y, const T* x, const StepState* step, uint64_t op, float rate, int64_t elements) {
+__global__ void __launch_bounds__(kThreads) dropout_kernel(T* y, const T* x, const StepState* step, uint64_t op,
+                                                           float rate, int64_t elements, int64_t image_elements) {
   const int64_t group = item_index();
   if (4 * group >= elements) return;
   const MaskStream mask{.seed = step->seed, .op = op};
-  const PhiloxCounter draws = mask(step->now.step, static_cast<uint64_t>(group));
   const float scale = 1.0F / (1.0F - rate);
+  if (step->now.parts > 1 && image_elements % 4 != 0) {
+    for (int64_t e = 4 * group; e < elements && e < 4 * group + 4; ++e) {
+      const auto place = static_cast<uint64_t>(place_in_step(e, step->now, image_elements));
+      const PhiloxCounter draw = mask(step->now.step, place / 4);
+      const float v[1] = {uniform_float(draw[place % 4]) >= rate ? element(x + e) * scale : 0.0F};
+      store(y + e, v);
+    }
+    return;
+  }
+  const int64_t place = place_in_step(4 * group, step->now, image_elements);
+  const PhiloxCounter draws = mask(step->now.step, static_cast<uint64_t>(place) / 4);
 #pragma unroll
   for (int i = 0; i < 4; ++i) {
     const int64_t e = 4 * group + i;
@@ -202,7 +220,7 @@ void dropout(const Context& context, const Tensor& y, const Tensor& x, const Ste
   const int64_t elements = x.shape.elements();
   dispatch(x.dtype, Lanes::kOne, [&]<class T, int>() {
     launch(context, "dropout", dropout_kernel<T>, grid_of((elements + 3) / 4), y.as<T>(), x.as<T>(), step, op, rate,
-           elements);
+           elements, elements / x.shape.n);
   });
 }
 

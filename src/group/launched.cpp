@@ -1,0 +1,72 @@
+// MPI is a module beside the program, loaded when a launcher started this process together with others: a machine
+// without MPI runs the same program.
+#include <dlfcn.h>
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+#include <string_view>
+
+#include "bn/group.hpp"
+#include "core/installation.hpp"
+
+namespace bn {
+namespace {
+
+constexpr bool kBuiltWithMpi = BN_HAS_MPI != 0;
+constexpr const char* kModule = "libbninception_mpi.so";
+
+using OpenGroup = Group* (*)();
+
+std::optional<int64_t> number_in(const char* variable) {
+  const char* text = std::getenv(variable);
+  if (text == nullptr) return std::nullopt;
+  const std::string_view digits = text;
+  int64_t number = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+  return number;
+}
+
+// The processes that a launcher started: Open MPI's, those of MPICH and Intel, srun's. Nothing where there is no
+// launcher. srun sets SLURM_STEP_NUM_TASKS for every program, but PMIX_RANK only where MPI was asked for.
+int64_t launched_processes() {
+  for (const char* variable : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"}) {
+    if (const std::optional<int64_t> count = number_in(variable)) return *count;
+  }
+  if (std::getenv("PMIX_RANK") == nullptr) return 1;
+  return number_in("SLURM_STEP_NUM_TASKS").value_or(2);  // at least two may be there; MPI tells
+}
+
+OpenGroup load_module() {
+  std::filesystem::path path = program_folder() / kModule;
+  if (!std::filesystem::exists(path)) path = program_folder().parent_path() / BN_MODULE_FOLDER / kModule;  // installed
+  void* module = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (module == nullptr) {
+    throw UnsupportedError(fmt::format(
+        "a launcher started several processes of this program, but its module for MPI does not load: {}", dlerror()));
+  }
+  void* open = dlsym(module, "bn_open_mpi_group");
+  if (open == nullptr) {
+    throw UnsupportedError(fmt::format("{} is not this program's: {}", path.string(), dlerror()));
+  }
+  return reinterpret_cast<OpenGroup>(open);
+}
+
+}  // namespace
+
+std::unique_ptr<Group> open_group() {
+  const int64_t processes = launched_processes();
+  if (processes <= 1) return alone();
+  if (!kBuiltWithMpi) {
+    throw UnsupportedError(
+        "a launcher started several processes of this program, but it was built without MPI: start it alone, or build "
+        "it where Debian's libopenmpi-dev is installed");
+  }
+  static const OpenGroup kOpen = load_module();  // never unloaded: the group is its code
+  return std::unique_ptr<Group>(kOpen());
+}
+
+}  // namespace bn

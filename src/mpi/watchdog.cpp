@@ -1,0 +1,54 @@
+#include "mpi/watchdog.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+namespace bn::mpi {
+
+Watchdog::Watchdog(const Place& place, std::chrono::seconds patience)
+    : place_(place), patience_(patience), thread_([this] { watch(); }) {}
+
+void Watchdog::wait_at_most(std::chrono::seconds patience) {
+  const std::lock_guard lock(mutex_);
+  patience_ = patience;
+}
+
+void Watchdog::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+// Nobody is woken: the thread looks often enough.
+void Watchdog::begin() {
+  const std::lock_guard lock(mutex_);
+  waiting_since_ = Clock::now();
+}
+
+void Watchdog::end() {
+  const std::lock_guard lock(mutex_);
+  waiting_since_.reset();
+}
+
+void Watchdog::watch() {
+  constexpr std::chrono::milliseconds kLook{200};
+  std::unique_lock lock(mutex_);
+  while (!stop_) {
+    changed_.wait_for(lock, kLook);
+    if (stop_ || !waiting_since_ || Clock::now() - *waiting_since_ < patience_) continue;
+    std::fprintf(
+        stderr,
+        "error: process %d on %s has waited %d s for the others: another process of this run ended or cannot be "
+        "reached; continue with --resume (distributed.timeout_seconds sets the patience)\n",
+        static_cast<int>(place_.rank), place_.host.c_str(), static_cast<int>(patience_.count()));
+    std::fflush(stderr);
+    _exit(static_cast<int>(ExitCode::kPeerLost));  // without cleaning up: that would wait, too
+  }
+}
+
+}  // namespace bn::mpi

@@ -1,0 +1,105 @@
+#include "train/parted_step.hpp"
+
+#include <algorithm>
+
+#include "bn/error.hpp"
+
+namespace bn {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr size_t kSignals = 3;
+
+std::span<float> span_of(const Tensor& slab) { return {slab.as<float>(), static_cast<size_t>(slab.shape.c)}; }
+
+}  // namespace
+
+TreeSum::TreeSum(Backend& backend, const Tensor& slab, int64_t parts)
+    : backend_(backend), parts_(slab.shape.c == 0 ? 0 : parts), slab_{slab} {
+  for (int64_t sums = 1; sums < parts_; sums *= 2) {
+    Level level{.memory = backend.allocate(slab.bytes()), .waiting = {}, .with_neighbour = {}};
+    level.waiting = dense(level.memory->data(), slab.dtype, slab.shape);
+    level.with_neighbour = {level.waiting, slab};
+    levels_.push_back(std::move(level));
+  }
+}
+
+// As a binary counter is incremented: while a sum of as many parts waits, this one joins it.
+void TreeSum::add(int64_t part) {
+  if (parts_ == 0) return;
+  size_t level = 0;
+  for (int64_t earlier = part; earlier % 2 == 1; earlier /= 2, ++level) {
+    backend_.sum(slab_.front(), levels_[level].with_neighbour);
+  }
+  if (part + 1 < parts_) backend_.sum(levels_[level].waiting, slab_);
+}
+
+PartedStep::PartedStep(Plan& plan, Parameters& parameters, Backend& backend, Group& group, const UpdateOptions& options,
+                       int64_t parts)
+    : plan_(plan),
+      parameters_(parameters),
+      backend_(backend),
+      group_(group),
+      step_(plan, parameters, backend, options),
+      parts_(parts),
+      own_(own_parts(parts, group.place())),
+      gradients_(backend, parameters.gradient_slab(), own_.count),
+      statistics_(backend, parameters.batch_state_slab(), own_.count) {
+  if (!group.is_alone()) tail_.resize(static_cast<size_t>(parameters.batch_state_slab().shape.c) + kSignals);
+}
+
+PartedStep::Signals PartedStep::run(const StepScalars& scalars, bool stop, const std::function<void(int64_t)>& load,
+                                    const std::function<void(int64_t)>& computed) {
+  if (parts_ == 1) {
+    load(0);
+    step_.run(scalars);
+    computed(0);
+    return {.stop = stop};
+  }
+  error_ = nullptr;
+  try {
+    compute_own_parts(scalars, load, computed);
+  } catch (const DataError&) {
+    if (group_.is_alone()) throw;
+    error_ = std::current_exception();
+  }
+  Signals signals{.stop = stop, .failed = error_ != nullptr};
+  if (!group_.is_alone()) {
+    signals.bad = plan_.first_bad_step() >= 0;
+    signals = exchange(signals);
+  }
+  if (!signals.failed) step_.run_update();
+  return signals;
+}
+
+void PartedStep::compute_own_parts(const StepScalars& scalars, const std::function<void(int64_t)>& load,
+                                   const std::function<void(int64_t)>& computed) {
+  StepScalars mine = scalars;
+  mine.parts = parts_;
+  for (int64_t i = 0; i < own_.count; ++i) {
+    mine.part = own_.first + i;
+    load(i);
+    step_.run_part(mine);
+    computed(i);
+    gradients_.add(i);
+    statistics_.add(i);
+  }
+}
+
+// After an error the gradients are anything, but everybody must come here.
+PartedStep::Signals PartedStep::exchange(const Signals& mine) {
+  const auto start = Clock::now();
+  const std::span<float> statistics = span_of(parameters_.batch_state_slab());
+  const auto signals = std::copy(statistics.begin(), statistics.end(), tail_.begin());
+  signals[0] = mine.stop ? 1.0F : 0.0F;
+  signals[1] = mine.failed ? 1.0F : 0.0F;
+  signals[2] = mine.bad ? 1.0F : 0.0F;
+  group_.sum(span_of(parameters_.gradient_slab()));
+  group_.sum(tail_);
+  std::copy(tail_.begin(), signals, statistics.begin());
+  exchange_seconds_ += std::chrono::duration<double>(Clock::now() - start).count();
+  return {.stop = signals[0] > 0, .failed = signals[1] > 0, .bad = signals[2] > 0};
+}
+
+}  // namespace bn

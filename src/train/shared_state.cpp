@@ -1,0 +1,47 @@
+#include "train/shared_state.hpp"
+
+#include <fmt/format.h>
+#include <xxhash.h>
+
+#include <array>
+
+namespace bn {
+namespace {
+
+std::span<std::byte> bytes_of(const Tensor& tensor) {
+  return {tensor.as<std::byte>(), static_cast<size_t>(tensor.bytes())};
+}
+
+}  // namespace
+
+void share_state(Group& group, Parameters& parameters, Progress& progress) {
+  if (group.is_alone()) return;
+  struct Numbers {
+    Progress progress;
+    int64_t statistics_updates;
+  };
+  std::array<Numbers, 1> numbers{Numbers{progress, parameters.statistics_updates}};
+  group.broadcast(std::as_writable_bytes(std::span(numbers)));
+  progress = numbers.front().progress;
+  parameters.statistics_updates = numbers.front().statistics_updates;
+  for (const NamedTensor& named : parameters.named_tensors()) group.broadcast(bytes_of(named.tensor));
+}
+
+void expect_same_parameters(Group& group, const Parameters& parameters, int64_t step) {
+  if (group.is_alone()) return;
+  const Tensor values = parameters.value_slab();
+  const uint64_t hash = XXH3_64bits(values.data, static_cast<size_t>(values.bytes()));
+  const std::vector<std::string> hashes = group.gather(fmt::format("{:016x}", hash));
+  const std::vector<std::string> hosts = group.gather(group.place().host);
+  for (size_t rank = 1; rank < hashes.size(); ++rank) {
+    if (hashes[rank] == hashes[0]) continue;
+    throw AgreedError(
+        ExitCode::kFailure,
+        fmt::format("after step {} the parameters of process {} on {} are not those of process 0 on {}, so one of the "
+                    "two computes wrongly; nothing was saved at this step, and the last checkpoint is sound: continue "
+                    "with --resume, without that machine if it happens again",
+                    step, rank, hosts[rank], hosts[0]));
+  }
+}
+
+}  // namespace bn

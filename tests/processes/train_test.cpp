@@ -1,0 +1,229 @@
+// Training by several processes: the bits of one, whatever their number.
+#include <signal.h>
+
+#include <chrono>
+
+#include "processes/fixtures.hpp"
+
+namespace bn::test {
+namespace {
+
+using std::chrono::milliseconds;
+using Clock = std::chrono::steady_clock;
+using TrainProcesses = Processes;
+
+const std::vector<std::string> kEndless{"--set", "train.steps=1000000"};
+
+// Starts a run, waits for its first checkpoint, lets `act` do something to it, and expects all to end within seconds.
+ProgramResult disturb(const std::vector<std::string>& command, const ProgramOptions& options,
+                      const std::function<bool()>& has_begun, const std::function<void(RunningProgram&)>& act) {
+  RunningProgram program(command, options);
+  EXPECT_TRUE(wait_until(milliseconds(60'000), has_begun));
+  const auto start = Clock::now();
+  act(program);
+  ProgramResult result = program.wait();
+  EXPECT_LT(Clock::now() - start, std::chrono::seconds(20));  // 5 on an idle machine
+  return result;
+}
+
+TEST_F(TrainProcesses, AProcessAloneUnderALauncherIsThePlainProgram) {
+  for (const char* precision : {"f32", "bf16"}) {
+    const std::vector<std::string> more{"--set", "train.parts=1", "--set", std::string("precision=") + precision};
+    const ProgramResult plain = run_program(train_arguments(std::string("plain_") + precision, more));
+    if (contains(plain.err, "bf16 needs AVX-512")) continue;
+    ASSERT_EQ(plain.exit_code, 0) << plain.err;
+    const ProgramResult launched = train_by(1, std::string("launched_") + precision, more);
+    ASSERT_EQ(launched.exit_code, 0) << launched.err;
+    EXPECT_TRUE(checkpoint(std::string("launched_") + precision, 20) ==
+                checkpoint(std::string("plain_") + precision, 20));
+  }
+}
+
+TEST_F(TrainProcesses, TheirNumberChangesNoBit) {
+  ASSERT_EQ(run_program(train_arguments("one")).exit_code, 0);
+  for (const int64_t processes : {2, 4}) {
+    const std::string run = std::to_string(processes);
+    const ProgramResult result = train_by(processes, run);
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_TRUE(checkpoint(run, 20) == checkpoint("one", 20)) << processes;
+    EXPECT_TRUE(read_bytes(folder(run).best_path()) == read_bytes(folder("one").best_path())) << processes;
+    EXPECT_EQ(curve(run), curve("one"));
+    EXPECT_TRUE(contains(result.err, fmt::format("4 parts x 6 = 24 images a step, by {} processes", processes)))
+        << result.err;
+    EXPECT_EQ(result.err.find("step 1/20"), result.err.rfind("step 1/20")) << "only one process reports";
+  }
+}
+
+TEST_F(TrainProcesses, SigtermEndsAllAtOneStepAndAnotherNumberGoesOn) {
+  ASSERT_EQ(run_program(train_arguments("reference")).exit_code, 0);
+  const ProgramResult stopped = disturb(
+      launched(4, train_arguments("run", kEndless)), options(), [&] { return newest("run") > 0; },
+      [](RunningProgram& program) { program.signal(SIGTERM); });
+  EXPECT_EQ(stopped.exit_code, code(ExitCode::kInterrupted)) << stopped.err;
+  const std::vector<LogRecord> log = read_log(folder("run").log_path());
+  EXPECT_EQ(log.back().event, "interrupted");
+  EXPECT_EQ(log.back().step, newest("run"));
+  const std::string end = fmt::format("train.steps={}", log.back().step + 10);
+  ASSERT_EQ(train_by(2, "run", {"--resume", "--set", end}).exit_code, 0);
+  ASSERT_EQ(run_program(train_arguments("reference", {"--resume", "--set", end})).exit_code, 0);
+  EXPECT_TRUE(checkpoint("run", log.back().step + 10) == checkpoint("reference", log.back().step + 10));
+}
+
+class KilledProcess : public Processes, public testing::WithParamInterface<int> {};
+
+TEST_P(KilledProcess, EndsAllAndTheRunGoesOn) {
+  const ProgramResult killed = disturb(
+      launched(2, train_arguments("run", kEndless)), options(), [&] { return newest("run") > 0; },
+      [&](RunningProgram& program) {
+        const std::optional<pid_t> victim = process_of_rank(program.pid(), GetParam());
+        ASSERT_TRUE(victim);
+        kill(*victim, SIGKILL);
+      });
+  EXPECT_NE(killed.exit_code, 0) << killed.err;
+  const int64_t end = newest("run") + 20;
+  const std::string length = fmt::format("train.steps={}", end);
+  const ProgramResult resumed = train_by(4, "run", {"--resume", "--set", length});
+  ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
+  ASSERT_EQ(run_program(train_arguments("reference", {"--set", length})).exit_code, 0);
+  EXPECT_TRUE(checkpoint("run", end) == checkpoint("reference", end));
+}
+
+INSTANTIATE_TEST_SUITE_P(OfRank, KilledProcess, testing::Values(0, 1));
+
+TEST_F(TrainProcesses, AStoppedProcessEndsTheOthersByTheWatchdog) {
+  std::vector<std::string> more = kEndless;
+  more.insert(more.end(), {"--set", "distributed.timeout_seconds=3"});
+  const ProgramResult result = disturb(
+      launched(2, train_arguments("run", more)), options(), [&] { return newest("run") > 0; },
+      [&](RunningProgram& program) {
+        const std::optional<pid_t> victim = process_of_rank(program.pid(), 1);
+        ASSERT_TRUE(victim);
+        kill(*victim, SIGSTOP);
+      });
+  EXPECT_EQ(result.exit_code, code(ExitCode::kPeerLost)) << result.err;
+  EXPECT_TRUE(contains(result.err, "error: process 0 on ")) << result.err;
+  EXPECT_TRUE(contains(result.err,
+                       "has waited 3 s for the others: another process of this run ended or cannot be "
+                       "reached; continue with --resume"))
+      << result.err;
+}
+
+TEST_F(TrainProcesses, ACheckpointThatCannotBeWrittenEndsAll) {
+  // The shell's unit is 512 bytes: enough for the log, not for a checkpoint.
+  std::vector<std::string> limited{"/bin/sh", "-c", "ulimit -f 100; exec \"$@\"", "sh"};
+  const std::vector<std::string> train = train_arguments("run");
+  limited.insert(limited.end(), train.begin(), train.end());
+  const ProgramResult full = run_program(launched(2, limited), options());
+  EXPECT_EQ(full.exit_code, code(ExitCode::kStorage)) << full.err;
+  EXPECT_TRUE(contains(full.err, "cannot write '" + (root_ / "run/checkpoints/step_"))) << full.err;
+}
+
+// mpirun starts other programs, separated by colons, as the ranks that follow.
+class DifferingProcess : public Processes {
+ protected:
+  ProgramResult train_with_another(const std::vector<std::string>& more) const {
+    std::vector<std::string> command = launched(1, train_arguments("run"));
+    command.insert(command.end(), {":", "-n", "1"});
+    const std::vector<std::string> other = train_arguments("run", more);
+    command.insert(command.end(), other.begin(), other.end());
+    return run_program(command, options());
+  }
+};
+
+TEST_F(DifferingProcess, IsNamedWithTheKey) {
+  const ProgramResult result = train_with_another({"--set", "train.l2=0.5"});
+  EXPECT_EQ(result.exit_code, code(ExitCode::kConfig)) << result.err;
+  EXPECT_TRUE(contains(result.err, "the processes must have one configuration")) << result.err;
+  EXPECT_TRUE(contains(result.err, "train.l2: 0 -> 0.5")) << result.err;
+  EXPECT_FALSE(std::filesystem::exists(root_ / "run")) << "nothing was begun";
+}
+
+TEST_F(DifferingProcess, WithABadConfigurationIsNamedToo) {
+  const ProgramResult result = train_with_another({"--set", "train.momentm=0.5"});
+  EXPECT_EQ(result.exit_code, code(ExitCode::kConfig)) << result.err;
+  EXPECT_TRUE(contains(result.err, "error: process 1 on ")) << result.err;
+  EXPECT_TRUE(contains(result.err, "did you mean train.momentum")) << result.err;
+}
+
+TEST_F(DifferingProcess, WithOtherImagesIsNamed) {
+  for (const auto& [name, images] : {std::pair{"here", "60"}, std::pair{"there", "59"}}) {
+    run_program({BN_DATA_PROGRAM, "shapes", "--out", root_ / (std::string(name) + "/set"), "--images", images,
+                 "--validation-images", "20", "--size", "16"});
+  }
+  write_bytes(root_ / "experiment.yaml",
+              std::string(kExperiment)
+                  .replace(std::string(kExperiment).find("  kind: shapes\n"), 15,
+                           "  kind: folder\n  train: [set/train]\n  validation: [set/validation]\n"));
+  const auto train_at = [&](const std::string& place) {
+    std::vector<std::string> words{"-n", "1", "-x", "BN_DATA_ROOT=" + (root_ / place)};
+    const std::vector<std::string> train = train_arguments("run");
+    words.insert(words.end(), train.begin(), train.end());
+    return words;
+  };
+  std::vector<std::string> command{"/bin/sh", "-c", "exec mpirun \"$@\"", "mpirun"};
+  for (const std::string& word : train_at("here")) command.push_back(word);
+  command.emplace_back(":");
+  for (const std::string& word : train_at("there")) command.push_back(word);
+  const ProgramResult result = run_program(command, options());
+  EXPECT_EQ(result.exit_code, code(ExitCode::kData)) << result.err;
+  EXPECT_TRUE(contains(result.err, "the processes must agree on the training images")) << result.err;
+  EXPECT_TRUE(contains(result.err, "has 60 images with fingerprint")) << result.err;
+}
+
+TEST_F(TrainProcesses, ThatDoNotDivideThePartsAreRefused) {
+  const ProgramResult result = train_by(2, "run", {"--set", "train.parts=1"});
+  EXPECT_EQ(result.exit_code, code(ExitCode::kConfig)) << result.err;
+  EXPECT_TRUE(contains(result.err, "2 processes cannot share train.parts: 1")) << result.err;
+}
+
+// The cores of this machine are divided among the processes that may use the same ones.
+TEST_F(TrainProcesses, DivideTheCores) {
+  const auto cores = static_cast<int64_t>(sysconf(_SC_NPROCESSORS_ONLN));
+  const auto threads_of = [&](const std::string& run) {
+    const std::string message = read_log(folder(run).log_path()).front().message;
+    const size_t end = message.find(" thread");
+    return std::stoll(message.substr(message.rfind(' ', end - 1) + 1));
+  };
+  const std::vector<std::string> few{"--set", "threads=0", "--set", "train.steps=1"};
+  const auto train_bound = [&](const std::string& run, const std::vector<std::string>& binding) {
+    std::vector<std::string> command{"/bin/sh", "-c", "unset OMP_NUM_THREADS; exec mpirun \"$@\"", "mpirun", "-n", "2"};
+    command.insert(command.end(), binding.begin(), binding.end());
+    const std::vector<std::string> train = train_arguments(run, few);
+    command.insert(command.end(), train.begin(), train.end());
+    return run_program(command, options());
+  };
+  const ProgramResult free = train_bound("free", {"--bind-to", "none"});
+  ASSERT_EQ(free.exit_code, 0) << free.err;
+  EXPECT_EQ(threads_of("free"), std::max<int64_t>(1, cores / 2));
+  EXPECT_FALSE(contains(free.err, "warning: 2 processes")) << free.err;
+  const ProgramResult one = train_bound("one", {"--cpu-set", "0", "--bind-to", "cpu-list:ordered"});
+  if (one.exit_code != 0 || cores < 2) GTEST_SKIP() << "mpirun cannot bind to a list of cores here: " << one.err;
+  EXPECT_EQ(threads_of("one"), 1);
+  EXPECT_TRUE(contains(one.err, fmt::format("may use 1 of its {} cores; start with mpirun --map-by slot:PE=", cores)))
+      << one.err;
+}
+
+TEST_F(Processes, WithoutTheirModuleSaySo) {
+  const std::string program = root_ / "bninception";
+  std::filesystem::copy_file(BN_PROGRAM, program);
+  ProgramOptions launched_by_hand = options();
+  launched_by_hand.environment["OMPI_COMM_WORLD_SIZE"] = "2";
+  const ProgramResult result =
+      run_program({program, "train", root_ / "experiment.yaml", "--out", root_ / "run"}, launched_by_hand);
+  EXPECT_EQ(result.exit_code, code(ExitCode::kUnsupported)) << result.err;
+  EXPECT_TRUE(contains(result.err,
+                       "a launcher started several processes of this program, but its module for MPI does "
+                       "not load: "))
+      << result.err;
+}
+
+// As above, of a build without MPI; the other tests of this file are skipped there.
+TEST(ProcessesOfABuildWithoutMpi, SaySo) {
+  if (BN_HAS_MPI == 1) GTEST_SKIP() << "this build has MPI";
+  const ProgramResult result = run_program({BN_PROGRAM, "train", "none.yaml"}, {.environment = {{"PMI_SIZE", "2"}}});
+  EXPECT_EQ(result.exit_code, code(ExitCode::kUnsupported)) << result.err;
+  EXPECT_TRUE(contains(result.err, "it was built without MPI: start it alone, or build it")) << result.err;
+}
+
+}  // namespace
+}  // namespace bn::test
