@@ -112,8 +112,11 @@ class Evaluation {
     const Score score = score_of(probabilities, slot, labels[0]);
     count(score, labels[0]);
     if (!sink_) return;
-    Prediction prediction{
-        .image = image, .label = labels[0], .rank = score.rank, .label_probability = probabilities[labels[0]]};
+    Prediction prediction{.image = image,
+                          .place = slot * crops_,
+                          .label = labels[0],
+                          .rank = score.rank,
+                          .label_probability = probabilities[labels[0]]};
     name_likeliest(probabilities, slot, prediction);
     sink_(prediction);
   }
