@@ -36,6 +36,8 @@ class Dataset {
   virtual LeftOut left_out() const { return {}; }
   // The size of the image's file where that is known without reading it, else 0.
   virtual int64_t stored_bytes(int64_t) const { return 0; }
+  // Equal for images whose files hold the same bytes, whatever their names. Throws as read() does.
+  virtual uint64_t content_key(int64_t index) const;
   // The number of images in each file that holds many, in the order of their indices.
   virtual std::vector<int64_t> shard_sizes() const { return {size()}; }
 
