@@ -39,6 +39,7 @@ int main(int argc, char** argv) {
              kNotes);
   bn::raise_open_file_limit();
   ExitCode exit_code = ExitCode::kSuccess;
+  bn::add_new_command(app, exit_code);
   bn::add_train_command(app, exit_code);
   bn::add_evaluate_command(app, exit_code);
   bn::add_predict_command(app, exit_code);

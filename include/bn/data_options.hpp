@@ -31,11 +31,18 @@ struct AugmentOptions {
   Interpolation interpolation = Interpolation::kArea;  // kRandom: bilinear, area, nearest or cubic at equal odds
 };
 
+// The validation images are part of the training paths' images, chosen by their contents.
+struct SplitOptions {
+  double validation = 0;  // this share of each class; 0 = the validation paths have them
+  uint64_t seed = 1;      // another seed chooses others
+};
+
 struct DataOptions {
   DatasetKind kind = DatasetKind::kShapes;
   // Paths are relative to BN_DATA_ROOT, or absolute. mnist takes {images, labels}; folder takes one; tar takes one or
   // more; packed takes the folder that bn-data pack made.
   std::vector<std::string> train{}, validation{};
+  SplitOptions split{};   // kinds folder and tar
   std::string classes{};  // file of class names, one a line (first word), in index order; empty = sorted names found
   int64_t classes_limit = 0;  // first N classes only; 0 = all
   // No key of the configuration: the classes that a network was trained on, by index, for its evaluation.

@@ -36,6 +36,8 @@ class Dataset {
   virtual LeftOut left_out() const { return {}; }
   // The size of the image's file where that is known without reading it, else 0.
   virtual int64_t stored_bytes(int64_t) const { return 0; }
+  // Equal for images whose files hold the same bytes, whatever their names. Throws as read() does.
+  virtual uint64_t content_key(int64_t index) const;
   // The number of images in each file that holds many, in the order of their indices.
   virtual std::vector<int64_t> shard_sizes() const { return {size()}; }
 
@@ -71,6 +73,13 @@ std::unique_ptr<Dataset> exclude_images(std::unique_ptr<Dataset> images, const s
 // Throws DataError where a path is not there or no image is found.
 std::unique_ptr<Dataset> open_image_files(const std::vector<std::string>& paths,
                                           const std::vector<std::string>& classes);
+
+// Why the image cannot be decoded; "" where it can be.
+std::string reason_unreadable(const Dataset& images, int64_t index, const DataOptions& data);
+
+// What the classes file has on each class behind its name, such as "tench, Tinca tinca" for n01440764, in the order of
+// `names`. Empty where the set has no such file, or one of names alone.
+std::vector<std::string> class_words(const DataOptions& options, const std::vector<std::string>& names);
 
 // Resolves a path of the configuration against BN_DATA_ROOT; DataError when relative and the variable is unset.
 std::string resolve_data_path(const std::string& path);

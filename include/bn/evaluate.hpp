@@ -40,6 +40,7 @@ struct EnsembleMember {
 
 struct Prediction {
   int64_t image = 0;  // index in the set
+  int64_t place = 0;  // of its first crop in the plans' batch, which stays as it is until the sink returns
   int32_t label = 0;
   int64_t rank = 0;  // the label's rank, 0 = top-1
   double label_probability = 0;

@@ -15,7 +15,8 @@ struct DataRecord {
 };
 
 struct Provenance {
-  std::vector<std::string> classes{};  // by index
+  std::vector<std::string> classes{};      // by index
+  std::vector<std::string> class_words{};  // what each is called, by index; empty where nothing but names is known
   DataRecord training{}, validation{};
   std::string computation{};  // Backend::computation()
 };

@@ -13,6 +13,7 @@
 
 namespace bn {
 
+void add_new_command(CLI::App& app, ExitCode& exit_code);
 void add_train_command(CLI::App& app, ExitCode& exit_code);
 void add_evaluate_command(CLI::App& app, ExitCode& exit_code);
 void add_predict_command(CLI::App& app, ExitCode& exit_code);

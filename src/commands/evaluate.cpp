@@ -50,7 +50,10 @@ std::vector<TrainedModel> read_models(const EvaluateArguments& arguments) {
   std::vector<TrainedModel> models;
   for (const std::string& path : arguments.paths) {
     TrainedModel& model = models.emplace_back(read_model(path, arguments.which));
-    if (!arguments.data.empty()) model.config.data.validation = arguments.data;
+    if (!arguments.data.empty()) {
+      model.config.data.validation = arguments.data;
+      model.config.data.split = {};
+    }
     if (arguments.device == "cpu") model.config.device = Device::kCpu;
     if (arguments.device == "cuda") model.config.device = Device::kCuda;
     if (arguments.labels.empty()) check(model.config);  // labelled images are in no class folders
@@ -76,7 +79,8 @@ std::vector<std::string> differences_of_sets(const Config& a, const Config& b, c
   std::vector<std::string> keys;
   if (!have_same_class_file(a.data, b.data)) keys = {"data.classes:", "data.classes_limit:"};
   if (arguments.data.empty()) {
-    keys.insert(keys.end(), {"data.kind:", "data.validation:"});
+    keys.insert(keys.end(), {"data.kind:", "data.validation:", "data.split."});
+    if (a.data.split.validation > 0) keys.emplace_back("data.train:");
     if (a.data.kind == DatasetKind::kShapes) {
       keys.insert(keys.end(), {"data.shapes.image_size:", "data.shapes.validation_images:", "data.shapes.seed:"});
     }

@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "commands/csv.hpp"
+
 namespace bn {
 namespace {
 
@@ -106,14 +108,6 @@ void print_text(const EvaluationReport& report, const ReportStyle& style) {
                         100.0 * static_cast<double>(score.right) / static_cast<double>(score.images));
   }
   std::printf("%s", text.c_str());
-}
-
-// A field is quoted where RFC 4180 demands it.
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + '"';
 }
 
 void append(AtomicFile& file, const std::string& text) { file.append(text.data(), static_cast<int64_t>(text.size())); }

@@ -1,11 +1,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdio>
-#include <nlohmann/json.hpp>
+#include <iostream>
 
 #include "bn/error.hpp"
 #include "bn/evaluate.hpp"
+#include "commands/answers.hpp"
 #include "commands/commands.hpp"
 #include "commands/trained_model.hpp"
 #include "core/messages.hpp"
@@ -17,55 +17,100 @@ namespace {
 struct PredictArguments {
   std::string run;
   std::vector<std::string> images;
-  std::string which = "best";
+  std::string which = "best", features, heat_maps;
   int64_t top = 5, crops = 1;
-  bool json = false;
+  bool json = false, csv = false;
 };
 
-// A photo need not have the size of a set that was made for the network.
+// A photo need not have the size of a set that was made for the network, and lies as its camera was held.
 DataOptions data_for_photos(DataOptions data) {
   const bool was_made = data.kind == DatasetKind::kMnist || data.kind == DatasetKind::kShapes;
   if (was_made || data.resize_shorter == 0) data.resize_shorter = data.image_size;
+  data.exif_orientation = ExifOrientation::kApply;
   data.on_corrupt = OnCorrupt::kSkip;
   return data;
 }
 
-std::string name_of_class(const std::vector<std::string>& names, int32_t index) {
-  return static_cast<size_t>(index) < names.size() ? names[static_cast<size_t>(index)] : fmt::format("class {}", index);
+// With the names on standard input, a line each, in place of "-".
+std::vector<std::string> named_images(const std::vector<std::string>& arguments) {
+  std::vector<std::string> paths;
+  for (const std::string& argument : arguments) {
+    if (argument != "-") {
+      paths.push_back(argument);
+      continue;
+    }
+    for (std::string line; std::getline(std::cin, line);) {
+      if (!line.empty()) paths.push_back(line);
+    }
+  }
+  if (paths.empty()) throw DataError("there is no file name on standard input; it needs one a line");
+  return paths;
 }
 
-void print(const Prediction& prediction, const Dataset& images, const PredictArguments& arguments) {
-  const auto shown = std::min(prediction.classes.size(), static_cast<size_t>(arguments.top));
-  const std::string name = images.name(prediction.image);
-  nlohmann::ordered_json json{{"image", name}, {"classes", nlohmann::json::array()}};
-  std::string text = name + ":";
-  for (size_t i = 0; i < shown; ++i) {
-    const std::string class_name = name_of_class(images.class_names(), prediction.classes[i]);
-    text += fmt::format("{} {} {:.1f} %", i == 0 ? "" : ",", class_name, 100 * prediction.probabilities[i]);
-    json["classes"].push_back({{"class", class_name}, {"probability", prediction.probabilities[i]}});
+AnswerOptions answer_options(const PredictArguments& arguments) {
+  if (!arguments.heat_maps.empty() && arguments.crops > 1) {
+    throw ConfigError("--heatmap draws what one crop shows, so it needs --crops 1");
   }
-  if (arguments.json) text = json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  std::printf("%s\n", text.c_str());
+  const bool is_csv = arguments.csv || (!arguments.features.empty() && !arguments.json);
+  return {.form = arguments.json ? AnswerForm::kJson
+                  : is_csv       ? AnswerForm::kCsv
+                                 : AnswerForm::kText,
+          .top = arguments.top,
+          .crops = arguments.crops,
+          .features = arguments.features,
+          .heat_maps = arguments.heat_maps};
+}
+
+// So many images that the batches are alike and few places of the last are empty. Larger batches would be no faster,
+// and the first answers would come later.
+int64_t images_at_a_time(int64_t images, int64_t crops, const Config& config) {
+  constexpr int64_t kMost = 16;
+  const int64_t most = std::clamp<int64_t>(config.train.evaluate_batch / crops, 1, kMost);
+  const int64_t batches = (images + most - 1) / most;
+  return (images + batches - 1) / batches;
+}
+
+// Names the images that were not answered, with the reason; how many.
+int64_t name_unanswered(const Answers& answers, const Dataset& images, const DataOptions& data) {
+  int64_t count = 0;
+  for (int64_t i = 0; i < images.size(); ++i) {
+    if (answers.has(i)) continue;
+    const std::string reason = reason_unreadable(images, i, data);
+    if (reason.empty()) continue;
+    tell(fmt::format("{}: {}\n", images.name(i), reason));
+    ++count;
+  }
+  return count;
 }
 
 ExitCode run_predict(const PredictArguments& arguments) {
+  const AnswerOptions options = answer_options(arguments);
   TrainedModel model = read_model(arguments.run, arguments.which);
   const DataOptions data = data_for_photos(model.config.data);
-  const std::unique_ptr<Dataset> images = open_image_files(arguments.images, data.trained_classes);
+  const std::unique_ptr<Dataset> images = open_image_files(named_images(arguments.images), data.trained_classes);
+  if (data.trained_classes.empty()) {
+    tell(model.checkpoint + " is of an earlier version and holds no class names, so classes are numbers\n");
+  }
+  Answers answers(options, model, *images, data);
   const std::unique_ptr<Backend> backend = make_backend(model.config);
   load_parameters(model, *backend);
-  const int64_t at_a_time = std::clamp<int64_t>(model.config.train.evaluate_batch / arguments.crops, 1, images->size());
-  model.plan = compile(model.net, *model.parameters, *backend,
-                       plan_options(model, Purpose::kEvaluateFolded, at_a_time * arguments.crops));
+  PlanOptions of_plan = plan_options(model, Purpose::kEvaluateFolded,
+                                     arguments.crops * images_at_a_time(images->size(), arguments.crops, model.config));
+  of_plan.keep = answers.kept();
+  model.plan = compile(model.net, *model.parameters, *backend, of_plan);
+  answers.begin(*backend);
   const CropSet crops = arguments.crops == 144  ? CropSet::kGoogLeNet
                         : arguments.crops == 10 ? CropSet::kTen
                                                 : CropSet::kSingle;
   const std::vector<EnsembleMember> members{{.plan = &*model.plan, .normalization = normalization_of(data)}};
-  const EvaluationResult result =
-      evaluate_ensemble(members, *backend, *images, data, crops,
-                        [&](const Prediction& prediction) { print(prediction, *images, arguments); });
-  for (const std::string& name : result.skipped_names) tell(fmt::format("{}: cannot be read as an image\n", name));
-  return result.skipped == 0 ? ExitCode::kSuccess : ExitCode::kData;
+  try {
+    evaluate_ensemble(members, *backend, *images, data, crops,
+                      [&](const Prediction& prediction) { answers.print(prediction); });
+  } catch (const DataError&) {  // of a set in which nothing can be read
+    if (name_unanswered(answers, *images, data) < images->size()) throw;
+    return ExitCode::kData;
+  }
+  return name_unanswered(answers, *images, data) == 0 ? ExitCode::kSuccess : ExitCode::kData;
 }
 
 }  // namespace
@@ -74,7 +119,10 @@ void add_predict_command(CLI::App& app, ExitCode& exit_code) {
   auto arguments = std::make_shared<PredictArguments>();
   CLI::App* command = app.add_subcommand("predict", "The likeliest classes of images, by a run or checkpoint");
   command->add_option("run", arguments->run, "Run folder or .safetensors checkpoint")->required();
-  command->add_option("images", arguments->images, "Image files, and folders of them")->required();
+  command
+      ->add_option("images", arguments->images,
+                   "Image files, and folders of them; - reads names from standard input, a line each")
+      ->required();
   command->add_option("--top", arguments->top, "Classes to name, the likeliest first")
       ->check(CLI::Range(1, 5))
       ->capture_default_str();
@@ -84,8 +132,16 @@ void add_predict_command(CLI::App& app, ExitCode& exit_code) {
   command->add_option("--checkpoint", arguments->which, "Of a run folder: best or last")
       ->check(CLI::IsMember({"best", "last"}))
       ->capture_default_str();
-  command->add_flag("--json", arguments->json, "Print a JSON object for each image, a line each");
-  command->footer("An image that cannot be read is named; the others are still answered, and the exit code is 4.");
+  CLI::Option* json = command->add_flag("--json", arguments->json, "Print a JSON object for each image, a line each");
+  command->add_flag("--csv", arguments->csv, "Print a table with a line for each image")->excludes(json);
+  command->add_option("--features", arguments->features,
+                      "Print the output of this row of the network, averaged over positions, as CSV or with --json");
+  command->add_option("--heatmap", arguments->heat_maps,
+                      "Folder for a picture of each image that shows where its likeliest class is seen");
+  command->footer(
+      "An image that cannot be read is named with the reason; the others are still answered, and the exit code is 4.\n"
+      "Images are decoded, resized and cropped as in the run's validation, so the answers are those of evaluate "
+      "--csv.");
   command->callback([arguments, &exit_code] {
     cpu::bound_spinning();
     exit_code = run_predict(*arguments);

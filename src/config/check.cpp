@@ -222,10 +222,21 @@ class Checker {
     }
   }
 
+  void check_split(const DataOptions& data) {
+    if (data.kind != DatasetKind::kFolder && data.kind != DatasetKind::kTar) {
+      add("data.split.validation",
+          fmt::format("got {}, expected 0: only kinds folder and tar are split", data.split.validation));
+    } else if (!data.validation.empty()) {
+      add("data.split.validation",
+          fmt::format("got {}, expected 0 where data.validation names the validation images, or no path there",
+                      data.split.validation));
+    }
+  }
+
   void check_data() {
     const DataOptions& data = config_.data;
     check_paths(data.train, "data.train");
-    check_paths(data.validation, "data.validation");
+    data.split.validation > 0 ? check_split(data) : check_paths(data.validation, "data.validation");
     const bool is_too_small = data.resize_shorter != 0 && data.resize_shorter < data.image_size;
     if (is_too_small && !has_problem_in("data.image_size")) {
       add("data.resize_shorter",

@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "core/installation.hpp"
+
 namespace bn::config {
 namespace {
 
@@ -70,6 +72,15 @@ std::string canonical(const std::string& path) {
   return error ? path : result.string();
 }
 
+// A base that is not beside the file may have come with the program.
+std::string base_path_from(const YamlNode& node) {
+  std::string beside = path_from(node, "base");
+  std::error_code error;
+  if (fs::exists(beside, error) || error) return beside;
+  std::string installed = installed_experiment(node.text);
+  return installed.empty() ? beside : installed;
+}
+
 struct Visited {
   std::string path, canonical;
 };
@@ -92,7 +103,7 @@ YamlNode load_chain(const std::string& path, const Position& asked_by, const std
   const YamlEntry* base = tree.find("base");
   if (base == nullptr) return tree;
   const Position base_position = base->value.position;
-  const std::string base_path = path_from(base->value, "base");
+  const std::string base_path = base_path_from(base->value);
   std::erase_if(tree.entries, [](const YamlEntry& entry) { return entry.key == "base"; });
   YamlNode below = load_chain(base_path, base_position, "base", chain, mistakes);
   merge(below, std::move(tree), mistakes);

@@ -239,6 +239,13 @@ Fields describe_data(DataOptions& data) {
             "paths, relative to BN_DATA_ROOT; mnist: images and labels, folder and packed: one, tar: tar files or "
             "folders of them"),
       field("validation", TextListTarget{&data.validation}, "the same for the validation images"),
+      field("split",
+            GroupTarget{{
+                field("validation", RealTarget{&data.split.validation, kFraction},
+                      "share of each class; equal files stay together, and no class is without training images"),
+                field("seed", SeedTarget{&data.split.seed}, "of the choice, which names and places do not change"),
+            }},
+            "of kinds folder and tar: takes the validation images from data.train, where data.validation is empty"),
       field("classes", TextTarget{&data.classes},
             "file of class names in index order, the first word of each line; empty = sorted names"),
       field("classes_limit", IntegerTarget{&data.classes_limit, {0, kMaxChannels}}, "first classes only; 0 = all"),

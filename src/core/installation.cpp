@@ -11,12 +11,21 @@ fs::path program_folder() {
   return fs::read_symlink("/proc/self/exe", error).parent_path();
 }
 
+std::string installed_experiment(const std::string& name) {
+  if (name.empty() || fs::path(name).is_absolute()) return "";
+  for (const char* configs : {BN_CONFIGS_FOLDER, "configs"}) {
+    const fs::path installed = (program_folder() / configs / name).lexically_normal();
+    if (std::error_code error; fs::exists(installed, error)) return installed.string();
+  }
+  return "";
+}
+
 std::string find_experiment(const std::string& path) {
   std::error_code error;
   // One that is there but cannot be read is an error of its own.
   if (path.empty() || fs::path(path).is_absolute() || fs::exists(path, error) || error) return path;
-  const fs::path installed = (program_folder() / BN_CONFIGS_FOLDER / path).lexically_normal();
-  return fs::exists(installed, error) ? installed.string() : path;
+  const std::string installed = installed_experiment(path);
+  return installed.empty() ? path : installed;
 }
 
 }  // namespace bn

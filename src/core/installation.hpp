@@ -8,8 +8,10 @@ namespace bn {
 
 std::filesystem::path program_folder();  // where the running program's file lies
 
-// `path` itself where it exists, or is absolute; else the experiment of that name that was installed with the program
-// (PREFIX/share/bninception/configs, beside PREFIX/bin) where there is one; else `path` again.
+// The experiment of that name that came with the program: PREFIX/share/bninception/configs, beside PREFIX/bin, or in a
+// build folder configs beside the program. "" where there is none.
+std::string installed_experiment(const std::string& name);
+// `path` itself where it exists, or is absolute; else the installed experiment of that name; else `path` again.
 std::string find_experiment(const std::string& path);
 
 }  // namespace bn

@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <array>
 #include <fstream>
+#include <map>
 #include <sstream>
 #include <string_view>
 
 #include "bn/error.hpp"
+#include "data/packed_index.hpp"
 
 namespace bn {
 namespace {
@@ -88,6 +90,27 @@ ClassList read_class_file(const std::string& path, int64_t limit) {
   if (names.empty()) throw DataError(fmt::format("{} names no class; it needs one a line", origin));
   limit_classes(names, limit, origin);
   return ClassList(std::move(names), origin);
+}
+
+std::vector<std::string> class_words(const DataOptions& options, const std::vector<std::string>& names) {
+  std::string path;
+  if (!options.classes.empty()) {
+    path = resolve_data_path(options.classes);
+  } else if (options.kind == DatasetKind::kPacked) {
+    path = classes_path(resolve_data_path(options.train.at(0)));
+  }
+  std::map<std::string, std::string> words;
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    const size_t end = line.find_last_not_of(" \t\r") + 1, begin = std::min(line.find_first_not_of(" \t"), end);
+    const size_t name_end = std::min(line.find_first_of(" \t", begin), end);
+    const size_t rest = std::min(line.find_first_not_of(" \t", name_end), end);
+    if (rest < end) words[line.substr(begin, name_end - begin)] = line.substr(rest, end - rest);
+  }
+  if (words.empty()) return {};
+  std::vector<std::string> result;
+  for (const std::string& name : names) result.push_back(words[name]);
+  return result;
 }
 
 ClassList choose_classes(const DataOptions& options, Split split, std::vector<std::string> found,

@@ -8,6 +8,7 @@
 #include "bn/dataset.hpp"
 #include "bn/error.hpp"
 #include "data/sources.hpp"
+#include "data/split.hpp"
 
 namespace bn {
 
@@ -64,7 +65,9 @@ std::unique_ptr<Dataset> open_files(const DataOptions& options, Split split) {
 }  // namespace
 
 std::unique_ptr<Dataset> open_dataset(const DataOptions& options, Split split) {
-  std::unique_ptr<Dataset> dataset = open_files(options, split);
+  std::unique_ptr<Dataset> dataset = options.split.validation > 0
+                                         ? part_of(open_files(options, Split::kTrain), options, split)
+                                         : open_files(options, split);
   return options.cache == Cache::kDecoded ? cache_decoded(std::move(dataset), options) : std::move(dataset);
 }
 

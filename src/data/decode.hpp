@@ -54,6 +54,8 @@ void refuse_huge(int64_t width, int64_t height, int64_t file_bytes);
 // Decodes by OpenCV's imgcodecs. In a build without them it throws a DataError that says so.
 void decode_with_imgcodecs(const uint8_t* bytes, int64_t size, int64_t channels, Image& out);
 bool has_imgcodecs();
+// A PNG file of an RGB image. UnsupportedError in such a build.
+std::vector<uint8_t> encode_png_with_imgcodecs(const ImageView& image);
 
 // RGB <-> gray by the JPEG luma weights; view must not be out's own pixels.
 void convert_channels(const ImageView& view, int64_t channels, Image& out);

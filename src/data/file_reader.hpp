@@ -26,4 +26,7 @@ class FileReader {
   int64_t size_ = 0;
 };
 
+// Dataset::content_key of an image that lies there in the file.
+uint64_t content_key(const FileReader& file, int64_t offset, int64_t bytes);
+
 }  // namespace bn

@@ -1,10 +1,13 @@
-// What tells two sets of images apart without reading them: labels, names of files, and where that costs little, sizes.
+// What tells sets of images apart without reading them (labels, names of files and, where that costs little, sizes),
+// and images without reading all of them.
 #include <fmt/format.h>
 #include <xxhash.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "bn/dataset.hpp"
+#include "data/file_reader.hpp"
 
 namespace bn {
 
@@ -20,6 +23,26 @@ std::string fingerprint(const Dataset& set) {
     XXH3_64bits_update(state.get(), numbers, sizeof numbers);
   }
   return fmt::format("{:016x}", XXH3_64bits_digest(state.get()));
+}
+
+uint64_t Dataset::content_key(int64_t index) const {
+  std::vector<uint8_t> storage;
+  const Sample sample = read(index, storage);
+  return XXH3_64bits(sample.data, static_cast<size_t>(sample.bytes));
+}
+
+// Photos that differ, differ in their size or in one of their ends; two that do not are taken for copies, which keeps
+// them on one side.
+uint64_t content_key(const FileReader& file, int64_t offset, int64_t bytes) {
+  constexpr int64_t kEnd = 32'768;
+  std::vector<uint8_t> ends(static_cast<size_t>(std::min(bytes, 2 * kEnd)));
+  if (bytes <= 2 * kEnd) {
+    file.read(offset, bytes, ends.data());
+  } else {
+    file.read(offset, kEnd, ends.data());
+    file.read(offset + bytes - kEnd, kEnd, ends.data() + kEnd);
+  }
+  return XXH3_64bits_withSeed(ends.data(), ends.size(), static_cast<uint64_t>(bytes));
 }
 
 }  // namespace bn

@@ -6,6 +6,7 @@
 
 #include "bn/error.hpp"
 #include "data/class_list.hpp"
+#include "data/decode.hpp"
 #include "data/file_reader.hpp"
 #include "data/sources.hpp"
 
@@ -62,6 +63,21 @@ class ImageFiles final : public Dataset {
 std::unique_ptr<Dataset> open_image_files(const std::vector<std::string>& paths,
                                           const std::vector<std::string>& classes) {
   return std::make_unique<ImageFiles>(paths, classes);
+}
+
+std::string reason_unreadable(const Dataset& images, int64_t index, const DataOptions& data) {
+  try {
+    std::vector<uint8_t> encoded;
+    const Dataset::Sample sample = images.read(index, encoded);
+    if (sample.raw_channels != 0) return "";
+    ImageDecoder decoder({.channels = data.image_channels, .decoder = data.decoder});
+    Image decoded;
+    decoder.open(sample.data, sample.bytes);
+    decoder.decode(decoded);
+    return "";
+  } catch (const DataError& error) {
+    return error.what();
+  }
 }
 
 }  // namespace bn

@@ -124,6 +124,11 @@ class ImageFolder final : public Dataset {
     return error ? 0 : static_cast<int64_t>(bytes);
   }
 
+  uint64_t content_key(int64_t index) const override {
+    const FileReader file(name(index));
+    return bn::content_key(file, 0, file.size());
+  }
+
   Sample read(int64_t index, std::vector<uint8_t>& storage) const override {
     storage.clear();
     const FileReader file(name(index));

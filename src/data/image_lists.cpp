@@ -13,6 +13,7 @@
 #include "core/files.hpp"
 #include "data/class_list.hpp"
 #include "data/file_reader.hpp"
+#include "data/selection.hpp"
 #include "data/tar.hpp"
 
 namespace bn {
@@ -50,24 +51,6 @@ bool read_number(const std::string& text, int64_t& value) {
 // "val.tar:val/n01443537/val_12.JPEG" -> "val_12.JPEG"
 std::string file_of(const std::string& name) { return name.substr(name.find_last_of("/:") + 1); }
 std::string stem_of(const std::string& name) { return fs::path(file_of(name)).stem().string(); }
-
-class Selection final : public Dataset {
- public:
-  Selection(std::unique_ptr<Dataset> images, std::vector<int64_t> kept)
-      : images_(std::move(images)), kept_(std::move(kept)) {}
-
-  int64_t size() const override { return static_cast<int64_t>(kept_.size()); }
-  int32_t label(int64_t index) const override { return images_->label(at(index)); }
-  std::string name(int64_t index) const override { return images_->name(at(index)); }
-  const std::vector<std::string>& class_names() const override { return images_->class_names(); }
-  Sample read(int64_t index, std::vector<uint8_t>& storage) const override { return images_->read(at(index), storage); }
-
- private:
-  int64_t at(int64_t index) const { return kept_[static_cast<size_t>(index)]; }
-
-  std::unique_ptr<Dataset> images_;
-  std::vector<int64_t> kept_;
-};
 
 // Images of tar files and folders, by the name of their file.
 class LabelledImages final : public Dataset {
@@ -192,7 +175,7 @@ std::unique_ptr<Dataset> exclude_images(std::unique_ptr<Dataset> images, const s
     if (!excluded[static_cast<size_t>(i)]) kept.push_back(i);
   }
   if (kept.empty()) throw DataError(fmt::format("{} excludes every image", list));
-  return std::make_unique<Selection>(std::move(images), std::move(kept));
+  return select_images(std::move(images), std::move(kept));
 }
 
 }  // namespace bn

@@ -102,6 +102,11 @@ class TarDataset final : public Dataset {
     return fmt::format("{}:{}", tar, names_.c_str() + place.name);
   }
 
+  uint64_t content_key(int64_t index) const override {
+    const Place& place = places_[static_cast<size_t>(index)];
+    return bn::content_key(tars_[place.tar], place.offset, place.bytes);
+  }
+
   Sample read(int64_t index, std::vector<uint8_t>& storage) const override {
     storage.clear();
     const Place& place = places_[static_cast<size_t>(index)];

@@ -126,8 +126,11 @@ class Evaluation {
     const Score score = score_of(probabilities, slot, labels[0]);
     scores_.push_back({.image = image, .label = labels[0], .loss = score.loss, .rank = score.rank});
     if (!sink_) return;
-    Prediction prediction{
-        .image = image, .label = labels[0], .rank = score.rank, .label_probability = probabilities[labels[0]]};
+    Prediction prediction{.image = image,
+                          .place = slot * crops_,
+                          .label = labels[0],
+                          .rank = score.rank,
+                          .label_probability = probabilities[labels[0]]};
     name_likeliest(probabilities, slot, prediction);
     sink_(prediction);
   }

@@ -155,7 +155,10 @@ void Compiler::place_values() {
     const int output = graph_.nodes[i].output;
     if (backward_reads(graph_.nodes[i].spec).y) last[output] = std::max(last[output], backward_time_[i]);
     const bool is_loss = std::holds_alternative<SoftmaxLoss>(graph_.nodes[i].spec);
-    if (output == graph_.logits || is_loss || is_kept(graph_.nodes[i].name)) last[output] = end_time();
+    if (output == graph_.logits || is_loss) last[output] = end_time();
+  }
+  for (size_t v = 0; v < graph_.values.size(); ++v) {
+    if (is_kept(graph_.values[v].name)) last[v] = end_time();
   }
   for (int v = 0; v < static_cast<int>(graph_.values.size()); ++v) {
     const int root = graph_.root(v);
@@ -276,10 +279,13 @@ void Compiler::bind_values() {
   }
   for (const std::string& name : options_.keep) {
     if (name == kImages) continue;
-    const auto found = std::find_if(graph_.nodes.begin(), graph_.nodes.end(),
-                                    [&](const GraphNode& node) { return node.name == name; });
-    if (found == graph_.nodes.end()) throw ConfigError(fmt::format("the network has no op \"{}\" to keep", name));
-    plan_->kept[name] = values_[found->output];
+    // By the value: a pass may have removed its op and let others write it.
+    const auto found = std::find_if(graph_.values.begin(), graph_.values.end(),
+                                    [&](const GraphValue& value) { return value.name == name; });
+    if (found == graph_.values.end()) throw ConfigError(fmt::format("the network has no op \"{}\" to keep", name));
+    const Tensor& kept = values_[static_cast<size_t>(found - graph_.values.begin())];
+    if (!kept) throw ConfigError(fmt::format("the output of \"{}\" cannot be kept: the op is part of the next", name));
+    plan_->kept[name] = kept;
   }
 }
 

@@ -26,17 +26,20 @@ void compare(const DataRecord& before, const DataRecord& now, const char* set, s
 }  // namespace
 
 std::string to_json(const Provenance& provenance) {
-  const Json json{{"classes", provenance.classes},
-                  {"training", json_of(provenance.training)},
-                  {"validation", json_of(provenance.validation)},
-                  {"computation", provenance.computation}};
+  Json json{{"classes", provenance.classes},
+            {"training", json_of(provenance.training)},
+            {"validation", json_of(provenance.validation)},
+            {"computation", provenance.computation}};
+  if (!provenance.class_words.empty()) json["class_words"] = provenance.class_words;
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 std::optional<Provenance> provenance_from_json(const std::string& text) {
   try {
     const Json json = Json::parse(text);
-    return Provenance{.classes = json.at("classes").get<std::vector<std::string>>(),
+    using Names = std::vector<std::string>;
+    return Provenance{.classes = json.at("classes").get<Names>(),
+                      .class_words = json.value("class_words", Names{}),
                       .training = record_of(json.at("training")),
                       .validation = record_of(json.at("validation")),
                       .computation = json.at("computation").get<std::string>()};

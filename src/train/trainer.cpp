@@ -182,6 +182,7 @@ Trainer::Trainer(const Config& config, Backend& backend, const RunFolder& folder
   }
   check_data();
   provenance_ = {.classes = train_set_->class_names(),
+                 .class_words = class_words(config.data, train_set_->class_names()),
                  .training = {.images = train_set_->size(), .fingerprint = fingerprint(*train_set_)},
                  .validation = {.images = validation_set_->size(), .fingerprint = fingerprint(*validation_set_)},
                  .computation = backend_.computation()};

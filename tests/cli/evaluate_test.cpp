@@ -280,36 +280,6 @@ TEST_F(Evaluate, ImagesNamedByTheUserAreThoseOfAllMembers) {
   EXPECT_TRUE(contains(classes, " and 'coin' in ")) << classes;
 }
 
-// A photo gets the class that scoring the set gives it; a broken file is named, and the others are answered.
-TEST_F(Evaluate, PredictNamesTheClassesOfPhotos) {
-  write_images("photos");
-  const std::string run = train_on_images("on_photos", "photos", {"--set", "train.steps=40"});
-  const std::string csv = folder() / "photos.csv", images = folder() / "photos/validation";
-  report({run, "--csv", csv});
-  constexpr size_t kFirstClass = 4;
-  const std::map<std::string, std::string> predicted = column(csv, kFirstClass);
-  const ProgramResult result = bninception({"predict", run, images, "--json", "--top", "2"});
-  ASSERT_EQ(result.exit_code, 0) << result.err;
-  std::istringstream lines(result.out);
-  int64_t count = 0;
-  for (std::string line; std::getline(lines, line); ++count) {
-    const auto json = nlohmann::json::parse(line);
-    ASSERT_EQ(json.at("classes").size(), 2U);
-    const std::string image = json.at("image");
-    EXPECT_EQ(json.at("classes")[0].at("class"), predicted.at(image)) << image;
-  }
-  EXPECT_EQ(count, 20);
-
-  test::write_bytes(folder() / "broken.jpg", "no image");
-  const std::string one = images + "/arrow/000000.png";
-  const ProgramResult mixed = bninception({"predict", run, folder() / "broken.jpg", one});
-  EXPECT_EQ(mixed.exit_code, static_cast<int>(ExitCode::kData));
-  EXPECT_TRUE(contains(mixed.out, one + ": ")) << mixed.out;
-  EXPECT_EQ(mixed.err, folder() / "broken.jpg" + ": cannot be read as an image\n");
-  const ProgramResult none = bninception({"predict", run, folder() / "nowhere"});
-  EXPECT_EQ(none.err, "error: there is no file or folder '" + folder() / "nowhere" + "'\n");
-}
-
 TEST_F(Evaluate, AnImageThatCannotBeReadIsCountedAndNamedOrEndsIt) {
   write_images("damaged");
   const std::string folder_of_class = folder() / "damaged/validation/disk";

@@ -97,6 +97,22 @@ TEST(Check, WantsAWarmUpWithinTheRun) {
             path + "warmup_from: got 1, expected at most initial, 0.01, to which the rate rises");
 }
 
+TEST(Check, WantsOneSourceOfValidationImages) {
+  const auto split = [](DatasetKind kind, std::vector<std::string> train, std::vector<std::string> validation) {
+    return [=](Config& c) {
+      c.data.kind = kind, c.data.train = train, c.data.validation = validation, c.data.split.validation = 0.2;
+    };
+  };
+  Config config = experiment();
+  split(DatasetKind::kFolder, {"a"}, {})(config);
+  EXPECT_NO_THROW(check(config));
+  EXPECT_EQ(check_error(split(DatasetKind::kFolder, {"a"}, {"b"})),
+            "data.split.validation: got 0.2, expected 0 where data.validation names the validation images, or no path "
+            "there");
+  EXPECT_EQ(check_error(split(DatasetKind::kPacked, {"a"}, {})),
+            "data.split.validation: got 0.2, expected 0: only kinds folder and tar are split");
+}
+
 TEST(Check, WantsTwoValuesToNormaliseOver) {
   EXPECT_EQ(check_error([](Config& c) { c.train.batch = 1; }),
             "train.batch: got 1, expected at least 2: hidden1/bn would normalise over a single value");

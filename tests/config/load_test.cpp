@@ -41,6 +41,16 @@ data: {mean: [1, 2, 3]}
   EXPECT_EQ(config.data.mean, (std::vector<double>{1, 2, 3}));
 }
 
+TEST(Load, ABaseThatIsNotBesideTheFileMayHaveComeWithTheProgram) {
+  const ConfigFolder folder;
+  const std::string path = folder.write("run.yaml", "base: mnist/batch_norm.yaml\n");
+  EXPECT_EQ(load_config(path).model.normalization, Normalization::kBatch);
+  folder.write("mnist/batch_norm.yaml", kExperiment + kTrain + "threads: 3\n");
+  EXPECT_EQ(load_config(path).threads, 3);
+  const std::string message = load_error(folder.write("other.yaml", "base: mnist/none.yaml\n"));
+  EXPECT_NE(message.find("mnist/none.yaml': No such file"), std::string::npos) << message;
+}
+
 TEST(Load, BaseAndNetworkAreRelativeToTheFileThatNamesThem) {
   const ConfigFolder folder;
   folder.write("networks/table.yaml", kMlp);

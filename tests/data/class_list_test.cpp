@@ -34,6 +34,18 @@ TEST(ClassList, SaysWhatIsWrongWithTheFile) {
             "classes_limit is 3, but the classes file " + two + " has only 2 classes");
 }
 
+TEST(ClassWords, AreTheRestOfEachLine) {
+  const TempDir dir;
+  DataOptions options;
+  options.classes =
+      dir.write("synsets.txt", bytes_of("n02 goldfish, Carassius \r\n\n  n01\t tench\nn03\nn04 unused\n"));
+  EXPECT_EQ(class_words(options, {"n01", "n02", "n03"}), (Names{"tench", "goldfish, Carassius", ""}));
+  options.classes = dir.write("names.txt", bytes_of("n01\nn02\n"));
+  EXPECT_EQ(class_words(options, {"n01", "n02"}), Names{});
+  options.classes = "";
+  EXPECT_EQ(class_words(options, {"n01"}), Names{});
+}
+
 TEST(ClassList, SortsTheNamesFound) {
   const auto list = choose_classes({.classes_limit = 2}, Split::kTrain, {"cat", "ape", "dog", "ape"}, nullptr);
   EXPECT_EQ(list.names(), (Names{"ape", "cat"}));

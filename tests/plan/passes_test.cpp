@@ -4,8 +4,10 @@
 #include <algorithm>
 
 #include "bn/cpu_backend.hpp"
+#include "bn/error.hpp"
 #include "bn/models.hpp"
 #include "plan/graph.hpp"
+#include "support/error_message.hpp"
 
 namespace bn {
 namespace {
@@ -155,6 +157,53 @@ TEST(ScheduleBackward, LeavesOutWhatReachesNoLoss) {
   builder.loss("loss", x);
   const Graph graph = make_graph(std::move(builder).build(), {.batch = 2});
   EXPECT_EQ(schedule_backward(graph).steps.size(), 2U);
+}
+
+// A kept output is there whatever the passes did to its op.
+TEST(Compile, KeepsTheOutputOfAnOpThatAPassRemoved) {
+  const Net net = small_net();
+  const auto backend = make_cpu_backend({.threads = 1});
+  Parameters parameters(net, *backend, DecayScope::kWeights, false);
+  parameters.initialize(1, {});
+  const auto outputs = [&](bool with_passes) {
+    PlanOptions options{.batch = 2, .purpose = Purpose::kEvaluate, .keep = {"act", "concat"}};
+    options.passes.fuse_activation = options.passes.eliminate_concat = with_passes;
+    Plan plan = compile(net, parameters, *backend, options);
+    std::vector<float> images(2 * 4 * 4 * 3);
+    for (size_t i = 0; i < images.size(); ++i) images[i] = static_cast<float>(i % 7) - 3;
+    const Tensor in = plan.images();
+    for (int64_t row = 0; row < in.shape.rows(); ++row) {
+      std::copy_n(&images[static_cast<size_t>(row * 3)], 3, in.as<float>() + row * in.row_stride);
+    }
+    plan.pack();
+    plan.forward();
+    std::vector<float> values;
+    for (const char* op : {"act", "concat"}) {
+      const Tensor y = plan.output(op);
+      for (int64_t row = 0; row < y.shape.rows(); ++row) {
+        const float* first = y.as<float>() + row * y.row_stride;
+        values.insert(values.end(), first, first + y.shape.c);
+      }
+    }
+    return values;
+  };
+  const std::vector<float> plain = outputs(false), passed = outputs(true);
+  ASSERT_EQ(plain.size(), 2U * 16U * (8U + 16U));
+  ASSERT_EQ(passed.size(), plain.size());
+  EXPECT_GT(*std::max_element(plain.begin(), plain.end()), 0.1F);
+  for (size_t i = 0; i < plain.size(); ++i) ASSERT_NEAR(passed[i], plain[i], 1e-5F) << i;
+}
+
+TEST(Compile, RefusesToKeepWhatIsPartOfAnotherOp) {
+  const Net net = small_net();
+  const auto backend = make_cpu_backend({.threads = 1});
+  Parameters parameters(net, *backend, DecayScope::kWeights, false);
+  const auto message = [&](const char* op) {
+    return test::error_message<ConfigError>(
+        [&] { compile(net, parameters, *backend, {.batch = 2, .purpose = Purpose::kEvaluateFolded, .keep = {op}}); });
+  };
+  EXPECT_EQ(message("conv"), "the output of \"conv\" cannot be kept: the op is part of the next");
+  EXPECT_EQ(message("pool"), "the network has no op \"pool\" to keep");
 }
 
 }  // namespace

@@ -48,6 +48,7 @@ TEST(Provenance, IsKeptAndCompared) {
   const TemporaryFolder folder;
   SmallModel model;
   const Provenance before{.classes = {"ant", "bee"},
+                          .class_words = {"Formica", ""},
                           .training = {.images = 24, .fingerprint = "00aa"},
                           .validation = {.images = 8, .fingerprint = "00bb"},
                           .computation = "a library, 2 threads"};
@@ -55,6 +56,7 @@ TEST(Provenance, IsKeptAndCompared) {
   const std::optional<Provenance> stored = read_checkpoint_info(folder / "a").provenance;
   ASSERT_TRUE(stored);
   EXPECT_EQ(stored->computation, before.computation);
+  EXPECT_EQ(stored->class_words, before.class_words);
   EXPECT_EQ(differences_of_data(before, *stored), std::vector<std::string>{});
   Provenance now = before;
   now.classes = {"ant", "asp", "bee"};

@@ -1,0 +1,84 @@
+#include "bn/heat_map.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <opencv2/imgproc.hpp>
+
+#include "core/files.hpp"
+#include "data/decode.hpp"
+
+namespace bn {
+namespace {
+
+constexpr int kLongestSide = 1024, kShortestSide = 256;  // of the picture, where the image's form allows
+
+cv::Mat decode_upright(const Dataset& images, int64_t index, const DataOptions& data, Image& decoded) {
+  std::vector<uint8_t> encoded;
+  const Dataset::Sample sample = images.read(index, encoded);
+  constexpr int64_t kColours = 3;
+  ImageDecoder decoder({.channels = kColours, .decoder = data.decoder, .exif_orientation = data.exif_orientation});
+  decoder.open(sample.data, sample.bytes);
+  decoder.decode(decoded);
+  return {static_cast<int>(decoded.height), static_cast<int>(decoded.width), CV_8UC3, decoded.pixels.data()};
+}
+
+cv::Mat at_picture_size(const cv::Mat& image) {
+  const int shorter = std::min(image.rows, image.cols), longer = std::max(image.rows, image.cols);
+  const double grow = std::max(1.0, static_cast<double>(kShortestSide) / shorter);
+  const double scale = std::min(grow, static_cast<double>(kLongestSide) / longer);
+  const auto scaled = [&](int side) { return std::max(1, static_cast<int>(std::lround(side * scale))); };
+  cv::Mat picture;
+  cv::resize(image, picture, {scaled(image.cols), scaled(image.rows)}, 0, 0,
+             scale < 1 ? cv::INTER_AREA : cv::INTER_CUBIC);
+  return picture;
+}
+
+// The part of the picture that the network sees: the centre square, as evaluation resizes and crops.
+cv::Rect seen_by_network(const cv::Mat& picture, const DataOptions& data) {
+  const int shorter = std::min(picture.rows, picture.cols);
+  const double share =
+      data.resize_shorter > 0 ? static_cast<double>(data.image_size) / static_cast<double>(data.resize_shorter) : 1;
+  const int side = std::clamp(static_cast<int>(std::lround(shorter * share)), 1, shorter);
+  return {(picture.cols - side) / 2, (picture.rows - side) / 2, side, side};
+}
+
+// The map over the square, from 0 (at zero and below) to 1 (at its maximum).
+cv::Mat strength_over(const HeatMap& map, int side) {
+  const cv::Mat cells(static_cast<int>(map.height), static_cast<int>(map.width), CV_32FC1,
+                      const_cast<float*>(map.values.data()));
+  cv::Mat strength;
+  cv::resize(cells, strength, {side, side}, 0, 0, cv::INTER_LINEAR);
+  const float highest = *std::max_element(map.values.begin(), map.values.end());
+  return cv::max(strength, 0.0F) * (highest > 0 ? 1 / highest : 0.0F);
+}
+
+void colour(cv::Mat square, const cv::Mat& strength) {
+  constexpr float kOpacity = 0.6F, kMostBytes = 255;
+  cv::Mat levels, colours;
+  strength.convertTo(levels, CV_8U, static_cast<double>(kMostBytes));
+  cv::applyColorMap(levels, colours, cv::COLORMAP_JET);
+  cv::cvtColor(colours, colours, cv::COLOR_BGR2RGB);
+  square.forEach<cv::Vec3b>([&](cv::Vec3b& pixel, const int* place) {
+    const float weight = kOpacity * std::min(1.0F, strength.at<float>(place));
+    const auto& tint = colours.at<cv::Vec3b>(place);
+    for (int c = 0; c < 3; ++c) {
+      const float mixed = (1 - weight) * static_cast<float>(pixel[c]) + weight * static_cast<float>(tint[c]);
+      pixel[c] = static_cast<uint8_t>(std::lround(mixed));
+    }
+  });
+}
+
+}  // namespace
+
+void draw_heat_map(const Dataset& images, int64_t index, const DataOptions& data, const HeatMap& map,
+                   const std::string& path) {
+  Image decoded;
+  cv::Mat picture = at_picture_size(decode_upright(images, index, data, decoded));
+  const cv::Rect seen = seen_by_network(picture, data);
+  colour(picture(seen), strength_over(map, seen.width));
+  const std::vector<uint8_t> png =
+      encode_png_with_imgcodecs({.data = picture.data, .height = picture.rows, .width = picture.cols, .channels = 3});
+  write_file(path, {reinterpret_cast<const char*>(png.data()), png.size()});
+}
+
+}  // namespace bn

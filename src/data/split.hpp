@@ -1,0 +1,21 @@
+// One set of images in two parts, for training and for validation, by what the images hold: moving or renaming files
+// changes nothing, and equal files are never on both sides.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "bn/dataset.hpp"
+
+namespace bn {
+
+// Which images are for validation. Of each class about the share asked for, but at least one and not all, so that a
+// class with a single image is only trained on. Images with equal keys stay together, also across classes.
+std::vector<bool> choose_validation(const std::vector<int32_t>& labels, const std::vector<uint64_t>& keys,
+                                    const SplitOptions& options);
+
+// Throws DataError where no image can be spared for validation.
+std::unique_ptr<Dataset> part_of(std::unique_ptr<Dataset> whole, const DataOptions& options, Split split);
+
+}  // namespace bn

@@ -1,0 +1,196 @@
+// From a folder of images to a network in use.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <sstream>
+
+#include "bn/config.hpp"
+#include "bn/error.hpp"
+#include "cli/program.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace bn {
+namespace {
+
+using test::bninception;
+using test::ProgramResult;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+namespace fs = std::filesystem;
+
+class New : public testing::Test {
+ protected:
+  void SetUp() override {
+    const ProgramResult result = test::run_program({BN_DATA_PROGRAM, "shapes", "--out", folder_ / "shapes", "--size",
+                                                    "20", "--images", "40", "--validation-images", "20"});
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    for (const auto& entry : fs::recursive_directory_iterator(folder_ / "shapes/train")) {
+      if (entry.is_regular_file()) images_.push_back(test::read_bytes(entry.path().string()));
+    }
+    ASSERT_EQ(images_.size(), 40U);
+  }
+
+  // A file of its own kind each: PNG readers stop at the end of the image.
+  void add(const std::string& place, int64_t count) {
+    fs::create_directories(folder_ / place);
+    for (int64_t i = 0; i < count; ++i, ++added_) {
+      const std::string& image = images_[static_cast<size_t>(added_) % images_.size()];
+      test::write_bytes(folder_ / place + "/" + std::to_string(added_) + ".png", image + std::to_string(added_));
+    }
+  }
+  ProgramResult make(const std::string& images) const {
+    fs::remove(folder_ / "mine.yaml");
+    return bninception({"new", folder_ / images, "--out", folder_ / "mine.yaml"});
+  }
+  std::string error(const std::string& images) const {
+    const ProgramResult result = make(images);
+    EXPECT_EQ(result.exit_code, static_cast<int>(ExitCode::kData)) << result.err;
+    EXPECT_EQ(result.out, "");
+    EXPECT_FALSE(fs::exists(folder_ / "mine.yaml"));
+    return result.err;
+  }
+  Config config() const { return load_config(folder_ / "mine.yaml"); }
+
+  const test::TemporaryFolder folder_;
+  std::vector<std::string> images_;
+  int64_t added_ = 0;
+};
+
+std::vector<std::string> words_of(const std::string& line) {
+  std::istringstream stream(line);
+  std::vector<std::string> words;
+  for (std::string word; stream >> word;) words.push_back(word);
+  return words;
+}
+
+TEST_F(New, ThreeCommandsLeadToAPrediction) {
+  const test::ProgramOptions here{.folder = folder_.path()};
+  const ProgramResult made = bninception({"new", "shapes/train/"}, here);
+  ASSERT_EQ(made.exit_code, 0) << made.err;
+  EXPECT_THAT(made.out, StartsWith("shapes/train/: 10 classes of 4 to 4 images, 20 x 20 pixels at the median\n"
+                                   "30 images to train on, 10 to validate, chosen by their contents\n"
+                                   "wrote train.yaml: Inception at 64x64 pixels, "));
+  std::vector<std::vector<std::string>> commands;
+  std::istringstream lines(made.out);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("  ")) commands.push_back(words_of(line));
+  }
+  ASSERT_EQ(commands.size(), 2U);
+  for (const char* word : {"--quiet", "--set", "train.epochs=1", "--set", "threads=1"}) commands[0].emplace_back(word);
+  const ProgramResult trained = test::run_program(commands[0], here);
+  ASSERT_EQ(trained.exit_code, 0) << trained.err;
+  const ProgramResult predicted = test::run_program(commands[1], here);
+  ASSERT_EQ(predicted.exit_code, 0) << predicted.err;
+  EXPECT_THAT(predicted.out, HasSubstr("shapes/train/"));
+  EXPECT_THAT(predicted.out, HasSubstr(" %"));
+  // The network can be scored on the images that were kept apart.
+  const ProgramResult scored = bninception({"evaluate", folder_ / "runs/train"});
+  EXPECT_THAT(scored.out, HasSubstr("over 10 images")) << scored.err;
+}
+
+TEST_F(New, WritesAFileOfFewLinesThatSaysWhatItFound) {
+  add("my photos/cats: old", 30);
+  add("my photos/dogs", 20);
+  ASSERT_EQ(make("my photos").exit_code, 0);
+  const std::string text = test::read_bytes(folder_ / "mine.yaml");
+  EXPECT_LE(std::count(text.begin(), text.end(), '\n'), 16);
+  const Config config = this->config();
+  EXPECT_EQ(config.model.classes, 2);
+  EXPECT_EQ(config.data.kind, DatasetKind::kFolder);
+  EXPECT_EQ(config.data.train, std::vector<std::string>{fs::canonical(folder_ / "my photos").string()});
+  EXPECT_DOUBLE_EQ(config.data.split.validation, 0.2);
+  EXPECT_EQ(config.data.exif_orientation, ExifOrientation::kApply);
+  EXPECT_EQ(config.train.batch, 8);
+  for (const double value : config.data.mean) EXPECT_GT(value, 0.05);
+  for (const double value : config.data.std) EXPECT_GT(value, 0.05);
+}
+
+TEST_F(New, TakesTrainingAndValidationFoldersAsTheyAre) {
+  const ProgramResult result = make("shapes");
+  EXPECT_THAT(result.out, HasSubstr("40 images to train on, 20 to validate\n"));
+  EXPECT_EQ(config().data.split.validation, 0);
+  EXPECT_EQ(config().data.validation, std::vector<std::string>{fs::canonical(folder_ / "shapes/validation").string()});
+  fs::remove_all(folder_ / "shapes/validation");
+  EXPECT_THAT(make("shapes").out, HasSubstr("30 images to train on, 10 to validate, chosen by their contents\n"));
+}
+
+TEST_F(New, ReadsATarWhereItLies) {
+  const auto tar = [&](const std::string& what) {
+    const ProgramResult result =
+        test::run_program({"/bin/sh", "-c", "cd " + (folder_ / "shapes") + " && tar cf ../set.tar " + what});
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+  };
+  tar("train");
+  const ProgramResult result = make("set.tar");
+  EXPECT_THAT(result.out, HasSubstr("30 images to train on, 10 to validate"));
+  EXPECT_THAT(result.out, HasSubstr(" PHOTO.jpg\n"));
+  EXPECT_EQ(config().data.kind, DatasetKind::kTar);
+  tar("train validation");
+  EXPECT_EQ(error("set.tar"), "error: " + (folder_ / "set.tar") +
+                                  " holds 60 images below 'train' and 'validation'; unpack it and name the folder\n");
+}
+
+TEST_F(New, SaysWhatIsUnusualAboutTheClasses) {
+  add("set/many", 60);
+  add("set/few", 5);
+  add("set/single", 1);
+  test::write_bytes(folder_ / "set/few/notes.txt", "no image");
+  test::write_bytes(folder_ / "set/few/broken.jpg", "no image");
+  const ProgramResult result = make("set");
+  EXPECT_THAT(result.out, HasSubstr("note: 1 of the classes have a single image, which is trained on, so nothing tells "
+                                    "whether they are learned: single\n"));
+  EXPECT_THAT(result.out, HasSubstr("note: 'many' has 60 images and 'single' has 1: the network will answer with large "
+                                    "classes too often\n"));
+  EXPECT_THAT(result.out, HasSubstr("note: 1 files that are no images are left out: "));
+  EXPECT_THAT(result.out,
+              HasSubstr("note: 1 of the images looked at cannot be decoded, and training leaves them out: "));
+  EXPECT_THAT(result.out, HasSubstr("/broken.jpg: the data is damaged"));
+}
+
+TEST_F(New, TrainsTheSmallestSet) {
+  add("set/a", 2);
+  add("set/b", 1);
+  EXPECT_THAT(make("set").out, HasSubstr("2 images to train on, 1 to validate"));
+  EXPECT_EQ(config().train.batch, 2);
+  const ProgramResult trained = bninception({"train", folder_ / "mine.yaml", "--quiet", "--out", folder_ / "run",
+                                             "--set", "train.epochs=2", "--set", "threads=1"});
+  EXPECT_EQ(trained.exit_code, 0) << trained.err;
+}
+
+TEST_F(New, TakesThousandsOfClasses) {
+  for (int c = 0; c < 5000; ++c) add("set/" + std::to_string(c), 2);
+  EXPECT_THAT(make("set").out, HasSubstr(": 5000 classes of 2 to 2 images, "));
+  EXPECT_EQ(config().model.classes, 5000);
+}
+
+TEST_F(New, RefusesWhatCannotBeTrained) {
+  EXPECT_EQ(error("nowhere"), "error: there is no file or folder '" + (folder_ / "nowhere") + "'\n");
+  add("flat", 3);
+  EXPECT_THAT(error("flat"), HasSubstr("it has no class folders (<class>/<image>.jpg)"));
+  add("one/cat", 3);
+  EXPECT_EQ(error("one"), "error: " + (folder_ / "one") +
+                              " has one class, 'cat'; a network needs two or more, each a folder of its own\n");
+  add("singles/a", 1);
+  add("singles/b", 1);
+  EXPECT_THAT(error("singles"), HasSubstr("no image can be spared for validation"));
+  fs::create_directories(folder_ / "broken/a");
+  fs::create_directories(folder_ / "broken/b");
+  for (const char* name : {"a/1.jpg", "a/2.jpg", "b/1.jpg"}) test::write_bytes(folder_ / "broken/" + name, "no image");
+  EXPECT_THAT(error("broken"), HasSubstr("no image of " + (folder_ / "broken") + " can be decoded; the first: "));
+}
+
+TEST_F(New, LeavesAFileThatIsThere) {
+  test::write_bytes(folder_ / "there.yaml", "mine");
+  const ProgramResult result = bninception({"new", folder_ / "shapes", "--out", folder_ / "there.yaml"});
+  EXPECT_EQ(result.exit_code, static_cast<int>(ExitCode::kConfig));
+  EXPECT_EQ(result.err,
+            "error: " + (folder_ / "there.yaml") + " is there already; name another file with --out, or remove it\n");
+  EXPECT_EQ(test::read_bytes(folder_ / "there.yaml"), "mine");
+  EXPECT_EQ(bninception({"new", folder_ / "shapes", "--out", folder_ / "no/where.yaml"}).exit_code,
+            static_cast<int>(ExitCode::kStorage));
+}
+
+}  // namespace
+}  // namespace bn

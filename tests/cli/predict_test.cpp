@@ -1,0 +1,216 @@
+// The classes of images of one's own, as a user asks for them.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <regex>
+#include <sstream>
+
+#include "bn/checkpoint.hpp"
+#include "bn/config.hpp"
+#include "bn/cpu_backend.hpp"
+#include "bn/error.hpp"
+#include "bn/models.hpp"
+#include "cli/program.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace bn {
+namespace {
+
+using test::bninception;
+using test::ProgramResult;
+using test::TemporaryFolder;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+constexpr const char* kExperiment = R"(
+model:
+  network:
+    kind: inception
+    image_size: 16
+    image_channels: 3
+    rows:
+      - {row: conv1, type: convolution, patch: 3, stride: 2, filters: 8}
+      - {row: inception_2a, type: inception, 1x1: 8, 3x3_reduce: 8, 3x3: 8, double_3x3_reduce: 8, double_3x3: 8, pool: max, projection: 8}
+      - {row: pool3, type: average_pool, patch: 0}
+  classes: 10
+data:
+  kind: folder
+  image_size: 16
+  resize_shorter: 18
+  mean: [0.5, 0.5, 0.5]
+  std: [0.25, 0.25, 0.25]
+  augment: {random_crop: false}
+train: {batch: 20, steps: 30, learning_rate: {initial: 0.05}, statistics_decay: 0.9, evaluate_batch: 16}
+threads: 1
+)";
+
+using Table = std::vector<std::vector<std::string>>;
+
+Table csv_of(const std::string& text) {
+  Table table;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream fields(line);
+    auto& row = table.emplace_back();
+    for (std::string field; std::getline(fields, field, ',');) row.push_back(field);
+  }
+  return table;
+}
+
+class Predict : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    shared() = std::make_unique<TemporaryFolder>();
+    const ProgramResult images = test::run_program({BN_DATA_PROGRAM, "shapes", "--out", folder() / "photos", "--size",
+                                                    "20", "--images", "40", "--validation-images", "20"});
+    ASSERT_EQ(images.exit_code, 0) << images.err;
+    std::string classes;
+    for (const std::string& name : test::names_in(photos())) classes += name + " a " + name + ", drawn\n";
+    test::write_bytes(folder() / "classes.txt", classes);
+    test::write_bytes(folder() / "experiment.yaml", kExperiment);
+    const ProgramResult trained =
+        bninception({"train", folder() / "experiment.yaml", "--quiet", "--out", run(), "--set",
+                     "data.train=[" + (folder() / "photos/train") + "]", "--set", "data.validation=[" + photos() + "]",
+                     "--set", "data.classes=" + (folder() / "classes.txt")});
+    ASSERT_EQ(trained.exit_code, 0) << trained.err;
+  }
+  static void TearDownTestSuite() { shared().reset(); }
+
+  static ProgramResult predict(std::vector<std::string> words) {
+    words.insert(words.begin(), {"predict", run()});
+    return bninception(words);
+  }
+  static std::unique_ptr<TemporaryFolder>& shared() {
+    static std::unique_ptr<TemporaryFolder> folder;
+    return folder;
+  }
+  static const TemporaryFolder& folder() { return *shared(); }
+  static std::string run() { return folder() / "run"; }
+  static std::string photos() { return folder() / "photos/validation"; }
+  static std::string photo() { return photos() + "/arrow/000000.png"; }
+};
+
+TEST_F(Predict, AnswersAsEvaluationDoes) {
+  const std::string scored = folder() / "scored.csv";
+  ASSERT_EQ(bninception({"evaluate", run(), "--csv", scored}).exit_code, 0);
+  std::map<std::string, std::vector<std::string>> by_name;
+  for (const auto& row : csv_of(test::read_bytes(scored))) by_name[row.at(0)] = row;
+  const ProgramResult result = predict({photos(), "--csv"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const Table table = csv_of(result.out);
+  ASSERT_EQ(table.size(), 21U);
+  EXPECT_EQ(table[0].at(10), "probability5");
+  for (size_t i = 1; i < table.size(); ++i) {
+    const std::vector<std::string>& expected = by_name.at(table[i].at(0));
+    for (size_t k = 1; k <= 10; k += 2) {
+      EXPECT_EQ(table[i].at(k), expected.at(k + 3));
+      EXPECT_NEAR(std::stod(table[i].at(k + 1)), std::stod(expected.at(k + 4)), 1e-5);
+    }
+  }
+  EXPECT_NE(table[1].at(2), table[20].at(2));
+}
+
+TEST_F(Predict, NamesClassesAndWhatTheyAreCalled) {
+  const ProgramResult text = predict({photo(), "--top", "2"});
+  EXPECT_THAT(text.out, StartsWith(photo() + ": "));
+  const std::regex answers(R"(: (\w+) \(a \1\) [0-9.]+ %, (\w+) \(a \2\) [0-9.]+ %\n$)");
+  EXPECT_TRUE(std::regex_search(text.out, answers)) << text.out;
+  const auto json = nlohmann::json::parse(predict({photo(), "--json", "--top", "1"}).out);
+  ASSERT_EQ(json.at("classes").size(), 1U);
+  const auto& first = json.at("classes")[0];
+  EXPECT_EQ(first.at("words"), "a " + first.at("class").get<std::string>() + ", drawn");
+}
+
+TEST_F(Predict, ReadsNamesFromStandardInput) {
+  const std::string list = folder() / "list.txt";
+  std::filesystem::path any;
+  for (const auto& entry : std::filesystem::directory_iterator(photos() + "/disk")) any = entry.path();
+  test::write_bytes(list, photo() + "\n\n" + any.string() + "\n");
+  const ProgramResult piped =
+      test::run_program({"/bin/sh", "-c", std::string(BN_PROGRAM) + " predict " + run() + " - --csv < " + list});
+  EXPECT_EQ(piped.exit_code, 0) << piped.err;
+  EXPECT_EQ(piped.out, predict({photo(), any.string(), "--csv"}).out);
+  EXPECT_EQ(csv_of(piped.out).size(), 3U);
+  const ProgramResult none =
+      test::run_program({"/bin/sh", "-c", std::string(BN_PROGRAM) + " predict " + run() + " - < /dev/null"});
+  EXPECT_EQ(none.err, "error: there is no file name on standard input; it needs one a line\n");
+}
+
+TEST_F(Predict, PrintsARowsOutput) {
+  const Table table = csv_of(predict({photos(), "--features", "pool3"}).out);
+  ASSERT_EQ(table.size(), 21U);
+  EXPECT_EQ(table[0].at(32), "feature32");
+  EXPECT_EQ(table[1].size(), 33U);
+  EXPECT_NE(table[1], table[2]);
+  // The scores are a row too, whose softmax the probabilities are.
+  const auto json = nlohmann::json::parse(predict({photo(), "--json", "--features", "logits"}).out);
+  double sum = 0, most = 0;
+  for (const double score : json.at("features").get<std::vector<double>>()) {
+    sum += std::exp(score);
+    most = std::max(most, std::exp(score));
+  }
+  EXPECT_NEAR(json.at("classes")[0].at("probability").get<double>(), most / sum, 1e-5);
+  EXPECT_EQ(csv_of(predict({photos(), "--features", "pool3", "--crops", "10"}).out).size(), 21U);
+  const ProgramResult unknown = predict({photo(), "--features", "pool4"});
+  EXPECT_EQ(unknown.exit_code, static_cast<int>(ExitCode::kConfig));
+  EXPECT_THAT(unknown.err, EndsWith("its rows are conv1, inception_2a, pool3, logits; did you mean pool3?\n"));
+}
+
+TEST_F(Predict, DrawsWhereTheClassIsSeen) {
+  const std::string maps = folder() / "maps";
+  const ProgramResult result = predict({photos() + "/arrow", photos() + "/disk", "--heatmap", maps, "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  std::istringstream lines(result.out);
+  std::set<std::string> pictures;
+  for (std::string line; std::getline(lines, line);) {
+    const std::string picture = nlohmann::json::parse(line).at("heatmap");
+    EXPECT_THAT(test::read_bytes(picture), StartsWith("\x89PNG"));
+    pictures.insert(std::filesystem::path(picture).filename().string());
+  }
+  EXPECT_EQ(pictures, test::names_in(maps));
+  EXPECT_EQ(pictures.size(), 4U);
+  EXPECT_EQ(predict({photo(), "--heatmap", maps, "--crops", "10"}).err,
+            "error: --heatmap draws what one crop shows, so it needs --crops 1\n");
+}
+
+TEST_F(Predict, NamesEachFileThatItCannotRead) {
+  const std::string broken = folder() / "broken.jpg", empty = folder() / "empty.png";
+  test::write_bytes(broken, "no image");
+  test::write_bytes(empty, "");
+  const ProgramResult mixed = predict({broken, photo(), empty});
+  EXPECT_EQ(mixed.exit_code, static_cast<int>(ExitCode::kData));
+  EXPECT_THAT(mixed.out, StartsWith(photo() + ": "));
+  const std::string reasons =
+      broken + ": the data is damaged or in no format that is read here (JPEG, PNG, BMP, WebP, PPM, PGM, TIFF)\n" +
+      empty + ": the file is empty\n";
+  EXPECT_EQ(mixed.err, reasons);
+  const ProgramResult all = predict({broken, empty, "--crops", "10"});
+  EXPECT_EQ(all.exit_code, static_cast<int>(ExitCode::kData));
+  EXPECT_EQ(all.out, "");
+  EXPECT_EQ(all.err, reasons);
+  EXPECT_EQ(predict({folder() / "nowhere"}).err, "error: there is no file or folder '" + folder() / "nowhere" + "'\n");
+  std::filesystem::create_directory(folder() / "nothing");
+  EXPECT_EQ(predict({folder() / "nothing"}).err, "error: no images found in " + folder() / "nothing" + "\n");
+}
+
+TEST_F(Predict, SaysThatACheckpointHasNoNames) {
+  const Config config = parse_config(test::read_bytes(run() + "/config.yaml"), "config.yaml");
+  const std::unique_ptr<Backend> backend = make_cpu_backend({.threads = 1});
+  const Net net = build_network(config.model);
+  Parameters parameters(net, *backend, config.train.l2_scope, false);
+  parameters.initialize(1, {});
+  const std::string old = folder() / "old.safetensors";
+  save_checkpoint(old, parameters, {.step = 1}, to_yaml(config));
+  const ProgramResult result = bninception({"predict", old, photo(), "--csv"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.err, old + " is of an earlier version and holds no class names, so classes are numbers\n");
+  EXPECT_LT(std::stoi(csv_of(result.out).at(1).at(1)), 10);
+}
+
+}  // namespace
+}  // namespace bn

@@ -1,0 +1,68 @@
+// Pictures of where a network saw something.
+#include "bn/heat_map.hpp"
+
+#include <gtest/gtest.h>
+
+#include "data/decode.hpp"
+#include "data/fixtures.hpp"
+#include "data/memory_dataset.hpp"
+
+namespace bn {
+namespace {
+
+using namespace test;  // NOLINT(google-build-using-namespace)
+
+struct Rgb {
+  int red = 0, green = 0, blue = 0;
+};
+
+class HeatMapPicture : public testing::Test {
+ protected:
+  void draw(int64_t height, int64_t width, const HeatMap& map) {
+    const EncodedSet set({png_image(height, width, 1)});
+    DataOptions options;
+    options.image_size = 32;
+    options.resize_shorter = 64;  // so the network sees the middle half of the shorter side
+    draw_heat_map(set, 0, options, map, dir_.path("map.png"));
+    const Bytes bytes = read_file(dir_.path("map.png"));
+    decode_image(bytes.data(), static_cast<int64_t>(bytes.size()), 3, picture_);
+    const Bytes original = png_image(height, width, 1);
+    decode_image(original.data(), static_cast<int64_t>(original.size()), 3, original_);
+  }
+  static Rgb at(const Image& image, int64_t y, int64_t x) {
+    const uint8_t* pixel = &image.pixels[static_cast<size_t>((y * image.width + x) * 3)];
+    return {pixel[0], pixel[1], pixel[2]};
+  }
+  static int distance(const Rgb& a, const Rgb& b) {
+    return std::abs(a.red - b.red) + std::abs(a.green - b.green) + std::abs(a.blue - b.blue);
+  }
+
+  const TempDir dir_;
+  Image picture_, original_;
+};
+
+TEST_F(HeatMapPicture, ColoursWhatTheNetworkSawWhereTheMapIsAboveZero) {
+  draw(400, 600, {.height = 2, .width = 2, .values = {-1, -1, -1, 3}});
+  ASSERT_EQ(picture_.height, 400);
+  ASSERT_EQ(picture_.width, 600);
+  EXPECT_EQ(distance(at(picture_, 10, 10), at(original_, 10, 10)), 0);      // outside of the crop
+  EXPECT_EQ(distance(at(picture_, 130, 230), at(original_, 130, 230)), 0);  // inside, below zero
+  const Rgb hot = at(picture_, 280, 380), before = at(original_, 280, 380);
+  EXPECT_GT(distance(hot, before), 60);
+  EXPECT_GT(hot.red - before.red, hot.blue - before.blue);
+}
+
+TEST_F(HeatMapPicture, HasAHandySizeWhateverTheImages) {
+  draw(4000, 200, {.height = 1, .width = 1, .values = {1}});
+  EXPECT_EQ(picture_.height, 1024);
+  EXPECT_EQ(picture_.width, 51);
+  draw(20, 30, {.height = 1, .width = 1, .values = {-1}});
+  EXPECT_EQ(picture_.height, 256);
+  draw(1, 1, {.height = 7, .width = 7, .values = std::vector<float>(49, 1)});
+  EXPECT_EQ(picture_.width, 256);
+  draw(1, 5000, {.height = 1, .width = 1, .values = {1}});
+  EXPECT_EQ(picture_.height, 1);
+}
+
+}  // namespace
+}  // namespace bn
