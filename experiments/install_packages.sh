@@ -19,6 +19,7 @@ run_packages=(
   libjpeg-dev zlib1g-dev libxxhash-dev
   libyaml-cpp-dev libcli11-dev libfmt-dev nlohmann-json3-dev
   libboost-dev                                                     # Boost.Math: quantiles for the reports
+  libopenmpi-dev openmpi-bin                                       # several processes that train together
   gnuplot-nox fonts-liberation                                     # figures
 )
 cuda_packages=(ca-certificates python3 python3-pip python3-yaml)
