@@ -59,6 +59,15 @@ struct SweepResult {
 // DataError, ConfigError (a run folder holds another configuration); and ConfigError when the sweep's files change.
 SweepResult run_sweep(Sweep& sweep, const SweepOptions& options);
 
+// For a scheduler that divides the runs among machines over one shared folder. Each writes FOLDER/sweep.json, unless a
+// sweep is running there. Throws as run_sweep() does before its first step.
+//
+// The command that trains or continues each run, in the order of the runs; one that is the same as an earlier one has
+// none. Its words do not depend on what has been done.
+std::vector<std::vector<std::string>> train_commands(Sweep& sweep, const SweepOptions& options);
+// The table of the runs, from their folders; other processes may be training into them.
+std::string describe_progress(Sweep& sweep, const SweepOptions& options);
+
 // Describes the runs that are left: arms, epochs, and the time they take, from a few measured steps. Changes nothing.
 std::string describe_plan(Sweep& sweep, const SweepOptions& options);
 

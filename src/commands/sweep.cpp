@@ -3,9 +3,13 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <filesystem>
+#include <optional>
 
 #include "commands/commands.hpp"
+#include "core/files.hpp"
 #include "core/usable_cores.hpp"
 
 namespace bn {
@@ -16,8 +20,42 @@ struct SweepArguments {
   std::vector<std::string> overrides;
   std::string out;
   int64_t jobs = 1;
-  bool dry_run = false;
+  std::optional<int64_t> run;
+  bool dry_run = false, list = false, status = false;
 };
+
+// As a shell reads it back.
+std::string quoted(const std::string& word) {
+  const bool is_plain = !word.empty() && word.find_first_not_of(
+                                             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                             "0123456789_-+=:,./@%") == std::string::npos;
+  if (is_plain) return word;
+  std::string text = "'";
+  for (const char letter : word) text += letter == '\'' ? "'\\''" : std::string(1, letter);
+  return text + "'";
+}
+
+void print_commands(const std::vector<std::vector<std::string>>& commands) {
+  for (const std::vector<std::string>& command : commands) {
+    std::string line;
+    for (const std::string& word : command) line += (line.empty() ? "" : " ") + quoted(word);
+    std::printf("%s\n", line.c_str());
+  }
+}
+
+// This process becomes the run: signals reach it, and its exit code is the scheduler's.
+[[noreturn]] void become_run(const std::vector<std::vector<std::string>>& commands, int64_t number) {
+  if (number < 0 || number >= static_cast<int64_t>(commands.size())) {
+    throw Error(ExitCode::kUsage, fmt::format("--run {}: the sweep has the runs 0 to {}; --list prints their commands",
+                                              number, commands.size() - 1));
+  }
+  std::vector<std::string> words = commands[static_cast<size_t>(number)];
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  execv(arguments.front(), arguments.data());
+  throw Error(ExitCode::kFailure, fmt::format("cannot start '{}': {}", words.front(), errno_text(errno)));
+}
 
 ExitCode run_sweep_command(const SweepArguments& arguments) {
   Sweep sweep = load_sweep(arguments.path, arguments.overrides);
@@ -29,6 +67,19 @@ ExitCode run_sweep_command(const SweepArguments& arguments) {
                        .cores = default_threads().count};
   if (arguments.dry_run) {
     std::printf("%s", describe_plan(sweep, options).c_str());
+    return ExitCode::kSuccess;
+  }
+  if (arguments.list || arguments.run) {
+    // Other machines find the program and the files where they lie here.
+    options.folder = std::filesystem::absolute(options.folder).lexically_normal().string();
+    options.program = {std::filesystem::read_symlink("/proc/self/exe").string()};
+    const std::vector<std::vector<std::string>> commands = train_commands(sweep, options);
+    if (arguments.run) become_run(commands, *arguments.run);
+    print_commands(commands);
+    return ExitCode::kSuccess;
+  }
+  if (arguments.status) {
+    std::printf("%s", describe_progress(sweep, options).c_str());
     return ExitCode::kSuccess;
   }
   options.stop = stop_on_signals();
@@ -56,6 +107,14 @@ void add_sweep_command(CLI::App& app, ExitCode& exit_code) {
   command->add_option("--out", arguments->out, "Folder of the sweep [runs/NAME-OF-SWEEP]");
   command->add_flag("--dry-run", arguments->dry_run,
                     "Print the plan with the time it takes, from a few measured steps");
+  auto* list = command->add_flag("--list", arguments->list,
+                                 "Print a command for each run instead, for GNU parallel or another scheduler");
+  auto* run = command->add_option("--run", arguments->run,
+                                  "Train or continue this line of --list only, from 0: for an array of Slurm");
+  auto* status =
+      command->add_flag("--status", arguments->status, "Print how the runs stand, whichever machine trains them");
+  list->excludes(run)->excludes(status);
+  run->excludes(status);
   command->footer(
       "Keys of the file: name; configs: [FILE or {config, arm, set}]; seeds: [1, 2]; set: {train.l2: 0} for all runs;\n"
       "overrides: [{arm, set}], one arm each; grid: {KEY: [VALUES]}, all combinations; baseline: ARM;\n"

@@ -49,6 +49,15 @@ std::string log_of(const SweepRun& run, const SweepOptions& options) {
   return RunFolder(folder_of(run, options)).log_path();
 }
 
+std::vector<std::string> train_command(const SweepRun& run, const SweepOptions& options) {
+  std::vector<std::string> command = options.program;
+  command.insert(command.end(), {"train", run.config_path, "--out", folder_of(run, options), "--resume", "--quiet"});
+  for (const std::string& override : run.overrides) command.insert(command.end(), {"--set", override});
+  command.insert(command.end(), {"--set", fmt::format("train.seed={}", run.config.train.seed), "--set",
+                                 fmt::format("threads={}", run.config.threads)});
+  return command;
+}
+
 void inspect_runs(Sweep& sweep, const SweepOptions& options, std::vector<LogTail>& tails) {
   const int64_t share = std::max<int64_t>(1, options.cores / options.jobs);
   for (const SweepRun& run : sweep.runs) tails.emplace_back(log_of(run, options));

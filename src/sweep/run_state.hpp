@@ -12,6 +12,9 @@ namespace bn {
 std::string folder_of(const SweepRun& run, const SweepOptions& options);
 std::string log_of(const SweepRun& run, const SweepOptions& options);
 
+// The words that train the run, or continue it.
+std::vector<std::string> train_command(const SweepRun& run, const SweepOptions& options);
+
 // Sets state and threads of each run: those it was begun with, since its bits depend on them, else its share of the
 // cores. Throws ConfigError when a folder holds a run of another configuration.
 void inspect_runs(Sweep& sweep, const SweepOptions& options, std::vector<LogTail>& tails);

@@ -177,12 +177,7 @@ void Runner::start(size_t index) {
   if (tails_[index].update().last_event.empty() && run_folder.checkpoint_steps().empty()) {
     fs::remove(run_folder.config_path());
   }
-  std::vector<std::string> command = options_.program;
-  command.insert(command.end(), {"train", run.config_path, "--out", folder, "--resume", "--quiet"});
-  for (const std::string& override : run.overrides) command.insert(command.end(), {"--set", override});
-  command.insert(command.end(), {"--set", fmt::format("train.seed={}", run.config.train.seed), "--set",
-                                 fmt::format("threads={}", run.config.threads)});
-  active_.push_back({index, std::make_unique<Child>(command, output_of(run))});
+  active_.push_back({index, std::make_unique<Child>(train_command(run, options_), output_of(run))});
   ++run.attempts;
   run.state = RunState::kRunning;
   run.message.clear();

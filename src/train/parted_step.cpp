@@ -11,6 +11,14 @@ using Clock = std::chrono::steady_clock;
 
 constexpr size_t kSignals = 3;
 
+UpdateOptions update_options(const TrainOptions& options) {
+  return {.sgd = {.momentum = static_cast<float>(options.momentum),
+                  .l2 = static_cast<float>(options.l2),
+                  .kind = options.momentum_kind},
+          .statistics = options.statistics == StatisticsKind::kMovingAverage,
+          .average = options.average == AverageKind::kPolyak};
+}
+
 std::span<float> span_of(const Tensor& slab) { return {slab.as<float>(), static_cast<size_t>(slab.shape.c)}; }
 
 }  // namespace
@@ -35,15 +43,14 @@ void TreeSum::add(int64_t part) {
   if (part + 1 < parts_) backend_.sum(levels_[level].waiting, slab_);
 }
 
-PartedStep::PartedStep(Plan& plan, Parameters& parameters, Backend& backend, Group& group, const UpdateOptions& options,
-                       int64_t parts)
+PartedStep::PartedStep(Plan& plan, Parameters& parameters, Backend& backend, Group& group, const TrainOptions& options)
     : plan_(plan),
       parameters_(parameters),
       backend_(backend),
       group_(group),
-      step_(plan, parameters, backend, options),
-      parts_(parts),
-      own_(own_parts(parts, group.place())),
+      step_(plan, parameters, backend, update_options(options)),
+      parts_(options.parts),
+      own_(own_parts(options.parts, group.place())),
       gradients_(backend, parameters.gradient_slab(), own_.count),
       statistics_(backend, parameters.batch_state_slab(), own_.count) {
   if (!group.is_alone()) tail_.resize(static_cast<size_t>(parameters.batch_state_slab().shape.c) + kSignals);

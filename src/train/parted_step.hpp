@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bn/group.hpp"
+#include "bn/train_options.hpp"
 #include "bn/training_step.hpp"
 
 namespace bn {
@@ -46,8 +47,7 @@ class PartedStep {
 
   // The plan is compiled for one part. Throws ConfigError (own_parts) and UnsupportedError: the memory of a device
   // cannot be exchanged.
-  PartedStep(Plan& plan, Parameters& parameters, Backend& backend, Group& group, const UpdateOptions& options,
-             int64_t parts);
+  PartedStep(Plan& plan, Parameters& parameters, Backend& backend, Group& group, const TrainOptions& options);
 
   const OwnParts& own() const { return own_; }
   int64_t parts() const { return parts_; }

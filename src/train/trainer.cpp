@@ -9,10 +9,8 @@
 #include <array>
 #include <chrono>
 #include <cmath>
-#include <sstream>
 
 #include "bn/error.hpp"
-#include "bn/loader.hpp"
 #include "bn/models.hpp"
 #include "bn/run_log.hpp"
 #include "bn/schedule.hpp"
@@ -20,6 +18,10 @@
 #include "core/files.hpp"
 #include "core/messages.hpp"
 #include "run/progress_line.hpp"
+#include "train/describe.hpp"
+#include "train/group_exchange.hpp"
+#include "train/made_of.hpp"
+#include "train/part_loaders.hpp"
 #include "train/part_scores.hpp"
 #include "train/parted_step.hpp"
 #include "train/probe.hpp"
@@ -31,38 +33,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-// The text is empty when no image was skipped.
-std::string describe_skipped(int64_t count, const std::vector<std::string>& names) {
-  if (count == 0) return "";
-  return fmt::format("{} undecodable image(s) skipped: {}", count, fmt::join(names, ", "));
-}
-
-// Empty when there was nothing.
-std::string describe_left_out(const LeftOut& left_out, const char* set) {
-  if (left_out.count == 0) return "";
-  return fmt::format("; {} file(s) beside the {} images are left out: {}{}", left_out.count, set,
-                     fmt::join(left_out.names, ", "),
-                     left_out.count > static_cast<int64_t>(left_out.names.size()) ? ", ..." : "");
-}
-
-// The groups of processes whose parts are synchronised lie one after another.
-class GroupExchange final : public PartExchange {
- public:
-  GroupExchange(Group& group, int64_t parts) : group_(group), parts_(parts) {}
-  void gather(std::span<const double> mine, std::span<double> all) override {
-    const Place& place = group_.place();
-    all_.resize(std::max(all_.size(), mine.size() * static_cast<size_t>(place.world)));
-    group_.gather(mine, {all_.data(), mine.size() * static_cast<size_t>(place.world)});
-    const auto first = static_cast<size_t>(place.rank / parts_ * parts_);
-    std::copy_n(all_.begin() + static_cast<std::ptrdiff_t>(first * mine.size()), all.size(), all.begin());
-  }
-
- private:
-  Group& group_;
-  int64_t parts_;
-  std::vector<double> all_;
-};
 
 class Trainer {
  public:
@@ -82,13 +52,9 @@ class Trainer {
   bool logs_after(int64_t step) const;
   int64_t evaluation_interval() const;
 
-  void expect_same_data();
   void restore();
   int64_t read_checkpoint();
   void open_loaders();
-  LoaderCounters loader_counters() const;
-  LoaderCounters all_loader_counters();
-  void expect_same_making(const CheckpointInfo& info);
   void check_data() const;
   void store_plan() const;
   void train_step();
@@ -128,8 +94,8 @@ class Trainer {
   std::string other_computation_;  // the one before this process, where it differs
   Progress progress_;
   int64_t first_step_ = 0, saved_step_ = -1, evaluated_step_ = -1;
-  std::vector<std::unique_ptr<Loader>> loaders_;  // of the own parts
-  std::vector<PartScore> scores_;                 // likewise, of a step that is logged
+  std::optional<PartLoaders> loaders_;
+  std::vector<PartScore> scores_;  // of the own parts, in a step that is logged
   PartedStep::Signals signals_;
   int64_t signalled_bad_step_ = -1;
   std::unique_ptr<RunLog> log_;
@@ -144,14 +110,6 @@ class Trainer {
   int64_t interval_step_ = 0;
   double interval_wait_ = 0, interval_exchange_ = 0;
 };
-
-UpdateOptions update_options(const TrainOptions& options) {
-  return {.sgd = {.momentum = static_cast<float>(options.momentum),
-                  .l2 = static_cast<float>(options.l2),
-                  .kind = options.momentum_kind},
-          .statistics = options.statistics == StatisticsKind::kMovingAverage,
-          .average = options.average == AverageKind::kPolyak};
-}
 
 Trainer::Trainer(const Config& config, Backend& backend, const RunFolder& folder, const TrainRequest& request,
                  Group& group)
@@ -169,7 +127,7 @@ Trainer::Trainer(const Config& config, Backend& backend, const RunFolder& folder
       plan_(compile(net_, parameters_, backend, plan_options(Purpose::kTrain, config.train.batch))),
       evaluation_plan_(
           compile(net_, parameters_, backend, plan_options(Purpose::kEvaluateFolded, config.train.evaluate_batch))),
-      step_(plan_, parameters_, backend, group, update_options(config.train), config.train.parts) {
+      step_(plan_, parameters_, backend, group, config.train) {
   if (config.device == Device::kCuda && !group.is_alone()) {
     throw UnsupportedError("several processes train on CPUs only so far: start one process, or set device: cpu");
   }
@@ -198,42 +156,21 @@ Trainer::Trainer(const Config& config, Backend& backend, const RunFolder& folder
 }
 
 void Trainer::prepare() {
-  expect_same_data();
+  expect_same_data(group_, provenance_);
   restore();
   first_step_ = progress_.step;
   together(group_, [this] { open_loaders(); });
   line_.emplace(total_steps_, request_.quiet || !group_.is_first());
 }
 
-// A data set that was copied in part is the commonest mistake where several machines work together.
-void Trainer::expect_same_data() {
-  const auto describe = [](const DataRecord& data) {
-    return fmt::format("{} images with fingerprint {}", data.images, data.fingerprint);
-  };
-  expect_agreement(
-      group_,
-      {{.name = "the training images", .value = describe(provenance_.training), .exit_code = ExitCode::kData},
-       {.name = "the validation images", .value = describe(provenance_.validation), .exit_code = ExitCode::kData},
-       {.name = "the classes",
-        .value = fmt::format("{}", fmt::join(provenance_.classes, ", ")),
-        .exit_code = ExitCode::kData}});
-}
-
-// Each own part has a loader; they share the workers.
 void Trainer::open_loaders() {
-  const OwnParts own = step_.own();
-  DataOptions data = config_.data;
-  if (data.workers > 0) data.workers = std::max<int64_t>(1, data.workers / own.count);
-  for (int64_t i = 0; i < own.count; ++i) {
-    loaders_.push_back(std::make_unique<Loader>(*train_set_, data,
-                                                LoaderOptions{.batch = options().batch,
-                                                              .split = Split::kTrain,
-                                                              .seed = options().seed,
-                                                              .first_batch = progress_.step,
-                                                              .part = {.rank = own.first + i, .world = step_.parts()},
-                                                              .quarantine = folder_.path() + "/quarantine"}));
-  }
-  steps_per_epoch_ = loaders_.front()->batches_per_epoch();
+  const LoaderOptions loader{.batch = options().batch,
+                             .split = Split::kTrain,
+                             .seed = options().seed,
+                             .first_batch = progress_.step,
+                             .quarantine = folder_.path() + "/quarantine"};
+  loaders_.emplace(*train_set_, config_.data, loader, step_.own(), step_.parts());
+  steps_per_epoch_ = loaders_->batches_per_epoch();
   total_steps_ = options().steps > 0
                      ? options().steps
                      : static_cast<int64_t>(std::llround(options().epochs * static_cast<double>(steps_per_epoch_)));
@@ -242,31 +179,6 @@ void Trainer::open_loaders() {
         fmt::format("train.epochs: {} epochs of {} steps round to no step", options().epochs, steps_per_epoch_));
   }
   expect_schedule_fits(options().learning_rate, length());
-}
-
-// Of all own parts.
-LoaderCounters Trainer::loader_counters() const {
-  LoaderCounters sum;
-  for (const auto& loader : loaders_) {
-    const LoaderCounters counters = loader->counters();
-    sum.wait_seconds += counters.wait_seconds;
-    sum.skipped += counters.skipped;
-    sum.skipped_names.insert(sum.skipped_names.end(), counters.skipped_names.begin(), counters.skipped_names.end());
-  }
-  return sum;
-}
-
-// What was skipped by all processes.
-LoaderCounters Trainer::all_loader_counters() {
-  const LoaderCounters mine = loader_counters();
-  if (group_.is_alone()) return mine;
-  LoaderCounters all;
-  for (const std::string& count : group_.gather(fmt::to_string(mine.skipped))) all.skipped += std::stoll(count);
-  for (const std::string& names : group_.gather(fmt::format("{}", fmt::join(mine.skipped_names, "\n")))) {
-    std::istringstream lines(names);
-    for (std::string name; std::getline(lines, name);) all.skipped_names.push_back(name);
-  }
-  return all;
 }
 
 PlanOptions Trainer::plan_options(Purpose purpose, int64_t batch) {
@@ -300,30 +212,14 @@ int64_t Trainer::read_checkpoint() {
   const auto warn = [&](const std::string& text) { tell(fmt::format("warning: {}\n", text)); };
   const auto info = folder_.load_latest(parameters_, warn);
   if (!info) return -1;
-  expect_same_making(*info);
+  if (info->provenance) {
+    const auto otherwise = request_.allow_different_bits ? OtherComputation::kAllowed : OtherComputation::kRefused;
+    other_computation_ = expect_same_making(folder_, *info->provenance, provenance_, otherwise);
+  }
   progress_ = info->progress;
   publish_if_best();  // the run may have been killed before it did, or before it pruned
   folder_.prune_checkpoints(options().keep_checkpoints);
   return progress_.step;
-}
-
-// A run goes on with the same images under the same indices, or not at all; with other last bits only where that is
-// allowed, and recorded.
-void Trainer::expect_same_making(const CheckpointInfo& info) {
-  if (!info.provenance) return;
-  const std::vector<std::string> differences = differences_of_data(*info.provenance, provenance_);
-  if (!differences.empty()) {
-    throw DataError(fmt::format("--resume: the data of '{}' are not those that it was trained on: {}", folder_.path(),
-                                fmt::join(differences, "; ")));
-  }
-  if (info.provenance->computation == provenance_.computation) return;
-  if (!request_.allow_different_bits) {
-    throw UnsupportedError(fmt::format(
-        "--resume: '{}' was computed by {} and would go on with {}, so its last bits would not be those of a "
-        "run that never stopped; --allow-different-bits goes on all the same, and records it",
-        folder_.path(), info.provenance->computation, provenance_.computation));
-  }
-  other_computation_ = info.provenance->computation;
 }
 
 void Trainer::check_data() const {
@@ -389,7 +285,7 @@ void Trainer::train_step() {
 
 void Trainer::load_part(int64_t own_part) {
   Batch batch;
-  loaders_[static_cast<size_t>(own_part)]->next(batch);
+  loaders_->next(own_part, batch);
   backend_.load_images(plan_.images(), batch.images, normalization_);
   plan_.set_labels(batch.labels);
 }
@@ -427,14 +323,14 @@ StepScalars Trainer::scalars_of_this_step() const {
 void Trainer::start_interval() {
   interval_start_ = Clock::now();
   interval_step_ = progress_.step;
-  interval_wait_ = loader_counters().wait_seconds;
+  interval_wait_ = loaders_->counters().wait_seconds;
   interval_exchange_ = step_.exchange_seconds();
 }
 
 // The waits are those of the process that waited longest.
 void Trainer::add_speed(LogRecord& entry) {
   const double elapsed = seconds_since(interval_start_);
-  const std::array<double, 2> mine{loader_counters().wait_seconds - interval_wait_,
+  const std::array<double, 2> mine{loaders_->counters().wait_seconds - interval_wait_,
                                    step_.exchange_seconds() - interval_exchange_};
   std::vector<double> all(mine.size() * static_cast<size_t>(group_.place().world));
   group_.gather(mine, all);
@@ -512,7 +408,7 @@ void Trainer::save() {
 TrainResult Trainer::finish(TrainOutcome outcome, const char* event, const std::string& message) {
   LogRecord entry = record(event);
   entry.message = message;
-  const LoaderCounters counters = all_loader_counters();
+  const LoaderCounters counters = loaders_->counters_of_all(group_);
   const std::string skipped = describe_skipped(counters.skipped, counters.skipped_names);
   entry.message += (message.empty() || skipped.empty() ? "" : "; ") + skipped;
   write(entry);
@@ -536,25 +432,17 @@ TrainResult Trainer::run() {
     return {.outcome = TrainOutcome::kFinished, .progress = progress_, .last_evaluation = last_evaluation_};
   }
   LogRecord opening = record("start");
-  opening.message =
-      fmt::format("{}; {} parameters; {:.1f} M multiply-adds per image; {} training and {} validation images",
-                  backend_.name(), net_.parameter_count(), static_cast<double>(net_.multiply_adds()) / 1e6,
-                  train_set_->size(), validation_set_->size());
-  if (step_.parts() > 1) {
-    opening.message += fmt::format("; {} parts x {} = {} images a step, by {} process{}; the learning rate is as given",
-                                   step_.parts(), options().batch, step_.parts() * options().batch,
-                                   group_.place().world, group_.is_alone() ? "" : "es");
-  }
-  if (!other_computation_.empty()) {
-    opening.message += fmt::format("; other bits are allowed: {} until here, {} from here", other_computation_,
-                                   provenance_.computation);
-  }
-  for (const Dataset* set : {train_set_.get(), validation_set_.get()}) {
-    opening.message += describe_left_out(set->left_out(), set == train_set_.get() ? "training" : "validation");
-  }
-  if (const auto& mean = config_.data.mean; std::any_of(mean.begin(), mean.end(), [](double m) { return m > 1; })) {
-    opening.message += "; warning: data.mean holds values above 1, but it is of pixels scaled to 0..1";
-  }
+  const std::string note = other_computation_.empty()
+                               ? ""
+                               : fmt::format("; other bits are allowed: {} until here, {} from here",
+                                             other_computation_, provenance_.computation);
+  opening.message = describe_start({.config = config_,
+                                    .backend = backend_,
+                                    .net = net_,
+                                    .training = *train_set_,
+                                    .validation = *validation_set_,
+                                    .place = group_.place()},
+                                   note);
   write(opening);
   line_->message(opening.message);
   if (probe_ && progress_.step == 0) log_->write(probe_->measure(record("probe")));

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <thread>
 
 #include "bn/error.hpp"
@@ -77,6 +78,62 @@ class SweepCommand : public testing::Test {
 };
 
 const std::vector<std::string> kAllFinished(4, "finished");
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
+// As GNU parallel does it: a shell for each line, on any machine.
+TEST_F(SweepCommand, ListedCommandsTrainTheSweep) {
+  write_sweep("configs: [plain.yaml, batch_norm.yaml]\nseeds: [1, 2]\nset: {train.steps: 20}\n");
+  const ProgramResult list = bninception(arguments({"--list"}));
+  ASSERT_EQ(list.exit_code, 0) << list.err;
+  const std::vector<std::string> lines = lines_of(list.out);
+  ASSERT_EQ(lines.size(), 4U) << list.out;
+  for (const std::string& line : lines) {
+    const ProgramResult run = test::run_program({"/bin/sh", "-c", line});
+    EXPECT_EQ(run.exit_code, 0) << line << run.err;
+  }
+  const ProgramResult status = bninception(arguments({"--status"}));
+  EXPECT_EQ(status.exit_code, 0) << status.err;
+  EXPECT_TRUE(contains(status.out, "tiny: 4 finished")) << status.out;
+  EXPECT_EQ(outcomes(), kAllFinished);
+  EXPECT_EQ(lines_of(bninception(arguments({"--list"})).out), lines) << "the numbers of --run must not move";
+  // The sweep itself finds nothing left to do.
+  const ProgramResult sweep = bninception(arguments());
+  EXPECT_EQ(sweep.exit_code, 0) << sweep.err;
+  EXPECT_FALSE(contains(sweep.err, "started")) << sweep.err;
+}
+
+// As an array of Slurm does it.
+TEST_F(SweepCommand, RunTrainsOneLine) {
+  const ProgramResult run = bninception(arguments({"--run", "2"}));
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(outcomes(), (std::vector<std::string>(4, "pending")));
+  EXPECT_TRUE(contains(bninception(arguments({"--status"})).out, "tiny: 3 pending, 1 finished"));
+  EXPECT_EQ(outcomes(), (std::vector<std::string>{"pending", "pending", "finished", "pending"}));
+  const ProgramResult beyond = bninception(arguments({"--run", "4"}));
+  EXPECT_EQ(beyond.exit_code, static_cast<int>(ExitCode::kUsage));
+  EXPECT_TRUE(contains(beyond.err, "--run 4: the sweep has the runs 0 to 3; --list prints their commands"))
+      << beyond.err;
+}
+
+// A diverged run's exit code is what the scheduler sees.
+TEST_F(SweepCommand, RunHasTheExitCodeOfTraining) {
+  write_sweep("configs: [plain.yaml]\nseeds: [1]\nset: {train.learning_rate.initial: 1.0e30}\n");
+  EXPECT_EQ(bninception(arguments({"--run", "0"})).exit_code, static_cast<int>(ExitCode::kDiverged));
+  EXPECT_TRUE(contains(bninception(arguments({"--status"})).out, "tiny: 1 diverged"));
+}
+
+TEST_F(SweepCommand, ListQuotesForAShell) {
+  write_sweep("configs: [plain.yaml]\nseeds: [1]\nset: {model.init_scale: 0.5}\n");
+  std::filesystem::create_directory(root_ / "it's here");
+  const ProgramResult list = bninception({"sweep", root_ / "sweep.yaml", "--out", root_ / "it's here/out", "--list"});
+  EXPECT_TRUE(contains(list.out, "'" + (root_ / "it'\\''s here/out/"))) << list.out;
+}
 
 TEST_F(SweepCommand, RunsEverythingAndRecordsIt) {
   write_sweep("configs: [plain.yaml, batch_norm.yaml]\nseeds: [1, 2]\nset: {threads: 0}\n");

@@ -28,7 +28,8 @@ class EvaluateProcesses : public Processes {
   nlohmann::json evaluated_by(int64_t processes, const std::vector<std::string>& more) const {
     std::vector<std::string> command{BN_PROGRAM, "evaluate", root_ / "run", "--json", "--per-class"};
     command.insert(command.end(), more.begin(), more.end());
-    const ProgramResult result = processes == 1 ? run_program(command) : run_program(launched(processes, command), options());
+    const ProgramResult result =
+        processes == 1 ? run_program(command) : run_program(launched(processes, command), options());
     EXPECT_EQ(result.exit_code, 0) << result.err;
     nlohmann::json report = nlohmann::json::parse(result.out, nullptr, false);
     EXPECT_TRUE(report.is_object()) << result.out;

@@ -150,6 +150,7 @@ class OpRun {
 OpRun::OpRun(Backend& backend, const OpCase& op_case, const OpData& data)
     : backend_(backend), case_(op_case), data_(data) {
   OpDesc desc;
+  desc.exchange = op_case.exchange;
   desc.name = op_case.op.empty() ? name_of(op_case) : op_case.op;
   for (size_t i = 0; i < op_case.x.size(); ++i) {
     desc.x.push_back({input_dtype(op_case, i), op_case.x[i], op_case.x[i].c + op_case.gaps.x});

@@ -34,9 +34,10 @@ struct OpCase {
   RowGaps gaps{};
   uint64_t seed = 1;
   uint64_t step = 3;
-  int64_t part = 0, parts = 1;  // see StepScalars
-  std::string label{};          // added to the name
-  std::string op{};             // the op's name in its network; empty: name_of this case
+  int64_t part = 0, parts = 1;       // see StepScalars
+  PartExchange* exchange = nullptr;  // see OpDesc
+  std::string label{};               // added to the name
+  std::string op{};                  // the op's name in its network; empty: name_of this case
 };
 
 // Letters, digits and underscores: "batch_norm_4x7x7x64_bf16_strided"; serves as a GoogleTest parameter's name.

@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cmath>
 #include <map>
 
 #include "bn/cpu_backend.hpp"
 #include "bn/error.hpp"
+#include "bn/models.hpp"
 #include "bn/run_log.hpp"
 #include "bn/trainer.hpp"
 #include "support/error_message.hpp"
@@ -208,6 +210,56 @@ TEST_F(Parts, MoreProcessesThanPartsAreRefused) {
   });
   EXPECT_NE(message.find("2 processes cannot share train.parts: 1; start 1, or set train.parts"), std::string::npos)
       << message;
+}
+
+// All parts share their statistics: a step is that of one batch, but for the order of the sums.
+class SynchronisedParts : public Parts {
+ protected:
+  // The names of the tensors that a step changes, with their values.
+  std::map<std::string, std::vector<float>> tensors(const std::string& run, const Config& config, int64_t step) const {
+    const std::unique_ptr<Backend> backend = make_cpu_backend({.threads = 1});
+    const Net net = build_network(config.model);
+    Parameters parameters(net, *backend, config.train.l2_scope, true);
+    load_checkpoint(RunFolder(root_ / run).checkpoint_path(step), parameters);
+    std::map<std::string, std::vector<float>> all;
+    for (const NamedTensor& named : parameters.named_tensors()) {
+      const auto* values = named.tensor.as<float>();
+      all[named.name].assign(values, values + named.tensor.shape.elements());
+    }
+    return all;
+  }
+};
+
+TEST_F(SynchronisedParts, MakeTheStepOfOneBatch) {
+  const Config parts = config_with({{"batch: 6\n  parts: 4", "batch: 12\n  parts: 2"},
+                                    {"dropout: 0.25\n", "dropout: 0.25\nbatch_norm: {synchronised_parts: 2}\n"},
+                                    {"checkpoint_every: 5", "checkpoint_every: 1\n  keep_checkpoints: 20"}});
+  const Config whole = config_with(
+      {{"batch: 6\n  parts: 4", "batch: 24"}, {"checkpoint_every: 5", "checkpoint_every: 1\n  keep_checkpoints: 20"}});
+  train_by(2, "parts", parts);
+  train_by(1, "whole", whole);
+  for (const auto& [name, values] : tensors("whole", whole, 1)) {
+    // Velocities are the gradients times the rate.
+    const double tolerance = name.starts_with("velocity/") ? 1e-5 : 1e-6;
+    const std::vector<float> others = tensors("parts", parts, 1).at(name);
+    double largest = 0, worst = 0;
+    for (size_t i = 0; i < values.size(); ++i) {
+      largest = std::max(largest, std::abs(static_cast<double>(values[i])));
+      worst = std::max(worst, std::abs(static_cast<double>(values[i]) - static_cast<double>(others[i])));
+    }
+    EXPECT_LE(worst, tolerance * largest) << name;
+  }
+  const std::vector<LogRecord> a = read_log(RunFolder(root_ / "parts").log_path());
+  const std::vector<LogRecord> b = read_log(RunFolder(root_ / "whole").log_path());
+  for (const size_t step : {1, 10}) EXPECT_NEAR(*a.at(step).loss, *b.at(step).loss, step == 1 ? 1e-6 : 1e-3);
+}
+
+TEST_F(SynchronisedParts, NeedAProcessForEachPart) {
+  const Config config = config_with({{"dropout: 0.25\n", "dropout: 0.25\nbatch_norm: {synchronised_parts: 2}\n"}});
+  const std::string message = error_message<ConfigError>([&] { train_in(*alone(), "run", config, {}); });
+  EXPECT_NE(message.find("batch_norm.synchronised_parts: 2 needs a process for each part"), std::string::npos)
+      << message;
+  EXPECT_NE(message.find("start 4 processes (mpirun -n 4)"), std::string::npos) << message;
 }
 
 }  // namespace

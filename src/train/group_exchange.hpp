@@ -1,0 +1,32 @@
+// What synchronised batch normalisation asks of the other processes, each of which computes one part.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "bn/backend.hpp"
+#include "bn/group.hpp"
+
+namespace bn {
+
+// So many ranks one after another are synchronised. Every process sends to all, and reads what its own have sent.
+class GroupExchange final : public PartExchange {
+ public:
+  GroupExchange(Group& group, int64_t parts) : group_(group), parts_(parts) {}
+
+  void gather(std::span<const double> mine, std::span<double> all) override {
+    const Place& place = group_.place();
+    const size_t count = mine.size() * static_cast<size_t>(place.world);
+    all_.resize(std::max(all_.size(), count));
+    group_.gather(mine, {all_.data(), count});
+    const int64_t first = place.rank / parts_ * parts_;
+    std::copy_n(all_.begin() + first * static_cast<int64_t>(mine.size()), all.size(), all.begin());
+  }
+
+ private:
+  Group& group_;
+  int64_t parts_;
+  std::vector<double> all_;
+};
+
+}  // namespace bn
