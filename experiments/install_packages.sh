@@ -22,7 +22,7 @@ run_packages=(
   gnuplot-nox fonts-liberation                                     # figures
 )
 cuda_packages=(ca-certificates python3 python3-pip python3-yaml)
-test_packages=(libgtest-dev libgmock-dev help2man pkg-config)
+test_packages=(libgtest-dev libgmock-dev help2man pkg-config python3-jsonschema python3-yaml)
 check_packages=(clang libclang-rt-dev libomp-dev # libFuzzer, and OpenMP for clang
   python3-venv python3-pip)                      # the formatter, the linter and oneDNN 3, from PyPI
 

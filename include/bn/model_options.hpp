@@ -66,7 +66,9 @@ struct ModelOptions {
       1.0;  // multiplies the initial deviation of convolutions (paper: sec. 4.2.3 "increased initial weights")
   BatchNorm batch_norm{};  // eps, scope, implementation
   std::vector<std::string>
-      per_activation{};  // rows whose batch norms are per-activation whatever batch_norm.scope says
+      per_activation{};               // rows whose batch norms are per-activation whatever batch_norm.scope says
+  std::string init_from{};            // a checkpoint or run folder whose values training starts from; empty = drawn
+  std::vector<std::string> freeze{};  // rows that do not learn: their names, or how they begin
 };
 
 }  // namespace bn

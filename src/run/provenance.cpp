@@ -16,6 +16,18 @@ DataRecord record_of(const Json& json) {
   return {.images = json.at("images").get<int64_t>(), .fingerprint = json.at("fingerprint").get<std::string>()};
 }
 
+Json json_of(const Origin& origin) {
+  return {{"checkpoint", origin.checkpoint}, {"step", origin.step}, {"checksum", origin.checksum}};
+}
+
+std::optional<Origin> origin_of(const Json& json) {
+  const auto origin = json.find("origin");
+  if (origin == json.end()) return std::nullopt;
+  return Origin{.checkpoint = origin->at("checkpoint").get<std::string>(),
+                .step = origin->at("step").get<int64_t>(),
+                .checksum = origin->at("checksum").get<std::string>()};
+}
+
 void compare(const DataRecord& before, const DataRecord& now, const char* set, std::vector<std::string>& differences) {
   if (before == now) return;
   differences.push_back(before.images == now.images
@@ -26,10 +38,11 @@ void compare(const DataRecord& before, const DataRecord& now, const char* set, s
 }  // namespace
 
 std::string to_json(const Provenance& provenance) {
-  const Json json{{"classes", provenance.classes},
-                  {"training", json_of(provenance.training)},
-                  {"validation", json_of(provenance.validation)},
-                  {"computation", provenance.computation}};
+  Json json{{"classes", provenance.classes},
+            {"training", json_of(provenance.training)},
+            {"validation", json_of(provenance.validation)},
+            {"computation", provenance.computation}};
+  if (provenance.origin) json["origin"] = json_of(*provenance.origin);
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -39,7 +52,8 @@ std::optional<Provenance> provenance_from_json(const std::string& text) {
     return Provenance{.classes = json.at("classes").get<std::vector<std::string>>(),
                       .training = record_of(json.at("training")),
                       .validation = record_of(json.at("validation")),
-                      .computation = json.at("computation").get<std::string>()};
+                      .computation = json.at("computation").get<std::string>(),
+                      .origin = origin_of(json)};
   } catch (const Json::exception&) {
     return std::nullopt;
   }

@@ -16,6 +16,7 @@
 #include "core/files.hpp"
 #include "core/messages.hpp"
 #include "run/progress_line.hpp"
+#include "train/origin.hpp"
 #include "train/probe.hpp"
 
 namespace bn {
@@ -83,6 +84,7 @@ class Trainer {
   std::optional<Probe> probe_;
   Provenance provenance_;
   std::string other_computation_;  // the one before this process, where it differs
+  std::string origin_message_;     // where the first values come from, unless they are drawn
   Progress progress_;
   int64_t first_step_ = 0, saved_step_ = -1, evaluated_step_ = -1;
   std::unique_ptr<Loader> loader_;
@@ -171,11 +173,17 @@ void Trainer::restore() {
     const auto warn = [&](const std::string& text) { tell(fmt::format("warning: {}\n", text)); };
     if (const auto info = folder_.load_latest(parameters_, warn)) {
       expect_same_making(*info);
+      if (info->provenance) provenance_.origin = info->provenance->origin;
       progress_ = info->progress;
       last_record_kept = progress_.step;
       publish_if_best();  // the run may have been killed before it did, or before it pruned
       folder_.prune_checkpoints(options().keep_checkpoints);
     }
+  }
+  if (last_record_kept < 0 && !config_.model.init_from.empty()) {
+    Start start = start_from(config_.model.init_from, parameters_, provenance_.classes);
+    provenance_.origin = std::move(start.origin);
+    origin_message_ = std::move(start.message);
   }
   log_ = std::make_unique<RunLog>(folder_.log_path(), last_record_kept);
   for (const LogRecord& earlier : read_log(folder_.log_path())) {
@@ -374,6 +382,9 @@ TrainResult Trainer::run() {
       fmt::format("{}; {} parameters; {:.1f} M multiply-adds per image; {} training and {} validation images",
                   backend_.name(), net_.parameter_count(), static_cast<double>(net_.multiply_adds()) / 1e6,
                   train_set_->size(), validation_set_->size());
+  for (const std::string& more : {origin_message_, describe_frozen(net_, config_.model.init_from)}) {
+    if (!more.empty()) opening.message += "; " + more;
+  }
   if (!other_computation_.empty()) {
     opening.message += fmt::format("; other bits are allowed: {} until here, {} from here", other_computation_,
                                    provenance_.computation);
