@@ -23,7 +23,7 @@ run_packages=(
   gnuplot-nox fonts-liberation                                     # figures
 )
 cuda_packages=(ca-certificates python3 python3-pip python3-yaml)
-test_packages=(libgtest-dev libgmock-dev help2man pkg-config
+test_packages=(libgtest-dev libgmock-dev help2man pkg-config python3-jsonschema python3-yaml
   libopenmpi-dev openmpi-bin) # several processes that train together; a program built without them trains in one
 check_packages=(clang libclang-rt-dev libomp-dev # libFuzzer, and OpenMP for clang
   python3-venv python3-pip)                      # the formatter, the linter and oneDNN 3, from PyPI

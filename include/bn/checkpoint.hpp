@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "bn/parameters.hpp"
 #include "bn/provenance.hpp"
@@ -24,10 +25,15 @@ struct CheckpointInfo {
   Progress progress{};
   std::string config{};                    // the resolved configuration, YAML
   std::optional<Provenance> provenance{};  // none in checkpoints of earlier versions
+  std::string checksum{};                  // "xxh3-64:..." of the file
 };
 // Throws CheckpointError: unreadable, checksum, or the first tensor (in the network's order) whose name or shape does
 // not fit; the parameters are then untouched. An average in the file is ignored when the parameters have none.
 CheckpointInfo load_checkpoint(const std::string& path, Parameters& parameters);
+// Loads what another run has learned: the values that its evaluation used (the average, where it kept one) and the
+// population statistics. Velocities and counters stay as they are, and so do the parameters that are named in
+// `left_out`, such as "logits/linear/w". Errors as load_checkpoint().
+CheckpointInfo load_values(const std::string& path, Parameters& parameters, const std::vector<std::string>& left_out);
 // Reads a file and proves it undamaged. Throws CheckpointError.
 CheckpointInfo read_checkpoint_info(const std::string& path);
 

@@ -49,6 +49,8 @@ std::vector<std::string> experiment_diff(const Config& a, const Config& b);
 // Every key with what it expects, its default in brackets and what it means; given prefixes such as
 // "train.learning_rate", these keys and those inside them. Throws ConfigError for a prefix that is no key.
 std::string config_help(const std::vector<std::string>& prefixes = {});
+// The same as a JSON Schema (draft-07), which editors check and complete a file by.
+std::string config_schema();
 // The key whose last part is this one, such as train.epochs for "epochs"; the shortest where several match.
 struct NamedKey {
   std::string path;

@@ -70,7 +70,9 @@ struct ModelOptions {
   BatchNorm batch_norm{};  // eps, scope, implementation
   BatchNormPlacement placement = BatchNormPlacement::kBeforeActivation;
   std::vector<std::string>
-      per_activation{};  // rows whose batch norms are per-activation whatever batch_norm.scope says
+      per_activation{};               // rows whose batch norms are per-activation whatever batch_norm.scope says
+  std::string init_from{};            // a checkpoint or run folder whose values training starts from; empty = drawn
+  std::vector<std::string> freeze{};  // rows that do not learn: their names, or how they begin
 };
 
 }  // namespace bn

@@ -26,18 +26,21 @@ struct Node {
   ValueId output;
   std::vector<int> parameters{};  // indices into Net::parameters()
   std::vector<int> state{};       // indices into Net::state(): {mean, var} for a batch norm, else empty
+  bool is_frozen = false;         // its parameters stay as they are; a batch norm uses the population's statistics
 };
 
 struct ParameterInfo {
   std::string name{};  // "inception_3a/3x3/conv/w"
   ParameterSpec spec;
   float init_scale = 1.0F;  // multiplies the initial standard deviation of a weight
+  bool is_frozen = false;
 };
 
 struct StateInfo {
   std::string name{};  // "inception_3a/3x3/bn/mean"
   int64_t channels = 0;
   bool is_variance = false;
+  bool is_frozen = false;
 };
 
 class Net {
@@ -77,12 +80,17 @@ class NetBuilder {
   const Shape& shape(ValueId value) const { return net_.values_.at(value.index).shape; }
   // Adds one op. init_scale multiplies the initial deviation of its weights.
   ValueId add(const std::string& name, const OpSpec& spec, const std::vector<ValueId>& inputs, float init_scale = 1.0F);
+  // Ops that are added from now on are frozen where their name begins with one of these and a slash.
+  void freeze(std::vector<std::string> rows) { frozen_rows_ = std::move(rows); }
   // Adds the loss over `logits`. The first call makes them the network's logits.
   void loss(const std::string& name, ValueId logits, float weight = 1.0F);
   Net build() &&;
 
  private:
+  bool is_frozen(const std::string& name) const;
+
   Net net_;
+  std::vector<std::string> frozen_rows_;
 };
 
 }  // namespace bn

@@ -29,8 +29,9 @@ struct NamedTensor {
   Tensor tensor{};
 };
 
-// One slab each for values, gradients, velocities (and the average), ordered (decayed first, then creation), every
-// parameter starting on a 64-byte boundary; the gaps stay zero. One slab each for batch and population statistics.
+// One slab each for values, gradients, velocities (and the average), ordered (frozen last, decayed first, then
+// creation), every parameter starting on a 64-byte boundary; the gaps stay zero. One slab each for batch and population
+// statistics, those of frozen batch norms last.
 class Parameters {
  public:
   Parameters(const Net& net, Backend& backend, DecayScope decay_scope, bool with_average);
@@ -46,8 +47,8 @@ class Parameters {
   Tensor population(int state) const;
   bool has_average() const { return average_ != nullptr; }
 
-  Tensor batch_state_slab() const;
-  Tensor population_slab() const;
+  Tensor batch_state_slab() const;  // without those of frozen batch norms
+  Tensor population_slab() const;   // the same
   Tensor average_slab() const;
   Tensor value_slab() const;
   Tensor gradient_slab() const;
@@ -58,9 +59,10 @@ class Parameters {
     float momentum = 0, l2 = 0;
     MomentumKind kind = MomentumKind::kClassical;
   };
-  void sgd_step(const SgdOptions& options, StepState* step);  // two calls of Backend::sgd_step: decayed, the rest
-  void update_average(const StepState* step);                 // average += average_weight * (value - average)
-  void reset_average();                                       // average = value
+  // Two calls of Backend::sgd_step: decayed, the rest. Frozen parameters have no part in it.
+  void sgd_step(const SgdOptions& options, StepState* step);
+  void update_average(const StepState* step);  // average += average_weight * (value - average)
+  void reset_average();                        // average = value
 
   // Everything a checkpoint must hold.
   std::vector<NamedTensor> named_tensors() const;
@@ -78,9 +80,10 @@ class Parameters {
   Backend* backend_;
   std::vector<int64_t> offsets_;  // elements
   int64_t slab_elements_ = 0;
-  int64_t decayed_elements_ = 0;
+  int64_t decayed_elements_ = 0, learned_elements_ = 0;  // the ends of the slab's first two parts
   std::vector<int64_t> state_offsets_;
   int64_t state_elements_ = 0;
+  int64_t learned_state_elements_ = 0;
   std::unique_ptr<Buffer> values_, gradients_, velocities_, average_, batch_state_, population_;
 };
 

@@ -62,6 +62,7 @@ class Plan {
   void set_labels(const int32_t* labels);
 
   void pack();                             // call after each change of the parameters or of the population statistics
+  void repack();                           // the same where frozen parameters were packed already
   void begin(const StepScalars& scalars);  // call before forward; holds for all that follows in this step
   void set_seed(uint64_t seed);            // dropout's seed
   void forward();

@@ -14,11 +14,20 @@ struct DataRecord {
   bool operator==(const DataRecord&) const = default;
 };
 
+// The checkpoint that a run's first values come from.
+struct Origin {
+  std::string checkpoint{};  // its path, as it was found
+  int64_t step = 0;
+  std::string checksum{};  // "xxh3-64:..." of its file
+  bool operator==(const Origin&) const = default;
+};
+
 struct Provenance {
   std::vector<std::string> classes{};      // by index
   std::vector<std::string> class_words{};  // what each is called, by index; empty where nothing but names is known
   DataRecord training{}, validation{};
   std::string computation{};  // Backend::computation()
+  std::optional<Origin> origin{};
 };
 
 // As one JSON object; from_json gives nothing for text that is none.

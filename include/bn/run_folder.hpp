@@ -45,4 +45,8 @@ class RunFolder {
   std::shared_ptr<const FolderLock> lock_;
 };
 
+// The checkpoint that a path stands for: a file itself, or of a run folder the "best" or the "last" one. Throws
+// CheckpointError where there is none.
+std::string find_checkpoint(const std::string& path, const std::string& which);
+
 }  // namespace bn

@@ -93,6 +93,10 @@ void add_config_command(CLI::App& app, ExitCode& exit_code) {
   keys_command->add_option("prefixes", *prefixes, "Only these keys and those inside them, such as train.learning_rate");
   keys_command->callback([prefixes] { std::printf("%s", config_help(*prefixes).c_str()); });
 
+  CLI::App* schema_command = command->add_subcommand(
+      "schema", "Print a JSON Schema of the keys, for editors; configs/schema.json is this one");
+  schema_command->callback([] { std::printf("%s", config_schema().c_str()); });
+
   auto checked = std::make_shared<std::vector<std::string>>();
   CLI::App* check_command = command->add_subcommand("check", "Read configurations and build their networks");
   check_command->add_option("configs", *checked, "YAML files")->required();

@@ -1,28 +1,11 @@
 #include "commands/trained_model.hpp"
 
-#include <filesystem>
-
-#include "bn/error.hpp"
 #include "bn/models.hpp"
 #include "bn/run_folder.hpp"
 
 namespace bn {
-namespace {
-
-std::string checkpoint_of(const std::string& path, const std::string& which) {
-  if (!std::filesystem::exists(path)) throw CheckpointError(path + ": no such file or folder");
-  if (!std::filesystem::is_directory(path)) return path;
-  const RunFolder folder(path);
-  if (which == "best" && std::filesystem::exists(folder.best_path())) return folder.best_path();
-  const std::vector<int64_t> steps = folder.checkpoint_steps();
-  if (steps.empty()) throw CheckpointError(path + ": the run folder holds no checkpoint");
-  return folder.checkpoint_path(steps.back());
-}
-
-}  // namespace
-
 TrainedModel read_model(const std::string& path, const std::string& which) {
-  const std::string checkpoint = checkpoint_of(path, which);
+  const std::string checkpoint = find_checkpoint(path, which);
   const CheckpointInfo info = read_checkpoint_info(checkpoint);
   Config config = parse_config(info.config, checkpoint);
   if (info.provenance) config.data.trained_classes = info.provenance->classes;

@@ -130,6 +130,18 @@ class Checker {
     } else {
       check_mlp(std::get<MlpTable>(config_.model.table));
     }
+    check_freeze();
+  }
+
+  void check_freeze() {
+    if (has_problem_in("model.network")) return;
+    const std::vector<std::string> rows = row_names(config_.model);
+    for (const std::string& name : config_.model.freeze) {
+      const auto begins_so = [&](const std::string& row) { return !name.empty() && row.starts_with(name); };
+      if (std::any_of(rows.begin(), rows.end(), begins_so)) continue;
+      add("model.freeze", fmt::format("got {}, expected a row of the network, or how the names of some begin{}",
+                                      quote(name), suggestion(name, rows)));
+    }
   }
 
   void check_rows(const InceptionTable& table) {

@@ -222,6 +222,13 @@ Fields describe_model(ModelOptions& model) {
       field("init_scale", RealTarget{&model.init_scale, kPositive}, "multiplies the initial deviation of convolutions"),
       field("per_activation", TextListTarget{&model.per_activation},
             "rows whose batch norms are per-activation whatever batch_norm.scope says"),
+      field("init_from", TextTarget{&model.init_from},
+            "a checkpoint, or a run folder for its best one, that training starts from, relative to the working "
+            "directory; a classifier of other classes is drawn anew; empty = all is drawn"),
+      field(
+          "freeze", TextListTarget{&model.freeze},
+          "rows that do not learn, such as [conv1, conv2, inception_3]: names of rows, or how they begin; their batch "
+          "norms keep the population's statistics"),
   };
 }
 

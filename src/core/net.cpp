@@ -56,6 +56,11 @@ NetBuilder::NetBuilder(const Shape& image) {
   net_.values_.push_back({"labels", vector_shape(1)});
 }
 
+bool NetBuilder::is_frozen(const std::string& name) const {
+  const std::string row = name.substr(0, name.find('/'));
+  return std::find(frozen_rows_.begin(), frozen_rows_.end(), row) != frozen_rows_.end();
+}
+
 ValueId NetBuilder::add(const std::string& name, const OpSpec& spec, const std::vector<ValueId>& inputs,
                         float init_scale) {
   try {
@@ -64,17 +69,23 @@ ValueId NetBuilder::add(const std::string& name, const OpSpec& spec, const std::
     for (const ValueId input : inputs) x.push_back(shape(input));
     const ValueId output{static_cast<int32_t>(net_.values_.size())};
     net_.values_.push_back({name, output_shape(spec, x)});
-    Node node{.name = name, .spec = spec, .inputs = inputs, .output = output, .parameters = {}, .state = {}};
+    Node node{.name = name,
+              .spec = spec,
+              .inputs = inputs,
+              .output = output,
+              .parameters = {},
+              .state = {},
+              .is_frozen = is_frozen(name)};
     for (ParameterSpec& parameter : parameters_of(spec, x)) {
       node.parameters.push_back(static_cast<int>(net_.parameters_.size()));
       const float scale = parameter.role == ParameterRole::kWeight ? init_scale : 1.0F;
       const std::string full_name = name + "/" + parameter.suffix;
-      net_.parameters_.push_back({full_name, std::move(parameter), scale});
+      net_.parameters_.push_back({full_name, std::move(parameter), scale, node.is_frozen});
     }
     if (const int64_t channels = state_channels(spec, x); channels > 0) {
       for (const bool is_variance : {false, true}) {
         node.state.push_back(static_cast<int>(net_.state_.size()));
-        net_.state_.push_back({name + (is_variance ? "/var" : "/mean"), channels, is_variance});
+        net_.state_.push_back({name + (is_variance ? "/var" : "/mean"), channels, is_variance, node.is_frozen});
       }
     }
     net_.nodes_.push_back(std::move(node));

@@ -13,8 +13,12 @@ constexpr int64_t kAlignment = 16;  // elements: 64 bytes
 
 int64_t aligned(int64_t elements) { return round_up(elements, kAlignment); }
 
-bool is_decayed(const ParameterInfo& parameter, DecayScope scope) {
-  return scope == DecayScope::kAll || parameter.spec.role == ParameterRole::kWeight;
+// The parts of the slab, in order.
+enum class Part { kDecayed, kOther, kFrozen };
+
+Part part_of(const ParameterInfo& parameter, DecayScope scope) {
+  if (parameter.is_frozen) return Part::kFrozen;
+  return scope == DecayScope::kAll || parameter.spec.role == ParameterRole::kWeight ? Part::kDecayed : Part::kOther;
 }
 
 double initial_deviation(const ParameterInfo& parameter, const InitOptions& options) {
@@ -55,18 +59,23 @@ Tensor span_of(const Buffer& slab, int64_t begin, int64_t end) {
 }  // namespace
 
 Parameters::Parameters(const Net& net, Backend& backend, DecayScope decay_scope, bool with_average)
-    : net_(&net), backend_(&backend), offsets_(net.parameters().size()) {
-  for (const bool decayed : {true, false}) {
+    : net_(&net), backend_(&backend), offsets_(net.parameters().size()), state_offsets_(net.state().size()) {
+  for (const Part part : {Part::kDecayed, Part::kOther, Part::kFrozen}) {
     for (size_t i = 0; i < net.parameters().size(); ++i) {
-      if (is_decayed(net.parameters()[i], decay_scope) != decayed) continue;
+      if (part_of(net.parameters()[i], decay_scope) != part) continue;
       offsets_[i] = slab_elements_;
       slab_elements_ += aligned(net.parameters()[i].spec.shape.elements());
     }
-    if (decayed) decayed_elements_ = slab_elements_;
+    if (part == Part::kDecayed) decayed_elements_ = slab_elements_;
+    if (part == Part::kOther) learned_elements_ = slab_elements_;
   }
-  for (const StateInfo& state : net.state()) {
-    state_offsets_.push_back(state_elements_);
-    state_elements_ += aligned(state.channels);
+  for (const bool frozen : {false, true}) {
+    for (size_t i = 0; i < net.state().size(); ++i) {
+      if (net.state()[i].is_frozen != frozen) continue;
+      state_offsets_[i] = state_elements_;
+      state_elements_ += aligned(net.state()[i].channels);
+    }
+    if (!frozen) learned_state_elements_ = state_elements_;
   }
   const auto slab = [&](int64_t elements) { return backend.allocate(elements * size_of(DType::kF32)); };
   values_ = slab(slab_elements_);
@@ -114,8 +123,8 @@ Tensor Parameters::population(int state) const {
   return span_of(*population_, begin, begin + net_->state()[static_cast<size_t>(state)].channels);
 }
 
-Tensor Parameters::batch_state_slab() const { return span_of(*batch_state_, 0, state_elements_); }
-Tensor Parameters::population_slab() const { return span_of(*population_, 0, state_elements_); }
+Tensor Parameters::batch_state_slab() const { return span_of(*batch_state_, 0, learned_state_elements_); }
+Tensor Parameters::population_slab() const { return span_of(*population_, 0, learned_state_elements_); }
 Tensor Parameters::average_slab() const { return span_of(*average_, 0, slab_elements_); }
 Tensor Parameters::value_slab() const { return span_of(*values_, 0, slab_elements_); }
 Tensor Parameters::gradient_slab() const { return span_of(*gradients_, 0, slab_elements_); }
@@ -133,7 +142,7 @@ void Parameters::sgd_step(const SgdOptions& options, StepState* step) {
                         .step = step});
   };
   update(0, decayed_elements_, options.l2);
-  update(decayed_elements_, slab_elements_, 0.0F);
+  update(decayed_elements_, learned_elements_, 0.0F);
 }
 
 void Parameters::update_average(const StepState* step) {

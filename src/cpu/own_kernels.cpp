@@ -1,5 +1,6 @@
 #include "cpu/own_kernels.hpp"
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 
@@ -29,6 +30,8 @@ const OwnKernels& own_kernels() {
 int64_t OwnKernels::partial_bytes(int64_t m, int64_t c) const {
   return Tiles(m, c).partial_elements() * static_cast<int64_t>(sizeof(double));
 }
+
+void OwnKernels::zero(float* values, int64_t count) const { std::fill_n(values, count, 0.0F); }
 
 void OwnKernels::batch_statistics(const BatchColumns& batch, void* partial, const Matrix& x,
                                   const AffineColumns& affine, const ops::PartColumns& parts) const {

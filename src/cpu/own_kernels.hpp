@@ -16,6 +16,7 @@ class OwnKernels final : public ops::OwnKernels {
 
   // --- own_kernels.cpp
   int64_t partial_bytes(int64_t m, int64_t c) const override;
+  void zero(float* values, int64_t count) const override;
   void batch_statistics(const BatchColumns& batch, void* partial, const ops::Matrix& x, const AffineColumns& affine,
                         const ops::PartColumns& parts) const override;
   bool supports_synchronised_parts() const override { return true; }

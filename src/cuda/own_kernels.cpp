@@ -30,6 +30,10 @@ int64_t row_bytes_of(const Tensor& tensor) { return tensor.shape.c * size_of(ten
 
 int64_t OwnKernels::partial_bytes(int64_t, int64_t c) const { return cuda::partial_bytes(context_, c); }
 
+void OwnKernels::zero(float* values, int64_t count) const {
+  BN_CUDA(cudaMemsetAsync(values, 0, static_cast<size_t>(count) * sizeof(float), context_.compute));
+}
+
 void OwnKernels::batch_statistics(const BatchColumns& batch, void* partial, const Matrix& x,
                                   const AffineColumns& affine, const ops::PartColumns&) const {
   column_reduce(context_, batch, floats(partial), x, affine);

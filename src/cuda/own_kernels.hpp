@@ -15,6 +15,7 @@ class OwnKernels final : public ops::OwnKernels {
   std::string name() const override { return "own"; }
 
   int64_t partial_bytes(int64_t m, int64_t c) const override;
+  void zero(float* values, int64_t count) const override;
   void batch_statistics(const ops::BatchColumns& batch, void* partial, const ops::Matrix& x,
                         const ops::AffineColumns& affine) const override;
   void population_scale(float* scale, const float* var, const ops::AffineColumns& affine, int64_t c) const override;

@@ -1,10 +1,37 @@
 #include "models/layers.hpp"
 
-#include <algorithm>
+#include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
+#include "bn/error.hpp"
+#include "bn/models.hpp"
 #include "bn/net.hpp"
 
 namespace bn {
+namespace {
+
+// The rows that options.freeze names.
+std::vector<std::string> frozen_rows(const ModelOptions& options) {
+  std::vector<std::string> frozen;
+  const std::vector<std::string> rows = row_names(options);
+  for (const std::string& name : options.freeze) {
+    const size_t before = frozen.size();
+    std::copy_if(rows.begin(), rows.end(), std::back_inserter(frozen),
+                 [&](const std::string& row) { return !name.empty() && row.starts_with(name); });
+    if (frozen.size() == before) {
+      throw ConfigError(fmt::format("model.freeze: no row of the network is called \"{0}\" or begins so", name));
+    }
+  }
+  return frozen;
+}
+
+}  // namespace
+
+Layers::Layers(const ModelOptions& options, const Shape& image) : options_(options), builder_(image) {
+  builder_.freeze(frozen_rows(options));
+}
 
 ValueId Layers::convolution(const std::string& name, ValueId x, const ConvolutionShape& shape) {
   const Conv2d spec{.out_channels = shape.out_channels,

@@ -14,7 +14,7 @@ struct ConvolutionShape {
 
 class Layers {
  public:
-  Layers(const ModelOptions& options, const Shape& image) : options_(options), builder_(image) {}
+  Layers(const ModelOptions& options, const Shape& image);
 
   NetBuilder& builder() { return builder_; }
   void enter_row(const std::string& row) { row_ = row; }  // decides which batch norms are per-activation

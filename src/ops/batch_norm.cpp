@@ -4,6 +4,8 @@
 // Bytes moved per element: forward reads x twice and writes y; backward reads x and dy twice and writes dx. A backend
 // may read y for a sigmoid. ReLU's derivative comes from y's sign, computed again from x with the mean, scale and shift
 // that forward used.
+//
+// A frozen batch norm trains in the evaluation phase: dx = dz * gamma / sqrt(var + eps), and no gradient of its own.
 #include <fmt/format.h>
 
 #include "bn/error.hpp"
@@ -26,13 +28,15 @@ class BatchNormOp final : public OwnOp {
 
   int64_t saved_bytes() const override { return saves() ? kBatchArrays * array_bytes() : 0; }
   int64_t scratch_bytes() const override {
-    if (phase_ == Phase::kEvaluate) return array_bytes();
+    if (phase_ == Phase::kEvaluate) return (has_backward_ ? 2 : 1) * array_bytes();
     return partial_bytes_ + exchange_bytes() + (kBatchArrays + kGradientArrays) * array_bytes();
   }
   void forward(const OpIo& io) override;
   void backward(const OpIo& io) override;
 
  private:
+  void backward_of_evaluation(const OpIo& io) const;
+
   static constexpr int64_t kBatchArrays = 3, kGradientArrays = 3;  // each of c floats
 
   bool saves() const { return phase_ == Phase::kTrain && has_backward_; }
@@ -87,6 +91,7 @@ void BatchNormOp::forward(const OpIo& io) {
 void BatchNormOp::backward(const OpIo& io) {
   const Matrix x = matrix_of(io.x[0], spec_.scope), y = matrix_of(io.y, spec_.scope);  // [m, c]
   const Matrix dy = matrix_of(io.dy, spec_.scope);
+  if (phase_ == Phase::kEvaluate) return backward_of_evaluation(io);
   const BatchColumns columns = batch(io);
   const GradientColumns gradient{.dgamma = io.dw[0].as<float>(),
                                  .dbeta = io.dw[1].as<float>(),
@@ -96,6 +101,23 @@ void BatchNormOp::backward(const OpIo& io) {
   kernels().gradient_sums(gradient, io.scratch, dy, x, y, columns, affine(io), spec_.activation, parts(io));
   if (!io.dx[0]) return;
   kernels().input_gradient(matrix_of(io.dx[0], spec_.scope), dy, x, y, columns, gradient, spec_.activation);
+}
+
+void BatchNormOp::backward_of_evaluation(const OpIo& io) const {
+  if (!io.dx[0]) return;
+  const Matrix x = matrix_of(io.x[0], spec_.scope), y = matrix_of(io.y, spec_.scope);  // [m, c]
+  float *scale = array(io.scratch, 0), *zeros = array(io.scratch, 1);
+  kernels().population_scale(scale, io.state[1].as<float>(), affine(io), c_);
+  kernels().zero(zeros, c_);
+  const BatchColumns columns{.mean = io.state[0].as<float>(),
+                             .mean_low = nullptr,
+                             .var = io.state[1].as<float>(),
+                             .scale = scale,
+                             .shift = io.w[1].as<float>()};
+  const GradientColumns gradient{
+      .dgamma = nullptr, .dbeta = nullptr, .dz_factor = scale, .x_factor = zeros, .constant = zeros};
+  kernels().input_gradient(matrix_of(io.dx[0], spec_.scope), matrix_of(io.dy, spec_.scope), x, y, columns, gradient,
+                           spec_.activation);
 }
 
 }  // namespace

@@ -83,6 +83,7 @@ class OwnKernels {
   virtual std::string name() const = 0;  // the implementation's, for profiles: "own:avx512"
 
   virtual int64_t partial_bytes(int64_t m, int64_t c) const = 0;
+  virtual void zero(float* values, int64_t count) const = 0;
 
   // --- Batch normalisation. Each direction has two halves: sums, then a map.
   // Paper: Algorithm 1, steps 1 and 2; and the scale and shift that normalise by them.

@@ -7,11 +7,11 @@
 namespace bn {
 namespace {
 
-// Values some parameter lies upstream of; the others (images, labels) need no gradient.
+// Values some parameter that learns lies upstream of; the others (images, labels, frozen rows) need no gradient.
 std::vector<bool> values_wanting_gradient(const Graph& graph) {
   std::vector<bool> wanting(graph.values.size(), false);
   for (const GraphNode& node : graph.nodes) {
-    const bool wants = !node.parameters.empty() ||
+    const bool wants = (!node.parameters.empty() && !node.is_frozen) ||
                        std::any_of(node.inputs.begin(), node.inputs.end(), [&](int x) { return wanting[x]; });
     wanting[node.output] = wants;
     if (wants) wanting[graph.root(node.output)] = true;

@@ -23,6 +23,7 @@ class Compiler {
  private:
   bool is_training() const { return options_.purpose == Purpose::kTrain; }
   bool uses_batch_statistics() const { return is_training() || options_.purpose == Purpose::kStatistics; }
+  bool uses_batch_statistics(const GraphNode& node) const { return uses_batch_statistics() && !node.is_frozen; }
   int end_time() const { return static_cast<int>(graph_.nodes.size() + schedule_.steps.size()); }
   Tensor tensor(int buffer, int value) const;
   bool is_kept(const std::string& name) const {
@@ -71,6 +72,7 @@ void Compiler::run_passes() {
     if (auto* loss = std::get_if<SoftmaxLoss>(&node.spec)) loss->weight /= static_cast<float>(options_.parts);
   }
   if (!uses_batch_statistics()) remove_dropout(graph_);
+  if (is_training()) own_frozen_batch_norm(graph_);
   if (options_.purpose == Purpose::kEvaluateFolded) fold_batch_norm(graph_);
   if (options_.passes.fuse_activation) fuse_activation(graph_, backend_);
   if (options_.passes.eliminate_concat) eliminate_concat(graph_, backend_);
@@ -79,14 +81,16 @@ void Compiler::run_passes() {
 }
 
 OpDesc Compiler::describe_op(const GraphNode& node) const {
+  const int index = static_cast<int>(&node - graph_.nodes.data());
+  const bool is_batch_norm = std::holds_alternative<BatchNorm>(node.spec);
   OpDesc desc{.name = node.name,
               .x = {},
               .y = describe_value(node.output),
-              .phase = uses_batch_statistics() ? Phase::kTrain : Phase::kEvaluate,
-              .has_backward = is_training(),
+              .phase = (is_batch_norm ? uses_batch_statistics(node) : uses_batch_statistics()) ? Phase::kTrain
+                                                                                               : Phase::kEvaluate,
+              .has_backward = backward_time_[index] >= 0,
               .wants_dx = {},
-              .exchange = is_training() ? options_.exchange : nullptr};
-  const int index = static_cast<int>(&node - graph_.nodes.data());
+              .exchange = is_training() && !node.is_frozen ? options_.exchange : nullptr};
   for (int k = 0; k < static_cast<int>(node.inputs.size()); ++k) {
     const int value = node.inputs[k];
     desc.x.push_back(describe_value(value));
@@ -106,6 +110,7 @@ void Compiler::make_ops() {
       for (const TensorDesc& input : desc.x) x.push_back(input.shape);
       Plan::Impl::Step step;
       step.op = backend_.make_op(node.spec, desc);
+      step.is_frozen = node.is_frozen;
       step.info = {.name = node.name,
                    .kind = kind_of(node.spec),
                    .implementation = step.op->implementation(),
@@ -317,7 +322,7 @@ void Compiler::bind_steps() {
       io.dw.push_back(is_training() ? parameters_.gradient(parameter) : Tensor{});
     }
     for (const int state : node.state) {
-      io.state.push_back(uses_batch_statistics() ? parameters_.batch_state(state) : parameters_.population(state));
+      io.state.push_back(uses_batch_statistics(node) ? parameters_.batch_state(state) : parameters_.population(state));
     }
     io.y = values_[node.output];
     io.dy = gradient(node.output);
@@ -353,13 +358,13 @@ void Compiler::bind_backward() {
 
 // Paper: Algorithm 2, step 10: Var[x] = m/(m-1) E[var]; m counts the batch and, where spatial, the positions.
 void Compiler::make_correction() {
-  if (!uses_batch_statistics() || parameters_.net().state().empty()) return;
   const Tensor slab = parameters_.population_slab();
+  if (!uses_batch_statistics() || slab.shape.c == 0) return;
   const float share = 1.0F / static_cast<float>(options_.parts);
   std::vector<float> correction(static_cast<size_t>(slab.shape.c), share);
   for (const GraphNode& node : graph_.nodes) {
     const auto* spec = std::get_if<BatchNorm>(&node.spec);
-    if (spec == nullptr) continue;
+    if (spec == nullptr || node.is_frozen) continue;
     const Shape& x = graph_.values[node.inputs[0]].shape;
     const int64_t parts = is_training() && options_.exchange != nullptr ? spec->synchronised_parts : 1;
     const auto m = static_cast<float>((spec->scope == BatchNormScope::kSpatial ? x.rows() : x.n) * parts);
@@ -379,8 +384,8 @@ std::unique_ptr<Plan::Impl> Compiler::compile() {
   plan_->host_labels.resize(static_cast<size_t>(options_.batch));
   backend_.require(options_.activations);
   run_passes();
-  make_ops();
   backward_time_ = backward_times();
+  make_ops();
   place_values();
   place_gradients();
   place_saved();

@@ -65,7 +65,8 @@ Graph make_graph(const Net& net, const PlanOptions& options) {
                    .inputs = {},
                    .output = node.output.index,
                    .parameters = node.parameters,
-                   .state = node.state};
+                   .state = node.state,
+                   .is_frozen = node.is_frozen};
     for (const ValueId input : node.inputs) copy.inputs.push_back(input.index);
     graph.nodes.push_back(std::move(copy));
   }
@@ -92,6 +93,13 @@ void remove_dropout(Graph& graph) {
     }
   }
   erase_nodes(graph, dead);
+}
+
+void own_frozen_batch_norm(Graph& graph) {
+  for (GraphNode& node : graph.nodes) {
+    auto* batch_norm = std::get_if<BatchNorm>(&node.spec);
+    if (batch_norm != nullptr && node.is_frozen) batch_norm->implementation = BatchNormImplementation::kCustom;
+  }
 }
 
 }  // namespace bn

@@ -26,6 +26,7 @@ struct GraphNode {
   std::vector<int> inputs;  // indices into Graph::values
   int output = -1;
   std::vector<int> parameters, state;  // indices into Parameters
+  bool is_frozen = false;
 };
 
 struct Graph {
@@ -47,6 +48,7 @@ Graph make_graph(const Net& net, const PlanOptions& options);
 
 // Passes, one file each; each leaves a valid graph.
 void remove_dropout(Graph& graph);                            // identity in evaluation
+void own_frozen_batch_norm(Graph& graph);                     // training: libraries lack its gradient
 void fold_batch_norm(Graph& graph);                           // evaluation: batch norm and activation into the weights
 void fuse_activation(Graph& graph, const Backend& backend);   // batch norm + activation in one step
 void eliminate_concat(Graph& graph, const Backend& backend);  // producers write into the concatenation

@@ -58,6 +58,12 @@ void Plan::pack() {
   for (auto& step : impl_->steps) step.op->pack(step.io);
 }
 
+void Plan::repack() {
+  for (auto& step : impl_->steps) {
+    if (!step.is_frozen) step.op->pack(step.io);
+  }
+}
+
 void Plan::begin(const StepScalars& scalars) { impl_->backend->upload(&step_state()->now, &scalars, sizeof(scalars)); }
 
 void Plan::set_seed(uint64_t seed) { impl_->backend->upload(&step_state()->seed, &seed, sizeof(seed)); }

@@ -18,6 +18,7 @@ struct Plan::Impl {
     StepInfo info;
     std::unique_ptr<Op> op;
     OpIo io;
+    bool is_frozen = false;
   };
   struct BackwardItem {
     int step = -1;   // the op whose backward runs, or whose output's gradient is summed

@@ -38,7 +38,7 @@ void TrainingStep::update() {
   if (options_.statistics) plan_.update_statistics();
   parameters_.sgd_step(options_.sgd, plan_.step_state());
   if (options_.average) parameters_.update_average(plan_.step_state());
-  plan_.pack();
+  plan_.repack();
 }
 
 }  // namespace bn

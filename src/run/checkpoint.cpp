@@ -1,6 +1,7 @@
 // A checkpoint is Parameters::named_tensors() plus, as metadata, where training stands and the resolved configuration.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <map>
 #include <string_view>
@@ -51,7 +52,8 @@ CheckpointInfo read_info(const SafetensorsFile& file) {
                        .best_top1 = require_number<double>(file, "best_top1"),
                        .best_step = require_number<int64_t>(file, "best_step")},
           .config = require(file, "config"),
-          .provenance = provenance_of(file)};
+          .provenance = provenance_of(file),
+          .checksum = require(file, "checksum")};
 }
 
 struct StoredEntry {
@@ -75,6 +77,21 @@ StoredEntries index_entries(const SafetensorsFile& file) {
   throw CheckpointError(fmt::format("checkpoint '{}' {}", file.path(), why));
 }
 
+void expect_shape(const SafetensorsFile& file, const NamedTensor& wanted, const StoredEntry& found) {
+  if (found.shape == wanted.tensor.shape) return;
+  fail_match(file, fmt::format("was written by another network: '{}' is {} there and {} here", wanted.name,
+                               to_string(found.shape), to_string(wanted.tensor.shape)));
+}
+
+[[noreturn]] void fail_missing(const SafetensorsFile& file, const std::string& name) {
+  fail_match(file, fmt::format("was written by another network: it has no '{}'", name));
+}
+
+[[noreturn]] void fail_surplus(const SafetensorsFile& file, const SafetensorsEntry& entry) {
+  fail_match(file, fmt::format("was written by another network: its '{}' ({}) does not exist here", entry.name,
+                               to_string(entry.shape)));
+}
+
 // Names and shapes, in the network's order.
 void match(const SafetensorsFile& file, const std::vector<NamedTensor>& tensors, StoredEntries& stored) {
   for (const NamedTensor& wanted : tensors) {
@@ -84,21 +101,50 @@ void match(const SafetensorsFile& file, const std::vector<NamedTensor>& tensors,
                                    "train.average: none",
                                    wanted.name));
     }
-    if (found == stored.end()) {
-      fail_match(file, fmt::format("was written by another network: it has no '{}'", wanted.name));
-    }
-    if (found->second.shape != wanted.tensor.shape) {
-      fail_match(file, fmt::format("was written by another network: '{}' is {} there and {} here", wanted.name,
-                                   to_string(found->second.shape), to_string(wanted.tensor.shape)));
-    }
+    if (found == stored.end()) fail_missing(file, wanted.name);
+    expect_shape(file, wanted, found->second);
     found->second.wanted = true;
   }
   for (const SafetensorsEntry& entry : file.entries()) {
     // An average that this run does not keep loses nothing by being left.
     if (stored.at(entry.name).wanted || entry.name.starts_with(kAveragePrefix)) continue;
-    fail_match(file, fmt::format("was written by another network: its '{}' ({}) does not exist here", entry.name,
-                                 to_string(entry.shape)));
+    fail_surplus(file, entry);
   }
+}
+
+constexpr std::string_view kValuePrefix = "value/", kPopulationPrefix = "population/";
+
+struct Loaded {
+  Tensor to{};
+  int64_t offset = 0;  // of its values in the file, in floats
+};
+
+// What load_values() takes from the file, in the network's order; proves that both networks are the same elsewhere.
+std::vector<Loaded> match_values(const SafetensorsFile& file, const Parameters& parameters,
+                                 const std::vector<std::string>& left_out) {
+  StoredEntries stored = index_entries(file);
+  std::vector<Loaded> loaded;
+  for (const NamedTensor& wanted : parameters.named_tensors()) {
+    const bool is_value = wanted.name.starts_with(kValuePrefix);
+    if (!is_value && !wanted.name.starts_with(kPopulationPrefix)) continue;
+    const auto found = stored.find(wanted.name);
+    const std::string parameter = is_value ? wanted.name.substr(kValuePrefix.size()) : "";
+    if (std::find(left_out.begin(), left_out.end(), parameter) != left_out.end()) {
+      if (found != stored.end()) found->second.wanted = true;
+      continue;
+    }
+    if (found == stored.end()) fail_missing(file, wanted.name);
+    expect_shape(file, wanted, found->second);
+    found->second.wanted = true;
+    const auto average = stored.find(std::string(kAveragePrefix) + parameter);
+    const StoredEntry& source = is_value && average != stored.end() ? average->second : found->second;
+    loaded.push_back({.to = wanted.tensor, .offset = source.offset});
+  }
+  for (const SafetensorsEntry& entry : file.entries()) {
+    const bool counts = entry.name.starts_with(kValuePrefix) || entry.name.starts_with(kPopulationPrefix);
+    if (counts && !stored.at(entry.name).wanted) fail_surplus(file, entry);
+  }
+  return loaded;
 }
 
 }  // namespace
@@ -137,6 +183,16 @@ CheckpointInfo load_checkpoint(const std::string& path, Parameters& parameters) 
     parameters.backend().upload(tensor.data, data.data() + stored.at(named.name).offset, tensor.bytes());
   }
   parameters.statistics_updates = statistics_updates;
+  return info;
+}
+
+CheckpointInfo load_values(const std::string& path, Parameters& parameters, const std::vector<std::string>& left_out) {
+  const SafetensorsFile file(path);
+  CheckpointInfo info = read_info(file);
+  const std::vector<Loaded> loaded = match_values(file, parameters, left_out);
+  const std::vector<float> data = file.read_data();
+  for (const auto& [to, offset] : loaded) parameters.backend().upload(to.data, data.data() + offset, to.bytes());
+  if (parameters.has_average()) parameters.reset_average();
   return info;
 }
 

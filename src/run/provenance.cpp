@@ -16,6 +16,18 @@ DataRecord record_of(const Json& json) {
   return {.images = json.at("images").get<int64_t>(), .fingerprint = json.at("fingerprint").get<std::string>()};
 }
 
+Json json_of(const Origin& origin) {
+  return {{"checkpoint", origin.checkpoint}, {"step", origin.step}, {"checksum", origin.checksum}};
+}
+
+std::optional<Origin> origin_of(const Json& json) {
+  const auto origin = json.find("origin");
+  if (origin == json.end()) return std::nullopt;
+  return Origin{.checkpoint = origin->at("checkpoint").get<std::string>(),
+                .step = origin->at("step").get<int64_t>(),
+                .checksum = origin->at("checksum").get<std::string>()};
+}
+
 void compare(const DataRecord& before, const DataRecord& now, const char* set, std::vector<std::string>& differences) {
   if (before == now) return;
   differences.push_back(before.images == now.images
@@ -31,6 +43,7 @@ std::string to_json(const Provenance& provenance) {
             {"validation", json_of(provenance.validation)},
             {"computation", provenance.computation}};
   if (!provenance.class_words.empty()) json["class_words"] = provenance.class_words;
+  if (provenance.origin) json["origin"] = json_of(*provenance.origin);
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -42,7 +55,8 @@ std::optional<Provenance> provenance_from_json(const std::string& text) {
                       .class_words = json.value("class_words", Names{}),
                       .training = record_of(json.at("training")),
                       .validation = record_of(json.at("validation")),
-                      .computation = json.at("computation").get<std::string>()};
+                      .computation = json.at("computation").get<std::string>(),
+                      .origin = origin_of(json)};
   } catch (const Json::exception&) {
     return std::nullopt;
   }

@@ -170,4 +170,14 @@ std::optional<CheckpointInfo> RunFolder::load_latest(Parameters& parameters,
   throw CheckpointError(fmt::format("none of the {} checkpoints of run '{}' can be used", steps.size(), path_));
 }
 
+std::string find_checkpoint(const std::string& path, const std::string& which) {
+  if (!fs::exists(path)) throw CheckpointError(path + ": no such file or folder");
+  if (!fs::is_directory(path)) return path;
+  const RunFolder folder(path);
+  if (which == "best" && fs::exists(folder.best_path())) return folder.best_path();
+  const std::vector<int64_t> steps = folder.checkpoint_steps();
+  if (steps.empty()) throw CheckpointError(path + ": the run folder holds no checkpoint");
+  return folder.checkpoint_path(steps.back());
+}
+
 }  // namespace bn

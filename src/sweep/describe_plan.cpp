@@ -36,6 +36,7 @@ std::string identity_of(const Config& config) {
   same.train.batch = config.train.batch;
   same.train.average = config.train.average;
   same.model.init_scale = 1;
+  same.model.init_from.clear();
   if (same.model.dropout > 0) same.model.dropout = 0.5;
   return to_yaml(same);
 }

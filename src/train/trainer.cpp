@@ -21,6 +21,7 @@
 #include "train/describe.hpp"
 #include "train/group_exchange.hpp"
 #include "train/made_of.hpp"
+#include "train/origin.hpp"
 #include "train/part_loaders.hpp"
 #include "train/part_scores.hpp"
 #include "train/parted_step.hpp"
@@ -54,6 +55,7 @@ class Trainer {
 
   void restore();
   int64_t read_checkpoint();
+  void start_from_another();
   void open_loaders();
   void check_data() const;
   void store_plan() const;
@@ -73,6 +75,7 @@ class Trainer {
   void publish_if_best() const;
   void start_interval();
   TrainResult finish_diverged();
+  void write_opening();
   TrainResult run_steps();
   TrainResult finish(TrainOutcome outcome, const char* event, const std::string& message);
 
@@ -92,6 +95,7 @@ class Trainer {
   std::optional<Probe> probe_;
   Provenance provenance_;
   std::string other_computation_;  // the one before this process, where it differs
+  std::string origin_message_;     // where the first values come from, unless they are drawn
   Progress progress_;
   int64_t first_step_ = 0, saved_step_ = -1, evaluated_step_ = -1;
   std::optional<PartLoaders> loaders_;
@@ -197,7 +201,9 @@ PlanOptions Trainer::plan_options(Purpose purpose, int64_t batch) {
 // The first process reads; one file is judged once, and the others need not see the folder.
 void Trainer::restore() {
   in_first(group_, [this] {
-    log_ = std::make_unique<RunLog>(folder_.log_path(), read_checkpoint());
+    const int64_t step = read_checkpoint();
+    if (step < 0) start_from_another();
+    log_ = std::make_unique<RunLog>(folder_.log_path(), step);
     for (const LogRecord& earlier : read_log(folder_.log_path())) {
       if (earlier.seconds) seconds_before_ = *earlier.seconds;
       has_ended_ = earlier.event == "end" && earlier.step == progress_.step;
@@ -213,6 +219,7 @@ int64_t Trainer::read_checkpoint() {
   const auto info = folder_.load_latest(parameters_, warn);
   if (!info) return -1;
   if (info->provenance) {
+    provenance_.origin = info->provenance->origin;
     const auto otherwise = request_.allow_different_bits ? OtherComputation::kAllowed : OtherComputation::kRefused;
     other_computation_ = expect_same_making(folder_, *info->provenance, provenance_, otherwise);
   }
@@ -220,6 +227,14 @@ int64_t Trainer::read_checkpoint() {
   publish_if_best();  // the run may have been killed before it did, or before it pruned
   folder_.prune_checkpoints(options().keep_checkpoints);
   return progress_.step;
+}
+
+// A new run's values may come from another run's checkpoint.
+void Trainer::start_from_another() {
+  if (config_.model.init_from.empty()) return;
+  Start start = start_from(config_.model.init_from, parameters_, provenance_.classes);
+  provenance_.origin = std::move(start.origin);
+  origin_message_ = std::move(start.message);
 }
 
 void Trainer::check_data() const {
@@ -422,20 +437,16 @@ TrainResult Trainer::finish_diverged() {
                 fmt::format("diverged at step {}: a loss or parameter is not finite", progress_.step));
 }
 
-TrainResult Trainer::run() {
-  in_first(group_, [this] { store_plan(); });
-  plan_.pack();
-  // A finished run was resumed: nothing new to record, unless it was killed at the end.
-  if (progress_.step >= total_steps_) {
-    last_evaluation_ = evaluate(evaluation_plan_, backend_, *validation_set_, config_.data, &group_);
-    if (!has_ended_) return finish(TrainOutcome::kFinished, "end", "");
-    return {.outcome = TrainOutcome::kFinished, .progress = progress_, .last_evaluation = last_evaluation_};
+void Trainer::write_opening() {
+  std::string note;
+  for (const std::string& more : {origin_message_, describe_frozen(net_, config_.model.init_from)}) {
+    if (!more.empty()) note += "; " + more;
+  }
+  if (!other_computation_.empty()) {
+    note += fmt::format("; other bits are allowed: {} until here, {} from here", other_computation_,
+                        provenance_.computation);
   }
   LogRecord opening = record("start");
-  const std::string note = other_computation_.empty()
-                               ? ""
-                               : fmt::format("; other bits are allowed: {} until here, {} from here",
-                                             other_computation_, provenance_.computation);
   opening.message = describe_start({.config = config_,
                                     .backend = backend_,
                                     .net = net_,
@@ -445,6 +456,18 @@ TrainResult Trainer::run() {
                                    note);
   write(opening);
   line_->message(opening.message);
+}
+
+TrainResult Trainer::run() {
+  in_first(group_, [this] { store_plan(); });
+  plan_.pack();
+  // A finished run was resumed: nothing new to record, unless it was killed at the end.
+  if (progress_.step >= total_steps_) {
+    last_evaluation_ = evaluate(evaluation_plan_, backend_, *validation_set_, config_.data, &group_);
+    if (!has_ended_) return finish(TrainOutcome::kFinished, "end", "");
+    return {.outcome = TrainOutcome::kFinished, .progress = progress_, .last_evaluation = last_evaluation_};
+  }
+  write_opening();
   if (probe_ && progress_.step == 0) log_->write(probe_->measure(record("probe")));
   try {
     return run_steps();

@@ -294,6 +294,22 @@ TEST(CheckTable, WantsRowsThatExist) {
             "model.local_response_norm: is true, but model.network.local_response_norm.after names no row");
 }
 
+TEST(CheckTable, FreezesRowsThatExist) {
+  Config config = inception();
+  config.model.freeze = {"conv", "inception_2a"};
+  EXPECT_NO_THROW(check(config));
+  EXPECT_EQ(table_error([](Config& c, InceptionTable&) {
+              c.model.freeze = {"conv1", "inception_3"};
+            }),
+            "model.freeze: got 'inception_3', expected a row of the network, or how the names of some begin; did you "
+            "mean inception_2a?");
+  EXPECT_EQ(check_error([](Config& c) { c.model.freeze = {"hiden1"}; }),
+            "model.freeze: got 'hiden1', expected a row of the network, or how the names of some begin; did you mean "
+            "hidden1?");
+  EXPECT_EQ(check_error([](Config& c) { c.model.freeze = {""}; }),
+            "model.freeze: got '', expected a row of the network, or how the names of some begin");
+}
+
 TEST(CheckTable, WantsShapesThatFit) {
   EXPECT_EQ(table_error([](Config&, InceptionTable& t) { t.rows[2].patch = 31; }),
             "model.network: pool2: a 31x31 pool with stride 1 and padding 0 does not fit 16 pixels");

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 
 #include "bn/config.hpp"
 
@@ -158,6 +160,12 @@ TEST(ScaledStudy, KeepsThePapersRatios) {
     EXPECT_DOUBLE_EQ(x5.learning_rate.decay_epochs, plain.learning_rate.decay_epochs / 6);
     EXPECT_DOUBLE_EQ(x5.l2, plain.l2 / 5);
   }
+}
+
+TEST(Schema, IsTheOneBesideTheConfigurations) {
+  std::ifstream file(kConfigs + "schema.json");
+  const std::string stored{std::istreambuf_iterator<char>(file), {}};
+  EXPECT_TRUE(stored == config_schema()) << "write it anew: bninception config schema > configs/schema.json";
 }
 
 TEST(Experiments, BatchNormalisationIsTheOnlyDifference) {

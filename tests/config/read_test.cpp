@@ -188,7 +188,7 @@ TEST(Read, ReadsANetworkByItsKind) {
   EXPECT_EQ(
       parse_error("train: {steps: 10}\n"),
       "run.yaml:1:1: model: is missing, expected a map with the keys network, classes, normalization, activation, "
-      "local_response_norm, dropout, width, init_scale, per_activation");
+      "local_response_norm, dropout, width, init_scale, per_activation, init_from, freeze");
 }
 
 TEST(Read, ReadsNoneOrAMap) {

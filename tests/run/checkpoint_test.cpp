@@ -69,6 +69,9 @@ TEST(Provenance, IsKeptAndCompared) {
   now.classes = {"ant"};
   EXPECT_EQ(differences_of_data(before, now).front(), "class 1 was 'bee' and is none now");
   EXPECT_FALSE(provenance_from_json("[1]"));
+  EXPECT_FALSE(stored->origin);
+  now.origin = Origin{.checkpoint = "runs/a", .step = 12, .checksum = "xxh3-64:00"};
+  EXPECT_EQ(provenance_from_json(to_json(now))->origin, now.origin);
 }
 
 TEST(Checkpoint, RoundTripsEveryBit) {
@@ -95,6 +98,60 @@ TEST(Checkpoint, SavingTwiceGivesTheSameBytes) {
   save_checkpoint(folder / "a", model.parameters(), kProgress, kConfig);
   save_checkpoint(folder / "b", model.parameters(), kProgress, kConfig);
   EXPECT_EQ(test::read_bytes(folder / "a"), test::read_bytes(folder / "b"));
+}
+
+std::vector<float> values_of(SmallModel& model, const std::string& name) {
+  for (const NamedTensor& named : model.parameters().named_tensors()) {
+    if (named.name != name) continue;
+    const float* values = named.tensor.as<float>();
+    return {values, values + named.tensor.shape.elements()};
+  }
+  return {};
+}
+
+TEST(LoadValues, TakesValuesAndStatisticsButNoVelocity) {
+  const TemporaryFolder folder;
+  SmallModel saved, loaded;
+  saved.parameters().initialize(1, {});
+  loaded.parameters().initialize(2, {});
+  loaded.parameters().statistics_updates = 5;
+  save_checkpoint(folder / "a", saved.parameters(), kProgress, kConfig);
+  const std::vector<float> drawn = values_of(loaded, "value/output/linear/w");
+  const CheckpointInfo info = load_values(folder / "a", loaded.parameters(), {"output/linear/w", "output/bias/bias"});
+  EXPECT_EQ(info.progress.step, kProgress.step);
+  EXPECT_EQ(info.checksum.substr(0, 8), "xxh3-64:");
+  EXPECT_EQ(values_of(loaded, "value/hidden/linear/w"), values_of(saved, "value/hidden/linear/w"));
+  EXPECT_EQ(values_of(loaded, "population/hidden/bn/var"), values_of(saved, "population/hidden/bn/var"));
+  EXPECT_EQ(values_of(loaded, "value/output/linear/w"), drawn);
+  EXPECT_EQ(values_of(loaded, "velocity/hidden/linear/w"), std::vector<float>(30, 0.0F));
+  EXPECT_EQ(loaded.parameters().statistics_updates, 5);
+}
+
+TEST(LoadValues, TakesTheAverageWhereThereIsOne) {
+  const TemporaryFolder folder;
+  SmallModel saved({}, Averaging::kPolyak), loaded, averaging({}, Averaging::kPolyak);
+  saved.parameters().initialize(1, {});
+  const std::vector<float> average = values_of(saved, "average/hidden/linear/w");
+  for (const NamedTensor& named : saved.parameters().named_tensors()) {
+    if (named.name == "value/hidden/linear/w") named.tensor.as<float>()[0] += 1;
+  }
+  save_checkpoint(folder / "a", saved.parameters(), kProgress, kConfig);
+  load_values(folder / "a", loaded.parameters(), {});
+  EXPECT_EQ(values_of(loaded, "value/hidden/linear/w"), average);
+  load_values(folder / "a", averaging.parameters(), {});
+  EXPECT_EQ(values_of(averaging, "average/hidden/linear/w"), average);
+}
+
+TEST(LoadValues, NamesTheFirstTensorOfAnotherNetwork) {
+  const TemporaryFolder folder;
+  SmallModel saved, wider({.hidden = 7});
+  save_checkpoint(folder / "a", saved.parameters(), kProgress, kConfig);
+  const std::string before = wider.bits();
+  EXPECT_EQ(error_message<CheckpointError>([&] { load_values(folder / "a", wider.parameters(), {}); }),
+            "checkpoint '" + folder.path() +
+                "/a' was written by another network: 'value/hidden/linear/w' is 5x1x1x6 "
+                "there and 7x1x1x6 here");
+  EXPECT_EQ(wider.bits(), before);
 }
 
 TEST(Checkpoint, NamesTheFirstTensorOfAnotherShape) {

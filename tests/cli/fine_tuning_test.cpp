@@ -1,0 +1,157 @@
+// Training that starts from another run's network, as a user meets it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "bn/checkpoint.hpp"
+#include "bn/run_folder.hpp"
+#include "bn/run_log.hpp"
+#include "cli/program.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace bn {
+namespace {
+
+using test::bninception;
+using test::ProgramResult;
+using test::TemporaryFolder;
+using testing::HasSubstr;
+
+constexpr const char* kExperiment = R"(
+model: {network: {kind: mlp, image_size: 16, image_channels: 1, hidden: [20, 16]}, classes: 10, normalization: batch}
+data:
+  kind: shapes
+  shapes: {image_size: 16, train_images: 300, validation_images: 60, seed: 1}
+  image_size: 16
+  image_channels: 1
+  resize_shorter: 0
+  mean: [0.5]
+  std: [0.25]
+  augment: {random_crop: false, flip: true}
+train:
+  batch: 20
+  steps: 20
+  learning_rate: {initial: 0.1}
+  l2: 0.01
+  log_every: 10
+  evaluate_every: 10
+  checkpoint_every: 10
+  evaluate_batch: 30
+threads: 1
+)";
+
+class FineTuning : public testing::Test {
+ protected:
+  FineTuning() {
+    test::write_bytes(root_ / "first.yaml", kExperiment);
+    expect_trained("first", {});
+  }
+
+  ProgramResult train(const std::string& run, const std::vector<std::string>& keys,
+                      const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> arguments{"train", root_ / "first.yaml", "--out", root_ / run};
+    for (const std::string& key : keys) arguments.insert(arguments.end(), {"--set", key});
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return bninception(arguments);
+  }
+  void expect_trained(const std::string& run, const std::vector<std::string>& keys,
+                      const std::vector<std::string>& more = {}) const {
+    const ProgramResult result = train(run, keys, more);
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+  }
+  std::string from_first() const { return "model.init_from=" + (root_ / "first"); }
+  std::string opening(const std::string& run) const {
+    return read_log(RunFolder(root_ / run).log_path()).front().message;
+  }
+  std::string checkpoint(const std::string& run, int64_t step) const {
+    return test::read_bytes(RunFolder(root_ / run).checkpoint_path(step));
+  }
+
+  const TemporaryFolder root_;
+};
+
+TEST_F(FineTuning, KeepsTheClassifierOfTheSameClasses) {
+  const ProgramResult result = train("second", {from_first(), "train.seed=7"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const std::string start = "starts from '" + (root_ / "first") + "/checkpoints/best.safetensors' (step ";
+  EXPECT_THAT(result.err, HasSubstr(start));
+  EXPECT_THAT(opening("second"), HasSubstr(start));
+  EXPECT_THAT(opening("second"), testing::Not(HasSubstr("drawn anew")));
+  // A step of the least rate leaves what was loaded: it scores as its origin does.
+  const std::string best = RunFolder(root_ / "first").best_path();
+  expect_trained("still", {"model.init_from=" + best, "train.steps=1", "train.learning_rate.initial=1e-30"});
+  const auto score = [](const std::string& of) {
+    return nlohmann::json::parse(bninception({"evaluate", of, "--json", "--statistics", "population(15)"}).out)
+        .at("loss")
+        .get<double>();
+  };
+  EXPECT_NEAR(score(root_ / "still"), score(best), 1e-6);
+}
+
+TEST_F(FineTuning, DrawsTheClassifierOfOtherClassesAndRecordsItsOrigin) {
+  const std::vector<std::string> keys{from_first(), "model.classes=4", "data.classes_limit=4"};
+  const ProgramResult result = train("second", keys);
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("but the classifier is drawn anew for 4 classes, where it knew 10"));
+  EXPECT_THAT(opening("second"), HasSubstr("but the classifier is drawn anew for 4 classes, where it knew 10"));
+  const auto made_of = nlohmann::json::parse(test::read_bytes(root_ / "second/made_of.json"));
+  const CheckpointInfo first = read_checkpoint_info(RunFolder(root_ / "first").best_path());
+  EXPECT_EQ(made_of.at("origin").at("checkpoint"), RunFolder(root_ / "first").best_path());
+  EXPECT_EQ(made_of.at("origin").at("step"), first.progress.step);
+  EXPECT_EQ(made_of.at("origin").at("checksum"), first.checksum);
+}
+
+TEST_F(FineTuning, ResumesToTheSameBitsAndIsScoredWithoutItsOrigin) {
+  const std::vector<std::string> keys{from_first(), "model.classes=4", "data.classes_limit=4",
+                                      "model.freeze=[hidden1]"};
+  const auto with = [&](const char* more) {
+    std::vector<std::string> all = keys;
+    all.emplace_back(more);
+    return all;
+  };
+  expect_trained("straight", with("train.steps=20"));
+  expect_trained("resumed", with("train.steps=10"));
+  std::filesystem::rename(root_ / "first", root_ / "gone");
+  expect_trained("resumed", with("train.steps=20"), {"--resume"});
+  for (const int64_t step : {10, 20}) EXPECT_TRUE(checkpoint("resumed", step) == checkpoint("straight", step)) << step;
+  EXPECT_EQ(test::read_bytes(root_ / "resumed/made_of.json"), test::read_bytes(root_ / "straight/made_of.json"));
+  EXPECT_THAT(opening("straight"), HasSubstr("; frozen: hidden1 (5160 of "));
+
+  const ProgramResult scored = bninception({"evaluate", root_ / "straight", "--checkpoint", "last", "--json"});
+  ASSERT_EQ(scored.exit_code, 0) << scored.err;
+  const LogRecord last = read_log(RunFolder(root_ / "straight").log_path()).rbegin()[1];
+  EXPECT_EQ(nlohmann::json::parse(scored.out).at("top1").get<double>(), last.validation_top1.value_or(-1));
+}
+
+TEST_F(FineTuning, AnotherNetworkIsRefusedByItsFirstTensor) {
+  const ProgramResult wider = train("second", {from_first(), "model.network.hidden=[20, 24]"});
+  EXPECT_EQ(wider.exit_code, 5);
+  EXPECT_THAT(wider.err, HasSubstr("model.init_from: checkpoint '" + (root_ / "first")));
+  EXPECT_THAT(wider.err, HasSubstr("was written by another network: 'value/hidden2/linear/w' is 16x1x1x20 there and "
+                                   "24x1x1x20 here"));
+  const ProgramResult plain = train("third", {from_first(), "model.normalization=none"});
+  EXPECT_EQ(plain.exit_code, 5);
+  EXPECT_THAT(plain.err, HasSubstr("it has no 'value/hidden1/bias/bias'"));
+  const ProgramResult shallow =
+      train("fourth", {from_first(), "model.network.hidden=[20]", "model.classes=4", "data.classes_limit=4"});
+  EXPECT_EQ(shallow.exit_code, 5);
+  EXPECT_THAT(shallow.err, HasSubstr("its 'value/hidden2/linear/w' (16x1x1x20) does not exist here"));
+}
+
+TEST_F(FineTuning, WhatIsNotThereIsSaid) {
+  const ProgramResult missing = train("second", {"model.init_from=" + (root_ / "nowhere")});
+  EXPECT_EQ(missing.exit_code, 5);
+  EXPECT_THAT(missing.err, HasSubstr("model.init_from: " + (root_ / "nowhere") + ": no such file or folder"));
+  const ProgramResult text = train("third", {"model.init_from=" + (root_ / "first.yaml")});
+  EXPECT_EQ(text.exit_code, 5);
+  EXPECT_THAT(text.err, HasSubstr("model.init_from: "));
+  const ProgramResult row = train("fourth", {"model.freeze=[hiden1]"});
+  EXPECT_EQ(row.exit_code, 3);
+  EXPECT_THAT(row.err, HasSubstr("model.freeze: got 'hiden1', expected a row of the network, or how the names of some "
+                                 "begin; did you mean hidden1?"));
+}
+
+}  // namespace
+}  // namespace bn
