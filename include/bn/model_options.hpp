@@ -55,6 +55,7 @@ struct MlpTable {
 enum class Normalization { kNone, kBatch };
 // Paper: sec. 3.2, z = g(BN(Wu)), before the nonlinearity; readers of the paper ask about BN(g(Wu + b)).
 enum class BatchNormPlacement { kBeforeActivation, kAfterActivation };
+enum class Affine { kLearned, kFixed };  // fixed: gamma stays 1, beta 0
 
 // The switches of an experiment file.
 struct ModelOptions {
@@ -69,6 +70,7 @@ struct ModelOptions {
       1.0;  // multiplies the initial deviation of convolutions (paper: sec. 4.2.3 "increased initial weights")
   BatchNorm batch_norm{};  // eps, scope, implementation
   BatchNormPlacement placement = BatchNormPlacement::kBeforeActivation;
+  Affine gamma = Affine::kLearned, beta = Affine::kLearned;  // of every batch norm
   std::vector<std::string>
       per_activation{};               // rows whose batch norms are per-activation whatever batch_norm.scope says
   std::string init_from{};            // a checkpoint or run folder whose values training starts from; empty = drawn

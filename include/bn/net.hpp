@@ -82,6 +82,8 @@ class NetBuilder {
   ValueId add(const std::string& name, const OpSpec& spec, const std::vector<ValueId>& inputs, float init_scale = 1.0F);
   // Ops that are added from now on are frozen where their name begins with one of these and a slash.
   void freeze(std::vector<std::string> rows) { frozen_rows_ = std::move(rows); }
+  // Parameters of this role are frozen in all ops that are added from now on.
+  void fix(ParameterRole role) { fixed_roles_.push_back(role); }
   // Adds the loss over `logits`. The first call makes them the network's logits.
   void loss(const std::string& name, ValueId logits, float weight = 1.0F);
   Net build() &&;
@@ -91,6 +93,7 @@ class NetBuilder {
 
   Net net_;
   std::vector<std::string> frozen_rows_;
+  std::vector<ParameterRole> fixed_roles_;
 };
 
 }  // namespace bn

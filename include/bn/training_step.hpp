@@ -14,7 +14,8 @@ struct UpdateOptions {
   bool average = false;    // blends the parameters into their average
 };
 
-// The plan's purpose is kTrain, and it is packed; its images and labels are filled before each step. Everything is borrowed.
+// The plan's purpose is kTrain, and it is packed; its images and labels are filled before each step. Everything is
+// borrowed.
 class TrainingStep {
  public:
   TrainingStep(Plan& plan, Parameters& parameters, Backend& backend, const UpdateOptions& options)

@@ -203,6 +203,10 @@ Fields describe_batch_norm(ModelOptions& model) {
             words(model.placement, {{"before_activation", BatchNormPlacement::kBeforeActivation},
                                     {"after_activation", BatchNormPlacement::kAfterActivation}}),
             "before the nonlinearity, as the paper; or after it, where the layer keeps its bias"),
+      field("gamma", words(model.gamma, {{"learned", Affine::kLearned}, {"fixed", Affine::kFixed}}),
+            "the scale after normalising; fixed: 1"),
+      field("beta", words(model.beta, {{"learned", Affine::kLearned}, {"fixed", Affine::kFixed}}),
+            "the shift after normalising; fixed: 0"),
   };
 }
 

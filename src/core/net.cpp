@@ -80,7 +80,8 @@ ValueId NetBuilder::add(const std::string& name, const OpSpec& spec, const std::
       node.parameters.push_back(static_cast<int>(net_.parameters_.size()));
       const float scale = parameter.role == ParameterRole::kWeight ? init_scale : 1.0F;
       const std::string full_name = name + "/" + parameter.suffix;
-      net_.parameters_.push_back({full_name, std::move(parameter), scale, node.is_frozen});
+      const bool is_fixed = std::find(fixed_roles_.begin(), fixed_roles_.end(), parameter.role) != fixed_roles_.end();
+      net_.parameters_.push_back({full_name, std::move(parameter), scale, node.is_frozen || is_fixed});
     }
     if (const int64_t channels = state_channels(spec, x); channels > 0) {
       for (const bool is_variance : {false, true}) {

@@ -31,6 +31,8 @@ std::vector<std::string> frozen_rows(const ModelOptions& options) {
 
 Layers::Layers(const ModelOptions& options, const Shape& image) : options_(options), builder_(image) {
   builder_.freeze(frozen_rows(options));
+  if (options.gamma == Affine::kFixed) builder_.fix(ParameterRole::kGamma);
+  if (options.beta == Affine::kFixed) builder_.fix(ParameterRole::kBeta);
 }
 
 ValueId Layers::convolution(const std::string& name, ValueId x, const ConvolutionShape& shape) {

@@ -57,6 +57,24 @@ TEST(Freeze, KeepsEveryBitOfItsRowsAndLetsTheOthersLearn) {
   }
 }
 
+// batch_norm.gamma and .beta: fixed. The scale or the shift stays where it began; all else learns.
+TEST(Freeze, FixesGammaAndBetaApart) {
+  for (const auto& [gamma, beta] :
+       {std::pair{Affine::kFixed, Affine::kLearned}, std::pair{Affine::kLearned, Affine::kFixed}}) {
+    ModelOptions model = inception_batch_norm();
+    model.gamma = gamma, model.beta = beta;
+    Subject subject(model, {.decay_scope = DecayScope::kAll});
+    const Tensors before = tensors_of(subject);
+    Plan plan = subject.compile({.batch = kBatch});
+    plan.pack();
+    for (int64_t step = 0; step < 3; ++step) train_step(subject, plan, step, kStep);
+    const std::string fixed = gamma == Affine::kFixed ? "/gamma" : "/beta";
+    for (const auto& [name, values] : tensors_of(subject)) {
+      EXPECT_EQ(same_bits(values, before.at(name)), name.ends_with(fixed)) << name;
+    }
+  }
+}
+
 TEST(Freeze, ComputesNoGradientBelowWhichNothingLearns) {
   Subject subject(with_frozen(inception_batch_norm(), {"conv", "inception_3"}));
   Plan plan = subject.compile({.batch = kBatch});
