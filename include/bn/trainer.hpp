@@ -2,6 +2,8 @@
 #pragma once
 
 #include <functional>
+#include <string>
+#include <vector>
 
 #include "bn/backend.hpp"
 #include "bn/config.hpp"
@@ -18,10 +20,12 @@ struct TrainResult {
 };
 
 struct TrainRequest {
-  bool resume = false;                // from the folder's newest checkpoint
-  bool allow_different_bits = false;  // resuming with another library, instruction set or number of threads
-  bool quiet = false;                 // no progress line
-  std::function<bool()> stop{};       // asked between steps; true = write a checkpoint and end as interrupted
+  bool resume = false;                  // from the folder's newest checkpoint
+  bool allow_different_bits = false;    // resuming with another library, instruction set or number of threads
+  bool quiet = false;                   // no progress line
+  std::vector<std::string> warnings{};  // of the command line; the log keeps them with the trainer's own
+  // Asked between steps and between the batches of an evaluation; true = write a checkpoint and end as interrupted.
+  std::function<bool()> stop{};
 };
 // Trains the network of the configuration on the backend. Its log and checkpoints go into the folder. Throws DataError
 // (unreadable data; what was learned is saved first), ConfigError (network and data do not fit), CheckpointError,

@@ -4,6 +4,7 @@
 
 #include "bn/models.hpp"
 #include "commands/commands.hpp"
+#include "core/messages.hpp"
 
 namespace bn {
 namespace {
@@ -36,7 +37,10 @@ void add_config_command(CLI::App& app, ExitCode& exit_code) {
   CLI::App* show_command = command->add_subcommand("show", "Print the resolved whole, with the network's counts");
   shown->add_to(*show_command);
   show_command->add_flag("--ops", *shapes, "List every op of the network with its output size instead");
-  show_command->callback([shown, shapes] { *shapes ? show_shapes(shown->load()) : show(shown->load()); });
+  show_command->callback([shown, shapes] {
+    *shapes ? show_shapes(shown->load()) : show(shown->load());
+    for (const std::string& warning : shown->warnings()) tell(fmt::format("warning: {}\n", warning));
+  });
 
   auto pair = std::make_shared<std::pair<std::string, std::string>>();
   CLI::App* diff_command = command->add_subcommand("diff", "Print what differs between two configurations");

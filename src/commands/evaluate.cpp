@@ -11,6 +11,7 @@
 #include "bn/run_folder.hpp"
 #include "bn/train_options.hpp"
 #include "commands/commands.hpp"
+#include "commands/evaluation_progress.hpp"
 #include "commands/evaluation_report.hpp"
 #include "commands/trained_model.hpp"
 #include "cpu/bounded_spin.hpp"
@@ -73,7 +74,8 @@ bool have_same_class_file(const DataOptions& a, const DataOptions& b) {
 // Differences in the keys that decide which images and classes are scored, where the command line has not decided them.
 std::vector<std::string> differences_of_sets(const Config& a, const Config& b, const EvaluateArguments& arguments) {
   std::vector<std::string> keys;
-  if (!have_same_class_file(a.data, b.data)) keys = {"data.classes:", "data.classes_limit:"};
+  const bool has_recorded = !a.data.trained_classes.empty() && !b.data.trained_classes.empty();  // compared already
+  if (!has_recorded && !have_same_class_file(a.data, b.data)) keys = {"data.classes:", "data.classes_limit:"};
   if (arguments.data.empty()) {
     keys.insert(keys.end(), {"data.kind:", "data.validation:"});
     if (a.data.kind == DatasetKind::kShapes) {
@@ -151,7 +153,8 @@ std::string statistics_of(const TrainedModel& model, const std::string& asked) {
   return batches ? fmt::format("population({})", *batches) : "moving";
 }
 
-void set_statistics(TrainedModel& model, Backend& backend, const std::string& statistics) {
+void set_statistics(TrainedModel& model, Backend& backend, const std::string& statistics,
+                    const std::function<bool()>& stop) {
   if (statistics.empty()) return;
   const std::optional<int64_t> batches = population_batches(statistics);
   if (model.net.state().empty()) {
@@ -167,12 +170,13 @@ void set_statistics(TrainedModel& model, Backend& backend, const std::string& st
   }
   Plan plan = compile(model.net, *model.parameters, backend, plan_options(model, Purpose::kStatistics, train.batch));
   const std::unique_ptr<Dataset> training_set = open_dataset(model.config.data, Split::kTrain);
-  estimate_population(plan, *model.parameters, backend, *training_set, model.config.data, *batches, train.seed);
+  estimate_population(plan, *model.parameters, backend, *training_set, model.config.data, *batches, train.seed, stop);
 }
 
-void load(TrainedModel& model, Backend& backend, const EvaluateArguments& arguments, int64_t batch) {
+void load(TrainedModel& model, Backend& backend, const EvaluateArguments& arguments, int64_t batch,
+          const std::function<bool()>& stop) {
   load_parameters(model, backend);
-  set_statistics(model, backend, arguments.statistics);
+  set_statistics(model, backend, arguments.statistics, stop);
   const Purpose purpose = arguments.unfolded ? Purpose::kEvaluate : Purpose::kEvaluateFolded;
   model.plan = compile(model.net, *model.parameters, backend, plan_options(model, purpose, batch));
 }
@@ -207,13 +211,19 @@ ExitCode run_evaluate(const EvaluateArguments& arguments) {
   Config& config = models.front().config;
   EvaluationReport report{.crops = arguments.crops};
   const std::unique_ptr<Dataset> images = open_images(arguments, config.data, report.excluded);
+  const auto named = static_cast<int64_t>(images->class_names().size());
+  if (!arguments.labels.empty() && named > models.front().net.classes()) {
+    throw DataError(fmt::format("{} names class {}, but the network has {} classes, which are numbered from 0",
+                                arguments.labels, named - 1, models.front().net.classes()));
+  }
   if (arguments.labels.empty()) expect_trained_classes(*images, config.data.trained_classes);
   const std::unique_ptr<Backend> backend = make_backend(config);
   report.backend = backend->name();
   const int64_t at_a_time = std::max<int64_t>(1, config.train.evaluate_batch / arguments.crops);
+  EvaluationWatch watch{.stop = stop_on_signals_within_a_second()};
   std::vector<EnsembleMember> members;
   for (TrainedModel& model : models) {
-    load(model, *backend, arguments, at_a_time * arguments.crops);
+    load(model, *backend, arguments, at_a_time * arguments.crops, watch.stop);
     members.push_back({.plan = &*model.plan, .normalization = normalization_of(model.config.data)});
     report.members.push_back({.checkpoint = model.checkpoint,
                               .step = model.info.progress.step,
@@ -221,11 +231,17 @@ ExitCode run_evaluate(const EvaluateArguments& arguments) {
   }
   std::optional<PredictionFile> file;
   if (!arguments.csv.empty()) file.emplace(arguments.csv, *images);
-  report.result = evaluate_ensemble(members, *backend, *images, config.data, crops, [&](const Prediction& prediction) {
-    if (file) file->write(prediction);
-  });
+  {
+    EvaluationProgress progress;
+    watch.progress = [&](int64_t scored, int64_t all) { progress.show(scored, all); };
+    const auto write = [&](const Prediction& prediction) {
+      if (file) file->write(prediction);
+    };
+    report.result = evaluate_ensemble(members, *backend, *images, config.data, crops, write, watch);
+  }
   if (file) file->close();
   report.class_names = images->class_names();
+  report.left_out = images->left_out();
   print_report(report, arguments.style);
   return ExitCode::kSuccess;
 }
@@ -252,7 +268,8 @@ void add_evaluate_command(CLI::App& app, ExitCode& exit_code) {
                       "File of lines NAME INDEX for images without class folders, as in the official archive");
   command->add_option("--exclude", arguments->exclude,
                       "File of images not to score, a line each: NAME, or N for ILSVRC2012_val_N");
-  command->add_option("--csv", arguments->csv, "File for the prediction of each image");
+  command->add_option("--csv", arguments->csv, "File for the prediction of each image")
+      ->check([](const std::string& name) { return name.empty() ? "the name of the file is empty" : ""; }, "");
   command->add_option("--checkpoint", arguments->which, "Of a run folder: best or last")
       ->check(CLI::IsMember({"best", "last"}))
       ->capture_default_str();

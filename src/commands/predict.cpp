@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -7,6 +8,7 @@
 #include "bn/error.hpp"
 #include "bn/evaluate.hpp"
 #include "commands/commands.hpp"
+#include "commands/evaluation_progress.hpp"
 #include "commands/trained_model.hpp"
 #include "core/messages.hpp"
 #include "cpu/bounded_spin.hpp"
@@ -61,9 +63,14 @@ ExitCode run_predict(const PredictArguments& arguments) {
                         : arguments.crops == 10 ? CropSet::kTen
                                                 : CropSet::kSingle;
   const std::vector<EnsembleMember> members{{.plan = &*model.plan, .normalization = normalization_of(data)}};
-  const EvaluationResult result =
-      evaluate_ensemble(members, *backend, *images, data, crops,
-                        [&](const Prediction& prediction) { print(prediction, *images, arguments); });
+  EvaluationProgress progress;
+  EvaluationWatch watch{.stop = stop_on_signals_within_a_second()};
+  if (isatty(STDOUT_FILENO) == 0) {  // else the answers themselves show it
+    watch.progress = [&](int64_t scored, int64_t all) { progress.show(scored, all); };
+  }
+  const EvaluationResult result = evaluate_ensemble(
+      members, *backend, *images, data, crops,
+      [&](const Prediction& prediction) { print(prediction, *images, arguments); }, watch);
   for (const std::string& name : result.skipped_names) tell(fmt::format("{}: cannot be read as an image\n", name));
   return result.skipped == 0 ? ExitCode::kSuccess : ExitCode::kData;
 }

@@ -96,6 +96,7 @@ ExitCode run_train(const TrainArguments& arguments) {
                                    {.resume = arguments.resume,
                                     .allow_different_bits = arguments.allow_different_bits,
                                     .quiet = arguments.quiet,
+                                    .warnings = arguments.config.warnings(),
                                     .stop = stop_on_signals()});
   print_result(result, folder, arguments.json);
   return exit_code_of(result.outcome);

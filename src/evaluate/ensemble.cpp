@@ -18,7 +18,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// A logit that is no number gives no probability to any class.
 void add_probabilities(const float* logits, int64_t classes, double weight, double* sums) {
   float highest = logits[0];
   for (int64_t j = 1; j < classes; ++j) highest = std::max(highest, logits[j]);
@@ -30,10 +29,12 @@ void add_probabilities(const float* logits, int64_t classes, double weight, doub
 class Evaluation {
  public:
   Evaluation(const std::vector<EnsembleMember>& members, Backend& backend, const Dataset& images,
-             const DataOptions& data, CropSet crops, const std::function<void(const Prediction&)>& sink)
+             const DataOptions& data, CropSet crops, const std::function<void(const Prediction&)>& sink,
+             const EvaluationWatch& watch)
       : members_(members),
         backend_(backend),
         sink_(sink),
+        watch_(watch),
         images_(images),
         crops_(crops_in(crops)),
         batch_(members.front().plan->options().batch),
@@ -51,7 +52,11 @@ class Evaluation {
   EvaluationResult run() {
     const auto start = Clock::now();
     Batch batch;
-    while (loader_->next(batch)) {
+    for (int64_t done = 0; loader_->next(batch); done += batch.valid / crops_) {
+      if (watch_.progress) watch_.progress(done, images_.size());
+      if (watch_.stop && watch_.stop()) {
+        throw InterruptedError(fmt::format("interrupted after {} of {} images", done, images_.size()));
+      }
       score_batch(batch);
       for (int64_t i = 0; i < batch.valid / crops_; ++i) score_image(batch, i);
     }
@@ -85,12 +90,25 @@ class Evaluation {
       backend_.load_images(member.plan->images(), batch.images, member.normalization);
       member.plan->forward();
       backend_.download(logits_.data(), member.plan->logits().data, member.plan->logits().bytes());
+      expect_finite(batch);
       if (is_single() && !sink_) continue;  // its logits are all that is wanted
       const double weight = 1.0 / static_cast<double>(crops_ * static_cast<int64_t>(members_.size()));
       for (int64_t i = 0; i < batch_; ++i) {
         const auto at = static_cast<size_t>(i * classes_);
         add_probabilities(&logits_[at], classes_, weight, &sums_[at]);
       }
+    }
+  }
+
+  // Without this a network that has diverged would have an accuracy.
+  void expect_finite(const Batch& batch) const {
+    for (int64_t i = 0; i < batch.valid; ++i) {
+      const float* logits = &logits_[static_cast<size_t>(i * classes_)];
+      if (std::all_of(logits, logits + classes_, [](float logit) { return std::isfinite(logit); })) continue;
+      throw DivergedError(
+          fmt::format("{}: the network's outputs are not finite, so it has no accuracy; use a checkpoint of before it "
+                      "diverged",
+                      images_.name((batch.first_index + i) / crops_)));
     }
   }
 
@@ -121,10 +139,7 @@ class Evaluation {
   // One network's single crop is ranked by its logits: probabilities that underflow would tie.
   void name_likeliest(const double* probabilities, int64_t slot, Prediction& prediction) const {
     const float* logits = &logits_[static_cast<size_t>(slot * classes_)];
-    const auto value = [&](int64_t j) {
-      const double v = is_single() ? static_cast<double>(logits[j]) : probabilities[j];
-      return std::isnan(v) ? -std::numeric_limits<double>::infinity() : v;  // or there would be no order
-    };
+    const auto value = [&](int64_t j) { return is_single() ? static_cast<double>(logits[j]) : probabilities[j]; };
     std::vector<int32_t> order(static_cast<size_t>(classes_));
     std::iota(order.begin(), order.end(), 0);
     const auto shown = std::min<int64_t>(5, classes_);
@@ -140,7 +155,8 @@ class Evaluation {
 
   Score score_of(const double* probabilities, int64_t slot, int32_t label) const {
     if (is_single()) return score_logits(&logits_[static_cast<size_t>(slot * classes_)], classes_, label);
-    Score score{.loss = -std::log(probabilities[label])};
+    // A probability that is lost below the smallest double counts as that one, so that the mean stays a number.
+    Score score{.loss = -std::log(std::max(probabilities[label], std::numeric_limits<double>::denorm_min()))};
     for (int64_t j = 0; j < classes_; ++j) {
       if (j != label && !(probabilities[j] < probabilities[label])) ++score.rank;  // ties count against the label
     }
@@ -174,6 +190,7 @@ class Evaluation {
   const std::vector<EnsembleMember>& members_;
   Backend& backend_;
   const std::function<void(const Prediction&)>& sink_;  // may be empty
+  const EvaluationWatch& watch_;
   const Dataset& images_;
   const int64_t crops_, batch_, classes_;
   std::unique_ptr<Dataset> cropped_;
@@ -188,8 +205,8 @@ class Evaluation {
 
 EvaluationResult evaluate_ensemble(const std::vector<EnsembleMember>& members, Backend& backend, const Dataset& images,
                                    const DataOptions& data, CropSet crops,
-                                   const std::function<void(const Prediction&)>& sink) {
-  return Evaluation(members, backend, images, data, crops, sink).run();
+                                   const std::function<void(const Prediction&)>& sink, const EvaluationWatch& watch) {
+  return Evaluation(members, backend, images, data, crops, sink, watch).run();
 }
 
 }  // namespace bn

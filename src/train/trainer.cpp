@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <set>
 
 #include "bn/error.hpp"
 #include "bn/loader.hpp"
@@ -17,6 +18,7 @@
 #include "core/messages.hpp"
 #include "run/progress_line.hpp"
 #include "train/probe.hpp"
+#include "train/warnings.hpp"
 
 namespace bn {
 namespace {
@@ -51,6 +53,7 @@ class Trainer {
   LogRecord record(const char* event) const;
   bool is_due(int64_t every) const { return progress_.step % every == 0; }
   int64_t evaluation_interval() const;
+  bool is_evaluated() const { return progress_.step == total_steps_ || is_due(evaluation_interval()); }
 
   void restore();
   void expect_same_making(const CheckpointInfo& info);
@@ -59,12 +62,14 @@ class Trainer {
   void train_step();
   StepScalars scalars_of_this_step();
   bool log_training();
-  void estimate_population();
+  void estimate_population(const std::function<bool()>& stop);
   bool evaluate_now();  // true: the best so far
   void save();
   void publish_if_best() const;
   void start_interval();
+  void warn();
   TrainResult finish_diverged();
+  TrainResult finish_interrupted();
   TrainResult run_steps();
   TrainResult finish(TrainOutcome outcome, const char* event, const std::string& message);
 
@@ -83,7 +88,7 @@ class Trainer {
   Provenance provenance_;
   std::string other_computation_;  // the one before this process, where it differs
   Progress progress_;
-  int64_t first_step_ = 0, saved_step_ = -1, evaluated_step_ = -1;
+  int64_t first_step_ = 0, saved_step_ = -1, statistics_step_ = -1;
   std::unique_ptr<Loader> loader_;
   std::unique_ptr<RunLog> log_;
   int64_t steps_per_epoch_ = 0, total_steps_ = 0;
@@ -92,6 +97,8 @@ class Trainer {
 
   double seconds_before_ = 0;  // in a resumed run's earlier parts
   bool has_ended_ = false;     // its log says so
+  bool was_evaluated_ = true;  // at the step that is resumed
+  std::set<std::string> warnings_in_log_;
   Clock::time_point start_ = Clock::now();
   Clock::time_point interval_start_ = Clock::now();
   int64_t interval_step_ = 0;
@@ -176,9 +183,12 @@ void Trainer::restore() {
     }
   }
   log_ = std::make_unique<RunLog>(folder_.log_path(), last_record_kept);
+  was_evaluated_ = progress_.step == 0;
   for (const LogRecord& earlier : read_log(folder_.log_path())) {
     if (earlier.seconds) seconds_before_ = *earlier.seconds;
     has_ended_ = earlier.event == "end" && earlier.step == progress_.step;
+    if (earlier.event == "evaluate" && earlier.step == progress_.step) was_evaluated_ = true;
+    if (earlier.event == "warning") warnings_in_log_.insert(earlier.message);
   }
 }
 
@@ -306,15 +316,17 @@ bool Trainer::log_training() {
   return true;
 }
 
-void Trainer::estimate_population() {
+void Trainer::estimate_population(const std::function<bool()>& stop) {
   bn::estimate_population(*statistics_plan_, parameters_, backend_, *train_set_, config_.data,
-                          options().statistics_batches, options().seed);
+                          options().statistics_batches, options().seed, stop);
+  statistics_step_ = progress_.step;
 }
 
 bool Trainer::evaluate_now() {
-  if (statistics_plan_) estimate_population();
-  last_evaluation_ = evaluate(evaluation_plan_, backend_, *validation_set_, config_.data);
-  evaluated_step_ = progress_.step;
+  if (statistics_plan_) estimate_population(request_.stop);
+  const EvaluationWatch watch{.progress = [&](int64_t images, int64_t all) { line_->show_evaluation(images, all); },
+                              .stop = request_.stop};
+  last_evaluation_ = evaluate(evaluation_plan_, backend_, *validation_set_, config_.data, watch);
   LogRecord entry = record("evaluate");
   entry.validation_loss = last_evaluation_.loss;
   entry.validation_top1 = last_evaluation_.top1;
@@ -334,7 +346,7 @@ void Trainer::publish_if_best() const {
 
 void Trainer::save() {
   if (saved_step_ == progress_.step || plan_.first_bad_step() >= 0) return;
-  if (statistics_plan_ && evaluated_step_ != progress_.step) estimate_population();  // estimates them for these weights
+  if (statistics_plan_ && statistics_step_ != progress_.step) estimate_population({});
   save_checkpoint(folder_.checkpoint_path(progress_.step), parameters_, progress_, to_yaml(config_), provenance_);
   publish_if_best();
   folder_.prune_checkpoints(options().keep_checkpoints);
@@ -358,12 +370,34 @@ TrainResult Trainer::finish_diverged() {
                 fmt::format("diverged at step {}: a loss or parameter is not finite", progress_.step));
 }
 
+// An evaluation that was interrupted is made when the run is resumed.
+TrainResult Trainer::finish_interrupted() {
+  if (plan_.first_bad_step() >= 0) return finish_diverged();
+  save();
+  return finish(TrainOutcome::kInterrupted, "interrupted",
+                fmt::format("interrupted at step {}; continue with --resume", progress_.step));
+}
+
+// Once in a run, however often it is resumed.
+void Trainer::warn() {
+  std::vector<std::string> warnings = request_.warnings;
+  const std::vector<std::string> own = warnings_of(config_, net_, *train_set_, *validation_set_, evaluation_interval());
+  warnings.insert(warnings.end(), own.begin(), own.end());
+  for (const std::string& warning : warnings) {
+    if (!warnings_in_log_.insert(warning).second) continue;
+    LogRecord entry = record("warning");
+    entry.message = warning;
+    log_->write(entry);
+    tell(fmt::format("warning: {}\n", warning));
+  }
+}
+
 TrainResult Trainer::run() {
   store_plan();
   plan_.pack();
   // A finished run was resumed: nothing new to record, unless it was killed at the end.
-  if (progress_.step >= total_steps_) {
-    last_evaluation_ = evaluate(evaluation_plan_, backend_, *validation_set_, config_.data);
+  if (progress_.step > total_steps_ || (progress_.step == total_steps_ && was_evaluated_)) {
+    last_evaluation_ = evaluate(evaluation_plan_, backend_, *validation_set_, config_.data, {.stop = request_.stop});
     if (!has_ended_) return finish(TrainOutcome::kFinished, "end", "");
     return {.outcome = TrainOutcome::kFinished, .progress = progress_, .last_evaluation = last_evaluation_};
   }
@@ -379,14 +413,17 @@ TrainResult Trainer::run() {
   for (const Dataset* set : {train_set_.get(), validation_set_.get()}) {
     opening.message += describe_left_out(set->left_out(), set == train_set_.get() ? "training" : "validation");
   }
-  if (const auto& mean = config_.data.mean; std::any_of(mean.begin(), mean.end(), [](double m) { return m > 1; })) {
-    opening.message += "; warning: data.mean holds values above 1, but it is of pixels scaled to 0..1";
-  }
   log_->write(opening);
   line_->message(opening.message);
+  warn();
   if (probe_ && progress_.step == 0) log_->write(probe_->measure(record("probe")));
   try {
     return run_steps();
+  } catch (const InterruptedError&) {
+    return finish_interrupted();
+  } catch (const DivergedError& error) {
+    return finish(TrainOutcome::kDiverged, "diverged",
+                  fmt::format("diverged at step {}: {}", progress_.step, error.what()));
   } catch (const DataError& error) {  // hours in, one image is damaged: keep what was learned
     save();
     LogRecord entry = record("error");
@@ -398,18 +435,13 @@ TrainResult Trainer::run() {
 
 TrainResult Trainer::run_steps() {
   const int64_t save_interval = options().checkpoint_every > 0 ? options().checkpoint_every : evaluation_interval();
+  if (!was_evaluated_ && is_evaluated() && evaluate_now()) save();
   start_interval();
   while (progress_.step < total_steps_) {
-    if (request_.stop && request_.stop()) {
-      if (plan_.first_bad_step() >= 0) return finish_diverged();
-      save();
-      return finish(TrainOutcome::kInterrupted, "interrupted",
-                    fmt::format("interrupted at step {}; continue with --resume", progress_.step));
-    }
+    if (request_.stop && request_.stop()) return finish_interrupted();
     train_step();
-    const bool last = progress_.step == total_steps_;
-    const bool evaluates = last || is_due(evaluation_interval());
-    const bool saves = last || is_due(save_interval);
+    const bool evaluates = is_evaluated();
+    const bool saves = progress_.step == total_steps_ || is_due(save_interval);
     if ((is_due(options().log_every) || evaluates || saves) && !log_training()) return finish_diverged();
     if (probe_ && is_due(options().probe.every)) log_->write(probe_->measure(record("probe")));
     const bool is_best = evaluates && evaluate_now();
