@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,8 @@ class Dataset {
   virtual LeftOut left_out() const { return {}; }
   // The size of the image's file where that is known without reading it, else 0.
   virtual int64_t stored_bytes(int64_t) const { return 0; }
+  // Of the image's encoded bytes (XXH3), where it is known without reading them.
+  virtual std::optional<uint64_t> content_checksum(int64_t) const { return std::nullopt; }
   // Equal for images whose files hold the same bytes, whatever their names. Throws as read() does.
   virtual uint64_t content_key(int64_t index) const;
   // The number of images in each file that holds many, in the order of their indices.

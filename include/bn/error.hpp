@@ -18,8 +18,8 @@ enum class ExitCode : int {
   kCheckpoint = 5,   // missing, damaged or mismatching checkpoint
   kUnsupported = 6,  // the machine or this build cannot do what was asked
   kStorage = 7,      // cannot write (full disk, permissions), or a disk failed
-  kDiverged = 8,     // training reached a non-finite loss or parameter: in this paper, a result
-  kInterrupted = 9,  // SIGINT or SIGTERM; a checkpoint was written
+  kDiverged = 8,     // a non-finite loss, parameter or output: in training of this paper, a result
+  kInterrupted = 9,  // SIGINT, SIGTERM or SIGHUP; of training, a checkpoint was written
   kPeerLost = 10,    // another process of this run ended or cannot be reached
 };
 
@@ -59,6 +59,14 @@ struct UnsupportedError : Error {
 };
 struct StorageError : Error {
   explicit StorageError(std::string message) : Error(ExitCode::kStorage, std::move(message)) {}
+};
+// A network's outputs are not finite.
+struct DivergedError : Error {
+  explicit DivergedError(std::string message) : Error(ExitCode::kDiverged, std::move(message)) {}
+};
+// A signal asked the program to end.
+struct InterruptedError : Error {
+  explicit InterruptedError(std::string message) : Error(ExitCode::kInterrupted, std::move(message)) {}
 };
 // A device's memory does not suffice.
 struct OutOfMemoryError : Error {

@@ -26,11 +26,18 @@ struct EvaluationResult {
   std::vector<ClassScore> classes{};  // by index, as many as the network has
 };
 
+// How a caller follows an evaluation while it runs; each function may be missing.
+struct EvaluationWatch {
+  std::function<void(int64_t images, int64_t all)> progress{};  // called after each batch
+  std::function<bool()> stop{};                                 // asked before each batch; true = InterruptedError
+};
+
 // Runs the plan (purpose kEvaluate or kEvaluateFolded, packed by this call) over the whole split. Throws DataError
-// unless every image was scored exactly once or skipped, and when the set has more classes than the network. The
-// processes of a group take whole batches in turn; each has the result, whose bits do not depend on their number.
+// unless every image was scored exactly once or skipped, and when the set has more classes than the network;
+// DivergedError for an output that is not finite. The processes of a group take whole batches in turn; each has the
+// result, whose bits do not depend on their number.
 EvaluationResult evaluate(Plan& plan, Backend& backend, const Dataset& dataset, const DataOptions& data,
-                          Group* group = nullptr);
+                          const EvaluationWatch& watch = {}, Group* group = nullptr);
 
 // One of the networks that score an image together; all have the same batch, input and classes.
 struct EnsembleMember {
@@ -50,11 +57,12 @@ struct Prediction {
 
 // Paper: sec. 4.2.3, the prediction is the mean of the class probabilities, over members and crops alike. A batch must
 // be a multiple of the crops. Each prediction is handed to `sink`, if there is one, in the order of the set; in a
-// group, to the process that made it. Throws DataError as evaluate() does, and for an image of which only some crops
+// group, to the process that made it. Throws as evaluate() does, and DataError for an image of which only some crops
 // can be read.
 EvaluationResult evaluate_ensemble(const std::vector<EnsembleMember>& members, Backend& backend, const Dataset& images,
                                    const DataOptions& data, CropSet crops,
-                                   const std::function<void(const Prediction&)>& sink, Group* group = nullptr);
+                                   const std::function<void(const Prediction&)>& sink,
+                                   const EvaluationWatch& watch = {}, Group* group = nullptr);
 
 // Wilson's score interval for a share, 95 %.
 struct Interval {
@@ -64,9 +72,10 @@ Interval wilson_interval(int64_t successes, int64_t trials);
 
 // Paper: Algorithm 2, steps 8-10: means and variances over `batches` training batches with the weights held still. All
 // layers are collected together, each in training mode. The plan's purpose is kStatistics. The batches depend on the
-// seed alone.
+// seed alone. `stop` is asked before each batch, if it is given: true = InterruptedError.
 void estimate_population(Plan& plan, Parameters& parameters, Backend& backend, const Dataset& training_set,
-                         const DataOptions& data, int64_t batches, uint64_t seed);
+                         const DataOptions& data, int64_t batches, uint64_t seed,
+                         const std::function<bool()>& stop = {});
 
 // Per image: cross-entropy, and the rank of the label's logit (0 = top-1; ties count against the label).
 struct Score {

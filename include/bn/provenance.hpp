@@ -36,5 +36,7 @@ std::optional<Provenance> provenance_from_json(const std::string& text);
 
 // A sentence for each thing that changes what an index or an accuracy means: the first class that moved, other images.
 std::vector<std::string> differences_of_data(const Provenance& before, const Provenance& now);
+// The same of two runs: "60 against 59 training images".
+std::vector<std::string> differences_between(const Provenance& a, const Provenance& b);
 
 }  // namespace bn

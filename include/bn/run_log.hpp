@@ -9,7 +9,7 @@
 namespace bn {
 
 struct LogRecord {
-  std::string event{};  // "start", "train", "evaluate", "probe", "diverged", "interrupted", "error", "end"
+  std::string event{};  // "start", "warning", "train", "evaluate", "probe", "diverged", "interrupted", "error", "end"
   int64_t step = 0;
   double epoch = 0;
   std::optional<double> loss{}, learning_rate{}, images_per_second{}, data_wait_share{};

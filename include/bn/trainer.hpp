@@ -2,6 +2,8 @@
 #pragma once
 
 #include <functional>
+#include <string>
+#include <vector>
 
 #include "bn/backend.hpp"
 #include "bn/config.hpp"
@@ -19,11 +21,13 @@ struct TrainResult {
 };
 
 struct TrainRequest {
-  bool resume = false;                // from the folder's newest checkpoint
-  bool allow_different_bits = false;  // resuming with another library, instruction set or number of threads
-  bool quiet = false;                 // no progress line
-  std::function<bool()> stop{};       // asked between steps; true = write a checkpoint and end as interrupted
-  Group* group = nullptr;             // the processes that train together; null: this one alone
+  bool resume = false;                  // from the folder's newest checkpoint
+  bool allow_different_bits = false;    // resuming with another library, instruction set or number of threads
+  bool quiet = false;                   // no progress line
+  std::vector<std::string> warnings{};  // of the command line; the log keeps them with the trainer's own
+  // Asked between steps and between the batches of an evaluation; true = write a checkpoint and end as interrupted.
+  std::function<bool()> stop{};
+  Group* group = nullptr;  // the processes that train together; null: this one alone
 };
 // Trains the network of the configuration on the backend. Its log and checkpoints go into the folder, where the group's
 // first process alone writes. Throws DataError (unreadable data; what was learned is saved first), ConfigError (network

@@ -27,9 +27,9 @@ const char* meaning_of(ExitCode code) {
     case ExitCode::kStorage:
       return "cannot write (disk full, permissions), or a disk failed";
     case ExitCode::kDiverged:
-      return "training diverged: a loss or parameter became non-finite (recorded in the run's log)";
+      return "not finite: a loss or parameter in training (recorded in the run's log), or a network's output";
     case ExitCode::kInterrupted:
-      return "interrupted; a checkpoint was written, continue with --resume";
+      return "interrupted; training wrote a checkpoint, continue with --resume";
     case ExitCode::kPeerLost:
       return "another process of this run ended or cannot be reached; continue with --resume";
   }

@@ -30,6 +30,8 @@ struct ConfigArguments {
 
   void add_to(CLI::App& command);
   Config load() const;
+  // What the user may not have meant, a sentence each: overrides of which the last one alone counts.
+  std::vector<std::string> warnings() const;
 };
 
 // The backend the configuration asks for; writes the number of threads used back into it. Throws UnsupportedError.
@@ -41,5 +43,7 @@ std::string explain_option(const CLI::App& command, const std::string& option, c
 // From now on the first SIGINT, SIGTERM or SIGHUP ends nothing by itself: the function returned says whether one came.
 // A second one ends the program. SIGPIPE is ignored.
 std::function<bool()> stop_on_signals();
+// The same for work that has nothing to save: it ends at the latest a second after the signal.
+std::function<bool()> stop_on_signals_within_a_second();
 
 }  // namespace bn

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <csignal>
 
@@ -11,6 +12,7 @@ namespace bn {
 namespace {
 
 volatile std::sig_atomic_t stop_signal = 0;
+volatile std::sig_atomic_t seconds_to_stop = 0;  // 0 = as long as it takes
 
 // The second one ends the program at once.
 extern "C" void on_stop_signal(int signal) {
@@ -19,6 +21,12 @@ extern "C" void on_stop_signal(int signal) {
     std::raise(signal);
   }
   stop_signal = signal;
+  if (seconds_to_stop > 0) alarm(static_cast<unsigned>(seconds_to_stop));
+}
+
+extern "C" void on_alarm(int) {
+  std::signal(stop_signal, SIG_DFL);
+  std::raise(stop_signal);
 }
 
 }  // namespace
@@ -31,6 +39,18 @@ void ConfigArguments::add_to(CLI::App& command) {
 }
 
 Config ConfigArguments::load() const { return load_config(path, overrides); }
+
+std::vector<std::string> ConfigArguments::warnings() const {
+  std::vector<std::string> differences;
+  try {
+    differences = diff(load(), load_config(path, {overrides.rbegin(), overrides.rend()}));
+  } catch (const ConfigError&) {
+    differences = {"they are refused"};
+  }
+  if (differences.empty()) return {};
+  return {fmt::format("of options --set that undo each other the last one counts; in the other order: {}",
+                      fmt::join(differences, ", "))};
+}
 
 std::unique_ptr<Backend> make_backend(Config& config) {
   const CoreCount threads = config.threads == 0 ? default_threads()
@@ -50,6 +70,12 @@ std::function<bool()> stop_on_signals() {
   }
   std::signal(SIGPIPE, SIG_IGN);  // whoever read the messages has gone; the work goes on
   return [] { return stop_signal != 0; };
+}
+
+std::function<bool()> stop_on_signals_within_a_second() {
+  seconds_to_stop = 1;
+  std::signal(SIGALRM, on_alarm);
+  return stop_on_signals();
 }
 
 }  // namespace bn

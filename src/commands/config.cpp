@@ -7,6 +7,7 @@
 #include "bn/models.hpp"
 #include "commands/commands.hpp"
 #include "commands/schedule_chart.hpp"
+#include "core/messages.hpp"
 
 namespace bn {
 namespace {
@@ -75,6 +76,7 @@ void add_config_command(CLI::App& app, ExitCode& exit_code) {
     const Config config = shown->load();
     if (*schedule) return show_schedule(config, *images);
     *shapes ? show_shapes(config) : show(config);
+    for (const std::string& warning : shown->warnings()) tell(fmt::format("warning: {}\n", warning));
   });
 
   auto pair = std::make_shared<std::pair<std::string, std::string>>();

@@ -11,6 +11,7 @@
 #include "bn/run_folder.hpp"
 #include "bn/train_options.hpp"
 #include "commands/commands.hpp"
+#include "commands/evaluation_progress.hpp"
 #include "commands/evaluation_report.hpp"
 #include "commands/processes.hpp"
 #include "commands/trained_model.hpp"
@@ -77,7 +78,8 @@ bool have_same_class_file(const DataOptions& a, const DataOptions& b) {
 // Differences in the keys that decide which images and classes are scored, where the command line has not decided them.
 std::vector<std::string> differences_of_sets(const Config& a, const Config& b, const EvaluateArguments& arguments) {
   std::vector<std::string> keys;
-  if (!have_same_class_file(a.data, b.data)) keys = {"data.classes:", "data.classes_limit:"};
+  const bool has_recorded = !a.data.trained_classes.empty() && !b.data.trained_classes.empty();  // compared already
+  if (!has_recorded && !have_same_class_file(a.data, b.data)) keys = {"data.classes:", "data.classes_limit:"};
   if (arguments.data.empty()) {
     keys.insert(keys.end(), {"data.kind:", "data.validation:", "data.split."});
     if (a.data.split.validation > 0) keys.emplace_back("data.train:");
@@ -156,7 +158,8 @@ std::string statistics_of(const TrainedModel& model, const std::string& asked) {
   return batches ? fmt::format("population({})", *batches) : "moving";
 }
 
-void set_statistics(TrainedModel& model, Backend& backend, const std::string& statistics) {
+void set_statistics(TrainedModel& model, Backend& backend, const std::string& statistics,
+                    const std::function<bool()>& stop) {
   if (statistics.empty()) return;
   const std::optional<int64_t> batches = population_batches(statistics);
   if (model.net.state().empty()) {
@@ -172,12 +175,13 @@ void set_statistics(TrainedModel& model, Backend& backend, const std::string& st
   }
   Plan plan = compile(model.net, *model.parameters, backend, plan_options(model, Purpose::kStatistics, train.batch));
   const std::unique_ptr<Dataset> training_set = open_dataset(model.config.data, Split::kTrain);
-  estimate_population(plan, *model.parameters, backend, *training_set, model.config.data, *batches, train.seed);
+  estimate_population(plan, *model.parameters, backend, *training_set, model.config.data, *batches, train.seed, stop);
 }
 
-void load(TrainedModel& model, Backend& backend, const EvaluateArguments& arguments, int64_t batch) {
+void load(TrainedModel& model, Backend& backend, const EvaluateArguments& arguments, int64_t batch,
+          const std::function<bool()>& stop) {
   load_parameters(model, backend);
-  set_statistics(model, backend, arguments.statistics);
+  set_statistics(model, backend, arguments.statistics, stop);
   const Purpose purpose = arguments.unfolded ? Purpose::kEvaluate : Purpose::kEvaluateFolded;
   model.plan = compile(model.net, *model.parameters, backend, plan_options(model, purpose, batch));
 }
@@ -221,6 +225,12 @@ class EvaluateCommand {
     models_ = read_models(arguments_);
     check_alike(models_, arguments_);
     images_ = open_images(arguments_, config().data, report_.excluded);
+    const auto named = static_cast<int64_t>(images_->class_names().size());
+    const int64_t classes = models_.front().net.classes();
+    if (!arguments_.labels.empty() && named > classes) {
+      throw DataError(fmt::format("{} names class {}, but the network has {} classes, which are numbered from 0",
+                                  arguments_.labels, named - 1, classes));
+    }
     if (arguments_.labels.empty()) expect_trained_classes(*images_, config().data.trained_classes);
   }
 
@@ -229,7 +239,7 @@ class EvaluateCommand {
     report_.backend = backend_->name();
     const int64_t at_a_time = std::max<int64_t>(1, config().train.evaluate_batch / arguments_.crops);
     for (TrainedModel& model : models_) {
-      load(model, *backend_, arguments_, at_a_time * arguments_.crops);
+      load(model, *backend_, arguments_, at_a_time * arguments_.crops, stop_);
       members_.push_back({.plan = &*model.plan, .normalization = normalization_of(model.config.data)});
       report_.members.push_back({.checkpoint = model.checkpoint,
                                  .step = model.info.progress.step,
@@ -240,14 +250,13 @@ class EvaluateCommand {
   void evaluate() {
     std::optional<PredictionFile> file;
     if (!arguments_.csv.empty()) file.emplace(arguments_.csv, *images_);
-    report_.result = evaluate_ensemble(
-        members_, *backend_, *images_, config().data, crop_set(arguments_.crops),
-        [&](const Prediction& prediction) {
-          if (file) file->write(prediction);
-        },
-        &group_);
+    const auto write = [&](const Prediction& prediction) {
+      if (file) file->write(prediction);
+    };
+    report_.result = evaluate_here(write);
     if (file) file->close();
     report_.class_names = images_->class_names();
+    report_.left_out = images_->left_out();
     if (group_.is_first()) print_report(report_, arguments_.style);
   }
 
@@ -255,6 +264,14 @@ class EvaluateCommand {
   const Dataset& images() const { return *images_; }
 
  private:
+  EvaluationResult evaluate_here(const std::function<void(const Prediction&)>& sink) {
+    EvaluationProgress progress;
+    EvaluationWatch watch{.stop = stop_};
+    if (group_.is_first()) watch.progress = [&](int64_t scored, int64_t all) { progress.show(scored, all); };
+    return evaluate_ensemble(members_, *backend_, *images_, config().data, crop_set(arguments_.crops), sink, watch,
+                             &group_);
+  }
+
   const EvaluateArguments& arguments_;
   Group& group_;
   EvaluationReport report_;
@@ -262,6 +279,7 @@ class EvaluateCommand {
   std::unique_ptr<Dataset> images_;
   std::unique_ptr<Backend> backend_;
   std::vector<EnsembleMember> members_;
+  std::function<bool()> stop_ = stop_on_signals_within_a_second();
 };
 
 ExitCode run_evaluate(const EvaluateArguments& arguments, Group& group) {
@@ -301,7 +319,8 @@ void add_evaluate_command(CLI::App& app, ExitCode& exit_code) {
                       "File of lines NAME INDEX for images without class folders, as in the official archive");
   command->add_option("--exclude", arguments->exclude,
                       "File of images not to score, a line each: NAME, or N for ILSVRC2012_val_N");
-  command->add_option("--csv", arguments->csv, "File for the prediction of each image");
+  command->add_option("--csv", arguments->csv, "File for the prediction of each image")
+      ->check([](const std::string& name) { return name.empty() ? "the name of the file is empty" : ""; }, "");
   command->add_option("--checkpoint", arguments->which, "Of a run folder: best or last")
       ->check(CLI::IsMember({"best", "last"}))
       ->capture_default_str();

@@ -57,6 +57,8 @@ void print_json(const EvaluationReport& report) {
                     {"skipped", result.skipped},
                     {"skipped_names", result.skipped_names},
                     {"excluded", report.excluded},
+                    {"left_out", report.left_out.count},
+                    {"left_out_names", report.left_out.names},
                     {"loss", result.loss},
                     {"top1", result.top1},
                     {"top5", result.top5},
@@ -89,6 +91,13 @@ std::string describe_skipped(const EvaluationResult& result) {
                      unnamed > 0 ? fmt::format(" and {} more", unnamed) : "");
 }
 
+std::string describe_left_out(const LeftOut& left_out) {
+  if (left_out.count == 0) return "";
+  const int64_t unnamed = left_out.count - static_cast<int64_t>(left_out.names.size());
+  return fmt::format("left out, as {} no images of the set: {}{}\n", left_out.count == 1 ? "it is" : "they are",
+                     fmt::join(left_out.names, ", "), unnamed > 0 ? fmt::format(" and {} more", unnamed) : "");
+}
+
 void print_text(const EvaluationReport& report, const ReportStyle& style) {
   const EvaluationResult& result = report.result;
   std::string text = describe_members(report);
@@ -100,7 +109,7 @@ void print_text(const EvaluationReport& report, const ReportStyle& style) {
   text +=
       fmt::format("error with its 95 % interval: top-1 {}, top-5 {}\n",
                   in_percent(error_of(result.top1, result.images)), in_percent(error_of(result.top5, result.images)));
-  text += describe_statistics(report) + describe_skipped(result);
+  text += describe_statistics(report) + describe_skipped(result) + describe_left_out(report.left_out);
   for (size_t i = 0; style.per_class && i < result.classes.size(); ++i) {
     const ClassScore& score = result.classes[i];
     if (score.images == 0) continue;

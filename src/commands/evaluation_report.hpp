@@ -24,6 +24,7 @@ struct EvaluationReport {
   int64_t crops = 1, excluded = 0;
   std::string backend{};
   std::vector<std::string> class_names{};
+  LeftOut left_out{};
   EvaluationResult result{};
 };
 void print_report(const EvaluationReport& report, const ReportStyle& style);

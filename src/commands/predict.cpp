@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <iostream>
@@ -7,6 +8,7 @@
 #include "bn/evaluate.hpp"
 #include "commands/answers.hpp"
 #include "commands/commands.hpp"
+#include "commands/evaluation_progress.hpp"
 #include "commands/trained_model.hpp"
 #include "core/messages.hpp"
 #include "cpu/bounded_spin.hpp"
@@ -103,9 +105,14 @@ ExitCode run_predict(const PredictArguments& arguments) {
                         : arguments.crops == 10 ? CropSet::kTen
                                                 : CropSet::kSingle;
   const std::vector<EnsembleMember> members{{.plan = &*model.plan, .normalization = normalization_of(data)}};
+  EvaluationWatch watch{.stop = stop_on_signals_within_a_second()};
   try {
-    evaluate_ensemble(members, *backend, *images, data, crops,
-                      [&](const Prediction& prediction) { answers.print(prediction); });
+    EvaluationProgress progress;
+    if (isatty(STDOUT_FILENO) == 0) {  // else the answers themselves show it
+      watch.progress = [&](int64_t scored, int64_t all) { progress.show(scored, all); };
+    }
+    const auto answer = [&](const Prediction& prediction) { answers.print(prediction); };
+    evaluate_ensemble(members, *backend, *images, data, crops, answer, watch);
   } catch (const DataError&) {  // of a set in which nothing can be read
     if (name_unanswered(answers, *images, data) < images->size()) throw;
     return ExitCode::kData;

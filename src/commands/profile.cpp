@@ -10,6 +10,7 @@
 #include "bn/rng.hpp"
 #include "bn/training_step.hpp"
 #include "commands/commands.hpp"
+#include "core/messages.hpp"
 #include "cpu/bounded_spin.hpp"
 
 namespace bn {
@@ -197,6 +198,7 @@ void add_profile_command(CLI::App& app, ExitCode& exit_code) {
   command->callback([arguments, &exit_code] {
     cpu::bound_spinning();
     Config config = arguments->config.load();
+    for (const std::string& warning : arguments->config.warnings()) tell(fmt::format("warning: {}\n", warning));
     const std::unique_ptr<Backend> backend = make_backend(config);
     const Profile profile = measure(config, *backend, arguments->steps, arguments->evaluation);
     arguments->json ? print_json(profile, config, *backend) : print_table(profile, config, *backend);

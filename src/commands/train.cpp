@@ -127,6 +127,7 @@ ExitCode run_train(const TrainArguments& arguments, Group& group) {
                                    {.resume = arguments.resume,
                                     .allow_different_bits = arguments.allow_different_bits,
                                     .quiet = arguments.quiet,
+                                    .warnings = arguments.config.warnings(),
                                     .stop = stop_on_signals(),
                                     .group = &group});
   if (group.is_first()) print_result(result, folder, arguments.json);

@@ -1,22 +1,50 @@
 #include "commands/trained_model.hpp"
 
+#include <filesystem>
+#include <functional>
+
+#include "bn/error.hpp"
 #include "bn/models.hpp"
 #include "bn/run_folder.hpp"
 
 namespace bn {
+namespace {
+
+// Reads the checkpoint of a path. Training that goes on may take it away for a newer one, which is read then.
+CheckpointInfo read_newest(const std::string& path, const std::string& which, std::string& checkpoint,
+                           const std::function<CheckpointInfo(const std::string&)>& read) {
+  for (int attempts = 10;; --attempts) {
+    try {
+      return read(checkpoint);
+    } catch (const Error&) {
+      if (attempts == 0 || checkpoint == path || std::filesystem::exists(checkpoint)) throw;
+      checkpoint = find_checkpoint(path, which);
+    }
+  }
+}
+
+}  // namespace
+
 TrainedModel read_model(const std::string& path, const std::string& which) {
-  const std::string checkpoint = find_checkpoint(path, which);
-  const CheckpointInfo info = read_checkpoint_info(checkpoint);
+  std::string checkpoint = find_checkpoint(path, which);
+  const CheckpointInfo info = read_newest(path, which, checkpoint, read_checkpoint_info);
   Config config = parse_config(info.config, checkpoint);
   if (info.provenance) config.data.trained_classes = info.provenance->classes;
   Net net = build_network(config.model);
   const bool averaged = config.train.average == AverageKind::kPolyak;
-  return {.checkpoint = checkpoint, .config = std::move(config), .net = std::move(net), .averaged = averaged};
+  return {.checkpoint = checkpoint,
+          .config = std::move(config),
+          .net = std::move(net),
+          .averaged = averaged,
+          .path = path,
+          .which = which};
 }
 
 void load_parameters(TrainedModel& model, Backend& backend) {
   model.parameters = std::make_unique<Parameters>(model.net, backend, model.config.train.l2_scope, model.averaged);
-  model.info = load_checkpoint(model.checkpoint, *model.parameters);
+  model.info = read_newest(model.path, model.which, model.checkpoint, [&](const std::string& checkpoint) {
+    return load_checkpoint(checkpoint, *model.parameters);
+  });
 }
 
 PlanOptions plan_options(const TrainedModel& model, Purpose purpose, int64_t batch) {

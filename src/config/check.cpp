@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <functional>
 #include <set>
 
@@ -16,6 +17,23 @@
 
 namespace bn::config {
 namespace {
+
+// Whether each character is whole; a checkpoint keeps the configuration as JSON, which has no other text.
+bool is_utf8(const std::string& text) {
+  int following = 0;
+  for (const char character : text) {
+    const auto byte = static_cast<unsigned char>(character);
+    const bool is_following = (byte & 0xC0) == 0x80;
+    if (is_following != (following > 0)) return false;
+    if (is_following) {
+      --following;
+    } else if (byte >= 0x80) {
+      if (byte < 0xC2 || byte > 0xF4) return false;
+      following = byte >= 0xF0 ? 3 : byte >= 0xE0 ? 2 : 1;
+    }
+  }
+  return following == 0;
+}
 
 class Checker {
  public:
@@ -62,9 +80,12 @@ class Checker {
 
   void check_learning_rate() {
     const LearningRateOptions& rate = config_.train.learning_rate;
+    const std::string path = "train.learning_rate.";
+    if (static_cast<float>(rate.initial) == 0) {
+      add(path + "initial", fmt::format("got {}, which is 0 in single precision", rate.initial));
+    }
     check_keys_of_shape(rate);
     if (has_problem_in("train.learning_rate")) return;
-    const std::string path = "train.learning_rate.";
     const std::string given =
         fmt::format("got decay_steps {} and decay_epochs {}", rate.decay_steps, rate.decay_epochs);
     const bool has_interval = rate.decay_epochs > 0 || rate.decay_steps > 0, has_places = !rate.decay_at_epochs.empty();
@@ -214,6 +235,12 @@ class Checker {
     const size_t count = paths.size();
     for (const std::string& path : paths) {
       if (path.empty()) add(key, "got an empty path, expected a file or folder");
+      if (!is_utf8(path)) {
+        add(key,
+            fmt::format("got {}, which is not UTF-8, so a checkpoint cannot name it; expected another name, such as a "
+                        "symbolic link's",
+                        quote(path)));
+      }
     }
     switch (config_.data.kind) {
       case DatasetKind::kShapes:
@@ -247,6 +274,10 @@ class Checker {
 
   void check_data() {
     const DataOptions& data = config_.data;
+    for (const double deviation : data.std) {
+      if (std::isfinite(static_cast<float>(1 / (255 * deviation)))) continue;
+      add("data.std", fmt::format("got {}, by which no pixel can be divided in single precision", deviation));
+    }
     check_paths(data.train, "data.train");
     data.split.validation > 0 ? check_split(data) : check_paths(data.validation, "data.validation");
     const bool is_too_small = data.resize_shorter != 0 && data.resize_shorter < data.image_size;

@@ -19,14 +19,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<std::string> class_folders(const std::string& root) {
+// Images beside the folders belong to no class.
+std::vector<std::string> class_folders(const std::string& root, LeftOut* left_out = nullptr) {
   std::error_code error;
   fs::directory_iterator entries(root, error);
   if (error) throw DataError(fmt::format("cannot open the image folder {} ({})", root, error.message()));
   std::vector<std::string> names;
   for (const auto& entry : entries) {
     const std::string name = entry.path().filename().string();
-    if (entry.is_directory() && !is_hidden_name(name)) names.push_back(name);
+    std::error_code unknown;  // of a link that leads nowhere
+    const bool is_folder = entry.is_directory(unknown);
+    if (is_folder && !is_hidden_name(name)) names.push_back(name);
+    if (!is_folder && left_out != nullptr && has_image_name(name)) left_out->add(entry.path().string());
   }
   return names;
 }
@@ -88,7 +92,7 @@ class ImageFolder final : public Dataset {
  public:
   ImageFolder(std::string root, const DataOptions& options, Split split) : root_(std::move(root)) {
     while (root_.size() > 1 && root_.back() == '/') root_.pop_back();
-    const auto found = class_folders(root_);
+    const auto found = class_folders(root_, &left_out_);
     const auto training_names = [&] { return class_folders(split_paths(options, Split::kTrain, 1, "one folder")[0]); };
     if (found.empty()) {
       throw DataError(fmt::format("no images found in {}: it has no class folders (<class>/<image>.jpg)", root_));

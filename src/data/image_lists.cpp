@@ -1,5 +1,6 @@
 // Sets chosen or labelled by a text file that names images.
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <charconv>
@@ -7,6 +8,7 @@
 #include <map>
 #include <set>
 #include <sstream>
+#include <utility>
 
 #include "bn/dataset.hpp"
 #include "bn/error.hpp"
@@ -65,6 +67,7 @@ class LabelledImages final : public Dataset {
   int32_t label(int64_t index) const override { return places_[static_cast<size_t>(index)].label; }
   std::string name(int64_t index) const override { return places_[static_cast<size_t>(index)].path; }
   const std::vector<std::string>& class_names() const override { return class_names_; }
+  LeftOut left_out() const override { return left_out_; }
 
   Sample read(int64_t index, std::vector<uint8_t>& storage) const override {
     const Place& place = places_[static_cast<size_t>(index)];
@@ -92,8 +95,11 @@ class LabelledImages final : public Dataset {
     if (!fs::is_directory(path, error)) {
       tars_.emplace_back(path);
       const std::string tar = fs::path(path).filename().string();
-      for (const TarMember& member : list_tar(tars_.back())) {
-        if (!has_image_name(member.path)) continue;
+      for (const TarMember& member : list_tar(tars_.back(), &left_out_)) {
+        if (!has_image_name(member.path)) {
+          left_out_.add(tar + ":" + member.path);
+          continue;
+        }
         places_.push_back({.path = tar + ":" + member.path,
                            .tar = static_cast<int64_t>(tars_.size()) - 1,
                            .offset = member.offset,
@@ -102,13 +108,31 @@ class LabelledImages final : public Dataset {
       return;
     }
     const size_t first = places_.size();
-    for (fs::recursive_directory_iterator entry(path, error), end; !error && entry != end; entry.increment(error)) {
-      const std::string file = entry->path().string();
-      if (has_image_name(file) && entry->is_regular_file()) places_.push_back({.path = file});
-    }
-    if (error) throw DataError(fmt::format("cannot read the folder {} ({})", path, error.message()));
+    add_folder(path);
     std::sort(places_.begin() + static_cast<std::ptrdiff_t>(first), places_.end(),
               [](const Place& a, const Place& b) { return a.path < b.path; });
+  }
+
+  // Links are followed; a folder that they lead to once more is left out.
+  void add_folder(const std::string& folder) {
+    struct stat status {};
+    if (stat(folder.c_str(), &status) == 0 && !known_folders_.insert({status.st_dev, status.st_ino}).second) {
+      left_out_.add(folder + " (a link to a folder that is part of the set already)");
+      return;
+    }
+    std::error_code error;
+    for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+      const std::string path = entry->path().string(), name = entry->path().filename().string();
+      std::error_code unknown;  // of a link that leads nowhere
+      if (entry->is_directory(unknown)) {
+        is_hidden_name(name) ? left_out_.add(path) : add_folder(path);
+      } else if (entry->is_regular_file(unknown) && has_image_name(name)) {
+        places_.push_back({.path = path});
+      } else if (!is_hidden_name(name)) {
+        left_out_.add(path);
+      }
+    }
+    if (error) throw DataError(fmt::format("cannot read the folder {} ({})", folder, error.message()));
   }
 
   void read_labels(const std::string& labels) {
@@ -144,6 +168,8 @@ class LabelledImages final : public Dataset {
   std::vector<FileReader> tars_;
   std::vector<Place> places_;
   std::vector<std::string> class_names_;
+  std::set<std::pair<dev_t, ino_t>> known_folders_;
+  LeftOut left_out_;
 };
 
 }  // namespace

@@ -81,9 +81,9 @@ class TarDataset final : public Dataset {
       return class_names_in(tars_in(split_paths(options, Split::kTrain, 0, "one tar file or more")));
     };
     const ClassList classes = choose_classes(options, split, found, training_names);
+    left_out_ = std::move(contents.left_out);
     for (size_t tar = 0; tar < tars_.size(); ++tar)
       add_members(contents.images[tar], tar, classes, contents.folders[tar]);
-    left_out_ = std::move(contents.left_out);
     classes.check_none_empty(labels_, source);
     class_names_ = classes.names();
   }
@@ -127,7 +127,10 @@ class TarDataset final : public Dataset {
     const auto before = size();
     for (const auto& member : members) {
       const int32_t label = classes.find(folders.of(member.path));
-      if (label < 0) continue;
+      if (label < 0) {
+        if (folders.of(member.path).empty()) left_out_.add(tars_[tar].path() + ":" + member.path);
+        continue;
+      }
       places_.push_back({.offset = member.offset, .bytes = member.size, .name = names_.size(), .tar = tar});
       labels_.push_back(label);
       names_.append(member.path.c_str(), member.path.size() + 1);

@@ -19,7 +19,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// A logit that is no number gives no probability to any class.
 void add_probabilities(const float* logits, int64_t classes, double weight, double* sums) {
   float highest = logits[0];
   for (int64_t j = 1; j < classes; ++j) highest = std::max(highest, logits[j]);
@@ -39,11 +38,13 @@ struct ImageScore {
 class Evaluation {
  public:
   Evaluation(const std::vector<EnsembleMember>& members, Backend& backend, const Dataset& images,
-             const DataOptions& data, CropSet crops, const std::function<void(const Prediction&)>& sink, Group& group)
+             const DataOptions& data, CropSet crops, const std::function<void(const Prediction&)>& sink,
+             const EvaluationWatch& watch, Group& group)
       : members_(members),
         group_(group),
         backend_(backend),
         sink_(sink),
+        watch_(watch),
         images_(images),
         crops_(crops_in(crops)),
         batch_(members.front().plan->options().batch),
@@ -64,7 +65,8 @@ class Evaluation {
     const auto start = Clock::now();
     together(group_, [this] {
       Batch batch;
-      while (loader_->next(batch)) {
+      for (int64_t done = 0; loader_->next(batch); done += batch.valid / crops_) {
+        follow(done);
         score_batch(batch);
         for (int64_t i = 0; i < batch.valid / crops_; ++i) score_image(batch, i);
       }
@@ -94,18 +96,38 @@ class Evaluation {
   }
 
   // Sums each crop's probabilities over the members; a single network without crops gives its logits.
+  void follow(int64_t done) const {
+    if (watch_.progress) watch_.progress(done, images_.size());
+    if (watch_.stop && watch_.stop()) {
+      throw InterruptedError(fmt::format("interrupted after {} of {} images", done, images_.size()));
+    }
+  }
+
   void score_batch(const Batch& batch) {
     std::fill(sums_.begin(), sums_.end(), 0.0);
     for (const EnsembleMember& member : members_) {
       backend_.load_images(member.plan->images(), batch.images, member.normalization);
       member.plan->forward();
       backend_.download(logits_.data(), member.plan->logits().data, member.plan->logits().bytes());
+      expect_finite(batch);
       if (is_single() && !sink_) continue;  // its logits are all that is wanted
       const double weight = 1.0 / static_cast<double>(crops_ * static_cast<int64_t>(members_.size()));
       for (int64_t i = 0; i < batch_; ++i) {
         const auto at = static_cast<size_t>(i * classes_);
         add_probabilities(&logits_[at], classes_, weight, &sums_[at]);
       }
+    }
+  }
+
+  // Without this a network that has diverged would have an accuracy.
+  void expect_finite(const Batch& batch) const {
+    for (int64_t i = 0; i < batch.valid; ++i) {
+      const float* logits = &logits_[static_cast<size_t>(i * classes_)];
+      if (std::all_of(logits, logits + classes_, [](float logit) { return std::isfinite(logit); })) continue;
+      throw DivergedError(
+          fmt::format("{}: the network's outputs are not finite, so it has no accuracy; use a checkpoint of before it "
+                      "diverged",
+                      images_.name((batch.first_index + i) / crops_)));
     }
   }
 
@@ -138,10 +160,7 @@ class Evaluation {
   // One network's single crop is ranked by its logits: probabilities that underflow would tie.
   void name_likeliest(const double* probabilities, int64_t slot, Prediction& prediction) const {
     const float* logits = &logits_[static_cast<size_t>(slot * classes_)];
-    const auto value = [&](int64_t j) {
-      const double v = is_single() ? static_cast<double>(logits[j]) : probabilities[j];
-      return std::isnan(v) ? -std::numeric_limits<double>::infinity() : v;  // or there would be no order
-    };
+    const auto value = [&](int64_t j) { return is_single() ? static_cast<double>(logits[j]) : probabilities[j]; };
     std::vector<int32_t> order(static_cast<size_t>(classes_));
     std::iota(order.begin(), order.end(), 0);
     const auto shown = std::min<int64_t>(5, classes_);
@@ -157,7 +176,8 @@ class Evaluation {
 
   Score score_of(const double* probabilities, int64_t slot, int32_t label) const {
     if (is_single()) return score_logits(&logits_[static_cast<size_t>(slot * classes_)], classes_, label);
-    Score score{.loss = -std::log(probabilities[label])};
+    // A probability that is lost below the smallest double counts as that one, so that the mean stays a number.
+    Score score{.loss = -std::log(std::max(probabilities[label], std::numeric_limits<double>::denorm_min()))};
     for (int64_t j = 0; j < classes_; ++j) {
       if (j != label && !(probabilities[j] < probabilities[label])) ++score.rank;  // ties count against the label
     }
@@ -220,6 +240,7 @@ class Evaluation {
   Group& group_;
   Backend& backend_;
   const std::function<void(const Prediction&)>& sink_;  // may be empty
+  const EvaluationWatch& watch_;
   const Dataset& images_;
   const int64_t crops_, batch_, classes_;
   std::unique_ptr<Dataset> cropped_;
@@ -235,11 +256,12 @@ class Evaluation {
 
 EvaluationResult evaluate_ensemble(const std::vector<EnsembleMember>& members, Backend& backend, const Dataset& images,
                                    const DataOptions& data, CropSet crops,
-                                   const std::function<void(const Prediction&)>& sink, Group* group) {
+                                   const std::function<void(const Prediction&)>& sink, const EvaluationWatch& watch,
+                                   Group* group) {
   const std::unique_ptr<Group> alone = bn::alone();
   Group& processes = group == nullptr ? *alone : *group;
   std::optional<Evaluation> evaluation;
-  together(processes, [&] { evaluation.emplace(members, backend, images, data, crops, sink, processes); });
+  together(processes, [&] { evaluation.emplace(members, backend, images, data, crops, sink, watch, processes); });
   return evaluation->run();
 }
 

@@ -28,9 +28,10 @@ Score score_logits(const float* logits, int64_t classes, int32_t label) {
   return score;
 }
 
-EvaluationResult evaluate(Plan& plan, Backend& backend, const Dataset& dataset, const DataOptions& data, Group* group) {
+EvaluationResult evaluate(Plan& plan, Backend& backend, const Dataset& dataset, const DataOptions& data,
+                          const EvaluationWatch& watch, Group* group) {
   return evaluate_ensemble({{.plan = &plan, .normalization = normalization_of(data)}}, backend, dataset, data,
-                           CropSet::kSingle, nullptr, group);
+                           CropSet::kSingle, nullptr, watch, group);
 }
 
 }  // namespace bn

@@ -1,10 +1,12 @@
 #include "bn/evaluate.hpp"
 
+#include "bn/error.hpp"
 #include "bn/loader.hpp"
+
 namespace bn {
 
 void estimate_population(Plan& plan, Parameters& parameters, Backend& backend, const Dataset& training_set,
-                         const DataOptions& data, int64_t batches, uint64_t seed) {
+                         const DataOptions& data, int64_t batches, uint64_t seed, const std::function<bool()>& stop) {
   constexpr uint64_t kStatisticsStream = 0x504f50554c4154ULL;  // batches of their own, the same ones every time
   Loader loader(training_set, data,
                 {.batch = plan.options().batch, .split = Split::kTrain, .seed = seed ^ kStatisticsStream});
@@ -12,6 +14,7 @@ void estimate_population(Plan& plan, Parameters& parameters, Backend& backend, c
   plan.pack();
   Batch batch;
   for (int64_t i = 1; i <= batches; ++i) {
+    if (stop && stop()) throw InterruptedError("interrupted while the population's statistics were estimated");
     loader.next(batch);
     backend.load_images(plan.images(), batch.images, normalization);
     plan.begin({.step = static_cast<uint64_t>(i), .statistics_weight = 1.0F / static_cast<float>(i)});

@@ -170,9 +170,12 @@ std::string axis_ticks(const std::vector<double>& values, std::string (*word)(do
 std::vector<double> logarithmic_ticks(double low, double high) {
   const bool is_narrow = high / low < 100;
   std::vector<double> values;
-  for (double power = std::pow(10, std::floor(std::log10(low))); power <= high; power *= 10) {
+  const auto decade_of = [](double value) { return static_cast<int>(std::floor(std::log10(value))); };
+  constexpr int kMostDecades = 10;
+  const int first = decade_of(low), last = decade_of(high), stride = 1 + (last - first) / kMostDecades;
+  for (int decade = first; decade <= last; decade += stride) {
     for (const double factor : {1, 2, 5}) {
-      const double value = factor * power;
+      const double value = factor * std::pow(10, decade);
       if ((factor == 1 || is_narrow) && value >= low && value <= high) values.push_back(value);
     }
   }
@@ -250,7 +253,8 @@ std::vector<double> ticks(double low, double high, int count) {
     }
   }
   std::vector<double> values;
-  for (double i = std::ceil(low / step); i * step <= high * (1 + 1e-9); ++i) values.push_back(i * step);
+  const double first = std::ceil(low / step);
+  for (int i = 0; i <= count + 1 && (first + i) * step <= high * (1 + 1e-9); ++i) values.push_back((first + i) * step);
   return values;
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "report/chart.hpp"
@@ -69,6 +70,22 @@ void mark_divergences(const Study& study, size_t arm, const Analysis& analysis, 
   if (result.has_diverged()) series.label = "\u00d7 " + series.label;
 }
 
+// The height of the line between the points of a curve; nullopt beyond its ends.
+std::optional<double> height_at(const std::vector<ChartPoint>& curve, double x) {
+  for (size_t i = 1; i < curve.size(); ++i) {
+    const ChartPoint &before = curve[i - 1], &after = curve[i];
+    if (x < before.x || x > after.x) continue;
+    return before.y + (after.y - before.y) * (x - before.x) / (after.x - before.x);
+  }
+  return std::nullopt;
+}
+
+// A value so small is no measurement, and its logarithm may not be finite.
+bool is_off_logarithmic_axis(const ChartPoint& point) {
+  constexpr double kSmallest = 1e-30;
+  return point.low < kSmallest;
+}
+
 // Where little happens below, the axis need not begin at zero.
 double lowest_of_interest(const std::vector<Series>& series) {
   double low = 100, high = 0, last = 0;
@@ -109,8 +126,11 @@ FigureScript accuracy_figure(const Study& study, const Analysis& analysis) {
       std::string label;
       if (arm != study.baseline && result.log_speed_up.pairs > 0)
         label = ratio(std::exp(result.log_speed_up.difference));
-      series.marks.push_back(
-          {.kind = MarkKind::kCrossing, .x = *result.steps.geometric_mean, .y = *chart.level, .label = label});
+      const double step = *result.steps.geometric_mean;
+      series.marks.push_back({.kind = MarkKind::kCrossing,
+                              .x = step,
+                              .y = height_at(series.points, step).value_or(*chart.level),
+                              .label = label});
     }
     mark_divergences(study, arm, analysis, series);
     chart.series.push_back(std::move(series));
@@ -130,7 +150,7 @@ FigureScript loss_figure(const Study& study) {
     std::vector<std::vector<Point>> curves;
     for (const Run* run : drawn_runs(study.arms[arm])) curves.push_back(smooth(curve_of(*run, &LogRecord::loss)));
     series.points = summarise(curves, 1);
-    std::erase_if(series.points, [](const ChartPoint& point) { return point.low <= 0; });
+    std::erase_if(series.points, is_off_logarithmic_axis);
     chart.series.push_back(std::move(series));
   }
   return script_of(chart);
@@ -154,7 +174,7 @@ std::vector<Series> schedules(const Study& study) {
   std::vector<Series> all;
   for (size_t arm = 0; arm < study.arms.size(); ++arm) {
     Series series = series_of(study, arm, &LogRecord::learning_rate, 1);
-    std::erase_if(series.points, [](const ChartPoint& point) { return point.low <= 0; });
+    std::erase_if(series.points, is_off_logarithmic_axis);
     if (series.points.empty()) continue;  // diverged at once
     const auto is_same = [&](const Series& other) {
       const auto count = static_cast<std::ptrdiff_t>(std::min(series.points.size(), other.points.size()));

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include <filesystem>
-
+#include <utility>
 #include <vector>
 
 #include "bn/error.hpp"
@@ -25,6 +25,20 @@ int run(const std::vector<std::string>& command, const std::string& messages) {
   }
 }
 
+// gnuplot names each part of a drawing after its commands, which browsers show and readers of screens read out.
+void remove_titles(const std::string& path) {
+  std::string text;
+  read_file(path, text);
+  for (const auto& [begin, end] : {std::pair{"<title>", "</title>"}, {"<desc>", "</desc>"}}) {
+    for (size_t from = 0; (from = text.find(begin, from)) != std::string::npos;) {
+      const size_t to = text.find(end, from);
+      if (to == std::string::npos) break;
+      text.erase(from, to + std::string_view(end).size() - from);
+    }
+  }
+  write_file(path, text);
+}
+
 }  // namespace
 
 void draw(const FigureScript& figure, const std::string& folder, FigureFiles files) {
@@ -42,6 +56,7 @@ void draw(const FigureScript& figure, const std::string& folder, FigureFiles fil
     read_file(messages, text);
     unlink(messages.c_str());
     if (status != 0) throw Error(ExitCode::kFailure, fmt::format("gnuplot could not draw {}.gp:\n{}", path, text));
+    if (format == "svg") remove_titles(path + ".svg");
   }
   if (files == FigureFiles::kSvgAlone) unlink((path + ".gp").c_str());
 }

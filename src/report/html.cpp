@@ -14,21 +14,27 @@ constexpr const char* kStyle = R"css(
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 2.2rem 1.5rem 4rem; max-width: 62rem; background: #fff; color: #1d1f21;
   font: 1rem/1.55 "Source Sans 3", "Source Sans Pro", "Helvetica Neue", "Liberation Sans", Arial, sans-serif; }
-h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 .2rem; letter-spacing: -.01em; }
+h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 .2rem; letter-spacing: -.01em;
+  overflow-wrap: anywhere; }
 h2 { font-size: 1.25rem; line-height: 1.3; margin: 2.6rem 0 .7rem; padding-top: .7rem; border-top: 1px solid #d8dadd; }
 h3 { font-size: 1rem; margin: 1.4rem 0 .3rem; }
 p, ul { margin: .6rem 0; max-width: 46rem; }
 li { margin: .2rem 0; }
 a { color: #0b5394; text-decoration: none; } a:hover { text-decoration: underline; }
 .subtitle { color: #5a5f66; margin: 0 0 1.4rem; }
-.headline { font-size: 1.35rem; line-height: 1.35; font-weight: 600; max-width: none; margin: .4rem 0 1rem; }
+.headline { font-size: 1.35rem; line-height: 1.35; font-weight: 600; max-width: none; margin: .4rem 0 1rem;
+  overflow-wrap: anywhere; }
 .claims { list-style: none; margin: 0; padding: 0; max-width: none; }
 .claims li { display: grid; grid-template-columns: 8.2rem 1fr; gap: 0 1rem; padding: .55rem 0; margin: 0;
   border-top: 1px solid #e4e6e8; break-inside: avoid; }
 .claims p { margin: 0; max-width: none; } .claims .evidence { color: #4a4f55; }
 .finding { font-weight: 600; white-space: nowrap; }
 .held { color: #00664b; } .failed { color: #a8440a; } .unclear { color: #5a5f66; }
-.wide { overflow-x: auto; }
+/* What is wider than the screen scrolls; a shadow at an edge says that there is more behind it. */
+.wide { overflow-x: auto; background:
+  linear-gradient(to right, #fff 30%, #fff0) left / 2.5rem 100% local, linear-gradient(to left, #fff 30%, #fff0) right / 2.5rem 100% local,
+  linear-gradient(to right, #0003, #0000) left / .8rem 100% scroll, linear-gradient(to left, #0003, #0000) right / .8rem 100% scroll;
+  background-repeat: no-repeat; }
 table { border-collapse: collapse; margin: .8rem 0; font-size: .92rem; line-height: 1.4; width: 100%; }
 th, td { padding: .34rem .7rem; text-align: right; vertical-align: top; font-variant-numeric: tabular-nums; }
 th { font-weight: 600; vertical-align: bottom; border-bottom: 1.5px solid #1d1f21; }
@@ -37,18 +43,22 @@ td { white-space: nowrap; } td.words { white-space: normal; min-width: 7rem; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; } th:last-child, td:last-child { padding-right: 0; }
 tr { break-inside: avoid; }
 figure { margin: 1rem 0 1.6rem; break-inside: avoid; }
-figure svg { display: block; width: 100%; height: auto; }
+figure svg { display: block; width: 100%; min-width: 44rem; height: auto; mix-blend-mode: multiply; }
 figcaption { font-size: .92rem; color: #4a4f55; max-width: 46rem; margin-top: .3rem; }
 figcaption b { color: #1d1f21; }
 pre { font: .84rem/1.5 "Liberation Mono", "DejaVu Sans Mono", monospace; background: #f6f7f8; padding: .7rem .9rem;
   margin: .6rem 0; white-space: pre-wrap; overflow-wrap: anywhere; }
+@media (max-width: 40rem) {
+  body { padding: 1.2rem 1rem 3rem; }
+  .claims li { grid-template-columns: 1fr; }
+}
 @page { margin: 16mm 15mm; }
 @media print {
   body { padding: 0; max-width: none; font-size: 10pt; }
   h2, h3 { break-after: avoid; margin-top: 1.6rem; }
   a { color: inherit; } pre { background: none; border: 1px solid #e4e6e8; }
-  .wide { overflow: visible; } table { font-size: 8.5pt; } th, td { padding: .25rem .45rem; }
-  figure svg { max-height: 105mm; }
+  .wide { overflow: visible; background: none; } table { font-size: 8.5pt; } th, td { padding: .25rem .45rem; }
+  figure svg { max-height: 105mm; min-width: 0; }
   .claims li { padding: .3rem 0; grid-template-columns: 6.5rem 1fr; } .claims, figcaption { font-size: 9pt; }
 }
 )css";
@@ -160,8 +170,8 @@ struct Writer {
     out += "</tbody></table></div>\n";
   }
   void operator()(const Figure& figure) {
-    out += fmt::format("<figure>\n{}<figcaption><b>{}.</b> {}</figcaption>\n</figure>\n", svg_of(figure),
-                       escape(figure.title), escape(figure.caption));
+    out += fmt::format("<figure>\n<div class=\"wide\">{}</div>\n<figcaption><b>{}.</b> {}</figcaption>\n</figure>\n",
+                       svg_of(figure), escape(figure.title), escape(figure.caption));
   }
   void operator()(const Code& code) { out += fmt::format("<pre>{}</pre>\n", escape(code.text)); }
 
@@ -179,10 +189,8 @@ struct Writer {
         text.insert(at + name.size(), figure.name + "_");
       }
     }
-    const size_t title = text.find("<title>"), title_end = text.find("</title>");
-    if (title != std::string::npos && title_end != std::string::npos) {
-      text.replace(title, title_end - title, "<title>" + escape(figure.title));
-    }
+    const size_t head_end = text.find('>');
+    if (head_end != std::string::npos) text.insert(head_end + 1, "<title>" + escape(figure.title) + "</title>");
     return text;
   }
 };

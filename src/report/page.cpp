@@ -79,8 +79,9 @@ void PageWriter::add_accuracy() {
   caption += study_.arms.size() > kMostBands ? "." : ", bands reach from the lowest to the highest.";
   if (analysis_.mean_target) {
     caption += fmt::format(
-        " The dashed line is the best accuracy of {}, the mean over its seeds; points show where each "
-        "network reaches it, where it does in every seed.",
+        " The dashed line is the best accuracy of {}, the mean over its seeds; a point on a curve is the step, the "
+        "mean "
+        "over seeds, at which that network's runs have reached it, where all of them do.",
         baseline());
   }
   const bool diverged = std::any_of(analysis_.arms.begin(), analysis_.arms.end(),
@@ -145,11 +146,11 @@ void PageWriter::add_effects() {
   const auto has_effect = [](const ArmResult& arm) { return arm.accuracy.pairs > 0 || arm.log_speed_up.pairs > 0; };
   if (study_.arms.size() < 2 || std::none_of(analysis_.arms.begin(), analysis_.arms.end(), has_effect)) return;
   add(Heading{.text = "What each change does", .anchor = "effects"});
-  add_figure(
-      effects_figure(study_, analysis_), "Effects against " + baseline(),
-      "Left, the difference of best accuracies; right, how many times fewer steps to the baseline's best. Bars are "
-      "95\u00a0% intervals that hold together; one that crosses the dashed line cannot be told apart from the "
-      "baseline. A hollow point has no interval.");
+  add_figure(effects_figure(study_, analysis_), "Effects against " + baseline(),
+             "Left, the difference of best accuracies; right, how many times fewer steps to the baseline's best, on a "
+             "logarithmic scale. Bars are "
+             "95\u00a0% intervals that hold together; one that crosses the dashed line cannot be told apart from the "
+             "baseline. A hollow point has no interval.");
 }
 
 void PageWriter::add_probes() {

@@ -65,9 +65,10 @@ std::pair<double, double> range_of(const Panel& panel) {
 
 std::string ratio_ticks(double low, double high) {
   std::vector<std::string> marks;
-  const bool is_wide = high - low > std::log(30.0);
+  const bool is_wide = high - low > std::log(30.0), is_narrow = high - low < std::log(10.0);
   for (double power = 0.001; power < 1e6; power *= 10) {
-    for (const double factor : {1, 2, 5}) {
+    for (const double factor : {1.0, 1.5, 2.0, 3.0, 5.0}) {
+      if (!is_narrow && (factor == 1.5 || factor == 3)) continue;
       if (is_wide && factor != 1 && factor * power != 0.5 && factor * power != 2 && factor * power != 5) continue;
       const double at = std::log(factor * power);
       if (at >= low && at <= high) marks.push_back(fmt::format("\"{:g}\" {:.6f}", factor * power, at));
@@ -94,8 +95,9 @@ void add_panel(const Panel& panel, const std::string& id, std::string& text) {
                           gnuplot_quote(row.text), y);
       continue;
     }
-    points += fmt::format("{:.9g} {} {:.9g} {:.9g} {} {}\n", row.value, y, row.low, row.high,
-                          "0x" + panel.styles[i].colour.substr(1), row.has_interval ? 7 : 6);
+    const std::string bar = row.has_interval ? fmt::format("{:.9g} {:.9g}", row.low, row.high) : "NaN NaN";
+    points += fmt::format("{:.9g} {} {} 0x{} {}\n", row.value, y, bar, panel.styles[i].colour.substr(1),
+                          row.has_interval ? 7 : 6);
   }
   text += fmt::format("set title {} offset 0, -0.4\nset lmargin at screen {}\nset rmargin at screen {}\n",
                       gnuplot_quote(panel.title), panel.left, panel.right);
@@ -115,7 +117,8 @@ void add_panel(const Panel& panel, const std::string& id, std::string& text) {
   } else {
     text = fmt::format("${} << EOD\n{}EOD\n", id, points) + text;
     text += fmt::format(
-        "plot ${0} using 1:2:3:4:5 with xerrorbars pointtype 0 linewidth 2 linecolor rgb variable, \\\n"
+        "plot ${0} using ($6 == 7 ? $1 : NaN):2:3:4:5 with xerrorbars pointtype 0 linewidth 2 linecolor rgb variable, "
+        "\\\n"
         "     ${0} using 1:2:6:5 with points pointsize 1 pointtype variable linecolor rgb variable\n",
         id);
   }
@@ -167,7 +170,8 @@ FigureScript script_of_probe(const std::vector<ProbedArm>& arms, const std::stri
   }
   const double margin = std::max(0.05 * (high - low), 1e-3);
   text += fmt::format(
-      "set yrange [{:.6g}:{:.6g}]\nset multiplot layout {},{} margins 0.065, 0.985, {:.3f}, {:.3f} "
+      "set yrange [{:.6g}:{:.6g}]\nset multiplot layout {},{} margins 0.085, 0.985, "
+      "{:.3f}, {:.3f} "
       "spacing 0.05, {:.3f}\n",
       low - margin, high + margin, rows, columns, 66.0 / script.height, 1 - 28.0 / script.height, 70.0 / script.height);
   for (size_t i = 0; i < arms.size(); ++i) {
@@ -177,6 +181,7 @@ FigureScript script_of_probe(const std::vector<ProbedArm>& arms, const std::stri
       marks.push_back(fmt::format("\"{}\" {:.9g}", with_separators(tick), tick));
     text += fmt::format("set title {} offset 0, -0.5\nset xtics ({})\nset xrange [0:{}]\n", gnuplot_quote(arms[i].name),
                         fmt::join(marks, ", "), std::max(last, 1.0));
+    text += i % columns == 0 ? "set ylabel 'input' offset 1, 0\n" : "unset ylabel\n";
     text += i + columns >= arms.size() ? "set xlabel 'training steps' offset 0, 0.4\n" : "unset xlabel\n";
     text += fmt::format(
         "plot $probe_{0} using 1:2:4 with filledcurves fillstyle transparent solid 0.15 noborder linecolor rgb "

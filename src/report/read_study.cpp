@@ -202,6 +202,46 @@ void leave_out_unfinished(Study& study) {
   std::erase_if(study.arms, [](const Arm& arm) { return arm.runs.empty(); });
 }
 
+// "plain with seed 1 and bn with seed 2", or with so many more.
+std::string names_of(const std::vector<std::string>& runs) {
+  return runs.size() == 1 ? runs.front() : fmt::format("{} and {} more", runs.front(), runs.size() - 1);
+}
+
+// Whether other images or another computation stand behind a difference: one sentence for each.
+void note_what_runs_were_made_of(Study& study) {
+  const Run* first = nullptr;
+  std::string first_name, other_data, other_computation;
+  std::vector<std::string> of_other_data, computed_otherwise;
+  for (const Arm& arm : study.arms) {
+    for (const Run& run : arm.runs) {
+      if (!run.made_of) continue;
+      const std::string name = fmt::format("{} with seed {}", arm.name, run.seed);
+      if (first == nullptr) {
+        first = &run;
+        first_name = name;
+        continue;
+      }
+      const std::vector<std::string> differences = differences_between(*first->made_of, *run.made_of);
+      if (!differences.empty()) {
+        if (of_other_data.empty()) other_data = fmt::format("{}", fmt::join(differences, "; "));
+        of_other_data.push_back(name);
+      }
+      if (run.made_of->computation == first->made_of->computation) continue;
+      if (computed_otherwise.empty()) other_computation = run.made_of->computation;
+      computed_otherwise.push_back(name);
+    }
+  }
+  if (!of_other_data.empty()) {
+    study.notes.push_back(fmt::format("{} did not see the images of {}, so more than the networks differs: {}.",
+                                      names_of(of_other_data), first_name, other_data));
+  }
+  if (!computed_otherwise.empty()) {
+    study.notes.push_back(fmt::format("{} {} computed by {}, {} by {}: their last bits differ for that reason too.",
+                                      names_of(computed_otherwise), computed_otherwise.size() == 1 ? "was" : "were",
+                                      other_computation, first_name, first->made_of->computation));
+  }
+}
+
 void choose_baseline(Study& study, const std::string& name) {
   if (name.empty()) return;
   std::vector<std::string> names;
@@ -272,6 +312,7 @@ Study read_study(const std::vector<std::string>& inputs, const std::string& base
                                 fmt::join(study.notes, "\n  ")));
   }
   expect_same_data(study);
+  note_what_runs_were_made_of(study);
   choose_baseline(study, baseline_name);
   leave_out_copies(study);
   return study;

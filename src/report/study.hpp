@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bn/config.hpp"
+#include "bn/provenance.hpp"
 #include "bn/run_log.hpp"
 
 namespace bn::report {
@@ -21,6 +22,7 @@ struct Run {
   std::string config_text{};  // as it was stored, perhaps by an earlier version
   std::string version{};      // the program's: git.txt
   std::vector<LogRecord> log{};
+  std::optional<Provenance> made_of{};  // none in folders of earlier versions and in kept studies
   RunEnd end = RunEnd::kUnfinished;
   std::string state{};    // in words: "finished", "diverged at step 3", "crashed: ..."
   int64_t end_step = 0;   // the step of the record that gave `end` and `state`

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <utility>
 
 #include "report/words.hpp"
 
@@ -80,6 +81,7 @@ class Judge {
     verdict_.claims.push_back({finding, std::move(claim), std::move(evidence)});
   }
   void describe_effects();
+  std::string finding() const;
   std::string headline() const;
 
   const Study& study_;
@@ -244,6 +246,40 @@ void Judge::describe_effects() {
   }
 }
 
+// "bn beats plain by 4.2 points, 95 % interval 1.9 to 6.4": of the network that differs most to the better.
+std::string Judge::finding() const {
+  const ArmResult* best = nullptr;
+  std::string name;
+  for (size_t arm = 0; arm < study_.arms.size(); ++arm) {
+    const ArmResult& result = analysis_.arms[arm];
+    if (arm == study_.baseline || result.accuracy.pairs == 0) continue;
+    const auto rank = [](const Comparison& one) {
+      return std::make_pair(one.outcome == Outcome::kHigher, one.difference);
+    };
+    if (best != nullptr && rank(result.accuracy) <= rank(best->accuracy)) continue;
+    best = &result;
+    name = study_.arms[arm].name;
+  }
+  const std::string& baseline = study_.arms[study_.baseline].name;
+  if (best == nullptr) return fmt::format("No other network can be compared with {}", baseline);
+  const Comparison& comparison = best->accuracy;
+  if (!comparison.interval) {
+    return fmt::format("{} against {}: {} points, {}: no interval can be given", name, baseline,
+                       signed_points(comparison.difference), comparison.pairs < 2 ? "by one seed" : "by too few seeds");
+  }
+  const bool is_told = comparison.outcome == Outcome::kHigher || comparison.outcome == Outcome::kLower;
+  if (!is_told) {
+    return fmt::format("{} cannot be told apart from {}: {} points, 95\u00a0% interval {}", name, baseline,
+                       signed_points(comparison.difference), points_between(*comparison.interval));
+  }
+  const bool is_higher = comparison.outcome == Outcome::kHigher;
+  const Interval& interval = *comparison.interval;
+  std::string by = fmt::format("{} points, 95\u00a0% interval {}", signed_points(std::abs(comparison.difference)),
+                               points_between(is_higher ? interval : Interval{-interval.high, -interval.low}));
+  std::erase(by, '+');  // all of it is positive
+  return fmt::format("{} beats {} by {}", is_higher ? name : baseline, is_higher ? baseline : name, by);
+}
+
 std::string Judge::headline() const {
   const std::string& baseline = study_.arms[study_.baseline].name;
   const ArmResult& result = analysis_.arms[study_.baseline];
@@ -257,15 +293,20 @@ std::string Judge::headline() const {
                        percent_pm(result.best_accuracy), seeds);
   }
   if (verdict_.claims.empty()) {
-    const auto count = [&](Outcome outcome) {
-      return std::count_if(analysis_.arms.begin(), analysis_.arms.end(),
-                           [&](const ArmResult& arm) { return arm.accuracy.outcome == outcome; });
-    };
-    std::string text = fmt::format("Against {}: {} better, {} worse, {} cannot be told apart", baseline,
-                                   count(Outcome::kHigher), count(Outcome::kLower), count(Outcome::kIndistinguishable));
+    std::string text = finding();
+    const size_t others = study_.arms.size() - 1;
+    if (others > 1) {
+      const auto count = [&](Outcome outcome) {
+        return std::count_if(analysis_.arms.begin(), analysis_.arms.end(),
+                             [&](const ArmResult& arm) { return arm.accuracy.outcome == outcome; });
+      };
+      text +=
+          fmt::format(". Of the {} others {} end higher than {}, {} lower, and {} cannot be told apart", others,
+                      count(Outcome::kHigher), baseline, count(Outcome::kLower), count(Outcome::kIndistinguishable));
+    }
     const auto failed = std::count_if(analysis_.arms.begin(), analysis_.arms.end(),
                                       [](const ArmResult& arm) { return !arm.is_comparable(); });
-    if (failed > 0) text += fmt::format(", {} diverged or did not learn", failed);
+    if (failed > 0) text += fmt::format("; {} diverged or did not learn", failed);
     return text + ".";
   }
   const auto count = [&](Finding finding) {
@@ -273,7 +314,8 @@ std::string Judge::headline() const {
                          [&](const Claim& claim) { return claim.finding == finding; });
   };
   const auto held = count(Finding::kHeld), failed = count(Finding::kFailed), unclear = count(Finding::kUnclear);
-  std::string text = fmt::format("{} of {} of the paper's claims held here", held, verdict_.claims.size());
+  std::string text =
+      fmt::format("{}. {} of {} of the paper's claims held here", finding(), held, verdict_.claims.size());
   if (failed > 0) text += fmt::format("; {} did not", failed);
   if (unclear > 0) text += fmt::format("; {} cannot be told from these runs", unclear);
   return text + ".";

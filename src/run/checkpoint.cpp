@@ -48,9 +48,17 @@ CheckpointInfo read_info(const SafetensorsFile& file) {
     throw CheckpointError(fmt::format("checkpoint '{}' has format version {}; this program reads version {}",
                                       file.path(), version, kFormatVersion));
   }
-  return {.progress = {.step = require_number<int64_t>(file, "step"),
-                       .best_top1 = require_number<double>(file, "best_top1"),
-                       .best_step = require_number<int64_t>(file, "best_step")},
+  const Progress progress{.step = require_number<int64_t>(file, "step"),
+                          .best_top1 = require_number<double>(file, "best_top1"),
+                          .best_step = require_number<int64_t>(file, "best_step")};
+  const bool has_best = progress.best_top1 >= 0 && progress.best_top1 <= 1;
+  if (progress.step < 0 || progress.best_step < 0 || progress.best_step > progress.step ||
+      !(has_best || progress.best_top1 == -1)) {
+    throw CheckpointError(
+        fmt::format("checkpoint '{}' was not written by bninception: step {}, best top-1 {} at step {}", file.path(),
+                    progress.step, progress.best_top1, progress.best_step));
+  }
+  return {.progress = progress,
           .config = require(file, "config"),
           .provenance = provenance_of(file),
           .checksum = require(file, "checksum")};
@@ -174,6 +182,10 @@ CheckpointInfo load_checkpoint(const std::string& path, Parameters& parameters) 
   const SafetensorsFile file(path);
   CheckpointInfo info = read_info(file);
   const auto statistics_updates = require_number<int64_t>(file, "statistics_updates");
+  if (statistics_updates < 0) {
+    throw CheckpointError(fmt::format("checkpoint '{}' was not written by bninception: statistics_updates {}",
+                                      file.path(), statistics_updates));
+  }
   const std::vector<NamedTensor> tensors = parameters.named_tensors();
   StoredEntries stored = index_entries(file);
   match(file, tensors, stored);

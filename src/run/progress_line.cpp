@@ -32,6 +32,13 @@ void ProgressLine::show(const LogRecord& record, double seconds_left) {
 
 void ProgressLine::message(const std::string& text) { print(text, true); }
 
+void ProgressLine::show_evaluation(int64_t images, int64_t all) {
+  const auto now = std::chrono::steady_clock::now();
+  if (!terminal_ || now - shown_ < std::chrono::seconds(1)) return;
+  shown_ = now;
+  print(fmt::format("evaluating: {}/{} images", images, all), false);
+}
+
 void ProgressLine::print(const std::string& line, bool stays) {
   if (quiet_) return;
   const bool ends = stays || !terminal_;

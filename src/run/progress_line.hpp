@@ -1,6 +1,7 @@
 // The line a person watches: rewritten in place on a terminal, plain lines when piped.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 
@@ -18,6 +19,8 @@ class ProgressLine {
   // A train or evaluate record. seconds_left < 0: unknown.
   void show(const LogRecord& record, double seconds_left);
   void message(const std::string& text);
+  // Of an evaluation that runs; on a terminal only.
+  void show_evaluation(int64_t images, int64_t all);
 
  private:
   void print(const std::string& line, bool stays);
@@ -25,7 +28,8 @@ class ProgressLine {
   int64_t total_steps_;
   bool quiet_;
   bool terminal_;
-  bool open_ = false;  // the cursor stands behind an unfinished line
+  std::chrono::steady_clock::time_point shown_{};  // show_evaluation()'s line
+  bool open_ = false;                              // the cursor stands behind an unfinished line
 };
 
 }  // namespace bn

@@ -76,4 +76,18 @@ std::vector<std::string> differences_of_data(const Provenance& before, const Pro
   return differences;
 }
 
+std::vector<std::string> differences_between(const Provenance& a, const Provenance& b) {
+  std::vector<std::string> differences;
+  if (a.classes != b.classes) differences.emplace_back("other classes");
+  const auto compare_sets = [&](const DataRecord& of_a, const DataRecord& of_b, const char* set) {
+    if (of_a == of_b) return;
+    differences.push_back(of_a.images == of_b.images
+                              ? fmt::format("other {} images, though as many", set)
+                              : fmt::format("{} against {} {} images", of_a.images, of_b.images, set));
+  };
+  compare_sets(a.training, b.training, "training");
+  compare_sets(a.validation, b.validation, "validation");
+  return differences;
+}
+
 }  // namespace bn

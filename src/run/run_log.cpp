@@ -2,6 +2,7 @@
 // mix two. A line counts when it ends in a newline.
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -118,6 +119,10 @@ RunLog::RunLog(const std::string& path, int64_t resume_step) : path_(path) {
 RunLog::~RunLog() { close(file_); }
 
 void RunLog::write(const LogRecord& record) {
+  struct stat status {};
+  if (fstat(file_, &status) == 0 && status.st_nlink == 0) {
+    throw StorageError(fmt::format("'{}' was removed while the run wrote it", path_));
+  }
   const std::string line = to_line(record);
   // One call takes the whole line; a full disk takes a part, and asking for the rest tells why.
   for (std::string_view rest = line; !rest.empty();) {

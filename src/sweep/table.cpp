@@ -6,9 +6,11 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <vector>
 
 #include "core/duration.hpp"
 #include "core/messages.hpp"
+#include "core/wrap.hpp"
 
 namespace bn {
 namespace {
@@ -34,15 +36,84 @@ double seconds_left(const TableInput& input, size_t i, double fallback) {
   return static_cast<double>(steps) * progress.seconds_per_step.value_or(fallback);
 }
 
-std::string line_of(const TableInput& input, size_t i, size_t arm_width) {
+// Columns of a terminal, where every character takes one.
+size_t width_of(const std::string& text) {
+  return static_cast<size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
+// The start of a text that fits; a name's control characters are not the terminal's business.
+std::string fitted(std::string text, size_t width) {
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7F'; }, '?');
+  if (width_of(text) <= width) return text;
+  while (!text.empty() && width_of(text) >= width) text.pop_back();
+  while (!text.empty() && (static_cast<unsigned char>(text.back()) & 0xC0) == 0x80) text.pop_back();
+  return text + "~";
+}
+
+enum class Column { kArm, kSeed, kState, kStep, kTop1, kBest, kTimeLeft };
+
+using Cells = std::vector<std::string>;  // by column
+
+Cells cells_of(const TableInput& input, size_t i) {
   const SweepRun& run = input.sweep.runs[i];
   const RunProgress& progress = input.progress[i];
   const bool running = run.state == RunState::kRunning;
-  return fmt::format("{:<{}}  {:>6}  {:<11}  {:>21}  {:>9}  {:>9}  {:>10}\n", run.arm, arm_width, run.config.train.seed,
-                     run.same_as ? "(as above)" : name_of(run.state),
-                     fmt::format("{}/{}", progress.step, input.sizes[i].steps), percent(progress.top1),
-                     percent(progress.best_top1),
-                     running && progress.seconds_per_step ? describe_duration(seconds_left(input, i, 0)) : "-");
+  return {fitted(run.arm, std::string::npos),
+          fmt::format("{}", run.config.train.seed),
+          run.same_as ? "(as above)" : name_of(run.state),
+          fmt::format("{}/{}", progress.step, input.sizes[i].steps),
+          percent(progress.top1),
+          percent(progress.best_top1),
+          running && progress.seconds_per_step ? describe_duration(seconds_left(input, i, 0)) : "-"};
+}
+
+// The columns that are shown, and how wide each is.
+struct Layout {
+  std::vector<Column> columns{};
+  std::vector<size_t> widths{};  // by column
+
+  size_t width() const {
+    size_t sum = 0;
+    for (const Column column : columns) sum += widths[static_cast<size_t>(column)] + 2;
+    return sum - 2;
+  }
+};
+
+// Where there is no room, names are cut, and what matters least is left out first.
+Layout lay_out(const std::vector<Cells>& rows, size_t most) {
+  constexpr size_t kShortName = 12;
+  Layout layout{.columns = {Column::kArm, Column::kSeed, Column::kState, Column::kStep, Column::kTop1, Column::kBest,
+                            Column::kTimeLeft}};
+  for (size_t column = 0; column < layout.columns.size(); ++column) {
+    size_t width = 0;
+    for (const Cells& row : rows) width = std::max(width, width_of(row[column]));
+    layout.widths.push_back(width);
+  }
+  size_t& name = layout.widths[static_cast<size_t>(Column::kArm)];
+  const auto shorten_name = [&](size_t least) {
+    const size_t excess = layout.width() > most ? layout.width() - most : 0;
+    name = std::max(std::min(name, least), name > excess ? name - excess : 0);
+  };
+  shorten_name(kShortName);
+  for (const Column column : {Column::kTop1, Column::kTimeLeft, Column::kStep, Column::kBest}) {
+    if (layout.width() > most) std::erase(layout.columns, column);
+  }
+  shorten_name(1);
+  return layout;
+}
+
+std::string line_of(const Cells& cells, const Layout& layout, size_t most) {
+  std::string line;
+  for (const Column column : layout.columns) {
+    const bool is_text = column == Column::kArm || column == Column::kState;
+    const size_t width = layout.widths[static_cast<size_t>(column)];
+    const std::string cell = fitted(cells[static_cast<size_t>(column)], width), space(width - width_of(cell), ' ');
+    if (!line.empty()) line += "  ";
+    line += is_text ? cell + space : space + cell;
+  }
+  return fitted(line, most) + "\n";
 }
 
 std::string summary_of(const TableInput& input) {
@@ -61,44 +132,55 @@ std::string summary_of(const TableInput& input) {
   }
   line.pop_back();
   if (left > 0) line += fmt::format("; about {} left", describe_duration(left / static_cast<double>(input.jobs)));
-  return line + "\n";
+  return fitted(line, std::string::npos);
 }
 
-int terminal_rows() {
+winsize terminal_size() {
   winsize size{};
-  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 ? size.ws_row : 24;
+  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0) size = {};
+  if (size.ws_row == 0) size.ws_row = 24;
+  if (size.ws_col == 0) size.ws_col = kTerminalWidth;
+  return size;
 }
 
 }  // namespace
 
-std::string render_table(const TableInput& input, TableScope scope) {
-  size_t arm_width = 3;
-  for (const SweepRun& run : input.sweep.runs) arm_width = std::max(arm_width, run.arm.size());
-  std::string text = fmt::format("{:<{}}  {:>6}  {:<11}  {:>21}  {:>9}  {:>9}  {:>10}\n", "arm", arm_width, "seed",
-                                 "state", "step", "top-1", "best", "time left");
+std::string render_table(const TableInput& input, TableScope scope, size_t width) {
+  std::vector<Cells> rows{{"arm", "seed", "state", "step", "top-1", "best", "time left"}};
   for (size_t i = 0; i < input.sweep.runs.size(); ++i) {
-    if (scope == TableScope::kAll || input.sweep.runs[i].state == RunState::kRunning) {
-      text += line_of(input, i, arm_width);
-    }
+    if (scope == TableScope::kAll || input.sweep.runs[i].state == RunState::kRunning)
+      rows.push_back(cells_of(input, i));
   }
-  return text + summary_of(input);
+  const Layout layout = lay_out(rows, width);
+  std::string text;
+  for (const Cells& cells : rows) text += line_of(cells, layout, width);
+  return text + wrap(summary_of(input), width) + "\n";
+}
+
+int64_t rows_taken(const std::string& text, size_t width) {
+  size_t rows = 0;
+  for (size_t begin = 0, end = 0; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1) {
+    rows += std::max<size_t>(1, (width_of(text.substr(begin, end - begin)) + width - 1) / width);
+  }
+  return static_cast<int64_t>(rows);
 }
 
 LiveTable::LiveTable() : terminal_(isatty(STDERR_FILENO) == 1) {}
 
+// The terminal may have become narrower since the table was drawn, and have broken its lines.
 void LiveTable::erase() {
-  if (lines_ > 0) tell(fmt::format("\033[{}A\033[J", lines_));
-  lines_ = 0;
+  if (!shown_.empty()) tell(fmt::format("\033[{}A\033[J", rows_taken(shown_, terminal_size().ws_col)));
+  shown_.clear();
 }
 
 void LiveTable::show(const TableInput& input) {
   if (!terminal_) return;
-  const bool all_fit = static_cast<int>(input.sweep.runs.size()) + 4 < terminal_rows();
-  const std::string text = render_table(input, all_fit ? TableScope::kAll : TableScope::kRunning);
+  const winsize size = terminal_size();
+  const bool all_fit = input.sweep.runs.size() + 4 < size.ws_row;
   erase();
-  std::fputs(text.c_str(), stderr);
+  shown_ = render_table(input, all_fit ? TableScope::kAll : TableScope::kRunning, size.ws_col);
+  tell(shown_);
   std::fflush(stderr);
-  lines_ = static_cast<int>(std::count(text.begin(), text.end(), '\n'));
 }
 
 void LiveTable::message(const std::string& text) {

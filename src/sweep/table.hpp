@@ -1,6 +1,7 @@
 // The table a person watches while a sweep runs.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -18,8 +19,10 @@ struct TableInput {
   const std::vector<RunSize>& sizes;
   int64_t jobs = 1;
 };
-// A line for each run, and one for the whole.
-std::string render_table(const TableInput& input, TableScope scope);
+// A line for each run, and one or more for the whole; none is longer than `width`.
+std::string render_table(const TableInput& input, TableScope scope, size_t width);
+// The rows that the text takes on a terminal of that width.
+int64_t rows_taken(const std::string& text, size_t width);
 
 // On a terminal the table is rewritten in place; elsewhere only the messages are printed.
 class LiveTable {
@@ -32,7 +35,7 @@ class LiveTable {
   void erase();
 
   bool terminal_;
-  int lines_ = 0;  // lines of the table that stands on the terminal
+  std::string shown_;  // the table that stands on the terminal
 };
 
 }  // namespace bn

@@ -27,6 +27,8 @@ void share_state(Group& group, Parameters& parameters, Progress& progress) {
   for (const NamedTensor& named : parameters.named_tensors()) group.broadcast(bytes_of(named.tensor));
 }
 
+void share(Group& group, bool& value) { group.broadcast(std::as_writable_bytes(std::span(&value, 1))); }
+
 void expect_same_parameters(Group& group, const Parameters& parameters, int64_t step) {
   if (group.is_alone()) return;
   const Tensor values = parameters.value_slab();

@@ -3,252 +3,29 @@
 //
 // Several processes run this loop in the same steps. Each computes its own parts; the first one alone writes: log,
 // checkpoints and messages. Whatever decides how the loop goes on is the same in all of them.
+#include "train/trainer.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
-#include <chrono>
-#include <cmath>
 
 #include "bn/error.hpp"
-#include "bn/models.hpp"
-#include "bn/run_log.hpp"
-#include "bn/schedule.hpp"
-#include "bn/trainer.hpp"
 #include "core/files.hpp"
 #include "core/messages.hpp"
-#include "run/progress_line.hpp"
 #include "train/describe.hpp"
-#include "train/group_exchange.hpp"
 #include "train/made_of.hpp"
-#include "train/origin.hpp"
-#include "train/part_loaders.hpp"
-#include "train/part_scores.hpp"
-#include "train/parted_step.hpp"
-#include "train/probe.hpp"
 #include "train/shared_state.hpp"
+#include "train/warnings.hpp"
 
 namespace bn {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-class Trainer {
- public:
-  // The processes of the group need not agree yet.
-  Trainer(const Config& config, Backend& backend, const RunFolder& folder, const TrainRequest& request, Group& group);
-  void prepare();
-  TrainResult run();
-
- private:
-  const TrainOptions& options() const { return config_.train; }
-  PlanOptions plan_options(Purpose purpose, int64_t batch);
-  double epoch() const;
-  RunLength length() const { return {.steps_per_epoch = steps_per_epoch_, .steps = total_steps_}; }
-  LogRecord record(const char* event) const;
-  bool is_due(int64_t every) const { return progress_.step % every == 0; }
-  int64_t save_interval() const;
-  bool logs_after(int64_t step) const;
-  int64_t evaluation_interval() const;
-
-  void restore();
-  int64_t read_checkpoint();
-  void start_from_another();
-  void open_loaders();
-  void check_data() const;
-  void store_plan() const;
-  void train_step();
-  void load_part(int64_t own_part);
-  int64_t first_bad_step() const;
-  bool has_diverged() const { return first_bad_step() >= 0; }
-  bool must_stop() const;
-  void rethrow_error() const;
-  StepScalars scalars_of_this_step() const;
-  void write(const LogRecord& record) const;
-  void add_speed(LogRecord& entry);
-  bool log_training();
-  void estimate_population();
-  bool evaluate_now();  // true: the best so far
-  void save();
-  void publish_if_best() const;
-  void start_interval();
-  TrainResult finish_diverged();
-  void write_opening();
-  TrainResult run_steps();
-  TrainResult finish(TrainOutcome outcome, const char* event, const std::string& message);
-
-  const Config& config_;
-  Backend& backend_;
-  const RunFolder& folder_;
-  const TrainRequest& request_;
-  Group& group_;
-  std::unique_ptr<Dataset> train_set_, validation_set_;
-  Net net_;
-  GroupExchange exchange_;
-  Parameters parameters_;
-  ImageNormalization normalization_;
-  Plan plan_, evaluation_plan_;
-  PartedStep step_;
-  std::optional<Plan> statistics_plan_;
-  std::optional<Probe> probe_;
-  Provenance provenance_;
-  std::string other_computation_;  // the one before this process, where it differs
-  std::string origin_message_;     // where the first values come from, unless they are drawn
-  Progress progress_;
-  int64_t first_step_ = 0, saved_step_ = -1, evaluated_step_ = -1;
-  std::optional<PartLoaders> loaders_;
-  std::vector<PartScore> scores_;  // of the own parts, in a step that is logged
-  PartedStep::Signals signals_;
-  int64_t signalled_bad_step_ = -1;
-  std::unique_ptr<RunLog> log_;
-  int64_t steps_per_epoch_ = 0, total_steps_ = 0;
-  std::optional<ProgressLine> line_;
-  EvaluationResult last_evaluation_;
-
-  double seconds_before_ = 0;  // in a resumed run's earlier parts
-  bool has_ended_ = false;     // its log says so
-  Clock::time_point start_ = Clock::now();
-  Clock::time_point interval_start_ = Clock::now();
-  int64_t interval_step_ = 0;
-  double interval_wait_ = 0, interval_exchange_ = 0;
-};
-
-Trainer::Trainer(const Config& config, Backend& backend, const RunFolder& folder, const TrainRequest& request,
-                 Group& group)
-    : config_(config),
-      backend_(backend),
-      folder_(folder),
-      request_(request),
-      group_(group),
-      train_set_(open_dataset(config.data, Split::kTrain)),
-      validation_set_(open_dataset(config.data, Split::kValidation)),
-      net_(build_network(config.model)),
-      exchange_(group, config.model.batch_norm.synchronised_parts),
-      parameters_(net_, backend, config.train.l2_scope, config.train.average == AverageKind::kPolyak),
-      normalization_(normalization_of(config.data)),
-      plan_(compile(net_, parameters_, backend, plan_options(Purpose::kTrain, config.train.batch))),
-      evaluation_plan_(
-          compile(net_, parameters_, backend, plan_options(Purpose::kEvaluateFolded, config.train.evaluate_batch))),
-      step_(plan_, parameters_, backend, group, config.train) {
-  if (config.device == Device::kCuda && !group.is_alone()) {
-    throw UnsupportedError("several processes train on CPUs only so far: start one process, or set device: cpu");
-  }
-  const int64_t synchronised = config.model.batch_norm.synchronised_parts;
-  if (synchronised > 1 && step_.own().count > 1 && !net_.state().empty()) {
-    throw ConfigError(fmt::format(
-        "batch_norm.synchronised_parts: {} needs a process for each part, since a part waits for the others "
-        "in the middle of its step: start {} processes (mpirun -n {})",
-        synchronised, config.train.parts, config.train.parts));
-  }
-  check_data();
-  provenance_ = {.classes = train_set_->class_names(),
-                 .class_words = class_words(config.data, train_set_->class_names()),
-                 .training = {.images = train_set_->size(), .fingerprint = fingerprint(*train_set_)},
-                 .validation = {.images = validation_set_->size(), .fingerprint = fingerprint(*validation_set_)},
-                 .computation = backend_.computation()};
-  if (options().statistics == StatisticsKind::kPopulation && !net_.state().empty()) {
-    statistics_plan_ = compile(net_, parameters_, backend, plan_options(Purpose::kStatistics, options().batch));
-  }
-  if (!options().probe.op.empty() && group.is_first()) {
-    probe_.emplace(net_, parameters_, backend, *validation_set_, config.data, config.precision, options().probe);
-  }
-  parameters_.initialize(options().seed, options().init);
-  plan_.set_seed(options().seed);
-  scores_.resize(static_cast<size_t>(step_.own().count));
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-void Trainer::prepare() {
-  expect_same_data(group_, provenance_);
-  restore();
-  first_step_ = progress_.step;
-  together(group_, [this] { open_loaders(); });
-  line_.emplace(total_steps_, request_.quiet || !group_.is_first());
-}
-
-void Trainer::open_loaders() {
-  const LoaderOptions loader{.batch = options().batch,
-                             .split = Split::kTrain,
-                             .seed = options().seed,
-                             .first_batch = progress_.step,
-                             .quarantine = folder_.path() + "/quarantine"};
-  loaders_.emplace(*train_set_, config_.data, loader, step_.own(), step_.parts());
-  steps_per_epoch_ = loaders_->batches_per_epoch();
-  total_steps_ = options().steps > 0
-                     ? options().steps
-                     : static_cast<int64_t>(std::llround(options().epochs * static_cast<double>(steps_per_epoch_)));
-  if (total_steps_ == 0) {
-    throw ConfigError(
-        fmt::format("train.epochs: {} epochs of {} steps round to no step", options().epochs, steps_per_epoch_));
-  }
-  expect_schedule_fits(options().learning_rate, length());
-}
-
-PlanOptions Trainer::plan_options(Purpose purpose, int64_t batch) {
-  // The averaged weights are evaluated with averaged statistics too.
-  const bool averaged = purpose != Purpose::kTrain && options().average == AverageKind::kPolyak;
-  return {.batch = batch,
-          .purpose = purpose,
-          .parts = purpose == Purpose::kTrain ? options().parts : 1,
-          .exchange = purpose == Purpose::kTrain && options().parts > 1 ? &exchange_ : nullptr,
-          .activations = config_.precision,
-          .weights = averaged ? WeightsCopy::kAverage : WeightsCopy::kCurrent,
-          .passes = config_.passes,
-          .keep = {}};
-}
-
-// The first process reads; one file is judged once, and the others need not see the folder.
-void Trainer::restore() {
-  in_first(group_, [this] {
-    const int64_t step = read_checkpoint();
-    if (step < 0) start_from_another();
-    log_ = std::make_unique<RunLog>(folder_.log_path(), step);
-    for (const LogRecord& earlier : read_log(folder_.log_path())) {
-      if (earlier.seconds) seconds_before_ = *earlier.seconds;
-      has_ended_ = earlier.event == "end" && earlier.step == progress_.step;
-    }
-  });
-  share_state(group_, parameters_, progress_);
-}
-
-// Returns its step; -1 where there is none.
-int64_t Trainer::read_checkpoint() {
-  if (!request_.resume) return -1;
-  const auto warn = [&](const std::string& text) { tell(fmt::format("warning: {}\n", text)); };
-  const auto info = folder_.load_latest(parameters_, warn);
-  if (!info) return -1;
-  if (info->provenance) {
-    provenance_.origin = info->provenance->origin;
-    const auto otherwise = request_.allow_different_bits ? OtherComputation::kAllowed : OtherComputation::kRefused;
-    other_computation_ = expect_same_making(folder_, *info->provenance, provenance_, otherwise);
-  }
-  progress_ = info->progress;
-  publish_if_best();  // the run may have been killed before it did, or before it pruned
-  folder_.prune_checkpoints(options().keep_checkpoints);
-  return progress_.step;
-}
-
-// A new run's values may come from another run's checkpoint.
-void Trainer::start_from_another() {
-  if (config_.model.init_from.empty()) return;
-  Start start = start_from(config_.model.init_from, parameters_, provenance_.classes);
-  provenance_.origin = std::move(start.origin);
-  origin_message_ = std::move(start.message);
-}
-
-void Trainer::check_data() const {
-  const Shape image = net_.image_shape();
-  if (image.h != config_.data.image_size || image.c != config_.data.image_channels) {
-    throw ConfigError(
-        fmt::format("the network takes {0}x{0} images with {1} channel(s), the data have {2}x{2} with {3}", image.h,
-                    image.c, config_.data.image_size, config_.data.image_channels));
-  }
-  const auto classes = static_cast<int64_t>(train_set_->class_names().size());
-  if (classes > net_.classes()) {
-    throw ConfigError(fmt::format("model.classes is {}, but the data have {} classes", net_.classes(), classes));
-  }
-}
+}  // namespace
 
 // Which implementation computes each op here: on a GPU the library chooses, when the network is compiled.
 void Trainer::store_plan() const {
@@ -380,17 +157,19 @@ void Trainer::write(const LogRecord& record) const {
 }
 
 // Every process computes all batches: the same work, the same bits.
-void Trainer::estimate_population() {
-  together(group_, [this] {
+void Trainer::estimate_population(const std::function<bool()>& stop) {
+  together(group_, [this, &stop] {
     bn::estimate_population(*statistics_plan_, parameters_, backend_, *train_set_, config_.data,
-                            options().statistics_batches, options().seed);
+                            options().statistics_batches, options().seed, stop);
   });
+  statistics_step_ = progress_.step;
 }
 
 bool Trainer::evaluate_now() {
-  if (statistics_plan_) estimate_population();
-  last_evaluation_ = evaluate(evaluation_plan_, backend_, *validation_set_, config_.data, &group_);
-  evaluated_step_ = progress_.step;
+  if (statistics_plan_) estimate_population(request_.stop);
+  const EvaluationWatch watch{.progress = [&](int64_t images, int64_t all) { line_->show_evaluation(images, all); },
+                              .stop = request_.stop};
+  last_evaluation_ = evaluate(evaluation_plan_, backend_, *validation_set_, config_.data, watch, &group_);
   LogRecord entry = record("evaluate");
   entry.validation_loss = last_evaluation_.loss;
   entry.validation_top1 = last_evaluation_.top1;
@@ -411,7 +190,7 @@ void Trainer::publish_if_best() const {
 void Trainer::save() {
   if (saved_step_ == progress_.step || has_diverged()) return;
   expect_same_parameters(group_, parameters_, progress_.step);
-  if (statistics_plan_ && evaluated_step_ != progress_.step) estimate_population();  // estimates them for these weights
+  if (statistics_plan_ && statistics_step_ != progress_.step) estimate_population({});
   in_first(group_, [this] {
     save_checkpoint(folder_.checkpoint_path(progress_.step), parameters_, progress_, to_yaml(config_), provenance_);
     publish_if_best();
@@ -437,6 +216,14 @@ TrainResult Trainer::finish_diverged() {
                 fmt::format("diverged at step {}: a loss or parameter is not finite", progress_.step));
 }
 
+// An evaluation that was interrupted is made when the run is resumed.
+TrainResult Trainer::finish_interrupted() {
+  if (has_diverged()) return finish_diverged();
+  save();
+  return finish(TrainOutcome::kInterrupted, "interrupted",
+                fmt::format("interrupted at step {}; continue with --resume", progress_.step));
+}
+
 void Trainer::write_opening() {
   std::string note;
   for (const std::string& more : {origin_message_, describe_frozen(net_, config_.model.init_from)}) {
@@ -458,23 +245,45 @@ void Trainer::write_opening() {
   line_->message(opening.message);
 }
 
+// Once in a run, however often it is resumed.
+void Trainer::warn() {
+  std::vector<std::string> warnings = request_.warnings;
+  const std::vector<std::string> own = warnings_of(config_, net_, *train_set_, *validation_set_, evaluation_interval());
+  warnings.insert(warnings.end(), own.begin(), own.end());
+  for (const std::string& warning : warnings) {
+    if (!warnings_in_log_.insert(warning).second) continue;
+    LogRecord entry = record("warning");
+    entry.message = warning;
+    write(entry);
+    tell(fmt::format("warning: {}\n", warning));
+  }
+}
+
 TrainResult Trainer::run() {
   in_first(group_, [this] { store_plan(); });
   plan_.pack();
   // A finished run was resumed: nothing new to record, unless it was killed at the end.
-  if (progress_.step >= total_steps_) {
-    last_evaluation_ = evaluate(evaluation_plan_, backend_, *validation_set_, config_.data, &group_);
+  if (progress_.step > total_steps_ || (progress_.step == total_steps_ && was_evaluated_)) {
+    last_evaluation_ =
+        evaluate(evaluation_plan_, backend_, *validation_set_, config_.data, {.stop = request_.stop}, &group_);
     if (!has_ended_) return finish(TrainOutcome::kFinished, "end", "");
     return {.outcome = TrainOutcome::kFinished, .progress = progress_, .last_evaluation = last_evaluation_};
   }
   write_opening();
+  in_first(group_, [this] { warn(); });
   if (probe_ && progress_.step == 0) log_->write(probe_->measure(record("probe")));
   try {
     return run_steps();
-  } catch (const Error& error) {  // hours in, one image is damaged: keep what was learned
+  } catch (const Error& error) {
     const bool is_agreed = group_.is_alone() || dynamic_cast<const AgreedError*>(&error) != nullptr;
-    if (!is_agreed || error.exit_code() != ExitCode::kData) throw;
-    save();
+    if (!is_agreed) throw;
+    if (error.exit_code() == ExitCode::kInterrupted) return finish_interrupted();
+    if (error.exit_code() == ExitCode::kDiverged) {
+      return finish(TrainOutcome::kDiverged, "diverged",
+                    fmt::format("diverged at step {}: {}", progress_.step, error.what()));
+    }
+    if (error.exit_code() != ExitCode::kData) throw;
+    save();  // hours in, one image is damaged: keep what was learned
     LogRecord entry = record("error");
     entry.message = error.what();
     write(entry);
@@ -483,19 +292,14 @@ TrainResult Trainer::run() {
 }
 
 TrainResult Trainer::run_steps() {
+  if (!was_evaluated_ && is_evaluated() && evaluate_now()) save();
   start_interval();
   while (progress_.step < total_steps_) {
-    if (must_stop()) {
-      if (has_diverged()) return finish_diverged();
-      save();
-      return finish(TrainOutcome::kInterrupted, "interrupted",
-                    fmt::format("interrupted at step {}; continue with --resume", progress_.step));
-    }
+    if (must_stop()) return finish_interrupted();
     train_step();
     if (signals_.failed) together(group_, [this] { rethrow_error(); });
-    const bool last = progress_.step == total_steps_;
-    const bool evaluates = last || is_due(evaluation_interval());
-    const bool saves = last || is_due(save_interval());
+    const bool evaluates = is_evaluated();
+    const bool saves = progress_.step == total_steps_ || is_due(save_interval());
     if ((is_due(options().log_every) || evaluates || saves) && !log_training()) return finish_diverged();
     if (probe_ && is_due(options().probe.every)) log_->write(probe_->measure(record("probe")));
     const bool is_best = evaluates && evaluate_now();
@@ -504,8 +308,6 @@ TrainResult Trainer::run_steps() {
   }
   return finish(TrainOutcome::kFinished, "end", "");
 }
-
-}  // namespace
 
 TrainResult train(const Config& config, Backend& backend, const RunFolder& folder, const TrainRequest& request) {
   const std::unique_ptr<Group> alone = bn::alone();

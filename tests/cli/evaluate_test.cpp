@@ -1,5 +1,6 @@
 // Evaluation as a user meets it: several networks, several crops, statistics, lists of images, what it writes.
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -339,6 +340,29 @@ TEST_F(Evaluate, WhatCannotBeReadOrWrittenIsSaidBeforeTheScoring) {
   const std::string images = folder() / "unlabelled/validation";
   EXPECT_TRUE(contains(error({first_, "--labels", folder() / "no.txt", "--data", images}, ExitCode::kData),
                        "cannot open " + (folder() / "no.txt") + ": no such file"));
+}
+
+// Whatever it waits for; here for somebody to read the pipe.
+TEST_F(Evaluate, EndsWithinASecondOfCtrlC) {
+  ASSERT_EQ(test::run_program({"/usr/bin/mkfifo", folder() / "pipe"}).exit_code, 0);
+  test::RunningProgram program(test::bninception_command({"evaluate", first_, "--csv", folder() / "pipe"}));
+  test::wait_until(std::chrono::milliseconds(3000), [&] { return program.has_ended(); });
+  const auto start = std::chrono::steady_clock::now();
+  program.signal(SIGINT);
+  EXPECT_EQ(program.wait().exit_code, 128 + SIGINT);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));  // on a busy machine
+}
+
+TEST_F(Evaluate, SaysWhatItLeavesOut) {
+  write_images("beside");
+  test::write_bytes(folder() / "beside/validation/arrow/notes.txt", "not an image");
+  test::write_bytes(folder() / "beside/validation/stray.png", "in no class");
+  const std::string run = train_on_images("of_beside", "beside", {});
+  const nlohmann::json result = report({run});
+  EXPECT_EQ(result.at("left_out"), 2);
+  EXPECT_TRUE(contains(result.at("left_out_names").dump(), "arrow/notes.txt")) << result;
+  EXPECT_TRUE(contains(result.at("left_out_names").dump(), "validation/stray.png")) << result;
+  EXPECT_TRUE(contains(evaluate({run}).out, "left out, as they are no images of the set: "));
 }
 
 }  // namespace

@@ -113,6 +113,32 @@ TEST(Check, WantsOneSourceOfValidationImages) {
             "data.split.validation: got 0.2, expected 0: only kinds folder and tar are split");
 }
 
+// Training computes in single precision.
+TEST(Check, WantsNumbersThatSinglePrecisionHas) {
+  EXPECT_EQ(check_error([](Config& c) { c.train.learning_rate.initial = 1e-320; }),
+            "train.learning_rate.initial: got 1e-320, which is 0 in single precision");
+  EXPECT_EQ(check_error([](Config& c) {
+              c.data.std = {1, 1e-45, 1};
+            }),
+            "data.std: got 1e-45, by which no pixel can be divided in single precision");
+}
+
+TEST(Check, WantsPathsThatACheckpointCanName) {
+  const auto error_of = [](const char* path) {
+    return check_error([&](Config& c) {
+      c.data.kind = DatasetKind::kTar;
+      c.data.train = {path};
+      c.data.validation = {"val.tar"};
+    });
+  };
+  for (const char* path : {"s\xFFt", "\xC3", "\x80", "\xE2\x82"}) {
+    EXPECT_NE(error_of(path).find("which is not UTF-8, so a checkpoint cannot name it; expected another name"),
+              std::string::npos)
+        << error_of(path);
+  }
+  EXPECT_EQ(error_of("\xC3\xA4\xE2\x82\xAC\xF0\x9F\x90\x9D").find("UTF-8"), std::string::npos);
+}
+
 TEST(Check, WantsTwoValuesToNormaliseOver) {
   EXPECT_EQ(check_error([](Config& c) { c.train.batch = 1; }),
             "train.batch: got 1, expected at least 2: hidden1/bn would normalise over a single value");

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <memory>
 #include <optional>
 
@@ -188,6 +189,45 @@ TEST_F(Ensemble, OfOneNetworkIsRankedByItsLogits) {
   EXPECT_EQ(predictions_[1].rank, 1);
   EXPECT_EQ(predictions_[1].classes, (std::vector<int32_t>{2, 1, 0}));
   EXPECT_EQ(predictions_[1].label_probability, 0);
+}
+
+// A network that has diverged has no accuracy, alone or among others.
+TEST_F(Ensemble, RefusesOutputsThatAreNotFinite) {
+  const SmallSet images(1, {{0}, {50}, {90}});
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  for (const float bad : {kInfinity, -kInfinity, std::numeric_limits<float>::quiet_NaN()}) {
+    OnePixelNetwork broken(*backend_, 2, {1, 1, 1}, {0, bad, 0}), sound = rising(2);
+    const std::string message =
+        "image 0: the network's outputs are not finite, so it has no accuracy; use a checkpoint of before it diverged";
+    EXPECT_EQ(error_message<DivergedError>([&] { evaluate(broken.plan(), *backend_, images, data_); }), message);
+    EXPECT_EQ(error_message<DivergedError>([&] { score({broken.member()}, images, CropSet::kSingle); }), message);
+    EXPECT_EQ(error_message<DivergedError>([&] {
+                score({broken.member(), sound.member()}, images, CropSet::kSingle);
+              }),
+              message);
+  }
+}
+
+TEST_F(Ensemble, HasAFiniteLossWhereAProbabilityIsTooSmallForANumber) {
+  const SmallSet images(1, {{100}});
+  OnePixelNetwork a(*backend_, 2, {0, 0, 0}, {-2000, -1000, 0}), b(*backend_, 2, {0, 0, 0}, {-2000, -1000, 0});
+  const EvaluationResult result = score({a.member(), b.member()}, images, CropSet::kSingle);
+  EXPECT_NEAR(result.loss, 744.44, 0.01);  // of the smallest double
+}
+
+TEST_F(Ensemble, TellsHowFarItIsAndStopsWhenAsked) {
+  const SmallSet images(1, {{0}, {50}, {90}, {130}, {255}});
+  OnePixelNetwork a = rising(2);
+  std::vector<int64_t> told;
+  EvaluationWatch watch{.progress = [&](int64_t done, int64_t all) {
+    told.push_back(done);
+    EXPECT_EQ(all, 5);
+  }};
+  EXPECT_EQ(evaluate(a.plan(), *backend_, images, data_, watch).images, 5);
+  EXPECT_EQ(told, (std::vector<int64_t>{0, 2, 4}));
+  watch.stop = [&] { return told.size() == 3 + 2; };
+  EXPECT_EQ(error_message<InterruptedError>([&] { evaluate(a.plan(), *backend_, images, data_, watch); }),
+            "interrupted after 2 of 5 images");
 }
 
 TEST_F(Ensemble, SkipsAnImageWithAllItsCrops) {

@@ -28,5 +28,12 @@ TEST(WilsonInterval, StaysWithinAllShares) {
   EXPECT_EQ(wilson_interval(0, 0).high, 1);
 }
 
+TEST(WilsonInterval, HoldsTheShareItself) {
+  for (int64_t trials = 1; trials < 300; ++trials) {
+    EXPECT_EQ(wilson_interval(0, trials).low, 0);
+    EXPECT_EQ(wilson_interval(trials, trials).high, 1);
+  }
+}
+
 }  // namespace
 }  // namespace bn

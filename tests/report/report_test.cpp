@@ -3,11 +3,13 @@
 
 #include <gmock/gmock.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <set>
 
 #include "bn/error.hpp"
+#include "bn/provenance.hpp"
 #include "report/chart.hpp"
 #include "report/document.hpp"
 #include "report/fixtures.hpp"
@@ -31,7 +33,8 @@ TEST(Report, IsOnePageAndMarkdown) {
   test::write_study(folder.path());
   write_run(folder / "plain/seed_1", {.accuracies = {0.30, 0.40, 0.48, 0.504}, .probed = "hidden1/act"});
   const std::vector<std::string> lines = write_report({.inputs = {folder.path()}, .out = folder / "out"});
-  EXPECT_EQ(lines.front(), "7 of 7 of the paper's claims held here.");
+  EXPECT_THAT(lines.front(), HasSubstr("bn_x30 beats plain by 11."));
+  EXPECT_THAT(lines.front(), HasSubstr(" 7 of 7 of the paper's claims held here."));
 
   const std::string page = read_bytes(folder / "out/index.html");
   for (const char* part :
@@ -41,6 +44,15 @@ TEST(Report, IsOnePageAndMarkdown) {
         "diverged at step 41", "0.1.0-1-gabcdef0", "1:02:05"}) {
     EXPECT_TRUE(contains(page, part)) << part;
   }
+  // What browsers show beside the pointer, and readers of screens read out: a title for the page and for each figure.
+  size_t titles = 0;
+  for (size_t at = 0; (at = page.find("<title>", at)) != std::string::npos; ++at) {
+    ++titles;
+    EXPECT_EQ(page.substr(at, 60).find('$'), std::string::npos) << page.substr(at, 60);
+  }
+  EXPECT_EQ(titles, 1U + 5U);
+  EXPECT_FALSE(contains(page, "Produced by GNUPLOT"));
+  EXPECT_FALSE(contains(page, "<title>Gnuplot"));
   // Self-contained: nothing is fetched.
   for (const char* part : {"<script src", "<link", "<img", "src=\"http"}) EXPECT_FALSE(contains(page, part)) << part;
 
@@ -107,6 +119,55 @@ TEST(Report, OfTheStudiesKeptHere) {
     ++studies;
   }
   EXPECT_GE(studies, 5);
+}
+
+// Where other images or another computation stand behind a difference, one sentence says so; it is kept with the study.
+TEST(Report, SaysWhereRunsWereMadeOfOtherThings) {
+  const TemporaryFolder folder;
+  const auto made = [&](const char* run, int64_t images, const char* fingerprint, const char* computation) {
+    test::write_bytes(folder / (std::string("runs/") + run + "/made_of.json"),
+                      to_json({.classes = {"a", "b"},
+                               .training = {.images = images, .fingerprint = fingerprint},
+                               .validation = {.images = 20, .fingerprint = "f"},
+                               .computation = computation}));
+  };
+  write_run(folder / "runs/a", {.accuracies = {0.3, 0.5}});
+  write_run(folder / "runs/b", {.learning_rate = 0.2, .accuracies = {0.3, 0.5}});
+  write_run(folder / "runs/c", {.learning_rate = 0.3, .accuracies = {0.3, 0.5}});
+  const std::vector<std::string> inputs{folder / "runs/a", folder / "runs/b", folder / "runs/c"};
+  const auto last_line = [&] { return write_report({.inputs = inputs, .out = folder / "out", .keep = true}).back(); };
+  made("a", 60, "x", "avx2");
+  made("b", 60, "x", "avx2");
+  EXPECT_THAT(last_line(), testing::Not(HasSubstr("differ")));
+  made("c", 60, "y", "avx2");
+  const std::string other =
+      "c with seed 1 did not see the images of a with seed 1, so more than the networks differs: ";
+  EXPECT_EQ(last_line(), other + "other training images, though as many.");
+  made("b", 59, "y", "avx2");
+  EXPECT_EQ(last_line(),
+            "b with seed 1 and 1 more did not see the images of a with seed 1, so more than the networks "
+            "differs: 60 against 59 training images.");
+  made("b", 60, "x", "generic");
+  made("c", 60, "x", "avx2");
+  const std::string computed =
+      "b with seed 1 was computed by generic, a with seed 1 by avx2: their last bits differ for that reason too.";
+  EXPECT_EQ(last_line(), computed);
+  EXPECT_EQ(write_report({.inputs = {folder / "out"}, .out = folder / "again"}).back(), computed);
+}
+
+// A rate that no training can have logged, nor any axis show.
+TEST(Report, OfALogWithExtremeNumbers) {
+  const TemporaryFolder folder;
+  write_run(folder / "a", {.accuracies = {0.3, 0.5}});
+  RunLog log(folder / "a/log.jsonl", 1000);
+  for (const double value : {5e-324, 1e-300, 1.7e308, -1.0, 1e17, 9.1e15, 9.1e15 + 2}) {
+    log.write({.event = "train",
+               .step = 300 + static_cast<int64_t>(std::log(std::abs(value))),
+               .loss = value,
+               .learning_rate = value});
+  }
+  log.write({.event = "end", .step = 2000});
+  EXPECT_FALSE(write_report({.inputs = {folder / "a"}, .out = folder / "out"}).empty());
 }
 
 TEST(Report, OfOneRunAlone) {
@@ -180,6 +241,7 @@ TEST(Chart, MovesLabelsApartAsLittleAsItTakes) {
 }
 
 TEST(Chart, Ticks) {
+  EXPECT_THAT(report::ticks(9e15, 9e15 + 2, 6), testing::SizeIs(testing::Le(8U)));  // steps of less than the spacing
   EXPECT_THAT(report::ticks(0, 9000, 6), ElementsAre(0, 2000, 4000, 6000, 8000));
   EXPECT_EQ(report::with_separators(12500), "12,500");
   EXPECT_EQ(report::with_separators(31e6), "31M");

@@ -242,6 +242,22 @@ TEST(Checkpoint, AnotherVersionAndMissingMetadata) {
   EXPECT_NE(message_for({{"format_version", "1"}, {"step", "12x"}}).find("its 'step' is '12x'"), std::string::npos);
 }
 
+// Its checksum is right, its numbers are not.
+TEST(Checkpoint, NumbersThatTrainingCannotHaveWritten) {
+  const TemporaryFolder folder;
+  SmallModel model;
+  for (const Progress& progress : {Progress{.step = -1}, Progress{.step = 5, .best_top1 = 2},
+                                   Progress{.step = 5, .best_top1 = std::numeric_limits<double>::infinity()},
+                                   Progress{.step = 5, .best_top1 = 0.5, .best_step = 6}}) {
+    save_checkpoint(folder / "a", model.parameters(), progress, kConfig);
+    EXPECT_NE(load_error(folder / "a", model).find("a' was not written by bninception: step "), std::string::npos);
+  }
+  model.parameters().statistics_updates = -3;
+  save_checkpoint(folder / "a", model.parameters(), {.step = 5}, kConfig);
+  EXPECT_NE(load_error(folder / "a", model).find("a' was not written by bninception: statistics_updates -3"),
+            std::string::npos);
+}
+
 TEST(Checkpoint, FullDiskKeepsThePreviousFile) {
   const TemporaryFolder folder;
   SmallModel model;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "bn/error.hpp"
 #include "support/error_message.hpp"
 
@@ -23,8 +25,8 @@ class SweepTable : public testing::Test {
     progress_[1] = {.last_event = "train", .step = 40, .top1 = 0.125, .best_top1 = 0.125, .seconds_per_step = 0.5};
   }
 
-  std::string table(TableScope scope) const {
-    return render_table({.sweep = sweep_, .progress = progress_, .sizes = sizes_, .jobs = 2}, scope);
+  std::string table(TableScope scope, size_t width = 120) const {
+    return render_table({.sweep = sweep_, .progress = progress_, .sizes = sizes_, .jobs = 2}, scope, width);
   }
 
   Sweep sweep_;
@@ -34,17 +36,11 @@ class SweepTable : public testing::Test {
 
 TEST_F(SweepTable, ShowsStepAccuracyAndTimeLeft) {
   const std::string text = table(TableScope::kAll);
-  EXPECT_TRUE(contains(text, "arm           seed  state")) << text;
-  EXPECT_TRUE(
-      contains(text, "plain            1  finished                   100/100    25.00 %    37.50 %           -"))
-      << text;
-  EXPECT_TRUE(
-      contains(text, "batch_norm       1  running                     40/100    12.50 %    12.50 %        0:30"))
-      << text;
-  EXPECT_TRUE(
-      contains(text, "other            1  pending                      0/100          -          -           -"))
-      << text;
-  EXPECT_TRUE(contains(text, "same             1  (as above)")) << text;
+  EXPECT_TRUE(contains(text, "arm         seed  state          step    top-1     best  time left\n")) << text;
+  EXPECT_TRUE(contains(text, "plain          1  finished    100/100  25.00 %  37.50 %          -\n")) << text;
+  EXPECT_TRUE(contains(text, "batch_norm     1  running      40/100  12.50 %  12.50 %       0:30\n")) << text;
+  EXPECT_TRUE(contains(text, "other          1  pending       0/100        -        -          -\n")) << text;
+  EXPECT_TRUE(contains(text, "same           1  (as above)")) << text;
   // 60 steps of the one, 100 as long of the other, two at a time.
   EXPECT_TRUE(contains(text, "tiny: 1 pending, 1 running, 1 finished; about 0:40 left\n")) << text;
 }
@@ -53,6 +49,38 @@ TEST_F(SweepTable, ShowsOnlyWhatRunsWhereThereIsNoRoom) {
   const std::string text = table(TableScope::kRunning);
   EXPECT_TRUE(contains(text, "batch_norm ")) << text;
   EXPECT_FALSE(contains(text, "plain ")) << text;
+}
+
+size_t longest_line(const std::string& text) {
+  size_t longest = 0;
+  for (size_t begin = 0, end = 0; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1) {
+    longest = std::max(longest, end - begin);
+  }
+  return longest;
+}
+
+TEST_F(SweepTable, FitsATerminalOfAnyWidth) {
+  sweep_.runs[0].arm = "an_arm_with_a_name_that_is_longer_than_others";
+  for (size_t width = 20; width <= 130; ++width) {
+    const std::string text = table(TableScope::kAll, width);
+    EXPECT_LE(longest_line(text), width) << text;
+    EXPECT_EQ(rows_taken(text, width), std::count(text.begin(), text.end(), '\n')) << text;
+  }
+  EXPECT_TRUE(contains(table(TableScope::kAll, 80), "an_arm_with_a_name~     1  finished    100/100  25.00 %"))
+      << table(TableScope::kAll, 80);
+  EXPECT_TRUE(contains(table(TableScope::kAll, 40), "an_arm_wit~     1  finished     37.50 %\n"))
+      << table(TableScope::kAll, 40);
+}
+
+// The window was made narrower, and the terminal has broken the lines.
+TEST_F(SweepTable, CountsTheRowsOfBrokenLines) {
+  EXPECT_EQ(rows_taken("12345\n123456\n\n", 5), 1 + 2 + 1);
+  EXPECT_EQ(rows_taken("\xC3\xA4\xC3\xA4\xC3\xA4\n", 3), 1);
+}
+
+TEST_F(SweepTable, AControlCharacterOfANameIsNotSentToTheTerminal) {
+  sweep_.runs[0].arm = "a\033[2Jb";
+  EXPECT_TRUE(contains(table(TableScope::kAll), "a?[2Jb")) << table(TableScope::kAll);
 }
 
 TEST(RunSize, CountsStepsAndEvaluations) {

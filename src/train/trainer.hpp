@@ -1,0 +1,111 @@
+// One run of training: what it is made of, how it begins (trainer_opens.cpp) and its loop (trainer.cpp).
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "bn/run_log.hpp"
+#include "bn/schedule.hpp"
+#include "bn/trainer.hpp"
+#include "run/progress_line.hpp"
+#include "train/group_exchange.hpp"
+#include "train/part_loaders.hpp"
+#include "train/part_scores.hpp"
+#include "train/parted_step.hpp"
+#include "train/probe.hpp"
+
+namespace bn {
+
+class Trainer {
+ public:
+  // The processes of the group need not agree yet.
+  Trainer(const Config& config, Backend& backend, const RunFolder& folder, const TrainRequest& request, Group& group);
+  void prepare();
+  TrainResult run();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  const TrainOptions& options() const { return config_.train; }
+  PlanOptions plan_options(Purpose purpose, int64_t batch);
+  double epoch() const;
+  RunLength length() const { return {.steps_per_epoch = steps_per_epoch_, .steps = total_steps_}; }
+  LogRecord record(const char* event) const;
+  bool is_due(int64_t every) const { return progress_.step % every == 0; }
+  int64_t save_interval() const;
+  bool logs_after(int64_t step) const;
+  int64_t evaluation_interval() const;
+  bool is_evaluated() const { return progress_.step == total_steps_ || is_due(evaluation_interval()); }
+
+  void restore();
+  int64_t read_checkpoint();
+  void start_from_another();
+  void open_loaders();
+  void check_data() const;
+  void store_plan() const;
+  void train_step();
+  void load_part(int64_t own_part);
+  int64_t first_bad_step() const;
+  bool has_diverged() const { return first_bad_step() >= 0; }
+  bool must_stop() const;
+  void rethrow_error() const;
+  StepScalars scalars_of_this_step() const;
+  void write(const LogRecord& record) const;
+  void add_speed(LogRecord& entry);
+  bool log_training();
+  void estimate_population(const std::function<bool()>& stop);
+  bool evaluate_now();  // true: the best so far
+  void save();
+  void publish_if_best() const;
+  void start_interval();
+  void write_opening();
+  void warn();
+  TrainResult finish_diverged();
+  TrainResult finish_interrupted();
+  TrainResult run_steps();
+  TrainResult finish(TrainOutcome outcome, const char* event, const std::string& message);
+
+  const Config& config_;
+  Backend& backend_;
+  const RunFolder& folder_;
+  const TrainRequest& request_;
+  Group& group_;
+  std::unique_ptr<Dataset> train_set_, validation_set_;
+  Net net_;
+  GroupExchange exchange_;
+  Parameters parameters_;
+  ImageNormalization normalization_;
+  Plan plan_, evaluation_plan_;
+  PartedStep step_;
+  std::optional<Plan> statistics_plan_;
+  std::optional<Probe> probe_;
+  Provenance provenance_;
+  std::string other_computation_;  // the one before this process, where it differs
+  std::string origin_message_;     // where the first values come from, unless they are drawn
+  Progress progress_;
+  int64_t first_step_ = 0, saved_step_ = -1, statistics_step_ = -1;
+  std::optional<PartLoaders> loaders_;
+  std::vector<PartScore> scores_;  // of the own parts, in a step that is logged
+  PartedStep::Signals signals_;
+  int64_t signalled_bad_step_ = -1;
+  std::unique_ptr<RunLog> log_;
+  int64_t steps_per_epoch_ = 0, total_steps_ = 0;
+  std::optional<ProgressLine> line_;
+  EvaluationResult last_evaluation_;
+
+  double seconds_before_ = 0;  // in a resumed run's earlier parts
+  bool has_ended_ = false;     // its log says so
+  bool was_evaluated_ = true;  // at the step that is resumed
+  std::set<std::string> warnings_in_log_;
+  Clock::time_point start_ = Clock::now();
+  Clock::time_point interval_start_ = Clock::now();
+  int64_t interval_step_ = 0;
+  double interval_wait_ = 0, interval_exchange_ = 0;
+};
+
+}  // namespace bn

@@ -1,0 +1,156 @@
+// How a run begins: the data, the network and its plans; then a checkpoint's values, another run's, or drawn ones.
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "bn/error.hpp"
+#include "bn/models.hpp"
+#include "core/messages.hpp"
+#include "train/made_of.hpp"
+#include "train/origin.hpp"
+#include "train/shared_state.hpp"
+#include "train/trainer.hpp"
+
+namespace bn {
+
+Trainer::Trainer(const Config& config, Backend& backend, const RunFolder& folder, const TrainRequest& request,
+                 Group& group)
+    : config_(config),
+      backend_(backend),
+      folder_(folder),
+      request_(request),
+      group_(group),
+      train_set_(open_dataset(config.data, Split::kTrain)),
+      validation_set_(open_dataset(config.data, Split::kValidation)),
+      net_(build_network(config.model)),
+      exchange_(group, config.model.batch_norm.synchronised_parts),
+      parameters_(net_, backend, config.train.l2_scope, config.train.average == AverageKind::kPolyak),
+      normalization_(normalization_of(config.data)),
+      plan_(compile(net_, parameters_, backend, plan_options(Purpose::kTrain, config.train.batch))),
+      evaluation_plan_(
+          compile(net_, parameters_, backend, plan_options(Purpose::kEvaluateFolded, config.train.evaluate_batch))),
+      step_(plan_, parameters_, backend, group, config.train) {
+  if (config.device == Device::kCuda && !group.is_alone()) {
+    throw UnsupportedError("several processes train on CPUs only so far: start one process, or set device: cpu");
+  }
+  const int64_t synchronised = config.model.batch_norm.synchronised_parts;
+  if (synchronised > 1 && step_.own().count > 1 && !net_.state().empty()) {
+    throw ConfigError(fmt::format(
+        "batch_norm.synchronised_parts: {} needs a process for each part, since a part waits for the others "
+        "in the middle of its step: start {} processes (mpirun -n {})",
+        synchronised, config.train.parts, config.train.parts));
+  }
+  check_data();
+  provenance_ = {.classes = train_set_->class_names(),
+                 .class_words = class_words(config.data, train_set_->class_names()),
+                 .training = {.images = train_set_->size(), .fingerprint = fingerprint(*train_set_)},
+                 .validation = {.images = validation_set_->size(), .fingerprint = fingerprint(*validation_set_)},
+                 .computation = backend_.computation()};
+  if (options().statistics == StatisticsKind::kPopulation && !net_.state().empty()) {
+    statistics_plan_ = compile(net_, parameters_, backend, plan_options(Purpose::kStatistics, options().batch));
+  }
+  if (!options().probe.op.empty() && group.is_first()) {
+    probe_.emplace(net_, parameters_, backend, *validation_set_, config.data, config.precision, options().probe);
+  }
+  parameters_.initialize(options().seed, options().init);
+  plan_.set_seed(options().seed);
+  scores_.resize(static_cast<size_t>(step_.own().count));
+}
+
+void Trainer::prepare() {
+  expect_same_data(group_, provenance_);
+  restore();
+  first_step_ = progress_.step;
+  together(group_, [this] { open_loaders(); });
+  line_.emplace(total_steps_, request_.quiet || !group_.is_first());
+}
+
+void Trainer::open_loaders() {
+  const LoaderOptions loader{.batch = options().batch,
+                             .split = Split::kTrain,
+                             .seed = options().seed,
+                             .first_batch = progress_.step,
+                             .quarantine = folder_.path() + "/quarantine"};
+  loaders_.emplace(*train_set_, config_.data, loader, step_.own(), step_.parts());
+  steps_per_epoch_ = loaders_->batches_per_epoch();
+  total_steps_ = options().steps > 0
+                     ? options().steps
+                     : static_cast<int64_t>(std::llround(options().epochs * static_cast<double>(steps_per_epoch_)));
+  if (total_steps_ == 0) {
+    throw ConfigError(
+        fmt::format("train.epochs: {} epochs of {} steps round to no step", options().epochs, steps_per_epoch_));
+  }
+  expect_schedule_fits(options().learning_rate, length());
+}
+
+PlanOptions Trainer::plan_options(Purpose purpose, int64_t batch) {
+  // The averaged weights are evaluated with averaged statistics too.
+  const bool averaged = purpose != Purpose::kTrain && options().average == AverageKind::kPolyak;
+  return {.batch = batch,
+          .purpose = purpose,
+          .parts = purpose == Purpose::kTrain ? options().parts : 1,
+          .exchange = purpose == Purpose::kTrain && options().parts > 1 ? &exchange_ : nullptr,
+          .activations = config_.precision,
+          .weights = averaged ? WeightsCopy::kAverage : WeightsCopy::kCurrent,
+          .passes = config_.passes,
+          .keep = {}};
+}
+
+// The first process reads; one file is judged once, and the others need not see the folder.
+void Trainer::restore() {
+  in_first(group_, [this] {
+    const int64_t step = read_checkpoint();
+    if (step < 0) start_from_another();
+    log_ = std::make_unique<RunLog>(folder_.log_path(), step);
+    was_evaluated_ = progress_.step == 0;
+    for (const LogRecord& earlier : read_log(folder_.log_path())) {
+      if (earlier.seconds) seconds_before_ = *earlier.seconds;
+      has_ended_ = earlier.event == "end" && earlier.step == progress_.step;
+      if (earlier.event == "evaluate" && earlier.step == progress_.step) was_evaluated_ = true;
+      if (earlier.event == "warning") warnings_in_log_.insert(earlier.message);
+    }
+  });
+  share_state(group_, parameters_, progress_);
+  share(group_, has_ended_);
+  share(group_, was_evaluated_);
+}
+
+// Returns its step; -1 where there is none.
+int64_t Trainer::read_checkpoint() {
+  if (!request_.resume) return -1;
+  const auto warn = [&](const std::string& text) { tell(fmt::format("warning: {}\n", text)); };
+  const auto info = folder_.load_latest(parameters_, warn);
+  if (!info) return -1;
+  if (info->provenance) {
+    provenance_.origin = info->provenance->origin;
+    const auto otherwise = request_.allow_different_bits ? OtherComputation::kAllowed : OtherComputation::kRefused;
+    other_computation_ = expect_same_making(folder_, *info->provenance, provenance_, otherwise);
+  }
+  progress_ = info->progress;
+  publish_if_best();  // the run may have been killed before it did, or before it pruned
+  folder_.prune_checkpoints(options().keep_checkpoints);
+  return progress_.step;
+}
+
+// A new run's values may come from another run's checkpoint.
+void Trainer::start_from_another() {
+  if (config_.model.init_from.empty()) return;
+  Start start = start_from(config_.model.init_from, parameters_, provenance_.classes);
+  provenance_.origin = std::move(start.origin);
+  origin_message_ = std::move(start.message);
+}
+
+void Trainer::check_data() const {
+  const Shape image = net_.image_shape();
+  if (image.h != config_.data.image_size || image.c != config_.data.image_channels) {
+    throw ConfigError(
+        fmt::format("the network takes {0}x{0} images with {1} channel(s), the data have {2}x{2} with {3}", image.h,
+                    image.c, config_.data.image_size, config_.data.image_channels));
+  }
+  const auto classes = static_cast<int64_t>(train_set_->class_names().size());
+  if (classes > net_.classes()) {
+    throw ConfigError(fmt::format("model.classes is {}, but the data have {} classes", net_.classes(), classes));
+  }
+}
+
+}  // namespace bn

@@ -1,0 +1,107 @@
+#include "train/warnings.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "bn/duplicates.hpp"
+#include "bn/sampler.hpp"
+
+namespace bn {
+namespace {
+
+std::string check_mean(const DataOptions& data) {
+  if (std::none_of(data.mean.begin(), data.mean.end(), [](double mean) { return mean > 1; })) return "";
+  return "data.mean holds values above 1, but it is of pixels scaled to 0..1";
+}
+
+std::string check_classes(const Net& net, const Dataset& training_set) {
+  const auto classes = static_cast<int64_t>(training_set.class_names().size());
+  if (classes >= net.classes()) return "";
+  return fmt::format("model.classes is {}, but the data have {} classes, so {} outputs of the network are never right",
+                     net.classes(), classes, net.classes() - classes);
+}
+
+std::string check_order(const Config& config, const Dataset& training_set) {
+  if (config.data.shuffle == Shuffle::kFull) return "";
+  const ClassesInBatch classes = classes_in_batch(training_set, config.data, config.train.batch, config.train.seed);
+  if (classes.found - 1 >= 0.5 * (classes.expected - 1)) return "";  // nearer to a shuffled set than to a sorted one
+  return fmt::format(
+      "the training images come in runs of one class: a batch of {} holds {:.1f} classes on average, where a shuffled "
+      "one would hold {:.1f}; data.shuffle: full mixes them",
+      config.train.batch, classes.found, classes.expected);
+}
+
+// Paper: sec. 3.1 evaluates by the population's statistics, which a moving average reaches late.
+std::string check_statistics(const TrainOptions& train, const Net& net, int64_t first_evaluation) {
+  if (net.state().empty() || train.statistics != StatisticsKind::kMovingAverage) return "";
+  // After as many updates the weights of the first ones have fallen to 5 %.
+  const double needed = std::ceil(3 / (1 - train.statistics_decay));
+  if (static_cast<double>(first_evaluation) >= needed) return "";
+  return fmt::format(
+      "validation before step {:.0f} is by moving averages that trail behind the weights (statistics_decay {}), so it "
+      "may be far too low; `bninception evaluate --statistics population(100)` does not use them",
+      needed, train.statistics_decay);
+}
+
+std::string how_compared(const Duplicates& duplicates) {
+  return duplicates.kind == Duplicates::Kind::kContent ? "the same bytes" : "the same name and size";
+}
+
+std::string check_shared(const Duplicates& duplicates, const Dataset& validation_set) {
+  if (duplicates.shared.count == 0) return "";
+  return fmt::format(
+      "{} of the {} validation images are training images too ({}), so validation says little about new images; the "
+      "first: {} is {}",
+      duplicates.shared.count, validation_set.size(), how_compared(duplicates), duplicates.shared.copy,
+      duplicates.shared.original);
+}
+
+std::string check_repeated(const Duplicates& duplicates, const Dataset& training_set) {
+  const Duplicates::Found& repeated = duplicates.repeated;
+  if (repeated.count == 0) return "";
+  const std::string contradictory =
+      repeated.of_other_classes == 0 ? "" : fmt::format(", {} of them in another class", repeated.of_other_classes);
+  return fmt::format("{} of the {} training images repeat an earlier one ({}){}; the first: {} is {}", repeated.count,
+                     training_set.size(), how_compared(duplicates), contradictory, repeated.copy, repeated.original);
+}
+
+}  // namespace
+
+ClassesInBatch classes_in_batch(const Dataset& training_set, const DataOptions& data, int64_t batch, uint64_t seed) {
+  constexpr int64_t kMostBatches = 200;
+  ClassesInBatch classes;
+  Sampler sampler(training_set.shard_sizes(), data.shuffle, seed);
+  const int64_t batches = std::min(kMostBatches, training_set.size() / batch);
+  for (int64_t i = 0; i < batches; ++i) {
+    std::set<int32_t> found;
+    for (int64_t position = i * batch; position < (i + 1) * batch; ++position) {
+      found.insert(training_set.label(sampler.index(0, position)));
+    }
+    classes.found += static_cast<double>(found.size()) / static_cast<double>(batches);
+  }
+  std::vector<double> counts(training_set.class_names().size());
+  for (int64_t i = 0; i < training_set.size(); ++i) ++counts[static_cast<size_t>(training_set.label(i))];
+  for (const double count : counts) {
+    const double share = count / static_cast<double>(training_set.size());
+    classes.expected += 1 - std::pow(1 - share, static_cast<double>(batch));
+  }
+  return classes;
+}
+
+std::vector<std::string> warnings_of(const Config& config, const Net& net, const Dataset& training_set,
+                                     const Dataset& validation_set, int64_t first_evaluation) {
+  const Duplicates duplicates = find_duplicates(training_set, validation_set);
+  std::vector<std::string> warnings{check_mean(config.data),
+                                    check_classes(net, training_set),
+                                    check_order(config, training_set),
+                                    check_statistics(config.train, net, first_evaluation),
+                                    check_shared(duplicates, validation_set),
+                                    check_repeated(duplicates, training_set)};
+  std::erase(warnings, "");
+  return warnings;
+}
+
+}  // namespace bn

@@ -1,0 +1,159 @@
+// Loaded before the C library (LD_PRELOAD): one call of the system fails, once. BN_FAILING_CALL is NAME:NUMBER:ERROR,
+// such as write:3:28 for ENOSPC at the third write(), or NAME:NUMBER:short for half of the bytes. BN_CALLS names a file
+// that gets the number of calls of each name when the program ends, and BN_FAILED one that is made when the call
+// failed.
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+namespace {
+
+enum Call { kOpen, kRead, kPread, kWrite, kPwrite, kFsync, kRename, kLink, kUnlink, kClose, kMkdir, kCalls };
+constexpr const char* kNames[kCalls] = {"open",   "read", "pread",  "write", "pwrite", "fsync",
+                                        "rename", "link", "unlink", "close", "mkdir"};
+
+constexpr int kShort = -1;
+
+struct Plan {
+  int call = kCalls;
+  long number = 0;
+  int error = 0;  // kShort: half of the bytes
+};
+
+Plan read_plan() {
+  Plan plan;
+  const char* text = std::getenv("BN_FAILING_CALL");
+  char name[16] = {}, error[16] = {};
+  if (text == nullptr || std::sscanf(text, "%15[a-z]:%ld:%15s", name, &plan.number, error) != 3) return plan;
+  for (int call = 0; call < kCalls; ++call) {
+    if (std::strcmp(name, kNames[call]) == 0) plan.call = call;
+  }
+  plan.error = std::strcmp(error, "short") == 0 ? kShort : std::atoi(error);
+  return plan;
+}
+
+std::atomic<long> counts[kCalls];
+
+// The error of this call, 0 = none.
+int error_of(Call call) {
+  static const Plan plan = read_plan();
+  const long number = ++counts[call];
+  if (call != plan.call || number != plan.number) return 0;
+  if (const char* failed = std::getenv("BN_FAILED")) {
+    const long file = syscall(SYS_openat, AT_FDCWD, failed, O_WRONLY | O_CREAT, 0644);
+    syscall(SYS_close, file);
+  }
+  return plan.error;
+}
+
+template <class Function>
+Function real(const char* name) {
+  return reinterpret_cast<Function>(dlsym(RTLD_NEXT, name));
+}
+
+int failing(int error) {
+  errno = error;
+  return -1;
+}
+
+struct WriteCounts {
+  ~WriteCounts() {
+    const char* path = std::getenv("BN_CALLS");
+    if (path == nullptr) return;
+    std::FILE* file = std::fopen(path, "w");
+    for (int call = 0; call < kCalls; ++call) std::fprintf(file, "%s %ld\n", kNames[call], counts[call].load());
+    std::fclose(file);
+  }
+} write_counts;
+
+}  // namespace
+
+#define FAIL_OR_SHORTEN(call, bytes)    \
+  const int error = error_of(call);     \
+  if (error > 0) return failing(error); \
+  if (error == kShort && (bytes) > 1) (bytes) /= 2
+
+extern "C" {
+
+int open(const char* path, int flags, ...) {
+  va_list more;
+  va_start(more, flags);
+  const mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(more, mode_t) : 0;
+  va_end(more);
+  if (const int error = error_of(kOpen); error > 0) return failing(error);
+  static const auto function = real<int (*)(const char*, int, ...)>("open");
+  return function(path, flags, mode);
+}
+
+ssize_t read(int file, void* data, size_t bytes) {
+  FAIL_OR_SHORTEN(kRead, bytes);
+  static const auto function = real<ssize_t (*)(int, void*, size_t)>("read");
+  return function(file, data, bytes);
+}
+
+ssize_t pread(int file, void* data, size_t bytes, off_t offset) {
+  FAIL_OR_SHORTEN(kPread, bytes);
+  static const auto function = real<ssize_t (*)(int, void*, size_t, off_t)>("pread");
+  return function(file, data, bytes, offset);
+}
+
+ssize_t write(int file, const void* data, size_t bytes) {
+  FAIL_OR_SHORTEN(kWrite, bytes);
+  static const auto function = real<ssize_t (*)(int, const void*, size_t)>("write");
+  return function(file, data, bytes);
+}
+
+ssize_t pwrite(int file, const void* data, size_t bytes, off_t offset) {
+  FAIL_OR_SHORTEN(kPwrite, bytes);
+  static const auto function = real<ssize_t (*)(int, const void*, size_t, off_t)>("pwrite");
+  return function(file, data, bytes, offset);
+}
+
+int fsync(int file) {
+  if (const int error = error_of(kFsync); error > 0) return failing(error);
+  static const auto function = real<int (*)(int)>("fsync");
+  return function(file);
+}
+
+int rename(const char* from, const char* to) noexcept {
+  if (const int error = error_of(kRename); error > 0) return failing(error);
+  static const auto function = real<int (*)(const char*, const char*)>("rename");
+  return function(from, to);
+}
+
+int link(const char* from, const char* to) noexcept {
+  if (const int error = error_of(kLink); error > 0) return failing(error);
+  static const auto function = real<int (*)(const char*, const char*)>("link");
+  return function(from, to);
+}
+
+int unlink(const char* path) noexcept {
+  if (const int error = error_of(kUnlink); error > 0) return failing(error);
+  static const auto function = real<int (*)(const char*)>("unlink");
+  return function(path);
+}
+
+// The descriptor is closed all the same, as Linux does.
+int close(int file) {
+  const int error = error_of(kClose);
+  static const auto function = real<int (*)(int)>("close");
+  const int result = function(file);
+  return error > 0 ? failing(error) : result;
+}
+
+int mkdir(const char* path, mode_t mode) noexcept {
+  if (const int error = error_of(kMkdir); error > 0) return failing(error);
+  static const auto function = real<int (*)(const char*, mode_t)>("mkdir");
+  return function(path, mode);
+}
+
+}  // extern "C"

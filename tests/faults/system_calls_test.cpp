@@ -1,0 +1,147 @@
+// Each call of the system fails once: the program says so, or goes on to the same result; and all can be done again.
+#include <gtest/gtest.h>
+
+#include <fmt/format.h>
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+
+#include "cli/program.hpp"
+#include "faults/campaign.hpp"
+
+namespace bn::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::map<std::string, std::vector<std::string>>& errors() {
+  const auto number = [](int error) { return std::to_string(error); };
+  static const std::map<std::string, std::vector<std::string>> all{
+      {"open", {number(EIO), number(EMFILE), number(ENOSPC), number(EINTR)}},
+      {"read", {number(EIO), number(EINTR), "short"}},
+      {"pread", {number(EIO), number(EINTR), "short"}},
+      {"write", {number(EIO), number(ENOSPC), number(EINTR), "short"}},
+      {"pwrite", {number(EIO), number(ENOSPC), number(EINTR), "short"}},
+      {"fsync", {number(EIO), number(ENOSPC)}},
+      {"rename", {number(EIO), number(ENOSPC)}},
+      {"link", {number(EIO), number(ENOSPC), number(EMLINK)}},
+      {"unlink", {number(EIO)}},
+      {"close", {number(EIO), number(EINTR)}},
+      {"mkdir", {number(EIO), number(ENOSPC)}}};
+  return all;
+}
+
+// A command, and what it leaves where it succeeded.
+struct Job {
+  std::string name{};
+  std::function<void()> prepare{};
+  std::vector<std::string> command{}, again{};  // again: what is given after a failure
+  std::function<std::map<std::string, std::string>(const ProgramResult&)> result{};
+  std::map<std::string, std::string> reference{};
+  std::map<std::string, int64_t> calls{};
+};
+
+class FailingCalls : public testing::Test {
+ protected:
+  FailingCalls() {
+    EXPECT_EQ(run_program(experiment_.train("half", {"--set", "train.steps=20"})).exit_code, 0);
+    EXPECT_EQ(run_program(bn_data({"shapes", "--out", experiment_ / "shapes", "--size", "24", "--images", "30",
+                                   "--validation-images", "20"}))
+                  .exit_code,
+              0);
+    const auto run = [this](const ProgramResult&) { return experiment_.result("run"); };
+    add({.name = "train",
+         .prepare = [this] { fs::remove_all(experiment_ / "run"); },
+         .command = experiment_.train("run"),
+         .again = experiment_.resume("run"),
+         .result = run});
+    add({.name = "resume",
+         .prepare =
+             [this] {
+               fs::remove_all(experiment_ / "run");
+               fs::copy(experiment_ / "half", experiment_ / "run", fs::copy_options::recursive);
+             },
+         .command = experiment_.resume("run"),
+         .again = experiment_.resume("run"),
+         .result = run});
+    const std::vector<std::string> evaluate =
+        bninception_command({"evaluate", experiment_ / "half", "--csv", experiment_ / "scores.csv"});
+    add({.name = "evaluate",
+         .prepare = [this] { fs::remove(experiment_ / "scores.csv"); },
+         .command = evaluate,
+         .again = evaluate,
+         .result =
+             [this](const ProgramResult& result) {
+               const std::string scores = result.out.substr(0, result.out.rfind("), "));  // then the images a second
+               return std::map<std::string, std::string>{{"scores", scores},
+                                                         {"csv", read_bytes(experiment_ / "scores.csv")}};
+             }});
+    const std::vector<std::string> pack =
+        bn_data({"pack", "folder", "--train", experiment_ / "shapes/train", "--val", experiment_ / "shapes/validation",
+                 "--out", experiment_ / "packed", "--shards", "2"});
+    add({.name = "pack",
+         .prepare = [this] { fs::remove_all(experiment_ / "packed"); },
+         .command = pack,
+         .again = pack,
+         .result = [this](const ProgramResult&) { return files_below(experiment_ / "packed"); }});
+  }
+
+  // Counts its calls, and keeps what it leaves undisturbed.
+  void add(Job job) {
+    job.prepare();
+    const std::string file = experiment_ / "calls";
+    const ProgramResult result =
+        run_program(job.command, {.environment = {{"LD_PRELOAD", BN_FAILING_CALLS}, {"BN_CALLS", file}}});
+    EXPECT_EQ(result.exit_code, 0) << job.name << ": " << result.err;
+    job.reference = job.result(result);
+    std::ifstream counts(file);
+    int64_t count = 0;
+    for (std::string name; counts >> name >> count;) {
+      if (count > 0) job.calls[name] = count;
+    }
+    EXPECT_TRUE(job.calls.contains("open")) << "the calls are not seen";
+    jobs_.push_back(std::move(job));
+  }
+
+  void try_once(const Job& job, const std::string& fault, Tally& tally) {
+    job.prepare();
+    const std::string mark = experiment_ / "failed";
+    fs::remove(mark);
+    const ProgramResult result = run_program(
+        job.command,
+        {.environment = {{"LD_PRELOAD", BN_FAILING_CALLS}, {"BN_FAILING_CALL", fault}, {"BN_FAILED", mark}}});
+    if (!fs::exists(mark)) return tally.add("not reached");
+    const std::string where = fmt::format("{}, {}", job.name, fault);
+    EXPECT_EQ(what_is_wrong(result), "") << where;
+    if (result.exit_code == 0) {
+      tally.add("went on");
+      EXPECT_TRUE(job.result(result) == job.reference) << where << "\n" << result.err;
+      return;
+    }
+    tally.add(fmt::format("exit code {}", result.exit_code));
+    const ProgramResult again = run_program(job.again);
+    ASSERT_EQ(again.exit_code, 0) << where << "\n" << result.err << again.err;
+    EXPECT_TRUE(job.result(again) == job.reference) << where << "\n" << result.err;
+  }
+
+  Experiment experiment_;
+  std::vector<Job> jobs_;
+};
+
+TEST_F(FailingCalls, AreToldOrOvercome) {
+  std::mt19937_64 random(first_seed());
+  Tally tally("failing system calls");
+  for (int64_t i = 0; i < trials(12); ++i) {
+    const Job& job = jobs_[static_cast<size_t>(i) % jobs_.size()];
+    const auto call = std::next(job.calls.begin(), static_cast<std::ptrdiff_t>(random() % job.calls.size()));
+    const std::vector<std::string>& kinds = errors().at(call->first);
+    try_once(job,
+             fmt::format("{}:{}:{}", call->first, 1 + random() % static_cast<uint64_t>(call->second),
+                         kinds[random() % kinds.size()]),
+             tally);
+  }
+}
+
+}  // namespace
+}  // namespace bn::test
