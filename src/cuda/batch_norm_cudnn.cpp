@@ -162,6 +162,10 @@ void CudnnBatchNorm::try_once(const OpDesc& desc) {
 }  // namespace
 
 std::unique_ptr<Op> make_batch_norm_cudnn(const Context& context, const BatchNorm& spec, const OpDesc& desc) {
+  if (context.described) {
+    throw UnsupportedError(
+        "batch_norm.implementation cudnn cannot be planned: this part of cuDNN needs its GPU; custom can.");
+  }
   return std::make_unique<CudnnBatchNorm>(context, spec, desc);
 }
 

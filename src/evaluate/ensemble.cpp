@@ -41,7 +41,8 @@ class Evaluation {
         account_(images) {
     check();
     if (crops != CropSet::kSingle) cropped_ = open_crops(images, data, crops);
-    loader_.emplace(cropped_ ? *cropped_ : images, data, LoaderOptions{.batch = batch_, .split = Split::kValidation});
+    loader_.emplace(cropped_ ? *cropped_ : images, data,
+                    with_memory_of(backend, {.batch = batch_, .split = Split::kValidation}));
     logits_.resize(static_cast<size_t>(batch_ * classes_));
     sums_.resize(logits_.size());
     result_.classes.resize(static_cast<size_t>(classes_));

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <sstream>
 
 #include "bn/error.hpp"
 #include "bn/loader.hpp"
@@ -39,6 +40,25 @@ std::string describe_left_out(const LeftOut& left_out, const char* set) {
                      left_out.count > static_cast<int64_t>(left_out.names.size()) ? ", ..." : "");
 }
 
+std::string choices_path(const RunFolder& folder) { return folder.path() + "/engines.txt"; }
+
+// A resumed run takes the engines that it had: the text of its choices, which the backend now repeats.
+std::string repeat_choices(Backend& backend, const RunFolder& folder, const TrainRequest& request) {
+  std::string choices;
+  if (!request.resume || read_file(choices_path(folder), choices) == ReadResult::kMissing) return "";
+  backend.repeat_choices(choices);
+  return choices;
+}
+
+// The first line of `before` that is not in `now`, or "".
+std::string first_changed_line(const std::string& before, const std::string& now) {
+  std::istringstream lines(before);
+  for (std::string line; std::getline(lines, line);) {
+    if (("\n" + now).find("\n" + line + "\n") == std::string::npos) return line;
+  }
+  return "";
+}
+
 class Trainer {
  public:
   Trainer(const Config& config, Backend& backend, const RunFolder& folder, const TrainRequest& request);
@@ -54,6 +74,7 @@ class Trainer {
 
   void restore();
   void expect_same_making(const CheckpointInfo& info);
+  void expect_same_choices();
   void check_data() const;
   void store_plan() const;
   void train_step();
@@ -76,6 +97,7 @@ class Trainer {
   Net net_;
   Parameters parameters_;
   ImageNormalization normalization_;
+  std::string choices_before_;  // those of the run's earlier processes
   Plan plan_, evaluation_plan_;
   TrainingStep step_;
   std::optional<Plan> statistics_plan_;
@@ -116,6 +138,7 @@ Trainer::Trainer(const Config& config, Backend& backend, const RunFolder& folder
       net_(build_network(config.model)),
       parameters_(net_, backend, config.train.l2_scope, config.train.average == AverageKind::kPolyak),
       normalization_(normalization_of(config.data)),
+      choices_before_(repeat_choices(backend, folder, request)),
       plan_(compile(net_, parameters_, backend, plan_options(Purpose::kTrain, config.train.batch))),
       evaluation_plan_(
           compile(net_, parameters_, backend, plan_options(Purpose::kEvaluateFolded, config.train.evaluate_batch))),
@@ -136,11 +159,11 @@ Trainer::Trainer(const Config& config, Backend& backend, const RunFolder& folder
   first_step_ = progress_.step;
   plan_.set_seed(options().seed);
   loader_ = std::make_unique<Loader>(*train_set_, config.data,
-                                     LoaderOptions{.batch = options().batch,
-                                                   .split = Split::kTrain,
-                                                   .seed = options().seed,
-                                                   .first_batch = progress_.step,
-                                                   .quarantine = folder.path() + "/quarantine"});
+                                     with_memory_of(backend, {.batch = options().batch,
+                                                              .split = Split::kTrain,
+                                                              .seed = options().seed,
+                                                              .first_batch = progress_.step,
+                                                              .quarantine = folder.path() + "/quarantine"}));
   steps_per_epoch_ = loader_->batches_per_epoch();
   total_steps_ = options().steps > 0
                      ? options().steps
@@ -191,6 +214,7 @@ void Trainer::expect_same_making(const CheckpointInfo& info) {
     throw DataError(fmt::format("--resume: the data of '{}' are not those that it was trained on: {}", folder_.path(),
                                 fmt::join(differences, "; ")));
   }
+  expect_same_choices();
   if (info.provenance->computation == provenance_.computation) return;
   if (!request_.allow_different_bits) {
     throw UnsupportedError(fmt::format(
@@ -199,6 +223,20 @@ void Trainer::expect_same_making(const CheckpointInfo& info) {
         folder_.path(), info.provenance->computation, provenance_.computation));
   }
   other_computation_ = info.provenance->computation;
+}
+
+// A library that no longer offers an engine that the run has used would change its last bits.
+void Trainer::expect_same_choices() {
+  const std::string changed = first_changed_line(choices_before_, backend_.choices());
+  if (changed.empty()) return;
+  if (!request_.allow_different_bits) {
+    throw UnsupportedError(
+        fmt::format("--resume: '{}' used an engine that is not offered here ({}), so its last bits would not be those "
+                    "of a run that "
+                    "never stopped; --allow-different-bits goes on all the same, and records it",
+                    folder_.path(), changed));
+  }
+  other_computation_ = changed;
 }
 
 void Trainer::check_data() const {
@@ -222,6 +260,8 @@ void Trainer::store_plan() const {
   }
   write_file(folder_.path() + "/plan.txt", text);
   write_file(folder_.path() + "/made_of.json", to_json(provenance_) + "\n");
+  const std::string choices = backend_.choices();
+  if (!choices.empty()) write_file(choices_path(folder_), choices);
 }
 
 double Trainer::epoch() const { return static_cast<double>(progress_.step) / static_cast<double>(steps_per_epoch_); }
