@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds, and runs every test; ctest's summary of the tests closes the output.
 #   usage: run.sh              packages build tests: what a user needs to know that everything works here
-#          run.sh all          besides: kernels format tidy asan tsan fuzz jpeg_only onednn3 quickstart exchange
+#          run.sh all          besides: kernels cudnn_plans format tidy asan tsan fuzz jpeg_only onednn3 quickstart
+#                              exchange
 #          run.sh exchange     fetches ONNX Runtime, OpenCV, safetensors and TensorBoard from PyPI into .cache, and tests
 #                              that they read what is written for them; without a network these tests are skipped
 #          run.sh SECTION...   only these of them, in the order of above
@@ -12,7 +13,7 @@ set -uo pipefail
 # shellcheck source=experiments/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../experiments/common.sh"
 
-before_tests=(packages build kernels format tidy asan tsan fuzz jpeg_only onednn3 quickstart exchange)
+before_tests=(packages build kernels cudnn_plans format tidy asan tsan fuzz jpeg_only onednn3 quickstart exchange)
 case "${*:-}" in
   -h | --help) print_help ;;
   "") wanted=" packages build tests " ;;
@@ -44,7 +45,7 @@ packages() {
 }
 
 # The CUDA backend takes several minutes to compile: a user without a GPU does without.
-with_cuda() { has_section kernels || wants_cuda; }
+with_cuda() { has_section kernels || has_section cudnn_plans || wants_cuda; }
 
 build() {
   local settings=(-DBN_BUILD_TESTS=ON)
@@ -61,6 +62,24 @@ kernels() {
     return 0
   fi
   bash experiments/gpu_acceptance/kernel_resources.sh
+}
+
+# The tests of cuDNN's plans again, with the newest cuDNN 9 from PyPI (520 MB) in place of the toolkit's.
+cudnn_plans() {
+  if [ ! -f build/release/bn_cuda.so ]; then
+    echo "SKIPPED: build/release was configured without CUDA."
+  elif ! fetch_wheels .cache/cudnn nvidia-cudnn-cu13==9.28.1.4; then
+    echo "SKIPPED: cuDNN could not be fetched from PyPI, so only the toolkit's was tried, among the tests."
+  else
+    # This cuDNN loads only where there is a libcuda.so.1: without a driver the toolkit's stub serves.
+    if ! ldconfig -p | grep -q 'libcuda[.]so[.]1'; then
+      local stub
+      stub=$(find -L /usr/local/cuda "$(dirname "$(command -v nvcc)")/.." -path '*/stubs/libcuda.so' 2>/dev/null | head -n 1)
+      ln -sfn "$stub" .cache/cudnn/lib/libcuda.so.1
+    fi
+    cmake --build build/release --target test_cudnn_plans bn_cuda_module &&
+      (cd build/release && LD_LIBRARY_PATH=$PWD/../../.cache/cudnn/lib timeout 600 ./test_cudnn_plans)
+  fi
 }
 
 # The formatter and the linter in one version for every system, in a virtual environment of their own.

@@ -57,6 +57,8 @@ python3 -c 'import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin), sys.std
   <configs/networks/inception.yaml >"$root/configs/networks/inception.json"
 cp experiments/gpu_acceptance/run.sh "$root/run.sh"
 cp experiments/benchmarks/pytorch_inception.py "$root/pytorch_inception.py"
+mkdir "$root/gpu_model"
+cp -r experiments/benchmarks/gpu_model/{model.py,devices} "$root/gpu_model/"
 mkdir -p "$(dirname "$file")"
 tar -C "$folder" -c gpu_acceptance | xz -T0 -9 >"$file"
 bytes=$(stat -c %s "$file")

@@ -1,18 +1,22 @@
 #!/usr/bin/env bash
 # Proves and measures the CUDA backend on this machine: an NVIDIA driver, CUDA 13 and cuDNN 9 are all it needs. Writes
 # report.json and report.md, as it goes. Run it where bundle.sh's file was unpacked.
-#   usage: run.sh [--data DIR] [--out DIR] [--seconds N] [--cpu-only] [SECTION...]
-# --data: a folder with tiny-imagenet-shards, for a training run on real images. --out: gpu_report by default.
-# --seconds: for all together, 525 by default; what they do not suffice for is left out. --cpu-only: the sections that
-# need no GPU. Sections: operations training determinism batch_norm steps; all by default.
+#   usage: run.sh [--call 1|2] [--data DIR] [--out DIR] [--seconds N] [--cpu-only] [SECTION...]
+# --call: half of it, for a machine that is lent for a few minutes at a time; 1 has what matters most. --out: gpu_report
+# by default, gpu_report_N for a call. --data: a folder with tiny-imagenet-shards, for a training run on real images.
+# --seconds: for all together, 345 a call by default; what they do not suffice for is left out. --cpu-only: the sections
+# that need no GPU. Sections, by importance: operations determinism steps | batch_norm training more_steps; each has a
+# limit of its own, so that none takes the time of the next.
 # Exit status: 0 if everything ran and passed, 1 if something failed or was left out, 2 for a wrong argument. Bars that
 # were missed are in the report only.
 # shellcheck disable=SC2317  # the sections are called by name
 set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd) caller=$PWD
-out=$PWD/gpu_report data='' device=cuda limit=525
-cpu_sections=(training determinism)
-gpu_sections=(operations training determinism batch_norm steps)
+out='' data='' device=cuda limit='' call=''
+cpu_sections=(determinism training)
+first_sections=(operations determinism steps)
+second_sections=(batch_norm training more_steps)
+declare -A section_limits=([operations]=110 [determinism]=45 [steps]=185 [batch_norm]=90 [training]=100 [more_steps]=150)
 sections=()
 
 refuse() {
@@ -25,24 +29,33 @@ while [ $# -gt 0 ]; do
       awk 'NR == 1 { next } !/^#/ || /^# shellcheck/ { exit } { sub(/^# ?/, ""); print }' "$0"
       exit 0
       ;;
-    --data | --out | --seconds)
+    --call | --data | --out | --seconds)
       [ $# -gt 1 ] || refuse "$1 wants a value."
       case "$1" in
         --data) data=$(realpath -e "$2" 2>/dev/null) || refuse "there is no folder $2." ;;
+        --call) call=$2 ;;
         --out) out=$(realpath -m "$2") ;;
         --seconds) limit=$2 ;;
       esac
       shift ;;
     --cpu-only) device=cpu ;;
-    -*) refuse "unknown option '$1'; the options are --data DIR, --out DIR, --seconds N and --cpu-only." ;;
+    -*) refuse "unknown option '$1'; the options are --call 1|2, --data DIR, --out DIR, --seconds N and --cpu-only." ;;
     *) sections+=("$1") ;;
   esac
   shift
 done
+known=("${first_sections[@]}" "${second_sections[@]}") chosen=("${known[@]}")
+case $call in
+  '') : "${limit:=690}" "${out:=$PWD/gpu_report}" ;;
+  1 | 2)
+    : "${limit:=345}" "${out:=$PWD/gpu_report_$call}"
+    if [ "$call" = 1 ]; then chosen=("${first_sections[@]}"); else chosen=("${second_sections[@]}"); fi
+    ;;
+  *) refuse "--call wants 1 or 2, not '$call'." ;;
+esac
 [[ $limit =~ ^[1-9][0-9]*$ ]] || refuse "--seconds wants a whole number, not '$limit'."
-known=("${gpu_sections[@]}")
-[ $device = cuda ] || known=("${cpu_sections[@]}")
-[ ${#sections[@]} -gt 0 ] || sections=("${known[@]}")
+[ $device = cuda ] || known=("${cpu_sections[@]}") chosen=("${cpu_sections[@]}")
+[ ${#sections[@]} -gt 0 ] || sections=("${chosen[@]}")
 for section in "${sections[@]}"; do
   [[ " ${known[*]} " == *" $section "* ]] || refuse "unknown section '$section'; here there are: ${known[*]}."
 done
@@ -50,11 +63,14 @@ mkdir -p "$out"
 cd "$out" || exit 1
 # Nothing of an earlier run may pass for this one's.
 rm -rf report.{json,md} operations.log training.log shapes_{cpu,cuda} tiny_{f32,bf16} same_{once,again,stopped} \
-  batch_norm.{json,md,err} steps.log profile_*.json
+  batch_norm.{json,md,err} steps.log profile_*.json plan_*.json model.md
 
-# limited SECONDS COMMAND...: 124 or 137 when that time ran out, or all there is; 125 when none was left to begin.
+section_end=$limit # in seconds since the start
+# limited SECONDS COMMAND...: 124 or 137 when that time ran out, or the section's, or all there is; 125 when none was left
+# to begin.
 limited() {
-  local seconds=$1 left=$((limit - SECONDS))
+  local seconds=$1 end=$((section_end < limit ? section_end : limit)) left
+  left=$((end - SECONDS))
   shift
   [ $left -gt 0 ] || return 125
   timeout --kill-after=3 $((seconds < left ? seconds : left)) "$@"
@@ -133,17 +149,18 @@ report() {  # report FINISHED
     printf '\n## Problems\n\n'
     if [ ${#problems[@]} -gt 0 ]; then printf -- '- %s\n' "${problems[@]}"; else echo none; fi
     if [ ${#bars[@]} -gt 0 ]; then printf '\n## Bars\n\n' && printf '%s\n' "${bars[@]}"; fi
-    for section in operations training determinism; do
+    for section in operations determinism training; do
       [ -z "${results[$section]:-}" ] ||
         printf '\n## %s\n\n```json\n%s\n```\n' "$section" "${results[$section]//\},/\},$'\n'}"
     done
-    if [ -n "${results[steps]:-}" ]; then printf '\n## steps\n\n' && steps_table; fi
+    if [ ${#table_rows[@]} -gt 0 ]; then printf '\n## steps\n\n' && steps_table; fi
+    if [ -s model.md ]; then printf '\n## model\n\n' && cat model.md; fi
     if [ -n "${results[batch_norm]:-}" ]; then printf '\n## batch_norm\n\n' && grep -v '^- ' batch_norm.md; fi
   } >report.md
 }
 
 operations() {  # every op against the double-precision reference, whole networks against the CPU
-  program 180 test_cuda >operations.log 2>&1
+  program 110 test_cuda >operations.log 2>&1
   local status=$? passed failed skipped
   check operations "$status"
   # Each test that ended has a line with its time.
@@ -263,10 +280,8 @@ steps_table() {
   printf '%s\n' "${table_rows[@]}"
 }
 
-step_bar() {  # BATCH FACTOR: ours, the quicker of both choices, against torch.compile in bf16
-  local ours theirs="${speed["PyTorch, compile $1 bf16"]:-}"
-  ours=$(printf '%s\n' "${speed["bninception, heuristic convolutions $1 bf16"]:-}" \
-    "${speed["bninception, measured convolutions $1 bf16"]:-}" | sort -g | tail -1)
+step_bar() {  # BATCH FACTOR: ours against torch.compile in bf16
+  local ours=${speed["bninception, heuristic convolutions $1 bf16"]:-} theirs=${speed["PyTorch, compile $1 bf16"]:-}
   bars+=("$(awk -v ours="$ours" -v theirs="$theirs" -v factor="$2" -v batch="$1" 'BEGIN {
     bar = "a whole bf16 step at batch " batch " at least " factor " times as quick as torch.compile"
     if (ours == "" || theirs == "") print "- not measured: " bar
@@ -277,8 +292,9 @@ step_bar() {  # BATCH FACTOR: ours, the quicker of both choices, against torch.c
 }
 
 torch='' without_torch=''  # its version, or why it is not measured
-steps() {  # whole training steps on resident data, beside PyTorch's; what the bars are about first
-  local precision batch status
+find_torch() {
+  local status
+  [ -z "$torch$without_torch" ] || return 0
   if [ -z "$python" ]; then
     without_torch='there is no python3'
   else
@@ -292,25 +308,53 @@ print("PyTorch", torch.__version__)' 2>steps.err)
     fi
   fi
   echo "${torch:-PyTorch is not measured: $without_torch}"
-  for precision in bf16 tf32; do
-    for batch in 32 256; do
-      our_step 150 heuristic $batch $precision
-      [ -n "$without_torch" ] || [ $precision = tf32 ] || torch_step 150 compile $batch $precision
-    done
-    for batch in 32 256; do
-      our_step 150 measured $batch $precision
-      [ -n "$without_torch" ] || torch_step 60 eager $batch $precision
-    done
+}
+
+# The model's table of this GPU, its column "measured" filled; see experiments/benchmarks/gpu_model.
+fill_model() {
+  local description batch plans=() profiles=()
+  description=$(grep -l "\"deviceName\": \"${gpu%%,*}\"" "$here"/gpu_model/devices/*.json 2>/dev/null | head -1)
+  [ -n "$description" ] && [ -n "$python" ] || return 0
+  for batch in 32 256; do
+    [ -s profile_heuristic_bf16_$batch.json ] || continue
+    program 30 bninception profile "$here/configs/imagenet/bn_baseline.yaml" --json --plan-only "$description" \
+      --set device=cuda --set precision=bf16 --set train.batch=$batch >plan_$batch.json 2>>steps.log || continue
+    plans+=(plan_$batch.json) profiles+=(profile_heuristic_bf16_$batch.json)
   done
+  [ ${#plans[@]} -eq 0 ] ||
+    limited 20 "$python" "$here/gpu_model/model.py" "${plans[@]}" --measured "${profiles[@]}" >model.md 2>>steps.log
+}
+
+steps() {  # whole bf16 training steps on resident data beside PyTorch's: what the bars are about, all in one call
+  local batch
+  for batch in 32 256; do our_step 30 heuristic $batch bf16; done
+  fill_model
+  report false
+  find_torch
+  if [ -z "$without_torch" ]; then
+    for batch in 32 256; do torch_step 30 eager $batch bf16; done
+    for batch in 32 256; do torch_step 70 compile $batch bf16; done
+  fi
   step_bar 32 1.2
   step_bar 256 1.0
   rm -f steps.row steps.err
   results[steps]="{\"pytorch\": $(quoted "${torch:-$without_torch}"), \"rows\": [$(joined "${step_rows[@]}")]}"
 }
 
+more_steps() {  # engines chosen by measurement, and tf32
+  local batch
+  for batch in 32 256; do our_step 40 measured $batch bf16; done
+  for batch in 32 256; do our_step 30 heuristic $batch tf32; done
+  find_torch
+  [ -n "$without_torch" ] || for batch in 32 256; do torch_step 30 eager $batch tf32; done
+  rm -f steps.row steps.err
+  results[more_steps]="{\"rows\": [$(joined "${step_rows[@]}")]}"
+}
+
 report false
 for section in "${sections[@]}"; do
   begin=$SECONDS
+  section_end=$((SECONDS + section_limits[$section]))
   $section
   report false
   echo "($section: $((SECONDS - begin)) s)"

@@ -135,6 +135,14 @@ class Backend {
   // avx512_bf16, 2 threads".
   virtual std::string computation() const { return name(); }
 
+  // What a library chose for the ops made so far where it had a choice, a line each; "" where it had none. An earlier
+  // process's lines, given before any op is made, are chosen again wherever they can be.
+  virtual std::string choices() const { return ""; }
+  virtual void repeat_choices(const std::string&) {}
+
+  // The calling thread will call ops: call it first in each thread that does.
+  virtual void enter_thread() {}
+
   // Throws UnsupportedError when activations cannot be stored in this type here ("bf16 needs AVX-512").
   virtual void require(DType activations) const = 0;
 
@@ -158,7 +166,12 @@ class Backend {
   // Recording itself runs nothing.
   virtual std::unique_ptr<Recording> record(std::function<void()> work) = 0;
 
+  // Memory of the host, which load_images() reads without a copy of the host's: images decoded into it go straight to
+  // the device. Null where any memory does.
+  virtual std::unique_ptr<Buffer> allocate_host(int64_t) { return nullptr; }
+  // Images in memory of allocate_host() must stay as they are until finish_loading() returns.
   virtual void load_images(const Tensor& x, const Tensor& images_u8, const ImageNormalization& normalization) = 0;
+  virtual void finish_loading() {}
   virtual void sum(const Tensor& dst, const std::vector<Tensor>& srcs) = 0;  // dst may be srcs[0]
   virtual void sgd_step(const SgdUpdate& update) = 0;
   // running += weight * (factor * batch - running), elementwise; factor may be an empty tensor (1), the weight lies in

@@ -3,9 +3,11 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "bn/backend.hpp"
 #include "bn/cuda_options.hpp"
+#include "bn/device_description.hpp"
 
 namespace bn {
 
@@ -13,5 +15,30 @@ namespace bn {
 std::unique_ptr<Backend> make_cuda_backend(const CudaOptions& options);
 // The library that the module was built for: "cuDNN 9.19.0"; "" where the build has no CUDA.
 std::string cuda_library();
+
+// A convolution, or one of its gradients, as cuDNN would compute it.
+struct PlannedConvolution {
+  std::string problem{};  // "forward 3x3/1 pad 1 bf16 32x28x28x64 to 32x28x28x96"
+  std::string engine{};   // cuDNN's name for it
+  int64_t workspace_bytes = 0;
+  std::vector<std::string> notes{};  // what cuDNN says of the engine: "tensor cores", "not deterministic", ...
+};
+
+// The same backend for a GPU that is only described: it prepares every op as it would be there, counts the memory, and
+// lists what would be started. Nothing runs, and nothing can be read back.
+class PlanningBackend : public Backend {
+ public:
+  // What the ops and updates that were called would have started, in order: names of kernels, "cudnn", "cublasLt",
+  // "copy".
+  virtual const std::vector<std::string>& launches() const = 0;
+  virtual std::vector<PlannedConvolution> convolutions() const = 0;  // the distinct ones, by their problems
+  virtual int64_t allocated_bytes() const = 0;                       // on the device, now
+  virtual std::string cudnn_version() const = 0;
+};
+
+// Needs cuDNN 9.8 or newer, and neither a GPU nor a driver. Throws UnsupportedError, and DataError for a description
+// that cuDNN does not accept.
+std::unique_ptr<PlanningBackend> make_planning_cuda_backend(const CudaOptions& options,
+                                                            const DeviceDescription& device);
 
 }  // namespace bn

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "bn/backend.hpp"
 #include "bn/dataset.hpp"
 #include "bn/sampler.hpp"
 #include "bn/tensor.hpp"
@@ -21,7 +23,18 @@ struct LoaderOptions {
   int64_t first_batch = 0;   // training: the batch (step) to start at, for resuming
   Part part{};               // training: of the images; validation: of the batches, which the parts take in turn
   std::string quarantine{};  // folder for on_corrupt: quarantine; empty = images are only named
+  // Backend::allocate_host, and what must be called before a batch's memory is written again (Backend::finish_loading);
+  // both may be empty, and memory may be null: then it is the loader's own.
+  std::function<std::unique_ptr<Buffer>(int64_t)> allocate{};
+  std::function<void()> finish_reading{};
 };
+
+// For a loader whose batches are given to load_images() of this backend.
+inline LoaderOptions with_memory_of(Backend& backend, LoaderOptions options) {
+  options.allocate = [&backend](int64_t bytes) { return backend.allocate_host(bytes); };
+  options.finish_reading = [&backend] { backend.finish_loading(); };
+  return options;
+}
 
 struct Batch {
   Tensor images{};                  // u8 [batch, image_size, image_size, channels], host

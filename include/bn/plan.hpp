@@ -42,6 +42,11 @@ struct PlanMemory {
 struct StepInfo {
   std::string name, kind, implementation;
   int64_t multiply_adds = 0;  // per batch, forward
+  std::vector<TensorDesc> x{};
+  TensorDesc y{};
+  std::vector<bool> wants_dx{};
+  int gradient_terms = 0;  // partial gradients of y that are summed before its backward; 0: there is one
+  int64_t saved_bytes = 0, scratch_bytes = 0, packed_bytes = 0;
 };
 
 class Plan {

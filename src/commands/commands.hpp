@@ -34,6 +34,15 @@ struct ConfigArguments {
   std::vector<std::string> warnings() const;
 };
 
+// What `profile --plan-only` says: the plan of a step on the GPU that the file `device` describes; nothing runs. Throws
+// UnsupportedError, after it has printed, when its memory would not suffice.
+struct PlanRequest {
+  std::string device{};
+  bool evaluation = false;
+  bool json = false;
+};
+void print_plan(const Config& config, const PlanRequest& request);
+
 // The backend the configuration asks for; writes the number of threads used back into it. Throws UnsupportedError.
 std::unique_ptr<Backend> make_backend(Config& config);
 

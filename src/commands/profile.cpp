@@ -21,6 +21,7 @@ struct ProfileArguments {
   int64_t steps = 10;
   bool evaluation = false;
   bool json = false;
+  std::string plan_only;  // a description of a GPU
 };
 
 struct OpTime {
@@ -195,10 +196,19 @@ void add_profile_command(CLI::App& app, ExitCode& exit_code) {
   command->add_flag("--evaluation", arguments->evaluation,
                     "Of evaluation with folded batch normalisation instead, at train.batch");
   command->add_flag("--json", arguments->json, "Print one JSON object");
+  command->add_option(
+      "--plan-only", arguments->plan_only,
+      "Run nothing: print the ops, engines, workspaces and memory on the GPU that this JSON file describes");
   command->callback([arguments, &exit_code] {
     cpu::bound_spinning();
     Config config = arguments->config.load();
     for (const std::string& warning : arguments->config.warnings()) tell(fmt::format("warning: {}\n", warning));
+    if (!arguments->plan_only.empty()) {
+      print_plan(config,
+                 {.device = arguments->plan_only, .evaluation = arguments->evaluation, .json = arguments->json});
+      exit_code = ExitCode::kSuccess;
+      return;
+    }
     const std::unique_ptr<Backend> backend = make_backend(config);
     const Profile profile = measure(config, *backend, arguments->steps, arguments->evaluation);
     arguments->json ? print_json(profile, config, *backend) : print_table(profile, config, *backend);

@@ -417,7 +417,8 @@ Fields describe_cuda(CudaOptions& cuda) {
       field("convolutions",
             words(cuda.convolution_choice,
                   {{"heuristic", ConvolutionChoice::kHeuristic}, {"measured", ConvolutionChoice::kMeasured}}),
-            "how cuDNN's algorithm is chosen; a measured choice can differ from run to run"),
+            "how cuDNN's algorithm is chosen; a measured choice can differ from run to run, but a resumed run keeps "
+            "its own"),
   };
 }
 

@@ -6,11 +6,13 @@
 #include <string_view>
 
 #include "bn/error.hpp"
+#include "cuda/choices.hpp"
 #include "cuda/dense_convolution.hpp"
 #include "cuda/device_memory.hpp"
 #include "cuda/error.hpp"
 #include "cuda/kernels/updates.hpp"
 #include "cuda/library_ops.hpp"
+#include "cuda/make_op.hpp"
 #include "cuda/updates.hpp"
 #include "ops/own_ops.hpp"
 
@@ -45,6 +47,7 @@ class Graph final : public Recording {
     const cudaError_t status = cudaGraphInstantiate(&executable_, graph, 0);
     cudaGraphDestroy(graph);
     BN_CUDA(status);
+    BN_CUDA(cudaGraphUpload(executable_, context.compute));  // or else the first replay would do it
   }
   ~Graph() override { cudaGraphExecDestroy(executable_); }
   Graph(const Graph&) = delete;
@@ -59,24 +62,49 @@ class Graph final : public Recording {
 
 std::string version_text(int version) { return fmt::format("{}.{}", version / 1000, version % 1000 / 10); }
 
+[[noreturn]] void refuse(const std::string& why) { throw UnsupportedError("device: cuda was asked for, but " + why); }
+
+// What a user can do about the error with which CUDA does not start.
+const char* advice(cudaError_t status) {
+  switch (status) {
+    case cudaErrorStubLibrary:
+      return "the libcuda.so.1 that the loader finds is the toolkit's stub; take its folder out of LD_LIBRARY_PATH";
+    case cudaErrorSystemDriverMismatch:
+      return "the driver's library and its kernel module are of two versions; reload the module or restart";
+    case cudaErrorCompatNotSupportedOnDevice:
+      return "the driver's forward compatibility package does not support this GPU; use a driver of CUDA 13 itself";
+    case cudaErrorDevicesUnavailable:
+      return "another process has the GPU for itself, or its compute mode forbids more; nvidia-smi shows which";
+    case cudaErrorMemoryAllocation:
+      return "other processes hold the GPU's memory; nvidia-smi shows which";
+    case cudaErrorECCUncorrectable:
+      return "its memory has an error that cannot be corrected; nvidia-smi -q -d ECC shows it, and a reset may help";
+    default:
+      return "nvidia-smi shows the state of the driver and its GPUs";
+  }
+}
+
+// Until the backend exists every failure says that this machine cannot.
+void start(cudaError_t status) {
+  if (status == cudaSuccess) return;
+  refuse(fmt::format("CUDA does not start here: {} ({}); {}", cudaGetErrorString(status), cudaGetErrorName(status),
+                     advice(status)));
+}
+
 void require_device(int64_t device) {
   int driver = 0, runtime = 0, count = 0;
-  cudaDriverGetVersion(&driver);
+  const cudaError_t driver_status = cudaDriverGetVersion(&driver);
   cudaRuntimeGetVersion(&runtime);
-  if (driver == 0) {
-    throw UnsupportedError("device: cuda was asked for, but no NVIDIA driver is loaded here; use device: cpu");
-  }
-  const cudaError_t status = cudaGetDeviceCount(&count);
+  if (driver_status == cudaSuccess && driver == 0) refuse("no NVIDIA driver is loaded here; use device: cpu");
+  const cudaError_t status = driver_status != cudaSuccess ? driver_status : cudaGetDeviceCount(&count);
   if (status == cudaErrorInsufficientDriver) {
-    throw UnsupportedError(fmt::format(
-        "device: cuda was asked for, but the NVIDIA driver is too old: it supports CUDA {}, and this program "
-        "was built with CUDA {}",
-        version_text(driver), version_text(runtime)));
+    refuse(fmt::format("the NVIDIA driver is too old: it supports CUDA {}, and this program was built with CUDA {}",
+                       version_text(driver), version_text(runtime)));
   }
   if (status == cudaErrorNoDevice || (status == cudaSuccess && count == 0)) {
-    throw UnsupportedError("device: cuda was asked for, but no NVIDIA GPU was found here; use device: cpu");
+    refuse("no NVIDIA GPU was found here; use device: cpu");
   }
-  BN_CUDA(status);
+  start(status);
   if (device < 0 || device >= count) {
     throw UnsupportedError(
         fmt::format("CUDA device {} was asked for, but there are {} (numbered from 0).", device, count));
@@ -86,10 +114,10 @@ void require_device(int64_t device) {
 void require_kernels(const cudaDeviceProp& device) {
   const cudaError_t status = find_kernels();
   if (status == cudaSuccess) return;
-  throw UnsupportedError(
-      fmt::format("device: cuda was asked for, but this program has no kernels for {} (compute capability {}.{}): {}. "
-                  "BN_CUDA_ARCHITECTURES of its build says which GPUs it is for; the least is 8.0.",
-                  device.name, device.major, device.minor, cudaGetErrorString(status)));
+  refuse(fmt::format(
+      "this program has no kernels for {} (compute capability {}.{}): {}. BN_CUDA_ARCHITECTURES of its build "
+      "says which GPUs it is for; the least is 8.0.",
+      device.name, device.major, device.minor, cudaGetErrorString(status)));
 }
 
 bool wants_synchronous_launches() {
@@ -101,19 +129,19 @@ bool wants_synchronous_launches() {
 
 CudaBackend::CudaBackend(const CudaOptions& options) {
   require_device(options.device);
-  BN_CUDA(cudaSetDevice(static_cast<int>(options.device)));
-  cudaDeviceProp properties{};
-  BN_CUDA(cudaGetDeviceProperties(&properties, static_cast<int>(options.device)));
-  require_kernels(properties);
   context_.options = options;
+  start(cudaSetDevice(device()));
+  cudaDeviceProp properties{};
+  start(cudaGetDeviceProperties(&properties, device()));
+  require_kernels(properties);
   context_.multiprocessors = properties.multiProcessorCount;
   context_.device_name = properties.name;
   context_.check = wants_synchronous_launches() ? LaunchCheck::kSynchronize : LaunchCheck::kAsynchronous;
-  BN_CUDA(cudaStreamCreateWithFlags(&context_.compute, cudaStreamNonBlocking));
-  BN_CUDA(cudaStreamCreateWithFlags(&context_.copy, cudaStreamNonBlocking));
+  start(cudaStreamCreateWithFlags(&context_.compute, cudaStreamNonBlocking));
+  start(cudaStreamCreateWithFlags(&context_.copy, cudaStreamNonBlocking));
   open_libraries(context_);
   small_uploads_ = std::make_unique<SmallUploads>(context_);
-  image_uploads_ = std::make_unique<ImageUploads>(context_);
+  image_uploads_ = std::make_unique<ImageUploads>(context_, host_memory_);
 }
 
 CudaBackend::~CudaBackend() {
@@ -131,12 +159,18 @@ std::string CudaBackend::name() const {
   return fmt::format("cuda: {}, CUDA {}", context_.device_name, version_text(runtime));
 }
 
-void CudaBackend::require(DType activations) const {
-  if (activations == DType::kF32 || activations == DType::kBf16) return;
-  throw UnsupportedError(fmt::format("Activations cannot be stored as {}.", name_of(activations)));
-}
+void CudaBackend::require(DType activations) const { require_storage(activations); }
+
+std::string CudaBackend::choices() const { return text_of_choices(*context_.convolutions); }
+void CudaBackend::repeat_choices(const std::string& text) { cuda::repeat_choices(*context_.convolutions, text); }
+
+// CUDA keeps the current device for each thread; setting the one that is set costs next to nothing.
+void CudaBackend::enter_thread() { BN_CUDA(cudaSetDevice(device())); }
+
+std::string CudaBackend::computation() const { return name() + ", " + library_versions(); }
 
 std::unique_ptr<Buffer> CudaBackend::allocate(int64_t bytes) {
+  enter_thread();
   return std::make_unique<DeviceBuffer>(bytes, context_.compute);
 }
 
@@ -163,27 +197,9 @@ void CudaBackend::zero(void* device, int64_t bytes) {
 
 void CudaBackend::synchronize() { BN_CUDA(cudaStreamSynchronize(context_.compute)); }
 
-std::unique_ptr<Op> CudaBackend::make_batch_norm(const BatchNorm& spec, const OpDesc& desc) const {
-  switch (spec.implementation) {
-    case BatchNormImplementation::kCustom:
-      return ops::make_op(own_kernels_, spec, desc);
-    case BatchNormImplementation::kCudnn:
-      return make_batch_norm_cudnn(context_, spec, desc);
-    case BatchNormImplementation::kOnednn:
-      break;
-  }
-  throw UnsupportedError("batch_norm.implementation onednn needs the CPU; on a CUDA device it can be custom or cudnn.");
-}
-
 std::unique_ptr<Op> CudaBackend::make_op(const OpSpec& spec, const OpDesc& desc) {
-  return std::visit(Overloaded{
-                        [&](const Conv2d& s) { return make_conv2d(context_, s, desc); },
-                        [&](const SeparableConv2d& s) { return make_separable_conv2d(context_, s, desc); },
-                        [&](const Linear& s) { return make_linear(context_, s, desc); },
-                        [&](const BatchNorm& s) { return make_batch_norm(s, desc); },
-                        [&](const auto& s) { return ops::make_op(own_kernels_, s, desc); },
-                    },
-                    spec);
+  enter_thread();
+  return cuda::make_op(context_, own_kernels_, spec, desc);
 }
 
 bool CudaBackend::supports_row_stride(const OpSpec& spec) const { return ops::supports_row_stride(spec); }
@@ -196,11 +212,20 @@ int64_t CudaBackend::image_row_stride(int64_t channels, DType dtype) const {
 }
 
 std::unique_ptr<Recording> CudaBackend::record(std::function<void()> work) {
+  enter_thread();
   if (context_.check == LaunchCheck::kSynchronize) return ops::record_calls(std::move(work));
   return std::make_unique<Graph>(context_, work);
 }
 
+std::unique_ptr<Buffer> CudaBackend::allocate_host(int64_t bytes) {
+  enter_thread();
+  return host_memory_.allocate(bytes);
+}
+
+void CudaBackend::finish_loading() { image_uploads_->finish(); }
+
 void CudaBackend::load_images(const Tensor& x, const Tensor& images_u8, const ImageNormalization& normalization) {
+  enter_thread();
   Tensor on_device = images_u8;
   on_device.data = const_cast<void*>(image_uploads_->upload(images_u8.data, images_u8.bytes()));  // only read
   cuda::load_images(context_, x, on_device, normalization);
@@ -208,8 +233,12 @@ void CudaBackend::load_images(const Tensor& x, const Tensor& images_u8, const Im
 }
 
 void CudaBackend::sum(const Tensor& dst, const std::vector<Tensor>& srcs) { cuda::sum(context_, dst, srcs); }
-void CudaBackend::sgd_step(const SgdUpdate& update) { cuda::sgd_step(context_, update); }
+void CudaBackend::sgd_step(const SgdUpdate& update) {
+  enter_thread();
+  cuda::sgd_step(context_, update);
+}
 void CudaBackend::blend(const Tensor& running, const Tensor& batch, const Tensor& factor, const float* weight) {
+  enter_thread();
   cuda::blend(context_, running, batch, factor, weight);
 }
 

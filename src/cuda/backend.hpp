@@ -21,7 +21,11 @@ class CudaBackend final : public Backend {
   CudaBackend& operator=(const CudaBackend&) = delete;
 
   std::string name() const override;
+  std::string computation() const override;
+  void enter_thread() override;
   void require(DType activations) const override;
+  std::string choices() const override;
+  void repeat_choices(const std::string& text) override;
 
   std::unique_ptr<Buffer> allocate(int64_t bytes) override;
   void upload(void* device, const void* host, int64_t bytes) override;
@@ -35,6 +39,8 @@ class CudaBackend final : public Backend {
   int64_t image_row_stride(int64_t channels, DType dtype) const override;
   std::unique_ptr<Recording> record(std::function<void()> work) override;
 
+  std::unique_ptr<Buffer> allocate_host(int64_t bytes) override;
+  void finish_loading() override;
   void load_images(const Tensor& x, const Tensor& images_u8, const ImageNormalization& normalization) override;
   void sum(const Tensor& dst, const std::vector<Tensor>& srcs) override;
   void sgd_step(const SgdUpdate& update) override;
@@ -43,10 +49,11 @@ class CudaBackend final : public Backend {
   const Context& context() const { return context_; }
 
  private:
-  std::unique_ptr<Op> make_batch_norm(const BatchNorm& spec, const OpDesc& desc) const;
+  int device() const { return static_cast<int>(context_.options.device); }
 
   Context context_;
   OwnKernels own_kernels_{context_};
+  HostMemory host_memory_{context_};
   std::unique_ptr<SmallUploads> small_uploads_;
   std::unique_ptr<ImageUploads> image_uploads_;
 };

@@ -165,6 +165,10 @@ std::unique_ptr<Op> make_batch_norm_cudnn(const Context& context, const BatchNor
   if (spec.synchronised_parts > 1 && desc.exchange != nullptr) {
     throw UnsupportedError("batch_norm.synchronised_parts above 1 needs batch_norm.implementation: custom.");
   }
+  if (context.described) {
+    throw UnsupportedError(
+        "batch_norm.implementation cudnn cannot be planned: this part of cuDNN needs its GPU; custom can.");
+  }
   return std::make_unique<CudnnBatchNorm>(context, spec, desc);
 }
 

@@ -85,7 +85,12 @@ Product::Plan::Plan(const Context& device, const ProductProblem& problem) : cont
   choose(problem);
 }
 
+// The library chooses only where its device is; until then a plan has room for whatever it may choose.
 void Product::Plan::choose(const ProductProblem& problem) {
+  if (context.cublas_lt == nullptr) {
+    chosen.workspaceSize = kWorkspaceLimit;
+    return;
+  }
   Preference preference;
   preference.set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, kWorkspaceLimit);
   // Partial sums are never rounded to the result's type.
@@ -117,6 +122,7 @@ Product& Product::operator=(Product&&) noexcept = default;
 int64_t Product::workspace_bytes() const { return plan_ ? static_cast<int64_t>(plan_->chosen.workspaceSize) : 0; }
 
 std::string Product::algorithm() const {
+  if (plan_->context.cublas_lt == nullptr) return "chosen on the device";
   int id = 0;
   size_t written = 0;
   BN_CUBLAS(
@@ -126,6 +132,7 @@ std::string Product::algorithm() const {
 
 void Product::run(void* result, const void* a, const void* b, void* workspace) const {
   const Plan& plan = *plan_;
+  if (is_only_listed(plan.context, "cublasLt")) return;
   const float one = 1.0F, zero = 0.0F;
   BN_CUBLAS(cublasLtMatmul(plan.context.cublas_lt, plan.operation.get(), &one, b, plan.b.get(), a, plan.a.get(), &zero,
                            result, plan.result.get(), result, plan.result.get(), &plan.chosen.algo, workspace,

@@ -15,6 +15,7 @@
 #include "bn/error.hpp"
 #include "cuda/device_memory.hpp"
 #include "cuda/error.hpp"
+#include "cuda/libraries.hpp"
 
 namespace bn::cuda {
 namespace {
@@ -28,25 +29,11 @@ constexpr int64_t kMeasuredEngines = 8;
 constexpr int kMeasuredRuns = 3;
 constexpr int64_t kFirst = 1, kSecond = 2, kResult = 3;  // uids
 
-const char* name_of(ConvolutionPart part) {
-  switch (part) {
-    case ConvolutionPart::kForward:
-      return "forward pass";
-    case ConvolutionPart::kInputGradient:
-      return "input gradient";
-    case ConvolutionPart::kWeightGradient:
-      break;
-  }
-  return "weight gradient";
-}
-
-[[noreturn]] void refuse(const ConvolutionProblem& problem, std::string why) {
+[[noreturn]] void refuse(const Context& context, const ConvolutionProblem& problem, std::string why) {
   std::replace(why.begin(), why.end(), '\n', ' ');
-  throw UnsupportedError(fmt::format(
-      "cuDNN has no deterministic engine for the {} of a convolution {}x{}/{} pad {} from {} {} to {} (weights in {}): "
-      "{}",
-      name_of(problem.part), problem.w.h, problem.w.w, problem.stride, problem.pad, bn::name_of(problem.dtype),
-      to_string(problem.x), to_string(problem.y), bn::name_of(problem.w_dtype), why));
+  throw UnsupportedError(
+      fmt::format("cuDNN {} has no deterministic, precompiled engine on {} for the convolution {}: {}",
+                  loaded_cudnn_version(), context.device_name, describe(problem), why));
 }
 
 fe::DataType_t data_type(DType dtype) {
@@ -79,16 +66,15 @@ Attributes window(const ConvolutionProblem& problem) {
 void add_node(fe::graph::Graph& graph, const ConvolutionProblem& problem) {
   TensorPointer result;
   Shape shape = problem.y;
-  DType dtype = problem.dtype;
   switch (problem.part) {
     case ConvolutionPart::kForward:
       result = graph.conv_fprop(input(graph, kFirst, problem.x, problem.dtype),
-                                input(graph, kSecond, problem.w, problem.w_dtype),
+                                input(graph, kSecond, problem.w, problem.dtype),
                                 window<fe::graph::Conv_fprop_attributes>(problem));
       break;
     case ConvolutionPart::kInputGradient:
       result = graph.conv_dgrad(input(graph, kFirst, problem.y, problem.dtype),
-                                input(graph, kSecond, problem.w, problem.w_dtype),
+                                input(graph, kSecond, problem.w, problem.dtype),
                                 window<fe::graph::Conv_dgrad_attributes>(problem));
       shape = problem.x;
       break;
@@ -97,14 +83,13 @@ void add_node(fe::graph::Graph& graph, const ConvolutionProblem& problem) {
                                 input(graph, kSecond, problem.x, problem.dtype),
                                 window<fe::graph::Conv_wgrad_attributes>(problem));
       shape = problem.w;
-      dtype = problem.w_dtype;
       break;
   }
   result->set_output(true)
       .set_uid(kResult)
       .set_dim(dims(shape))
       .set_stride(strides(shape))
-      .set_data_type(data_type(dtype));
+      .set_data_type(data_type(problem.dtype));
 }
 
 // The numerical notes that an engine may not have. Tensor cores multiply f32 as TF32.
@@ -131,55 +116,114 @@ class Event {
 
 }  // namespace
 
-struct ConvolutionPlan::Plan {
-  fe::graph::Graph graph;
-  cudnnHandle_t handle = nullptr;
-  cudaStream_t stream = nullptr;
+namespace {
+
+struct Graph : fe::graph::Graph {
+  using fe::graph::Graph::plans;  // for the notes on the one chosen
+};
+
+const char* text_of(fe::NumericalNote_t note) {
+  using Note = fe::NumericalNote_t;
+  switch (note) {
+    case Note::TENSOR_CORE:
+      return "tensor cores";
+    case Note::DOWN_CONVERT_INPUTS:
+      return "rounds its inputs";
+    case Note::REDUCED_PRECISION_REDUCTION:
+      return "sums in reduced precision";
+    case Note::FFT:
+      return "Fourier transform";
+    case Note::NONDETERMINISTIC:
+      return "not deterministic";
+    case Note::WINOGRAD:
+      return "Winograd";
+    default:
+      return nullptr;
+  }
+}
+
+}  // namespace
+
+struct PreparedConvolution {
+  Graph graph;
+  const Context& context;
   int64_t index = -1;
   int64_t workspace_bytes = 0;
   std::string engine;
 
-  Plan(const Context& context, const ConvolutionProblem& problem);
+  // `wanted`: the engine of an earlier process, taken where it is offered; may be null.
+  PreparedConvolution(const Context& device, const ConvolutionProblem& problem, const std::string* wanted);
   fe::error_t execute(int64_t candidate, void* result, const void* first, const void* second, void* workspace) const;
+  std::vector<std::string> notes() const;
 
  private:
-  void prepare(const Context& context, const ConvolutionProblem& problem);
+  void prepare(const ConvolutionProblem& problem);
+  void choose_named(const std::string& name);
   void choose_first(const ConvolutionProblem& problem);
   void choose_quickest(const ConvolutionProblem& problem);
   std::optional<float> milliseconds(int64_t candidate, const std::array<void*, 4>& buffers) const;
 };
 
-ConvolutionPlan::Plan::Plan(const Context& context, const ConvolutionProblem& problem)
-    : handle(context.cudnn), stream(context.compute) {
+PreparedConvolution::PreparedConvolution(const Context& device, const ConvolutionProblem& problem,
+                                         const std::string* wanted)
+    : context(device) {
+  const bool can_measure = context.launches == nullptr;
   try {
-    prepare(context, problem);
-    if (context.options.convolution_choice == ConvolutionChoice::kMeasured) {
+    prepare(problem);
+    if (wanted != nullptr) choose_named(*wanted);
+    if (index < 0 && can_measure && context.options.convolution_choice == ConvolutionChoice::kMeasured) {
       choose_quickest(problem);
-    } else {
-      choose_first(problem);
     }
+    if (index < 0) choose_first(problem);
   } catch (const fe::cudnnException& error) {
-    refuse(problem, error.what());
+    refuse(context, problem, error.what());
   }
   workspace_bytes = graph.get_workspace_size_plan_at_index(index);
   if (graph.get_plan_name_at_index(index, engine).is_bad()) engine = "unnamed";
 }
 
-void ConvolutionPlan::Plan::prepare(const Context& context, const ConvolutionProblem& problem) {
+// Engines that are compiled when they are first used are barred. Each takes seconds, and the one that cuDNN 9.26 has
+// for weight gradients in f32 of bf16 factors on an H100 does not divide its sum among the multiprocessors.
+void PreparedConvolution::prepare(const ConvolutionProblem& problem) {
   graph.set_io_data_type(data_type(problem.dtype))
       .set_intermediate_data_type(fe::DataType_t::FLOAT)
       .set_compute_data_type(fe::DataType_t::FLOAT);
+  if (context.described) graph.set_device_properties(context.described);
   add_node(graph, problem);
   const auto require = [&](fe::error_t status) {
-    if (status.is_bad()) refuse(problem, status.get_message());
+    if (status.is_bad()) refuse(context, problem, status.get_message());
   };
   require(graph.validate());
-  require(graph.build_operation_graph(handle));
+  require(context.described ? graph.build_operation_graph() : graph.build_operation_graph(context.cudnn));
   require(graph.create_execution_plans({fe::HeurMode_t::A, fe::HeurMode_t::FALLBACK}));
-  graph.deselect_numeric_notes(barred_notes(context, problem.dtype)).deselect_workspace_greater_than(kWorkspaceLimit);
+  graph.deselect_numeric_notes(barred_notes(context, problem.dtype))
+      .deselect_behavior_notes({fe::BehaviorNote_t::RUNTIME_COMPILATION})
+      .deselect_workspace_greater_than(kWorkspaceLimit);
 }
 
-void ConvolutionPlan::Plan::choose_first(const ConvolutionProblem& problem) {
+std::vector<std::string> PreparedConvolution::notes() const {
+  const auto chosen = static_cast<size_t>(index);
+  std::vector<std::string> texts;
+  for (const fe::NumericalNote_t note : graph.plans.numeric_notes[chosen]) {
+    if (const char* text = text_of(note)) texts.emplace_back(text);
+  }
+  for (const fe::BehaviorNote_t note : graph.plans.behavior_notes[chosen]) {
+    if (note == fe::BehaviorNote_t::RUNTIME_COMPILATION) texts.emplace_back("compiled at run time");
+  }
+  return texts;
+}
+
+void PreparedConvolution::choose_named(const std::string& name) {
+  for (int64_t i = 0; i < graph.get_execution_plan_count(); ++i) {
+    std::string offered;
+    if (graph.get_plan_name_at_index(i, offered).is_bad() || offered != name) continue;
+    if (graph.build_plan_at_index(i).is_bad()) continue;
+    index = i;
+    return;
+  }
+}
+
+void PreparedConvolution::choose_first(const ConvolutionProblem& problem) {
   std::string last = "cuDNN names none";
   for (int64_t i = 0; i < graph.get_execution_plan_count(); ++i) {
     fe::error_t status = graph.build_plan_at_index(i);
@@ -189,10 +233,10 @@ void ConvolutionPlan::Plan::choose_first(const ConvolutionProblem& problem) {
     }
     last = status.get_message();
   }
-  refuse(problem, last);
+  refuse(context, problem, last);
 }
 
-void ConvolutionPlan::Plan::choose_quickest(const ConvolutionProblem& problem) {
+void PreparedConvolution::choose_quickest(const ConvolutionProblem& problem) {
   std::vector<int64_t> candidates;
   int64_t workspace = 0;
   for (int64_t i = 0; i < graph.get_execution_plan_count(); ++i) {
@@ -205,7 +249,7 @@ void ConvolutionPlan::Plan::choose_quickest(const ConvolutionProblem& problem) {
   const DeviceMemory x(problem.x.elements() * element), w(problem.w.elements() * element),
       y(problem.y.elements() * element), space(workspace);
   for (const auto& [memory, shape] : {std::pair{&x, problem.x}, std::pair{&w, problem.w}, std::pair{&y, problem.y}}) {
-    BN_CUDA(cudaMemsetAsync(memory->data(), 0, static_cast<size_t>(shape.elements() * element), stream));
+    BN_CUDA(cudaMemsetAsync(memory->data(), 0, static_cast<size_t>(shape.elements() * element), context.compute));
   }
   std::array<void*, 4> buffers{y.data(), x.data(), w.data(), space.data()};  // result, first, second, workspace
   if (problem.part == ConvolutionPart::kInputGradient) buffers = {x.data(), y.data(), w.data(), space.data()};
@@ -217,17 +261,17 @@ void ConvolutionPlan::Plan::choose_quickest(const ConvolutionProblem& problem) {
     index = candidate;
     least = *time;
   }
-  if (index < 0) refuse(problem, "none of those it names runs");
+  if (index < 0) refuse(context, problem, "none of those it names runs");
 }
 
 // The least of a few runs; nothing if the engine does not run.
-std::optional<float> ConvolutionPlan::Plan::milliseconds(int64_t candidate, const std::array<void*, 4>& buffers) const {
+std::optional<float> PreparedConvolution::milliseconds(int64_t candidate, const std::array<void*, 4>& buffers) const {
   const Event begin, end;
   std::optional<float> least;
   for (int run = 0; run <= kMeasuredRuns; ++run) {
-    BN_CUDA(cudaEventRecord(begin.get(), stream));
+    BN_CUDA(cudaEventRecord(begin.get(), context.compute));
     if (execute(candidate, buffers[0], buffers[1], buffers[2], buffers[3]).is_bad()) return {};
-    BN_CUDA(cudaEventRecord(end.get(), stream));
+    BN_CUDA(cudaEventRecord(end.get(), context.compute));
     BN_CUDA(cudaEventSynchronize(end.get()));
     float time = 0;
     BN_CUDA(cudaEventElapsedTime(&time, begin.get(), end.get()));
@@ -236,24 +280,62 @@ std::optional<float> ConvolutionPlan::Plan::milliseconds(int64_t candidate, cons
   return least;
 }
 
-fe::error_t ConvolutionPlan::Plan::execute(int64_t candidate, void* result, const void* first, const void* second,
-                                           void* workspace) const {
+fe::error_t PreparedConvolution::execute(int64_t candidate, void* result, const void* first, const void* second,
+                                         void* workspace) const {
   std::unordered_map<int64_t, void*> tensors{
       {kFirst, const_cast<void*>(first)}, {kSecond, const_cast<void*>(second)}, {kResult, result}};
-  return graph.execute_plan_at_index(handle, tensors, workspace, candidate);
+  return graph.execute_plan_at_index(context.cudnn, tensors, workspace, candidate);
 }
 
-ConvolutionPlan::ConvolutionPlan() = default;
-ConvolutionPlan::ConvolutionPlan(const Context& context, const ConvolutionProblem& problem)
-    : plan_(std::make_unique<Plan>(context, problem)) {}
-ConvolutionPlan::~ConvolutionPlan() = default;
-ConvolutionPlan::ConvolutionPlan(ConvolutionPlan&&) noexcept = default;
-ConvolutionPlan& ConvolutionPlan::operator=(ConvolutionPlan&&) noexcept = default;
+std::shared_ptr<const fe::DeviceProperties> device_properties(const std::string& json) {
+  require_cudnn_version(cudnnGetVersion());
+  if (cudnnGetVersion() < 90800) {
+    throw UnsupportedError(
+        fmt::format("A plan for a GPU that is not here needs cuDNN 9.8 or newer; this is {}.", loaded_cudnn_version()));
+  }
+  auto properties = std::make_shared<fe::DeviceProperties>();
+  fe::error_t status = properties->deserialize({json.begin(), json.end()});
+  if (status.is_good()) return properties;
+  if (status.get_message().find("SUBLIBRARY_LOADING_FAILED") != std::string::npos) {
+    throw UnsupportedError(fmt::format(
+        "A library of cuDNN {} does not load. Newer ones want a libcuda.so.1; where there is no driver, the "
+        "toolkit's lib64/stubs/libcuda.so in a folder of LD_LIBRARY_PATH, under that name, will do to plan.",
+        loaded_cudnn_version()));
+  }
+  throw DataError(fmt::format("cuDNN {} does not take this description of a GPU: {} {}", loaded_cudnn_version(),
+                              status.get_message(), json));
+}
+
+std::vector<PlannedConvolution> planned_convolutions(const Convolutions& convolutions) {
+  std::vector<PlannedConvolution> all;
+  for (const auto& [problem, prepared] : convolutions.prepared) {
+    if (!prepared) continue;
+    all.push_back({.problem = problem,
+                   .engine = prepared->engine,
+                   .workspace_bytes = prepared->workspace_bytes,
+                   .notes = prepared->notes()});
+  }
+  return all;
+}
+
+ConvolutionPlan::ConvolutionPlan(const Context& context, const ConvolutionProblem& problem) {
+  Convolutions& known = *context.convolutions;
+  const std::string name = describe(problem);
+  auto& prepared = known.prepared[name];
+  if (!prepared) {
+    const auto wanted = known.wanted.find(name);
+    prepared = std::make_shared<PreparedConvolution>(context, problem,
+                                                     wanted == known.wanted.end() ? nullptr : &wanted->second);
+    known.chosen[name] = prepared->engine;
+  }
+  plan_ = prepared;
+}
 
 int64_t ConvolutionPlan::workspace_bytes() const { return plan_ ? plan_->workspace_bytes : 0; }
 const std::string& ConvolutionPlan::engine() const { return plan_->engine; }
 
 void ConvolutionPlan::run(void* result, const void* first, const void* second, void* workspace) const {
+  if (is_only_listed(plan_->context, "cudnn")) return;
   fe::error_t status = plan_->execute(plan_->index, result, first, second, workspace);
   if (status.is_good()) return;
   throw Error(ExitCode::kFailure, fmt::format("cuDNN's {} failed: {}.", plan_->engine, status.get_message()));

@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "bn/cuda_backend.hpp"
 #include "bn/tensor.hpp"
 #include "cuda/context.hpp"
 
@@ -16,19 +18,24 @@ struct ConvolutionProblem {
   ConvolutionPart part = ConvolutionPart::kForward;
   Shape x{}, w{}, y{};  // w: ohwi
   int64_t stride = 1, pad = 0;
-  DType dtype = DType::kF32;    // type of x and y and their gradients
-  DType w_dtype = DType::kF32;  // type of w, or of its gradient
+  DType dtype = DType::kF32;  // of all tensors; sums are f32
 };
+
+// "forward 3x3/1 pad 1 bf16 32x28x28x64 to 32x28x28x96"
+std::string describe(const ConvolutionProblem& problem);
+
+// The described GPU as cuDNN takes it. Throws DataError when it does not.
+std::shared_ptr<const cudnn_frontend::DeviceProperties> device_properties(const std::string& json);
+
+std::vector<PlannedConvolution> planned_convolutions(const Convolutions& convolutions);
 
 class ConvolutionPlan {
  public:
-  ConvolutionPlan();  // empty
-  // Chooses the engine, which is never changed after. Engines that give other bits in another run are not taken, nor
-  // in exact f32 any that rounds its inputs or transforms them. Throws UnsupportedError when cuDNN has none.
+  ConvolutionPlan() = default;  // empty
+  // The context's plan for this problem. A new one chooses its engine, which is never changed after. Engines that give
+  // other bits in another run are not taken, nor any that is compiled when it is first used, nor in exact f32 any that
+  // rounds its inputs or transforms them. Throws UnsupportedError when cuDNN has none.
   ConvolutionPlan(const Context& context, const ConvolutionProblem& problem);
-  ~ConvolutionPlan();
-  ConvolutionPlan(ConvolutionPlan&&) noexcept;
-  ConvolutionPlan& operator=(ConvolutionPlan&&) noexcept;
 
   bool empty() const { return plan_ == nullptr; }
   int64_t workspace_bytes() const;
@@ -38,8 +45,7 @@ class ConvolutionPlan {
   void run(void* result, const void* first, const void* second, void* workspace) const;
 
  private:
-  struct Plan;
-  std::unique_ptr<Plan> plan_;
+  std::shared_ptr<const PreparedConvolution> plan_;
 };
 
 }  // namespace bn::cuda

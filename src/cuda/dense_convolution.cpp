@@ -49,13 +49,8 @@ DenseConvolution::DenseConvolution(const Context& context, const ConvolutionWind
   if (keeps_copy_) weights_offset_ = packed_.add(w.elements() * size_of(dtype_));
   Shape x = desc.x[0].shape;
   x.c = layout_.width;
-  const ConvolutionProblem problem{.x = x,
-                                   .w = w,
-                                   .y = desc.y.shape,
-                                   .stride = window.stride,
-                                   .pad = window.pad,
-                                   .dtype = dtype_,
-                                   .w_dtype = dtype_};
+  const ConvolutionProblem problem{
+      .x = x, .w = w, .y = desc.y.shape, .stride = window.stride, .pad = window.pad, .dtype = dtype_};
   forward_ = ConvolutionPlan(context, problem);
   Regions scratch;
   scratch.add(forward_.workspace_bytes());
@@ -68,18 +63,10 @@ void DenseConvolution::prepare_backward(const OpDesc& desc, ConvolutionProblem p
     problem.part = ConvolutionPart::kInputGradient;
     input_gradient_ = ConvolutionPlan(context_, problem);
   }
-  // The gradient is f32 where the library can give that; gradients of other parameters are never rounded to bf16.
   problem.part = ConvolutionPart::kWeightGradient;
-  problem.w_dtype = DType::kF32;
-  try {
-    weight_gradient_ = ConvolutionPlan(context_, problem);
-  } catch (const UnsupportedError&) {
-    if (dtype_ == DType::kF32) throw;
-    problem.w_dtype = gradient_dtype_ = dtype_;
-    weight_gradient_ = ConvolutionPlan(context_, problem);
-  }
+  weight_gradient_ = ConvolutionPlan(context_, problem);
   Regions scratch;
-  if (unpacks_gradient()) gradient_offset_ = scratch.add(problem.w.elements() * size_of(gradient_dtype_));
+  if (unpacks_gradient()) gradient_offset_ = scratch.add(problem.w.elements() * size_of(dtype_));
   workspace_offset_ = scratch.add(std::max(input_gradient_.workspace_bytes(), weight_gradient_.workspace_bytes()));
   scratch_bytes_ = std::max(scratch_bytes_, scratch.bytes());
 }
@@ -92,7 +79,7 @@ std::string DenseConvolution::implementation() const {
   std::string text = "cudnn: " + forward_.engine();
   if (!input_gradient_.empty()) text += ", dx " + input_gradient_.engine();
   if (!weight_gradient_.empty()) text += ", dw " + weight_gradient_.engine();
-  if (gradient_dtype_ != DType::kF32) text += " (rounded to bf16)";
+  if (!weight_gradient_.empty() && dtype_ != DType::kF32) text += " (rounded to bf16)";
   return text;
 }
 
@@ -100,9 +87,7 @@ const void* DenseConvolution::weights(const OpIo& io) const {
   return keeps_copy_ ? at(io.packed, weights_offset_) : io.w.at(0).data;
 }
 
-bool DenseConvolution::unpacks_gradient() const {
-  return gradient_dtype_ != DType::kF32 || layout_.width != layout_.channels;
-}
+bool DenseConvolution::unpacks_gradient() const { return dtype_ != DType::kF32 || layout_.width != layout_.channels; }
 
 void DenseConvolution::pack(const OpIo& io, const float* w, size_t first) const {
   if (!keeps_copy_) return;
@@ -126,7 +111,7 @@ void DenseConvolution::backward(float* dw, const OpIo& io, void* scratch) const 
   if (!input_gradient_.empty()) run(input_gradient_, io.dx.at(0).data, io.dy.data, weights(io), workspace);
   void* gradient = unpacks_gradient() ? at(scratch, gradient_offset_) : dw;
   run(weight_gradient_, gradient, io.dy.data, io.x.at(0).data, workspace);
-  if (unpacks_gradient()) unpack_weight_gradient(context_, dw, gradient, gradient_dtype_, layout_);
+  if (unpacks_gradient()) unpack_weight_gradient(context_, dw, gradient, dtype_, layout_);
 }
 
 }  // namespace bn::cuda

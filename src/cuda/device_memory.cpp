@@ -5,6 +5,11 @@
 
 namespace bn::cuda {
 
+void copy_on_device(const Context& context, void* to, const void* from, int64_t bytes) {
+  if (is_only_listed(context, "copy")) return;
+  BN_CUDA(cudaMemcpyAsync(to, from, static_cast<size_t>(bytes), cudaMemcpyDeviceToDevice, context.compute));
+}
+
 DeviceMemory::DeviceMemory(int64_t bytes) : bytes_(bytes) {
   if (bytes == 0) return;
   const cudaError_t status = cudaMalloc(&data_, static_cast<size_t>(bytes));

@@ -3,7 +3,12 @@
 
 #include <cstdint>
 
+#include "cuda/context.hpp"
+
 namespace bn::cuda {
+
+// On the compute stream; a part of steps.
+void copy_on_device(const Context& context, void* to, const void* from, int64_t bytes);
 
 class DeviceMemory {
  public:

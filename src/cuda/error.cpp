@@ -10,8 +10,8 @@ namespace bn::cuda {
 
 namespace {
 
-// True for errors that a kernel leaves behind for the next call.
-bool is_fault(cudaError_t status) {
+// What to do about errors that the call itself is not to blame for.
+const char* hint(cudaError_t status) {
   switch (status) {
     case cudaErrorIllegalAddress:
     case cudaErrorMisalignedAddress:
@@ -21,19 +21,25 @@ bool is_fault(cudaError_t status) {
     case cudaErrorHardwareStackError:
     case cudaErrorLaunchFailure:
     case cudaErrorLaunchTimeout:
-      return true;
+    case cudaErrorAssert:
+    case cudaErrorTensorMemoryLeak:
+      return " A kernel failed earlier; with BN_SYNC=1 in the environment the message names its op.";
+    case cudaErrorECCUncorrectable:
+    case cudaErrorContained:
+    case cudaErrorNvlinkUncorrectable:
+      return " The GPU's memory or link is at fault, not this program: nvidia-smi -q shows its errors. A run goes on "
+             "from "
+             "its last checkpoint with --resume.";
     default:
-      return false;
+      return "";
   }
 }
 
 }  // namespace
 
 void throw_cuda_error(cudaError_t status, const char* call) {
-  const char* hint =
-      is_fault(status) ? " A kernel failed earlier; with BN_SYNC=1 in the environment the message names its op." : "";
   throw Error(ExitCode::kFailure, fmt::format("CUDA failed: {} ({}) in {}.{}", cudaGetErrorString(status),
-                                              cudaGetErrorName(status), call, hint));
+                                              cudaGetErrorName(status), call, hint(status)));
 }
 
 void after_launch(const Context& context, const char* kernel) {

@@ -1,7 +1,7 @@
 #include "cuda/folding.hpp"
 
 #include "bn/error.hpp"
-#include "cuda/error.hpp"
+#include "cuda/device_memory.hpp"
 #include "cuda/kernels/columns.hpp"
 #include "cuda/kernels/weights.hpp"
 
@@ -21,8 +21,7 @@ void Folding::prepare(const OpIo& io, size_t first) const {
   if (!folded_) return;
   auto* bias = static_cast<float*>(at(io.packed, bias_offset_));
   if (!folded_->eps) {
-    BN_CUDA(cudaMemcpyAsync(bias, io.w.at(first).data, static_cast<size_t>(outputs_ * size_of(DType::kF32)),
-                            cudaMemcpyDeviceToDevice, context_.compute));
+    copy_on_device(context_, bias, io.w.at(first).data, outputs_ * size_of(DType::kF32));
     return;
   }
   fold_statistics(context_, static_cast<float*>(at(io.packed, scale_offset_)), bias,

@@ -23,6 +23,7 @@ void after_launch(const Context& context, const char* kernel);
 template <class... Parameters, class... Arguments>
 void launch(const Context& context, const char* name, void (*kernel)(Parameters...), const Grid& grid,
             const Arguments&... arguments) {
+  if (is_only_listed(context, name)) return;
   std::tuple<Parameters...> values(static_cast<Parameters>(arguments)...);
   std::apply(
       [&](auto&... value) {

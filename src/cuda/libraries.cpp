@@ -27,11 +27,19 @@ void throw_cublas_error(cublasStatus_t status, const char* call) {
   throw Error(ExitCode::kFailure, fmt::format("cuBLASLt failed: {} in {}.", cublasLtGetStatusString(status), call));
 }
 
+std::string loaded_cudnn_version() { return cudnn_version_text(cudnnGetVersion()); }
+
 void require_cudnn_version(size_t version) {
   if (cudnn_major(version) == CUDNN_MAJOR) return;
   throw UnsupportedError(fmt::format(
       "device: cuda needs cuDNN {}, but the loader found cuDNN {} (LD_LIBRARY_PATH decides which it takes).",
       CUDNN_MAJOR, cudnn_version_text(version)));
+}
+
+std::string library_versions() {
+  const size_t blas = cublasLtGetVersion();  // 13.1.0 is 130100
+  return fmt::format("cuDNN {}, cuBLASLt {}.{}.{}", loaded_cudnn_version(), blas / 10000, blas % 10000 / 100,
+                     blas % 100);
 }
 
 void open_libraries(Context& context) {
@@ -41,7 +49,7 @@ void open_libraries(Context& context) {
     throw UnsupportedError(
         fmt::format("device: cuda was asked for, but cuDNN {} does not start on this machine ({}); all its libraries "
                     "must be of one version and the GPU one that it supports.",
-                    cudnn_version_text(cudnnGetVersion()), cudnnGetErrorString(status)));
+                    loaded_cudnn_version(), cudnnGetErrorString(status)));
   }
   BN_CUDNN(cudnnSetStream(context.cudnn, context.compute));
   BN_CUBLAS(cublasLtCreate(&context.cublas_lt));

@@ -5,11 +5,14 @@
 #include <cudnn.h>
 
 #include <cstddef>
+#include <string>
 
 namespace bn::cuda {
 
 [[noreturn]] void throw_cudnn_error(cudnnStatus_t status, const char* call);
 [[noreturn]] void throw_cublas_error(cublasStatus_t status, const char* call);
+
+std::string loaded_cudnn_version();  // "9.19.0"
 
 // `version` is the number that cudnnGetVersion() returns. Throws UnsupportedError unless it has the major version this
 // was built for.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "bn/backend.hpp"
 #include "cuda/context.hpp"
@@ -17,5 +18,6 @@ std::unique_ptr<Op> make_batch_norm_cudnn(const Context& context, const BatchNor
 // The handles of the libraries above, bound to the context's compute stream.
 void open_libraries(Context& context);
 void close_libraries(Context& context);
+std::string library_versions();  // "cuDNN 9.19.0, cuBLASLt 13.1.0"
 
 }  // namespace bn::cuda

@@ -21,8 +21,14 @@ constexpr bool kBuiltWithCuda = BN_HAS_CUDA != 0;
 constexpr const char* kModule = "bn_cuda.so";
 
 using MakeBackend = Backend* (*)(const CudaOptions&);
+using MakePlanningBackend = PlanningBackend* (*)(const CudaOptions&, const DeviceDescription&);
 
-MakeBackend load_module() {
+void require_build_with_cuda() {
+  if (kBuiltWithCuda) return;
+  throw UnsupportedError("device: cuda was asked for, but this program was built without CUDA; use device: cpu");
+}
+
+void* load_module() {
   std::filesystem::path path = program_folder() / kModule;
   if (!std::filesystem::exists(path)) path = program_folder().parent_path() / BN_MODULE_FOLDER / kModule;  // installed
   void* module = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
@@ -32,22 +38,30 @@ MakeBackend load_module() {
         "loader finds them (LD_LIBRARY_PATH): {}",
         dlerror()));
   }
-  void* make = dlsym(module, "bn_make_cuda_backend");
-  if (make == nullptr) {
+  return module;
+}
+
+template <class Function>
+Function find(const char* name) {
+  require_build_with_cuda();
+  static void* const kLoaded = load_module();  // never unloaded: ops hold its code
+  void* function = dlsym(kLoaded, name);
+  if (function == nullptr) {
     throw UnsupportedError(
-        fmt::format("device: cuda was asked for, but {} is not this program's: {}", path.string(), dlerror()));
+        fmt::format("device: cuda was asked for, but {} is not this program's: {}", kModule, dlerror()));
   }
-  return reinterpret_cast<MakeBackend>(make);
+  return reinterpret_cast<Function>(function);
 }
 
 }  // namespace
 
 std::unique_ptr<Backend> make_cuda_backend(const CudaOptions& options) {
-  if (!kBuiltWithCuda) {
-    throw UnsupportedError("device: cuda was asked for, but this program was built without CUDA; use device: cpu");
-  }
-  static const MakeBackend kMake = load_module();  // never unloaded: ops hold its code
-  return std::unique_ptr<Backend>(kMake(options));
+  return std::unique_ptr<Backend>(find<MakeBackend>("bn_make_cuda_backend")(options));
+}
+
+std::unique_ptr<PlanningBackend> make_planning_cuda_backend(const CudaOptions& options,
+                                                            const DeviceDescription& device) {
+  return std::unique_ptr<PlanningBackend>(find<MakePlanningBackend>("bn_make_planning_cuda_backend")(options, device));
 }
 
 std::string cuda_library() {

@@ -1,6 +1,12 @@
-// The only symbol that src/cuda/load.cpp looks up.
+// The symbols that src/cuda/load.cpp looks up.
 #include "cuda/backend.hpp"
+#include "cuda/described_backend.hpp"
 
 extern "C" bn::Backend* bn_make_cuda_backend(const bn::CudaOptions& options) {
   return new bn::cuda::CudaBackend(options);
+}
+
+extern "C" bn::PlanningBackend* bn_make_planning_cuda_backend(const bn::CudaOptions& options,
+                                                              const bn::DeviceDescription& device) {
+  return new bn::cuda::DescribedBackend(options, device);
 }

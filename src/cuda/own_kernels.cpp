@@ -1,6 +1,6 @@
 #include "cuda/own_kernels.hpp"
 
-#include "cuda/error.hpp"
+#include "cuda/device_memory.hpp"
 #include "cuda/kernels/columns.hpp"
 #include "cuda/kernels/elements.hpp"
 #include "cuda/kernels/pool.hpp"
@@ -95,9 +95,7 @@ void OwnKernels::dropout(const Tensor& y, const Tensor& x, const StepState* stat
   cuda::dropout(context_, y, x, state, key.op, key.rate);
 }
 
-void OwnKernels::copy(const Tensor& y, const Tensor& x) const {
-  BN_CUDA(cudaMemcpyAsync(y.data, x.data, static_cast<size_t>(y.bytes()), cudaMemcpyDeviceToDevice, context_.compute));
-}
+void OwnKernels::copy(const Tensor& y, const Tensor& x) const { copy_on_device(context_, y.data, x.data, y.bytes()); }
 
 void OwnKernels::concat(const Tensor& y, const std::vector<Tensor>& x) const {
   auto* to = y.as<uint8_t>();

@@ -7,26 +7,53 @@
 namespace bn::cuda {
 
 SmallUploads::SmallUploads(const Context& context) : context_(context) {
-  BN_CUDA(cudaMallocHost(reinterpret_cast<void**>(&pinned_), kSlots * kSlotBytes));
   for (cudaEvent_t& event : copied_) BN_CUDA(cudaEventCreateWithFlags(&event, cudaEventDisableTiming));
 }
 
 SmallUploads::~SmallUploads() {
   for (cudaEvent_t event : copied_) cudaEventDestroy(event);
-  cudaFreeHost(pinned_);
 }
 
 void SmallUploads::upload(void* device, const void* host, int64_t bytes) {
   const auto slot = static_cast<size_t>(next_);
   next_ = (next_ + 1) % kSlots;
-  uint8_t* pinned = pinned_ + slot * kSlotBytes;
+  uint8_t* pinned = static_cast<uint8_t*>(pinned_.data()) + slot * kSlotBytes;
   BN_CUDA(cudaEventSynchronize(copied_[slot]));
   std::memcpy(pinned, host, static_cast<size_t>(bytes));
   BN_CUDA(cudaMemcpyAsync(device, pinned, static_cast<size_t>(bytes), cudaMemcpyHostToDevice, context_.compute));
   BN_CUDA(cudaEventRecord(copied_[slot], context_.compute));
 }
 
-ImageUploads::ImageUploads(const Context& context) : context_(context) {
+class HostMemory::PinnedBuffer final : public Buffer {
+ public:
+  PinnedBuffer(HostMemory& owner, int64_t bytes) : owner_(owner), memory_(bytes) { owner_.sizes_[begin()] = bytes; }
+  ~PinnedBuffer() override {
+    cudaStreamSynchronize(owner_.context_.copy);  // a copy may still read it
+    owner_.sizes_.erase(begin());
+  }
+  PinnedBuffer(const PinnedBuffer&) = delete;
+  PinnedBuffer& operator=(const PinnedBuffer&) = delete;
+  void* data() const override { return memory_.data(); }
+  int64_t bytes() const override { return memory_.bytes(); }
+
+ private:
+  const uint8_t* begin() const { return static_cast<const uint8_t*>(memory_.data()); }
+  HostMemory& owner_;
+  PinnedMemory memory_;
+};
+
+std::unique_ptr<Buffer> HostMemory::allocate(int64_t bytes) { return std::make_unique<PinnedBuffer>(*this, bytes); }
+
+bool HostMemory::holds(const void* data, int64_t bytes) const {
+  const auto* begin = static_cast<const uint8_t*>(data);
+  auto next = sizes_.upper_bound(begin);
+  if (next == sizes_.begin()) return false;
+  const auto& [first, size] = *--next;
+  return begin + bytes <= first + size;
+}
+
+ImageUploads::ImageUploads(const Context& context, const HostMemory& host_memory)
+    : context_(context), host_memory_(host_memory) {
   for (Slot& slot : slots_) {
     BN_CUDA(cudaEventCreateWithFlags(&slot.copied, cudaEventDisableTiming));
     BN_CUDA(cudaEventCreateWithFlags(&slot.read, cudaEventDisableTiming));
@@ -37,7 +64,6 @@ ImageUploads::~ImageUploads() {
   for (Slot& slot : slots_) {
     cudaEventDestroy(slot.copied);
     cudaEventDestroy(slot.read);
-    cudaFreeHost(slot.pinned);
   }
 }
 
@@ -48,33 +74,37 @@ void ImageUploads::resize(int64_t bytes) {
   for (Slot& slot : slots_) {
     BN_CUDA(cudaEventSynchronize(slot.copied));
     BN_CUDA(cudaEventSynchronize(slot.read));
-    BN_CUDA(cudaFreeHost(slot.pinned));
-    slot.pinned = nullptr;
+    slot.pinned.reset();
     slot.device.reset();
   }
-  for (Slot& slot : slots_) {
-    slot.device = std::make_unique<DeviceMemory>(bytes);
-    BN_CUDA(cudaMallocHost(&slot.pinned, static_cast<size_t>(bytes)));
-  }
+  for (Slot& slot : slots_) slot.device = std::make_unique<DeviceMemory>(bytes);
   bytes_ = bytes;
 }
 
-const void* ImageUploads::upload(const void* host, int64_t bytes) {
-  Slot& slot = slots_[static_cast<size_t>(current_)];
-  resize(bytes);
+const void* ImageUploads::pinned_copy(Slot& slot, const void* host, int64_t bytes) const {
+  if (!slot.pinned) slot.pinned = std::make_unique<PinnedMemory>(bytes_);
   BN_CUDA(cudaEventSynchronize(slot.copied));
-  std::memcpy(slot.pinned, host, static_cast<size_t>(bytes));
+  std::memcpy(slot.pinned->data(), host, static_cast<size_t>(bytes));
+  return slot.pinned->data();
+}
+
+const void* ImageUploads::upload(const void* host, int64_t bytes) {
+  resize(bytes);
+  Slot& slot = slots_[current_];
+  const void* from = host_memory_.holds(host, bytes) ? host : pinned_copy(slot, host, bytes);
   BN_CUDA(cudaStreamWaitEvent(context_.copy, slot.read, 0));
   void* device = slot.device->data();
-  BN_CUDA(cudaMemcpyAsync(device, slot.pinned, static_cast<size_t>(bytes), cudaMemcpyHostToDevice, context_.copy));
+  BN_CUDA(cudaMemcpyAsync(device, from, static_cast<size_t>(bytes), cudaMemcpyHostToDevice, context_.copy));
   BN_CUDA(cudaEventRecord(slot.copied, context_.copy));
   BN_CUDA(cudaStreamWaitEvent(context_.compute, slot.copied, 0));
   return device;
 }
 
 void ImageUploads::release() {
-  BN_CUDA(cudaEventRecord(slots_[static_cast<size_t>(current_)].read, context_.compute));
+  BN_CUDA(cudaEventRecord(slots_[current_].read, context_.compute));
   current_ = 1 - current_;
 }
+
+void ImageUploads::finish() { BN_CUDA(cudaEventSynchronize(slots_[1 - current_].copied)); }
 
 }  // namespace bn::cuda

@@ -1,13 +1,15 @@
-// Host to device without waiting: pinned memory and events. A slot is written again only after the copy out of it has
-// ended, which is long past unless the host runs several steps ahead; that wait is what paces it.
+// Host to device without waiting: page-locked memory and events. A slot is written again only after the copy out of it
+// has ended, which is long past unless the host runs several steps ahead; that wait is what paces it.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 
 #include "cuda/context.hpp"
 #include "cuda/device_memory.hpp"
+#include "cuda/pinned_memory.hpp"
 
 namespace bn::cuda {
 
@@ -26,15 +28,28 @@ class SmallUploads {
  private:
   static constexpr int kSlots = 16;
   const Context& context_;
-  uint8_t* pinned_ = nullptr;
+  PinnedMemory pinned_{kSlots * kSlotBytes};
   std::array<cudaEvent_t, kSlots> copied_{};
   int next_ = 0;
+};
+
+// Memory that Backend::allocate_host gave: the images in it are copied from where they are.
+class HostMemory {
+ public:
+  explicit HostMemory(const Context& context) : context_(context) {}
+  std::unique_ptr<Buffer> allocate(int64_t bytes);
+  bool holds(const void* data, int64_t bytes) const;
+
+ private:
+  class PinnedBuffer;
+  const Context& context_;
+  std::map<const uint8_t*, int64_t> sizes_{};  // of the buffers that live, by their beginnings
 };
 
 // Uploads images of a batch, on the copy stream, two in flight.
 class ImageUploads {
  public:
-  explicit ImageUploads(const Context& context);
+  ImageUploads(const Context& context, const HostMemory& host_memory);
   ~ImageUploads();
   ImageUploads(const ImageUploads&) = delete;
   ImageUploads& operator=(const ImageUploads&) = delete;
@@ -43,19 +58,23 @@ class ImageUploads {
   const void* upload(const void* host, int64_t bytes);
   // Call it once the work that reads the uploaded bytes is on the compute stream.
   void release();
+  // Waits until the host's memory has been read.
+  void finish();
 
  private:
   struct Slot {
-    void* pinned = nullptr;
+    std::unique_ptr<PinnedMemory> pinned{};  // for images that are not in HostMemory
     std::unique_ptr<DeviceMemory> device{};
     cudaEvent_t copied = nullptr, read = nullptr;
   };
   void resize(int64_t bytes);
+  const void* pinned_copy(Slot& slot, const void* host, int64_t bytes) const;
 
   const Context& context_;
+  const HostMemory& host_memory_;
   std::array<Slot, 2> slots_{};
   int64_t bytes_ = 0;  // size of each slot
-  int current_ = 0;
+  size_t current_ = 0;
 };
 
 }  // namespace bn::cuda

@@ -69,7 +69,14 @@ BatchFiller::BatchFiller(const Dataset& dataset, const DataOptions& data, const 
 
 BatchStorage BatchFiller::make_storage() const {
   BatchStorage storage;
-  storage.images.resize(static_cast<size_t>(options_.batch * image_bytes_));
+  const auto bytes = static_cast<size_t>(options_.batch * image_bytes_);
+  if (options_.allocate) storage.borrowed = options_.allocate(static_cast<int64_t>(bytes));
+  if (storage.borrowed) {
+    storage.images = {static_cast<uint8_t*>(storage.borrowed->data()), bytes};
+  } else {
+    storage.own.resize(bytes);
+    storage.images = storage.own;
+  }
   storage.labels.resize(static_cast<size_t>(options_.batch));
   return storage;
 }
@@ -117,7 +124,7 @@ void BatchFiller::fill_training_image(int64_t epoch, int64_t position, int64_t s
 
 void BatchFiller::fill_validation_image(int64_t index, int64_t slot, BatchStorage& storage) {
   if (index < dataset_.size() && try_to_place(0, index, slot, storage) == Outcome::kPlaced) return;
-  std::fill_n(storage.images.begin() + slot * image_bytes_, image_bytes_, uint8_t{0});
+  std::fill_n(storage.images.data() + slot * image_bytes_, image_bytes_, uint8_t{0});
   storage.labels[static_cast<size_t>(slot)] = -1;
 }
 

@@ -4,6 +4,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,7 +19,9 @@ namespace bn {
 
 // Memory of one batch, reused.
 struct BatchStorage {
-  std::vector<uint8_t> images;  // [batch, image_size, image_size, channels]
+  std::span<uint8_t> images;  // [batch, image_size, image_size, channels], in one of the two that follow
+  std::unique_ptr<Buffer> borrowed;
+  std::vector<uint8_t> own;
   std::vector<int32_t> labels;
   int64_t valid = 0, first_index = 0, epoch = 0;
   std::vector<std::string> skipped;  // names of the images that could not be read

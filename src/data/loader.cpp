@@ -196,6 +196,7 @@ Loader::~Loader() = default;
 int64_t Loader::batches_per_epoch() const { return impl_->filler.batches_per_epoch(); }
 
 bool Loader::next(Batch& batch) {
+  if (impl_->options.finish_reading) impl_->options.finish_reading();
   BatchStorage* filled = impl_->ring ? impl_->ring->take() : impl_->fill_here();
   if (filled == nullptr) return false;
   impl_->count_skipped(*filled);

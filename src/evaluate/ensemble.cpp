@@ -54,7 +54,7 @@ class Evaluation {
     if (crops != CropSet::kSingle) cropped_ = open_crops(images, data, crops);
     const Part part{.rank = group.place().rank, .world = group.place().world};
     loader_.emplace(cropped_ ? *cropped_ : images, data,
-                    LoaderOptions{.batch = batch_, .split = Split::kValidation, .part = part});
+                    with_memory_of(backend, {.batch = batch_, .split = Split::kValidation, .part = part}));
     logits_.resize(static_cast<size_t>(batch_ * classes_));
     sums_.resize(logits_.size());
     result_.classes.resize(static_cast<size_t>(classes_));

@@ -8,8 +8,10 @@ namespace bn {
 void estimate_population(Plan& plan, Parameters& parameters, Backend& backend, const Dataset& training_set,
                          const DataOptions& data, int64_t batches, uint64_t seed, const std::function<bool()>& stop) {
   constexpr uint64_t kStatisticsStream = 0x504f50554c4154ULL;  // batches of their own, the same ones every time
-  Loader loader(training_set, data,
-                {.batch = plan.options().batch, .split = Split::kTrain, .seed = seed ^ kStatisticsStream});
+  Loader loader(
+      training_set, data,
+      with_memory_of(backend,
+                     {.batch = plan.options().batch, .split = Split::kTrain, .seed = seed ^ kStatisticsStream}));
   const ImageNormalization normalization = normalization_of(data);
   plan.pack();
   Batch batch;

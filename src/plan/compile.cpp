@@ -114,7 +114,13 @@ void Compiler::make_ops() {
       step.info = {.name = node.name,
                    .kind = kind_of(node.spec),
                    .implementation = step.op->implementation(),
-                   .multiply_adds = multiply_adds(node.spec, x)};
+                   .multiply_adds = multiply_adds(node.spec, x),
+                   .x = desc.x,
+                   .y = desc.y,
+                   .wants_dx = desc.wants_dx,
+                   .saved_bytes = is_training() ? step.op->saved_bytes() : 0,
+                   .scratch_bytes = step.op->scratch_bytes(),
+                   .packed_bytes = step.op->packed_bytes()};
       plan_->steps.push_back(std::move(step));
     } catch (const OutOfMemoryError& error) {
       UnsupportedError refusal = batch_does_not_fit(error, "");
@@ -345,6 +351,7 @@ void Compiler::bind_backward() {
       item.step = producer[step.sum_value];
       item.sum_dst = gradients_[step.sum_value][0];
       item.sum_srcs = gradients_[step.sum_value];
+      plan_->steps[static_cast<size_t>(item.step)].info.gradient_terms = static_cast<int>(item.sum_srcs.size());
       try {
         require_sum_terms(item.sum_srcs.size());
       } catch (Error& error) {

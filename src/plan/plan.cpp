@@ -55,6 +55,7 @@ void Plan::Impl::run_step(int step, const char* direction, Run&& run) {
 }
 
 void Plan::pack() {
+  impl_->backend->enter_thread();
   for (auto& step : impl_->steps) step.op->pack(step.io);
 }
 
@@ -69,6 +70,7 @@ void Plan::begin(const StepScalars& scalars) { impl_->backend->upload(&step_stat
 void Plan::set_seed(uint64_t seed) { impl_->backend->upload(&step_state()->seed, &seed, sizeof(seed)); }
 
 void Plan::forward() {
+  impl_->backend->enter_thread();
   for (size_t i = 0; i < impl_->steps.size(); ++i) {
     auto& current = impl_->steps[i];
     impl_->run_step(static_cast<int>(i), Impl::kForward, [&] { current.op->forward(current.io); });
@@ -76,6 +78,7 @@ void Plan::forward() {
 }
 
 void Plan::backward() {
+  impl_->backend->enter_thread();
   for (const auto& item : impl_->backward) {
     auto& current = impl_->steps[static_cast<size_t>(item.step)];
     impl_->run_step(item.step, Impl::kBackward, [&] {

@@ -2,9 +2,26 @@
 
 #include <fmt/format.h>
 
+#include <sstream>
+
 #include "bn/error.hpp"
+#include "core/files.hpp"
 
 namespace bn {
+namespace {
+
+std::string choices_path(const RunFolder& folder) { return folder.path() + "/engines.txt"; }
+
+// The first line of `before` that is not in `now`, or "".
+std::string first_changed_line(const std::string& before, const std::string& now) {
+  std::istringstream lines(before);
+  for (std::string line; std::getline(lines, line);) {
+    if (("\n" + now).find("\n" + line + "\n") == std::string::npos) return line;
+  }
+  return "";
+}
+
+}  // namespace
 
 void expect_same_data(Group& group, const Provenance& own) {
   const auto describe = [](const DataRecord& data) {
@@ -33,6 +50,30 @@ std::string expect_same_making(const RunFolder& folder, const Provenance& before
         folder.path(), before.computation, now.computation));
   }
   return before.computation;
+}
+
+void store_choices(const Backend& backend, const RunFolder& folder) {
+  const std::string choices = backend.choices();
+  if (!choices.empty()) write_file(choices_path(folder), choices);
+}
+
+std::string repeat_choices(Backend& backend, const RunFolder& folder) {
+  std::string choices;
+  if (read_file(choices_path(folder), choices) == ReadResult::kMissing) return "";
+  backend.repeat_choices(choices);
+  return choices;
+}
+
+std::string expect_same_choices(const RunFolder& folder, const std::string& before, const std::string& now,
+                                OtherComputation otherwise) {
+  std::string changed = first_changed_line(before, now);
+  if (!changed.empty() && otherwise == OtherComputation::kRefused) {
+    throw UnsupportedError(
+        fmt::format("--resume: '{}' used an engine that is not offered here ({}), so its last bits would not be those "
+                    "of a run that never stopped; --allow-different-bits goes on all the same, and records it",
+                    folder.path(), changed));
+  }
+  return changed;
 }
 
 }  // namespace bn

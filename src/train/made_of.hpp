@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "bn/backend.hpp"
 #include "bn/group.hpp"
 #include "bn/provenance.hpp"
 #include "bn/run_folder.hpp"
@@ -18,5 +19,14 @@ void expect_same_data(Group& group, const Provenance& own);
 enum class OtherComputation { kRefused, kAllowed };
 std::string expect_same_making(const RunFolder& folder, const Provenance& before, const Provenance& now,
                                OtherComputation otherwise);
+
+// Which engine of its library the backend chose for each op, as the run folder keeps it; nothing where it has no
+// choice.
+void store_choices(const Backend& backend, const RunFolder& folder);
+// The backend chooses again as the run has it from now on; returns the choices.
+std::string repeat_choices(Backend& backend, const RunFolder& folder);
+// A library that no longer offers an engine changes last bits (UnsupportedError). Returns the choice that it lacks.
+std::string expect_same_choices(const RunFolder& folder, const std::string& before, const std::string& now,
+                                OtherComputation otherwise);
 
 }  // namespace bn

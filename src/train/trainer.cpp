@@ -35,6 +35,7 @@ void Trainer::store_plan() const {
   }
   write_file(folder_.path() + "/plan.txt", text);
   write_file(folder_.path() + "/made_of.json", to_json(provenance_) + "\n");
+  store_choices(backend_, folder_);
 }
 
 double Trainer::epoch() const { return static_cast<double>(progress_.step) / static_cast<double>(steps_per_epoch_); }

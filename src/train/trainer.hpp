@@ -80,6 +80,7 @@ class Trainer {
   GroupExchange exchange_;
   Parameters parameters_;
   ImageNormalization normalization_;
+  std::string choices_before_;  // of the backend, in the run's earlier processes
   Plan plan_, evaluation_plan_;
   PartedStep step_;
   std::optional<Plan> statistics_plan_;

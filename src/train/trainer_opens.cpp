@@ -26,6 +26,7 @@ Trainer::Trainer(const Config& config, Backend& backend, const RunFolder& folder
       exchange_(group, config.model.batch_norm.synchronised_parts),
       parameters_(net_, backend, config.train.l2_scope, config.train.average == AverageKind::kPolyak),
       normalization_(normalization_of(config.data)),
+      choices_before_(request.resume ? repeat_choices(backend, folder) : ""),
       plan_(compile(net_, parameters_, backend, plan_options(Purpose::kTrain, config.train.batch))),
       evaluation_plan_(
           compile(net_, parameters_, backend, plan_options(Purpose::kEvaluateFolded, config.train.evaluate_batch))),
@@ -66,11 +67,11 @@ void Trainer::prepare() {
 }
 
 void Trainer::open_loaders() {
-  const LoaderOptions loader{.batch = options().batch,
-                             .split = Split::kTrain,
-                             .seed = options().seed,
-                             .first_batch = progress_.step,
-                             .quarantine = folder_.path() + "/quarantine"};
+  const LoaderOptions loader = with_memory_of(backend_, {.batch = options().batch,
+                                                         .split = Split::kTrain,
+                                                         .seed = options().seed,
+                                                         .first_batch = progress_.step,
+                                                         .quarantine = folder_.path() + "/quarantine"});
   loaders_.emplace(*train_set_, config_.data, loader, step_.own(), step_.parts());
   steps_per_epoch_ = loaders_->batches_per_epoch();
   total_steps_ = options().steps > 0
@@ -125,6 +126,8 @@ int64_t Trainer::read_checkpoint() {
     provenance_.origin = info->provenance->origin;
     const auto otherwise = request_.allow_different_bits ? OtherComputation::kAllowed : OtherComputation::kRefused;
     other_computation_ = expect_same_making(folder_, *info->provenance, provenance_, otherwise);
+    const std::string changed = expect_same_choices(folder_, choices_before_, backend_.choices(), otherwise);
+    if (other_computation_.empty()) other_computation_ = changed;
   }
   progress_ = info->progress;
   publish_if_best();  // the run may have been killed before it did, or before it pruned

@@ -163,6 +163,33 @@ TEST_F(Commands, ProfilesFoldedEvaluation) {
   EXPECT_EQ(report.at("purpose"), "evaluate_folded");
 }
 
+// A plan for a GPU that is not here: of the program's answers only the last needs a build with CUDA.
+TEST_F(Commands, ProfilePlansForAGpuThatIsOnlyDescribed) {
+  const std::string device = BN_SOURCE_DIR "/experiments/benchmarks/gpu_model/devices/h100.json";
+  const ProgramResult cpu = bninception({"profile", experiment_, "--plan-only", device});
+  EXPECT_EQ(cpu.exit_code, 3);
+  EXPECT_NE(cpu.err.find("--plan-only plans for a GPU: add --set device=cuda"), std::string::npos) << cpu.err;
+  const ProgramResult nowhere =
+      bninception({"profile", experiment_, "--set", "device=cuda", "--plan-only", root_ / "none.json"});
+  EXPECT_EQ(nowhere.exit_code, 4);
+  EXPECT_NE(nowhere.err.find("none.json, cannot be read"), std::string::npos) << nowhere.err;
+  const ProgramResult planned =
+      bninception({"profile", experiment_, "--set", "device=cuda", "--json", "--plan-only", device});
+  if (planned.err.find("was built without CUDA") != std::string::npos) GTEST_SKIP() << planned.err;
+  ASSERT_EQ(planned.exit_code, 0) << planned.err;
+  const auto report = nlohmann::json::parse(planned.out);
+  EXPECT_EQ(report.at("device"), "NVIDIA H100 80GB HBM3");
+  EXPECT_EQ(report.at("ops").size(), 5U);
+  EXPECT_EQ(report.at("ops")[0].at("forward"), nlohmann::json({"cublasLt"}));
+  EXPECT_GT(report.at("launches").get<int>(), 5);
+  const ProgramResult large = bninception(
+      {"profile", experiment_, "--set", "device=cuda", "--plan-only", device, "--set", "train.batch=200000000"});
+  EXPECT_EQ(large.exit_code, 6);
+  EXPECT_NE(large.err.find("NVIDIA H100 80GB HBM3 has not enough memory for a batch of 200000000; about "),
+            std::string::npos)
+      << large.err;
+}
+
 TEST_F(Commands, ConfigShowsComparesAndChecks) {
   const ProgramResult shown = bninception({"config", "show", experiment_, "--set", "train.seed=7"});
   EXPECT_EQ(shown.exit_code, 0);

@@ -112,9 +112,7 @@ TEST_F(CudaConvolution, RefusesWhatTheLibraryHasNoEngineFor) {
       .x = {2, 8, 8, 16}, .w = {32, 3, 3, 16}, .y = {2, 9, 9, 32}, .pad = 1};
   const std::string message =
       error_message<UnsupportedError>([&] { cuda::ConvolutionPlan(cuda_backend().context(), too_large_output); });
-  EXPECT_EQ(message.find("cuDNN has no deterministic engine for the forward pass of a convolution 3x3/1 pad 1 from f32 "
-                         "2x8x8x16 to 2x9x9x32 (weights in f32): "),
-            0U)
+  EXPECT_NE(message.find("for the convolution forward 3x3/1 pad 1 f32 2x8x8x16 to 2x9x9x32: "), std::string::npos)
       << message;
 }
 

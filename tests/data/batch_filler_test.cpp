@@ -17,11 +17,23 @@ const std::atomic<bool> kGoOn = false;
 const AugmentOptions kNoAugment{.random_crop = false, .flip = false};
 
 // The images of one batch, in order of their slots.
-BatchStorage fill(const Dataset& set, const DataOptions& data, const LoaderOptions& options, int64_t batch = 0) {
+struct Filled {
+  Bytes images;
+  std::vector<int32_t> labels;
+  int64_t valid = 0, first_index = 0, epoch = 0;
+  std::vector<std::string> skipped;
+};
+
+Filled fill(const Dataset& set, const DataOptions& data, const LoaderOptions& options, int64_t batch = 0) {
   BatchFiller filler(set, data, options);
   BatchStorage storage = filler.make_storage();
   filler.fill(batch, storage, kGoOn);
-  return storage;
+  return {.images = Bytes(storage.images.begin(), storage.images.end()),
+          .labels = storage.labels,
+          .valid = storage.valid,
+          .first_index = storage.first_index,
+          .epoch = storage.epoch,
+          .skipped = storage.skipped};
 }
 
 LoaderOptions validation_of(int64_t batch) { return {.batch = batch, .split = Split::kValidation}; }

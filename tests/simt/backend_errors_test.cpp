@@ -36,6 +36,26 @@ TEST_F(CudaErrors, DriverTooOld) {
       << refusal();
 }
 
+// What a driver says that is there and cannot be used: the machine cannot, and a user reads what to do.
+TEST_F(CudaErrors, CudaThatDoesNotStart) {
+  const auto expect = [](cudaError_t simt::Machine::*when, cudaError_t status, const char* advice) {
+    simt::machine().*when = status;
+    const std::string message = refusal();
+    EXPECT_EQ(message.find("device: cuda was asked for, but CUDA does not start here: "), 0U) << message;
+    EXPECT_NE(message.find(advice), std::string::npos) << message;
+    simt::machine() = {};
+  };
+  expect(&simt::Machine::driver_error, cudaErrorStubLibrary,
+         "is the toolkit's stub; take its folder out of LD_LIBRARY_PATH");
+  expect(&simt::Machine::driver_error, cudaErrorSystemDriverMismatch,
+         "are of two versions; reload the module or restart");
+  expect(&simt::Machine::driver_error, cudaErrorCompatNotSupportedOnDevice, "use a driver of CUDA 13 itself");
+  expect(&simt::Machine::start_error, cudaErrorDevicesUnavailable, "another process has the GPU for itself");
+  expect(&simt::Machine::start_error, cudaErrorMemoryAllocation, "other processes hold the GPU's memory");
+  expect(&simt::Machine::start_error, cudaErrorECCUncorrectable, "its memory has an error that cannot be corrected");
+  expect(&simt::Machine::start_error, cudaErrorInvalidValue, "nvidia-smi shows the state of the driver and its GPUs");
+}
+
 TEST_F(CudaErrors, NoGpu) {
   simt::machine().devices = 0;
   EXPECT_EQ(refusal(), "device: cuda was asked for, but no NVIDIA GPU was found here; use device: cpu");
@@ -163,9 +183,19 @@ std::string fault_in_forward(const std::string& name, const OpSpec& spec, cudaEr
 }
 
 TEST_F(CudaErrors, AFaultSaysHowToFindItsOp) {
-  for (const cudaError_t fault : {cudaErrorIllegalAddress, cudaErrorMisalignedAddress, cudaErrorIllegalInstruction}) {
+  for (const cudaError_t fault :
+       {cudaErrorIllegalAddress, cudaErrorMisalignedAddress, cudaErrorIllegalInstruction, cudaErrorAssert}) {
     const std::string message = fault_in_forward("hidden/bn", BatchNorm{}, fault);
     EXPECT_NE(message.find("with BN_SYNC=1 in the environment the message names its op"), std::string::npos) << message;
+    simt::machine() = {};
+  }
+}
+
+TEST_F(CudaErrors, ADamagedMemoryIsNotBlamedOnAnOp) {
+  for (const cudaError_t fault : {cudaErrorECCUncorrectable, cudaErrorContained, cudaErrorNvlinkUncorrectable}) {
+    const std::string message = fault_in_forward("hidden/bn", BatchNorm{}, fault);
+    EXPECT_NE(message.find("The GPU's memory or link is at fault, not this program"), std::string::npos) << message;
+    EXPECT_NE(message.find("goes on from its last checkpoint with --resume"), std::string::npos) << message;
     simt::machine() = {};
   }
 }

@@ -57,17 +57,17 @@ void convolve(const ConvolutionProblem& problem, void* result, const void* first
     case ConvolutionPart::kForward:
       return compute(problem.y, problem.dtype, [&](std::vector<double>& y) {
         for_each_product(problem, [&](int64_t ix, int64_t iw, int64_t iy) {
-          y[static_cast<size_t>(iy)] += load(first, problem.dtype, ix) * load(second, problem.w_dtype, iw);
+          y[static_cast<size_t>(iy)] += load(first, problem.dtype, ix) * load(second, problem.dtype, iw);
         });
       });
     case ConvolutionPart::kInputGradient:
       return compute(problem.x, problem.dtype, [&](std::vector<double>& dx) {
         for_each_product(problem, [&](int64_t ix, int64_t iw, int64_t iy) {
-          dx[static_cast<size_t>(ix)] += load(first, problem.dtype, iy) * load(second, problem.w_dtype, iw);
+          dx[static_cast<size_t>(ix)] += load(first, problem.dtype, iy) * load(second, problem.dtype, iw);
         });
       });
     case ConvolutionPart::kWeightGradient:
-      return compute(problem.w, problem.w_dtype, [&](std::vector<double>& dw) {
+      return compute(problem.w, problem.dtype, [&](std::vector<double>& dw) {
         for_each_product(problem, [&](int64_t ix, int64_t iw, int64_t iy) {
           dw[static_cast<size_t>(iw)] += load(first, problem.dtype, iy) * load(second, problem.dtype, ix);
         });
@@ -94,23 +94,26 @@ void multiply(const ProductProblem& problem, void* result, const void* a, const 
 
 }  // namespace
 
-struct ConvolutionPlan::Plan {
+struct PreparedConvolution {
   ConvolutionProblem problem;
   cudaStream_t stream = nullptr;
-  std::string engine = "loops";
+  std::string engine;
 };
 
-ConvolutionPlan::ConvolutionPlan() = default;
-ConvolutionPlan::ConvolutionPlan(const Context& context, const ConvolutionProblem& problem)
-    : plan_(std::make_unique<Plan>(Plan{.problem = problem, .stream = context.compute})) {
-  // A library may do this too: the gradient is then taken in bf16 and widened.
-  if (problem.part == ConvolutionPart::kWeightGradient && problem.w.h == 1 && problem.dtype != problem.w_dtype) {
-    throw UnsupportedError("The simulated library gives 1x1 weight gradients in the type of x only.");
+// It offers two engines, of which it chooses the first.
+ConvolutionPlan::ConvolutionPlan(const Context& context, const ConvolutionProblem& problem) {
+  Convolutions& known = *context.convolutions;
+  const std::string name = describe(problem);
+  auto& prepared = known.prepared[name];
+  if (!prepared) {
+    const auto wanted = known.wanted.find(name);
+    const bool other = wanted != known.wanted.end() && wanted->second == "other loops";
+    prepared = std::make_shared<PreparedConvolution>(
+        PreparedConvolution{.problem = problem, .stream = context.compute, .engine = other ? "other loops" : "loops"});
+    known.chosen[name] = prepared->engine;
   }
+  plan_ = prepared;
 }
-ConvolutionPlan::~ConvolutionPlan() = default;
-ConvolutionPlan::ConvolutionPlan(ConvolutionPlan&&) noexcept = default;
-ConvolutionPlan& ConvolutionPlan::operator=(ConvolutionPlan&&) noexcept = default;
 int64_t ConvolutionPlan::workspace_bytes() const { return plan_ ? 1000 : 0; }
 const std::string& ConvolutionPlan::engine() const { return plan_->engine; }
 
@@ -144,5 +147,6 @@ std::unique_ptr<Op> make_batch_norm_cudnn(const Context&, const BatchNorm&, cons
 
 void open_libraries(Context&) {}
 void close_libraries(Context&) {}
+std::string library_versions() { return "loops"; }
 
 }  // namespace bn::cuda

@@ -18,8 +18,8 @@ std::vector<OpCase> library_batch_norm_cases(BatchNormImplementation implementat
 // Weights and dy that the type can hold, so that neither packing nor backward rounds anything.
 OpData exact_data(const OpCase& op_case);
 Tolerance exact_tolerance(const OpCase& op_case);
-// In bf16 the composed weights and the outputs are rounded (2^-8 each); dw0 and dw1 follow from an f32 gradient of the
-// dense weights and do not see the rounding.
+// In bf16 the composed weights and the outputs are rounded (2^-8 each); dw0 and dw1 follow from the gradient of the
+// dense weights, which is f32 or rounded as the op says.
 Tolerance separable_tolerance(const OpCase& op_case);
 Tolerance library_batch_norm_tolerance(const OpCase& op_case);
 

@@ -131,6 +131,10 @@ std::vector<OpCase> local_response_norm_cases() {
   std::vector<OpCase> cases = {
       one_input(LocalResponseNorm{}, {2, 14, 14, 64}),
       one_input(strong, {2, 7, 7, 192}),
+      one_input(strong, {2, 3, 2, 8}),  // 16 bytes of channels, which have no neighbours
+      one_input(strong, {1, 2, 3, 4}),
+      one_input(strong, {1, 2, 3, 24}),
+      one_input(LocalResponseNorm{.alpha = 1.0F, .beta = 0.5F, .k = 2.0F}, {1, 2, 3, 16}),
       one_input(strong, {1, 3, 2, 3}),    // fewer channels than the window
       one_input(strong, {1, 1, 3, 700}),  // more than are taken at once
       one_input(LocalResponseNorm{.size = 4, .alpha = 1.0F, .beta = 0.5F, .k = 2.0F}, {1, 2, 3, 19}),

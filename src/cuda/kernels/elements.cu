@@ -6,67 +6,11 @@
 namespace bn::cuda {
 namespace {
 
-// The channels of a window centred at `channel`.
-struct Window {
-  int begin, end;
-  __device__ Window(int channel, int size, int c) {
-    begin = channel - size / 2 < 0 ? 0 : channel - size / 2;
-    end = channel + (size - 1) / 2 + 1 < c ? channel + (size - 1) / 2 + 1 : c;
-  }
-};
-
 template <class T>
 __device__ __forceinline__ float element(const T* from) {
   float v[1];
   load<T, 1>(v, from);
   return v[0];
-}
-
-// k + alpha / size * sum of squares, at one channel of a row.
-template <class T>
-__device__ __forceinline__ float lrn_base(const T* row, int channel, const LocalResponseNorm& spec, int c) {
-  const Window window(channel, static_cast<int>(spec.size), c);
-  float squares = 0;
-  for (int j = window.begin; j < window.end; ++j) {
-    const float v = element(row + j);
-    squares = fmaf(v, v, squares);
-  }
-  return fmaf(spec.alpha / static_cast<float>(spec.size), squares, spec.k);
-}
-
-// A thread computes one element; its neighbours' reads hit the cache. Bytes per element: x read, y written.
-template <class T>
-__global__ void __launch_bounds__(kThreads)
-    lrn_forward(T* y, const T* x, LocalResponseNorm spec, int64_t elements, int c) {
-  const int64_t item = item_index();
-  if (item >= elements) return;
-  const int64_t row = item / c;
-  const int channel = static_cast<int>(item - row * c);
-  const float base = lrn_base(x + row * c, channel, spec, c);
-  const float v[1] = {element(x + item) * powf(base, -spec.beta)};
-  store(y + item, v);
-}
-
-// dx_i = dy_i base_i^-beta - 2 alpha beta / size x_i sum_j dy_j x_j base_j^(-beta-1), j over the windows that hold i.
-// The bases are computed again from x: less than writing and reading them. Bytes per element: x, dy, dx.
-template <class T>
-__global__ void __launch_bounds__(kThreads)
-    lrn_backward(T* dx, const T* dy, const T* x, LocalResponseNorm spec, int64_t elements, int c) {
-  const int64_t item = item_index();
-  if (item >= elements) return;
-  const int64_t row = item / c;
-  const int channel = static_cast<int>(item - row * c), size = static_cast<int>(spec.size);
-  const T *x_row = x + row * c, *dy_row = dy + row * c;
-  const int begin = channel - (size - 1) / 2, end = channel + size / 2 + 1;
-  float sum = 0, own = 0;
-  for (int j = begin < 0 ? 0 : begin; j < (end < c ? end : c); ++j) {
-    const float base = lrn_base(x_row, j, spec, c), power = powf(base, -spec.beta);
-    sum = fmaf(element(dy_row + j) * element(x_row + j), power / base, sum);
-    if (j == channel) own = power;
-  }
-  const float factor = 2.0F * spec.alpha * spec.beta / static_cast<float>(size);
-  const float v[1] = {element(dy_row + channel) * own - factor * element(x_row + channel) * sum};
-  store(dx + item, v);
 }
 
 // The place of an element of this part's tensor in that of the whole step.
@@ -183,7 +127,8 @@ __global__ void __launch_bounds__(kThreads) copy_rows_kernel(uint8_t* to, int64_
 // A thread makes one pixel, N channels at a time. Bytes per pixel: c read, stride elements written.
 template <class T, int N>
 __global__ void __launch_bounds__(kThreads)
-    normalize_images_kernel(T* x, const uint8_t* images, ChannelNormalization by, int64_t pixels, int c, int stride) {
+    normalize_images_kernel(T* x, const uint8_t* images, const __grid_constant__ ChannelNormalization by,
+                            int64_t pixels, int c, int stride) {
   const int64_t pixel = item_index();
   if (pixel >= pixels) return;
   for (int first = 0; first < stride; first += N) {
@@ -198,23 +143,6 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 }  // namespace
-
-void local_response_norm(const Context& context, const Tensor& y, const Tensor& x, const LocalResponseNorm& spec) {
-  const int64_t elements = x.shape.elements();
-  dispatch(x.dtype, Lanes::kOne, [&]<class T, int>() {
-    launch(context, "local_response_norm", lrn_forward<T>, grid_of(elements), y.as<T>(), x.as<T>(), spec, elements,
-           x.shape.c);
-  });
-}
-
-void local_response_norm_gradient(const Context& context, const Tensor& dx, const Tensor& dy, const Tensor& x,
-                                  const LocalResponseNorm& spec) {
-  const int64_t elements = x.shape.elements();
-  dispatch(x.dtype, Lanes::kOne, [&]<class T, int>() {
-    launch(context, "local_response_norm_gradient", lrn_backward<T>, grid_of(elements), dx.as<T>(), dy.as<T>(),
-           x.as<T>(), spec, elements, x.shape.c);
-  });
-}
 
 void dropout(const Context& context, const Tensor& y, const Tensor& x, const StepState* step, uint64_t op, float rate) {
   const int64_t elements = x.shape.elements();

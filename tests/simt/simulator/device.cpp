@@ -5,6 +5,7 @@
 #include <cstring>
 #include <map>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "simt/simulator/guarded_memory.hpp"
@@ -13,9 +14,15 @@
 using Work = std::vector<std::function<void()>>;
 
 struct CUstream_st {
+  int device = 0;
   std::unique_ptr<Work> recorded{};  // while it records
+  Work queue{};                      // what has not been done yet begins at `done`
+  size_t done = 0;
 };
-struct CUevent_st {};
+struct CUevent_st {
+  cudaStream_t stream = nullptr;  // null: never recorded
+  size_t end = 0;                 // of the stream's work before it
+};
 struct CUgraph_st {
   Work work{};
 };
@@ -53,11 +60,33 @@ void require_dynamic_shared(const void* kernel, const char* name, const GridShap
                           name, shape.shared_bytes, limit));
 }
 
+thread_local int device_of_thread = 0;
+
+std::set<cudaStream_t>& streams() {
+  static auto& all = *new std::set<cudaStream_t>;
+  return all;
+}
+
+void drain(cudaStream_t stream, size_t end) {
+  while (stream->done < end) {
+    // Its own end first: the work may lead back here.
+    const std::function<void()> work = std::move(stream->queue[stream->done++]);
+    work();
+  }
+}
+
+void drain(cudaEvent_t event) {
+  if (event->stream != nullptr && streams().count(event->stream) != 0) drain(event->stream, event->end);
+}
+
 void perform(cudaStream_t stream, std::function<void()> work) {
-  if (stream != nullptr && stream->recorded) {
+  if (stream == nullptr) {
+    work();
+  } else if (stream->recorded) {
     stream->recorded->push_back(std::move(work));
   } else {
-    work();
+    stream->queue.push_back(std::move(work));
+    if (machine().streams == Streams::kAtOnce) drain(stream, stream->queue.size());
   }
 }
 
@@ -73,6 +102,10 @@ void enqueue(cudaStream_t stream, std::function<void()> work) { perform(stream, 
 void submit(cudaStream_t stream, const void* kernel, const char* name, const GridShape& shape,
             std::function<void()> thread) {
   require_dynamic_shared(kernel, name, shape);
+  if (stream != nullptr && stream->device != device_of_thread) {
+    throw Fault(fmt::format("Kernel {}: its stream is of device {}, its thread's device is {}.", name, stream->device,
+                            device_of_thread));
+  }
   perform(stream, [name, shape, thread = std::move(thread)] { run_grid(name, shape, thread); });
 }
 
@@ -105,16 +138,20 @@ cudaError_t cudaFree(void* pointer) {
   if (pointer == nullptr) return cudaSuccess;
   const auto found = allocations().find(pointer);
   if (found == allocations().end()) return cudaErrorInvalidValue;
+  for (cudaStream_t stream : streams()) drain(stream, stream->queue.size());  // it waits for the device
   bytes_in_use() -= found->second->bytes();
   allocations().erase(found);
   return cudaSuccess;
 }
 
 cudaError_t cudaMallocHost(void** pointer, size_t bytes) {
+  *pointer = nullptr;
+  if (bytes > machine().host_bytes) return cudaErrorMemoryAllocation;
   *pointer = ::operator new(bytes);
   return cudaSuccess;
 }
 
+// Work that was not waited for may still read it: as on a device, it is not waited for here.
 cudaError_t cudaFreeHost(void* pointer) {
   ::operator delete(pointer);
   return cudaSuccess;
@@ -137,21 +174,31 @@ cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stre
 }
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
-  *stream = new CUstream_st;
+  if (machine().start_error != cudaSuccess) return machine().start_error;
+  *stream = new CUstream_st{.device = device_of_thread};
+  streams().insert(*stream);
   return cudaSuccess;
 }
 
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  if (stream != nullptr) drain(stream, stream->queue.size());
+  streams().erase(stream);
   delete stream;
   return cudaSuccess;
 }
 
 // Nothing can wait for work that is only being recorded; a device refuses it too.
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
-  return stream != nullptr && stream->recorded ? cudaErrorStreamCaptureUnsupported : machine().fault;
+  if (stream == nullptr) return machine().fault;
+  if (stream->recorded) return cudaErrorStreamCaptureUnsupported;
+  drain(stream, stream->queue.size());
+  return machine().fault;
 }
 
-cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) { return cudaSuccess; }
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
+  perform(stream, [at = *event]() mutable { drain(&at); });
+  return cudaSuccess;
+}
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
   *event = new CUevent_st;
@@ -163,8 +210,16 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
   return cudaSuccess;
 }
 
-cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) { return cudaSuccess; }
-cudaError_t cudaEventSynchronize(cudaEvent_t) { return cudaSuccess; }
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+  if (stream->recorded) return cudaErrorStreamCaptureUnsupported;
+  *event = {.stream = stream, .end = stream->queue.size()};
+  return cudaSuccess;
+}
+
+cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+  drain(event);
+  return machine().fault;
+}
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
   stream->recorded = std::make_unique<Work>();
@@ -182,8 +237,10 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph,
   return cudaSuccess;
 }
 
-cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t) {
-  for (const auto& work : executable->work) work();
+cudaError_t cudaGraphUpload(cudaGraphExec_t, cudaStream_t) { return cudaSuccess; }
+
+cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
+  for (const auto& work : executable->work) perform(stream, work);
   return cudaSuccess;
 }
 
@@ -216,7 +273,10 @@ cudaError_t cudaGetDeviceCount(int* count) {
   return machine().devices == 0 ? cudaErrorNoDevice : cudaSuccess;
 }
 
-cudaError_t cudaSetDevice(int) { return cudaSuccess; }
+cudaError_t cudaSetDevice(int device) {
+  device_of_thread = device;
+  return cudaSuccess;
+}
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
   *properties = {};
@@ -234,7 +294,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
 
 cudaError_t cudaDriverGetVersion(int* version) {
   *version = machine().driver_version;
-  return cudaSuccess;
+  return machine().driver_error;
 }
 
 cudaError_t cudaRuntimeGetVersion(int* version) {

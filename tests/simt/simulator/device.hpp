@@ -1,4 +1,5 @@
-// The device behind the CUDA runtime's functions: memory, and streams that do everything at once unless they record.
+// The device behind the CUDA runtime's functions: memory, and streams that do everything at once unless they record, or
+// as late as they may where a test wants that.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -12,12 +13,18 @@ namespace bn::simt {
 constexpr int kMultiprocessors = 3;               // few: blocks then have more than one turn of work
 constexpr size_t kDeviceBytes = size_t{1} << 30;  // more is out of memory
 
-// The machine as tests want it, for tests of failures; fault: the error that waiting for the device returns.
+enum class Streams { kAtOnce, kAsLateAsAllowed };
+
+// The machine as tests want it.
 struct Machine {
   int driver_version = CUDART_VERSION;  // 0: no driver
   int devices = 1;
-  bool has_kernels = true;  // compiled for it
-  cudaError_t fault = cudaSuccess;
+  bool has_kernels = true;                 // compiled for it
+  size_t host_bytes = size_t{1} << 30;     // that can be page-locked at once
+  cudaError_t driver_error = cudaSuccess;  // of asking for the driver
+  cudaError_t start_error = cudaSuccess;   // of the first use of a device
+  cudaError_t fault = cudaSuccess;         // of waiting for the device
+  Streams streams = Streams::kAtOnce;
 };
 Machine& machine();
 
