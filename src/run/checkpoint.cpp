@@ -55,19 +55,14 @@ CheckpointInfo read_info(const SafetensorsFile& file) {
 }
 
 struct StoredEntry {
-  Shape shape{};
-  int64_t offset = 0;  // floats from the start of the data
+  const SafetensorsEntry* entry = nullptr;
   bool wanted = false;
 };
 using StoredEntries = std::map<std::string, StoredEntry>;
 
 StoredEntries index_entries(const SafetensorsFile& file) {
   StoredEntries stored;
-  int64_t offset = 0;
-  for (const SafetensorsEntry& entry : file.entries()) {
-    stored[entry.name] = {.shape = entry.shape, .offset = offset};
-    offset += entry.shape.elements();
-  }
+  for (const SafetensorsEntry& entry : file.entries()) stored[entry.name] = {.entry = &entry};
   return stored;
 }
 
@@ -87,9 +82,9 @@ void match(const SafetensorsFile& file, const std::vector<NamedTensor>& tensors,
     if (found == stored.end()) {
       fail_match(file, fmt::format("was written by another network: it has no '{}'", wanted.name));
     }
-    if (found->second.shape != wanted.tensor.shape) {
+    if (found->second.entry->dims != dims_of(wanted.tensor.shape)) {
       fail_match(file, fmt::format("was written by another network: '{}' is {} there and {} here", wanted.name,
-                                   to_string(found->second.shape), to_string(wanted.tensor.shape)));
+                                   to_string(found->second.entry->dims), to_string(wanted.tensor.shape)));
     }
     found->second.wanted = true;
   }
@@ -97,7 +92,7 @@ void match(const SafetensorsFile& file, const std::vector<NamedTensor>& tensors,
     // An average that this run does not keep loses nothing by being left.
     if (stored.at(entry.name).wanted || entry.name.starts_with(kAveragePrefix)) continue;
     fail_match(file, fmt::format("was written by another network: its '{}' ({}) does not exist here", entry.name,
-                                 to_string(entry.shape)));
+                                 to_string(entry.dims)));
   }
 }
 
@@ -108,7 +103,7 @@ void save_checkpoint(const std::string& path, const Parameters& parameters, cons
   const std::vector<NamedTensor> tensors = parameters.named_tensors();
   std::vector<SafetensorsEntry> entries;
   entries.reserve(tensors.size());
-  for (const NamedTensor& named : tensors) entries.push_back({.name = named.name, .shape = named.tensor.shape});
+  for (const NamedTensor& named : tensors) entries.push_back({.name = named.name, .dims = dims_of(named.tensor.shape)});
   const SafetensorsMetadata metadata{
       {"format_version", fmt::to_string(kFormatVersion)},
       {"step", fmt::to_string(progress.step)},
@@ -131,10 +126,11 @@ CheckpointInfo load_checkpoint(const std::string& path, Parameters& parameters) 
   const std::vector<NamedTensor> tensors = parameters.named_tensors();
   StoredEntries stored = index_entries(file);
   match(file, tensors, stored);
-  const std::vector<float> data = file.read_data();  // after this nothing can fail: no half-loaded parameters
-  for (const NamedTensor& named : tensors) {
-    const Tensor& tensor = named.tensor;
-    parameters.backend().upload(tensor.data, data.data() + stored.at(named.name).offset, tensor.bytes());
+  std::vector<std::vector<float>> data;  // all of it first: no half-loaded parameters
+  data.reserve(tensors.size());
+  for (const NamedTensor& named : tensors) data.push_back(file.read(*stored.at(named.name).entry));
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    parameters.backend().upload(tensors[i].tensor.data, data[i].data(), tensors[i].tensor.bytes());
   }
   parameters.statistics_updates = statistics_updates;
   return info;
