@@ -44,6 +44,7 @@ int main(int argc, char** argv) {
   bn::add_evaluate_command(app, exit_code);
   bn::add_predict_command(app, exit_code);
   bn::add_export_command(app, exit_code);
+  bn::add_convert_command(app, exit_code);
   bn::add_sweep_command(app, exit_code);
   bn::add_profile_command(app, exit_code);
   bn::add_report_command(app, exit_code);

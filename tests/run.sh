@@ -161,7 +161,8 @@ quickstart() { bash experiments/quickstart.sh --steps 10 --out build/quickstart;
 # The programs that read our files, in a virtual environment of their own. Where python3-torch is installed, the
 # network is compared with PyTorch's as well.
 exchange_peers() {
-  local peers=(onnx==1.23.2 onnxruntime==1.32.0 opencv-python-headless==5.0.0.93 tensorboard==2.21.0) folder=.cache/exchange
+  local peers=(onnx==1.23.2 onnxruntime==1.32.0 opencv-python-headless==5.0.0.93 safetensors==0.8.0
+    tensorboard==2.21.0) folder=.cache/exchange
   [ "$(cat $folder/peers 2>/dev/null)" != "${peers[*]}" ] || return 0
   rm -rf $folder
   if ! { python3 -m venv $folder && $folder/bin/python -m pip install --quiet --disable-pip-version-check "${peers[@]}"; }; then

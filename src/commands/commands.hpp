@@ -18,6 +18,7 @@ void add_train_command(CLI::App& app, ExitCode& exit_code);
 void add_evaluate_command(CLI::App& app, ExitCode& exit_code);
 void add_predict_command(CLI::App& app, ExitCode& exit_code);
 void add_export_command(CLI::App& app, ExitCode& exit_code);
+void add_convert_command(CLI::App& app, ExitCode& exit_code);
 void add_sweep_command(CLI::App& app, ExitCode& exit_code);
 void add_profile_command(CLI::App& app, ExitCode& exit_code);
 void add_report_command(CLI::App& app, ExitCode& exit_code);

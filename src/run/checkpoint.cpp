@@ -65,19 +65,14 @@ CheckpointInfo read_info(const SafetensorsFile& file) {
 }
 
 struct StoredEntry {
-  Shape shape{};
-  int64_t offset = 0;  // floats from the start of the data
+  const SafetensorsEntry* entry = nullptr;
   bool wanted = false;
 };
 using StoredEntries = std::map<std::string, StoredEntry>;
 
 StoredEntries index_entries(const SafetensorsFile& file) {
   StoredEntries stored;
-  int64_t offset = 0;
-  for (const SafetensorsEntry& entry : file.entries()) {
-    stored[entry.name] = {.shape = entry.shape, .offset = offset};
-    offset += entry.shape.elements();
-  }
+  for (const SafetensorsEntry& entry : file.entries()) stored[entry.name] = {.entry = &entry};
   return stored;
 }
 
@@ -86,9 +81,9 @@ StoredEntries index_entries(const SafetensorsFile& file) {
 }
 
 void expect_shape(const SafetensorsFile& file, const NamedTensor& wanted, const StoredEntry& found) {
-  if (found.shape == wanted.tensor.shape) return;
+  if (found.entry->dims == dims_of(wanted.tensor.shape)) return;
   fail_match(file, fmt::format("was written by another network: '{}' is {} there and {} here", wanted.name,
-                               to_string(found.shape), to_string(wanted.tensor.shape)));
+                               to_string(found.entry->dims), to_string(wanted.tensor.shape)));
 }
 
 [[noreturn]] void fail_missing(const SafetensorsFile& file, const std::string& name) {
@@ -97,7 +92,7 @@ void expect_shape(const SafetensorsFile& file, const NamedTensor& wanted, const 
 
 [[noreturn]] void fail_surplus(const SafetensorsFile& file, const SafetensorsEntry& entry) {
   fail_match(file, fmt::format("was written by another network: its '{}' ({}) does not exist here", entry.name,
-                               to_string(entry.shape)));
+                               to_string(entry.dims)));
 }
 
 // Names and shapes, in the network's order.
@@ -124,7 +119,7 @@ constexpr std::string_view kValuePrefix = "value/", kPopulationPrefix = "populat
 
 struct Loaded {
   Tensor to{};
-  int64_t offset = 0;  // of its values in the file, in floats
+  const SafetensorsEntry* from = nullptr;
 };
 
 // What load_values() takes from the file, in the network's order; proves that both networks are the same elsewhere.
@@ -146,7 +141,7 @@ std::vector<Loaded> match_values(const SafetensorsFile& file, const Parameters& 
     found->second.wanted = true;
     const auto average = stored.find(std::string(kAveragePrefix) + parameter);
     const StoredEntry& source = is_value && average != stored.end() ? average->second : found->second;
-    loaded.push_back({.to = wanted.tensor, .offset = source.offset});
+    loaded.push_back({.to = wanted.tensor, .from = source.entry});
   }
   for (const SafetensorsEntry& entry : file.entries()) {
     const bool counts = entry.name.starts_with(kValuePrefix) || entry.name.starts_with(kPopulationPrefix);
@@ -162,7 +157,7 @@ void save_checkpoint(const std::string& path, const Parameters& parameters, cons
   const std::vector<NamedTensor> tensors = parameters.named_tensors();
   std::vector<SafetensorsEntry> entries;
   entries.reserve(tensors.size());
-  for (const NamedTensor& named : tensors) entries.push_back({.name = named.name, .shape = named.tensor.shape});
+  for (const NamedTensor& named : tensors) entries.push_back({.name = named.name, .dims = dims_of(named.tensor.shape)});
   const SafetensorsMetadata metadata{
       {"format_version", fmt::to_string(kFormatVersion)},
       {"step", fmt::to_string(progress.step)},
@@ -189,10 +184,11 @@ CheckpointInfo load_checkpoint(const std::string& path, Parameters& parameters) 
   const std::vector<NamedTensor> tensors = parameters.named_tensors();
   StoredEntries stored = index_entries(file);
   match(file, tensors, stored);
-  const std::vector<float> data = file.read_data();  // after this nothing can fail: no half-loaded parameters
-  for (const NamedTensor& named : tensors) {
-    const Tensor& tensor = named.tensor;
-    parameters.backend().upload(tensor.data, data.data() + stored.at(named.name).offset, tensor.bytes());
+  std::vector<std::vector<float>> data;  // all of it first: no half-loaded parameters
+  data.reserve(tensors.size());
+  for (const NamedTensor& named : tensors) data.push_back(file.read(*stored.at(named.name).entry));
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    parameters.backend().upload(tensors[i].tensor.data, data[i].data(), tensors[i].tensor.bytes());
   }
   parameters.statistics_updates = statistics_updates;
   return info;
@@ -202,8 +198,12 @@ CheckpointInfo load_values(const std::string& path, Parameters& parameters, cons
   const SafetensorsFile file(path);
   CheckpointInfo info = read_info(file);
   const std::vector<Loaded> loaded = match_values(file, parameters, left_out);
-  const std::vector<float> data = file.read_data();
-  for (const auto& [to, offset] : loaded) parameters.backend().upload(to.data, data.data() + offset, to.bytes());
+  std::vector<std::vector<float>> data;  // all of it first, as above
+  data.reserve(loaded.size());
+  for (const Loaded& value : loaded) data.push_back(file.read(*value.from));
+  for (size_t i = 0; i < loaded.size(); ++i) {
+    parameters.backend().upload(loaded[i].to.data, data[i].data(), loaded[i].to.bytes());
+  }
   if (parameters.has_average()) parameters.reset_average();
   return info;
 }

@@ -1,5 +1,5 @@
 // The safetensors file format: 8 bytes little-endian header length, a JSON header, the data of the tensors one after
-// the other. Every safetensors library reads these files; our addition is the checksum in the metadata:
+// the other. Every safetensors library reads the files written here; our addition is the checksum in the metadata:
 //   "checksum": "xxh3-64:<16 hex digits>", always the first entry of the header, over every byte of the file with
 //   those 16 digits taken as zeros.
 #pragma once
@@ -16,35 +16,48 @@
 
 namespace bn {
 
-struct SafetensorsEntry {  // f32
-  std::string name;
-  Shape shape{};
+struct SafetensorsEntry {
+  std::string name{};
+  std::vector<int64_t> dims{};  // none: a single value
+  std::string type = "F32";     // as the format spells it
+  int64_t begin = 0, end = 0;   // bytes from the start of the data; not used for writing
+
+  int64_t elements() const;
 };
+
+std::vector<int64_t> dims_of(const Shape& shape);         // all four
+std::string to_string(const std::vector<int64_t>& dims);  // "64x3x7x7"
 
 using SafetensorsMetadata = std::vector<std::pair<std::string, std::string>>;
 
 // Fills the span with the values of the index-th entry.
 using TensorReader = std::function<void(size_t index, std::span<float> values)>;
 
-// Writes all or nothing (AtomicFile). Throws StorageError.
+// Writes all or nothing (AtomicFile), in f32. Throws StorageError.
 void write_safetensors(const std::string& path, const SafetensorsMetadata& metadata,
                        const std::vector<SafetensorsEntry>& entries, const TensorReader& read);
 
-// Opening proves the file complete and undamaged; it never holds more of it in memory than the header.
-// Throws CheckpointError naming the file.
+// kOwn: written by write_safetensors for tensors of four dimensions; opening proves it undamaged.
+// kAny: any valid file; opening proves that its header is true.
+enum class SafetensorsWriter { kOwn, kAny };
+
+// Opening never holds more of the file in memory than the header. Throws CheckpointError naming the file.
 class SafetensorsFile {
  public:
-  explicit SafetensorsFile(std::string path);
+  explicit SafetensorsFile(std::string path, SafetensorsWriter writer = SafetensorsWriter::kOwn);
 
   const std::string& path() const { return path_; }
   const std::string* metadata(const std::string& key) const;  // nullptr: absent
   const std::vector<SafetensorsEntry>& entries() const { return entries_; }
-  std::vector<float> read_data() const;  // all entries' values, in order
+  // F32, F16, BF16 and F64 become f32; CheckpointError for other types.
+  std::vector<float> read(const SafetensorsEntry& entry) const;
 
  private:
   std::string read_header();
+  void require_checksum(const std::string& header) const;
   void verify_checksum(const std::string& header) const;
   void parse_header(const std::string& header);
+  void require_no_gaps() const;
   void read_at(int64_t offset, void* data, int64_t bytes) const;
   // After a read that failed, as errno says: a disk's hiccup or too many open files are waited for; what stays is a
   // StorageError, not damage.
@@ -52,6 +65,7 @@ class SafetensorsFile {
   [[noreturn]] void fail(const std::string& why) const;
 
   std::string path_;
+  SafetensorsWriter writer_;
   FileDescriptor file_;
   int64_t file_bytes_ = 0, data_start_ = 0;
   SafetensorsMetadata metadata_;

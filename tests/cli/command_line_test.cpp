@@ -44,9 +44,10 @@ TEST(StandardOutput, ThatIsFullIsAnError) {
 TEST(UnknownCommand, GetsTheNearest) {
   EXPECT_EQ(usage_error(bninception({"trian", "x.yaml"})),
             "error: unknown command 'trian'; did you mean 'train'? The commands are: train, evaluate, predict, export, "
-            "sweep, profile, report, config\n");
+            "convert, sweep, profile, report, config\n");
   EXPECT_EQ(usage_error(bninception({"fly"})),
-            "error: unknown command 'fly'; the commands are: train, evaluate, predict, export, sweep, profile, report, "
+            "error: unknown command 'fly'; the commands are: train, evaluate, predict, export, convert, sweep, "
+            "profile, report, "
             "config\n");
   EXPECT_EQ(usage_error(bninception({"config", "shwo", "x.yaml"})),
             "error: unknown command 'config shwo'; did you mean 'config show'? The commands of config are: show, diff, "

@@ -1,6 +1,9 @@
 // What a network becomes for other programs, and what they bring: export, convert.
 #include <gmock/gmock.h>
 
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
 #include "cli/program.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -79,6 +82,56 @@ TEST_F(Exchange, ExportToNowhereIsAStorageError) {
   const ProgramResult result = bninception({"export", train(), "--onnx", folder_ / "none/a.onnx"});
   EXPECT_EQ(result.exit_code, 7);
   EXPECT_EQ(result.err, "error: cannot write '" + folder_ / "none/a.onnx" + "': No such file or directory\n");
+}
+
+// There and back: the same accuracy and loss.
+TEST_F(Exchange, ConvertsToPytorchAndBack) {
+  const std::string run = train();
+  const ProgramResult there = bninception({"convert", run, folder_ / "there", "--names", "pytorch"});
+  EXPECT_EQ(there.exit_code, 0) << there.err;
+  EXPECT_EQ(there.out, folder_ / "there\n");
+  const ProgramResult back = bninception({"convert", folder_ / "there", folder_ / "back.safetensors", "--names",
+                                          "bninception", "--config", folder_ / "experiment.yaml"});
+  EXPECT_EQ(back.exit_code, 0) << back.err;
+  const auto score = [](const std::string& path) {
+    const ProgramResult result = bninception({"evaluate", path, "--json"});
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    const auto report = nlohmann::json::parse(result.out);
+    return std::pair{report.at("loss").get<double>(), report.at("top1").get<double>()};
+  };
+  EXPECT_EQ(score(folder_ / "back.safetensors"), score(run));
+}
+
+TEST_F(Exchange, ConvertSaysWhatItCannotDo) {
+  const std::string run = train();
+  const auto convert = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), "convert");
+    return bninception(words);
+  };
+  const ProgramResult nameless = convert({run, folder_ / "out"});
+  EXPECT_EQ(nameless.exit_code, 2);
+  const ProgramResult unknown = convert({run, folder_ / "out", "--names", "pytorch", "--checkpoint", "first"});
+  EXPECT_EQ(unknown.exit_code, 2);
+  const ProgramResult alone = convert({folder_ / "in", folder_ / "out", "--names", "bninception"});
+  EXPECT_EQ(alone.exit_code, 3);
+  EXPECT_EQ(alone.err,
+            "error: --names bninception needs --config FILE, the experiment that describes the network, such as "
+            "imagenet/public_bn_inception.yaml\n");
+  const ProgramResult missing =
+      convert({folder_ / "in", folder_ / "out", "--names", "bninception", "--config", folder_ / "experiment.yaml"});
+  EXPECT_EQ(missing.exit_code, 5);
+  EXPECT_THAT(missing.err, HasSubstr("/in' cannot be opened: No such file or directory"));
+  // A checkpoint has other names.
+  const ProgramResult ours = convert({run + "/checkpoints/best.safetensors", folder_ / "out", "--names", "bninception",
+                                      "--config", folder_ / "experiment.yaml"});
+  EXPECT_EQ(ours.exit_code, 5);
+  EXPECT_THAT(ours.err, HasSubstr("has no 'conv1_3x3_s2.weight', which conv1/conv needs"));
+  // And what PyTorch wrote is no checkpoint.
+  EXPECT_EQ(convert({run, folder_ / "there", "--names", "pytorch"}).exit_code, 0);
+  const ProgramResult evaluated = bninception({"evaluate", folder_ / "there"});
+  EXPECT_EQ(evaluated.exit_code, 5);
+  EXPECT_THAT(evaluated.err, HasSubstr("was not written by bninception: it has no 'format_version'"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "out"));
 }
 
 }  // namespace

@@ -94,6 +94,19 @@ TEST(Experiments, AnOverrideCanReadTheTableTheOtherWay) {
   EXPECT_EQ(table.auxiliary->units, 768);
 }
 
+TEST(Experiments, ThePublicNetworkHasItsPublishersInput) {
+  const Config config = load_config(kConfigs + "imagenet/public_bn_inception.yaml");
+  const auto& table = std::get<InceptionTable>(config.model.table);
+  EXPECT_EQ(table.pool_border, PoolBorder::kIncludePadding);
+  EXPECT_EQ(table.rows[9].projection, 128);
+  EXPECT_EQ(table.rows[10].projection, 128);
+  EXPECT_FLOAT_EQ(config.model.batch_norm.eps, 1e-5F);
+  for (const double deviation : config.data.std) EXPECT_EQ(static_cast<float>(1 / (255 * deviation)), 1.0F);
+  std::vector<double> means;
+  for (const double mean : config.data.mean) means.push_back(static_cast<float>(255 * mean));
+  EXPECT_EQ(means, (std::vector<double>{128, 117, 104}));
+}
+
 // The changes that a file makes to its base, as "key: from -> to".
 std::vector<std::string> changes(const std::string& from, const std::string& to) {
   return diff(load_config(kConfigs + from), load_config(kConfigs + to));

@@ -183,7 +183,7 @@ TEST(Checkpoint, NamesTheFirstTensorThatIsUnexpected) {
                                      {"best_step", "0"},      {"config", ""}, {"statistics_updates", "0"}};
   std::vector<SafetensorsEntry> entries;
   for (const NamedTensor& named : model.parameters().named_tensors())
-    entries.push_back({named.name, named.tensor.shape});
+    entries.push_back({.name = named.name, .dims = dims_of(named.tensor.shape)});
   entries.push_back({"value/more/w", {1, 1, 1, 4}});
   write_safetensors(folder / "a", metadata, entries, [](size_t, std::span<float>) {});
   EXPECT_EQ(load_error(folder / "a", model),

@@ -6,6 +6,7 @@
 
 #include <bit>
 #include <cstring>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "bn/error.hpp"
@@ -20,7 +21,8 @@ using test::read_bytes;
 using test::TemporaryFolder;
 using test::write_bytes;
 
-const std::vector<SafetensorsEntry> kEntries{{"value/a/w", {2, 1, 1, 3}}, {"value/b", {1, 1, 1, 1}}};
+const std::vector<SafetensorsEntry> kEntries{{.name = "value/a/w", .dims = {2, 1, 1, 3}},
+                                             {.name = "value/b", .dims = {1, 1, 1, 1}}};
 const std::vector<uint32_t> kBits{0x00000000, 0x80000000, 0x7fc12345, 0xff800000, 0x00000001, 0x3f800000, 0xffffffff};
 
 void write_example(const std::string& path) {
@@ -50,10 +52,11 @@ TEST(Safetensors, RoundTripsEveryBit) {
   const SafetensorsFile file(folder / "a");
   ASSERT_EQ(file.entries().size(), 2U);
   EXPECT_EQ(file.entries()[0].name, "value/a/w");
-  EXPECT_EQ(file.entries()[0].shape, (Shape{2, 1, 1, 3}));
+  EXPECT_EQ(file.entries()[0].dims, (std::vector<int64_t>{2, 1, 1, 3}));
   EXPECT_EQ(file.entries()[1].name, "value/b");
-  EXPECT_EQ(file.entries()[1].shape, (Shape{1, 1, 1, 1}));
-  const std::vector<float> data = file.read_data();
+  EXPECT_EQ(file.entries()[1].dims, (std::vector<int64_t>{1, 1, 1, 1}));
+  std::vector<float> data = file.read(file.entries()[0]);
+  data.push_back(file.read(file.entries()[1]).at(0));
   ASSERT_EQ(data.size(), kBits.size());
   EXPECT_EQ(std::memcmp(data.data(), kBits.data(), data.size() * 4), 0);
   ASSERT_NE(file.metadata("config"), nullptr);
@@ -183,6 +186,91 @@ TEST(Safetensors, OfAnotherProgramIsNamedSo) {
   const uint64_t length = header.size();
   write_bytes(folder / "b", std::string(reinterpret_cast<const char*>(&length), 8) + header + "abcd");
   EXPECT_NE(open_error(folder / "b").find("was not written by bninception"), std::string::npos);
+}
+
+// --- files of other programs
+
+std::string file_of(const std::string& header, const std::string& data) {
+  const uint64_t length = header.size();
+  return std::string(reinterpret_cast<const char*>(&length), 8) + header + data;
+}
+
+template <class T>
+std::string raw(const std::vector<T>& values) {
+  return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)};
+}
+
+TEST(AnySafetensors, ReadsEveryFloatingType) {
+  const TemporaryFolder folder;
+  // In no order, with a scalar, a tensor of no values, and one that is no floating-point number.
+  const std::string header = R"({"half":{"dtype":"F16","shape":[2,3],"data_offsets":[8,20]},)"
+                             R"("double":{"dtype":"F64","shape":[],"data_offsets":[0,8]},)"
+                             R"("brain":{"dtype":"BF16","shape":[1,2],"data_offsets":[20,24]},)"
+                             R"("none":{"dtype":"F32","shape":[0,4611686018427387904,4],"data_offsets":[24,24]},)"
+                             R"("__metadata__":{"format":"pt"},)"
+                             R"("count":{"dtype":"I64","shape":[1],"data_offsets":[24,32]}}   )";
+  const std::string data = raw<double>({-0.1}) + raw<uint16_t>({0x3c00, 0xc000, 0x0001, 0x83ff, 0x7bff, 0xfc00}) +
+                           raw<uint16_t>({0x3f80, 0xc049}) + raw<int64_t>({7});
+  write_bytes(folder / "a", file_of(header, data));
+  const SafetensorsFile file(folder / "a", SafetensorsWriter::kAny);
+  const auto values = [&](size_t index) { return file.read(file.entries().at(index)); };
+  EXPECT_EQ(*file.metadata("format"), "pt");
+  EXPECT_EQ(file.entries()[0].dims, (std::vector<int64_t>{2, 3}));
+  // Halves by IEEE 754: 1, -2, the smallest subnormal, the largest one negated, the largest number, -infinity.
+  EXPECT_EQ(values(0),
+            (std::vector<float>{1, -2, 0x1p-24F, -1023 * 0x1p-24F, 65504, -std::numeric_limits<float>::infinity()}));
+  EXPECT_EQ(values(1), (std::vector<float>{-0.1F}));
+  EXPECT_EQ(values(2), (std::vector<float>{1, -3.140625}));
+  EXPECT_EQ(values(3), std::vector<float>{});
+  EXPECT_EQ(error_message<CheckpointError>([&] { values(4); }),
+            "checkpoint '" + folder.path() + "/a' holds 'count' as I64, where F32, F16, BF16 or F64 is needed");
+}
+
+TEST(AnySafetensors, RefusesHostileHeaders) {
+  const TemporaryFolder folder;
+  const auto message_of = [&](const std::string& header) {
+    write_bytes(folder / "a", file_of(header, std::string(8, 'x')));
+    return error_message<CheckpointError>([&] { SafetensorsFile(folder / "a", SafetensorsWriter::kAny); });
+  };
+  const auto tensor = [](const std::string& text) { return R"({"a":{)" + text + "}}"; };
+  const auto ends_with = [&](const std::string& header, const std::string& end) {
+    EXPECT_EQ(message_of(header), "checkpoint '" + folder.path() + "/a' " + end) << header;
+  };
+  const std::string invalid = "is no valid safetensors file: 'a' ";
+  ends_with(tensor(R"("dtype":"F33","shape":[2],"data_offsets":[0,8])"), invalid + "is of an unknown type");
+  ends_with(tensor(R"("dtype":"F32","shape":[3],"data_offsets":[0,12])"), invalid + "does not fit into the file");
+  ends_with(tensor(R"("dtype":"F32","shape":[-2],"data_offsets":[0,8])"), invalid + "does not fit into the file");
+  ends_with(tensor(R"("dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,8])"),
+            invalid + "does not fit into the file");
+  ends_with(tensor(R"("dtype":"F32","shape":[0,-1],"data_offsets":[0,0])"), invalid + "does not fit into the file");
+  for (const char* offsets : {"[0,4]", "[4,12]", "[-4,4]", "[8,0]", "[0]", "[0,8,8]", "[9223372036854775807,8]"}) {
+    ends_with(tensor(R"("dtype":"F32","shape":[2],"data_offsets":)" + std::string(offsets)),
+              invalid + "has wrong offsets");
+  }
+  ends_with(tensor(R"("dtype":"F32","shape":[1],"data_offsets":[4,8])"),
+            "is no valid safetensors file: its tensors leave a gap at byte 0 of the data");
+  ends_with(
+      R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})",
+      "is no valid safetensors file: its tensors overlap at byte 4 of the data");
+  ends_with(tensor(R"("dtype":"F32","shape":[1],"data_offsets":[0,4])"),
+            "is damaged: its tensors need 4 bytes, it holds 8");
+  ends_with("[]", "is damaged: its header is not JSON");
+  ends_with("{\"a\":" + std::string(50'000, '['), "is damaged: its header is not JSON");
+  EXPECT_NE(message_of(R"({"__metadata__":{"a":7}})").find("is no valid safetensors file: '__metadata__'"),
+            std::string::npos);
+}
+
+TEST(AnySafetensors, VerifiesOurOwnChecksum) {
+  const TemporaryFolder folder;
+  write_example(folder / "a");
+  EXPECT_EQ(SafetensorsFile(folder / "a", SafetensorsWriter::kAny).entries().size(), 2U);
+  std::string bytes = read_bytes(folder / "a");
+  bytes.back() = static_cast<char>(bytes.back() ^ 1);
+  write_bytes(folder / "a", bytes);
+  EXPECT_NE(error_message<CheckpointError>([&] {
+              SafetensorsFile(folder / "a", SafetensorsWriter::kAny);
+            }).find("is damaged: its checksum is"),
+            std::string::npos);
 }
 
 TEST(Safetensors, MissingFileAndFolder) {

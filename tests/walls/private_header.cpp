@@ -1,2 +1,2 @@
-// Must not compile in the tests of src/report, which link src/run: safetensors.hpp is private to that room.
-#include "run/safetensors.hpp"
+// Must not compile in the tests of src/report, which link src/config: field.hpp is private to that room.
+#include "config/field.hpp"

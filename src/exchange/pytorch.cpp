@@ -1,0 +1,190 @@
+#include "bn/pytorch.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "bn/error.hpp"
+#include "exchange/pytorch_names.hpp"
+#include "run/safetensors.hpp"
+
+namespace bn {
+namespace {
+
+using exchange::ChannelOrder;
+using exchange::PytorchLayer;
+
+// Calls visit(index here, index there) for each weight: [o, h, w, i] here, [o, i, h, w] there.
+template <class Visit>
+void for_each_weight(const PytorchLayer& layer, Visit visit) {
+  const int64_t area = layer.w.h * layer.w.w, in = layer.w.c;
+  for (int64_t o = 0; o < layer.w.n; ++o) {
+    for (int64_t place = 0; place < area; ++place) {
+      for (int64_t i = 0; i < in; ++i) {
+        const int64_t i_there = layer.input == ChannelOrder::kReversed ? in - 1 - i : i;
+        visit(static_cast<size_t>((o * area + place) * in + i), static_cast<size_t>((o * in + i_there) * area + place));
+      }
+    }
+  }
+}
+
+std::vector<int64_t> weight_dims(const PytorchLayer& layer) {
+  if (layer.is_linear()) return {layer.w.n, layer.w.c};
+  return {layer.w.n, layer.w.c, layer.w.h, layer.w.w};
+}
+
+// --- reading
+
+class PytorchFile {
+ public:
+  explicit PytorchFile(const std::string& path) : file_(path, SafetensorsWriter::kAny) {
+    for (const SafetensorsEntry& entry : file_.entries()) entries_[entry.name] = &entry;
+  }
+
+  bool has(const std::string& name) const { return entries_.contains(name); }
+
+  // A vector may be a matrix of one row, as old versions of PyTorch wrote batch norms.
+  std::vector<float> take(const std::string& name, const std::vector<int64_t>& dims, const std::string& op) {
+    const auto found = entries_.find(name);
+    if (found == entries_.end()) fail(fmt::format("has no '{}', which {} needs", name, op));
+    const SafetensorsEntry& entry = *found->second;
+    std::vector<int64_t> stored = entry.dims;
+    if (dims.size() == 1 && stored.size() == 2 && stored[0] == 1) stored.erase(stored.begin());
+    if (stored != dims) {
+      fail(fmt::format("fits another network: '{}' is {} there, and {} needs {}", name, to_string(entry.dims), op,
+                       to_string(dims)));
+    }
+    entries_.erase(found);
+    return file_.read(entry);
+  }
+
+  // PyTorch counts the batches that its batch norms have seen; nothing here depends on it.
+  void expect_nothing_left() const {
+    for (const auto& [name, entry] : entries_) {
+      if (name.ends_with(".num_batches_tracked")) continue;
+      fail(fmt::format("fits another network: its '{}' ({}) belongs to no layer here", name, to_string(entry->dims)));
+    }
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& why) const {
+    throw CheckpointError(fmt::format("'{}' {}", file_.path(), why));
+  }
+
+  SafetensorsFile file_;
+  std::map<std::string, const SafetensorsEntry*> entries_;  // not taken yet
+};
+
+struct Upload {
+  Tensor to;
+  std::vector<float> values;
+};
+
+void take_layer(PytorchFile& file, const PytorchLayer& layer, const Parameters& parameters,
+                std::vector<Upload>& uploads) {
+  const std::vector<float> there = file.take(layer.name + ".weight", weight_dims(layer), layer.op);
+  std::vector<float> w(there.size());
+  for_each_weight(layer, [&](size_t i_here, size_t i_there) { w[i_here] = there[i_there]; });
+  uploads.push_back({parameters.value(layer.weight), std::move(w)});
+  const std::vector<int64_t> dims{layer.w.n};
+  if (layer.is_linear()) {
+    uploads.push_back({parameters.value(layer.bias), file.take(layer.name + ".bias", dims, layer.op)});
+    return;
+  }
+  const std::string norm = layer.name + "_bn";
+  uploads.push_back({parameters.value(layer.gamma), file.take(norm + ".weight", dims, layer.op)});
+  uploads.push_back({parameters.value(layer.beta), file.take(norm + ".bias", dims, layer.op)});
+  std::vector<float> mean = file.take(norm + ".running_mean", dims, layer.op);
+  if (file.has(layer.name + ".bias")) {
+    const std::vector<float> bias = file.take(layer.name + ".bias", dims, layer.op);
+    for (size_t i = 0; i < mean.size(); ++i) mean[i] -= bias[i];
+  }
+  uploads.push_back({parameters.population(layer.mean), std::move(mean)});
+  uploads.push_back({parameters.population(layer.var), file.take(norm + ".running_var", dims, layer.op)});
+}
+
+// Every parameter is in the file, those of a second classifier excepted: then there is nothing to fill them with.
+void expect_all_named(const Net& net, const std::vector<PytorchLayer>& layers) {
+  std::vector<bool> named(net.parameters().size(), false);
+  for (const PytorchLayer& layer : layers) {
+    for (const int parameter : {layer.weight, layer.bias, layer.gamma, layer.beta}) {
+      if (parameter >= 0) named[static_cast<size_t>(parameter)] = true;
+    }
+  }
+  const auto unnamed = std::find(named.begin(), named.end(), false);
+  if (unnamed == named.end()) return;
+  throw UnsupportedError(fmt::format("{}: the public BN-Inception has no name for it: it has one classifier",
+                                     net.parameters()[static_cast<size_t>(unnamed - named.begin())].name));
+}
+
+// --- writing
+
+class PytorchWriter {
+ public:
+  PytorchWriter(const Parameters& parameters, WeightsCopy copy) : parameters_(parameters), copy_(copy) {}
+
+  void add(const PytorchLayer& layer) {
+    const std::vector<float> here = download(parameters_.value(layer.weight, copy_));
+    std::vector<float> there(here.size());
+    for_each_weight(layer, [&](size_t i_here, size_t i_there) { there[i_there] = here[i_here]; });
+    add(layer.name + ".weight", weight_dims(layer), std::move(there));
+    const std::vector<int64_t> dims{layer.w.n};
+    if (layer.is_linear()) {
+      add(layer.name + ".bias", dims, download(parameters_.value(layer.bias, copy_)));
+      return;
+    }
+    const std::string norm = layer.name + "_bn";
+    add(layer.name + ".bias", dims, std::vector<float>(static_cast<size_t>(layer.w.n)));
+    add(norm + ".weight", dims, download(parameters_.value(layer.gamma, copy_)));
+    add(norm + ".bias", dims, download(parameters_.value(layer.beta, copy_)));
+    add(norm + ".running_mean", dims, download(parameters_.population(layer.mean)));
+    add(norm + ".running_var", dims, download(parameters_.population(layer.var)));
+  }
+
+  void write(const std::string& path, const std::vector<std::pair<std::string, std::string>>& metadata) const {
+    write_safetensors(path, metadata, entries_, [&](size_t index, std::span<float> values) {
+      std::copy(data_[index].begin(), data_[index].end(), values.begin());
+    });
+  }
+
+ private:
+  void add(const std::string& name, const std::vector<int64_t>& dims, std::vector<float> values) {
+    entries_.push_back({.name = name, .dims = dims});
+    data_.push_back(std::move(values));
+  }
+  std::vector<float> download(const Tensor& tensor) const {
+    std::vector<float> values(static_cast<size_t>(tensor.shape.elements()));
+    parameters_.backend().download(values.data(), tensor.data, tensor.bytes());
+    return values;
+  }
+
+  const Parameters& parameters_;
+  WeightsCopy copy_;
+  std::vector<SafetensorsEntry> entries_;
+  std::vector<std::vector<float>> data_;
+};
+
+}  // namespace
+
+void read_pytorch(const std::string& path, Parameters& parameters) {
+  const std::vector<PytorchLayer> layers = exchange::pytorch_layers(parameters.net());
+  expect_all_named(parameters.net(), layers);
+  PytorchFile file(path);
+  std::vector<Upload> uploads;
+  for (const PytorchLayer& layer : layers) take_layer(file, layer, parameters, uploads);
+  file.expect_nothing_left();
+  for (const Upload& upload : uploads) {
+    parameters.backend().upload(upload.to.data, upload.values.data(), upload.to.bytes());
+  }
+  if (parameters.has_average()) parameters.reset_average();
+}
+
+void write_pytorch(const std::string& path, const Parameters& parameters, WeightsCopy copy,
+                   const std::vector<std::pair<std::string, std::string>>& metadata) {
+  PytorchWriter writer(parameters, copy);
+  for (const PytorchLayer& layer : exchange::pytorch_layers(parameters.net())) writer.add(layer);
+  writer.write(path, metadata);
+}
+
+}  // namespace bn
