@@ -11,6 +11,7 @@
 #include "bn/run_folder.hpp"
 #include "bn/train_options.hpp"
 #include "commands/commands.hpp"
+#include "commands/evaluation_page.hpp"
 #include "commands/evaluation_report.hpp"
 #include "commands/trained_model.hpp"
 #include "cpu/bounded_spin.hpp"
@@ -22,7 +23,7 @@ namespace {
 struct EvaluateArguments {
   std::vector<std::string> paths;
   std::vector<std::string> data;
-  std::string labels, exclude, csv;
+  std::string labels, exclude, csv, page;
   std::string which = "best", device, statistics;
   int64_t crops = 1;
   bool unfolded = false;
@@ -225,11 +226,15 @@ ExitCode run_evaluate(const EvaluateArguments& arguments) {
   }
   std::optional<PredictionFile> file;
   if (!arguments.csv.empty()) file.emplace(arguments.csv, *images);
+  std::optional<EvaluationPageMaker> page;
+  if (!arguments.page.empty()) page.emplace(arguments.page, *images, config.data);
   report.result = evaluate_ensemble(members, *backend, *images, config.data, crops, [&](const Prediction& prediction) {
     if (file) file->write(prediction);
+    if (page) page->add(prediction);
   });
   if (file) file->close();
   report.class_names = images->class_names();
+  if (page) page->write(report, models.front());
   print_report(report, arguments.style);
   return ExitCode::kSuccess;
 }
@@ -257,6 +262,8 @@ void add_evaluate_command(CLI::App& app, ExitCode& exit_code) {
   command->add_option("--exclude", arguments->exclude,
                       "File of images not to score, a line each: NAME, or N for ILSVRC2012_val_N");
   command->add_option("--csv", arguments->csv, "File for the prediction of each image");
+  command->add_option("--page", arguments->page,
+                      "Folder for a page: accuracy by class, confusions, the worst mistakes, the first filters");
   command->add_option("--checkpoint", arguments->which, "Of a run folder: best or last")
       ->check(CLI::IsMember({"best", "last"}))
       ->capture_default_str();
