@@ -1,7 +1,10 @@
-// Reports: the paper's Figures 2 and 3 and what they say, from run folders alone.
+// Reports: the paper's Figures 2 and 3 and what they say, from run folders alone; and pages about one evaluation.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace bn {
@@ -19,5 +22,28 @@ struct ReportOptions {
 // that is no record, no run that has ended, runs of different data; ConfigError: an unknown baseline;
 // UnsupportedError: no gnuplot; StorageError.
 std::vector<std::string> write_report(const ReportOptions& options);
+
+// What an evaluation's page shows.
+struct EvaluationPage {
+  struct Class {
+    std::string name{};
+    int64_t images = 0, right = 0;
+  };
+  struct Mistake {
+    std::string picture{};  // file, relative to the page
+    std::string image{};    // its name
+    std::string label{};
+    double label_probability = 0;
+    std::vector<std::string> answers{};  // the likeliest classes with their probabilities, in words
+  };
+  std::string title{}, subtitle{};
+  std::vector<Class> classes{};
+  std::map<std::pair<int32_t, int32_t>, int64_t> answers{};  // images by their class and the class they were taken for
+  std::vector<Mistake> mistakes{};                           // the worst first
+  std::string filters{};  // file of a picture of the first convolution's filters; "" = none
+};
+
+// Writes `folder`/index.html; the pictures are there already. Throws StorageError.
+void write_evaluation_page(const EvaluationPage& page, const std::string& folder);
 
 }  // namespace bn

@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "bn/heat_map.hpp"
+#include "bn/pictures.hpp"
 #include "commands/csv.hpp"
 #include "core/files.hpp"
 

@@ -11,6 +11,7 @@
 #include "bn/run_folder.hpp"
 #include "bn/train_options.hpp"
 #include "commands/commands.hpp"
+#include "commands/evaluation_page.hpp"
 #include "commands/evaluation_progress.hpp"
 #include "commands/evaluation_report.hpp"
 #include "commands/processes.hpp"
@@ -24,7 +25,7 @@ namespace {
 struct EvaluateArguments {
   std::vector<std::string> paths;
   std::vector<std::string> data;
-  std::string labels, exclude, csv;
+  std::string labels, exclude, csv, page;
   std::string which = "best", device, statistics;
   int64_t crops = 1;
   bool unfolded = false;
@@ -219,8 +220,9 @@ class EvaluateCommand {
 
   void read() {
     population_batches(arguments_.statistics);  // a mistake in it is found before anything is loaded
-    if (!arguments_.csv.empty() && !group_.is_alone()) {
-      throw Error(ExitCode::kUsage, "--csv is written by a process alone: start evaluate without the launcher");
+    if (!(arguments_.csv.empty() && arguments_.page.empty()) && !group_.is_alone()) {
+      throw Error(ExitCode::kUsage,
+                  "--csv and --page are written by a process alone: start evaluate without the launcher");
     }
     models_ = read_models(arguments_);
     check_alike(models_, arguments_);
@@ -250,13 +252,17 @@ class EvaluateCommand {
   void evaluate() {
     std::optional<PredictionFile> file;
     if (!arguments_.csv.empty()) file.emplace(arguments_.csv, *images_);
+    std::optional<EvaluationPageMaker> page;
+    if (!arguments_.page.empty()) page.emplace(arguments_.page, *images_, config().data);
     const auto write = [&](const Prediction& prediction) {
       if (file) file->write(prediction);
+      if (page) page->add(prediction);
     };
     report_.result = evaluate_here(write);
     if (file) file->close();
     report_.class_names = images_->class_names();
     report_.left_out = images_->left_out();
+    if (page) page->write(report_, models_.front());
     if (group_.is_first()) print_report(report_, arguments_.style);
   }
 
@@ -321,6 +327,8 @@ void add_evaluate_command(CLI::App& app, ExitCode& exit_code) {
                       "File of images not to score, a line each: NAME, or N for ILSVRC2012_val_N");
   command->add_option("--csv", arguments->csv, "File for the prediction of each image")
       ->check([](const std::string& name) { return name.empty() ? "the name of the file is empty" : ""; }, "");
+  command->add_option("--page", arguments->page,
+                      "Folder for a page: accuracy by class, confusions, the worst mistakes, the first filters");
   command->add_option("--checkpoint", arguments->which, "Of a run folder: best or last")
       ->check(CLI::IsMember({"best", "last"}))
       ->capture_default_str();

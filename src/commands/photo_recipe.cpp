@@ -40,10 +40,13 @@ std::string data_lines(const PhotoSet& set) {
 PhotoRecipe choose_recipe(int64_t training_images, int64_t median_shorter_side) {
   constexpr int64_t kMany = 20'000, kFullSide = 160;
   constexpr int64_t kSeen = 60'000, kLeastEpochs = 15, kMostEpochs = 60, kLeastSteps = 400, kMostOfTiny = 200;
-  constexpr int64_t kBatch = 32, kEvaluations = 20, kDecays = 10;
+  constexpr int64_t kBatch = 32, kEvaluations = 10, kDecays = 10;
   constexpr double kRate = 0.05;
   PhotoRecipe recipe;
   if (training_images >= kMany && median_shorter_side >= kFullSide) recipe.image_size = 224;
+  // Large photos would be decoded anew in each epoch, which takes longer than all else.
+  constexpr int64_t kLarge = 400, kMostCached = 10'000;
+  if (median_shorter_side >= kLarge && training_images <= kMostCached) recipe.cache = Cache::kShrunk;
   const auto quarter = static_cast<uint64_t>(std::max<int64_t>(training_images / 4, 2));
   recipe.batch = std::min(kBatch, static_cast<int64_t>(std::bit_floor(quarter)));
   recipe.steps_per_epoch = std::max<int64_t>(1, training_images / recipe.batch);
@@ -64,7 +67,7 @@ std::string to_yaml(const PhotoSet& set, const PhotoRecipe& recipe) {
              "data:\n",
              set.classes.size(), set.survey.median_width, set.survey.median_height, recipe.image_size,
              set.classes.size()) +
-         data_lines(set) +
+         data_lines(set) + (recipe.cache == Cache::kShrunk ? "  cache: shrunk  # decoded once, at the start\n" : "") +
          fmt::format(
              "train:\n"
              "  batch: {}\n"

@@ -12,6 +12,7 @@ struct PhotoRecipe {
   int64_t image_size = 64;
   int64_t batch = 32, steps_per_epoch = 1, epochs = 60;
   int64_t evaluate_every = 1;  // steps
+  Cache cache = Cache::kNone;
   double learning_rate = 0.05;
   double decay_epochs = 6;
 };

@@ -286,8 +286,9 @@ class Checker {
           fmt::format("got {}, expected 0 or at least data.image_size, {}, which is cropped from it",
                       data.resize_shorter, data.image_size));
     }
-    if (data.cache == Cache::kDecoded && (data.kind == DatasetKind::kShapes || data.kind == DatasetKind::kMnist)) {
-      add("data.cache", "got decoded, expected none: this set is in memory already");
+    if (data.cache != Cache::kNone && (data.kind == DatasetKind::kShapes || data.kind == DatasetKind::kMnist)) {
+      add("data.cache", fmt::format("got {}, expected none: this set is in memory already",
+                                    data.cache == Cache::kDecoded ? "decoded" : "shrunk"));
     }
     const bool has_shards = data.kind == DatasetKind::kTar || data.kind == DatasetKind::kPacked;
     if ((data.shuffle == Shuffle::kShards || data.shuffle == Shuffle::kWithinShard) && !has_shards) {

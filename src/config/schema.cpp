@@ -312,8 +312,10 @@ Fields describe_data(DataOptions& data) {
       field("exif_orientation",
             words(data.exif_orientation, {{"ignore", ExifOrientation::kIgnore}, {"apply", ExifOrientation::kApply}}),
             "whether a JPEG is turned as its camera noted"),
-      field("cache", words(data.cache, {{"none", Cache::kNone}, {"decoded", Cache::kDecoded}}),
-            "decoded: all pixels in memory from the start, up to 2 GB"),
+      field("cache",
+            words(data.cache, {{"none", Cache::kNone}, {"decoded", Cache::kDecoded}, {"shrunk", Cache::kShrunk}}),
+            "decoded: all pixels in memory from the start, up to 2 GB; shrunk: those of training images, at twice the "
+            "size that evaluation resizes to"),
       field("workers", IntegerTarget{&data.workers, {0, 1'024}}, "decoding threads; 0 = none of their own"),
       field("slots", IntegerTarget{&data.slots, {1, 1'024}}, "batches prepared ahead"),
   };

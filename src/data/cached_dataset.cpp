@@ -1,10 +1,12 @@
-// A data set decoded once, in memory. What it gives are the pixels a decoder would give, so nothing later differs.
+// A data set decoded once, in memory. Unless they are shrunk, its pixels are those a decoder would give, so nothing
+// later differs.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <atomic>
 
 #include "bn/error.hpp"
+#include "data/augment.hpp"
 #include "data/decode.hpp"
 #include "data/parallel.hpp"
 #include "data/sources.hpp"
@@ -17,6 +19,7 @@ class CachedDataset final : public Dataset {
   CachedDataset(std::unique_ptr<Dataset> source, const DataOptions& options, int64_t max_bytes)
       : source_(std::move(source)),
         max_bytes_(max_bytes),
+        largest_side_(options.cache == Cache::kShrunk ? 2 * std::max(options.resize_shorter, options.image_size) : 0),
         options_({.channels = options.image_channels,
                   .decoder = options.decoder,
                   .exif_orientation = options.exif_orientation}),
@@ -60,7 +63,7 @@ class CachedDataset final : public Dataset {
     explicit Workplace(const DecodeOptions& options) : decoder(options) {}
     ImageDecoder decoder;
     std::vector<uint8_t> storage;
-    Image image;
+    Image image, shrunk;
   };
 
   void decode(int64_t index, Workplace& work) {
@@ -79,11 +82,15 @@ class CachedDataset final : public Dataset {
       entry.damage = error.what();
       return;
     }
+    if (largest_side_ > 0 && std::min(image.height, image.width) > largest_side_) {
+      resize_shorter_side(image.view(), largest_side_, work.shrunk);
+      std::swap(image, work.shrunk);
+    }
     if ((bytes_ += static_cast<int64_t>(image.pixels.size())) > max_bytes_) {
-      throw ConfigError(fmt::format(
-          "data.cache: decoded is for sets of up to {:.1f} GB of pixels, and this one of {} images has more; "
-          "use cache: none",
-          static_cast<double>(max_bytes_) / 1e9, size()));
+      throw ConfigError(
+          fmt::format("data.cache: {} is for sets of up to {:.1f} GB of pixels, and this one of {} images has more; "
+                      "use cache: none",
+                      largest_side_ > 0 ? "shrunk" : "decoded", static_cast<double>(max_bytes_) / 1e9, size()));
     }
     entry.height = image.height;
     entry.width = image.width;
@@ -92,6 +99,7 @@ class CachedDataset final : public Dataset {
 
   const std::unique_ptr<Dataset> source_;
   const int64_t max_bytes_;
+  const int64_t largest_side_;  // of the shorter sides; 0: as they are
   const DecodeOptions options_;
   std::vector<Entry> entries_;
   std::atomic<int64_t> bytes_ = 0;

@@ -68,7 +68,9 @@ std::unique_ptr<Dataset> open_dataset(const DataOptions& options, Split split) {
   std::unique_ptr<Dataset> dataset = options.split.validation > 0
                                          ? part_of(open_files(options, Split::kTrain), options, split)
                                          : open_files(options, split);
-  return options.cache == Cache::kDecoded ? cache_decoded(std::move(dataset), options) : std::move(dataset);
+  const bool is_cached =
+      options.cache == Cache::kDecoded || (options.cache == Cache::kShrunk && split == Split::kTrain);
+  return is_cached ? cache_decoded(std::move(dataset), options) : std::move(dataset);
 }
 
 }  // namespace bn

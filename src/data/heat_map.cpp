@@ -1,36 +1,19 @@
-#include "bn/heat_map.hpp"
-
 #include <algorithm>
 #include <cmath>
 #include <opencv2/imgproc.hpp>
 
-#include "core/files.hpp"
-#include "data/decode.hpp"
+#include "bn/pictures.hpp"
+#include "data/picture.hpp"
 
 namespace bn {
 namespace {
 
 constexpr int kLongestSide = 1024, kShortestSide = 256;  // of the picture, where the image's form allows
 
-cv::Mat decode_upright(const Dataset& images, int64_t index, const DataOptions& data, Image& decoded) {
-  std::vector<uint8_t> encoded;
-  const Dataset::Sample sample = images.read(index, encoded);
-  constexpr int64_t kColours = 3;
-  ImageDecoder decoder({.channels = kColours, .decoder = data.decoder, .exif_orientation = data.exif_orientation});
-  decoder.open(sample.data, sample.bytes);
-  decoder.decode(decoded);
-  return {static_cast<int>(decoded.height), static_cast<int>(decoded.width), CV_8UC3, decoded.pixels.data()};
-}
-
-cv::Mat at_picture_size(const cv::Mat& image) {
+cv::Mat at_handy_size(const cv::Mat& image) {
   const int shorter = std::min(image.rows, image.cols), longer = std::max(image.rows, image.cols);
   const double grow = std::max(1.0, static_cast<double>(kShortestSide) / shorter);
-  const double scale = std::min(grow, static_cast<double>(kLongestSide) / longer);
-  const auto scaled = [&](int side) { return std::max(1, static_cast<int>(std::lround(side * scale))); };
-  cv::Mat picture;
-  cv::resize(image, picture, {scaled(image.cols), scaled(image.rows)}, 0, 0,
-             scale < 1 ? cv::INTER_AREA : cv::INTER_CUBIC);
-  return picture;
+  return resize_picture(image, std::min(grow, static_cast<double>(kLongestSide) / longer));
 }
 
 // The part of the picture that the network sees: the centre square, as evaluation resizes and crops.
@@ -72,13 +55,10 @@ void colour(cv::Mat square, const cv::Mat& strength) {
 
 void draw_heat_map(const Dataset& images, int64_t index, const DataOptions& data, const HeatMap& map,
                    const std::string& path) {
-  Image decoded;
-  cv::Mat picture = at_picture_size(decode_upright(images, index, data, decoded));
+  const cv::Mat picture = at_handy_size(read_picture(images, index, data));
   const cv::Rect seen = seen_by_network(picture, data);
   colour(picture(seen), strength_over(map, seen.width));
-  const std::vector<uint8_t> png =
-      encode_png_with_imgcodecs({.data = picture.data, .height = picture.rows, .width = picture.cols, .channels = 3});
-  write_file(path, {reinterpret_cast<const char*>(png.data()), png.size()});
+  write_picture(picture, path);
 }
 
 }  // namespace bn

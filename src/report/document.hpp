@@ -58,6 +58,10 @@ struct Document {
 std::string to_html(const Document& document, const std::string& folder);
 std::string to_markdown(const Document& document);
 
+// A whole page in the look of a report; `body` is HTML.
+std::string html_page(const std::string& title, const std::string& subtitle, const std::string& body);
+std::string escape_html(const std::string& text);
+
 std::string anchor_of(const std::string& prefix, const std::string& name);  // letters, digits, - and _
 
 }  // namespace bn::report

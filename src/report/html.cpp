@@ -48,6 +48,12 @@ figcaption { font-size: .92rem; color: #4a4f55; max-width: 46rem; margin-top: .3
 figcaption b { color: #1d1f21; }
 pre { font: .84rem/1.5 "Liberation Mono", "DejaVu Sans Mono", monospace; background: #f6f7f8; padding: .7rem .9rem;
   margin: .6rem 0; white-space: pre-wrap; overflow-wrap: anywhere; }
+td.bar { width: 40%; min-width: 8rem; } td.bar i { display: block; height: .8rem; margin: .28rem 0; background: #0b5394; }
+table.confusion { width: auto; } .confusion td { border: 1px solid #fff; padding: .2rem .45rem; }
+.confusion thead th { writing-mode: vertical-rl; text-align: right; padding: .3rem .1rem; }
+.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(10rem, 1fr)); gap: 1.2rem; }
+.gallery figure { margin: 0; } .gallery img { display: block; max-width: 100%; } .gallery figcaption { overflow-wrap: anywhere; }
+img.filters { image-rendering: pixelated; max-width: 100%; }
 @media (max-width: 40rem) {
   body { padding: 1.2rem 1rem 3rem; }
   .claims li { grid-template-columns: 1fr; }
@@ -63,34 +69,11 @@ pre { font: .84rem/1.5 "Liberation Mono", "DejaVu Sans Mono", monospace; backgro
 }
 )css";
 
-std::string escape(const std::string& text) {
-  std::string escaped;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      default:
-        escaped += c;
-    }
-  }
-  return escaped;
-}
-
 std::string to_text(const Text& text) {
   std::string line;
   for (const Span& span : text) {
-    line += span.link.empty() ? escape(span.text)
-                              : fmt::format("<a href=\"{}\">{}</a>", escape(span.link), escape(span.text));
+    line += span.link.empty() ? escape_html(span.text)
+                              : fmt::format("<a href=\"{}\">{}</a>", escape_html(span.link), escape_html(span.text));
   }
   return line;
 }
@@ -132,19 +115,19 @@ struct Writer {
 
   void operator()(const Heading& heading) {
     const std::string anchor = heading.anchor.empty() ? "" : fmt::format(" id=\"{}\"", heading.anchor);
-    out += fmt::format("<h{0}{1}>{2}</h{0}>\n", heading.level, anchor, escape(heading.text));
+    out += fmt::format("<h{0}{1}>{2}</h{0}>\n", heading.level, anchor, escape_html(heading.text));
   }
   void operator()(const Paragraph& paragraph) { out += fmt::format("<p>{}</p>\n", to_text(paragraph.text)); }
   void operator()(const Headline& headline) {
-    out += fmt::format("<p class=\"headline\">{}</p>\n", escape(headline.text));
+    out += fmt::format("<p class=\"headline\">{}</p>\n", escape_html(headline.text));
   }
   void operator()(const ClaimList& list) {
     out += "<ul class=\"claims\">\n";
     for (const Claim& claim : list.claims) {
       out += fmt::format(
           "<li><span class=\"finding {}\">{} {}</span><div><p>{}</p><p class=\"evidence\">{}</p></div></li>\n",
-          class_of(claim.finding), sign_of(claim.finding), name_of(claim.finding), escape(claim.claim),
-          escape(claim.evidence));
+          class_of(claim.finding), sign_of(claim.finding), name_of(claim.finding), escape_html(claim.claim),
+          escape_html(claim.evidence));
     }
     out += "</ul>\n";
   }
@@ -155,7 +138,7 @@ struct Writer {
   }
   void operator()(const Table& table) {
     out += "<div class=\"wide\"><table>\n<thead><tr>";
-    for (const std::string& cell : table.header) out += fmt::format("<th>{}</th>", escape(cell));
+    for (const std::string& cell : table.header) out += fmt::format("<th>{}</th>", escape_html(cell));
     out += "</tr></thead>\n<tbody>\n";
     for (const auto& row : table.rows) {
       out += "<tr>";
@@ -171,9 +154,9 @@ struct Writer {
   }
   void operator()(const Figure& figure) {
     out += fmt::format("<figure>\n<div class=\"wide\">{}</div>\n<figcaption><b>{}.</b> {}</figcaption>\n</figure>\n",
-                       svg_of(figure), escape(figure.title), escape(figure.caption));
+                       svg_of(figure), escape_html(figure.title), escape_html(figure.caption));
   }
-  void operator()(const Code& code) { out += fmt::format("<pre>{}</pre>\n", escape(code.text)); }
+  void operator()(const Code& code) { out += fmt::format("<pre>{}</pre>\n", escape_html(code.text)); }
 
   // The drawing without its XML head; names inside it get the figure's, because a page has them all together.
   std::string svg_of(const Figure& figure) const {
@@ -190,23 +173,49 @@ struct Writer {
       }
     }
     const size_t head_end = text.find('>');
-    if (head_end != std::string::npos) text.insert(head_end + 1, "<title>" + escape(figure.title) + "</title>");
+    if (head_end != std::string::npos) text.insert(head_end + 1, "<title>" + escape_html(figure.title) + "</title>");
     return text;
   }
 };
 
 }  // namespace
 
-std::string to_html(const Document& document, const std::string& folder) {
-  Writer writer{.folder = folder};
-  writer.out = fmt::format(
+std::string escape_html(const std::string& text) {
+  std::string escaped;
+  for (const char c : text) {
+    switch (c) {
+      case '&':
+        escaped += "&amp;";
+        break;
+      case '<':
+        escaped += "&lt;";
+        break;
+      case '>':
+        escaped += "&gt;";
+        break;
+      case '"':
+        escaped += "&quot;";
+        break;
+      default:
+        escaped += c;
+    }
+  }
+  return escaped;
+}
+
+std::string html_page(const std::string& title, const std::string& subtitle, const std::string& body) {
+  return fmt::format(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, "
       "initial-scale=1\">\n<title>{0}</title>\n<style>{1}</style>\n"
-      "</head>\n<body>\n<h1>{0}</h1>\n<p class=\"subtitle\">{2}</p>\n",
-      escape(document.title), kStyle, escape(document.subtitle));
+      "</head>\n<body>\n<h1>{0}</h1>\n<p class=\"subtitle\">{2}</p>\n{3}</body>\n</html>\n",
+      escape_html(title), kStyle, escape_html(subtitle), body);
+}
+
+std::string to_html(const Document& document, const std::string& folder) {
+  Writer writer{.folder = folder};
   for (const Block& block : document.blocks) std::visit(writer, block);
-  return writer.out + "</body>\n</html>\n";
+  return html_page(document.title, document.subtitle, writer.out);
 }
 
 }  // namespace bn::report

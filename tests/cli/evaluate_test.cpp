@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <regex>
 #include <sstream>
 
 #include "bn/error.hpp"
@@ -279,6 +280,36 @@ TEST_F(Evaluate, ImagesNamedByTheUserAreThoseOfAllMembers) {
   const std::string classes = error({a, c, "--data", images}, ExitCode::kConfig);
   EXPECT_TRUE(contains(classes, "but class 1 is 'crescent' in ")) << classes;
   EXPECT_TRUE(contains(classes, " and 'coin' in ")) << classes;
+}
+
+TEST_F(Evaluate, APageShowsConfusionsMistakesAndFilters) {
+  const std::string run =
+      train("convolutional", {"--set",
+                              "model.network={kind: inception, image_size: 16, image_channels: 1, rows: [{row: conv1, "
+                              "type: convolution, patch: 3, stride: 2, filters: 8}, {row: pool2, type: average_pool, "
+                              "patch: 0}]}"});
+  const std::string page = folder() / "page", csv = folder() / "page.csv";
+  const nlohmann::json scores = report({run, "--page", page, "--csv", csv});
+  const std::string html = test::read_bytes(page + "/index.html");
+  const std::regex cell(R"(rgba\((\d+)[^)]*\)" > (\d +) < / td >) ");
+      int64_t images = 0,
+              right = 0;
+  for (std::sregex_iterator one(html.begin(), html.end(), cell), end; one != end; ++one) {
+    images += std::stoll((*one)[2]);
+    if ((*one)[1] == "11") right += std::stoll((*one)[2]);  // the diagonal's blue
+  }
+  EXPECT_EQ(images, 70);
+  EXPECT_NEAR(static_cast<double>(right) / 70, scores.at("top1").get<double>(), 1e-12);
+  constexpr size_t kRank = 2, kMistakes = 24;
+  size_t wrong = 0;
+  for (const auto& [image, rank] : column(csv, kRank)) wrong += rank == "0" ? 0U : 1U;
+  std::set<std::string> pictures = test::names_in(page + "/images");
+  EXPECT_EQ(pictures.erase("filters.png"), 1U);
+  EXPECT_EQ(pictures.size(), std::min(wrong, kMistakes));
+  for (const std::string& picture : pictures) EXPECT_TRUE(contains(html, "src=\"images/" + picture + '"')) << picture;
+  // An mlp has no filters.
+  report({first_, "--page", folder() / "mlp"});
+  EXPECT_EQ(test::names_in(folder() / "mlp/images").count("filters.png"), 0U);
 }
 
 TEST_F(Evaluate, AnImageThatCannotBeReadIsCountedAndNamedOrEndsIt) {

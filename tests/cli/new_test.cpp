@@ -159,6 +159,20 @@ TEST_F(New, TrainsTheSmallestSet) {
   EXPECT_EQ(trained.exit_code, 0) << trained.err;
 }
 
+TEST_F(New, KeepsLargePhotosInMemory) {
+  ASSERT_EQ(test::run_program({BN_DATA_PROGRAM, "shapes", "--out", folder_ / "large", "--size", "420", "--images", "20",
+                               "--validation-images", "10"})
+                .exit_code,
+            0);
+  EXPECT_THAT(make("large").out, HasSubstr("420 x 420 pixels at the median"));
+  EXPECT_EQ(config().data.cache, Cache::kShrunk);
+  const ProgramResult trained = bninception({"train", folder_ / "mine.yaml", "--quiet", "--out", folder_ / "run",
+                                             "--set", "train.epochs=1", "--set", "threads=1"});
+  EXPECT_EQ(trained.exit_code, 0) << trained.err;
+  make("shapes");
+  EXPECT_EQ(config().data.cache, Cache::kNone);
+}
+
 TEST_F(New, TakesThousandsOfClasses) {
   for (int c = 0; c < 5000; ++c) add("set/" + std::to_string(c), 2);
   EXPECT_THAT(make("set").out, HasSubstr(": 5000 classes of 2 to 2 images, "));

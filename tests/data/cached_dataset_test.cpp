@@ -65,6 +65,26 @@ TEST(CachedDataset, KeepsWhatIsKnownOfTheImages) {
   EXPECT_CONTAINS(message_of([&] { cached->read(2, storage); }), "the JPEG data is damaged or cut off (");
 }
 
+TEST(CachedDataset, ShrinksTrainingImagesToTwiceTheSizeOfEvaluation) {
+  const TempDir dir;
+  dir.write("set/a/large.jpg", jpeg_image(300, 200, 1));
+  dir.write("set/a/small.jpg", jpeg_image(50, 40, 2));
+  DataOptions options{.kind = DatasetKind::kFolder,
+                      .train = {dir.path("set")},
+                      .validation = {dir.path("set")},
+                      .image_size = 24,
+                      .resize_shorter = 30,
+                      .cache = Cache::kShrunk};
+  const auto training = open_dataset(options, Split::kTrain);
+  Bytes storage;
+  const Dataset::Sample large = training->read(0, storage), small = training->read(1, storage);
+  EXPECT_EQ(large.raw_height, 90);
+  EXPECT_EQ(large.raw_width, 60);
+  EXPECT_EQ(small.raw_height, 50);
+  EXPECT_EQ(small.raw_width, 40);
+  EXPECT_EQ(open_dataset(options, Split::kValidation)->read(0, storage).raw_height, 0);  // the file itself
+}
+
 TEST(CachedDataset, RefusesMoreThanItsLimit) {
   const TempDir dir;
   const DataOptions options = tar_options(dir);

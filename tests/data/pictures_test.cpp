@@ -1,5 +1,5 @@
-// Pictures of where a network saw something.
-#include "bn/heat_map.hpp"
+// Pictures for people.
+#include "bn/pictures.hpp"
 
 #include <gtest/gtest.h>
 
@@ -62,6 +62,52 @@ TEST_F(HeatMapPicture, HasAHandySizeWhateverTheImages) {
   EXPECT_EQ(picture_.width, 256);
   draw(1, 5000, {.height = 1, .width = 1, .values = {1}});
   EXPECT_EQ(picture_.height, 1);
+}
+
+TEST(DrawThumbnail, KeepsTheFormOfEncodedAndRawImages) {
+  const TempDir dir;
+  const auto size_of = [&](const Dataset& set) {
+    draw_thumbnail(set, 0, {}, 64, dir.path("thumbnail.png"));
+    const Bytes bytes = read_file(dir.path("thumbnail.png"));
+    Image picture;
+    decode_image(bytes.data(), static_cast<int64_t>(bytes.size()), 3, picture);
+    return std::pair(picture.height, picture.width);
+  };
+  EXPECT_EQ(size_of(EncodedSet({jpeg_image(100, 200, 1)})), std::pair(int64_t{32}, int64_t{64}));
+  EXPECT_EQ(size_of(RawSet(1, 16, 1)), std::pair(int64_t{64}, int64_t{64}));
+}
+
+// Two filters of 2 x 2, of one colour and of three: a tile is 8 times as large, with a gap of 8 beside it.
+TEST(DrawFilters, ScalesEachByItsLargestWeight) {
+  const TempDir dir;
+  Filters filters{.count = 2, .side = 2, .channels = 1, .weights = {0, 2, -2, 1, 0, 0, 0, 0}};
+  const auto drawn = [&] {
+    draw_filters(filters, dir.path("filters.png"));
+    const Bytes bytes = read_file(dir.path("filters.png"));
+    Image picture;
+    decode_image(bytes.data(), static_cast<int64_t>(bytes.size()), 3, picture);
+    EXPECT_EQ(picture.height, 16);
+    EXPECT_EQ(picture.width, 40);
+    return picture;
+  };
+  const auto at = [](const Image& picture, int64_t y, int64_t x, int64_t c) {
+    return int{picture.pixels[static_cast<size_t>((y * picture.width + x) * 3 + c)]};
+  };
+  const Image grey = drawn();
+  EXPECT_NEAR(at(grey, 0, 0, 0), 128, 1);
+  EXPECT_EQ(at(grey, 7, 15, 1), 255);
+  EXPECT_EQ(at(grey, 15, 7, 2), 0);
+  EXPECT_NEAR(at(grey, 15, 15, 0), 191, 1);
+  EXPECT_EQ(at(grey, 4, 20, 0), 255);  // the gap
+  EXPECT_NEAR(at(grey, 4, 30, 0), 128, 1);
+  filters.channels = 3;
+  filters.weights.assign(24, 0);
+  filters.weights[0] = 1;   // red
+  filters.weights[4] = -1;  // the next pixel's green
+  const Image coloured = drawn();
+  EXPECT_EQ(at(coloured, 0, 0, 0), 255);
+  EXPECT_NEAR(at(coloured, 0, 0, 1), 128, 1);
+  EXPECT_EQ(at(coloured, 0, 8, 1), 0);
 }
 
 }  // namespace
