@@ -18,6 +18,7 @@ namespace {
 [[noreturn]] void end_all(Group& group, ExitCode exit_code, const std::string& what) {
   tell(fmt::format("error: process {} on {}: {}\n", group.place().rank, group.place().host, what));
   group.abort(exit_code);
+  std::_Exit(static_cast<int>(exit_code));
 }
 
 ExitCode report(const Group& group, const AgreedError& error) {

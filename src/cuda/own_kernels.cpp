@@ -1,6 +1,7 @@
 #include "cuda/own_kernels.hpp"
 
 #include "cuda/device_memory.hpp"
+#include "cuda/error.hpp"
 #include "cuda/kernels/columns.hpp"
 #include "cuda/kernels/elements.hpp"
 #include "cuda/kernels/pool.hpp"

@@ -17,7 +17,8 @@ class OwnKernels final : public ops::OwnKernels {
   int64_t partial_bytes(int64_t m, int64_t c) const override;
   void zero(float* values, int64_t count) const override;
   void batch_statistics(const ops::BatchColumns& batch, void* partial, const ops::Matrix& x,
-                        const ops::AffineColumns& affine) const override;
+                        const ops::AffineColumns& affine, const ops::PartColumns& parts) const override;
+  bool supports_synchronised_parts() const override { return false; }
   void population_scale(float* scale, const float* var, const ops::AffineColumns& affine, int64_t c) const override;
   void normalize(const ops::Matrix& y, const ops::Matrix& x, const ops::NormalizeColumns& by,
                  Activation activation) const override;

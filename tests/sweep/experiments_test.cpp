@@ -146,6 +146,17 @@ TEST(ExperimentSweeps, TheFairStudyKeepsThePapersProportions) {
   }
 }
 
+TEST(ExperimentSweeps, FineTuningDiffersInItsStartAlone) {
+  const Sweep sweep = load("fine_tuning/sweep.yaml");
+  EXPECT_EQ(sweep.baseline, "from_scratch");
+  EXPECT_EQ(sweep.runs.size(), 9U);
+  const Config scratch = config_of(sweep, "from_scratch");
+  const std::string start = "model.init_from: \"\" -> runs/fine_tuning_pretrained";
+  EXPECT_EQ(diff(scratch, config_of(sweep, "fine_tuned")), std::vector<std::string>{start});
+  EXPECT_EQ(diff(scratch, config_of(sweep, "fine_tuned_above_3c")),
+            (std::vector<std::string>{start, "model.freeze: [] -> [conv, inception_3]"}));
+}
+
 TEST(ExperimentSweeps, FullSizeHasAllRowsOfFigures2To4) {
   const Sweep sweep = load_sweep(kExperiments + "figure2_imagenet/sweep.yaml");
   EXPECT_EQ(arms_of(sweep).size(), 13U);

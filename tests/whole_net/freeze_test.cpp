@@ -15,7 +15,7 @@
 namespace bn::test {
 namespace {
 
-constexpr int64_t kBatch = 8;
+constexpr int64_t kImagesAStep = 8;
 const StepOptions kStep{.learning_rate = 0.05F, .sgd = {.momentum = 0.9F, .l2 = 0.01F}};
 
 ModelOptions with_frozen(ModelOptions model, const std::vector<std::string>& rows) {
@@ -48,7 +48,7 @@ TEST(Freeze, KeepsEveryBitOfItsRowsAndLetsTheOthersLearn) {
   for (const DecayScope scope : {DecayScope::kWeights, DecayScope::kAll}) {
     Subject subject(with_frozen(inception_batch_norm(), {"conv", "inception_3"}), {.decay_scope = scope});
     const Tensors before = tensors_of(subject);
-    Plan plan = subject.compile({.batch = kBatch});
+    Plan plan = subject.compile({.batch = kImagesAStep});
     plan.pack();
     for (int64_t step = 0; step < 3; ++step) train_step(subject, plan, step, kStep);
     for (const auto& [name, values] : tensors_of(subject)) {
@@ -77,7 +77,7 @@ TEST(Freeze, FixesGammaAndBetaApart) {
 
 TEST(Freeze, ComputesNoGradientBelowWhichNothingLearns) {
   Subject subject(with_frozen(inception_batch_norm(), {"conv", "inception_3"}));
-  Plan plan = subject.compile({.batch = kBatch});
+  Plan plan = subject.compile({.batch = kImagesAStep});
   plan.pack();
   subject.load(plan, subject.batch_for(plan, 0));
   std::set<std::string> rows;
@@ -91,15 +91,18 @@ TEST(Freeze, ComputesNoGradientBelowWhichNothingLearns) {
   EXPECT_EQ(rows, (std::set<std::string>{"average_pool", "inception_4a", "logits", "loss", "pool4"}));
 
   Subject all(inception_batch_norm());
-  EXPECT_LT(plan.memory().activations, 0.8 * static_cast<double>(all.compile({.batch = kBatch}).memory().activations));
+  EXPECT_LT(plan.memory().activations,
+            0.8 * static_cast<double>(all.compile({.batch = kImagesAStep}).memory().activations));
 }
 
 TEST(Freeze, GivesTheValuesOfEvaluationUpToWhereSomethingLearns) {
   Subject subject(with_frozen(inception_batch_norm(), {"conv", "inception_3a"}));
   std::vector<std::vector<float>> outputs;
   for (const Purpose purpose : {Purpose::kTrain, Purpose::kStatistics, Purpose::kEvaluate}) {
-    Plan plan = subject.compile(
-        {.batch = kBatch, .purpose = purpose, .passes = {.eliminate_concat = false}, .keep = {"inception_3a/concat"}});
+    Plan plan = subject.compile({.batch = kImagesAStep,
+                                 .purpose = purpose,
+                                 .passes = {.eliminate_concat = false},
+                                 .keep = {"inception_3a/concat"}});
     plan.pack();
     subject.load(plan, subject.batch_for(plan, 0));
     plan.forward();
@@ -112,7 +115,7 @@ TEST(Freeze, GivesTheValuesOfEvaluationUpToWhereSomethingLearns) {
 TEST(Freeze, KeepsThePopulationOfAlgorithm2) {
   Subject subject(with_frozen(inception_batch_norm(), {"conv1"}));
   const Tensors before = tensors_of(subject);
-  Plan plan = subject.compile({.batch = kBatch, .purpose = Purpose::kStatistics});
+  Plan plan = subject.compile({.batch = kImagesAStep, .purpose = Purpose::kStatistics});
   plan.pack();
   subject.load(plan, subject.batch_for(plan, 0));
   plan.begin({.statistics_weight = 1});
@@ -137,7 +140,7 @@ double loss_of(Subject& subject, Plan& plan) {
 TEST(Freeze, LetsGradientsPass) {
   for (const auto& rows : {std::vector<std::string>{"inception_3a"}, {"inception_3", "inception_4a"}}) {
     Subject subject(with_frozen(inception_variants(), rows));
-    Plan plan = subject.compile({.batch = kBatch});
+    Plan plan = subject.compile({.batch = kImagesAStep});
     loss_of(subject, plan);
     plan.backward();
     const int parameter = subject.parameter("conv2/reduce/conv/w");
