@@ -36,9 +36,9 @@ cv::Mat strength_over(const HeatMap& map, int side) {
 }
 
 void colour(cv::Mat square, const cv::Mat& strength) {
-  constexpr float kOpacity = 0.6F, kMostBytes = 255;
+  constexpr float kOpacity = 0.6F, kBrightest = 255;
   cv::Mat levels, colours;
-  strength.convertTo(levels, CV_8U, static_cast<double>(kMostBytes));
+  strength.convertTo(levels, CV_8U, static_cast<double>(kBrightest));
   cv::applyColorMap(levels, colours, cv::COLORMAP_JET);
   cv::cvtColor(colours, colours, cv::COLOR_BGR2RGB);
   square.forEach<cv::Vec3b>([&](cv::Vec3b& pixel, const int* place) {

@@ -63,7 +63,8 @@ std::string describe_progress(Sweep& sweep, const SweepOptions& options) {
     progress.push_back(tails[i].update());
     sizes.push_back(data.of(sweep.runs[i].config));
   }
-  return render_table({.sweep = sweep, .progress = progress, .sizes = sizes, .jobs = options.jobs}, TableScope::kAll);
+  return render_table({.sweep = sweep, .progress = progress, .sizes = sizes, .jobs = options.jobs}, TableScope::kAll,
+                      columns_of_output());
 }
 
 }  // namespace bn

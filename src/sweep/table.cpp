@@ -157,6 +157,12 @@ std::string render_table(const TableInput& input, TableScope scope, size_t width
   return text + wrap(summary_of(input), width) + "\n";
 }
 
+size_t columns_of_output() {
+  constexpr size_t kFileWidth = 120;
+  winsize size{};
+  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : kFileWidth;
+}
+
 int64_t rows_taken(const std::string& text, size_t width) {
   size_t rows = 0;
   for (size_t begin = 0, end = 0; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1) {

@@ -15,6 +15,7 @@
 #include "core/messages.hpp"
 #include "train/describe.hpp"
 #include "train/made_of.hpp"
+#include "train/origin.hpp"
 #include "train/shared_state.hpp"
 #include "train/warnings.hpp"
 

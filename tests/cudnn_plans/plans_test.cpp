@@ -132,7 +132,9 @@ TEST_P(CudnnPlans, ServeEveryConfiguration) {
     expect_proper(plan, arithmetic());
     if (has(plan, "tensor cores")) ++tensor_cores;
   }
-  if (arithmetic().dtype == DType::kBf16) EXPECT_EQ(tensor_cores, plans.size()) << "so the notes are read";
+  if (arithmetic().dtype == DType::kBf16) {
+    EXPECT_EQ(tensor_cores, plans.size()) << "so the notes are read";
+  }
 }
 
 TEST_P(CudnnPlans, ServeTheConvolutionsThatTheTestsOfAGpuRun) {

@@ -14,7 +14,7 @@
 namespace bn::test {
 namespace {
 
-constexpr const char* kExperiment = R"(
+constexpr const char* kChoosingExperiment = R"(
 model: {network: {kind: mlp, image_size: 16, image_channels: 1, hidden: [6]}, classes: 10, normalization: batch}
 data:
   kind: shapes
@@ -75,7 +75,7 @@ class Choices : public testing::Test {
  protected:
   // Trains until `steps`, resuming what is there.
   void train_until(int64_t steps, const std::vector<std::string>& offered, bool allow_different_bits = false) {
-    Config config = parse_config(kExperiment, "experiment.yaml");
+    Config config = parse_config(kChoosingExperiment, "experiment.yaml");
     config.train.steps = steps;
     const bool resume = steps > 2;
     ChoosingBackend backend(offered);

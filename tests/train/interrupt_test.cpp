@@ -10,7 +10,7 @@
 namespace bn {
 namespace {
 
-constexpr const char* kExperiment = R"(
+constexpr const char* kInterruptedExperiment = R"(
 model: {network: {kind: mlp, image_size: 8, image_channels: 1, hidden: [6]}, classes: 10, normalization: batch}
 data:
   kind: shapes
@@ -36,7 +36,7 @@ train:
 class Interrupted : public testing::TestWithParam<const char*> {
  protected:
   Interrupted()
-      : config_(parse_config(std::string(kExperiment) + GetParam(), "test")),
+      : config_(parse_config(std::string(kInterruptedExperiment) + GetParam(), "test")),
         backend_(make_cpu_backend({.threads = 1})) {}
 
   TrainResult train_into(const std::string& run, std::function<bool()> stop) const {

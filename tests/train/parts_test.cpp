@@ -23,7 +23,7 @@ using test::TemporaryFolder;
 using test::ThreadGroup;
 
 // The classes' statistics differ from part to part, the dropout too; 7 steps an epoch.
-constexpr const char* kExperiment = R"(
+constexpr const char* kPartedExperiment = R"(
 model:
   network: {kind: mlp, image_size: 16, image_channels: 1, hidden: [40, 40]}
   classes: 10
@@ -75,7 +75,7 @@ class FaultyGroup final : public Group {
 class Parts : public testing::Test {
  protected:
   static Config config_with(const std::map<std::string, std::string>& changes = {}) {
-    std::string text = kExperiment;
+    std::string text = kPartedExperiment;
     for (const auto& [from, to] : changes) text.replace(text.find(from), from.size(), to);
     Config config = parse_config(text, "experiment.yaml");
     config.data.workers = 1;

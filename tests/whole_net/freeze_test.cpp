@@ -65,7 +65,7 @@ TEST(Freeze, FixesGammaAndBetaApart) {
     model.gamma = gamma, model.beta = beta;
     Subject subject(model, {.decay_scope = DecayScope::kAll});
     const Tensors before = tensors_of(subject);
-    Plan plan = subject.compile({.batch = kBatch});
+    Plan plan = subject.compile({.batch = kImagesAStep});
     plan.pack();
     for (int64_t step = 0; step < 3; ++step) train_step(subject, plan, step, kStep);
     const std::string fixed = gamma == Affine::kFixed ? "/gamma" : "/beta";
