@@ -139,11 +139,12 @@ TEST_F(New, SaysWhatIsUnusualAboutTheClasses) {
   test::write_bytes(folder_ / "set/few/notes.txt", "no image");
   test::write_bytes(folder_ / "set/few/broken.jpg", "no image");
   const ProgramResult result = make("set");
-  EXPECT_THAT(result.out, HasSubstr("note: 1 of the classes have a single image, which is trained on, so nothing tells "
-                                    "whether they are learned: single\n"));
+  EXPECT_THAT(result.out, HasSubstr("note: 1 class has a single image, which is trained on, so nothing tells whether "
+                                    "the class is learned: single\n"));
+  EXPECT_THAT(result.out, HasSubstr("note: half of the classes have at most 6 images, too few to learn much from\n"));
   EXPECT_THAT(result.out, HasSubstr("note: 'many' has 60 images and 'single' has 1: the network will answer with large "
                                     "classes too often\n"));
-  EXPECT_THAT(result.out, HasSubstr("note: 1 files that are no images are left out: "));
+  EXPECT_THAT(result.out, HasSubstr("notes.txt (1 in all)\n"));
   EXPECT_THAT(result.out,
               HasSubstr("note: 1 of the images looked at cannot be decoded, and training leaves them out: "));
   EXPECT_THAT(result.out, HasSubstr("/broken.jpg: the data is damaged"));

@@ -55,12 +55,66 @@ TEST(ReportCommand, ReportsRunsOfTheProgram) {
   EXPECT_THAT(test::read_bytes(folder / "report/index.html"), HasSubstr("Input of hidden1/act, unit 3"));
 }
 
+// Two runs of one sweep and one beside it: TensorBoard's names are the folders below the one that holds all.
+TEST(ReportCommand, WritesEventsForTensorBoard) {
+  const test::TemporaryFolder folder;
+  test::write_bytes(folder / "experiment.yaml", kExperiment);
+  test::write_bytes(folder / "sweep.yaml", "name: two\nseeds: [1, 2]\nconfigs: [{arm: bn, config: experiment.yaml}]\n");
+  const ProgramResult none = bninception({"report", folder / "two", "--tensorboard", folder / "logs"});
+  EXPECT_EQ(none.exit_code, 4);
+  const ProgramResult swept = bninception({"sweep", folder / "sweep.yaml", "--out", folder / "two"});
+  ASSERT_EQ(swept.exit_code, 0) << swept.err;
+  const ProgramResult trained =
+      bninception({"train", folder / "experiment.yaml", "--quiet", "--out", folder / "other"});
+  ASSERT_EQ(trained.exit_code, 0) << trained.err;
+
+  const ProgramResult result =
+      bninception({"report", folder / "two", folder / "other", "--tensorboard", folder / "logs"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  // The file's version, the session, the hyperparameters, 4 probes, 3 times train and evaluate, the end.
+  constexpr const char* kEvents = ": 14 events\n";
+  EXPECT_EQ(result.out, folder / "logs/two/bn/seed_1" + kEvents + (folder / "logs/two/bn/seed_2") + kEvents +
+                            (folder / "logs/other") + kEvents);
+  const std::string events = test::read_bytes(folder / "logs/other/events.out.tfevents.bninception");
+  for (const char* part : {"loss/train", "top1/validation", "probe/percentile_85", "train.learning_rate.initial"}) {
+    EXPECT_THAT(events, HasSubstr(part));
+  }
+  EXPECT_FALSE(std::filesystem::exists(folder / "logs/other/first_filters.png"));
+}
+
+// It starts before the runs of the sweep do, and ends when the last of them has.
+TEST(ReportCommand, FollowsASweepUntilAllRunsHaveEnded) {
+  const test::TemporaryFolder folder;
+  test::write_bytes(folder / "experiment.yaml", kExperiment);
+  test::write_bytes(folder / "sweep.yaml", "name: two\nseeds: [1, 2]\nconfigs: [{arm: bn, config: experiment.yaml}]\n");
+  const ProgramResult swept = bninception({"sweep", folder / "sweep.yaml", "--out", folder / "two"});
+  ASSERT_EQ(swept.exit_code, 0) << swept.err;
+  std::filesystem::rename(folder / "two/bn/seed_2", folder / "later");
+  const std::vector<std::string> follow{"report", folder / "two", "--tensorboard", folder / "logs", "--follow"};
+  test::RunningProgram following(test::bninception_command(follow));
+  const std::string first = folder / "logs/bn/seed_1/events.out.tfevents.bninception";
+  EXPECT_TRUE(test::wait_until(std::chrono::seconds(20), [&] { return std::filesystem::exists(first); }));
+  EXPECT_FALSE(following.has_ended());
+  std::filesystem::rename(folder / "later", folder / "two/bn/seed_2");
+  const ProgramResult result = following.wait();
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("logs/bn/seed_2: 14 events\n"));
+}
+
 TEST(ReportCommand, ExplainsWhatIsNoRun) {
   const test::TemporaryFolder folder;
   const ProgramResult result = bninception({"report", folder / "nowhere", "--out", folder / "report"});
   EXPECT_EQ(result.exit_code, 4);
   EXPECT_EQ(result.err, "error: there is no folder '" + folder / "nowhere" + "'\n");
-  EXPECT_EQ(bninception({"report", folder.path()}).exit_code, 2);
+  const ProgramResult nowhere_to = bninception({"report", folder.path()});
+  EXPECT_EQ(nowhere_to.exit_code, 2);
+  EXPECT_THAT(nowhere_to.err, HasSubstr("report needs --out FOLDER or --tensorboard FOLDER; "));
+  const ProgramResult alone = bninception({"report", folder.path(), "--out", folder / "report", "--follow"});
+  EXPECT_EQ(alone.exit_code, 2);
+  EXPECT_THAT(alone.err, HasSubstr("--follow requires --tensorboard"));
+  const ProgramResult events = bninception({"report", folder / "nowhere", "--tensorboard", folder / "logs"});
+  EXPECT_EQ(events.exit_code, 4);
+  EXPECT_EQ(events.err, "error: there is no folder '" + folder / "nowhere" + "'\n");
 }
 
 TEST(ReportCommand, NamesTheRunsInAFolderThatIsNone) {
