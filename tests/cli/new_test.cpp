@@ -71,6 +71,7 @@ TEST_F(New, ThreeCommandsLeadToAPrediction) {
   ASSERT_EQ(made.exit_code, 0) << made.err;
   EXPECT_THAT(made.out, StartsWith("shapes/train/: 10 classes of 4 to 4 images, 20 x 20 pixels at the median\n"
                                    "30 images to train on, 10 to validate, chosen by their contents\n"
+                                   "note: half of the classes have at most 4 images, too few to learn much from\n"
                                    "wrote train.yaml: Inception at 64x64 pixels, "));
   std::vector<std::vector<std::string>> commands;
   std::istringstream lines(made.out);
