@@ -91,7 +91,7 @@ ExitCode run_predict(const PredictArguments& arguments) {
   const DataOptions data = data_for_photos(model.config.data);
   const std::unique_ptr<Dataset> images = open_image_files(named_images(arguments.images), data.trained_classes);
   if (data.trained_classes.empty()) {
-    tell(model.checkpoint + " is of an earlier version and holds no class names, so classes are numbers\n");
+    tell(model.checkpoint + " holds no class names, so classes are numbers\n");
   }
   Answers answers(options, model, *images, data);
   const std::unique_ptr<Backend> backend = make_backend(model.config);

@@ -64,21 +64,26 @@ TEST(ReportCommand, WritesEventsForTensorBoard) {
   EXPECT_EQ(none.exit_code, 4);
   const ProgramResult swept = bninception({"sweep", folder / "sweep.yaml", "--out", folder / "two"});
   ASSERT_EQ(swept.exit_code, 0) << swept.err;
-  const ProgramResult trained =
-      bninception({"train", folder / "experiment.yaml", "--quiet", "--out", folder / "other"});
+  const ProgramResult trained = bninception(
+      {"train", folder / "experiment.yaml", "--quiet", "--out", folder / "other", "--set", "train.probe.op=", "--set",
+       "model.network={kind: inception, image_size: 16, image_channels: 1, rows: [{row: conv1, type: convolution, "
+       "patch: 3, stride: 2, filters: 8}, {row: pool2, type: average_pool, patch: 0}]}"});
   ASSERT_EQ(trained.exit_code, 0) << trained.err;
 
   const ProgramResult result =
       bninception({"report", folder / "two", folder / "other", "--tensorboard", folder / "logs"});
   EXPECT_EQ(result.exit_code, 0) << result.err;
-  // The file's version, the session, the hyperparameters, 4 probes, 3 times train and evaluate, the end.
-  constexpr const char* kEvents = ": 14 events\n";
-  EXPECT_EQ(result.out, folder / "logs/two/bn/seed_1" + kEvents + (folder / "logs/two/bn/seed_2") + kEvents +
-                            (folder / "logs/other") + kEvents);
-  const std::string events = test::read_bytes(folder / "logs/other/events.out.tfevents.bninception");
+  // The file's version, the session, the hyperparameters, 4 probes, 3 times train and evaluate, the end. The
+  // convolutional network has a picture of its filters in place of the probes.
+  EXPECT_EQ(result.out, folder / "logs/two/bn/seed_1" + ": 14 events\n" + (folder / "logs/two/bn/seed_2") +
+                            ": 14 events\n" + (folder / "logs/other") + ": 11 events\n");
+  const auto events_of = [&](const char* run) {
+    return test::read_bytes(folder / run + "/events.out.tfevents.bninception");
+  };
   for (const char* part : {"loss/train", "top1/validation", "probe/percentile_85", "train.learning_rate.initial"}) {
-    EXPECT_THAT(events, HasSubstr(part));
+    EXPECT_THAT(events_of("logs/two/bn/seed_1"), HasSubstr(part));
   }
+  EXPECT_THAT(events_of("logs/other"), HasSubstr("first_filters"));
   EXPECT_FALSE(std::filesystem::exists(folder / "logs/other/first_filters.png"));
 }
 

@@ -172,7 +172,10 @@ TEST(TensorBoard, ReadsEveryEvent) {
   const TemporaryFolder folder;
   std::vector<LogRecord> log = kLog;
   log.push_back(kNext);
-  TensorBoardFile resumed(folder / "logs/resumed", {.hyperparameters = {{"train.batch", "32"}, {"device", "cpu"}}});
+  // What the file of a picture of 3 x 2 pixels begins with; TensorBoard passes it on to a browser as it is.
+  const std::string png("\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x03\0\0\0\x02", 24);
+  TensorBoardFile resumed(folder / "logs/resumed", {.hyperparameters = {{"train.batch", "32"}, {"device", "cpu"}},
+                                                    .pictures = {{.tag = "filters", .step = 10, .png = png}}});
   resumed.update(log);
   log.back() = {.event = "train", .step = 15, .loss = 1, .seconds = 9};
   log.push_back({.event = "end", .step = 15, .seconds = 10});
@@ -190,6 +193,7 @@ TEST(TensorBoard, ReadsEveryEvent) {
             "resumed scalars top1/train 10:0.25\n"
             "resumed scalars top1/validation 10:0.5\n"
             "resumed histograms probe 0:[-1 -1 15] [-1 0 35] [0 2 35] [2 2 15]\n"
+            "resumed images filters 10:3x2\n"
             "resumed hparams device=cpu train.batch=32 STATUS_SUCCESS\n");
 }
 
