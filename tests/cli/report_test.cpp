@@ -1,6 +1,7 @@
 // `bninception report` over runs that the program made.
 #include <gmock/gmock.h>
 
+#include <csignal>
 #include <filesystem>
 
 #include "cli/program.hpp"
@@ -100,6 +101,12 @@ TEST(ReportCommand, FollowsASweepUntilAllRunsHaveEnded) {
   const std::string first = folder / "logs/bn/seed_1/events.out.tfevents.bninception";
   EXPECT_TRUE(test::wait_until(std::chrono::seconds(20), [&] { return std::filesystem::exists(first); }));
   EXPECT_FALSE(following.has_ended());
+  test::RunningProgram stopped(test::bninception_command(
+      {"report", folder / "two", "--tensorboard", folder / "logs_until_stopped", "--follow"}));
+  const std::string until = folder / "logs_until_stopped/bn/seed_1";
+  EXPECT_TRUE(test::wait_until(std::chrono::seconds(20), [&] { return std::filesystem::exists(until); }));
+  stopped.signal(SIGTERM);
+  EXPECT_EQ(stopped.wait().exit_code, 9);
   std::filesystem::rename(folder / "later", folder / "two/bn/seed_2");
   const ProgramResult result = following.wait();
   EXPECT_EQ(result.exit_code, 0) << result.err;
