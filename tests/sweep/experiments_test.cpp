@@ -149,8 +149,10 @@ TEST(ExperimentSweeps, TheFairStudyKeepsThePapersProportions) {
 TEST(ExperimentSweeps, FineTuningDiffersInItsStartAlone) {
   const Sweep sweep = load("fine_tuning/sweep.yaml");
   EXPECT_EQ(sweep.baseline, "from_scratch");
-  EXPECT_EQ(sweep.runs.size(), 9U);
+  EXPECT_EQ(sweep.runs.size(), 12U);
   const Config scratch = config_of(sweep, "from_scratch");
+  EXPECT_EQ(diff(scratch, config_of(sweep, "from_scratch_24_epochs")),
+            std::vector<std::string>{"train.epochs: 6 -> 24"});
   const std::string start = "model.init_from: \"\" -> runs/fine_tuning_pretrained";
   EXPECT_EQ(diff(scratch, config_of(sweep, "fine_tuned")), std::vector<std::string>{start});
   EXPECT_EQ(diff(scratch, config_of(sweep, "fine_tuned_above_3c")),
