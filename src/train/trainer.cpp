@@ -66,8 +66,9 @@ LogRecord Trainer::record(const char* event) const {
 
 void Trainer::train_step() {
   const bool is_logged = logs_after(progress_.step + 1);
+  const bool wants_stop = !group_.is_alone() && request_.stop && request_.stop();
   signals_ = step_.run(
-      scalars_of_this_step(), request_.stop && request_.stop(), [this](int64_t part) { load_part(part); },
+      scalars_of_this_step(), wants_stop, [this](int64_t part) { load_part(part); },
       [this, is_logged](int64_t part) {
         if (is_logged) scores_[static_cast<size_t>(part)] = score_part(plan_, backend_);
       });
