@@ -64,6 +64,18 @@ TEST_F(DifferingProcess, IsNamedWithTheKey) {
   EXPECT_FALSE(std::filesystem::exists(root_ / "run")) << "nothing was begun";
 }
 
+// The bits of a step depend on the instruction set; one machine of several may be older.
+TEST_F(DifferingProcess, ThatComputesOtherwiseIsNamed) {
+  std::vector<std::string> command = launched(1, train_arguments("run"));
+  command.insert(command.end(), {":", "-n", "1", "-x", "BN_CPU_ISA=generic"});
+  const std::vector<std::string> other = train_arguments("run");
+  command.insert(command.end(), other.begin(), other.end());
+  const ProgramResult result = run_program(command, options());
+  EXPECT_EQ(result.exit_code, code(ExitCode::kUnsupported)) << result.err;
+  EXPECT_TRUE(contains(result.err, "the processes must agree on what computes, but process 0 on ")) << result.err;
+  EXPECT_FALSE(std::filesystem::exists(root_ / "run")) << "nothing was begun";
+}
+
 TEST_F(DifferingProcess, WithABadConfigurationIsNamedToo) {
   const ProgramResult result = train_with_another({"--set", "train.momentm=0.5"});
   EXPECT_EQ(result.exit_code, code(ExitCode::kConfig)) << result.err;
