@@ -122,7 +122,6 @@ ExitCode run_train(const TrainArguments& arguments, Group& group) {
     folder = RunFolder::create(out, resolved, arguments.resume);
     if (arguments.resume) folder.store_config(resolved);
   });
-  std::signal(SIGXFSZ, SIG_IGN);  // a limit on the size of files is then an error of write(), as a full disk is
   const TrainResult result = train(config, *backend, folder,
                                    {.resume = arguments.resume,
                                     .allow_different_bits = arguments.allow_different_bits,
@@ -153,6 +152,7 @@ void add_train_command(CLI::App& app, ExitCode& exit_code) {
       "checkpoints/ (safetensors: the last ones and the best). Ctrl-C writes a checkpoint first.");
   command->callback([arguments, &exit_code] {
     cpu::bound_spinning();
+    std::signal(SIGXFSZ, SIG_IGN);  // a limit on the size of files is then an error of write(), as a full disk is
     exit_code = run_in_group([&](Group& group) { return run_train(*arguments, group); });
   });
 }
