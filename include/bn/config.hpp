@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bn/cpu_options.hpp"
@@ -42,6 +43,8 @@ Config parse_config(const std::string& yaml, const std::string& name);  // self-
 
 // The resolved whole as YAML (the network's table included); parse_config(to_yaml(c)) == c.
 std::string to_yaml(const Config& config);
+// Every "key.path" with its value, but for the network's table.
+std::vector<std::pair<std::string, std::string>> values_of(const Config& config);
 // "key.path: a -> b", one difference a line.
 std::vector<std::string> diff(const Config& a, const Config& b);
 // The same, without the keys that a run may change when it continues: its bits up to there do not depend on them.

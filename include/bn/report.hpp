@@ -23,6 +23,10 @@ struct ReportOptions {
 // UnsupportedError: no gnuplot; StorageError.
 std::vector<std::string> write_report(const ReportOptions& options);
 
+// The folders of the runs that an input names: itself, or those of a sweep, of which some may not be there yet. Throws
+// DataError as write_report does.
+std::vector<std::string> run_folders(const std::string& input);
+
 // What an evaluation's page shows.
 struct EvaluationPage {
   struct Class {

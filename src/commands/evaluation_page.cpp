@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "bn/pictures.hpp"
+#include "commands/first_filters.hpp"
 #include "core/files.hpp"
 
 namespace bn {
@@ -43,8 +44,9 @@ void EvaluationPageMaker::write(const EvaluationReport& report, const TrainedMod
       .subtitle = fmt::format("{}, step {}; top-5 {:.2f} %, loss {:.4f}, {} crop{} of each image",
                               report.members.front().checkpoint, report.members.front().step, 100 * result.top5,
                               result.loss, report.crops, report.crops == 1 ? "" : "s"),
-      .answers = answers_,
-      .filters = draw_first_filters(model)};
+      .answers = answers_};
+  const std::string filters = "images/filters.png";
+  if (draw_first_filters(model, folder_ + "/" + filters)) page.filters = filters;
   if (report.members.size() > 1) page.subtitle += fmt::format("; {} networks together", report.members.size());
   for (size_t c = 0; c < result.classes.size(); ++c) {
     page.classes.push_back(
@@ -69,23 +71,6 @@ EvaluationPage::Mistake EvaluationPageMaker::show(const Prediction& prediction, 
   }
   draw_thumbnail(images_, prediction.image, data_, kSide, folder_ + "/" + mistake.picture);
   return mistake;
-}
-
-// "" where the network does not begin with a dense convolution.
-std::string EvaluationPageMaker::draw_first_filters(const TrainedModel& model) const {
-  for (const Node& node : model.net.nodes()) {
-    if (!std::holds_alternative<Conv2d>(node.spec) || !(node.inputs.at(0) == model.net.images())) continue;
-    const WeightsCopy copy = model.averaged ? WeightsCopy::kAverage : WeightsCopy::kCurrent;
-    const Tensor weights = model.parameters->value(node.parameters.at(0), copy);
-    Filters filters{.count = weights.shape.n, .side = weights.shape.h, .channels = weights.shape.c};
-    if (filters.channels != 1 && filters.channels != 3) return "";
-    filters.weights.resize(static_cast<size_t>(weights.shape.elements()));
-    model.parameters->backend().download(filters.weights.data(), weights.data, weights.bytes());
-    std::string picture = "images/filters.png";
-    draw_filters(filters, folder_ + "/" + picture);
-    return picture;
-  }
-  return "";
 }
 
 }  // namespace bn

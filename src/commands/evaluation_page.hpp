@@ -22,7 +22,6 @@ class EvaluationPageMaker {
   void write(const EvaluationReport& report, const TrainedModel& model);
 
  private:
-  std::string draw_first_filters(const TrainedModel& model) const;
   EvaluationPage::Mistake show(const Prediction& prediction, size_t number, const EvaluationReport& report) const;
 
   const std::string folder_;

@@ -89,10 +89,17 @@ void remark_on_classes(PhotoSet& set) {
     if (set.counts[i] == 1) single.push_back(set.classes[i]);
   }
   if (!single.empty() && set.data.split.validation > 0) {
-    set.remarks.push_back(
-        fmt::format("{} of the classes have a single image, which is trained on, so nothing tells "
-                    "whether they are learned: {}",
-                    single.size(), some_of(single)));
+    set.remarks.push_back(fmt::format(
+        "{} a single image, which is trained on, so nothing tells whether the class is learned: {}",
+        single.size() == 1 ? "1 class has" : fmt::format("{} classes have", single.size()), some_of(single)));
+  }
+  constexpr int64_t kFew = 10;
+  std::vector<int64_t> counts = set.counts;
+  const auto median = counts.begin() + static_cast<std::ptrdiff_t>(counts.size() / 2);
+  std::nth_element(counts.begin(), median, counts.end());
+  if (*median < kFew) {
+    set.remarks.push_back(fmt::format("half of the classes have at most {}, too few to learn much from",
+                                      *median == 1 ? "1 image" : fmt::format("{} images", *median)));
   }
   constexpr int64_t kUnequal = 10;
   const auto [least, most] = std::minmax_element(set.counts.begin(), set.counts.end());
@@ -107,7 +114,7 @@ void remark_on_classes(PhotoSet& set) {
 void remark_on_files(PhotoSet& set, const LeftOut& left_out) {
   if (left_out.count > 0) {
     set.remarks.push_back(
-        fmt::format("{} files that are no images are left out: {}", left_out.count, some_of(left_out.names)));
+        fmt::format("left out, as no images: {} ({} in all)", some_of(left_out.names), left_out.count));
   }
   if (!set.survey.unreadable.empty()) {
     set.remarks.push_back(fmt::format("{} of the images looked at cannot be decoded, and training leaves them out: {}",

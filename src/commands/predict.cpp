@@ -91,7 +91,7 @@ ExitCode run_predict(const PredictArguments& arguments) {
   const DataOptions data = data_for_photos(model.config.data);
   const std::unique_ptr<Dataset> images = open_image_files(named_images(arguments.images), data.trained_classes);
   if (data.trained_classes.empty()) {
-    tell(model.checkpoint + " is of an earlier version and holds no class names, so classes are numbers\n");
+    tell(model.checkpoint + " holds no class names, so classes are numbers\n");
   }
   Answers answers(options, model, *images, data);
   const std::unique_ptr<Backend> backend = make_backend(model.config);
@@ -148,7 +148,9 @@ void add_predict_command(CLI::App& app, ExitCode& exit_code) {
   command->footer(
       "An image that cannot be read is named with the reason; the others are still answered, and the exit code is 4.\n"
       "Images are decoded, resized and cropped as in the run's validation, so the answers are those of evaluate "
-      "--csv.");
+      "--csv.\n"
+      "A heat map has a value for each position that the classifier averages: 7x7 of an Inception at 224x224 pixels, "
+      "2x2 at 64x64.");
   command->callback([arguments, &exit_code] {
     cpu::bound_spinning();
     exit_code = run_predict(*arguments);

@@ -28,6 +28,7 @@ class LinearOp final : public Op {
     require_no_backward(folded_, desc);
     prepare_forward(desc);
     if (desc.has_backward) prepare_backward(desc);
+    divide_scratch(desc);
   }
 
   int64_t scratch_bytes() const override { return scratch_bytes_; }
@@ -85,17 +86,10 @@ class LinearOp final : public Op {
     if (dtype_ != DType::kF32) {
       round_w_ = prepare_reorder(row_major(DType::kF32, outputs_, inputs_), row_major(dtype_, outputs_, inputs_));
     }
-    Regions packed, scratch;
+    Regions packed;
     if (keeps_copy()) packed.add(outputs_ * inputs_ * size_of(dtype_));
     if (folded_) bias_offset_ = packed.add(outputs_ * size_of(DType::kF32));
     packed_bytes_ = packed.bytes();
-    // Scratch holds the rounded copy (folded weights in pack, dy in backward), then the library's own.
-    int64_t rounding_bytes = 0;
-    if (folded_ && dtype_ != DType::kF32) rounding_bytes = outputs_ * inputs_ * size_of(DType::kF32);
-    if (desc.has_backward && desc.y.dtype != dtype_) rounding_bytes = images_ * outputs_ * size_of(dtype_);
-    scratch.add(rounding_bytes);
-    library_scratch_ = scratch.add(std::max(forward_.scratch_bytes(), round_w_.scratch_bytes()));
-    scratch_bytes_ = scratch.bytes();
   }
 
   void prepare_backward(const OpDesc& desc) {
@@ -106,9 +100,19 @@ class LinearOp final : public Op {
     }
     backward_weights_ = prepare_product(row_major(DType::kF32, outputs_, inputs_),
                                         column_major(dtype_, outputs_, images_), row_major(dtype_, images_, inputs_));
-    const int64_t library =
-        std::max({round_dy_.scratch_bytes(), backward_data_.scratch_bytes(), backward_weights_.scratch_bytes()});
-    scratch_bytes_ = std::max(scratch_bytes_, library_scratch_ + library);
+  }
+
+  // Scratch holds the rounded copy (folded weights in pack, dy in backward), then the library's own.
+  void divide_scratch(const OpDesc& desc) {
+    int64_t rounding_bytes = 0;
+    if (folded_ && dtype_ != DType::kF32) rounding_bytes = outputs_ * inputs_ * size_of(DType::kF32);
+    if (desc.has_backward && desc.y.dtype != dtype_) rounding_bytes = images_ * outputs_ * size_of(dtype_);
+    Regions scratch;
+    scratch.add(rounding_bytes);
+    library_scratch_ =
+        scratch.add(std::max({forward_.scratch_bytes(), round_w_.scratch_bytes(), round_dy_.scratch_bytes(),
+                              backward_data_.scratch_bytes(), backward_weights_.scratch_bytes()}));
+    scratch_bytes_ = scratch.bytes();
   }
 
   std::optional<Folded> folded_;

@@ -300,9 +300,12 @@ std::string Judge::headline() const {
         return std::count_if(analysis_.arms.begin(), analysis_.arms.end(),
                              [&](const ArmResult& arm) { return arm.accuracy.outcome == outcome; });
       };
-      text +=
-          fmt::format(". Of the {} others {} end higher than {}, {} lower, and {} cannot be told apart", others,
-                      count(Outcome::kHigher), baseline, count(Outcome::kLower), count(Outcome::kIndistinguishable));
+      const auto higher = count(Outcome::kHigher), lower = count(Outcome::kLower);
+      const auto alike = count(Outcome::kIndistinguishable);
+      if (higher + lower + alike > 0) {
+        text += fmt::format(". Compared with {}, {} of the {} others {} higher, {} lower, and {} cannot be told apart",
+                            baseline, higher, others, higher == 1 ? "is" : "are", lower, alike);
+      }
     }
     const auto failed = std::count_if(analysis_.arms.begin(), analysis_.arms.end(),
                                       [](const ArmResult& arm) { return !arm.is_comparable(); });

@@ -121,7 +121,9 @@ SafetensorsEntry parse_entry(const std::string& name, const Json& json, int64_t 
 // What write_safetensors writes besides: throws as above.
 void require_own(const SafetensorsEntry& entry, int64_t begin) {
   if (entry.type != "F32") throw std::out_of_range("is not F32");
-  if (entry.dims.size() != 4) throw std::out_of_range("does not have four dimensions");
+  if (entry.dims.size() != 4) {
+    throw std::out_of_range("does not have four dimensions; `bninception convert` reads the files of other programs");
+  }
   if (entry.elements() == 0) throw std::out_of_range("is empty");
   if (entry.begin != begin) throw std::out_of_range("has wrong offsets");
 }

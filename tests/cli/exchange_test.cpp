@@ -130,7 +130,9 @@ TEST_F(Exchange, ConvertSaysWhatItCannotDo) {
   EXPECT_EQ(convert({run, folder_ / "there", "--names", "pytorch"}).exit_code, 0);
   const ProgramResult evaluated = bninception({"evaluate", folder_ / "there"});
   EXPECT_EQ(evaluated.exit_code, 5);
-  EXPECT_THAT(evaluated.err, HasSubstr("was not written by bninception: it has no 'format_version'"));
+  EXPECT_THAT(evaluated.err,
+              HasSubstr("was not written by bninception: 'conv1_3x3_s2.bias' does not have four dimensions; "
+                        "`bninception convert` reads the files of other programs"));
   EXPECT_FALSE(std::filesystem::exists(folder_ / "out"));
 }
 

@@ -115,7 +115,7 @@ TEST_F(FineTuning, ResumesToTheSameBitsAndIsScoredWithoutItsOrigin) {
   expect_trained("resumed", with("train.steps=10"));
   std::filesystem::rename(root_ / "first", root_ / "gone");
   expect_trained("resumed", with("train.steps=20"), {"--resume"});
-  for (const int64_t step : {10, 20}) EXPECT_TRUE(checkpoint("resumed", step) == checkpoint("straight", step)) << step;
+  EXPECT_TRUE(checkpoint("resumed", 20) == checkpoint("straight", 20));
   EXPECT_EQ(test::read_bytes(root_ / "resumed/made_of.json"), test::read_bytes(root_ / "straight/made_of.json"));
   EXPECT_THAT(opening("straight"), HasSubstr("; frozen: hidden1 (5160 of "));
 

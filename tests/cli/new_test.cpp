@@ -71,6 +71,7 @@ TEST_F(New, ThreeCommandsLeadToAPrediction) {
   ASSERT_EQ(made.exit_code, 0) << made.err;
   EXPECT_THAT(made.out, StartsWith("shapes/train/: 10 classes of 4 to 4 images, 20 x 20 pixels at the median\n"
                                    "30 images to train on, 10 to validate, chosen by their contents\n"
+                                   "note: half of the classes have at most 4 images, too few to learn much from\n"
                                    "wrote train.yaml: Inception at 64x64 pixels, "));
   std::vector<std::vector<std::string>> commands;
   std::istringstream lines(made.out);
@@ -139,11 +140,12 @@ TEST_F(New, SaysWhatIsUnusualAboutTheClasses) {
   test::write_bytes(folder_ / "set/few/notes.txt", "no image");
   test::write_bytes(folder_ / "set/few/broken.jpg", "no image");
   const ProgramResult result = make("set");
-  EXPECT_THAT(result.out, HasSubstr("note: 1 of the classes have a single image, which is trained on, so nothing tells "
-                                    "whether they are learned: single\n"));
+  EXPECT_THAT(result.out, HasSubstr("note: 1 class has a single image, which is trained on, so nothing tells whether "
+                                    "the class is learned: single\n"));
+  EXPECT_THAT(result.out, HasSubstr("note: half of the classes have at most 6 images, too few to learn much from\n"));
   EXPECT_THAT(result.out, HasSubstr("note: 'many' has 60 images and 'single' has 1: the network will answer with large "
                                     "classes too often\n"));
-  EXPECT_THAT(result.out, HasSubstr("note: 1 files that are no images are left out: "));
+  EXPECT_THAT(result.out, HasSubstr("notes.txt (1 in all)\n"));
   EXPECT_THAT(result.out,
               HasSubstr("note: 1 of the images looked at cannot be decoded, and training leaves them out: "));
   EXPECT_THAT(result.out, HasSubstr("/broken.jpg: the data is damaged"));

@@ -1,6 +1,7 @@
 // `bninception report` over runs that the program made.
 #include <gmock/gmock.h>
 
+#include <csignal>
 #include <filesystem>
 
 #include "cli/program.hpp"
@@ -55,12 +56,77 @@ TEST(ReportCommand, ReportsRunsOfTheProgram) {
   EXPECT_THAT(test::read_bytes(folder / "report/index.html"), HasSubstr("Input of hidden1/act, unit 3"));
 }
 
+// Two runs of one sweep and one beside it: TensorBoard's names are the folders below the one that holds all.
+TEST(ReportCommand, WritesEventsForTensorBoard) {
+  const test::TemporaryFolder folder;
+  test::write_bytes(folder / "experiment.yaml", kExperiment);
+  test::write_bytes(folder / "sweep.yaml", "name: two\nseeds: [1, 2]\nconfigs: [{arm: bn, config: experiment.yaml}]\n");
+  const ProgramResult none = bninception({"report", folder / "two", "--tensorboard", folder / "logs"});
+  EXPECT_EQ(none.exit_code, 4);
+  const ProgramResult swept = bninception({"sweep", folder / "sweep.yaml", "--out", folder / "two"});
+  ASSERT_EQ(swept.exit_code, 0) << swept.err;
+  const ProgramResult trained = bninception(
+      {"train", folder / "experiment.yaml", "--quiet", "--out", folder / "other", "--set", "train.probe.op=", "--set",
+       "model.network={kind: inception, image_size: 16, image_channels: 1, rows: [{row: conv1, type: convolution, "
+       "patch: 3, stride: 2, filters: 8}, {row: pool2, type: average_pool, patch: 0}]}"});
+  ASSERT_EQ(trained.exit_code, 0) << trained.err;
+
+  const ProgramResult result =
+      bninception({"report", folder / "two", folder / "other", "--tensorboard", folder / "logs"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  // The file's version, the session, the hyperparameters, 4 probes, 3 times train and evaluate, the end. The
+  // convolutional network has a picture of its filters in place of the probes.
+  EXPECT_EQ(result.out, folder / "logs/two/bn/seed_1" + ": 14 events\n" + (folder / "logs/two/bn/seed_2") +
+                            ": 14 events\n" + (folder / "logs/other") + ": 11 events\n");
+  const auto events_of = [&](const char* run) {
+    return test::read_bytes(folder / run + "/events.out.tfevents.bninception");
+  };
+  for (const char* part : {"loss/train", "top1/validation", "probe/percentile_85", "train.learning_rate.initial"}) {
+    EXPECT_THAT(events_of("logs/two/bn/seed_1"), HasSubstr(part));
+  }
+  EXPECT_THAT(events_of("logs/other"), HasSubstr("first_filters"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "logs/other/first_filters.png"));
+}
+
+// It starts before the runs of the sweep do, and ends when the last of them has.
+TEST(ReportCommand, FollowsASweepUntilAllRunsHaveEnded) {
+  const test::TemporaryFolder folder;
+  test::write_bytes(folder / "experiment.yaml", kExperiment);
+  test::write_bytes(folder / "sweep.yaml", "name: two\nseeds: [1, 2]\nconfigs: [{arm: bn, config: experiment.yaml}]\n");
+  const ProgramResult swept = bninception({"sweep", folder / "sweep.yaml", "--out", folder / "two"});
+  ASSERT_EQ(swept.exit_code, 0) << swept.err;
+  std::filesystem::rename(folder / "two/bn/seed_2", folder / "later");
+  const std::vector<std::string> follow{"report", folder / "two", "--tensorboard", folder / "logs", "--follow"};
+  test::RunningProgram following(test::bninception_command(follow));
+  const std::string first = folder / "logs/bn/seed_1/events.out.tfevents.bninception";
+  EXPECT_TRUE(test::wait_until(std::chrono::seconds(20), [&] { return std::filesystem::exists(first); }));
+  EXPECT_FALSE(following.has_ended());
+  test::RunningProgram stopped(test::bninception_command(
+      {"report", folder / "two", "--tensorboard", folder / "logs_until_stopped", "--follow"}));
+  const std::string until = folder / "logs_until_stopped/bn/seed_1";
+  EXPECT_TRUE(test::wait_until(std::chrono::seconds(20), [&] { return std::filesystem::exists(until); }));
+  stopped.signal(SIGTERM);
+  EXPECT_EQ(stopped.wait().exit_code, 9);
+  std::filesystem::rename(folder / "later", folder / "two/bn/seed_2");
+  const ProgramResult result = following.wait();
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("logs/bn/seed_2: 14 events\n"));
+}
+
 TEST(ReportCommand, ExplainsWhatIsNoRun) {
   const test::TemporaryFolder folder;
   const ProgramResult result = bninception({"report", folder / "nowhere", "--out", folder / "report"});
   EXPECT_EQ(result.exit_code, 4);
   EXPECT_EQ(result.err, "error: there is no folder '" + folder / "nowhere" + "'\n");
-  EXPECT_EQ(bninception({"report", folder.path()}).exit_code, 2);
+  const ProgramResult nowhere_to = bninception({"report", folder.path()});
+  EXPECT_EQ(nowhere_to.exit_code, 2);
+  EXPECT_THAT(nowhere_to.err, HasSubstr("report needs --out FOLDER or --tensorboard FOLDER; "));
+  const ProgramResult alone = bninception({"report", folder.path(), "--out", folder / "report", "--follow"});
+  EXPECT_EQ(alone.exit_code, 2);
+  EXPECT_THAT(alone.err, HasSubstr("--follow requires --tensorboard"));
+  const ProgramResult events = bninception({"report", folder / "nowhere", "--tensorboard", folder / "logs"});
+  EXPECT_EQ(events.exit_code, 4);
+  EXPECT_EQ(events.err, "error: there is no folder '" + folder / "nowhere" + "'\n");
 }
 
 TEST(ReportCommand, NamesTheRunsInAFolderThatIsNone) {

@@ -110,7 +110,8 @@ TEST(Read, RefusesAValueWhereAListOrMapBelongs) {
   EXPECT_EQ(override_error("data.train=a.tar"),
             "--set data.train=a.tar: data.train: got 'a.tar', expected a list [...] of texts");
   EXPECT_EQ(parse_error("batch_norm: true\n"),
-            "run.yaml:1:13: batch_norm: got 'true', expected a map with the keys scope, eps, implementation");
+            "run.yaml:1:13: batch_norm: got 'true', expected a map with the keys scope, eps, implementation, "
+            "synchronised_parts, placement, gamma, beta");
   EXPECT_EQ(override_error("model.network.hidden=[8, wide]"),
             "--set model.network.hidden=[8, wide]: model.network.hidden[1]: got 'wide', expected an integer from 1 to "
             "16384");
@@ -140,7 +141,8 @@ TEST(Read, SuggestsTheNearestKey) {
 
 TEST(Read, ListsTheKeysWhereNoneIsNear) {
   EXPECT_EQ(parse_error("batch_norm: {zzz: 0.9}\n"),
-            "run.yaml:1:14: batch_norm.zzz: unknown key, expected one of: scope, eps, implementation");
+            "run.yaml:1:14: batch_norm.zzz: unknown key, expected one of: scope, eps, implementation, "
+            "synchronised_parts, placement, gamma, beta");
   EXPECT_EQ(parse_error("train.batch: 3\n"),
             "run.yaml:1:1: train.batch: unknown key; a key inside another is written as a map, `train: {batch: 32}`");
 }

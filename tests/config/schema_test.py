@@ -126,7 +126,8 @@ def main():
     files = sorted((SOURCES / "configs").rglob("*.yaml"))
     for file in files:
         text = file.read_text()
-        if not text.startswith("# yaml-language-server: $schema=../schema.json\n"):
+        up = "../" * (len(file.relative_to(SOURCES).parts) - 2)
+        if not text.startswith(f"# yaml-language-server: $schema={up}schema.json\n"):
             failures.append(f"{file} does not name its schema")
         for error in validator.iter_errors(yaml.load(text, Loader)):
             failures.append(f"{file}: {error.json_path}: {error.message}")

@@ -451,7 +451,9 @@ void GuardedTensor::expect_guards_intact(std::string_view name) const {
   }
   for (size_t i = 0; i < bytes.size(); ++i) {
     if (bytes[i] == kGarbage[i % 2]) continue;
-    ADD_FAILURE() << name << ": wrote outside its elements, at byte " << static_cast<int64_t>(i) - kGuardBytes;
+    ADD_FAILURE() << name << ": wrote outside its elements, at byte " << static_cast<int64_t>(i) - kGuardBytes << " of "
+                  << static_cast<int64_t>(bytes.size()) - 2 * kGuardBytes << ", where " << static_cast<int>(bytes[i])
+                  << " stands";
     return;
   }
 }

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <filesystem>
 #include <map>
 #include <regex>
 #include <set>
@@ -146,11 +147,31 @@ TEST(ExperimentSweeps, TheFairStudyKeepsThePapersProportions) {
   }
 }
 
+// A search and the comparison that uses its rates have no seed in common.
+TEST(ExperimentSweeps, WhatBnDoesSearchesWithOtherSeeds) {
+  int searches = 0, comparisons = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(kExperiments + "what_bn_does")) {
+    if (entry.path().extension() != ".yaml" || entry.path().filename() == "network.yaml") continue;
+    const bool is_search = entry.path().filename() == "learning_rates.yaml";
+    std::set<uint64_t> seeds;
+    for (const SweepRun& run : load_sweep(entry.path().string()).runs) {
+      seeds.insert(run.config.train.seed);
+      EXPECT_EQ(run.config.train.epochs, 3) << run.arm;
+    }
+    EXPECT_EQ(seeds, (is_search ? std::set<uint64_t>{11, 12, 13} : std::set<uint64_t>{1, 2, 3, 4, 5})) << entry.path();
+    ++(is_search ? searches : comparisons);
+  }
+  EXPECT_GE(searches, 3);
+  EXPECT_GE(comparisons, 6);
+}
+
 TEST(ExperimentSweeps, FineTuningDiffersInItsStartAlone) {
   const Sweep sweep = load("fine_tuning/sweep.yaml");
   EXPECT_EQ(sweep.baseline, "from_scratch");
-  EXPECT_EQ(sweep.runs.size(), 9U);
+  EXPECT_EQ(sweep.runs.size(), 12U);
   const Config scratch = config_of(sweep, "from_scratch");
+  EXPECT_EQ(diff(scratch, config_of(sweep, "from_scratch_24_epochs")),
+            std::vector<std::string>{"train.epochs: 6 -> 24"});
   const std::string start = "model.init_from: \"\" -> runs/fine_tuning_pretrained";
   EXPECT_EQ(diff(scratch, config_of(sweep, "fine_tuned")), std::vector<std::string>{start});
   EXPECT_EQ(diff(scratch, config_of(sweep, "fine_tuned_above_3c")),
