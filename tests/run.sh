@@ -57,7 +57,9 @@ build() {
 
 # Lists the registers and memory that the CUDA kernels use; one that spills is a failure.
 kernels() {
-  if ! ninja -C build/release -t targets all | grep -q 'bn_cuda\.dir/.*\.cu\.o:'; then
+  local targets
+  targets=$(ninja -C build/release -t targets all)
+  if ! grep -q 'bn_cuda\.dir/.*\.cu\.o:' <<<"$targets"; then
     echo "build/release was configured without CUDA."
     return 0
   fi
@@ -72,8 +74,8 @@ cudnn_plans() {
     echo "SKIPPED: cuDNN could not be fetched from PyPI, so only the toolkit's was tried, among the tests."
   else
     # This cuDNN loads only where there is a libcuda.so.1: without a driver the toolkit's stub serves.
-    if ! ldconfig -p | grep -q 'libcuda[.]so[.]1'; then
-      local stub
+    local stub
+    if [[ $(ldconfig -p) != *libcuda.so.1* ]]; then
       stub=$(find -L /usr/local/cuda "$(dirname "$(command -v nvcc)")/.." -path '*/stubs/libcuda.so' 2>/dev/null | head -n 1)
       ln -sfn "$stub" .cache/cudnn/lib/libcuda.so.1
     fi

@@ -50,8 +50,8 @@ std::unique_ptr<Backend> make_backend(Config& config);
 // Explains an option that the command does not have: it may mean a key of the configuration, if the command reads one.
 std::string explain_option(const CLI::App& command, const std::string& option, const std::string& value);
 
-// From now on the first SIGINT, SIGTERM or SIGHUP ends nothing by itself: the function returned says whether one came.
-// A second one ends the program. SIGPIPE is ignored.
+// From now on the first SIGINT, SIGTERM, SIGHUP or SIGUSR1 ends nothing by itself: the function returned says whether
+// one came. A second one ends the program. SIGPIPE is ignored.
 std::function<bool()> stop_on_signals();
 // The same for work that has nothing to save: it ends at the latest a second after the signal.
 std::function<bool()> stop_on_signals_within_a_second();

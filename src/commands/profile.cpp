@@ -10,6 +10,7 @@
 #include "bn/rng.hpp"
 #include "bn/training_step.hpp"
 #include "commands/commands.hpp"
+#include "commands/scaling.hpp"
 #include "core/messages.hpp"
 #include "cpu/bounded_spin.hpp"
 
@@ -22,6 +23,8 @@ struct ProfileArguments {
   bool evaluation = false;
   bool json = false;
   std::string plan_only;  // a description of a GPU
+  int64_t processes = 0;  // 0: no model of several
+  std::string network = "10GbE";
 };
 
 struct OpTime {
@@ -35,6 +38,8 @@ struct Profile {
   double seconds_per_step = 0;             // whole step on resident data, recorded as in training
   double seconds_per_unrecorded_step = 0;  // the same, op by op
   double update_seconds = 0;               // statistics, SGD, average and packing of one training step
+  double sum_seconds = 0;                  // of the gradients of two parts
+  int64_t gradient_bytes = 0, statistics_bytes = 0;
   PlanMemory memory;
 };
 
@@ -50,6 +55,20 @@ void fill_inputs(Backend& backend, Plan& plan, int64_t classes) {
   backend.load_images(plan.images(), dense(pixels.data(), DType::kU8, shape),
                       {.mean = std::vector<float>(channels, 127.5F), .scale = std::vector<float>(channels, 1 / 64.0F)});
   plan.set_labels(labels.data());
+}
+
+// The gradients that are there are added to others, as those of a process's second part are.
+double measure_sum(const Parameters& parameters, Backend& backend, int64_t steps) {
+  const Tensor slab = parameters.gradient_slab();
+  const std::unique_ptr<Buffer> memory = backend.allocate(slab.bytes());
+  const Tensor other = dense(memory->data(), slab.dtype, slab.shape);
+  backend.zero(memory->data(), slab.bytes());
+  backend.sum(slab, {other, slab});
+  backend.synchronize();
+  const auto start = std::chrono::steady_clock::now();
+  for (int64_t i = 0; i < steps; ++i) backend.sum(slab, {other, slab});
+  backend.synchronize();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / static_cast<double>(steps);
 }
 
 // A step of evaluation is the forward pass alone, with batch normalisation folded.
@@ -108,7 +127,56 @@ Profile measure(const Config& config, Backend& backend, int64_t steps, bool eval
     step.update();
     profile.update_seconds += seconds(start, now()) / static_cast<double>(steps);
   });
+  if (evaluation) return profile;
+  profile.sum_seconds = measure_sum(parameters, backend, steps);
+  profile.gradient_bytes = parameters.gradient_slab().bytes();
+  profile.statistics_bytes = parameters.batch_state_slab().bytes();
   return profile;
+}
+
+std::vector<ScaledStep> scale(const Profile& profile, const Config& config, int64_t processes, const Network& network) {
+  return scaled_steps({.part = profile.seconds_per_step - profile.update_seconds,
+                       .sum = profile.sum_seconds,
+                       .update = profile.update_seconds,
+                       .exchanged_bytes = profile.gradient_bytes + profile.statistics_bytes},
+                      config.train.parts, processes, network);
+}
+
+double images_per_second(const ScaledStep& step, const Config& config) {
+  return static_cast<double>(step.parts * config.train.batch) / step.step;
+}
+
+void print_scaling(const std::vector<ScaledStep>& steps, const Profile& profile, const Config& config,
+                   const Network& network) {
+  std::printf(
+      "\n%s\n%9s %6s %13s %11s %9s %9s %10s\n",
+      fmt::format(
+          "Several processes, a model: each computes as this one did, with {} thread{} of its own; then {:.1f} MB "
+          "of gradients and {:.2f} MB of statistics are exchanged over {} ({:g} GB/s, {:g} us), with no "
+          "computing meanwhile.",
+          config.threads, config.threads == 1 ? "" : "s", static_cast<double>(profile.gradient_bytes) / 1e6,
+          static_cast<double>(profile.statistics_bytes) / 1e6, network.name, network.bytes_per_second / 1e9,
+          1e6 * network.latency)
+          .c_str(),
+      "processes", "parts", "images a step", "exchange ms", "step ms", "images/s", "efficiency");
+  for (const ScaledStep& step : steps) {
+    std::printf("%9ld %6ld %13ld %11.2f %9.2f %9.1f %8.1f %%\n", static_cast<long>(step.processes),
+                static_cast<long>(step.parts), static_cast<long>(step.parts * config.train.batch), 1e3 * step.exchange,
+                1e3 * step.step, images_per_second(step, config), 100 * step.efficiency);
+  }
+}
+
+nlohmann::json to_json(const std::vector<ScaledStep>& steps, const Config& config) {
+  nlohmann::json rows = nlohmann::json::array();
+  for (const ScaledStep& step : steps) {
+    rows.push_back({{"processes", step.processes},
+                    {"parts", step.parts},
+                    {"exchange_ms", 1e3 * step.exchange},
+                    {"step_ms", 1e3 * step.step},
+                    {"images_per_second", images_per_second(step, config)},
+                    {"efficiency", step.efficiency}});
+  }
+  return rows;
 }
 
 double convolution_share(const Profile& profile) {
@@ -126,7 +194,8 @@ int64_t peak_resident_bytes() {
   return int64_t{1024} * usage.ru_maxrss;
 }
 
-void print_json(const Profile& profile, const Config& config, const Backend& backend) {
+void print_json(const Profile& profile, const Config& config, const Backend& backend,
+                const std::vector<ScaledStep>& steps) {
   nlohmann::json ops = nlohmann::json::array();
   for (const OpTime& op : profile.ops) {
     ops.push_back({{"name", op.info.name},
@@ -136,19 +205,19 @@ void print_json(const Profile& profile, const Config& config, const Backend& bac
                    {"forward_ms", 1e3 * op.forward},
                    {"backward_ms", 1e3 * op.backward}});
   }
-  const nlohmann::json object = {
-      {"backend", backend.name()},
-      {"purpose", profile.evaluation ? "evaluate_folded" : "train"},
-      {"batch", config.train.batch},
-      {"precision", name_of(config.precision)},
-      {"step_ms", 1e3 * profile.seconds_per_step},
-      {"unrecorded_step_ms", 1e3 * profile.seconds_per_unrecorded_step},
-      {"update_ms", 1e3 * profile.update_seconds},
-      {"images_per_second", static_cast<double>(config.train.batch) / profile.seconds_per_step},
-      {"convolution_share", convolution_share(profile)},
-      {"activation_bytes", profile.memory.activations},
-      {"peak_resident_bytes", peak_resident_bytes()},
-      {"ops", ops}};
+  nlohmann::json object = {{"backend", backend.name()},
+                           {"purpose", profile.evaluation ? "evaluate_folded" : "train"},
+                           {"batch", config.train.batch},
+                           {"precision", name_of(config.precision)},
+                           {"step_ms", 1e3 * profile.seconds_per_step},
+                           {"unrecorded_step_ms", 1e3 * profile.seconds_per_unrecorded_step},
+                           {"update_ms", 1e3 * profile.update_seconds},
+                           {"images_per_second", static_cast<double>(config.train.batch) / profile.seconds_per_step},
+                           {"convolution_share", convolution_share(profile)},
+                           {"activation_bytes", profile.memory.activations},
+                           {"peak_resident_bytes", peak_resident_bytes()},
+                           {"ops", ops}};
+  if (!steps.empty()) object["scaling"] = to_json(steps, config);
   std::printf("%s\n", object.dump(1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
 }
 
@@ -199,9 +268,24 @@ void add_profile_command(CLI::App& app, ExitCode& exit_code) {
   command->add_option(
       "--plan-only", arguments->plan_only,
       "Run nothing: print the ops, engines, workspaces and memory on the GPU that this JSON file describes");
+  command
+      ->add_option("--processes", arguments->processes,
+                   "Add a model of 1, 2, 4, ... up to so many processes that train together")
+      ->check(CLI::Range(2, 4096))
+      ->excludes("--evaluation")
+      ->excludes("--plan-only");
+  command
+      ->add_option("--network", arguments->network,
+                   "The network between them: 1GbE, 10GbE, 25GbE, 100GbE, memory, or GB/S:MICROSECONDS")
+      ->needs("--processes")
+      ->capture_default_str();
   command->callback([arguments, &exit_code] {
     cpu::bound_spinning();
+    const Network network = network_named(arguments->network);
     Config config = arguments->config.load();
+    if (arguments->processes > 0 && config.device == Device::kCuda) {
+      throw UnsupportedError("--processes: several processes train on CPUs only so far; set device: cpu");
+    }
     for (const std::string& warning : arguments->config.warnings()) tell(fmt::format("warning: {}\n", warning));
     if (!arguments->plan_only.empty()) {
       print_plan(config,
@@ -211,7 +295,14 @@ void add_profile_command(CLI::App& app, ExitCode& exit_code) {
     }
     const std::unique_ptr<Backend> backend = make_backend(config);
     const Profile profile = measure(config, *backend, arguments->steps, arguments->evaluation);
-    arguments->json ? print_json(profile, config, *backend) : print_table(profile, config, *backend);
+    std::vector<ScaledStep> steps;
+    if (arguments->processes > 0) steps = scale(profile, config, arguments->processes, network);
+    if (arguments->json) {
+      print_json(profile, config, *backend, steps);
+    } else {
+      print_table(profile, config, *backend);
+      if (!steps.empty()) print_scaling(steps, profile, config, network);
+    }
     exit_code = ExitCode::kSuccess;
   });
 }

@@ -1,9 +1,13 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "bn/trainer.hpp"
 #include "bn/version.hpp"
@@ -37,13 +41,30 @@ std::optional<std::string> configuration_of(const RunFolder& folder) {
   return stored;
 }
 
-void expect_same_experiment(const Config& config, const std::string& folder) {
+bool is_threads(const std::string& change) { return change.starts_with("threads:"); }
+
+void expect_same_experiment(const Config& config, const std::string& folder, bool allow_different_bits) {
   const std::optional<std::string> stored = configuration_of(RunFolder(folder));
   if (!stored) return;
-  const std::vector<std::string> changes = experiment_diff(parse_config(*stored, folder + "/config.yaml"), config);
+  std::vector<std::string> changes = experiment_diff(parse_config(*stored, folder + "/config.yaml"), config);
+  if (allow_different_bits) std::erase_if(changes, is_threads);
   if (changes.empty()) return;
-  throw ConfigError(
-      fmt::format("--resume: {} was started with another configuration:\n  {}", folder, fmt::join(changes, "\n  ")));
+  const char* remedy = std::any_of(changes.begin(), changes.end(), is_threads)
+                           ? "\nthe bits depend on the number of threads; --allow-different-bits goes on with another"
+                           : "";
+  throw ConfigError(fmt::format("--resume: {} was started with another configuration:\n  {}{}", folder,
+                                fmt::join(changes, "\n  "), remedy));
+}
+
+// The number of threads that the run in the folder has computed with; 0: there is none.
+int64_t threads_of_run(Group& group, const std::string& folder) {
+  std::array<int64_t, 1> threads{0};
+  in_first(group, [&] {
+    const std::optional<std::string> stored = configuration_of(RunFolder(folder));
+    if (stored) threads[0] = parse_config(*stored, folder + "/config.yaml").threads;
+  });
+  group.broadcast(std::as_writable_bytes(std::span(threads)));
+  return threads[0];
 }
 
 ExitCode exit_code_of(TrainOutcome outcome) {
@@ -110,19 +131,21 @@ ExitCode run_train(const TrainArguments& arguments, Group& group) {
   std::unique_ptr<Backend> backend;
   together(group, [&] { config = arguments.config.load(); });
   group.wait_at_most(std::chrono::seconds(config.distributed.timeout_seconds));
+  const std::string out = arguments.out.empty() ? default_out(arguments.config.path) : arguments.out;
+  // Whoever names no number goes on with the run's own, on any machine and by any number of processes.
+  const bool is_named = config.threads > 0 || std::getenv("OMP_NUM_THREADS") != nullptr;
+  if (arguments.resume && !arguments.allow_different_bits && !is_named) config.threads = threads_of_run(group, out);
   config.threads = shared_threads(group, config.threads);
   together(group, [&] { backend = make_backend(config); });
   expect_same_configuration(group, config);
   expect_same_program(group, *backend);
-  const std::string out = arguments.out.empty() ? default_out(arguments.config.path) : arguments.out;
   RunFolder folder(out);  // the other processes' knows its name only
   in_first(group, [&] {
     const std::string resolved = to_yaml(config);
-    if (arguments.resume) expect_same_experiment(config, out);
+    if (arguments.resume) expect_same_experiment(config, out, arguments.allow_different_bits);
     folder = RunFolder::create(out, resolved, arguments.resume);
     if (arguments.resume) folder.store_config(resolved);
   });
-  std::signal(SIGXFSZ, SIG_IGN);  // a limit on the size of files is then an error of write(), as a full disk is
   const TrainResult result = train(config, *backend, folder,
                                    {.resume = arguments.resume,
                                     .allow_different_bits = arguments.allow_different_bits,
@@ -153,6 +176,7 @@ void add_train_command(CLI::App& app, ExitCode& exit_code) {
       "checkpoints/ (safetensors: the last ones and the best). Ctrl-C writes a checkpoint first.");
   command->callback([arguments, &exit_code] {
     cpu::bound_spinning();
+    std::signal(SIGXFSZ, SIG_IGN);  // a limit on the size of files is then an error of write(), as a full disk is
     exit_code = run_in_group([&](Group& group) { return run_train(*arguments, group); });
   });
 }

@@ -41,14 +41,14 @@ void colour(cv::Mat square, const cv::Mat& strength) {
   strength.convertTo(levels, CV_8U, static_cast<double>(kBrightest));
   cv::applyColorMap(levels, colours, cv::COLORMAP_JET);
   cv::cvtColor(colours, colours, cv::COLOR_BGR2RGB);
-  square.forEach<cv::Vec3b>([&](cv::Vec3b& pixel, const int* place) {
-    const float weight = kOpacity * std::min(1.0F, strength.at<float>(place));
-    const auto& tint = colours.at<cv::Vec3b>(place);
+  for (auto pixel = square.begin<cv::Vec3b>(); pixel != square.end<cv::Vec3b>(); ++pixel) {
+    const float weight = kOpacity * std::min(1.0F, strength.at<float>(pixel.pos()));
+    const auto& tint = colours.at<cv::Vec3b>(pixel.pos());
     for (int c = 0; c < 3; ++c) {
-      const float mixed = (1 - weight) * static_cast<float>(pixel[c]) + weight * static_cast<float>(tint[c]);
-      pixel[c] = static_cast<uint8_t>(std::lround(mixed));
+      const float mixed = (1 - weight) * static_cast<float>((*pixel)[c]) + weight * static_cast<float>(tint[c]);
+      (*pixel)[c] = static_cast<uint8_t>(std::lround(mixed));
     }
-  });
+  }
 }
 
 }  // namespace

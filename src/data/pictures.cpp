@@ -30,14 +30,14 @@ void draw_filters(const Filters& filters, const std::string& path) {
     for (int64_t i = 0; i < values; ++i) largest = std::max(largest, std::abs(weights[i]));
     const auto column = static_cast<int>(filter) % columns, row = static_cast<int>(filter) / columns;
     cv::Mat tile = sheet(cv::Rect(column * step, row * step, side, side));
-    tile.forEach<cv::Vec3b>([&](cv::Vec3b& pixel, const int* place) {
-      const float* at = weights + (place[0] * filters.side + place[1]) * filters.channels;
+    const float* at = weights;
+    for (auto pixel = tile.begin<cv::Vec3b>(); pixel != tile.end<cv::Vec3b>(); ++pixel, at += filters.channels) {
       for (int c = 0; c < 3; ++c) {
         const float weight = at[filters.channels == 1 ? 0 : c];
         const float shown = largest > 0 ? kZero + kZero * weight / largest : kZero;
-        pixel[c] = static_cast<uint8_t>(std::lround(shown));
+        (*pixel)[c] = static_cast<uint8_t>(std::lround(shown));
       }
-    });
+    }
   }
   cv::Mat enlarged;
   cv::resize(sheet, enlarged, {}, kEnlarge, kEnlarge, cv::INTER_NEAREST);

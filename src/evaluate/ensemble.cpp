@@ -95,7 +95,6 @@ class Evaluation {
     }
   }
 
-  // Sums each crop's probabilities over the members; a single network without crops gives its logits.
   void follow(int64_t done) const {
     if (watch_.progress) watch_.progress(done, images_.size());
     if (watch_.stop && watch_.stop()) {
@@ -103,6 +102,7 @@ class Evaluation {
     }
   }
 
+  // Sums each crop's probabilities over the members; a single network without crops gives its logits.
   void score_batch(const Batch& batch) {
     std::fill(sums_.begin(), sums_.end(), 0.0);
     for (const EnsembleMember& member : members_) {

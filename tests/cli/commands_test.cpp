@@ -163,6 +163,28 @@ TEST_F(Commands, ProfilesFoldedEvaluation) {
   EXPECT_EQ(report.at("purpose"), "evaluate_folded");
 }
 
+TEST_F(Commands, ProfileModelsSeveralProcesses) {
+  const ProgramResult result =
+      bninception({"profile", experiment_, "--steps", "2", "--json", "--processes", "8", "--network", "0.001:100"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const auto rows = nlohmann::json::parse(result.out).at("scaling");
+  ASSERT_EQ(rows.size(), 4U);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const double exchange = rows[i].at("exchange_ms"), step = rows[i].at("step_ms");
+    EXPECT_EQ(rows[i].at("processes"), 1 << i);
+    EXPECT_EQ(rows[i].at("parts"), 1 << i);
+    EXPECT_NEAR(rows[i].at("efficiency").get<double>(), 1 - exchange / step, 1e-9);
+    if (i > 0) EXPECT_GT(exchange, rows[i - 1].at("exchange_ms").get<double>());
+  }
+  EXPECT_EQ(rows[0].at("exchange_ms"), 0.0);
+  const ProgramResult shown = bninception({"profile", experiment_, "--steps", "2", "--processes", "2"});
+  EXPECT_THAT(shown.out, testing::HasSubstr("are exchanged over 10GbE (1.15 GB/s, 30 us)")) << shown.err;
+  const ProgramResult unknown = bninception({"profile", experiment_, "--processes", "2", "--network", "token"});
+  EXPECT_EQ(unknown.exit_code, 2);
+  EXPECT_THAT(unknown.err, testing::HasSubstr("--network: got 'token', expected 1GbE, 10GbE, 25GbE, 100GbE, memory, or "
+                                              "GB/S:MICROSECONDS such as 11.5:2"));
+}
+
 // A plan for a GPU that is not here: of the program's answers only the last needs a build with CUDA.
 TEST_F(Commands, ProfilePlansForAGpuThatIsOnlyDescribed) {
   const std::string device = BN_SOURCE_DIR "/experiments/benchmarks/gpu_model/devices/h100.json";
@@ -183,9 +205,9 @@ TEST_F(Commands, ProfilePlansForAGpuThatIsOnlyDescribed) {
   EXPECT_EQ(report.at("ops")[0].at("forward"), nlohmann::json({"cublasLt"}));
   EXPECT_GT(report.at("launches").get<int>(), 5);
   const ProgramResult large = bninception(
-      {"profile", experiment_, "--set", "device=cuda", "--plan-only", device, "--set", "train.batch=200000000"});
+      {"profile", experiment_, "--set", "device=cuda", "--plan-only", device, "--set", "train.batch=1000000"});
   EXPECT_EQ(large.exit_code, 6);
-  EXPECT_NE(large.err.find("NVIDIA H100 80GB HBM3 has not enough memory for a batch of 200000000; about "),
+  EXPECT_NE(large.err.find("NVIDIA H100 80GB HBM3 has not enough memory for a batch of 1000000; about "),
             std::string::npos)
       << large.err;
 }

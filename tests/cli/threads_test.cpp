@@ -100,6 +100,26 @@ TEST_F(Threads, ARunRecordsThem) {
   EXPECT_THAT(test::read_bytes(root_ / "run/config.yaml"), HasSubstr("\nthreads: 2\n"));
 }
 
+TEST_F(Threads, OfARunStayWhereNobodyNamesOthers) {
+  const std::vector<std::string> train{"train", experiment_, "--quiet", "--out", root_ / "run"};
+  ASSERT_EQ(bninception(train, {.environment = {{"OMP_NUM_THREADS", "3"}}}).exit_code, 0);
+  std::vector<std::string> resume = train;
+  resume.insert(resume.end(), {"--resume", "--set", "train.steps=12"});
+  const ProgramResult same = bninception(resume);
+  EXPECT_EQ(same.exit_code, 0) << same.err;
+  EXPECT_THAT(test::read_bytes(root_ / "run/config.yaml"), HasSubstr("\nthreads: 3\n"));
+  resume.back() = "train.steps=14";
+  const ProgramOptions four{.environment = {{"OMP_NUM_THREADS", "4"}}};
+  const ProgramResult refused = bninception(resume, four);
+  EXPECT_EQ(refused.exit_code, static_cast<int>(ExitCode::kConfig));
+  EXPECT_THAT(refused.err, HasSubstr("threads: 3 -> 4\nthe bits depend on the number of threads; "
+                                     "--allow-different-bits goes on with another"));
+  resume.emplace_back("--allow-different-bits");
+  const ProgramResult other = bninception(resume, four);
+  EXPECT_EQ(other.exit_code, 0) << other.err;
+  EXPECT_THAT(test::read_bytes(root_ / "run/config.yaml"), HasSubstr("\nthreads: 4\n"));
+}
+
 TEST_F(Threads, SpinForABoundedTimeAfterOneNewStart) {
   const ProgramResult result = run_program(command({}, profile()));
   EXPECT_EQ(result.exit_code, 0) << result.err;

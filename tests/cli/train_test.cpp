@@ -40,6 +40,7 @@ train:
   steps: 150
   learning_rate: {initial: 0.1, decay_factor: 0.5, decay_steps: 40}
   average: polyak
+  statistics_decay: 0.9  # so that no evaluation comes too early for it, of which a run warns
   log_every: 1
   evaluate_every: 50
   evaluate_batch: 20

@@ -89,7 +89,7 @@ bool has(const PlannedConvolution& plan, const char* note) {
 }
 
 // Below so many multiply-adds cuDNN may choose an engine without tensor cores.
-constexpr int64_t kSmall = 500'000'000;
+constexpr int64_t kSmall = 2'000'000'000;
 
 int64_t multiply_adds(const PlannedConvolution& plan) {
   const std::regex numbers(R"(\b(\d+)x(\d+)/\d.* \d+x\d+x\d+x(\d+) to (\d+)x(\d+)x(\d+)x(\d+)$)");

@@ -21,7 +21,7 @@ uses() {
     share/bninception/configs/imagenet/bn_x5.yaml share/bninception/imagenet/classes.txt; do
     expect_file "$prefix/$file"
   done
-  "$prefix/bin/bninception" config show imagenet/bn_x5.yaml | grep -q 'classes: 1000' ||
+  [[ $("$prefix/bin/bninception" config show imagenet/bn_x5.yaml) = *'classes: 1000'* ]] ||
     fail "the installed program does not find imagenet/bn_x5.yaml"
   "$prefix/bin/bninception" train quickstart/batch_norm.yaml --out "$work/run" --quiet --set train.steps=10 \
     --set data.shapes.train_images=320 --set data.shapes.validation_images=100

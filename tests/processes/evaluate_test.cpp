@@ -52,7 +52,8 @@ TEST_F(EvaluateProcesses, AFileOfPredictionsIsRefused) {
   const ProgramResult result =
       run_program(launched(2, {BN_PROGRAM, "evaluate", root_ / "run", "--csv", root_ / "all.csv"}), options());
   EXPECT_EQ(result.exit_code, code(ExitCode::kUsage)) << result.err;
-  EXPECT_TRUE(contains(result.err, "--csv is written by a process alone: start evaluate without the launcher"))
+  EXPECT_TRUE(
+      contains(result.err, "--csv and --page are written by a process alone: start evaluate without the launcher"))
       << result.err;
 }
 

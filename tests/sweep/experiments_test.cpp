@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <filesystem>
 #include <map>
 #include <regex>
 #include <set>
@@ -144,6 +145,24 @@ TEST(ExperimentSweeps, TheFairStudyKeepsThePapersProportions) {
     const Config searched = config_of(load("figure2_tiny_imagenet/sweep.yaml"), arm);
     EXPECT_EQ(config.train.learning_rate.initial, searched.train.learning_rate.initial) << arm;
   }
+}
+
+// A search and the comparison that uses its rates have no seed in common.
+TEST(ExperimentSweeps, WhatBnDoesSearchesWithOtherSeeds) {
+  int searches = 0, comparisons = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(kExperiments + "what_bn_does")) {
+    if (entry.path().extension() != ".yaml" || entry.path().filename() == "network.yaml") continue;
+    const bool is_search = entry.path().filename() == "learning_rates.yaml";
+    std::set<uint64_t> seeds;
+    for (const SweepRun& run : load_sweep(entry.path().string()).runs) {
+      seeds.insert(run.config.train.seed);
+      EXPECT_EQ(run.config.train.epochs, 3) << run.arm;
+    }
+    EXPECT_EQ(seeds, (is_search ? std::set<uint64_t>{11, 12, 13} : std::set<uint64_t>{1, 2, 3, 4, 5})) << entry.path();
+    ++(is_search ? searches : comparisons);
+  }
+  EXPECT_GE(searches, 3);
+  EXPECT_GE(comparisons, 6);
 }
 
 TEST(ExperimentSweeps, FineTuningDiffersInItsStartAlone) {

@@ -14,8 +14,8 @@ namespace bn::test {
 ModelOptions mnist_batch_norm();
 ModelOptions inception_batch_norm();
 ModelOptions inception_batch_norm_after();  // batch_norm.placement: after_activation
-ModelOptions inception_plain();     // biases, local response normalisation, auxiliary head
-ModelOptions inception_variants();  // sigmoid, separable stem, one module per-activation
+ModelOptions inception_plain();             // biases, local response normalisation, auxiliary head
+ModelOptions inception_variants();          // sigmoid, separable stem, one module per-activation
 
 struct SubjectOptions {
   DecayScope decay_scope = DecayScope::kWeights;

@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# Several processes that train together, on this machine: their exchange against MPI's all-reduce, two of them against two
+# independent runs and against one process with two threads, and what `profile --processes` predicts. Prints tables in
+# Markdown.
+#   usage: processes.sh [PART...]   parts: exchange scaling      default: both
+# Quotients are medians of rounds in which what is compared is measured in turns. Leave the machine otherwise alone.
+# Environment: BN_DATA_ROOT  the folder with tiny-imagenet
+#              TYPES, ROUNDS, STEPS  of the part scaling ["f32 bf16", 3, 12]
+#              BUILD         a build folder that has been built [build/release]
+set -euo pipefail
+# shellcheck source=experiments/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
+parts=()
+for argument in "$@"; do
+  case "$argument" in
+    -h | --help) print_help ;;
+    exchange | scaling) parts+=("$argument") ;;
+    *) fail "unknown part '$argument'; there are: exchange scaling." ;;
+  esac
+done
+[ ${#parts[@]} -gt 0 ] || parts=(exchange scaling)
+build=build/release
+[ -z "${BUILD:-}" ] || build=$(from_caller "$BUILD")
+[ -n "${BUILD:-}" ] || build_beside_tests bninception benchmark_processes
+[ -n "${BN_DATA_ROOT:-}" ] || fail "BN_DATA_ROOT is not set."
+types=${TYPES:-f32 bf16} rounds=${ROUNDS:-3} steps=${STEPS:-12}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export OMP_WAIT_POLICY=passive
+[ "$(id -u)" != 0 ] || export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+
+median() { sort -g | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
+calculate() { awk "BEGIN { printf \"${2:-%.2f}\", $1 }"; }
+# logged RUN KEY: the median over the logged steps, without the first.
+logged() { grep '"event":"train"' "$work/$1/log.jsonl" | tail -n +2 | sed "s/.*\"$2\":\([^,}]*\).*/\1/" | median; }
+
+exchange() {
+  local values
+  echo "| floats added, two processes | ordered sum, ms | MPI_Allreduce, ms | quotient | allocations of ours |"
+  echo "|---|---|---|---|---|"
+  for values in 4096 524288 11180000; do
+    mpirun -n 2 "$build/benchmark_processes" --values $values >"$work/exchange"
+    awk '{ v[$1] = $2 } END { printf "| %s | %s | %s | %s | %s |\n", v["bytes"] / 4, v["ordered_ms"], v["all_reduce_ms"], v["quotient"], v["allocations"] }' "$work/exchange"
+  done
+}
+
+# train RUN PARTS BATCH THREADS TYPE [LAUNCHER...]
+train() {
+  local run=$1
+  "${@:6}" "$build/bninception" train experiments/benchmarks/inception_64.yaml --out "$work/$run" --quiet \
+    --set train.parts="$2" --set train.batch="$3" --set threads="$4" --set precision="$5" --set train.steps=$((steps + 1)) \
+    --set train.log_every=2 --set train.evaluate_every=1000000 --set train.checkpoint_every=1000000 --set data.workers=1 \
+    --set data.cache=decoded --set "data.validation=[tiny-imagenet/val.tar]" >/dev/null 2>"$work/$run.err" || { cat "$work/$run.err" >&2; return 1; }
+}
+
+scaling() {
+  local precision round
+  echo "| 64x64 | two processes of one thread, images/s | two independent runs, images/s | weak scaling | one process of two threads, images/s | strong scaling | communication share | predicted step, ms | measured, ms |"
+  echo "|---|---|---|---|---|---|---|---|---|"
+  for precision in $types; do
+    : >"$work/rates"
+    for ((round = 0; round < rounds; ++round)); do
+      rm -rf "$work/both" "$work/a" "$work/b" "$work/threads"
+      train both 2 64 1 "$precision" mpirun -n 2
+      train a 1 64 1 "$precision" taskset -c 0 &
+      train b 1 64 1 "$precision" taskset -c 1
+      wait
+      train threads 1 128 2 "$precision"
+      echo "$(logged both images_per_second) $(logged a images_per_second) $(logged b images_per_second)" \
+        "$(logged threads images_per_second) $(logged both communication_share)" >>"$work/rates"
+    done
+    "$build/bninception" profile experiments/benchmarks/inception_64.yaml --set train.batch=64 --set threads=1 \
+      --set precision="$precision" --steps 4 --json --processes 2 --network memory >"$work/profile"
+    local both apart threads share predicted
+    both=$(awk '{ print $1 }' "$work/rates" | median) apart=$(awk '{ print $2 + $3 }' "$work/rates" | median)
+    threads=$(awk '{ print $4 }' "$work/rates" | median) share=$(awk '{ print $5 }' "$work/rates" | median)
+    predicted=$(tr -d ' \n' <"$work/profile" | sed 's/.*"processes":2,"step_ms":\([0-9.]*\).*/\1/')
+    echo "| $precision | $(calculate "$both" %.1f) | $(calculate "$apart" %.1f)" \
+      "| $(awk '{ print $1 / ($2 + $3) }' "$work/rates" | median) | $(calculate "$threads" %.1f)" \
+      "| $(awk '{ print $1 / $4 }' "$work/rates" | median) | $(calculate "100 * $share" %.1f) %" \
+      "| $(calculate "$predicted" %.0f) | $(calculate "128000 / $both" %.0f) |"
+  done
+}
+
+echo "Measured on $(getconf _NPROCESSORS_ONLN) cores of $(sed -n 's/^model name\s*: //p' /proc/cpuinfo | head -n 1), load $(cut -d' ' -f1 /proc/loadavg)."
+for part in "${parts[@]}"; do
+  echo
+  "$part"
+done
