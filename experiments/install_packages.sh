@@ -18,7 +18,7 @@ run_packages=(
   libopencv-core-dev libopencv-imgproc-dev libopencv-imgcodecs-dev # decoding and resizing images
   libjpeg-dev zlib1g-dev libxxhash-dev
   libyaml-cpp-dev libcli11-dev libfmt-dev nlohmann-json3-dev
-  libboost-dev                                                     # Boost.Math: quantiles for the reports
+  libboost-dev                                                     # Boost.Math: quantiles for the reports; Boost.CRC
   libprotobuf-dev protobuf-compiler                                # the formats of ONNX and TensorBoard
   gnuplot-nox fonts-liberation                                     # figures
 )

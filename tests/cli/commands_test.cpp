@@ -174,7 +174,9 @@ TEST_F(Commands, ProfileModelsSeveralProcesses) {
     EXPECT_EQ(rows[i].at("processes"), 1 << i);
     EXPECT_EQ(rows[i].at("parts"), 1 << i);
     EXPECT_NEAR(rows[i].at("efficiency").get<double>(), 1 - exchange / step, 1e-9);
-    if (i > 0) EXPECT_GT(exchange, rows[i - 1].at("exchange_ms").get<double>());
+    if (i > 0) {
+      EXPECT_GT(exchange, rows[i - 1].at("exchange_ms").get<double>());
+    }
   }
   EXPECT_EQ(rows[0].at("exchange_ms"), 0.0);
   const ProgramResult shown = bninception({"profile", experiment_, "--steps", "2", "--processes", "2"});
@@ -197,7 +199,9 @@ TEST_F(Commands, ProfilePlansForAGpuThatIsOnlyDescribed) {
   EXPECT_NE(nowhere.err.find("none.json, cannot be read"), std::string::npos) << nowhere.err;
   const ProgramResult planned =
       bninception({"profile", experiment_, "--set", "device=cuda", "--json", "--plan-only", device});
-  if (planned.err.find("was built without CUDA") != std::string::npos) GTEST_SKIP() << planned.err;
+  if (planned.err.find("was built without CUDA") != std::string::npos) {
+    GTEST_SKIP() << planned.err;
+  }
   ASSERT_EQ(planned.exit_code, 0) << planned.err;
   const auto report = nlohmann::json::parse(planned.out);
   EXPECT_EQ(report.at("device"), "NVIDIA H100 80GB HBM3");

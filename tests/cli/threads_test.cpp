@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <regex>
 
+#include "bn/error.hpp"
 #include "bn/run_folder.hpp"
 #include "bn/run_log.hpp"
 #include "cli/program.hpp"
@@ -109,7 +110,7 @@ TEST_F(Threads, OfARunStayWhereNobodyNamesOthers) {
   EXPECT_EQ(same.exit_code, 0) << same.err;
   EXPECT_THAT(test::read_bytes(root_ / "run/config.yaml"), HasSubstr("\nthreads: 3\n"));
   resume.back() = "train.steps=14";
-  const ProgramOptions four{.environment = {{"OMP_NUM_THREADS", "4"}}};
+  const test::ProgramOptions four{.environment = {{"OMP_NUM_THREADS", "4"}}};
   const ProgramResult refused = bninception(resume, four);
   EXPECT_EQ(refused.exit_code, static_cast<int>(ExitCode::kConfig));
   EXPECT_THAT(refused.err, HasSubstr("threads: 3 -> 4\nthe bits depend on the number of threads; "
