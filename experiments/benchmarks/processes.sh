@@ -3,8 +3,10 @@
 # independent runs and against one process with two threads, and what `profile --processes` predicts. Prints tables in
 # Markdown.
 #   usage: processes.sh [PART...]   parts: exchange scaling      default: both
-# Quotients are medians of rounds in which what is compared is measured in turns. Leave the machine otherwise alone.
+# Quotients are medians of rounds in which what is compared is measured in turns. Leave the machine otherwise alone, or
+# as root give the measured programs the first place at its cores: PREFIX="chrt -f 5".
 # Environment: BN_DATA_ROOT  the folder with tiny-imagenet
+#              PREFIX        stands before each measured program
 #              TYPES, ROUNDS, STEPS  of the part scaling ["f32 bf16", 3, 12]
 #              BUILD         a build folder that has been built [build/release]
 set -euo pipefail
@@ -23,6 +25,7 @@ build=build/release
 [ -z "${BUILD:-}" ] || build=$(from_caller "$BUILD")
 [ -n "${BUILD:-}" ] || build_beside_tests bninception benchmark_processes
 [ -n "${BN_DATA_ROOT:-}" ] || fail "BN_DATA_ROOT is not set."
+read -ra prefix <<<"${PREFIX:-}"
 types=${TYPES:-f32 bf16} rounds=${ROUNDS:-3} steps=${STEPS:-12}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -39,7 +42,7 @@ exchange() {
   echo "| floats added, two processes | ordered sum, ms | MPI_Allreduce, ms | quotient | allocations of ours |"
   echo "|---|---|---|---|---|"
   for values in 4096 524288 11180000; do
-    mpirun -n 2 "$build/benchmark_processes" --values $values >"$work/exchange"
+    "${prefix[@]}" mpirun -n 2 "$build/benchmark_processes" --values $values >"$work/exchange"
     awk '{ v[$1] = $2 } END { printf "| %s | %s | %s | %s | %s |\n", v["bytes"] / 4, v["ordered_ms"], v["all_reduce_ms"], v["quotient"], v["allocations"] }' "$work/exchange"
   done
 }
@@ -47,10 +50,10 @@ exchange() {
 # train RUN PARTS BATCH THREADS TYPE [LAUNCHER...]
 train() {
   local run=$1
-  "${@:6}" "$build/bninception" train experiments/benchmarks/inception_64.yaml --out "$work/$run" --quiet \
+  "${prefix[@]}" "${@:6}" "$build/bninception" train experiments/benchmarks/inception_64.yaml --out "$work/$run" --quiet \
     --set train.parts="$2" --set train.batch="$3" --set threads="$4" --set precision="$5" --set train.steps=$((steps + 1)) \
     --set train.log_every=2 --set train.evaluate_every=1000000 --set train.checkpoint_every=1000000 --set data.workers=1 \
-    --set data.cache=decoded --set "data.validation=[tiny-imagenet/val.tar]" >/dev/null 2>"$work/$run.err" || { cat "$work/$run.err" >&2; return 1; }
+    --set data.cache=decoded >/dev/null 2>"$work/$run.err" || { cat "$work/$run.err" >&2; return 1; }
 }
 
 scaling() {
@@ -69,7 +72,7 @@ scaling() {
       echo "$(logged both images_per_second) $(logged a images_per_second) $(logged b images_per_second)" \
         "$(logged threads images_per_second) $(logged both communication_share)" >>"$work/rates"
     done
-    "$build/bninception" profile experiments/benchmarks/inception_64.yaml --set train.batch=64 --set threads=1 \
+    "${prefix[@]}" taskset -c 0 "$build/bninception" profile experiments/benchmarks/inception_64.yaml --set train.batch=64 --set threads=1 \
       --set precision="$precision" --steps 4 --json --processes 2 --network memory >"$work/profile"
     local both apart threads share predicted
     both=$(awk '{ print $1 }' "$work/rates" | median) apart=$(awk '{ print $2 + $3 }' "$work/rates" | median)

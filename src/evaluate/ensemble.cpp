@@ -95,7 +95,9 @@ class Evaluation {
     }
   }
 
-  void follow(int64_t done) const {
+  // The other processes are taken to be as far as this one.
+  void follow(int64_t own) const {
+    const int64_t done = std::min(images_.size(), own * group_.place().world);
     if (watch_.progress) watch_.progress(done, images_.size());
     if (watch_.stop && watch_.stop()) {
       throw InterruptedError(fmt::format("interrupted after {} of {} images", done, images_.size()));
