@@ -291,9 +291,8 @@ TEST_F(Evaluate, APageShowsConfusionsMistakesAndFilters) {
   const std::string page = folder() / "page", csv = folder() / "page.csv";
   const nlohmann::json scores = report({run, "--page", page, "--csv", csv});
   const std::string html = test::read_bytes(page + "/index.html");
-  const std::regex cell(R"(rgba\((\d+)[^)]*\)" > (\d +) < / td >) ");
-      int64_t images = 0,
-              right = 0;
+  const std::regex cell(R"re(rgba\((\d+)[^)]*\)">(\d+)</td>)re");
+  int64_t images = 0, right = 0;
   for (std::sregex_iterator one(html.begin(), html.end(), cell), end; one != end; ++one) {
     images += std::stoll((*one)[2]);
     if ((*one)[1] == "11") right += std::stoll((*one)[2]);  // the diagonal's blue

@@ -66,9 +66,9 @@ TEST_F(SweepTable, FitsATerminalOfAnyWidth) {
     EXPECT_LE(longest_line(text), width) << text;
     EXPECT_EQ(rows_taken(text, width), std::count(text.begin(), text.end(), '\n')) << text;
   }
-  EXPECT_TRUE(contains(table(TableScope::kAll, 80), "an_arm_with_a_name~     1  finished    100/100  25.00 %"))
+  EXPECT_TRUE(contains(table(TableScope::kAll, 80), "an_arm_with_a_name_that~     1  finished    100/100  25.00 %"))
       << table(TableScope::kAll, 80);
-  EXPECT_TRUE(contains(table(TableScope::kAll, 40), "an_arm_wit~     1  finished     37.50 %\n"))
+  EXPECT_TRUE(contains(table(TableScope::kAll, 40), "an_arm_with~     1  finished    37.50 %\n"))
       << table(TableScope::kAll, 40);
 }
 

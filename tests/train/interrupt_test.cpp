@@ -14,7 +14,7 @@ constexpr const char* kInterruptedExperiment = R"(
 model: {network: {kind: mlp, image_size: 8, image_channels: 1, hidden: [6]}, classes: 10, normalization: batch}
 data:
   kind: shapes
-  shapes: {image_size: 8, train_images: 20, validation_images: 20, seed: 1}
+  shapes: {image_size: 16, train_images: 20, validation_images: 20, seed: 1}
   image_size: 8
   image_channels: 1
   resize_shorter: 0
@@ -63,7 +63,7 @@ class Interrupted : public testing::TestWithParam<const char*> {
 TEST_P(Interrupted, AtEachMomentThenResumedGivesTheSameBits) {
   int64_t questions = 0;
   EXPECT_EQ(train_into("reference", [&] { return ++questions < 0; }).outcome, TrainOutcome::kFinished);
-  EXPECT_GT(questions, 6 + 3 * 4) << "evaluations are not asked";
+  EXPECT_GE(questions, 6 + 3 * 4) << "evaluations are not asked";
   for (int64_t moment = 1; moment <= questions; ++moment) {
     const std::string run = fmt::format("run_{}", moment);
     int64_t asked = 0;
