@@ -43,15 +43,14 @@ TEST(StandardOutput, ThatIsFullIsAnError) {
 
 TEST(UnknownCommand, GetsTheNearest) {
   EXPECT_EQ(usage_error(bninception({"trian", "x.yaml"})),
-            "error: unknown command 'trian'; did you mean 'train'? The commands are: train, evaluate, predict, export, "
-            "convert, sweep, profile, report, config\n");
+            "error: unknown command 'trian'; did you mean 'train'? The commands are: new, train, evaluate, predict, "
+            "export, convert, sweep, profile, report, config\n");
   EXPECT_EQ(usage_error(bninception({"fly"})),
-            "error: unknown command 'fly'; the commands are: train, evaluate, predict, export, convert, sweep, "
-            "profile, report, "
-            "config\n");
+            "error: unknown command 'fly'; the commands are: new, train, evaluate, predict, export, convert, "
+            "sweep, profile, report, config\n");
   EXPECT_EQ(usage_error(bninception({"config", "shwo", "x.yaml"})),
             "error: unknown command 'config shwo'; did you mean 'config show'? The commands of config are: show, diff, "
-            "keys, check\n");
+            "keys, schema, check\n");
   EXPECT_EQ(usage_error(bn_data({"verfy"})),
             "bn-data: unknown command 'verfy'; did you mean 'verify'? The commands are: pack, verify, stats, "
             "throughput, shapes\n");
@@ -63,7 +62,9 @@ TEST(UnknownCommand, GetsTheNearest) {
 TEST(MissingCommand, ListsTheCommands) {
   EXPECT_THAT(
       usage_error(bninception({})),
-      AllOf(StartsWith("error: a command is missing; there are:\n  train       Train a network from one YAML file\n"),
+      AllOf(StartsWith(
+                "error: a command is missing; there are:\n  new         Write the YAML file that trains on images"),
+            HasSubstr("\n  train       Train a network from one YAML file\n"),
             HasSubstr("\n  config      Show, compare and check configurations; list their keys\n"),
             HasSubstr("\n`bninception --help` tells more\n")));
   EXPECT_THAT(usage_error(bninception({"config"})),
