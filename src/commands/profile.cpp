@@ -57,9 +57,12 @@ void fill_inputs(Backend& backend, Plan& plan, int64_t classes) {
   plan.set_labels(labels.data());
 }
 
-// The gradients that are there are added to others, as those of a process's second part are.
-double measure_sum(const Parameters& parameters, Backend& backend, int64_t steps) {
+// What processes exchange; and the time in which gradients are added to others, as those of a process's second part
+// are.
+void measure_exchanged(const Parameters& parameters, Backend& backend, int64_t steps, Profile& profile) {
   const Tensor slab = parameters.gradient_slab();
+  profile.gradient_bytes = slab.bytes();
+  profile.statistics_bytes = parameters.batch_state_slab().bytes();
   const std::unique_ptr<Buffer> memory = backend.allocate(slab.bytes());
   const Tensor other = dense(memory->data(), slab.dtype, slab.shape);
   backend.zero(memory->data(), slab.bytes());
@@ -68,7 +71,8 @@ double measure_sum(const Parameters& parameters, Backend& backend, int64_t steps
   const auto start = std::chrono::steady_clock::now();
   for (int64_t i = 0; i < steps; ++i) backend.sum(slab, {other, slab});
   backend.synchronize();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / static_cast<double>(steps);
+  const auto elapsed = std::chrono::steady_clock::now() - start;
+  profile.sum_seconds = std::chrono::duration<double>(elapsed).count() / static_cast<double>(steps);
 }
 
 // A step of evaluation is the forward pass alone, with batch normalisation folded.
@@ -127,10 +131,7 @@ Profile measure(const Config& config, Backend& backend, int64_t steps, bool eval
     step.update();
     profile.update_seconds += seconds(start, now()) / static_cast<double>(steps);
   });
-  if (evaluation) return profile;
-  profile.sum_seconds = measure_sum(parameters, backend, steps);
-  profile.gradient_bytes = parameters.gradient_slab().bytes();
-  profile.statistics_bytes = parameters.batch_state_slab().bytes();
+  if (!evaluation) measure_exchanged(parameters, backend, steps, profile);
   return profile;
 }
 
