@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <map>
 #include <memory>
 
 #include "commands.hpp"
@@ -101,6 +102,9 @@ void pack_split(const Dataset& source, Split split, PackArguments& arguments) {
     summary = pack(source, options, [&](const PackProgress& progress) { report.show(progress); });
   }
   print_summary(summary, options);
+  if (const LeftOut left_out = source.left_out(); left_out.count > 0) {
+    std::printf("  left out, as no images of the set: %s\n", left_out.list().c_str());
+  }
 }
 
 ClassList imagenet_class_list(PackArguments& arguments) {
@@ -155,11 +159,14 @@ void pack_folder(PackArguments& arguments) {
                 "one of --train and --val is a folder and the other a tar; give two of a kind, or name the classes "
                 "with --classes");
   }
+  // Both are opened first: that their classes differ is said before hours of packing.
+  std::map<Split, std::unique_ptr<Dataset>> sets;
   for (const Split split : {Split::kTrain, Split::kValidation}) {
     if (arguments.paths(split).empty()) continue;
     options.kind = is_folder(split) ? DatasetKind::kFolder : DatasetKind::kTar;
-    pack_split(*open_dataset(options, split), split, arguments);
+    sets[split] = open_dataset(options, split);
   }
+  for (const auto& [split, set] : sets) pack_split(*set, split, arguments);
 }
 
 void require_a_split(const PackArguments& arguments) {

@@ -81,7 +81,7 @@ void add_throughput_command(CLI::App& app, ExitCode& exit_code) {
   command->add_option("--kind", data.kind, "tar, folder or packed [tar]")
       ->transform(CLI::CheckedTransformer(kinds, CLI::ignore_case))
       ->option_text("TEXT");
-  command->add_option("PATHS", data.train, "As data.train of a configuration")->required();
+  command->add_option("PATHS", data.train, "Tar files, a folder of class folders, or a packed set")->required();
   command->add_option("--classes", data.classes, "File of class names");
   command->add_option("--image-size", data.image_size, "Side of the network's input")->capture_default_str();
   command->add_option("--min-area", data.augment.min_area, "Smallest crop")->capture_default_str();

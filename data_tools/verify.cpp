@@ -2,6 +2,7 @@
 #include "packing/verify.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -35,13 +36,25 @@ void print_json(const VerifyReport& report) {
   std::printf("%s\n", object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
 }
 
+// The first ten, and how many there are.
+void print_notes(const std::vector<Finding>& notes) {
+  constexpr size_t kMost = 10;
+  for (size_t i = 0; i < std::min(kMost, notes.size()); ++i) {
+    std::printf("note (%s): %s\n", notes[i].kind.c_str(), notes[i].message.c_str());
+  }
+  if (notes.size() > kMost) std::printf("and %zu notes more; --json has all\n", notes.size() - kMost);
+  const auto is_duplicate = [](const Finding& note) { return note.kind == "duplicate"; };
+  const auto shared = std::count_if(notes.begin(), notes.end(), is_duplicate);
+  if (shared > 0) std::printf("%td of the validation images are training images too\n", shared);
+}
+
 void print_text(const VerifyReport& report) {
   for (const SplitReport& split : report.splits) {
     std::printf("%s: %lld images of %lld classes in %lld shards, %.1f MB\n", split_name(split.split).c_str(),
                 static_cast<long long>(split.images), static_cast<long long>(split.classes_present),
                 static_cast<long long>(split.shards), static_cast<double>(split.bytes) / 1e6);
   }
-  for (const Finding& note : report.notes) std::printf("note (%s): %s\n", note.kind.c_str(), note.message.c_str());
+  print_notes(report.notes);
   for (const Finding& problem : report.problems) {
     std::printf("PROBLEM (%s): %s\n", problem.kind.c_str(), problem.message.c_str());
   }
@@ -64,8 +77,9 @@ void add_verify_command(CLI::App& app, ExitCode& exit_code) {
   command->add_flag("--json", arguments->json, "Print one JSON object");
   command->add_option("--workers", arguments->workers, "Threads")->check(CLI::PositiveNumber)->capture_default_str();
   command->footer(
-      "Finds every truncation and every changed byte, images outside their shards, labels out of range and images in\n"
-      "both splits; of the official archives also classes with too few images. Exit code 4 if there is a problem.");
+      "Finds every truncation and every changed byte, images outside their shards and labels out of range; of the\n"
+      "official archives also classes with too few images. Exit code 4 if there is a problem. Validation images that\n"
+      "are training images too are noted and counted, but are no problem of the set's bytes.");
   command->callback([arguments, &exit_code] {
     VerifyReport report;
     {

@@ -24,6 +24,11 @@ struct LeftOut {
     if (names.size() < kMostNames) names.push_back(name);
     ++count;
   }
+  void add(const LeftOut& more) {
+    for (const std::string& name : more.names) add(name);
+    count += more.count - static_cast<int64_t>(more.names.size());
+  }
+  std::string list() const;  // "a.txt, b.txt and 7 more"
 };
 
 // A set of labelled images. read() is thread-safe.

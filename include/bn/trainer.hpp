@@ -7,6 +7,7 @@
 
 #include "bn/backend.hpp"
 #include "bn/config.hpp"
+#include "bn/dataset.hpp"
 #include "bn/evaluate.hpp"
 #include "bn/group.hpp"
 #include "bn/run_folder.hpp"
@@ -18,6 +19,7 @@ struct TrainResult {
   TrainOutcome outcome = TrainOutcome::kFinished;
   Progress progress{};
   EvaluationResult last_evaluation{};
+  LeftOut left_out{};  // beside the images of both sets
 };
 
 struct TrainRequest {

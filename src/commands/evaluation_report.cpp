@@ -93,9 +93,8 @@ std::string describe_skipped(const EvaluationResult& result) {
 
 std::string describe_left_out(const LeftOut& left_out) {
   if (left_out.count == 0) return "";
-  const int64_t unnamed = left_out.count - static_cast<int64_t>(left_out.names.size());
-  return fmt::format("left out, as {} no images of the set: {}{}\n", left_out.count == 1 ? "it is" : "they are",
-                     fmt::join(left_out.names, ", "), unnamed > 0 ? fmt::format(" and {} more", unnamed) : "");
+  return fmt::format("left out, as {} no images of the set: {}\n", left_out.count == 1 ? "it is" : "they are",
+                     left_out.list());
 }
 
 void print_text(const EvaluationReport& report, const ReportStyle& style) {

@@ -113,8 +113,7 @@ void remark_on_classes(PhotoSet& set) {
 
 void remark_on_files(PhotoSet& set, const LeftOut& left_out) {
   if (left_out.count > 0) {
-    set.remarks.push_back(
-        fmt::format("left out, as no images: {} ({} in all)", some_of(left_out.names), left_out.count));
+    set.remarks.push_back(fmt::format("left out, as no images of the set: {}", left_out.list()));
   }
   if (!set.survey.unreadable.empty()) {
     set.remarks.push_back(fmt::format("{} of the images looked at cannot be decoded, and training leaves them out: {}",

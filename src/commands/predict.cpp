@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iostream>
 
+#include "bn/dataset.hpp"
 #include "bn/error.hpp"
 #include "bn/evaluate.hpp"
 #include "commands/answers.hpp"
@@ -92,6 +93,9 @@ ExitCode run_predict(const PredictArguments& arguments) {
   const std::unique_ptr<Dataset> images = open_image_files(named_images(arguments.images), data.trained_classes);
   if (data.trained_classes.empty()) {
     tell(model.checkpoint + " holds no class names, so classes are numbers\n");
+  }
+  if (const LeftOut left_out = images->left_out(); left_out.count > 0) {
+    tell(fmt::format("left out, as no images by their names: {}\n", left_out.list()));
   }
   Answers answers(options, model, *images, data);
   const std::unique_ptr<Backend> backend = make_backend(model.config);

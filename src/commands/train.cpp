@@ -87,6 +87,8 @@ void print_result(const TrainResult& result, const RunFolder& folder, bool json)
                                    {"step", result.progress.step},
                                    {"best_top1", result.progress.best_top1},
                                    {"best_step", result.progress.best_step},
+                                   {"left_out", result.left_out.count},
+                                   {"left_out_names", result.left_out.names},
                                    {"run", folder.path()}};
     std::printf("%s\n", object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
     return;

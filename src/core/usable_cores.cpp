@@ -89,8 +89,8 @@ std::optional<double> quota_of(const fs::path& cgroup, CgroupVersion version) {
 }
 
 // nullopt where the variable is not set, or not set to a number that OpenMP accepts.
-std::optional<int> openmp_threads() {
-  const char* text = std::getenv("OMP_NUM_THREADS");
+std::optional<int> openmp_threads(const char* variable) {
+  const char* text = std::getenv(variable);
   if (text == nullptr) return std::nullopt;
   std::string_view first = text;
   first = first.substr(0, first.find(','));
@@ -164,8 +164,10 @@ CoreCount usable_cores(const fs::path& root) {
 }
 
 CoreCount default_threads() {
-  if (const std::optional<int> threads = openmp_threads()) return {*threads, "OMP_NUM_THREADS"};
-  return usable_cores();
+  const std::optional<int> wanted = openmp_threads("OMP_NUM_THREADS"), most = openmp_threads("OMP_THREAD_LIMIT");
+  CoreCount threads = wanted ? CoreCount{*wanted, "OMP_NUM_THREADS"} : usable_cores();
+  if (most && *most < threads.count) threads = {*most, "OMP_THREAD_LIMIT"};
+  return threads;
 }
 
 }  // namespace bn

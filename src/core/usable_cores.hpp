@@ -11,7 +11,7 @@ namespace bn {
 
 struct CoreCount {
   int count = 1;
-  std::string reason;  // "all cores", "affinity", "cgroup quota of 1.5 cores", "OMP_NUM_THREADS"
+  std::string reason;  // "all cores", "affinity", "cgroup quota of 1.5 cores", "OMP_NUM_THREADS", "OMP_THREAD_LIMIT"
 };
 
 // The least CPU quota of the process's cgroup and of those above it, in cores; nothing where none is set or to be seen.
@@ -24,7 +24,7 @@ CoreCount usable_cores(const std::filesystem::path& root = "/");
 int cores_of_machine();                   // online
 std::vector<int> allowed_core_numbers();  // those that the affinity mask of this thread allows, ascending
 
-// The value of OMP_NUM_THREADS (the first number of a list), else usable_cores().
+// The value of OMP_NUM_THREADS (the first number of a list), else usable_cores(); at most OMP_THREAD_LIMIT.
 CoreCount default_threads();
 
 }  // namespace bn

@@ -12,6 +12,11 @@
 
 namespace bn {
 
+std::string LeftOut::list() const {
+  const int64_t unnamed = count - static_cast<int64_t>(names.size());
+  return fmt::format("{}{}", fmt::join(names, ", "), unnamed > 0 ? fmt::format(" and {} more", unnamed) : "");
+}
+
 std::string resolve_data_path(const std::string& path) {
   if (path.empty()) throw DataError("a data path is empty");
   if (std::filesystem::path(path).is_absolute()) return path;

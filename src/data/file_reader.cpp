@@ -43,4 +43,10 @@ void FileReader::read(int64_t offset, int64_t bytes, uint8_t* out) const {
   }
 }
 
+int64_t FileReader::next_written(int64_t offset) const {
+  const off_t found = ::lseek(descriptor_, offset, SEEK_DATA);  // no read depends on the file's position
+  if (found >= 0) return found;
+  return errno == ENXIO ? size_ : offset;
+}
+
 }  // namespace bn

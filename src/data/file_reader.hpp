@@ -20,6 +20,10 @@ class FileReader {
   // DataError unless all bytes are there.
   void read(int64_t offset, int64_t bytes, uint8_t* out) const;
 
+  // Where the next bytes lie that were ever written, at or after the offset; size() where none are. All before them are
+  // zeros that the file system does not store.
+  int64_t next_written(int64_t offset) const;
+
  private:
   std::string path_;
   int descriptor_ = -1;

@@ -1,13 +1,12 @@
 // Images without labels, for a network to name: files, and folders of them.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <filesystem>
 
 #include "bn/error.hpp"
-#include "data/class_list.hpp"
 #include "data/decode.hpp"
 #include "data/file_reader.hpp"
+#include "data/folder_walk.hpp"
 #include "data/sources.hpp"
 
 namespace bn {
@@ -27,6 +26,7 @@ class ImageFiles final : public Dataset {
   int32_t label(int64_t) const override { return 0; }  // unknown; nothing is scored by it
   std::string name(int64_t index) const override { return files_[static_cast<size_t>(index)]; }
   const std::vector<std::string>& class_names() const override { return class_names_; }
+  LeftOut left_out() const override { return left_out_; }
 
   Sample read(int64_t index, std::vector<uint8_t>& storage) const override {
     storage.clear();
@@ -45,17 +45,14 @@ class ImageFiles final : public Dataset {
       files_.push_back(path);
       return;
     }
-    const auto first = static_cast<std::ptrdiff_t>(files_.size());
-    for (fs::recursive_directory_iterator entry(path, error), end; !error && entry != end; entry.increment(error)) {
-      const std::string below = entry->path().lexically_relative(path).string();
-      if (has_image_name(below) && entry->is_regular_file()) files_.push_back(entry->path().string());
-    }
-    if (error) throw DataError(fmt::format("cannot read the folder {} ({})", path, error.message()));
-    std::sort(files_.begin() + first, files_.end());
+    const std::vector<std::string> images = walk_.images_below(path);
+    files_.insert(files_.end(), images.begin(), images.end());
   }
 
   std::vector<std::string> files_;
   std::vector<std::string> class_names_;
+  LeftOut left_out_;
+  FolderWalk walk_{left_out_};
 };
 
 }  // namespace

@@ -1,20 +1,18 @@
 // Sets chosen or labelled by a text file that names images.
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <map>
-#include <set>
 #include <sstream>
-#include <utility>
 
 #include "bn/dataset.hpp"
 #include "bn/error.hpp"
 #include "core/files.hpp"
 #include "data/class_list.hpp"
 #include "data/file_reader.hpp"
+#include "data/folder_walk.hpp"
 #include "data/selection.hpp"
 #include "data/tar.hpp"
 
@@ -107,32 +105,7 @@ class LabelledImages final : public Dataset {
       }
       return;
     }
-    const size_t first = places_.size();
-    add_folder(path);
-    std::sort(places_.begin() + static_cast<std::ptrdiff_t>(first), places_.end(),
-              [](const Place& a, const Place& b) { return a.path < b.path; });
-  }
-
-  // Links are followed; a folder that they lead to once more is left out.
-  void add_folder(const std::string& folder) {
-    struct stat status {};
-    if (stat(folder.c_str(), &status) == 0 && !known_folders_.insert({status.st_dev, status.st_ino}).second) {
-      left_out_.add(folder + " (a link to a folder that is part of the set already)");
-      return;
-    }
-    std::error_code error;
-    for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-      const std::string path = entry->path().string(), name = entry->path().filename().string();
-      std::error_code unknown;  // of a link that leads nowhere
-      if (entry->is_directory(unknown)) {
-        is_hidden_name(name) ? left_out_.add(path) : add_folder(path);
-      } else if (entry->is_regular_file(unknown) && has_image_name(name)) {
-        places_.push_back({.path = path});
-      } else if (!is_hidden_name(name)) {
-        left_out_.add(path);
-      }
-    }
-    if (error) throw DataError(fmt::format("cannot read the folder {} ({})", folder, error.message()));
+    for (std::string& image : walk_.images_below(path)) places_.push_back({.path = std::move(image)});
   }
 
   void read_labels(const std::string& labels) {
@@ -168,8 +141,8 @@ class LabelledImages final : public Dataset {
   std::vector<FileReader> tars_;
   std::vector<Place> places_;
   std::vector<std::string> class_names_;
-  std::set<std::pair<dev_t, ino_t>> known_folders_;
   LeftOut left_out_;
+  FolderWalk walk_{left_out_};
 };
 
 }  // namespace

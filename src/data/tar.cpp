@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <optional>
 #include <string_view>
+#include <unordered_map>
 
 #include "bn/error.hpp"
 
@@ -65,6 +66,10 @@ bool checksum_fits(const Block& block) {
   }
   const auto stored = number(block, kChecksum);
   return stored && (*stored == unsigned_sum || *stored == signed_sum);
+}
+
+bool is_zero(const uint8_t* bytes, int64_t count) {
+  return bytes[0] == 0 && std::memcmp(bytes, bytes + 1, static_cast<size_t>(count - 1)) == 0;
 }
 
 // The properties that an extended header gives the member after it.
@@ -130,17 +135,18 @@ class TarIndexer {
     if (left_out_ != nullptr) left_out_->add(file_.path() + ":" + path);
   }
 
-  // The member that a hard link, or a symbolic one, is another name of.
-  void add_link(const Block& block, std::vector<TarMember>& members) const {
+  // The member that a hard link, or a symbolic one, is another name of; of several of one name the last.
+  void add_link(const Block& block, std::vector<TarMember>& members) {
     namespace fs = std::filesystem;
     const std::string path = path_of(block), link = extension_.link.empty() ? text(block, kLink) : extension_.link;
     const fs::path target = block[kType] == '1' ? fs::path(link) : fs::path(path).parent_path() / link;
-    const auto same = [&](const TarMember& member) {
-      return fs::path(member.path).lexically_normal() == target.lexically_normal();
-    };
-    const auto found = std::find_if(members.rbegin(), members.rend(), same);
-    if (found == members.rend()) return leave_out(fmt::format("{} (a link to {})", path, link));
-    members.push_back({.path = path, .offset = found->offset, .size = found->size});
+    for (; known_ < members.size(); ++known_) {
+      by_path_[fs::path(members[known_].path).lexically_normal().string()] = known_;
+    }
+    const auto found = by_path_.find(target.lexically_normal().string());
+    if (found == by_path_.end()) return leave_out(fmt::format("{} (a link to {})", path, link));
+    const TarMember member = members[found->second];
+    members.push_back({.path = path, .offset = member.offset, .size = member.size});
   }
 
   // False at the end of the archive, or of the last of several that were joined.
@@ -168,8 +174,24 @@ class TarIndexer {
       }
       file_.read(position_, kBlock, block.data());
       position_ += kBlock;
-      if (std::any_of(block.begin(), block.end(), [](uint8_t byte) { return byte != 0; })) return false;
+      if (!is_zero(block.data(), kBlock)) return false;
       has_ended_ = true;
+      skip_blocks_of_zeros();
+    }
+  }
+
+  // Many at a time: an archive may end with gigabytes of them.
+  void skip_blocks_of_zeros() {
+    std::vector<uint8_t> blocks(128 * kBlock);
+    while (true) {
+      const int64_t written = std::min(file_.next_written(position_), end_);
+      position_ += (written - position_) / kBlock * kBlock;
+      if (end_ - position_ < kBlock) return;
+      const int64_t count = std::min<int64_t>(static_cast<int64_t>(blocks.size()), end_ - position_) / kBlock;
+      file_.read(position_, count * kBlock, blocks.data());
+      for (int64_t i = 0; i < count; ++i, position_ += kBlock) {
+        if (!is_zero(blocks.data() + i * kBlock, kBlock)) return;
+      }
     }
   }
 
@@ -240,6 +262,8 @@ class TarIndexer {
   Extension extension_;
   bool has_ended_ = false;  // by a block of zeros
   LeftOut* left_out_;
+  std::unordered_map<std::string, size_t> by_path_{};  // the first known_ members, where there are links
+  size_t known_ = 0;
 };
 
 }  // namespace

@@ -280,6 +280,21 @@ std::string Judge::finding() const {
   return fmt::format("{} beats {} by {}", is_higher ? name : baseline, is_higher ? baseline : name, by);
 }
 
+// ". Of the 7 others 1 is higher than bn, 5 cannot be told apart from it"; "" where none can be compared.
+std::string counts_of_outcomes(const std::vector<ArmResult>& arms, size_t others, const std::string& baseline) {
+  std::vector<std::string> counts;
+  const auto add = [&](Outcome outcome, const char* one, const char* several) {
+    const auto count =
+        std::count_if(arms.begin(), arms.end(), [&](const ArmResult& arm) { return arm.accuracy.outcome == outcome; });
+    if (count > 0) counts.push_back(fmt::format("{} {}", count, count == 1 ? one : several));
+  };
+  add(Outcome::kHigher, "is higher", "are higher");
+  add(Outcome::kLower, "is lower", "are lower");
+  add(Outcome::kIndistinguishable, "cannot be told apart from it", "cannot be told apart from it");
+  if (counts.empty()) return "";
+  return fmt::format(". Of the {} networks beside {} {}", others, baseline, fmt::join(counts, ", "));
+}
+
 std::string Judge::headline() const {
   const std::string& baseline = study_.arms[study_.baseline].name;
   const ArmResult& result = analysis_.arms[study_.baseline];
@@ -295,18 +310,7 @@ std::string Judge::headline() const {
   if (verdict_.claims.empty()) {
     std::string text = finding();
     const size_t others = study_.arms.size() - 1;
-    if (others > 1) {
-      const auto count = [&](Outcome outcome) {
-        return std::count_if(analysis_.arms.begin(), analysis_.arms.end(),
-                             [&](const ArmResult& arm) { return arm.accuracy.outcome == outcome; });
-      };
-      const auto higher = count(Outcome::kHigher), lower = count(Outcome::kLower);
-      const auto alike = count(Outcome::kIndistinguishable);
-      if (higher + lower + alike > 0) {
-        text += fmt::format(". Compared with {}, {} of the {} others {} higher, {} lower, and {} cannot be told apart",
-                            baseline, higher, others, higher == 1 ? "is" : "are", lower, alike);
-      }
-    }
+    if (others > 1) text += counts_of_outcomes(analysis_.arms, others, baseline);
     const auto failed = std::count_if(analysis_.arms.begin(), analysis_.arms.end(),
                                       [](const ArmResult& arm) { return !arm.is_comparable(); });
     if (failed > 0) text += fmt::format("; {} diverged or did not learn", failed);

@@ -2,17 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 namespace bn {
 namespace {
 
 // Empty when there was nothing.
 std::string describe_left_out(const LeftOut& left_out, const char* set) {
   if (left_out.count == 0) return "";
-  return fmt::format("; {} file(s) beside the {} images are left out: {}{}", left_out.count, set,
-                     fmt::join(left_out.names, ", "),
-                     left_out.count > static_cast<int64_t>(left_out.names.size()) ? ", ..." : "");
+  return fmt::format("; left out beside the {} images: {}", set, left_out.list());
 }
 
 // Nothing is said of a step that is one batch.
@@ -37,9 +33,6 @@ std::string describe_start(const RunParts& run, const std::string& note) {
   text += describe_parts(run.config.train, run.place) + note;
   text += describe_left_out(run.training.left_out(), "training");
   text += describe_left_out(run.validation.left_out(), "validation");
-  if (const auto& mean = run.config.data.mean; std::any_of(mean.begin(), mean.end(), [](double m) { return m > 1; })) {
-    text += "; warning: data.mean holds values above 1, but it is of pixels scaled to 0..1";
-  }
   return text;
 }
 

@@ -66,9 +66,10 @@ LogRecord Trainer::record(const char* event) const {
 
 void Trainer::train_step() {
   const bool is_logged = logs_after(progress_.step + 1);
-  const bool wants_stop = !group_.is_alone() && request_.stop && request_.stop();
+  // One process alone asks between the steps.
+  const bool stop = !group_.is_alone() && request_.stop && request_.stop();
   signals_ = step_.run(
-      scalars_of_this_step(), wants_stop, [this](int64_t part) { load_part(part); },
+      scalars_of_this_step(), stop, [this](int64_t part) { load_part(part); },
       [this, is_logged](int64_t part) {
         if (is_logged) scores_[static_cast<size_t>(part)] = score_part(plan_, backend_);
       });
@@ -262,6 +263,12 @@ void Trainer::warn() {
   }
 }
 
+LeftOut Trainer::left_out() const {
+  LeftOut both = train_set_->left_out();
+  both.add(validation_set_->left_out());
+  return both;
+}
+
 TrainResult Trainer::run() {
   in_first(group_, [this] { store_plan(); });
   plan_.pack();
@@ -318,7 +325,9 @@ TrainResult train(const Config& config, Backend& backend, const RunFolder& folde
   std::optional<Trainer> trainer;
   together(group, [&] { trainer.emplace(config, backend, folder, request, group); });
   trainer->prepare();
-  return trainer->run();
+  TrainResult result = trainer->run();
+  result.left_out = trainer->left_out();
+  return result;
 }
 
 }  // namespace bn

@@ -27,6 +27,7 @@ class Trainer {
   Trainer(const Config& config, Backend& backend, const RunFolder& folder, const TrainRequest& request, Group& group);
   void prepare();
   TrainResult run();
+  LeftOut left_out() const;
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -8,6 +8,7 @@
 
 #include "bn/duplicates.hpp"
 #include "bn/sampler.hpp"
+#include "core/usable_cores.hpp"
 
 namespace bn {
 namespace {
@@ -17,11 +18,18 @@ std::string check_mean(const DataOptions& data) {
   return "data.mean holds values above 1, but it is of pixels scaled to 0..1";
 }
 
+std::string check_threads(int64_t threads) {
+  const int cores = cores_of_machine();
+  if (threads <= cores) return "";
+  return fmt::format("{} threads share the {} core{} of this machine and wait for each other", threads, cores,
+                     cores == 1 ? "" : "s");
+}
+
 std::string check_classes(const Net& net, const Dataset& training_set) {
   const auto classes = static_cast<int64_t>(training_set.class_names().size());
   if (classes >= net.classes()) return "";
-  return fmt::format("model.classes is {}, but the data have {} classes, so {} outputs of the network are never right",
-                     net.classes(), classes, net.classes() - classes);
+  return fmt::format("model.classes is {}, but the data have only {} classes: no image is of the others", net.classes(),
+                     classes);
 }
 
 std::string check_order(const Config& config, const Dataset& training_set) {
@@ -38,7 +46,7 @@ std::string check_order(const Config& config, const Dataset& training_set) {
 std::string check_statistics(const TrainOptions& train, const Net& net, int64_t first_evaluation) {
   if (net.state().empty() || train.statistics != StatisticsKind::kMovingAverage) return "";
   // After as many updates the weights of the first ones have fallen to 5 %.
-  const double needed = std::ceil(3 / (1 - train.statistics_decay));
+  const double needed = std::round(3 / (1 - train.statistics_decay));
   if (static_cast<double>(first_evaluation) >= needed) return "";
   return fmt::format(
       "validation before step {:.0f} is by moving averages that trail behind the weights (statistics_decay {}), so it "
@@ -95,6 +103,7 @@ std::vector<std::string> warnings_of(const Config& config, const Net& net, const
                                      const Dataset& validation_set, int64_t first_evaluation) {
   const Duplicates duplicates = find_duplicates(training_set, validation_set);
   std::vector<std::string> warnings{check_mean(config.data),
+                                    check_threads(config.threads),
                                     check_classes(net, training_set),
                                     check_order(config, training_set),
                                     check_statistics(config.train, net, first_evaluation),

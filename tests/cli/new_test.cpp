@@ -145,7 +145,7 @@ TEST_F(New, SaysWhatIsUnusualAboutTheClasses) {
   EXPECT_THAT(result.out, HasSubstr("note: half of the classes have at most 6 images, too few to learn much from\n"));
   EXPECT_THAT(result.out, HasSubstr("note: 'many' has 60 images and 'single' has 1: the network will answer with large "
                                     "classes too often\n"));
-  EXPECT_THAT(result.out, HasSubstr("notes.txt (1 in all)\n"));
+  EXPECT_THAT(result.out, HasSubstr("note: left out, as no images of the set: "));
   EXPECT_THAT(result.out,
               HasSubstr("note: 1 of the images looked at cannot be decoded, and training leaves them out: "));
   EXPECT_THAT(result.out, HasSubstr("/broken.jpg: the data is damaged"));

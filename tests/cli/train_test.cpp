@@ -76,7 +76,7 @@ class TrainCommand : public testing::Test {
     std::this_thread::sleep_for(after);
     program.signal(number);
     ProgramResult result = program.wait();
-    EXPECT_EQ(result.err.find("warning"), std::string::npos) << result.err;
+    EXPECT_EQ(result.err.find("is damaged"), std::string::npos) << result.err;
     return result;
   }
 

@@ -7,6 +7,7 @@
 #include "bn/error.hpp"
 #include "bn/run_log.hpp"
 #include "cli/program.hpp"
+#include "core/usable_cores.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace bn {
@@ -104,7 +105,7 @@ TEST_F(Warnings, ATarSortedByClass) {
 
 TEST_F(Warnings, OutputsWithoutAClass) {
   EXPECT_EQ(warnings_of({"model.classes=12"}),
-            "model.classes is 12, but the data have 10 classes, so 2 outputs of the network are never right\n");
+            "model.classes is 12, but the data have only 10 classes: no image is of the others\n");
 }
 
 TEST_F(Warnings, MovingAveragesThatTrail) {
@@ -119,6 +120,12 @@ TEST_F(Warnings, MovingAveragesThatTrail) {
 
 TEST_F(Warnings, AMeanOfPixelsTo255) {
   EXPECT_EQ(warnings_of({"data.mean=[104]"}), "data.mean holds values above 1, but it is of pixels scaled to 0..1\n");
+}
+
+TEST_F(Warnings, MoreThreadsThanCores) {
+  EXPECT_EQ(warnings_of({fmt::format("threads={}", cores_of_machine())}), "");
+  const std::string warning = warnings_of({fmt::format("threads={}", cores_of_machine() + 1)});
+  EXPECT_EQ(warning.rfind(fmt::format("{} threads share the ", cores_of_machine() + 1), 0), 0U) << warning;
 }
 
 TEST_F(Warnings, OverridesThatUndoEachOther) {

@@ -142,6 +142,12 @@ TEST_F(UsableCores, OpenMPsVariableComesFirst) {
   EXPECT_EQ(threads_with("3"), "3 OMP_NUM_THREADS");
   EXPECT_EQ(threads_with(" 5 , 2"), "5 OMP_NUM_THREADS");  // for nested teams
   EXPECT_EQ(threads_with("99999999999"), "4096 OMP_NUM_THREADS");
+  EXPECT_EQ(test::result_in_child([] {
+              setenv("OMP_NUM_THREADS", "8", 1);
+              setenv("OMP_THREAD_LIMIT", "3", 1);
+              return default_threads().reason + " " + std::to_string(default_threads().count);
+            }),
+            "OMP_THREAD_LIMIT 3");
   const CoreCount usable = usable_cores();
   const std::string unset = std::to_string(usable.count) + " " + usable.reason;
   for (const char* wrong : {"", "0", "-2", "two", "2x", ","}) EXPECT_EQ(threads_with(wrong), unset) << wrong;

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <filesystem>
+
 #include "data/fixtures.hpp"
 #include "support/child_process.hpp"
 
@@ -19,6 +21,15 @@ TEST(FileReader, ReadsAtAnOffset) {
   file.read(4, 3, part.data());
   EXPECT_EQ(part, bytes_of("456"));
   EXPECT_EQ(message_of([&] { file.read(8, 3, part.data()); }), dir.path("f") + " ends before byte 11");
+}
+
+TEST(FileReader, SkipsWhatWasNeverWritten) {
+  const TempDir dir;
+  const std::string path = dir.write("f", bytes_of("0123456789"));
+  std::filesystem::resize_file(path, 1 << 24);
+  const FileReader file(path);
+  EXPECT_EQ(file.next_written(3), 3);
+  EXPECT_EQ(file.next_written(1 << 23), 1 << 24);
 }
 
 TEST(FileReader, SaysWhyItCannotOpen) {

@@ -25,6 +25,9 @@ TEST(ImageFolder, ReadsEachFolderOnceAndNamesWhatItLeavesOut) {
   dir.write("set/ant/.ipynb_checkpoints/1.jpg", bytes_of("copy"));
   dir.write("set/ant/@eaDir/1.jpg", bytes_of("thumbnail"));
   dir.write("set/ant/notes.txt", bytes_of("no image"));
+  dir.write("set/ant/._1.jpg", bytes_of("of a Mac"));
+  dir.write("set/.cache/1.jpg", bytes_of("hidden"));
+  dir.write("set/readme.txt", bytes_of("in no class"));
   dir.write("set/bee/2.jpg", bytes_of("2"));
   dir.write("elsewhere/3.jpg", bytes_of("3"));
   fs::create_directory_symlink("..", dir.path("set/ant/up"));                     // would bring the bees in
@@ -32,12 +35,38 @@ TEST(ImageFolder, ReadsEachFolderOnceAndNamesWhatItLeavesOut) {
   fs::create_symlink("nowhere.jpg", dir.path("set/bee/gone.jpg"));
   const auto set = open(dir.path("set"));
   ASSERT_EQ(set->size(), 3);
-  EXPECT_EQ(set->left_out().count, 5);
-  for (const std::string name : {"@eaDir", ".ipynb_checkpoints", "notes.txt", "gone.jpg"}) {
+  EXPECT_EQ(set->left_out().count, 8);
+  for (const std::string name :
+       {"@eaDir", ".ipynb_checkpoints", "notes.txt", "gone.jpg", "._1.jpg", ".cache", "readme.txt"}) {
     const auto names = set->left_out().names;
     EXPECT_TRUE(std::any_of(names.begin(), names.end(), [&](const auto& path) { return path.ends_with(name); }))
         << name;
   }
+}
+
+TEST(ImageFiles, OfAFolderAreFoundOnceAndWhatIsLeftOutIsNamed) {
+  namespace fs = std::filesystem;
+  const TempDir dir;
+  dir.write("photos/b.jpg", bytes_of("b"));
+  dir.write("photos/notes.txt", bytes_of("no image"));
+  dir.write("elsewhere/a.jpg", bytes_of("a"));
+  fs::create_directory_symlink(dir.path("elsewhere"), dir.path("photos/more"));  // is followed
+  fs::create_directory_symlink(".", dir.path("photos/again"));
+  const auto set = open_image_files({dir.path("photos")}, {"x"});
+  ASSERT_EQ(set->size(), 2);
+  EXPECT_EQ(set->name(0), dir.path("photos/b.jpg"));
+  EXPECT_EQ(set->name(1), dir.path("photos/more/a.jpg"));
+  EXPECT_EQ(set->left_out().count, 2);
+  EXPECT_NE(set->left_out().list().find("photos/notes.txt"), std::string::npos) << set->left_out().list();
+}
+
+TEST(LeftOut, NamesTenAndCountsTheRest) {
+  LeftOut one, more;
+  for (int i = 0; i < 8; ++i) one.add(std::to_string(i));
+  for (int i = 8; i < 21; ++i) more.add(std::to_string(i));
+  one.add(more);
+  EXPECT_EQ(one.count, 21);
+  EXPECT_EQ(one.list(), "0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 11 more");
 }
 
 TEST(ImageFolder, ListsClassesAndImagesInOrder) {

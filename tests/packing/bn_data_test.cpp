@@ -77,6 +77,8 @@ TEST(BnData, PacksVerifiesAndMeasuresAFolder) {
   EXPECT_EQ(verified.exit_code, 0) << verified.out;
   EXPECT_CONTAINS(verified.out, "train: 40 images of 2 classes in 8 shards, ");
   EXPECT_CONTAINS(verified.out, "note (duplicate): ");
+  EXPECT_CONTAINS(verified.out,
+                  "and 30 notes more; --json has all\n40 of the validation images are training images too\n");
   EXPECT_CONTAINS(verified.out, "\nno problem found\n");
   const auto stats =
       bn_data({"stats", out, "--contact-sheet", dir.path("sheet.png"), "--image-size", "32", "--distortion", "1"});
@@ -200,6 +202,31 @@ TEST(BnData, PacksFoldersOrTarsNotBoth) {
 }
 
 // An archive of the official size, mostly a hole.
+TEST(BnData, PackNamesWhatItLeavesOut) {
+  const TempDir dir;
+  const Bytes image = jpeg_image(20, 20, 1);
+  dir.write("set/a/1.jpg", image);
+  dir.write("set/a/notes.txt", bytes_of("no image"));
+  const std::string tar = dir.write("set.tar", tar_of({{"a/1.jpg", image}, {"a/notes.txt", bytes_of("no image")}}));
+  for (const std::string& source : {dir.path("set"), tar}) {
+    const auto packed = bn_data({"pack", "folder", "--train", source, "--out", dir.path("out"), "--shards", "1"});
+    EXPECT_EQ(packed.exit_code, 0) << packed.err;
+    EXPECT_CONTAINS(packed.out, "left out, as no images of the set: ");
+    EXPECT_CONTAINS(packed.out, "a/notes.txt\n");
+    std::filesystem::remove_all(dir.path("out"));
+  }
+}
+
+TEST(BnData, PackComparesTheClassesBeforeItPacks) {
+  const TempDir dir;
+  for (const char* name : {"train/a/1.jpg", "train/b/1.jpg", "val/a/1.jpg"}) dir.write(name, jpeg_image(20, 20, 1));
+  const auto packed =
+      bn_data({"pack", "folder", "--train", dir.path("train"), "--val", dir.path("val"), "--out", dir.path("out")});
+  EXPECT_EQ(packed.exit_code, static_cast<int>(ExitCode::kData));
+  EXPECT_CONTAINS(packed.err, "'b' is only in the training set");
+  EXPECT_FALSE(std::filesystem::exists(dir.path("out/train-00000.tar")));
+}
+
 TEST(BnData, TheMd5CanBeLeftOut) {
   const TempDir dir;
   const std::string tar = dir.write("val.tar", tar_of({{"ILSVRC2012_val_00000001.JPEG", jpeg_image(40, 40, 1)}}));

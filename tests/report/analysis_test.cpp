@@ -367,6 +367,27 @@ TEST(Verdict, ListsEffectsOfAnAblation) {
   EXPECT_THAT(verdict.headline, StartsWith("b cannot be told apart from a: +0.07 points, 95\u00a0% interval \u2212"));
 }
 
+TEST(Verdict, SeveralNetworksWithoutAClaimAreCounted) {
+  const TemporaryFolder folder;
+  std::vector<test::ListedRun> list;
+  const double best[] = {0.6, 0.6, 0.8, 0.9}, luck[] = {0, 0.002, 0.001};
+  for (uint64_t seed = 1; seed <= 3; ++seed) {
+    for (size_t arm = 0; arm < std::size(best); ++arm) {
+      const std::string name(1, static_cast<char>('a' + arm)), run = fmt::format("{}{}", name, seed);
+      write_run(folder / run, {.seed = seed,
+                               .normalization = Normalization::kBatch,
+                               .accuracies = {0.3, best[arm] + luck[(seed + arm) % 3]}});
+      list.push_back({name, seed, run});
+    }
+  }
+  test::write_sweep(folder.path(), "a", list);
+  Study study;
+  const Analysis analysis = analyse_folder(folder, study);
+  const Verdict verdict = judge(study, analysis);
+  EXPECT_TRUE(verdict.claims.empty());
+  EXPECT_THAT(verdict.headline, EndsWith(". Of the 3 networks beside a 2 are higher, 1 cannot be told apart from it."));
+}
+
 TEST(Verdict, ABaselineThatDidNotLearnMeasuresNothing) {
   const TemporaryFolder folder;
   write_run(folder / "a", {.accuracies = {0.1, 0.1}});

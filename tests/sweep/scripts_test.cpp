@@ -255,8 +255,7 @@ TEST_F(InstallPackages, AnotherSystemIsToldWhatIsNeeded) {
   EXPECT_EQ(
       result.err,
       "This system has no Debian packages, so nothing is installed or checked. What is needed, as Debian calls it:\n"
-      "  libgtest-dev libgmock-dev help2man pkg-config python3-jsonschema python3-yaml libopenmpi-dev "
-      "openmpi-bin\n");
+      "  libgtest-dev libgmock-dev help2man pkg-config python3-jsonschema python3-yaml libopenmpi-dev openmpi-bin\n");
 }
 
 }  // namespace

@@ -1,0 +1,59 @@
+#include "data/folder_walk.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+
+#include "bn/error.hpp"
+#include "core/files.hpp"
+#include "data/class_list.hpp"
+
+namespace bn {
+namespace {
+
+[[noreturn]] void fail(const std::string& folder, int error) {
+  throw DataError(fmt::format("cannot read the folder {} ({})", folder, errno_text(error)));
+}
+
+}  // namespace
+
+bool FolderWalk::is_new(const std::string& folder) {
+  struct stat status {};
+  if (stat(folder.c_str(), &status) != 0) fail(folder, errno);
+  return known_.insert({status.st_dev, status.st_ino}).second;
+}
+
+void FolderWalk::remember(const std::string& folder) { is_new(folder); }
+
+std::vector<std::string> FolderWalk::images_below(const std::string& folder) {
+  remember(folder);
+  std::vector<std::string> images;
+  read(folder, images);
+  std::sort(images.begin(), images.end());
+  return images;
+}
+
+void FolderWalk::read(const std::string& folder, std::vector<std::string>& images) {
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    const std::string path = entry->path().string(), name = entry->path().filename().string();
+    std::error_code unknown;  // of a link that leads nowhere
+    if (entry->is_directory(unknown) && !is_hidden_name(name)) {
+      if (is_new(path)) {
+        read(path, images);
+      } else {
+        left_out_.add(path + " (a link to a folder that is part of the set already)");
+      }
+    } else if (entry->is_regular_file(unknown) && has_image_name(name)) {
+      images.push_back(path);
+    } else {
+      left_out_.add(path);
+    }
+  }
+  if (error) fail(folder, error.value());
+}
+
+}  // namespace bn

@@ -1,0 +1,34 @@
+// The image files below a folder, and what lies among them that is none.
+#pragma once
+
+#include <sys/types.h>
+
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bn/dataset.hpp"
+
+namespace bn {
+
+// Links are followed, but each folder is read once, by its device and inode: one that a link leads to again is left
+// out, as are hidden files and folders, files that are no images by their names, and links that lead nowhere.
+class FolderWalk {
+ public:
+  explicit FolderWalk(LeftOut& left_out) : left_out_(left_out) {}
+  // Its images belong elsewhere: a link to this folder is not followed.
+  void remember(const std::string& folder);
+  // The paths of the images, sorted: the order of a directory is the file system's affair. DataError where a folder
+  // cannot be read.
+  std::vector<std::string> images_below(const std::string& folder);
+
+ private:
+  bool is_new(const std::string& folder);
+  void read(const std::string& folder, std::vector<std::string>& images);
+
+  LeftOut& left_out_;
+  std::set<std::pair<dev_t, ino_t>> known_{};
+};
+
+}  // namespace bn
