@@ -116,14 +116,15 @@ asan() {
       ctest --preset asan -j "$jobs"
 }
 
-# The tests of the loader's threads and of groups whose processes are threads: libgomp's barriers look like races to tsan.
+# The tests of the loader's threads, and of training by processes that are threads here. The latter compute with one
+# thread each, since libgomp's barriers look like races to tsan.
 tsan() {
   # Where address randomisation uses more bits than tsan was built for, its programs end at start.
   local fixed_addresses=()
   setarch "$(uname -m)" -R true 2>/dev/null && fixed_addresses=(setarch "$(uname -m)" -R)
-  cmake --preset tsan && cmake --build --preset tsan --target test_data test_group &&
+  cmake --preset tsan && cmake --build --preset tsan --target test_data test_group test_train &&
     BN_TEST_REDUCED=1 TSAN_OPTIONS=halt_on_error=1 \
-      "${fixed_addresses[@]}" ctest --preset tsan -R '^(data|group)\.' -j "$jobs"
+      "${fixed_addresses[@]}" ctest --preset tsan -R '^(data|group|train)\.' -j "$jobs"
 }
 
 # Readers of files that others made, on mutated ones.

@@ -15,7 +15,7 @@ model: {network: {kind: mlp, image_size: 16, image_channels: 1, hidden: [6]}, cl
 data:
   kind: shapes
   shapes: {image_size: 16, train_images: 20, validation_images: 20, seed: 1}
-  image_size: 8
+  image_size: 16
   image_channels: 1
   resize_shorter: 0
   mean: [0.5]
