@@ -8,13 +8,14 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
 here=experiments/what_bn_does
+sweeps=$(cd $here && echo */*.yaml | sed 's/[.]yaml//g')
 case "${1:-}" in
   -h | --help) print_help ;;
-  "" | -*) fail "name a sweep file first: $(cd $here && echo */*.yaml | sed 's/[.]yaml//g')." ;;
+  "") fail "name a sweep file first: $sweeps." ;;
 esac
 sweep=${1%.yaml}
 shift
-[ -f "$here/$sweep.yaml" ] || fail "there is no study '$sweep'; there are: $(cd $here && echo */*.yaml | sed 's/[.]yaml//g')."
+[ -f "$here/$sweep.yaml" ] || fail "there is no study '$sweep'; there are: $sweeps."
 out=${root}runs/what_bn_does/$sweep
 read_sweep_options "$@"
 [ -f "${BN_DATA_ROOT:-}/mnist/train-images-idx3-ubyte.gz" ] ||

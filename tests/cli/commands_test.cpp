@@ -210,7 +210,7 @@ TEST_F(Commands, ProfilePlansForAGpuThatIsOnlyDescribed) {
   EXPECT_GT(report.at("launches").get<int>(), 5);
   const ProgramResult large = bninception(
       {"profile", experiment_, "--set", "device=cuda", "--plan-only", device, "--set", "train.batch=1000000", "--set",
-       "model.network={kind: mlp, image_size: 16, image_channels: 1, hidden: [20000]}"});
+       "model.network={kind: mlp, image_size: 16, image_channels: 1, hidden: [16000, 16000]}"});
   EXPECT_EQ(large.exit_code, 6);
   EXPECT_NE(large.err.find("NVIDIA H100 80GB HBM3 has not enough memory for a batch of 1000000; about "),
             std::string::npos)
