@@ -19,13 +19,13 @@ export linter fine commands
 rm -rf "$commands"
 mkdir -p "$fine" "$commands"
 cmake --preset release -B build/tidy -DBN_WARNINGS_ARE_ERRORS=OFF >/dev/null
-cmake --build build/tidy --target bn_source_version >/dev/null
+cmake --build build/tidy --target bn_source_version bn_format_sources >/dev/null
 # The first command of each file, without ccache before it; and each file's name.
 python3 - build/tidy/compile_commands.json "$commands" <<'PYTHON'
 import json, shlex, sys
 once = {}
 for entry in json.load(open(sys.argv[1])):
-    if entry["file"].endswith((".cpp", ".cxx")):
+    if entry["file"].endswith((".cpp", ".cxx")) and "bn_exchange_formats" not in entry["file"]:
         words = shlex.split(entry.pop("command"))
         entry["arguments"] = words[next(i for i, word in enumerate(words) if word.endswith("c++")):]
         once.setdefault(entry["file"], entry)

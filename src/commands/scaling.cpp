@@ -61,7 +61,8 @@ std::vector<ScaledStep> scaled_steps(const StepTimes& times, int64_t parts, int6
   std::vector<ScaledStep> steps;
   for (int64_t processes = 1; processes <= most_processes; processes *= 2) {
     ScaledStep step{.processes = processes, .parts = std::max(parts, processes)};
-    const auto own = static_cast<double>(step.parts / processes);
+    const int64_t own_parts = step.parts / processes;
+    const auto own = static_cast<double>(own_parts);
     const double computing = own * times.part + (own - 1) * times.sum + times.update;
     if (processes > 1) step.exchange = exchange_seconds(times.exchanged_bytes, processes, network);
     step.step = computing + step.exchange;

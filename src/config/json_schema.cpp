@@ -66,7 +66,7 @@ Json any_keys(const TaggedTarget& target) {
 }
 
 Json rows(Extent extent) {
-  const Json whole = list(reference(kRow));
+  Json whole = list(reference(kRow));
   if (extent == Extent::kComplete) return whole;
   return {{"anyOf", {whole, {{"type", "object"}, {"additionalProperties", reference(kRowChange)}}}}};
 }

@@ -31,7 +31,7 @@ LoaderCounters PartLoaders::counters() const {
 }
 
 LoaderCounters PartLoaders::counters_of_all(Group& group) const {
-  const LoaderCounters mine = counters();
+  LoaderCounters mine = counters();
   if (group.is_alone()) return mine;
   LoaderCounters all;
   for (const std::string& count : group.gather(fmt::to_string(mine.skipped))) all.skipped += std::stoll(count);

@@ -33,7 +33,8 @@ PartScore mean_over_parts(Group& group, const std::vector<PartScore>& own) {
     mean.top1 += all[i + 1];
     mean.top5 += all[i + 2];
   }
-  const auto parts = static_cast<double>(all.size() / kValues);
+  const size_t count = all.size() / kValues;
+  const auto parts = static_cast<double>(count);
   return {.loss = mean.loss / parts, .top1 = mean.top1 / parts, .top5 = mean.top5 / parts};
 }
 

@@ -24,7 +24,6 @@ using test::bninception;
 using test::ProgramResult;
 using test::TemporaryFolder;
 using testing::EndsWith;
-using testing::HasSubstr;
 using testing::StartsWith;
 
 constexpr const char* kExperiment = R"(

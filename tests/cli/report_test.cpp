@@ -65,11 +65,11 @@ TEST(ReportCommand, WritesEventsForTensorBoard) {
   EXPECT_EQ(none.exit_code, 4);
   const ProgramResult swept = bninception({"sweep", folder / "sweep.yaml", "--out", folder / "two"});
   ASSERT_EQ(swept.exit_code, 0) << swept.err;
-  const ProgramResult trained = bninception(
-      {"train", folder / "experiment.yaml", "--quiet", "--out", folder / "other", "--set", "train.probe.op=\"\"",
-       "--set",
-       "model.network={kind: inception, image_size: 16, image_channels: 1, rows: [{row: conv1, type: convolution, "
-       "patch: 3, stride: 2, filters: 8}, {row: pool2, type: average_pool, patch: 0}]}"});
+  const std::string network =
+      "model.network={kind: inception, image_size: 16, image_channels: 1, rows: [{row: conv1, type: convolution, "
+      "patch: 3, stride: 2, filters: 8}, {row: pool2, type: average_pool, patch: 0}]}";
+  const ProgramResult trained = bninception({"train", folder / "experiment.yaml", "--quiet", "--out", folder / "other",
+                                             "--set", "train.probe.op=\"\"", "--set", network});
   ASSERT_EQ(trained.exit_code, 0) << trained.err;
 
   const ProgramResult result =

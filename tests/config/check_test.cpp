@@ -98,7 +98,8 @@ TEST(Check, WantsAWarmUpWithinTheRun) {
 }
 
 TEST(Check, WantsOneSourceOfValidationImages) {
-  const auto split = [](DatasetKind kind, std::vector<std::string> train, std::vector<std::string> validation) {
+  const auto split = [](DatasetKind kind, const std::vector<std::string>& train,
+                        const std::vector<std::string>& validation) {
     return [=](Config& c) {
       c.data.kind = kind, c.data.train = train, c.data.validation = validation, c.data.split.validation = 0.2;
     };

@@ -22,14 +22,18 @@ using test::TemporaryFolder;
 
 constexpr int64_t kImages = 2000;
 
+const std::string kConfigs = BN_CONFIGS;
+const std::string kTrainingTars =
+    "data.train=[tiny-imagenet/train-00.tar, tiny-imagenet/train-01.tar, tiny-imagenet/train-02.tar, "
+    "tiny-imagenet/train-03.tar]";
+
 // Tiny ImageNet's 40 classes as the archives have them, ten classes each.
 const std::vector<std::string> kTinyImageNet{
     "train",
-    BN_CONFIGS "/tiny_imagenet/bn_baseline.yaml",
+    kConfigs + "/tiny_imagenet/bn_baseline.yaml",
     "--quiet",
     "--set",
-    "data.train=[tiny-imagenet/train-00.tar, tiny-imagenet/train-01.tar, tiny-imagenet/train-02.tar, "
-    "tiny-imagenet/train-03.tar]",
+    kTrainingTars,
     "--set",
     "data.validation=[tiny-imagenet/val.tar]",
     "--set",
@@ -94,7 +98,7 @@ TEST_F(TrainedNetwork, OnTinyImageNetPredictsTheSameElsewhere) { expect_equal_pr
 
 // Binary pixels, and the running average of the parameters.
 TEST_F(TrainedNetwork, OnMnistPredictsTheSameElsewhere) {
-  expect_equal_predictions({"train", BN_CONFIGS "/mnist/batch_norm.yaml", "--quiet", "--set", "train.steps=200",
+  expect_equal_predictions({"train", kConfigs + "/mnist/batch_norm.yaml", "--quiet", "--set", "train.steps=200",
                             "--set", "train.evaluate_every=200"});
 }
 

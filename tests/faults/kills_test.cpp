@@ -15,7 +15,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 const std::vector<std::vector<std::string>>& configurations() {
-  static const std::vector<std::vector<std::string>> all{
+  static const std::vector<std::vector<std::string>> kAll{
       {"train.average=polyak"},
       {"train.statistics=population", "train.statistics_batches=3"},
       {"model.normalization=none", "train.momentum_kind=nesterov", "train.l2=0.001", "train.l2_scope=all"},
@@ -23,7 +23,7 @@ const std::vector<std::vector<std::string>>& configurations() {
       {"train.learning_rate.shape=smooth", "data.shuffle=none", "train.keep_checkpoints=1", "train.checkpoint_every=1"},
       {"train.statistics=population", "train.statistics_batches=2", "train.average=polyak", "model.activation=sigmoid",
        "data.workers=0"}};
-  return all;
+  return kAll;
 }
 
 // Kills up to `kills` processes of one run, lets it end, and compares it; returns how many were killed while they ran.

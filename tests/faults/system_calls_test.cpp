@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 
 const std::map<std::string, std::vector<std::string>>& errors() {
   const auto number = [](int error) { return std::to_string(error); };
-  static const std::map<std::string, std::vector<std::string>> all{
+  static const std::map<std::string, std::vector<std::string>> kAll{
       {"open", {number(EIO), number(EMFILE), number(ENOSPC), number(EINTR)}},
       {"read", {number(EIO), number(EINTR), "short"}},
       {"pread", {number(EIO), number(EINTR), "short"}},
@@ -29,7 +29,7 @@ const std::map<std::string, std::vector<std::string>>& errors() {
       {"unlink", {number(EIO)}},
       {"close", {number(EIO), number(EINTR)}},
       {"mkdir", {number(EIO), number(ENOSPC)}}};
-  return all;
+  return kAll;
 }
 
 // A command, and what it leaves where it succeeded.

@@ -45,14 +45,14 @@ std::atomic<long> counts[kCalls];
 
 // The error of this call, 0 = none.
 int error_of(Call call) {
-  static const Plan plan = read_plan();
+  static const Plan kPlan = read_plan();
   const long number = ++counts[call];
-  if (call != plan.call || number != plan.number) return 0;
+  if (call != kPlan.call || number != kPlan.number) return 0;
   if (const char* failed = std::getenv("BN_FAILED")) {
     const long file = syscall(SYS_openat, AT_FDCWD, failed, O_WRONLY | O_CREAT, 0644);
     syscall(SYS_close, file);
   }
-  return plan.error;
+  return kPlan.error;
 }
 
 template <class Function>
@@ -90,70 +90,70 @@ int open(const char* path, int flags, ...) {
   const mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(more, mode_t) : 0;
   va_end(more);
   if (const int error = error_of(kOpen); error > 0) return failing(error);
-  static const auto function = real<int (*)(const char*, int, ...)>("open");
-  return function(path, flags, mode);
+  static const auto kFunction = real<int (*)(const char*, int, ...)>("open");
+  return kFunction(path, flags, mode);
 }
 
 ssize_t read(int file, void* data, size_t bytes) {
   FAIL_OR_SHORTEN(kRead, bytes);
-  static const auto function = real<ssize_t (*)(int, void*, size_t)>("read");
-  return function(file, data, bytes);
+  static const auto kFunction = real<ssize_t (*)(int, void*, size_t)>("read");
+  return kFunction(file, data, bytes);
 }
 
 ssize_t pread(int file, void* data, size_t bytes, off_t offset) {
   FAIL_OR_SHORTEN(kPread, bytes);
-  static const auto function = real<ssize_t (*)(int, void*, size_t, off_t)>("pread");
-  return function(file, data, bytes, offset);
+  static const auto kFunction = real<ssize_t (*)(int, void*, size_t, off_t)>("pread");
+  return kFunction(file, data, bytes, offset);
 }
 
 ssize_t write(int file, const void* data, size_t bytes) {
   FAIL_OR_SHORTEN(kWrite, bytes);
-  static const auto function = real<ssize_t (*)(int, const void*, size_t)>("write");
-  return function(file, data, bytes);
+  static const auto kFunction = real<ssize_t (*)(int, const void*, size_t)>("write");
+  return kFunction(file, data, bytes);
 }
 
 ssize_t pwrite(int file, const void* data, size_t bytes, off_t offset) {
   FAIL_OR_SHORTEN(kPwrite, bytes);
-  static const auto function = real<ssize_t (*)(int, const void*, size_t, off_t)>("pwrite");
-  return function(file, data, bytes, offset);
+  static const auto kFunction = real<ssize_t (*)(int, const void*, size_t, off_t)>("pwrite");
+  return kFunction(file, data, bytes, offset);
 }
 
 int fsync(int file) {
   if (const int error = error_of(kFsync); error > 0) return failing(error);
-  static const auto function = real<int (*)(int)>("fsync");
-  return function(file);
+  static const auto kFunction = real<int (*)(int)>("fsync");
+  return kFunction(file);
 }
 
 int rename(const char* from, const char* to) noexcept {
   if (const int error = error_of(kRename); error > 0) return failing(error);
-  static const auto function = real<int (*)(const char*, const char*)>("rename");
-  return function(from, to);
+  static const auto kFunction = real<int (*)(const char*, const char*)>("rename");
+  return kFunction(from, to);
 }
 
 int link(const char* from, const char* to) noexcept {
   if (const int error = error_of(kLink); error > 0) return failing(error);
-  static const auto function = real<int (*)(const char*, const char*)>("link");
-  return function(from, to);
+  static const auto kFunction = real<int (*)(const char*, const char*)>("link");
+  return kFunction(from, to);
 }
 
 int unlink(const char* path) noexcept {
   if (const int error = error_of(kUnlink); error > 0) return failing(error);
-  static const auto function = real<int (*)(const char*)>("unlink");
-  return function(path);
+  static const auto kFunction = real<int (*)(const char*)>("unlink");
+  return kFunction(path);
 }
 
 // The descriptor is closed all the same, as Linux does.
 int close(int file) {
   const int error = error_of(kClose);
-  static const auto function = real<int (*)(int)>("close");
-  const int result = function(file);
+  static const auto kFunction = real<int (*)(int)>("close");
+  const int result = kFunction(file);
   return error > 0 ? failing(error) : result;
 }
 
 int mkdir(const char* path, mode_t mode) noexcept {
   if (const int error = error_of(kMkdir); error > 0) return failing(error);
-  static const auto function = real<int (*)(const char*, mode_t)>("mkdir");
-  return function(path, mode);
+  static const auto kFunction = real<int (*)(const char*, mode_t)>("mkdir");
+  return kFunction(path, mode);
 }
 
 }  // extern "C"
