@@ -145,6 +145,7 @@ jpeg_only() {
 }
 # says MESSAGE OPTIONS...: training on the PNG files ends with the message.
 says() {
+  rm -rf build/jpeg_only/run
   build/jpeg_only/bninception train configs/quickstart/plain.yaml --out build/jpeg_only/run --set train.steps=1 \
     --set data="{kind: folder, train: [$PWD/build/jpeg_only/shapes/train], validation: [$PWD/build/jpeg_only/shapes/validation]}" \
     "${@:2}" 2>&1 | grep "$1"
