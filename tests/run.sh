@@ -145,10 +145,12 @@ jpeg_only() {
 }
 # says MESSAGE OPTIONS...: training on the PNG files ends with the message.
 says() {
+  local said
   rm -rf build/jpeg_only/run
-  build/jpeg_only/bninception train configs/quickstart/plain.yaml --out build/jpeg_only/run --set train.steps=1 \
+  said=$(build/jpeg_only/bninception train configs/quickstart/plain.yaml --out build/jpeg_only/run --set train.steps=1 \
     --set data="{kind: folder, train: [$PWD/build/jpeg_only/shapes/train], validation: [$PWD/build/jpeg_only/shapes/validation]}" \
-    "${@:2}" 2>&1 | grep "$1"
+    "${@:2}" 2>&1)
+  grep "$1" <<<"$said"
 }
 
 # All that computes, with oneDNN 3.2 in place of the system's oneDNN, where that is 2.x: as newer systems have it.
