@@ -135,8 +135,8 @@ class Backend {
   // avx512_bf16, 2 threads".
   virtual std::string computation() const { return name(); }
 
-  // What a library chose for the ops made so far where it had a choice, a line each; "" where it had none. An earlier
-  // process's lines, given before any op is made, are chosen again wherever they can be.
+  // Names, a line each, what a library chose for the ops made so far where it had a choice; "" where it had none. An
+  // earlier process's lines, given before any op is made, are chosen again wherever they can be.
   virtual std::string choices() const { return ""; }
   virtual void repeat_choices(const std::string&) {}
 

@@ -28,8 +28,7 @@ struct PlannedConvolution {
 // lists what would be started. Nothing runs, and nothing can be read back.
 class PlanningBackend : public Backend {
  public:
-  // What the ops and updates that were called would have started, in order: names of kernels, "cudnn", "cublasLt",
-  // "copy".
+  // Names what the ops and updates that were called would have started, in order: kernels, "cudnn", "cublasLt", "copy".
   virtual const std::vector<std::string>& launches() const = 0;
   virtual std::vector<PlannedConvolution> convolutions() const = 0;  // the distinct ones, by their problems
   virtual int64_t allocated_bytes() const = 0;                       // on the device, now

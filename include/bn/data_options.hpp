@@ -11,8 +11,8 @@ enum class DatasetKind { kShapes, kMnist, kFolder, kTar, kPacked };
 enum class OnCorrupt { kFail, kSkip, kQuarantine };  // quarantine: skipped, and a copy put aside to be looked at
 enum class Decoder { kJpegTurbo, kOpencv };          // decodes JPEG; other formats are always OpenCV's
 enum class ExifOrientation { kIgnore, kApply };
-// What of a set is in memory from the start, up to 2 GB. kDecoded: all pixels. kShrunk: of training images, shrunk to
-// twice the size that evaluation resizes to, for photos that take longer to decode than to learn from.
+// Decides what of a set is kept in memory from the start, up to 2 GB. kDecoded keeps all pixels. kShrunk keeps training
+// images at twice the size that evaluation resizes to, for photos that take longer to decode than to learn from.
 enum class Cache { kNone, kDecoded, kShrunk };
 // kShards: a random order of shards (tar files), the images of each in file order, so that the same ones keep meeting
 // in a batch. kWithinShard: each shard's images in random order too. kFull: one permutation of all images.

@@ -42,7 +42,7 @@ class Dataset {
   virtual LeftOut left_out() const { return {}; }
   // The size of the image's file where that is known without reading it, else 0.
   virtual int64_t stored_bytes(int64_t) const { return 0; }
-  // Of the image's encoded bytes (XXH3), where it is known without reading them.
+  // Returns the XXH3 of the image's encoded bytes where it is known without reading them.
   virtual std::optional<uint64_t> content_checksum(int64_t) const { return std::nullopt; }
   // Equal for images whose files hold the same bytes, whatever their names. Throws as read() does.
   virtual uint64_t content_key(int64_t index) const;
@@ -85,8 +85,8 @@ std::unique_ptr<Dataset> open_image_files(const std::vector<std::string>& paths,
 // Why the image cannot be decoded; "" where it can be.
 std::string reason_unreadable(const Dataset& images, int64_t index, const DataOptions& data);
 
-// What the classes file has on each class behind its name, such as "tench, Tinca tinca" for n01440764, in the order of
-// `names`. Empty where the set has no such file, or one of names alone.
+// Returns what the classes file has on each class behind its name, such as "tench, Tinca tinca" for n01440764, in the
+// order of `names`. It is empty where the set has no such file, or one of names alone.
 std::vector<std::string> class_words(const DataOptions& options, const std::vector<std::string>& names);
 
 // Resolves a path of the configuration against BN_DATA_ROOT; DataError when relative and the variable is unset.

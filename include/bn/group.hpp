@@ -65,7 +65,7 @@ void together(Group& group, const std::function<void()>& work);
 // Likewise, but only the first process works.
 void in_first(Group& group, const std::function<void()>& work);
 
-// What must be equal in all processes, under a name that a user understands.
+// A value that must be equal in all processes has a name that a user understands.
 struct Agreement {
   std::string name{};
   std::string value{};

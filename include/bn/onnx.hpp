@@ -11,7 +11,7 @@
 
 namespace bn {
 
-// What the model takes as its input "images":
+// The model takes one of these as its input "images":
 //   kPixels      u8 [batch, h, w, c], as images are decoded; the model normalises them itself
 //   kNormalized  f32 [batch, c, h, w], as Backend::load_images leaves them but for the order
 enum class OnnxInput { kPixels, kNormalized };

@@ -27,7 +27,7 @@ std::vector<std::string> write_report(const ReportOptions& options);
 // DataError as write_report does.
 std::vector<std::string> run_folders(const std::string& input);
 
-// What an evaluation's page shows.
+// An evaluation's page shows all of this.
 struct EvaluationPage {
   struct Class {
     std::string name{};

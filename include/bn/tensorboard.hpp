@@ -16,7 +16,7 @@ struct TensorBoardPicture {
   std::string png{};  // the file's bytes
 };
 
-// What TensorBoard shows of a run besides its log.
+// TensorBoard shows this of a run besides its log.
 struct TensorBoardRun {
   double start = 0;                                                    // of the log's second 0: seconds since 1970
   std::vector<std::pair<std::string, std::string>> hyperparameters{};  // numbers, "true" and "false" are shown as such
