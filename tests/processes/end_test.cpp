@@ -25,8 +25,9 @@ ProgramResult disturb(const std::vector<std::string>& command, const ProgramOpti
   return result;
 }
 
-// mpirun hands SIGUSR1 on and waits for its processes. SIGTERM it answers by ending them within a second, and itself
-// with an exit code of its own.
+// mpirun hands SIGUSR1 on and waits for its processes. SIGTERM it answers with SIGCONT, SIGTERM and SIGKILL for them, a
+// second apart or as many as it was told, and with an exit code of its own. Meanwhile it reads nothing that they print:
+// a process that fills its pipe would wait there until it is killed.
 struct StopSignal {
   int number = 0;
   int exit_code = 0;
@@ -34,8 +35,12 @@ struct StopSignal {
 class StoppedProcesses : public Processes, public testing::WithParamInterface<StopSignal> {};
 
 TEST_P(StoppedProcesses, EndAtOneStepAndAnotherNumberGoesOn) {
+  std::vector<std::string> quiet = kEndless;
+  quiet.emplace_back("--quiet");
+  ProgramOptions patient = options();
+  patient.environment["OMPI_MCA_odls_base_sigkill_timeout"] = "4";
   const ProgramResult stopped = disturb(
-      launched(4, train_arguments("run", kEndless)), options(), [&] { return newest("run") > 0; },
+      launched(4, train_arguments("run", quiet)), patient, [&] { return newest("run") > 0; },
       [](RunningProgram& program) { program.signal(GetParam().number); });
   EXPECT_EQ(stopped.exit_code, GetParam().exit_code) << stopped.err;
   const std::vector<LogRecord> log = read_log(folder("run").log_path());
