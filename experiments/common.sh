@@ -40,6 +40,21 @@ install_packages() {
   bash experiments/install_packages.sh "${groups[@]}"
 }
 
+# python_environment FOLDER PACKAGE==VERSION...: a virtual environment with these packages from PyPI; nothing is done where
+# it has them already.
+python_environment() {
+  local folder=$1
+  shift
+  [ "$(cat "$folder/packages" 2>/dev/null)" != "$*" ] || return 0
+  rm -rf "$folder"
+  echo "Fetching $* from PyPI" >&2
+  if ! { python3 -m venv "$folder" && "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "$@"; }; then
+    rm -rf "$folder"
+    return 1
+  fi
+  echo "$*" >"$folder/packages"
+}
+
 # fetch_wheels FOLDER WHEEL==VERSION...: FOLDER/include and FOLDER/lib out of wheels from PyPI that carry headers and
 # libraries; nothing is done where they are there already, and FOLDER is whole or as it was.
 fetch_wheels() {

@@ -86,17 +86,14 @@ cudnn_plans() {
 
 # The formatter and the linter in one version for every system, in a virtual environment of their own.
 lint_tools() {
-  local tools=(clang-format==14.0.6 clang-tidy==19.1.0.1) folder=.cache/lint
-  [ "$(cat $folder/tools 2>/dev/null)" != "${tools[*]}" ] || return 0
-  rm -rf $folder
-  if ! { python3 -m venv $folder && $folder/bin/python -m pip install --quiet --disable-pip-version-check "${tools[@]}"; }; then
+  local folder=$PWD/.cache/lint
+  if ! python_environment "$folder" clang-format==14.0.6 clang-tidy==19.1.0.1; then
     echo "The tools could not be fetched from PyPI: connect this machine to the network, then try again." >&2
     return 1
   fi
   # Clang's own omp.h is in another Debian package for each version; GCC's has one attribute that clang does not know.
-  mkdir -p $folder/include
-  sed 's/__malloc__ ([a-z_]*)/__malloc__/g' "$(c++ -print-file-name=include/omp.h)" >$folder/include/omp.h
-  echo "${tools[*]}" >$folder/tools
+  mkdir -p "$folder/include"
+  sed 's/__malloc__ ([a-z_]*)/__malloc__/g' "$(c++ -print-file-name=include/omp.h)" >"$folder/include/omp.h"
 }
 
 format() {
@@ -167,19 +164,10 @@ quickstart() { bash experiments/quickstart.sh --steps 10 --out build/quickstart;
 
 # The programs that read our files, in a virtual environment of their own. Where python3-torch is installed, the
 # network is compared with PyTorch's as well.
-exchange_peers() {
-  local peers=(onnx==1.23.2 onnxruntime==1.32.0 opencv-python-headless==5.0.0.93 safetensors==0.8.0
-    tensorboard==2.21.0) folder=.cache/exchange
-  [ "$(cat $folder/peers 2>/dev/null)" != "${peers[*]}" ] || return 0
-  rm -rf $folder
-  if ! { python3 -m venv $folder && $folder/bin/python -m pip install --quiet --disable-pip-version-check "${peers[@]}"; }; then
-    rm -rf $folder
-    return 1
-  fi
-  echo "${peers[*]}" >$folder/peers
-}
 exchange() {
-  exchange_peers || echo "The other programs could not be fetched from PyPI: connect this machine to the network; without them the tests are skipped."
+  python_environment .cache/exchange onnx==1.23.2 onnxruntime==1.32.0 opencv-python-headless==5.0.0.93 \
+    safetensors==0.8.0 tensorboard==2.21.0 ||
+    echo "The other programs could not be fetched from PyPI: connect this machine to the network; without them the tests are skipped."
   cmake --build build/release --target test_exchange && ctest --preset release -R '^exchange\.' -j "$jobs"
 }
 

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Training on the CPU: a step against its convolutions alone, the loader, memory, PyTorch where it is installed, our own
-# kernels against a copy, the MNIST net, and how a step's time grows with the batch. Prints tables in Markdown.
+# Training on the CPU: a step against its convolutions alone, the loader, memory, PyTorch, our own kernels against a copy,
+# the MNIST net, and how a step's time grows with the batch. Prints tables in Markdown.
 #   usage: cpu_training.sh [PART...]   parts: inception pytorch kernels mnist scaling      default: all of them
-# Bars are ratios within one run: what is compared is measured in turns or side by side; PyTorch and ours, one right after
-# the other. Leave the machine otherwise alone: with a busy core, two threads wait for each other at every op.
+# Bars are ratios within one run: what is compared is measured in turns or side by side. PyTorch comes from PyPI into
+# .cache/pytorch (6 GB with its libraries for GPUs). It runs eagerly and compiled; ours is compared with the better of both.
+# Leave the machine otherwise alone: with a busy core, two threads wait for each other at every op.
 # Environment: BN_DATA_ROOT  the folder with imagenette-224, tiny-imagenet and mnist; without it no loader is measured
-#              SIZES, TYPES  of the parts inception and pytorch ["224 64", "f32 bf16"]
-#              BUILD         a build folder that has been built [build/release];  PYTHON  one with torch [/usr/bin/python3]
+#              SIZES, TYPES  of the parts inception and pytorch ["224 64", "f32 bf16"];  ROUNDS  of the part pytorch [3]
+#              BUILD         a build folder that has been built [build/release];  PYTHON  another one with torch and PyYAML
 set -euo pipefail
 # shellcheck source=experiments/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
@@ -22,12 +23,13 @@ done
 [ ${#parts[@]} -gt 0 ] || read -ra parts <<<"$known_parts"
 build=build/release
 [ -z "${BUILD:-}" ] || build=$(from_caller "$BUILD")
-python=${PYTHON:-/usr/bin/python3}
+python=${PYTHON:-}
 [[ $python != */* ]] || python=$(from_caller "$python")
+rounds=${ROUNDS:-3}
 sizes=${SIZES:-224 64} types=${TYPES:-f32 bf16}
 [ -n "${BUILD:-}" ] || build_beside_tests bninception benchmark_cpu_training benchmark_cpu_kernels
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$work"' EXIT
 here=experiments/benchmarks
 
 # value FILE NAME: of a line "NAME VALUE", or of a line of JSON.
@@ -70,29 +72,93 @@ inception() {
   done
 }
 
+# start_peer NAME OPTION...: PyTorch, warm, waiting for its turns.
+start_peer() {
+  local name=$1
+  shift
+  mkfifo "$work/$name.turns" "$work/$name.results"
+  "$python" $here/pytorch_peer.py "$@" --turns --seconds 6 <"$work/$name.turns" >"$work/$name.results" 2>"$work/$name.errors" &
+  local in out
+  exec {in}>"$work/$name.turns" {out}<"$work/$name.results"
+  turns[$name]=$in results[$name]=$out
+  turn "$name" || { cat "$work/$name.errors"; return 1; }
+}
+# turn NAME: the next line that the peer prints.
+turn() {
+  local line
+  read -r line <&"${results[$1]}" && echo "$line"
+}
+end_peers() {
+  local name in out
+  for name in eager compile; do
+    in=${turns[$name]} out=${results[$name]}
+    exec {in}>&- {out}<&-
+    rm -f "$work/$name".*
+  done
+  wait
+}
+declare -A turns results
+
+# Of numbers, a line each: the median; the median, the least and the greatest.
+middle() { sort -n | awk '{ v[NR] = $1 } END { printf "%.1f", (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2 }'; }
+spread() { sort -n | awk '{ v[NR] = $1 } END { printf "%.2f (%.2f to %.2f)", (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2, v[1], v[NR] }'; }
+
+# compare TITLE BAR OPTIONS-OF-PYTORCH -- ARGUMENTS OF bninception profile: a line of the table.
+compare() {
+  local title=$1 bar=$2 peer=() round name rate best ours figures=$work/ours quotients=$work/quotients
+  shift 2
+  while [ "$1" != -- ]; do peer+=("$1"); shift; done
+  shift
+  : >"$quotients"
+  local -A rates=([eager]="" [compile]="") bytes=()
+  for name in eager compile; do start_peer $name "${peer[@]}" --mode $name >/dev/null; done
+  for ((round = 0; round < rounds; ++round)); do
+    best=0
+    for name in eager compile; do
+      echo >&"${turns[$name]}"
+      turn $name >"$work/turn"
+      rate=$(value "$work/turn" images_per_second) bytes[$name]=$(value "$work/turn" peak_resident_bytes)
+      rates[$name]+="$rate"$'\n'
+      best=$(calculate "$rate > $best ? $rate : $best" %.6g)
+    done
+    "$build/bninception" profile "$@" --json >"$figures"
+    ours+="$(value "$figures" images_per_second)"$'\n'
+    calculate "$(value "$figures" images_per_second) / $best" '%.4f\n' >>"$quotients"
+  done
+  end_peers
+  local least=${bytes[eager]}
+  [ "${bytes[compile]}" -ge "$least" ] || least=${bytes[compile]}
+  echo "| $title | $(printf %s "${rates[eager]}" | middle) | $(printf %s "${rates[compile]}" | middle) | $(printf %s "$ours" | middle)" \
+    "| $(spread <"$quotients") | $bar | $(calculate "$least / 1e6" %.0f) | $(calculate "$(value "$figures" peak_resident_bytes) / $least") |"
+}
+
 pytorch() {
-  if ! "$python" -c 'import torch, yaml' 2>/dev/null; then
-    echo "PyTorch is not installed for $python (or PyYAML is not): not measured."
-    return
+  if [ -z "$python" ]; then
+    python=.cache/pytorch/bin/python
+    python_environment .cache/pytorch torch==2.15.0 numpy pyyaml || fail "PyTorch could not be fetched from PyPI."
   fi
-  local size precision batch figures=$work/pytorch memory=$work/memory
-  echo "| images | type | PyTorch, images/s | ours right after | ours / PyTorch | PyTorch's peak memory, MB | ours / PyTorch |"
-  echo "|---|---|---|---|---|---|---|"
+  local size precision batch network name
+  echo "| images/s, medians of $rounds turns | PyTorch, eager | compiled | ours | ours / the better one (range) | bar | PyTorch's peak memory, MB | ours / PyTorch's |"
+  echo "|---|---|---|---|---|---|---|---|"
   for size in $sizes; do
     batch=32 network=configs/networks/inception.yaml
     [ "$size" = 224 ] || { batch=128 network=configs/networks/inception_64.yaml; }
     for precision in $types; do
-      "$python" $here/pytorch_inception.py "$network" --batch "$batch" --precision "$precision" --seconds 6 >"$figures"
-      "$build/bninception" profile "$here/inception_$size.yaml" --set "precision=$precision" --steps 2 --json >"$memory"
-      local rate ours theirs_bytes bytes
-      rate=$(value "$figures" images_per_second) ours=$(value "$memory" images_per_second)
-      theirs_bytes=$(value "$figures" peak_resident_bytes) bytes=$(value "$memory" peak_resident_bytes)
-      echo "| $size, batch $batch | $precision | $(calculate "$rate" %.1f) | $(calculate "$ours" %.1f)" \
-        "| $(calculate "$ours / $rate") | $(calculate "$theirs_bytes / 1e6" %.0f) | $(calculate "$bytes / $theirs_bytes") |"
+      local ours=("$here/inception_$size.yaml" --set "precision=$precision")
+      compare "training, $size, batch $batch, $precision" "$([ "$precision" = f32 ] && echo 2.0 || echo 1.9)" \
+        "$network" --batch "$batch" --precision "$precision" -- "${ours[@]}" --steps $((2000 / batch / (size == 224 ? 8 : 1)))
+      compare "folded evaluation, $size, batch $batch, $precision" 1.9 \
+        "$network" --batch "$batch" --precision "$precision" --evaluate -- \
+        "${ours[@]}" --evaluation --steps $((6000 / batch / (size == 224 ? 8 : 1)))
     done
   done
+  for name in none batch; do
+    compare "MNIST net, normalization $name, batch 60, one thread, f32" "4 times eager" \
+      configs/networks/mnist_mlp.yaml --batch 60 --classes 10 --threads 1 --normalization $name -- \
+      "configs/mnist/$([ $name = none ] && echo plain || echo batch_norm).yaml" --steps 20000
+  done
   echo
-  "$python" -c 'import torch; print("PyTorch", torch.__version__)'
+  echo "$("$python" -c 'import torch; print("PyTorch", torch.__version__)'); ours: $("$build/bninception" --version | tr '\n' ' ')"
 }
 
 kernels() { "$build/benchmark_cpu_kernels" --threads 2 --only 32x56; }

@@ -56,7 +56,7 @@ cp -r configs "$root/configs"
 python3 -c 'import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin), sys.stdout)' \
   <configs/networks/inception.yaml >"$root/configs/networks/inception.json"
 cp experiments/gpu_acceptance/run.sh "$root/run.sh"
-cp experiments/benchmarks/pytorch_inception.py "$root/pytorch_inception.py"
+cp experiments/benchmarks/pytorch_peer.py "$root/pytorch_peer.py"
 mkdir "$root/gpu_model"
 cp -r experiments/benchmarks/gpu_model/{model.py,devices} "$root/gpu_model/"
 mkdir -p "$(dirname "$file")"

@@ -264,7 +264,7 @@ our_step() {  # SECONDS CONVOLUTIONS BATCH PRECISION
 
 torch_step() {  # SECONDS MODE BATCH PRECISION
   local name="PyTorch, $2" row why='' status
-  limited "$1" "$python" "$here/pytorch_inception.py" "$here/configs/networks/inception.json" --batch "$3" \
+  limited "$1" "$python" "$here/pytorch_peer.py" "$here/configs/networks/inception.json" --batch "$3" \
     --precision "$4" --mode "$2" >steps.row 2>steps.err
   status=$?
   cat steps.err >>steps.log

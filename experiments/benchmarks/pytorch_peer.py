@@ -1,16 +1,20 @@
 #!/usr/bin/env python3
-"""Images a second of a whole PyTorch training step (forward, loss, backward, SGD with momentum) of the network that a
-table in configs/networks describes, channels-last, on resident data, and the peak resident memory. Prints one JSON
-object. A peer to measure against: nothing of the product runs on it. It runs on the CPU where PyTorch finds no GPU. The
-table may be JSON, for where there is no PyYAML.
+"""Images a second of a whole PyTorch training step (forward, loss, backward, SGD with momentum), or of evaluation with
+batch norm folded into the convolutions, of the network that a table in configs/networks describes: channels-last, on
+resident data. Prints one JSON object, with the peak resident memory. A peer to measure against: nothing of the product
+runs on it. It runs on the CPU where PyTorch finds no GPU. The table may be JSON, for where there is no PyYAML.
 
-  pytorch_inception.py configs/networks/inception.yaml --batch 32 --precision f32|tf32|bf16 [--mode eager|compile]
+  pytorch_peer.py configs/networks/inception.yaml --batch 32 --precision f32|tf32|bf16 [--mode eager|compile]
+
+With --turns it prints "ready" when it is warm, then measures once for each line on standard input, so that it can take
+turns with another program.
 """
 
 import argparse
 import json
 import os
 import resource
+import sys
 import time
 
 import torch
@@ -82,6 +86,26 @@ def build(table, classes):
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels, classes))
 
 
+def build_mlp(table, classes, normalization):
+    layers, size = [nn.Flatten()], table["image_size"] ** 2 * table["image_channels"]
+    for units in table["hidden"]:
+        layers.append(nn.Linear(size, units, bias=normalization == "none"))
+        if normalization == "batch":
+            layers.append(nn.BatchNorm1d(units, eps=1e-3))
+        layers.append(nn.Sigmoid())
+        size = units
+    return nn.Sequential(*layers, nn.Linear(size, classes))
+
+
+def fold(model):
+    """Every batch norm becomes part of its convolution."""
+    for part in model.modules():
+        if isinstance(part, Convolution):
+            part[0] = nn.utils.fusion.fuse_conv_bn_eval(part[0], part[1])
+            part[1] = nn.Identity()
+    return model
+
+
 def read_table(path):
     with open(path, encoding="utf-8") as file:
         if path.endswith(".json"):
@@ -98,7 +122,11 @@ def main():
     parser.add_argument("--classes", type=int, default=1000)
     parser.add_argument("--precision", choices=["f32", "tf32", "bf16"], default="f32")
     parser.add_argument("--mode", choices=["eager", "compile"], default="eager")
+    parser.add_argument("--normalization", choices=["batch", "none"], default="batch", help="of a table of kind mlp")
+    parser.add_argument("--evaluate", action="store_true", help="folded evaluation in place of training")
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--turns", action="store_true")
     options = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.backends.cudnn.benchmark = True
@@ -106,15 +134,25 @@ def main():
     torch.backends.cudnn.allow_tf32 = options.precision == "tf32"
     table = read_table(options.table)
     torch.manual_seed(1)
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
-    model = build(table, options.classes).to(device, memory_format=torch.channels_last)
+    torch.set_num_threads(options.threads)
+    if table.get("kind") == "mlp":
+        model = build_mlp(table, options.classes, options.normalization)
+    else:
+        model = build(table, options.classes)
+    if options.evaluate:
+        model = fold(model.eval())
+    model = model.to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9, weight_decay=2e-4)
     size = table["image_size"]
     images = torch.randn(options.batch, table["image_channels"], size, size, device=device)
     images = images.to(memory_format=torch.channels_last)
     labels = torch.randint(options.classes, (options.batch,), device=device)
 
-    def step():
+    def evaluate():
+        with torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=options.precision == "bf16"):
+            return model(images)
+
+    def train():
         optimizer.zero_grad(set_to_none=True)
         with torch.autocast(device, torch.bfloat16, enabled=options.precision == "bf16"):
             loss = nn.functional.cross_entropy(model(images), labels)
@@ -128,26 +166,37 @@ def main():
 
     if options.mode == "compile":
         model = torch.compile(model)
+    step = evaluate if options.evaluate else train
+    at_once = 10 if device == "cuda" else 1
     for _ in range(10 if device == "cuda" else 2):
         step()
     synchronize()
-    start, steps = time.perf_counter(), 0
-    while time.perf_counter() - start < options.seconds:
-        for _ in range(10 if device == "cuda" else 1):
-            step()
-        synchronize()
-        steps += 10 if device == "cuda" else 1
-    seconds = (time.perf_counter() - start) / steps
-    result = {
-        "program": f"PyTorch {torch.__version__} {options.mode}",
-        "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
-        "batch": options.batch,
-        "precision": options.precision,
-        "images_per_second": options.batch / seconds,
-        "step_ms": 1e3 * seconds,
-        "peak_resident_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
-    }
-    print(json.dumps(result))
+
+    def measure():
+        start, steps = time.perf_counter(), 0
+        while time.perf_counter() - start < options.seconds:
+            for _ in range(at_once):
+                step()
+            synchronize()
+            steps += at_once
+        seconds = (time.perf_counter() - start) / steps
+        result = {
+            "program": f"PyTorch {torch.__version__} {options.mode}",
+            "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
+            "batch": options.batch,
+            "precision": options.precision,
+            "images_per_second": options.batch / seconds,
+            "step_ms": 1e3 * seconds,
+            "peak_resident_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+        }
+        print(json.dumps(result), flush=True)
+
+    if not options.turns:
+        measure()
+        return
+    print("ready", flush=True)
+    for _ in sys.stdin:
+        measure()
 
 
 if __name__ == "__main__":
