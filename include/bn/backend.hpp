@@ -161,9 +161,9 @@ class Backend {
   // The row stride this backend wants for images that only convolutions read; load_images zeroes what lies between.
   virtual int64_t image_row_stride(int64_t channels, DType dtype) const = 0;
 
-  // `work` calls ops and updates of this backend only; nothing it reads from the host may change. It has run once
-  // already: a library loads its kernels then. A GPU captures it and replays it as one graph; a CPU calls it again.
-  // Recording itself runs nothing.
+  // `work` calls ops and updates of this backend only; nothing it reads from the host may change. The caller has
+  // run it once before, because libraries load their kernels on the first call. record() runs nothing: a GPU captures
+  // the calls and replays them as one graph, a CPU keeps them and calls them again.
   virtual std::unique_ptr<Recording> record(std::function<void()> work) = 0;
 
   // Memory of the host, which load_images() reads without a copy of the host's: images decoded into it go straight to

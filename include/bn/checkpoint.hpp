@@ -27,8 +27,9 @@ struct CheckpointInfo {
   std::optional<Provenance> provenance{};  // none in checkpoints of earlier versions
   std::string checksum{};                  // "xxh3-64:..." of the file
 };
-// Throws CheckpointError: unreadable, checksum, or the first tensor (in the network's order) whose name or shape does
-// not fit; the parameters are then untouched. An average in the file is ignored when the parameters have none.
+// Throws StorageError where a disk fails, and CheckpointError: no file, its checksum, or the first tensor (in the
+// network's order) whose name or shape does not fit; the parameters are then untouched. An average in the file is
+// ignored when the parameters have none.
 CheckpointInfo load_checkpoint(const std::string& path, Parameters& parameters);
 // Loads what another run has learned: the values that its evaluation used (the average, where it kept one) and the
 // population statistics. Velocities and counters stay as they are, and so do the parameters that are named in

@@ -19,7 +19,7 @@ enum class ExitCode : int {
   kUnsupported = 6,  // the machine or this build cannot do what was asked
   kStorage = 7,      // cannot write (full disk, permissions), or a disk failed
   kDiverged = 8,     // a non-finite loss, parameter or output: in training of this paper, a result
-  kInterrupted = 9,  // SIGINT, SIGTERM or SIGHUP; of training, a checkpoint was written
+  kInterrupted = 9,  // SIGINT, SIGTERM, SIGHUP or SIGUSR1; of training, a checkpoint was written
   kPeerLost = 10,    // another process of this run ended or cannot be reached
 };
 

@@ -29,8 +29,9 @@ struct NamedTensor {
   Tensor tensor{};
 };
 
-// One slab each for values, gradients, velocities (and the average), ordered (frozen last, decayed first, then
-// creation), every parameter starting on a 64-byte boundary; the gaps stay zero. One slab each for batch and population
+// One slab each for values, gradients, velocities (and the average). In a slab stand first the parameters that L2
+// decays, then the others that are learned, then the frozen ones, each group in the order of creation. Every parameter
+// starts on a 64-byte boundary; the gaps stay zero. One slab each for batch and population
 // statistics, those of frozen batch norms last.
 class Parameters {
  public:

@@ -76,10 +76,9 @@ class Plan {
   double read_loss() const;
   int64_t first_bad_step() const;  // -1: none
 
-  // population += weight * (correction * batch - population), where `batch` is the sum over the parts, correction is
-  // m/(m-1) for variances (paper: Algorithm 2), 1 for means, divided by the parts, and weight is
-  // StepScalars::statistics_weight. For the t-th update (t =
-  // ++parameters.statistics_updates):
+  // population += weight * (correction * batch / parts - population), where `batch` is the sum over the parts,
+  // correction is m/(m-1) for variances (paper: Algorithm 2) and 1 for means, and weight is
+  // StepScalars::statistics_weight. For the t-th update (t = ++parameters.statistics_updates):
   //   moving average: (1 - decay) / (1 - decay^t), so the first update copies;
   //   Algorithm 2:    1 / t, the mean.
   void update_statistics();

@@ -1,4 +1,4 @@
-// RUN/{config.yaml, git.txt, lock, log.jsonl, checkpoints/}: where a run keeps all that it is.
+// The folder where a run keeps all that it is; src/run/FORMATS.md lists its files.
 #pragma once
 
 #include <cstdint>

@@ -9,6 +9,7 @@
 
 #include "bn/pictures.hpp"
 #include "commands/csv.hpp"
+#include "commands/outputs.hpp"
 #include "core/files.hpp"
 
 namespace bn {
@@ -19,6 +20,9 @@ Answers::Answers(const AnswerOptions& options, const TrainedModel& model, const 
   if (!options_.features.empty()) features_op_ = output_op_of_row(model.net, options_.features);
   if (options_.heat_maps.empty()) return;
   activation_.emplace(model.net);
+  std::vector<std::string> photos;
+  for (int64_t i = 0; i < images.size(); ++i) photos.push_back(images.name(i));
+  expect_apart("--heatmap", options_.heat_maps, photos);
   create_folder(options_.heat_maps);
 }
 

@@ -7,6 +7,7 @@
 #include "bn/models.hpp"
 #include "bn/pytorch.hpp"
 #include "commands/commands.hpp"
+#include "commands/outputs.hpp"
 #include "commands/trained_model.hpp"
 
 namespace bn {
@@ -17,8 +18,12 @@ struct ConvertArguments {
   std::string which = "best";
 };
 
+// The header's length, then its JSON.
+bool is_safetensors(const std::string& beginning) { return beginning.size() > 8 && beginning[8] == '{'; }
+
 void to_pytorch(const ConvertArguments& arguments) {
   TrainedModel model = read_model(arguments.in, arguments.which);
+  expect_replaceable("OUT", arguments.out, {model.checkpoint}, is_safetensors);
   const std::unique_ptr<Backend> backend = make_cpu_backend({});
   load_parameters(model, *backend);
   const DataOptions& data = model.config.data;
@@ -31,6 +36,7 @@ void to_pytorch(const ConvertArguments& arguments) {
                  {"mean", fmt::format("{}", fmt::join(mean, " "))},
                  {"std", fmt::format("{}", fmt::join(std, " "))},
                  {"eps", fmt::to_string(model.config.model.batch_norm.eps)},
+                 {"classes", fmt::format("{}", fmt::join(data.trained_classes, "\n"))},
                  {"config", model.info.config}});
 }
 
@@ -40,6 +46,7 @@ void to_bninception(const ConvertArguments& arguments) {
         "--names bninception needs --config FILE, the experiment that describes the network, such as "
         "imagenet/public_bn_inception.yaml");
   }
+  expect_replaceable("OUT", arguments.out, {arguments.in}, is_safetensors);
   const Config config = load_config(arguments.config);
   const Net net = build_network(config.model);
   const std::unique_ptr<Backend> backend = make_cpu_backend({});

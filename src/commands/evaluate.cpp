@@ -16,6 +16,7 @@
 #include "commands/evaluation_report.hpp"
 #include "commands/processes.hpp"
 #include "commands/trained_model.hpp"
+#include "core/messages.hpp"
 #include "cpu/bounded_spin.hpp"
 #include "data/class_list.hpp"
 
@@ -207,6 +208,27 @@ void expect_trained_classes(const Dataset& images, const std::vector<std::string
                               before - trained.begin(), named(now, found.end()), named(before, trained.end())));
 }
 
+// Images that a split keeps for validation are new to the network only while the split is the one of the training.
+void expect_same_split(const TrainedModel& model, const Dataset& images) {
+  const std::optional<Provenance>& provenance = model.info.provenance;
+  if (!provenance || model.config.data.split.validation <= 0) return;
+  if (provenance->validation.fingerprint == fingerprint(images)) return;
+  throw DataError(fmt::format(
+      "{}: the images of data.train were changed, so the {} that are now kept for validation may hold some that "
+      "the network was trained on (then {} were kept): restore them, or name other images by --data",
+      model.checkpoint, images.size(), provenance->validation.images));
+}
+
+void warn_of_training_images(const DataOptions& data, const std::vector<std::string>& named) {
+  std::error_code error;
+  for (const std::string& path : named) {
+    for (const std::string& trained : data.train) {
+      if (!std::filesystem::equivalent(resolve_data_path(path), resolve_data_path(trained), error)) continue;
+      tell(fmt::format("warning: the network was trained on images of {}, so this says little about new ones\n", path));
+    }
+  }
+}
+
 CropSet crop_set(int64_t crops) {
   return crops == 144 ? CropSet::kGoogLeNet : crops == 10 ? CropSet::kTen : CropSet::kSingle;
 }
@@ -227,6 +249,10 @@ class EvaluateCommand {
     models_ = read_models(arguments_);
     check_alike(models_, arguments_);
     images_ = open_images(arguments_, config().data, report_.excluded);
+    if (arguments_.exclude.empty()) {
+      for (const TrainedModel& model : models_) expect_same_split(model, *images_);
+    }
+    if (group_.is_first()) warn_of_training_images(config().data, arguments_.data);
     const auto named = static_cast<int64_t>(images_->class_names().size());
     const int64_t classes = models_.front().net.classes();
     if (!arguments_.labels.empty() && named > classes) {

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "commands/csv.hpp"
+#include "commands/outputs.hpp"
 
 namespace bn {
 namespace {
@@ -111,7 +112,10 @@ void print_text(const EvaluationReport& report, const ReportStyle& style) {
   text += describe_statistics(report) + describe_skipped(result) + describe_left_out(report.left_out);
   for (size_t i = 0; style.per_class && i < result.classes.size(); ++i) {
     const ClassScore& score = result.classes[i];
-    if (score.images == 0) continue;
+    if (score.images == 0) {
+      text += fmt::format("{:<20} no image\n", name_of_class(report, i));
+      continue;
+    }
     text += fmt::format("{:<20} {:>5} of {:>5} right, {:.1f} %\n", name_of_class(report, i), score.right, score.images,
                         100.0 * static_cast<double>(score.right) / static_cast<double>(score.images));
   }
@@ -120,13 +124,20 @@ void print_text(const EvaluationReport& report, const ReportStyle& style) {
 
 void append(AtomicFile& file, const std::string& text) { file.append(text.data(), static_cast<int64_t>(text.size())); }
 
+// The file that is there before is replaced when it is one of these.
+AtomicFile open_prediction_file(const std::string& path) {
+  expect_replaceable("--csv", path, {}, [](const std::string& beginning) { return beginning.starts_with("image,"); });
+  return AtomicFile(path);
+}
+
 }  // namespace
 
 void print_report(const EvaluationReport& report, const ReportStyle& style) {
   style.json ? print_json(report) : print_text(report, style);
 }
 
-PredictionFile::PredictionFile(const std::string& path, const Dataset& images) : images_(images), file_(path) {
+PredictionFile::PredictionFile(const std::string& path, const Dataset& images)
+    : images_(images), file_(open_prediction_file(path)) {
   append(file_,
          "image,label,rank,label_probability,class1,probability1,class2,probability2,class3,probability3,class4,"
          "probability4,class5,probability5\n");

@@ -8,6 +8,7 @@
 #include "bn/onnx.hpp"
 #include "bn/version.hpp"
 #include "commands/commands.hpp"
+#include "commands/outputs.hpp"
 #include "commands/trained_model.hpp"
 #include "core/messages.hpp"
 
@@ -27,6 +28,10 @@ std::vector<std::pair<std::string, std::string>> metadata_of(const TrainedModel&
   if (!data.trained_classes.empty()) {
     metadata.emplace_back("classes", fmt::format("{}", fmt::join(data.trained_classes, "\n")));
   }
+  // How `predict` decodes an image before the model sees it.
+  metadata.emplace_back("color_order", data.image_channels == 3 ? "RGB" : "grey");
+  metadata.emplace_back("interpolation", "the mean over each pixel's area (OpenCV's INTER_AREA)");
+  metadata.emplace_back("orientation", "turned as EXIF says");
   metadata.emplace_back("resize_shorter", fmt::to_string(data.resize_shorter));
   metadata.emplace_back("image_size", fmt::to_string(data.image_size));
   metadata.emplace_back("mean", fmt::format("{}", fmt::join(data.mean, " ")));
@@ -41,6 +46,9 @@ std::vector<std::pair<std::string, std::string>> metadata_of(const TrainedModel&
 
 ExitCode run_export(const ExportArguments& arguments) {
   TrainedModel model = read_model(arguments.run, arguments.which);
+  // ONNX begins with its version, the field 1.
+  expect_replaceable("--onnx", arguments.onnx, {model.checkpoint},
+                     [](const std::string& beginning) { return beginning.front() == '\x08'; });
   const std::unique_ptr<Backend> backend = make_cpu_backend({});  // whatever the network was trained on
   load_parameters(model, *backend);
   if (model.config.data.trained_classes.empty()) {
@@ -77,8 +85,9 @@ void add_export_command(CLI::App& app, ExitCode& exit_code) {
       ->capture_default_str();
   command->footer(
       "The model normalises pixels itself. It takes images as the evaluation does after decoding: the shorter side\n"
-      "resized, then the centre cut out. Its metadata_props have the class names, a line each, those sizes, the mean\n"
-      "and deviation, the configuration and what the run was made of.");
+      "resized by areas (OpenCV's INTER_AREA), then the centre cut out. Its metadata_props have the class names, a "
+      "line\n"
+      "each, those sizes, the mean and deviation, the configuration and what the run was made of.");
   command->callback([arguments, &exit_code] { exit_code = run_export(*arguments); });
 }
 

@@ -13,6 +13,7 @@
 #include "bn/version.hpp"
 #include "commands/commands.hpp"
 #include "commands/processes.hpp"
+#include "core/messages.hpp"
 #include "cpu/bounded_spin.hpp"
 
 namespace bn {
@@ -46,7 +47,13 @@ bool is_threads(const std::string& change) { return change.starts_with("threads:
 void expect_same_experiment(const Config& config, const std::string& folder, bool allow_different_bits) {
   const std::optional<std::string> stored = configuration_of(RunFolder(folder));
   if (!stored) return;
-  std::vector<std::string> changes = experiment_diff(parse_config(*stored, folder + "/config.yaml"), config);
+  const Config before = parse_config(*stored, folder + "/config.yaml");
+  for (const std::string& change : diff(before, config)) {
+    if (change.starts_with("train.steps:") || change.starts_with("train.epochs:")) {
+      tell(fmt::format("this run was started with another length: {}\n", change));
+    }
+  }
+  std::vector<std::string> changes = experiment_diff(before, config);
   if (allow_different_bits) std::erase_if(changes, is_threads);
   if (changes.empty()) return;
   const char* remedy = std::any_of(changes.begin(), changes.end(), is_threads)

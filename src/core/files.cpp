@@ -8,9 +8,11 @@
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include "bn/error.hpp"
@@ -194,6 +196,43 @@ void raise_open_file_limit() {
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);  // if it cannot be, opening a file too many says so
+}
+
+namespace {
+
+// Sleeps after a failure, for longer each time. False where the reason will not pass, or did not in time.
+bool can_try_again(int failures) {
+  constexpr int kMostFailures = 5;
+  const int reason = errno;
+  const bool may_pass = reason == EIO || reason == EMFILE || reason == ENFILE || reason == ENOMEM || reason == EAGAIN;
+  if (!may_pass || failures >= kMostFailures) return false;
+  std::this_thread::sleep_for(std::chrono::milliseconds(20 << failures));
+  return true;
+}
+
+}  // namespace
+
+FileDescriptor open_patiently(const std::string& path) {
+  for (int failures = 0;;) {
+    FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (file) return file;
+    if (errno == EINTR) continue;
+    if (!can_try_again(++failures)) return {};
+  }
+}
+
+PatientRead read_patiently(int file, void* out, int64_t bytes, int64_t offset) {
+  PatientRead read;
+  for (int failures = 0; read.bytes < bytes;) {
+    char* to = static_cast<char*>(out) + read.bytes;
+    const ssize_t count = pread(file, to, static_cast<size_t>(bytes - read.bytes), offset + read.bytes);
+    if (count == 0) break;
+    if (count > 0) read.bytes += count;
+    if (count > 0 || errno == EINTR) continue;
+    read.failed = !can_try_again(++failures);
+    if (read.failed) break;
+  }
+  return read;
 }
 
 ReadResult read_file(const std::string& path, std::string& text) {

@@ -61,9 +61,17 @@ bool has_bf16() {
 }
 
 void append_activation(dnnl::post_ops& post_ops, Activation activation) {
-  if (activation == Activation::kNone) return;
-  const auto algorithm =
-      activation == Activation::kRelu ? dnnl::algorithm::eltwise_relu : dnnl::algorithm::eltwise_logistic;
+  dnnl::algorithm algorithm{};
+  switch (activation) {
+    case Activation::kNone:
+      return;
+    case Activation::kRelu:
+      algorithm = dnnl::algorithm::eltwise_relu;
+      break;
+    case Activation::kSigmoid:
+      algorithm = dnnl::algorithm::eltwise_logistic;
+      break;
+  }
 #if BN_ONEDNN_3
   post_ops.append_eltwise(algorithm, 0.0F, 0.0F);
 #else

@@ -5,19 +5,18 @@
 #include <string>
 #include <vector>
 
+#include "core/files.hpp"
+
 namespace bn {
 
 class FileReader {
  public:
-  explicit FileReader(std::string path);  // DataError if it cannot be opened
-  ~FileReader();
-  FileReader(FileReader&& other) noexcept;
-  FileReader(const FileReader&) = delete;
-  FileReader& operator=(const FileReader&) = delete;
+  // DataError if it cannot be opened, StorageError if that is the machine's fault.
+  explicit FileReader(std::string path);
 
   const std::string& path() const { return path_; }
   int64_t size() const { return size_; }
-  // DataError unless all bytes are there.
+  // DataError unless all bytes are there, StorageError if the disk fails.
   void read(int64_t offset, int64_t bytes, uint8_t* out) const;
 
   // Where the next bytes lie that were ever written, at or after the offset; size() where none are. All before them are
@@ -26,7 +25,7 @@ class FileReader {
 
  private:
   std::string path_;
-  int descriptor_ = -1;
+  FileDescriptor file_;
   int64_t size_ = 0;
 };
 

@@ -94,8 +94,9 @@ class OwnKernels {
   // Used in evaluation: scale = gamma / sqrt(var + eps); the shift is beta.
   virtual void population_scale(float* scale, const float* var, const AffineColumns& affine, int64_t c) const = 0;
   virtual void normalize(const Matrix& y, const Matrix& x, const NormalizeColumns& by, Activation activation) const = 0;
-  // Paper: the gradients of sec. 3. dbeta = sum dz, dgamma = sum dz * xhat, and the factors of the input's gradient. y
-  // may be absent unless the activation is a sigmoid; an implementation chooses whether it reads y.
+  // Paper: the gradients of sec. 3. dbeta = sum dz, dgamma = sum dz * xhat, and the factors of the input's gradient.
+  // For a sigmoid the caller passes y; otherwise y may be absent. An implementation may compute the derivative from x
+  // and leave y unread.
   virtual void gradient_sums(const GradientColumns& gradient, void* partial, const Matrix& dy, const Matrix& x,
                              const Matrix& y, const BatchColumns& batch, const AffineColumns& affine,
                              Activation activation, const PartColumns& parts) const = 0;

@@ -63,7 +63,7 @@ void set_aside(const std::string& path) {
 bool is_ours(const std::string& name) {
   if (!is_temporary_name(name)) return false;
   const std::string whole = name.substr(0, name.rfind(".tmp."));
-  constexpr std::string_view kFiles[] = {"config.yaml",  "git.txt",   "plan.txt",
+  constexpr std::string_view kFiles[] = {"config.yaml",  "git.txt",   "plan.txt",        "engines.txt",
                                          "made_of.json", "log.jsonl", "best.safetensors"};
   return step_of(whole).has_value() || std::find(std::begin(kFiles), std::end(kFiles), whole) != std::end(kFiles);
 }

@@ -1,6 +1,5 @@
 #include "run/safetensors.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sys/stat.h>
@@ -11,11 +10,9 @@
 #include <array>
 #include <bit>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "bn/error.hpp"
 
@@ -167,12 +164,9 @@ void write_safetensors(const std::string& path, const SafetensorsMetadata& metad
 }
 
 SafetensorsFile::SafetensorsFile(std::string path, SafetensorsWriter writer) : path_(std::move(path)), writer_(writer) {
-  for (int attempt = 1; !file_; ++attempt) {
-    file_ = FileDescriptor(open(path_.c_str(), O_RDONLY | O_CLOEXEC));
-    if (file_) break;
-    if (errno == ENOENT || errno == ENOTDIR) fail(fmt::format("cannot be opened: {}", errno_text(errno)));
-    pause_or_give_up(attempt);
-  }
+  file_ = open_patiently(path_);
+  if (!file_ && (errno == ENOENT || errno == ENOTDIR)) fail(fmt::format("cannot be opened: {}", errno_text(errno)));
+  if (!file_) throw_cannot_read();
   struct stat status {};
   if (fstat(file_.get(), &status) != 0) fail(fmt::format("cannot be read: {}", errno_text(errno)));
   if (!S_ISREG(status.st_mode)) fail("is not a file");
@@ -291,28 +285,13 @@ std::vector<float> SafetensorsFile::read(const SafetensorsEntry& entry) const {
 }
 
 void SafetensorsFile::read_at(int64_t offset, void* data, int64_t bytes) const {
-  char* to = static_cast<char*>(data);
-  int failures = 0;
-  while (bytes > 0) {
-    const ssize_t count = pread(file_.get(), to, static_cast<size_t>(bytes), offset);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) {
-      pause_or_give_up(++failures);
-      continue;
-    }
-    if (count == 0) fail("changed while it was read");
-    to += count;
-    offset += count;
-    bytes -= count;
-  }
+  const PatientRead read = read_patiently(file_.get(), data, bytes, offset);
+  if (read.failed) throw_cannot_read();
+  if (read.bytes < bytes) fail("changed while it was read");
 }
 
-void SafetensorsFile::pause_or_give_up(int failures) const {
-  constexpr int kMostFailures = 5;
-  if (failures >= kMostFailures) {
-    throw StorageError(fmt::format("cannot read checkpoint '{}': {}", path_, errno_text(errno)));
-  }
-  std::this_thread::sleep_for(std::chrono::milliseconds(20 << failures));
+void SafetensorsFile::throw_cannot_read() const {
+  throw StorageError(fmt::format("cannot read checkpoint '{}': {}", path_, errno_text(errno)));
 }
 
 void SafetensorsFile::fail(const std::string& why) const {

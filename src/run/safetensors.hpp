@@ -59,9 +59,7 @@ class SafetensorsFile {
   void parse_header(const std::string& header);
   void require_no_gaps() const;
   void read_at(int64_t offset, void* data, int64_t bytes) const;
-  // After a read that failed, as errno says: a disk's hiccup or too many open files are waited for; what stays is a
-  // StorageError, not damage.
-  void pause_or_give_up(int failures) const;
+  [[noreturn]] void throw_cannot_read() const;  // with errno's words
   [[noreturn]] void fail(const std::string& why) const;
 
   std::string path_;

@@ -22,7 +22,9 @@ std::string describe_parts(const TrainOptions& train, const Place& place) {
 
 std::string describe_skipped(int64_t count, const std::vector<std::string>& names) {
   if (count == 0) return "";
-  return fmt::format("{} undecodable image(s) skipped: {}", count, fmt::join(names, ", "));
+  const auto images = static_cast<int64_t>(names.size());
+  const std::string often = count == images ? "" : fmt::format(", {} times in all", count);
+  return fmt::format("undecodable images were skipped{}: {}", often, fmt::join(names, ", "));
 }
 
 std::string describe_start(const RunParts& run, const std::string& note) {

@@ -292,11 +292,14 @@ TrainResult Trainer::run() {
       return finish(TrainOutcome::kDiverged, "diverged",
                     fmt::format("diverged at step {}: {}", progress_.step, error.what()));
     }
-    if (error.exit_code() != ExitCode::kData) throw;
-    save();  // hours in, one image is damaged: keep what was learned
-    LogRecord entry = record("error");
-    entry.message = error.what();
-    write(entry);
+    if (error.exit_code() != ExitCode::kData && error.exit_code() != ExitCode::kStorage) throw;
+    try {  // hours in, an image is damaged or a disk fails: what was learned is kept
+      save();
+      LogRecord entry = record("error");
+      entry.message = error.what();
+      write(entry);
+    } catch (const StorageError&) {  // unless it is this disk
+    }
     throw;
   }
 }

@@ -50,7 +50,7 @@ std::string check_statistics(const TrainOptions& train, const Net& net, int64_t 
   if (static_cast<double>(first_evaluation) >= needed) return "";
   return fmt::format(
       "validation before step {:.0f} is by moving averages that trail behind the weights (statistics_decay {}), so it "
-      "may be far too low; `bninception evaluate --statistics population(100)` does not use them",
+      "may be far too low; `bninception evaluate RUN --statistics 'population(100)'` does not use them",
       needed, train.statistics_decay);
 }
 

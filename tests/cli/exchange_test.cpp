@@ -61,6 +61,7 @@ TEST_F(Exchange, ExportSaysWhatTheModelTakesAndGives) {
   const std::string model = test::read_bytes(folder_ / "a.onnx");
   EXPECT_THAT(model, HasSubstr("arrow\ncrescent\ncross\n"));
   EXPECT_THAT(model, HasSubstr("Transpose"));
+  EXPECT_THAT(model, HasSubstr("the mean over each pixel's area (OpenCV's INTER_AREA)"));
   const ProgramResult raw = bninception({"export", checkpoint, "--raw", "--onnx", folder_ / "raw.onnx"});
   EXPECT_THAT(raw.out, HasSubstr("images f32 [batch, 3, 16, 16], normalised -> logits f32 [batch, 10]"));
   EXPECT_THAT(test::read_bytes(folder_ / "raw.onnx"), testing::Not(HasSubstr("Transpose")));
@@ -82,6 +83,38 @@ TEST_F(Exchange, ExportToNowhereIsAStorageError) {
   const ProgramResult result = bninception({"export", train(), "--onnx", folder_ / "none/a.onnx"});
   EXPECT_EQ(result.exit_code, 7);
   EXPECT_EQ(result.err, "error: cannot write '" + folder_ / "none/a.onnx" + "': No such file or directory\n");
+}
+
+// A file that somebody else made, or that is read, stays as it is.
+TEST_F(Exchange, ReplacesNoFileOfAnotherKind) {
+  const std::string run = train(), best = run + "/checkpoints/best.safetensors", photo = folder_ / "photo.jpg";
+  test::write_bytes(photo, "\xff\xd8 a photo");
+  const std::string before = test::read_bytes(best);
+  const auto refused = [](const std::vector<std::string>& words) {
+    const ProgramResult result = bninception(words);
+    EXPECT_EQ(result.exit_code, 3);
+    return result.err;
+  };
+  EXPECT_EQ(refused({"export", run, "--onnx", photo}),
+            "error: --onnx: '" + photo + "' is there already and is no such file: name another file\n");
+  EXPECT_EQ(refused({"export", run, "--onnx", best}),
+            "error: --onnx: '" + best + "' is what is read: name another file\n");
+  EXPECT_EQ(refused({"export", run, "--checkpoint", "last", "--onnx", best}),
+            "error: --onnx: '" + best + "' is a run's checkpoint: name another file\n");
+  EXPECT_EQ(refused({"convert", run, best, "--names", "pytorch"}),
+            "error: OUT: '" + best + "' is what is read: name another file\n");
+  EXPECT_EQ(refused({"convert", run, photo, "--names", "pytorch"}),
+            "error: OUT: '" + photo + "' is there already and is no such file: name another file\n");
+  EXPECT_EQ(refused({"evaluate", run, "--csv", photo}),
+            "error: --csv: '" + photo + "' is there already and is no such file: name another file\n");
+  EXPECT_EQ(test::read_bytes(photo), "\xff\xd8 a photo");
+  EXPECT_TRUE(test::read_bytes(best) == before);
+  // What the same command wrote is replaced.
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(bninception({"export", run, "--onnx", folder_ / "a.onnx"}).exit_code, 0);
+    EXPECT_EQ(bninception({"convert", run, folder_ / "a.safetensors", "--names", "pytorch"}).exit_code, 0);
+    EXPECT_EQ(bninception({"evaluate", run, "--csv", folder_ / "a.csv"}).exit_code, 0);
+  }
 }
 
 // There and back: the same accuracy and loss.

@@ -1,4 +1,5 @@
 // From a folder of images to a network in use.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -89,6 +90,21 @@ TEST_F(New, ThreeCommandsLeadToAPrediction) {
   // The network can be scored on the images that were kept apart.
   const ProgramResult scored = bninception({"evaluate", folder_ / "runs/train"});
   EXPECT_THAT(scored.out, HasSubstr("over 10 images")) << scored.err;
+  // And says so when it is scored on what it was trained on, or when the split is another one by now.
+  const ProgramResult seen = bninception({"evaluate", folder_ / "runs/train", "--data", folder_ / "shapes/train"});
+  EXPECT_EQ(seen.exit_code, 0);
+  EXPECT_THAT(seen.err, HasSubstr("warning: the network was trained on images of " + folder_ / "shapes/train" +
+                                  ", so this says little about new ones\n"));
+  std::filesystem::copy_file(folder_ / "shapes/train/arrow/000000.png", folder_ / "shapes/train/arrow/more.png");
+  const std::string name = folder_ / "shapes/train/arrow/more.png", bytes = test::read_bytes(name);
+  test::write_bytes(name, bytes + "another content");
+  for (const char c : {'a', 'b', 'c'}) {
+    test::write_bytes(folder_ / fmt::format("shapes/train/arrow/{}.png", c), bytes + std::string(1, c));
+  }
+  const ProgramResult changed = bninception({"evaluate", folder_ / "runs/train"});
+  EXPECT_EQ(changed.exit_code, 4);
+  EXPECT_THAT(changed.err, HasSubstr("the images of data.train were changed, so the "));
+  EXPECT_THAT(changed.err, HasSubstr("(then 10 were kept): restore them, or name other images by --data\n"));
 }
 
 TEST_F(New, WritesAFileOfFewLinesThatSaysWhatItFound) {

@@ -76,7 +76,7 @@ TEST_F(PackedSet, AChangedImageEndsTheRunOrIsPutAside) {
   const ProgramResult aside = train("aside", {"--set", "data.on_corrupt=quarantine"});
   EXPECT_EQ(aside.exit_code, 0) << aside.err;
   EXPECT_EQ(test::names_in(root_ / "aside/quarantine").size(), 2U);  // the image and why
-  EXPECT_NE(test::read_bytes(root_ / "aside/log.jsonl").find("undecodable image(s) skipped: train-00002.tar:"),
+  EXPECT_NE(test::read_bytes(root_ / "aside/log.jsonl").find("undecodable images were skipped: train-00002.tar:"),
             std::string::npos);
 }
 

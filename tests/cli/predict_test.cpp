@@ -177,6 +177,14 @@ TEST_F(Predict, DrawsWhereTheClassIsSeen) {
             "error: --heatmap draws what one crop shows, so it needs --crops 1\n");
 }
 
+TEST_F(Predict, DrawsNoMapOverAPhoto) {
+  const std::string folder = std::filesystem::path(photo()).parent_path(), before = test::read_bytes(photo());
+  const ProgramResult result = predict({photo(), "--heatmap", folder});
+  EXPECT_EQ(result.exit_code, 3);
+  EXPECT_EQ(result.err, "error: --heatmap: '" + folder + "' holds 000000.png itself: name another folder\n");
+  EXPECT_TRUE(test::read_bytes(photo()) == before);
+}
+
 TEST_F(Predict, NamesEachFileThatItCannotRead) {
   const std::string broken = folder() / "broken.jpg", empty = folder() / "empty.png";
   test::write_bytes(broken, "no image");

@@ -207,6 +207,16 @@ TEST_F(TrainCommand, ResumeOfARunWithoutALogStartsIt) {
   expect_same_run("run", "reference");
 }
 
+// A run may be made longer, or ended early; not by forgetting an override.
+TEST_F(TrainCommand, ResumeSaysThatTheLengthIsAnother) {
+  ASSERT_EQ(bninception(arguments("run", {"--set", "train.steps=40"})).exit_code, 0);
+  const ProgramResult same = bninception(arguments("run", {"--resume", "--set", "train.steps=40"}));
+  EXPECT_FALSE(contains(same.err, "another length")) << same.err;
+  const ProgramResult longer = bninception(arguments("run", {"--resume", "--set", "train.steps=50"}));
+  ASSERT_EQ(longer.exit_code, 0) << longer.err;
+  EXPECT_TRUE(contains(longer.err, "this run was started with another length: train.steps: 40 -> 50\n")) << longer.err;
+}
+
 // Killed between the writing of a checkpoint and its becoming the best one.
 TEST_F(TrainCommand, ResumePublishesTheBestThatAKillPrevented) {
   const std::vector<std::string> to_the_first_evaluation{"--resume", "--set", "train.steps=50"};

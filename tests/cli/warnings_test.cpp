@@ -111,7 +111,7 @@ TEST_F(Warnings, OutputsWithoutAClass) {
 TEST_F(Warnings, MovingAveragesThatTrail) {
   const std::string warning =
       "validation before step 30 is by moving averages that trail behind the weights (statistics_decay 0.9), so it may "
-      "be far too low; `bninception evaluate --statistics population(100)` does not use them\n";
+      "be far too low; `bninception evaluate RUN --statistics 'population(100)'` does not use them\n";
   EXPECT_EQ(warnings_of({"train.statistics_decay=0.9", "train.evaluate_every=29"}), warning);
   EXPECT_EQ(warnings_of({"train.statistics_decay=0.9", "train.evaluate_every=30"}), "");
   EXPECT_EQ(warnings_of({"train.statistics_decay=0.9", "model.normalization=none"}), "");

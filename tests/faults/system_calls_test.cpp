@@ -7,6 +7,8 @@
 #include <fstream>
 #include <functional>
 
+#include "bn/run_folder.hpp"
+#include "bn/run_log.hpp"
 #include "cli/program.hpp"
 #include "faults/campaign.hpp"
 
@@ -141,6 +143,50 @@ TEST_F(FailingCalls, AreToldOrOvercome) {
                          kinds[random() % kinds.size()]),
              tally);
   }
+}
+
+// Hours in, the disk with the images breaks for good: what was learned is saved, and the run goes on when it is mended.
+TEST(FailingCallsForGood, LeaveACheckpoint) {
+  const TemporaryFolder root;
+  const std::string images = root / "images", run = root / "run", calls = root / "calls";
+  ASSERT_EQ(
+      run_program(bn_data({"shapes", "--out", images, "--size", "32", "--images", "30", "--validation-images", "10"}))
+          .exit_code,
+      0);
+  const auto train = [&](const std::string& out, const std::vector<std::string>& more) {
+    std::vector<std::string> all{BN_PROGRAM, "train", BN_SOURCE_DIR "/configs/quickstart/batch_norm.yaml", "--out",
+                                 out};
+    for (const std::string& value :
+         {"data={kind: folder, resize_shorter: 0, train: [" + images + "/train], validation: [" + images +
+              "/validation]}",
+          std::string("data.image_size=32"), std::string("train.batch=10"), std::string("train.steps=40"),
+          std::string("train.evaluate_every=40"), std::string("threads=1")}) {
+      all.insert(all.end(), {"--set", value});
+    }
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  ASSERT_EQ(run_program(train(root / "reference", {}),
+                        {.environment = {{"LD_PRELOAD", BN_FAILING_CALLS}, {"BN_CALLS", calls}}})
+                .exit_code,
+            0);
+  std::ifstream counts(calls);
+  std::string name;
+  int64_t count = 0;
+  while (counts >> name >> count && name != "pread") continue;
+  const std::string fault = fmt::format("pread:{}+:{}", count / 2, EIO);
+  const ProgramResult broken =
+      run_program(train(run, {}), {.environment = {{"LD_PRELOAD", BN_FAILING_CALLS}, {"BN_FAILING_CALL", fault}}});
+  EXPECT_EQ(broken.exit_code, 7);
+  EXPECT_NE(broken.err.find("(Input/output error)"), std::string::npos) << broken.err;
+  const std::vector<LogRecord> log = read_log(RunFolder(run).log_path());
+  EXPECT_EQ(log.back().event, "error");
+  EXPECT_GT(log.back().step, 0);
+  EXPECT_EQ(RunFolder(run).checkpoint_steps().back(), log.back().step);
+  const ProgramResult mended = run_program(train(run, {"--resume"}));
+  ASSERT_EQ(mended.exit_code, 0) << mended.err;
+  EXPECT_TRUE(read_bytes(RunFolder(run).checkpoint_path(40)) ==
+              read_bytes(RunFolder(root / "reference").checkpoint_path(40)));
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
-// Loaded before the C library (LD_PRELOAD): one call of the system fails, once. BN_FAILING_CALL is NAME:NUMBER:ERROR,
-// such as write:3:28 for ENOSPC at the third write(), or NAME:NUMBER:short for half of the bytes. BN_CALLS names a file
-// that gets the number of calls of each name when the program ends, and BN_FAILED one that is made when the call
-// failed.
+// Loaded before the C library (LD_PRELOAD): a call of the system fails. BN_FAILING_CALL is NAME:NUMBER:ERROR,
+// such as write:3:28 for ENOSPC at the third write(), or NAME:NUMBER:short for half of the bytes. pread:9+:5 has the
+// ninth and all later ones fail. BN_CALLS names a file that gets the number of calls of each name when the program
+// ends, and BN_FAILED one that is made when the call failed.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -27,13 +27,16 @@ struct Plan {
   int call = kCalls;
   long number = 0;
   int error = 0;  // kShort: half of the bytes
+  bool stays = false;
 };
 
 Plan read_plan() {
   Plan plan;
   const char* text = std::getenv("BN_FAILING_CALL");
   char name[16] = {}, error[16] = {};
-  if (text == nullptr || std::sscanf(text, "%15[a-z]:%ld:%15s", name, &plan.number, error) != 3) return plan;
+  if (text == nullptr) return plan;
+  plan.stays = std::sscanf(text, "%15[a-z]:%ld+:%15s", name, &plan.number, error) == 3;
+  if (!plan.stays && std::sscanf(text, "%15[a-z]:%ld:%15s", name, &plan.number, error) != 3) return plan;
   for (int call = 0; call < kCalls; ++call) {
     if (std::strcmp(name, kNames[call]) == 0) plan.call = call;
   }
@@ -47,7 +50,7 @@ std::atomic<long> counts[kCalls];
 int error_of(Call call) {
   static const Plan kPlan = read_plan();
   const long number = ++counts[call];
-  if (call != kPlan.call || number != kPlan.number) return 0;
+  if (call != kPlan.call || number < kPlan.number || (number > kPlan.number && !kPlan.stays)) return 0;
   if (const char* failed = std::getenv("BN_FAILED")) {
     const long file = syscall(SYS_openat, AT_FDCWD, failed, O_WRONLY | O_CREAT, 0644);
     syscall(SYS_close, file);

@@ -1,0 +1,62 @@
+#include "commands/outputs.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "bn/error.hpp"
+
+namespace bn {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string beginning_of(const std::string& path) {
+  constexpr int64_t kEnough = 256;
+  std::string text(kEnough, '\0');
+  std::ifstream file(path, std::ios::binary);
+  file.read(text.data(), kEnough);
+  text.resize(static_cast<size_t>(file.gcount()));
+  return text;
+}
+
+bool is_same(const std::string& a, const std::string& b) {
+  std::error_code error;
+  return fs::equivalent(a, b, error) && !error;
+}
+
+bool is_checkpoint_of_a_run(const std::string& path) {
+  const fs::path folder = fs::absolute(path).lexically_normal().parent_path();
+  return folder.filename() == "checkpoints" && fs::exists(folder.parent_path() / "config.yaml");
+}
+
+}  // namespace
+
+void expect_replaceable(const std::string& option, const std::string& path, const std::vector<std::string>& inputs,
+                        const IsOwnBeginning& is_own) {
+  std::error_code error;
+  if (!fs::is_regular_file(path, error)) return;  // what cannot be written says so itself
+  const auto refuse = [&](const char* why) {
+    throw ConfigError(fmt::format("{}: '{}' {}: name another file", option, path, why));
+  };
+  if (std::ranges::any_of(inputs, [&](const std::string& input) { return is_same(input, path); })) {
+    refuse("is what is read");
+  }
+  if (is_checkpoint_of_a_run(path)) refuse("is a run's checkpoint");
+  const std::string beginning = beginning_of(path);
+  if (!beginning.empty() && !is_own(beginning)) refuse("is there already and is no such file");
+}
+
+void expect_apart(const std::string& option, const std::string& folder, const std::vector<std::string>& files) {
+  if (!fs::exists(folder)) return;
+  for (const std::string& file : files) {
+    const fs::path parent = fs::absolute(file).lexically_normal().parent_path();
+    if (!is_same(parent.string(), folder)) continue;
+    throw ConfigError(fmt::format("{}: '{}' holds {} itself: name another folder", option, folder,
+                                  fs::path(file).filename().string()));
+  }
+}
+
+}  // namespace bn
