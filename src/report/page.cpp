@@ -184,33 +184,26 @@ void PageWriter::add_curves() {
 
 // Sentences for the methods that were used.
 std::string method_sentences(const Analysis& analysis) {
-  std::set<Method> accuracy, speed;
+  std::set<Method> used;
   for (const ArmResult& arm : analysis.arms) {
-    if (arm.accuracy.interval) accuracy.insert(arm.accuracy.method);
-    if (arm.log_speed_up.interval) speed.insert(arm.log_speed_up.method);
+    for (const Comparison& comparison : {arm.accuracy, arm.log_speed_up}) {
+      if (comparison.interval) used.insert(comparison.method);
+    }
   }
   std::string text;
-  if (accuracy.contains(Method::kDunnett)) {
+  if (used.contains(Method::kDunnett)) {
     text +=
         " Differences of accuracy: the variance of what arms and seeds leave unexplained is pooled over arms, and "
         "Dunnett's quantile (J. Am. Stat. Assoc. 50, 1955, 1096) corrects for the number of arms.";
   }
-  if (accuracy.contains(Method::kPooledResiduals)) {
-    text += " An arm that lacks seeds uses the same variance over the pairs that it has, with Bonferroni's correction.";
-  }
-  if (accuracy.contains(Method::kPooledDifferences) || speed.contains(Method::kPooledDifferences)) {
-    const char* what = !accuracy.contains(Method::kPooledDifferences) ? "Ratios of steps, as logarithms"
-                       : !speed.contains(Method::kPooledDifferences)
-                           ? "Differences of accuracy"
-                           : "Differences of accuracy and ratios of steps, as logarithms";
-    text += fmt::format(
-        " {}: the variance of the paired differences is pooled over arms, with Satterthwaite's degrees of "
-        "freedom (Biometrics 2, 1946, 110) and Bonferroni's correction.",
-        what);
-  }
-  if (accuracy.contains(Method::kOwnVariance) || speed.contains(Method::kOwnVariance)) {
+  if (used.contains(Method::kPooledRatio)) {
     text +=
-        " An arm whose variance is not the others' (F tests), and every arm where there are too "
+        " Ratios of steps, as logarithms: the variance of the paired differences is pooled over arms, with "
+        "Satterthwaite's degrees of freedom (Biometrics 2, 1946, 110) and Bonferroni's correction.";
+  }
+  if (used.contains(Method::kPairedT)) {
+    text +=
+        " An arm that lacks seeds, or whose variance is not the others' (F tests), and every arm where there are too "
         "few to pool, has a paired t interval of its own with Bonferroni's correction.";
   }
   return text;
