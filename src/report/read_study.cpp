@@ -152,6 +152,7 @@ void add_listed_run(Run run, Study& study) {
 void add_kept_study(const std::string& folder, Study& study, std::string& baseline) {
   Study kept = read_kept_study(folder);
   study.name = kept.name;
+  study.kept_figures = kept.kept_figures;
   if (baseline.empty()) baseline = kept.arms[kept.baseline].name;
   study.notes.insert(study.notes.end(), kept.notes.begin(), kept.notes.end());
   for (Arm& arm : kept.arms) {

@@ -152,7 +152,7 @@ TEST(ExperimentSweeps, WhatBnDoesSearchesWithOtherSeeds) {
   int searches = 0, comparisons = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(kExperiments + "what_bn_does")) {
     const std::string name = entry.path().filename().string();
-    if (entry.path().extension() != ".yaml" || name == "network.yaml" || name == "configs.yaml") continue;
+    if (entry.path().extension() != ".yaml" || name == "network.yaml" || name == "study.yaml") continue;
     const bool is_search = name == "learning_rates.yaml";
     std::set<uint64_t> seeds;
     for (const SweepRun& run : load_sweep(entry.path().string()).runs) {
