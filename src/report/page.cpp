@@ -80,8 +80,7 @@ void PageWriter::add_accuracy() {
   if (analysis_.mean_target) {
     caption += fmt::format(
         " The dashed line is the best accuracy of {}, the mean over its seeds; a point on a curve is the step, the "
-        "mean "
-        "over seeds, at which that network's runs have reached it, where all of them do.",
+        "mean over seeds, at which that network's runs have reached it, where all of them do.",
         baseline());
   }
   const bool diverged = std::any_of(analysis_.arms.begin(), analysis_.arms.end(),
@@ -132,14 +131,11 @@ void PageWriter::add_arms() {
   add(std::move(table));
   add(Paragraph{plain(
       "Best accuracy is the mean over the finished seeds, with its 95\u00a0% interval. Differences and ratios stand "
-      "with "
-      "their 95\u00a0% intervals, which hold for all networks together. A difference whose interval excludes 0, or a "
-      "ratio whose interval excludes 1, is significant at 5\u00a0%. Steps are the geometric mean over seeds; there is "
-      "none "
-      "where a run never got there. A ratio has no interval where the accuracies do not differ significantly: the "
-      "baseline's best is the highest of its noisy evaluations, and a network that is no different reaches it by "
-      "chance, "
-      "mostly sooner. A name leads to what differs in its configuration.")});
+      "with their 95\u00a0% intervals, which hold for all networks together. A difference whose interval excludes 0, "
+      "or a ratio whose interval excludes 1, is significant at 5\u00a0%. Steps are the geometric mean over seeds; "
+      "there is none where a run never got there. A ratio has no interval where the accuracies do not differ "
+      "significantly: the baseline's best is the highest of its noisy evaluations, and a network that is no different "
+      "reaches it by chance, mostly sooner. A name leads to what differs in its configuration.")});
 }
 
 void PageWriter::add_effects() {
@@ -214,10 +210,8 @@ void PageWriter::add_method() {
   std::string text =
       "Best accuracy is the highest validation accuracy of a run's evaluations. The target of a run is the best of the "
       "baseline's run with the same seed, and a run reaches it where the line between its evaluations first does. Runs "
-      "with "
-      "the same seed share the order of the data and, where shapes agree, the initial weights, so networks are "
-      "compared in "
-      "pairs." +
+      "with the same seed share the order of the data and, where shapes agree, the initial weights, so networks are "
+      "compared in pairs." +
       method_sentences(analysis_) +
       " Runs that diverged are counted, not averaged. A network whose best is below twice chance, or with few classes "
       "below half of the way from chance to 100 %, did not learn and "

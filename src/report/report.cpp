@@ -39,6 +39,7 @@ void write_kept(const ReportOptions& options, report::Study study, report::Page&
   const auto is_kept = [&](const std::string& name) {
     return std::find(study.kept_figures.begin(), study.kept_figures.end(), name) != study.kept_figures.end();
   };
+  create_folder(study.kept_figures.empty() ? options.out : folder);
   for (const report::FigureScript& figure : page.figures) {
     if (is_kept(figure.name)) report::draw(figure, folder, report::FigureFiles::kSvgAlone);
   }
@@ -59,10 +60,10 @@ std::vector<std::string> write_report(const ReportOptions& options) {
   const report::Verdict verdict = report::judge(study, analysis);
   report::Page page = report::make_page(study, analysis, verdict);
   const std::string figures = options.out + "/figures";
-  create_folder(figures);
   if (options.keep) {
     write_kept(options, study, page, figures);
   } else {
+    create_folder(figures);
     for (const report::FigureScript& figure : page.figures) report::draw(figure, figures, report::FigureFiles::kAll);
     write_file(options.out + "/index.html", report::to_html(page.document, options.out));
   }
