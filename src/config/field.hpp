@@ -98,7 +98,7 @@ enum class Presence {
   kTerse,  // optional, and not written while it has the value `omitted`: keeps a table's rows short
 };
 
-// What is wrong with a value that its target's range allows; "" = nothing.
+// Tells what is wrong with a value that its target's range allows; "" = nothing.
 using Rule = std::function<std::string()>;
 
 struct Field {

@@ -13,7 +13,7 @@
 namespace bn::config {
 namespace {
 
-// Whether each character is whole; a checkpoint keeps the configuration as JSON, which has no other text.
+// True if each character is whole; a checkpoint keeps the configuration as JSON, which has no other text.
 bool is_utf8(const std::string& text) {
   int following = 0;
   for (const char character : text) {

@@ -208,7 +208,7 @@ std::string names_of(const std::vector<std::string>& runs) {
   return runs.size() == 1 ? runs.front() : fmt::format("{} and {} more", runs.front(), runs.size() - 1);
 }
 
-// Whether other images or another computation stand behind a difference: one sentence for each.
+// Adds a sentence if other images, or another computation, stand behind a difference.
 void note_what_runs_were_made_of(Study& study) {
   const Run* first = nullptr;
   std::string first_name, other_data, other_computation;

@@ -44,7 +44,7 @@ TEST(Report, IsOnePageAndMarkdown) {
         "diverged at step 41", "0.1.0-1-gabcdef0", "1:02:05"}) {
     EXPECT_TRUE(contains(page, part)) << part;
   }
-  // What browsers show beside the pointer, and readers of screens read out: a title for the page and for each figure.
+  // The page and each figure have a title, which browsers show beside the pointer and screen readers read out.
   size_t titles = 0;
   for (size_t at = 0; (at = page.find("<title>", at)) != std::string::npos; ++at) {
     ++titles;
