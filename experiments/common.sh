@@ -243,9 +243,21 @@ stop_trainings() {
 }
 trap stop_trainings INT TERM
 
-# log_columns EVENT "FIELD..." RUN: a table of the run's log on standard output.
-log_columns() {
-  awk -v event="$1" -v fields="$2" -f experiments/plots/log_columns.awk "$3/log.jsonl"
+# write_curves FOLDER RUN...: FOLDER/curves.csv, every curve of the runs; src/report/FORMATS.md has its columns.
+write_curves() { "$bninception" report "${@:2}" --out "$1" --keep >/dev/null; }
+
+# columns FOLDER ARM SEED NAME...: those columns of curves.csv, separated by tabs, where a line has them all.
+columns() {
+  awk -F, -v arm="$2" -v seed="$3" -v names="${*:4}" '
+    NR == 1 { for (i = 1; i <= NF; ++i) place[$i] = i; count = split(names, name, " "); next }
+    $1 == arm && $2 == seed {
+      line = ""
+      for (i = 1; i <= count; ++i) {
+        if ($place[name[i]] == "") next
+        line = line (i > 1 ? "\t" : "") $place[name[i]]
+      }
+      print line
+    }' "$1/curves.csv"
 }
 
 # draw SCRIPT FIGURE [ARGUMENT...]: FIGURE.svg and FIGURE.png.

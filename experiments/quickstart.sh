@@ -66,9 +66,8 @@ wait_for_trainings || fail "a training ended early; its last lines above say why
 end_phase
 
 begin_phase "Figure"
-for network in plain batch_norm; do
-  log_columns evaluate "step validation_top1" "$out/$network" >"$out/$network.tsv"
-done
+write_curves "$out" "$out/plain" "$out/batch_norm"
+for network in plain batch_norm; do columns "$out" "$network" 1 step validation_top1 >"$out/$network.tsv"; done
 draw experiments/plots/accuracy.gp "$out/figure" "$out/plain.tsv" "$out/batch_norm.tsv"
 end_phase
 

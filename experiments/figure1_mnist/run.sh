@@ -45,14 +45,19 @@ for seed in $seeds; do
   wait_for_trainings || fail "a training ended early; its last lines above say why."
 done
 
+runs=()
+for network in plain batch_norm; do
+  for seed in $seeds; do runs+=("$out/${network}_seed$seed"); done
+done
+write_curves "$out" "${runs[@]}"
 for network in plain batch_norm; do
   curves=()
   for seed in $seeds; do
     curves+=("$out/${network}_seed$seed.tsv")
-    log_columns evaluate "step validation_top1" "$out/${network}_seed$seed" >"${curves[-1]}"
+    columns "$out" "$network" "$seed" step validation_top1 >"${curves[-1]}"
   done
   awk -f experiments/plots/mean_by_step.awk "${curves[@]}" >"$out/accuracy_$network.tsv"
-  log_columns probe "step percentiles" "$out/${network}_seed${seeds%% *}" >"$out/probe_$network.tsv"
+  columns "$out" "$network" "${seeds%% *}" step percentile_15 percentile_50 percentile_85 >"$out/probe_$network.tsv"
 done
 draw experiments/figure1_mnist/figure.gp "$out/figure" "$out"
 
@@ -62,7 +67,7 @@ echo
   echo "|---|---|---|---|---|---|"
   for network in plain batch_norm; do
     # Steps a second over the whole run, evaluations included, from the last record of each seed.
-    for seed in $seeds; do log_columns end "step seconds" "$out/${network}_seed$seed"; done |
+    for seed in $seeds; do columns "$out" "$network" "$seed" step seconds end; done |
       awk -v network="$network" '
         FILENAME == "-" { steps += $1; seconds += $2; ++seeds; next }
         { mean = $2; lowest = $3; highest = $4 }

@@ -131,7 +131,7 @@ class Backend {
   virtual ~Backend() = default;
   virtual std::string name() const = 0;  // "cpu: AMD EPYC (avx512_core_bf16), oneDNN 2.6.3, 2 threads (all cores)"
 
-  // What the last bits of a result depend on beside the configuration: "oneDNN 2.6.3, avx512_core_bf16, own kernels
+  // Tells what the last bits depend on beside the configuration: "oneDNN 2.6.3, avx512_core_bf16, own kernels
   // avx512_bf16, 2 threads".
   virtual std::string computation() const { return name(); }
 

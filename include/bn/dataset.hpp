@@ -42,9 +42,10 @@ class Dataset {
   virtual LeftOut left_out() const { return {}; }
   // The size of the image's file where that is known without reading it, else 0.
   virtual int64_t stored_bytes(int64_t) const { return 0; }
-  // Returns the XXH3 of the image's encoded bytes where it is known without reading them.
-  virtual std::optional<uint64_t> content_checksum(int64_t) const { return std::nullopt; }
-  // Equal for images whose files hold the same bytes, whatever their names. Throws as read() does.
+  // Returns the XXH3 of all the image's encoded bytes where the set has recorded it; nothing is read.
+  virtual std::optional<uint64_t> recorded_checksum(int64_t) const { return std::nullopt; }
+  // Returns a number that is equal for images whose files hold the same bytes, whatever their names. It reads the
+  // image, or as much of it as tells images apart. Throws as read() does.
   virtual uint64_t content_key(int64_t index) const;
   // The number of images in each file that holds many, in the order of their indices.
   virtual std::vector<int64_t> shard_sizes() const { return {size()}; }

@@ -12,14 +12,16 @@ namespace bn {
 struct ReportOptions {
   std::vector<std::string> inputs{};  // folders of sweeps (with a sweep.json), kept studies (curves.csv) or runs
   std::string out{};                  // folder; receives index.html, report.md, figures/*.{svg,png,gp}
-  // Writes what a repository keeps instead: report.md with its first figures, study.json, configs.yaml, curves.csv.
-  // `inputs` may name `out` later.
+  // Writes what a repository keeps instead: study.yaml, curves.csv, and report.md with `figures`. `inputs` may name
+  // `out` later.
   bool keep = false;
-  std::string baseline{};  // an arm; empty = the sweep's baseline, else the first arm
+  std::vector<std::string> figures{};  // with `keep`; empty = those of the kept study that is read, else none
+  std::string baseline{};              // an arm; empty = the sweep's baseline, else the first arm
 };
 
 // Returns a line for each thing the verdict says. Throws DataError: no such folder, a folder that holds no run, a line
-// that is no record, no run that has ended, runs of different data; ConfigError: an unknown baseline;
+// that is no record, no run that has ended, runs of different data; ConfigError: an unknown baseline
+// or figure;
 // UnsupportedError: no gnuplot; StorageError.
 std::vector<std::string> write_report(const ReportOptions& options);
 

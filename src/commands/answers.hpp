@@ -1,4 +1,4 @@
-// What `bninception predict` prints: a line for each image.
+// The answers that `bninception predict` prints, a line for each image.
 #pragma once
 
 #include <optional>

@@ -31,12 +31,12 @@ struct ConfigArguments {
 
   void add_to(CLI::App& command);
   Config load() const;
-  // What the user may not have meant, a sentence each: overrides of which the last one alone counts.
+  // A sentence for each override that a later one of the same key makes void: the user may not have meant it.
   std::vector<std::string> warnings() const;
 };
 
-// What `profile --plan-only` says: the plan of a step on the GPU that the file `device` describes; nothing runs. Throws
-// UnsupportedError, after it has printed, when its memory would not suffice.
+// `profile --plan-only` prints the plan of a step on the GPU that the file `device` describes; nothing runs. It throws
+// UnsupportedError after printing when that GPU's memory would not suffice.
 struct PlanRequest {
   std::string device{};
   bool evaluation = false;

@@ -8,6 +8,7 @@
 #include "commands/commands.hpp"
 #include "commands/schedule_chart.hpp"
 #include "core/messages.hpp"
+#include "core/terminal.hpp"
 
 namespace bn {
 namespace {
@@ -51,7 +52,7 @@ RunLength length_of(const Config& config, int64_t images) {
 void show_schedule(const Config& config, int64_t images) {
   const RunLength length = length_of(config, images);
   expect_schedule_fits(config.train.learning_rate, length);
-  std::printf("%s", schedule_chart(config.train.learning_rate, length, terminal_columns()).c_str());
+  std::printf("%s", schedule_chart(config.train.learning_rate, length, output_columns(80)).c_str());
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ namespace {
 
 constexpr size_t kMistakes = 24;
 
-// Of two wrong answers the worse gave the right class less.
+// The wrong answer that gave the right class less is the worse one.
 bool is_worse(const Prediction& a, const Prediction& b) { return a.label_probability < b.label_probability; }
 
 std::string class_name(const EvaluationReport& report, size_t index) {

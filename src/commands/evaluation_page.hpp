@@ -1,4 +1,4 @@
-// What the page about an evaluation is made of, collected while the images are scored.
+// Collects what the page about an evaluation shows, while the images are scored.
 #pragma once
 
 #include <string>

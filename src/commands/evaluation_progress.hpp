@@ -1,4 +1,4 @@
-// What a person sees while images are scored.
+// Shows a person how far the evaluation is.
 #pragma once
 
 #include <chrono>

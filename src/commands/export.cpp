@@ -21,7 +21,7 @@ struct ExportArguments {
   bool raw = false;
 };
 
-// What a user of the model needs to know, and what it was made of.
+// The metadata tell how to prepare the model's input, and which run it came from.
 std::vector<std::pair<std::string, std::string>> metadata_of(const TrainedModel& model) {
   const DataOptions& data = model.config.data;
   std::vector<std::pair<std::string, std::string>> metadata;

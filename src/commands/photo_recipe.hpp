@@ -1,4 +1,4 @@
-// How a network is trained on a user's pictures: what `bninception new` chooses, and the file it writes.
+// `bninception new` chooses how a network is trained on a user's pictures, and writes that as a file.
 #pragma once
 
 #include <cstdint>

@@ -78,7 +78,7 @@ PlannedStep plan_step(const Config& config, const PlanRequest& request) {
   return planned;
 }
 
-// How often each is started in a step.
+// Counts how often each is started in a step.
 std::map<std::string, int> counts_of(const PlannedStep& planned) {
   std::map<std::string, int> counts;
   const auto add = [&](const Launches& launches) {
@@ -175,8 +175,7 @@ void print_table(const PlannedStep& planned, const Config& config, const PlanReq
   for (const auto& [name, count] : counts) text += fmt::format(" {} {}", count, name);
   text += fmt::format(
       "\nmemory: parameters {} MB, activations {} MB, scratch {} MB, packed weights {} MB, images {} MB; together {} "
-      "of "
-      "{} MB\n",
+      "of {} MB\n",
       megabytes(planned.parameter_bytes), megabytes(planned.memory.activations), megabytes(planned.memory.scratch),
       megabytes(planned.memory.packed), megabytes(planned.image_bytes), megabytes(planned.total_bytes()),
       megabytes(planned.device.memory_bytes));

@@ -26,7 +26,7 @@ ExitCode report(const Group& group, const AgreedError& error) {
   return error.exit_code();
 }
 
-// What a process says of itself: the cores that it may use, and those of its machine.
+// A process reports the cores that it may use, and those of its machine.
 struct CoreReport {
   std::string host{};
   std::vector<int> cores{};

@@ -57,8 +57,8 @@ void fill_inputs(Backend& backend, Plan& plan, int64_t classes) {
   plan.set_labels(labels.data());
 }
 
-// What processes exchange; and the time in which gradients are added to others, as those of a process's second part
-// are.
+// Counts the bytes that processes exchange, and times the addition of one set of gradients to another, which a process
+// does for each part after its first.
 void measure_exchanged(const Parameters& parameters, Backend& backend, int64_t steps, Profile& profile) {
   const Tensor slab = parameters.gradient_slab();
   profile.gradient_bytes = slab.bytes();

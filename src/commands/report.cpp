@@ -18,8 +18,14 @@ void add_report_command(CLI::App& app, ExitCode& exit_code) {
       command->add_option("--baseline", options->baseline, "Arm to compare with [the sweep's, else the first]");
   CLI::Option* keep =
       command->add_flag("--keep", options->keep,
-                        "Write what a repository keeps, and this command reads again: report.md with its first "
-                        "figures, study.json, configs.yaml, curves.csv");
+                        "Write what a repository keeps, and this command reads again: study.yaml, curves.csv, and "
+                        "report.md with --figures");
+  command
+      ->add_option("--figures", options->figures,
+                   "With --keep: the figures to draw, such as accuracy,effects [those of the kept study that is read, "
+                   "else none]")
+      ->delimiter(',')
+      ->needs(keep);
   CLI::Option* tensorboard =
       command->add_option("--tensorboard", events->folder,
                           "Folder for TensorBoard: the runs' logs as its event files, of runs that train too");

@@ -1,4 +1,4 @@
-// How long a step would take in several processes: a model of it, from one process's measured times.
+// Models how long a step would take in several processes, from one process's measured times.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@ namespace bn {
 
 struct Network {
   std::string name{};
-  double bytes_per_second = 0;  // of one process, in each direction
+  double bytes_per_second = 0;  // one process's, in each direction
   double latency = 0;           // seconds from one process's call to the other's answer
 };
 
@@ -17,7 +17,7 @@ struct Network {
 // Throws an Error (kUsage) that lists these.
 Network network_named(const std::string& text);
 
-// What one process takes, in seconds.
+// The times of one process, in seconds.
 struct StepTimes {
   double part = 0;    // forward and backward of one part
   double sum = 0;     // adding the gradients of two parts

@@ -1,15 +1,10 @@
 #include "commands/schedule_chart.hpp"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
-#include <cstdlib>
 #include <set>
-#include <string_view>
 #include <vector>
 
 namespace bn {
@@ -68,17 +63,6 @@ std::string schedule_chart(const LearningRateOptions& options, const RunLength& 
   }
   text += fmt::format("{:>{}} +{:-<{}}\n", 0, kLabel, "", width);
   return text + axis_labels(length, width) + table(options, length);
-}
-
-int64_t terminal_columns() {
-  winsize size{};
-  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
-  constexpr int64_t kUsual = 80;
-  int64_t columns = 0;
-  const char* variable = std::getenv("COLUMNS");
-  const std::string_view text = variable == nullptr ? "" : variable;
-  std::from_chars(text.data(), text.data() + text.size(), columns);
-  return columns > 0 ? columns : kUsual;
 }
 
 }  // namespace bn

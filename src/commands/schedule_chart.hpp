@@ -10,7 +10,4 @@ namespace bn {
 // Lines of at most `columns` characters: a chart of the rate against the step, and the rates of some steps as numbers.
 std::string schedule_chart(const LearningRateOptions& options, const RunLength& length, int64_t columns);
 
-// Of the terminal that standard output goes to, else of the environment variable COLUMNS, else 80.
-int64_t terminal_columns();
-
 }  // namespace bn

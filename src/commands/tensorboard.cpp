@@ -32,7 +32,7 @@ fs::path whole(const std::string& path) {
   return normal.filename().empty() ? normal.parent_path() : normal;
 }
 
-// What a run's name in TensorBoard starts below: the folder that has all sweeps, and the folders of all runs.
+// The folder that holds all sweeps and runs. A run's name in TensorBoard is its path below this folder.
 fs::path folder_of_all(const std::vector<std::string>& inputs) {
   std::optional<fs::path> common;
   for (const std::string& input : inputs) {

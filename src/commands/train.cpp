@@ -141,7 +141,7 @@ ExitCode run_train(const TrainArguments& arguments, Group& group) {
   together(group, [&] { config = arguments.config.load(); });
   group.wait_at_most(std::chrono::seconds(config.distributed.timeout_seconds));
   const std::string out = arguments.out.empty() ? default_out(arguments.config.path) : arguments.out;
-  // Whoever names no number goes on with the run's own, on any machine and by any number of processes.
+  // A resumed run keeps its own number of threads, on any machine, unless the user names another.
   const bool is_named = config.threads > 0 || std::getenv("OMP_NUM_THREADS") != nullptr;
   if (arguments.resume && !arguments.allow_different_bits && !is_named) config.threads = threads_of_run(group, out);
   config.threads = shared_threads(group, config.threads);

@@ -3,43 +3,26 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
-#include <cmath>
-#include <functional>
 #include <set>
 
 #include "bn/error.hpp"
 #include "bn/models.hpp"
 #include "config/keys.hpp"
 #include "config/schedule_keys.hpp"
+#include "config/schema.hpp"
 #include "config/yaml_node.hpp"
 #include "core/suggest.hpp"
 
 namespace bn::config {
 namespace {
 
-// Whether each character is whole; a checkpoint keeps the configuration as JSON, which has no other text.
-bool is_utf8(const std::string& text) {
-  int following = 0;
-  for (const char character : text) {
-    const auto byte = static_cast<unsigned char>(character);
-    const bool is_following = (byte & 0xC0) == 0x80;
-    if (is_following != (following > 0)) return false;
-    if (is_following) {
-      --following;
-    } else if (byte >= 0x80) {
-      if (byte < 0xC2 || byte > 0xF4) return false;
-      following = byte >= 0xF0 ? 3 : byte >= 0xE0 ? 2 : 1;
-    }
-  }
-  return following == 0;
-}
-
 class Checker {
  public:
   explicit Checker(const Config& config) : config_(config) {}
 
   std::vector<Problem> run() && {
+    Config copy = config_;
+    check_rules(describe(copy), "");
     check_length();
     check_learning_rate();
     check_table();
@@ -61,15 +44,24 @@ class Checker {
     return std::any_of(problems_.begin(), problems_.end(), [&](const Problem& p) { return is_in(p.path, path); });
   }
 
+  // The rules that stand beside a single key.
+  void check_rules(const Fields& fields, const std::string& path) {
+    for (const Field& field : fields) {
+      const std::string key = join_path(path, field.name);
+      if (field.rule) {
+        if (std::string problem = field.rule(); !problem.empty()) add(key, std::move(problem));
+      }
+      if (const auto* group = std::get_if<GroupTarget>(&field.target)) check_rules(group->fields, key);
+      if (const auto* tagged = std::get_if<TaggedTarget>(&field.target)) check_rules(tagged->fields(), key);
+    }
+  }
+
   void check_length() {
     const TrainOptions& train = config_.train;
     if ((train.epochs > 0) == (train.steps > 0)) {
       add("train.steps",
           fmt::format("got steps {} and epochs {}, expected exactly one of them above 0", train.steps, train.epochs),
           "train.epochs");
-    }
-    if (!std::has_single_bit(static_cast<uint64_t>(train.parts))) {
-      add("train.parts", fmt::format("got {}, expected a power of two", train.parts));
     }
     const int64_t synchronised = config_.model.batch_norm.synchronised_parts;
     if (train.parts % synchronised != 0) {
@@ -81,9 +73,6 @@ class Checker {
   void check_learning_rate() {
     const LearningRateOptions& rate = config_.train.learning_rate;
     const std::string path = "train.learning_rate.";
-    if (static_cast<float>(rate.initial) == 0) {
-      add(path + "initial", fmt::format("got {}, which is 0 in single precision", rate.initial));
-    }
     check_keys_of_shape(rate);
     if (has_problem_in("train.learning_rate")) return;
     const std::string given =
@@ -102,10 +91,6 @@ class Checker {
     }
     if (rate.decay_factor == 1 && has_places) {
       add(path + "decay_at_epochs", "names epochs, but decay_factor is 1, expected it below 1");
-    }
-    const std::vector<double>& epochs = rate.decay_at_epochs;
-    if (std::adjacent_find(epochs.begin(), epochs.end(), std::greater_equal<>()) != epochs.end()) {
-      add(path + "decay_at_epochs", fmt::format("got [{}], expected ascending epochs", fmt::join(epochs, ", ")));
     }
     check_warmup(rate);
   }
@@ -149,7 +134,7 @@ class Checker {
       check_rows(*table);
       check_row_references(*table);
     } else {
-      check_mlp(std::get<MlpTable>(config_.model.table));
+      check_mlp();
     }
     check_freeze();
   }
@@ -166,7 +151,6 @@ class Checker {
   }
 
   void check_rows(const InceptionTable& table) {
-    if (table.rows.empty()) add("model.network.rows", "has no row, expected at least one");
     std::set<std::string> names{"dropout", "logits", "loss", "auxiliary"};  // taken by ops that do not come from rows
     for (const TableRow& row : table.rows) {
       const std::string path = "model.network.rows." + printable(row.name);
@@ -203,9 +187,8 @@ class Checker {
     }
   }
 
-  void check_mlp(const MlpTable& table) {
+  void check_mlp() {
     const char* what = "does not apply to a network of kind mlp";
-    if (table.hidden.empty()) add("model.network.hidden", "is empty, expected at least one layer");
     if (config_.model.local_response_norm) add("model.local_response_norm", what);
     if (!config_.model.per_activation.empty()) add("model.per_activation", what);
     if (config_.model.width != 1.0) add("model.width", what);
@@ -233,15 +216,6 @@ class Checker {
 
   void check_paths(const std::vector<std::string>& paths, const std::string& key) {
     const size_t count = paths.size();
-    for (const std::string& path : paths) {
-      if (path.empty()) add(key, "got an empty path, expected a file or folder");
-      if (!is_utf8(path)) {
-        add(key,
-            fmt::format("got {}, which is not UTF-8, so a checkpoint cannot name it; expected another name, such as a "
-                        "symbolic link's",
-                        quote(path)));
-      }
-    }
     switch (config_.data.kind) {
       case DatasetKind::kShapes:
         if (count != 0) add(key, fmt::format("got {} paths, expected none: kind shapes is generated", count));
@@ -274,10 +248,6 @@ class Checker {
 
   void check_data() {
     const DataOptions& data = config_.data;
-    for (const double deviation : data.std) {
-      if (std::isfinite(static_cast<float>(1 / (255 * deviation)))) continue;
-      add("data.std", fmt::format("got {}, by which no pixel can be divided in single precision", deviation));
-    }
     check_paths(data.train, "data.train");
     data.split.validation > 0 ? check_split(data) : check_paths(data.validation, "data.validation");
     const bool is_too_small = data.resize_shorter != 0 && data.resize_shorter < data.image_size;
@@ -296,10 +266,6 @@ class Checker {
     }
     if (data.distortion > 0 && data.image_channels != 3 && !has_problem_in("data.image_channels")) {
       add("data.distortion", fmt::format("got {}, expected 0 for images without colours", data.distortion));
-    }
-    if (data.lighting.size() != 9) {
-      add("data.lighting",
-          fmt::format("got {} values, expected nine: three directions of R, G and B", data.lighting.size()));
     }
     const AugmentOptions& augment = data.augment;
     if (augment.min_area > augment.max_area) {

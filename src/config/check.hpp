@@ -1,4 +1,4 @@
-// Constraints between keys, which no key's own range can express.
+// Checks a configuration that could be read: the rules beside single keys, and those between keys, which stand here.
 #pragma once
 
 #include <string>

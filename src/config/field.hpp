@@ -98,12 +98,16 @@ enum class Presence {
   kTerse,  // optional, and not written while it has the value `omitted`: keeps a table's rows short
 };
 
+// Tells what is wrong with a value that its target's range allows; "" = nothing.
+using Rule = std::function<std::string()>;
+
 struct Field {
   std::string name;
   Target target;
   std::string help;  // one line
   Presence presence = Presence::kOptional;
   std::string omitted = "";
+  Rule rule{};
 };
 
 // Only this function knows an enum's type; everybody else sees words.

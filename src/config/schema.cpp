@@ -1,239 +1,72 @@
 #include "config/schema.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <functional>
+
+#include "config/declare.hpp"
+#include "config/yaml_node.hpp"
+
 namespace bn::config {
 namespace {
 
-// Upper bounds keep a slip of the hand from becoming an overflow in a size; none is a real limit.
-constexpr int64_t kMaxChannels = 16'384;
-constexpr int64_t kMaxSide = 4'096;
-constexpr int64_t kMaxBatch = 1'048'576;
-constexpr int64_t kMaxImages = 1'000'000'000'000;
-constexpr int64_t kMaxSteps = 1'000'000'000'000;
-constexpr double kMaxReal = 1e30;  // stays finite as a float
-
-constexpr IntegerRange kChannels{1, kMaxChannels};
-constexpr IntegerRange kChannelsOrNone{0, kMaxChannels};
-constexpr IntegerRange kSide{1, kMaxSide};
-constexpr IntegerRange kImageChannels{1, 4};
-constexpr IntegerRange kPatch{1, 31};
-constexpr IntegerRange kStride{1, 8};
-constexpr IntegerRange kEverySteps{1, kMaxSteps};
-constexpr IntegerRange kStepsOrZero{0, kMaxSteps};
-constexpr RealRange kPositive{0, kMaxReal, Bound::kOpen, Bound::kClosed};
-constexpr RealRange kNotNegative{0, kMaxReal};
-constexpr RealRange kFraction{0, 1, Bound::kClosed, Bound::kOpen};  // below 1
-
-Field field(std::string name, Target target, std::string help) {
-  return {.name = std::move(name), .target = std::move(target), .help = std::move(help)};
-}
-Field required(std::string name, Target target, std::string help) {
-  Field result = field(std::move(name), std::move(target), std::move(help));
-  result.presence = Presence::kRequired;
-  return result;
-}
-Field terse(std::string name, Target target, std::string omitted, std::string help) {
-  Field result = field(std::move(name), std::move(target), std::move(help));
-  result.presence = Presence::kTerse;
-  result.omitted = std::move(omitted);
-  return result;
-}
-
-WordTarget pool_words(PoolKind& kind) {
-  return words(kind, {{"max", PoolKind::kMax}, {"average", PoolKind::kAverage}});
-}
-
-// --- the network's table
-
-Fields describe_row(TableRow& row) {
-  Fields fields{required("row", TextTarget{&row.name}, "name of the row, the first part of its ops' names")};
-  const auto add = [&fields](Field f) { fields.push_back(std::move(f)); };
-  switch (row.type) {
-    case RowType::kConvolution:
-      add(required("patch", IntegerTarget{&row.patch, kPatch}, "side of the kernel"));
-      add(terse("stride", IntegerTarget{&row.stride, kStride}, "1", "step of the window"));
-      add(terse("reduce", IntegerTarget{&row.reduce, kChannelsOrNone}, "0",
-                "channels of a 1x1 convolution before it; 0 = none"));
-      add(required("filters", IntegerTarget{&row.filters, kChannels}, "output channels"));
-      add(terse("depth_multiplier", IntegerTarget{&row.depth_multiplier, {0, 64}}, "0",
-                "makes it separable, with this many depthwise filters a channel; 0 = dense"));
-      break;
-    case RowType::kMaxPool:
-      add(required("patch", IntegerTarget{&row.patch, kPatch}, "side of the window"));
-      add(terse("stride", IntegerTarget{&row.stride, kStride}, "1", "step of the window"));
-      break;
-    case RowType::kAveragePool:
-      add(required("patch", IntegerTarget{&row.patch, {0, 31}}, "side of the window; 0 = the whole map"));
-      add(terse("stride", IntegerTarget{&row.stride, kStride}, "1", "step of the window"));
-      break;
-    case RowType::kInception:
-      add(terse("stride", IntegerTarget{&row.stride, {1, 2}}, "1",
-                "of the last convolution of each branch and the pool"));
-      add(required("1x1", IntegerTarget{&row.conv1x1, kChannelsOrNone},
-                   "filters of the 1x1 branch; 0 = no such branch"));
-      add(required("3x3_reduce", IntegerTarget{&row.conv3x3_reduce, kChannels}, "1x1 filters before the 3x3"));
-      add(required("3x3", IntegerTarget{&row.conv3x3, kChannels}, "3x3 filters"));
-      add(required("double_3x3_reduce", IntegerTarget{&row.double3x3_reduce, kChannels},
-                   "1x1 filters before the two 3x3"));
-      add(required("double_3x3", IntegerTarget{&row.double3x3, kChannels}, "filters of both 3x3 of the double branch"));
-      add(required("pool", pool_words(row.pool), "kind of the pool branch"));
-      add(required("projection", IntegerTarget{&row.projection, kChannelsOrNone},
-                   "1x1 filters after the pool; 0 = pass through"));
-      break;
+// True if each character is whole; a checkpoint keeps the configuration as JSON, which has no other text.
+bool is_utf8(const std::string& text) {
+  int following = 0;
+  for (const char character : text) {
+    const auto byte = static_cast<unsigned char>(character);
+    const bool is_following = (byte & 0xC0) == 0x80;
+    if (is_following != (following > 0)) return false;
+    if (is_following) {
+      --following;
+    } else if (byte >= 0x80) {
+      if (byte < 0xC2 || byte > 0xF4) return false;
+      following = byte >= 0xF0 ? 3 : byte >= 0xE0 ? 2 : 1;
+    }
   }
-  return fields;
+  return following == 0;
 }
 
-TaggedTarget row_target(TableRow& row) {
-  const WordTarget type = words(row.type, {{"convolution", RowType::kConvolution},
-                                           {"max_pool", RowType::kMaxPool},
-                                           {"average_pool", RowType::kAveragePool},
-                                           {"inception", RowType::kInception}});
-  return {.tag = "type",
-          .tag_place = 1,
-          .words = type.words,
-          .index = type.index,
-          .fields = [&row] { return describe_row(row); },
-          .choose =
-              [&row, type](int index) {
-                row = TableRow{};
-                type.choose(index);
-                return describe_row(row);
-              },
-          .keys =
-              [](int index) {
-                TableRow scratch;
-                return names_of(row_target(scratch).choose(index));
-              }};
+std::string problem_of_paths(const std::vector<std::string>& paths) {
+  for (const std::string& path : paths) {
+    if (path.empty()) return "got an empty path, expected a file or folder";
+    if (!is_utf8(path)) {
+      return fmt::format(
+          "got {}, which is not UTF-8, so a checkpoint cannot name it; expected another name, such as a symbolic "
+          "link's",
+          quote(path));
+    }
+  }
+  return "";
 }
 
-RowsTarget rows_target(std::vector<TableRow>& rows) {
-  return {.count = [&rows] { return static_cast<int64_t>(rows.size()); },
-          .at = [&rows](int64_t index) { return row_target(rows.at(static_cast<size_t>(index))); },
-          .append = [&rows] { return row_target(rows.emplace_back()); },
-          .clear = [&rows] { rows.clear(); }};
+std::string problem_of_deviations(const std::vector<double>& deviations) {
+  for (const double deviation : deviations) {
+    if (std::isfinite(static_cast<float>(1 / (255 * deviation)))) continue;
+    return fmt::format("got {}, by which no pixel can be divided in single precision", deviation);
+  }
+  return "";
 }
 
-Fields describe_auxiliary(AuxiliaryHead& head) {
-  return {
-      required("after", TextTarget{&head.after}, "row whose output feeds it"),
-      field("pool_patch", IntegerTarget{&head.pool_patch, kPatch}, "side of its average pool"),
-      field("pool_stride", IntegerTarget{&head.pool_stride, kStride}, "step of its average pool"),
-      field("filters", IntegerTarget{&head.filters, kChannels}, "filters of its 1x1 convolution"),
-      field("units", IntegerTarget{&head.units, kChannels}, "units of its linear layer"),
-      field("weight", RealTarget{&head.weight, kNotNegative}, "of its loss"),
-  };
+std::string problem_of_lighting(const std::vector<double>& lighting) {
+  if (lighting.size() == 9) return "";
+  return fmt::format("got {} values, expected nine: three directions of R, G and B", lighting.size());
 }
 
-OptionalTarget auxiliary_target(std::optional<AuxiliaryHead>& head) {
-  return {.present = [&head] { return head.has_value(); },
-          .fields = [&head] { return describe_auxiliary(*head); },
-          .emplace = [&head] { return describe_auxiliary(head.emplace()); },
-          .clear = [&head] { head.reset(); }};
+std::string problem_of_initial_rate(double rate) {
+  return static_cast<float>(rate) == 0 ? fmt::format("got {}, which is 0 in single precision", rate) : "";
 }
 
-Fields describe_table(InceptionTable& table) {
-  LocalResponseNorm& norm = table.local_response_norm;
-  return {
-      required("image_size", IntegerTarget{&table.image_size, kSide}, "side of the network's input"),
-      required("image_channels", IntegerTarget{&table.image_channels, kImageChannels}, "of the network's input"),
-      required("rows", rows_target(table.rows), "the table, a row of Fig. 5 a line"),
-      terse("pool_border",
-            words(table.pool_border,
-                  {{"exclude_padding", PoolBorder::kExcludePadding}, {"include_padding", PoolBorder::kIncludePadding}}),
-            "exclude_padding", "whether the padding counts in the divisor of an average pool"),
-      field("local_response_norm",
-            GroupTarget{{
-                field("after", TextListTarget{&table.local_response_norm_after},
-                      "rows it follows where model.local_response_norm is true"),
-                field("size", IntegerTarget{&norm.size, {1, 1'024}}, "channels in its window"),
-                field("alpha", RealTarget{&norm.alpha, kNotNegative}, "divided by the size, as Caffe does"),
-                field("beta", RealTarget{&norm.beta, kNotNegative}, "exponent"),
-                field("k", RealTarget{&norm.k, kPositive}, "added to the sum"),
-            }},
-            "where and how local response normalisation stands"),
-      field("auxiliary", auxiliary_target(table.auxiliary), "second classifier, for training only"),
-  };
+std::string problem_of_epochs(const std::vector<double>& epochs) {
+  if (std::adjacent_find(epochs.begin(), epochs.end(), std::greater_equal<>()) == epochs.end()) return "";
+  return fmt::format("got [{}], expected ascending epochs", fmt::join(epochs, ", "));
 }
 
-Fields describe_table(MlpTable& table) {
-  return {
-      required("image_size", IntegerTarget{&table.image_size, kSide}, "side of the network's input"),
-      required("image_channels", IntegerTarget{&table.image_channels, kImageChannels}, "of the network's input"),
-      required("hidden", IntegerListTarget{&table.hidden, kChannels}, "units of each hidden layer"),
-  };
-}
-
-TaggedTarget network_target(std::variant<InceptionTable, MlpTable>& table) {
-  const auto fields = [&table] { return std::visit([](auto& t) { return describe_table(t); }, table); };
-  return {.tag = "kind",
-          .words = {"inception", "mlp"},
-          .index = [&table] { return static_cast<int>(table.index()); },
-          .fields = fields,
-          .choose =
-              [&table, fields](int index) {
-                if (index == 0) table.emplace<InceptionTable>();
-                if (index == 1) table.emplace<MlpTable>();
-                return fields();
-              },
-          .keys =
-              [](int index) {
-                std::variant<InceptionTable, MlpTable> scratch;
-                return names_of(network_target(scratch).choose(index));
-              }};
-}
-
-// --- the groups of an experiment file
-
-Fields describe_batch_norm(ModelOptions& model) {
-  BatchNorm& norm = model.batch_norm;
-  return {
-      field("scope",
-            words(norm.scope,
-                  {{"spatial", BatchNormScope::kSpatial}, {"per_activation", BatchNormScope::kPerActivation}}),
-            "statistics per feature map, or per activation over the batch alone"),
-      field("eps", RealTarget{&norm.eps, kPositive}, "added to the variance"),
-      field("implementation",
-            words(norm.implementation, {{"custom", BatchNormImplementation::kCustom},
-                                        {"onednn", BatchNormImplementation::kOnednn},
-                                        {"cudnn", BatchNormImplementation::kCudnn}}),
-            "custom: this project's kernels; onednn on the CPU, cudnn on CUDA"),
-      field("synchronised_parts", IntegerTarget{&norm.synchronised_parts, {1, 4'096}},
-            "so many of train.parts share their statistics in training; needs a process for each part"),
-      field("placement",
-            words(model.placement, {{"before_activation", BatchNormPlacement::kBeforeActivation},
-                                    {"after_activation", BatchNormPlacement::kAfterActivation}}),
-            "before the nonlinearity, as the paper; or after it, where the layer keeps its bias"),
-      field("gamma", words(model.gamma, {{"learned", Affine::kLearned}, {"fixed", Affine::kFixed}}),
-            "the scale after normalising; fixed: 1"),
-      field("beta", words(model.beta, {{"learned", Affine::kLearned}, {"fixed", Affine::kFixed}}),
-            "the shift after normalising; fixed: 0"),
-  };
-}
-
-Fields describe_model(ModelOptions& model) {
-  return {
-      required("network", network_target(model.table), "path of a table file, relative to this file; or the table"),
-      field("classes", IntegerTarget{&model.classes, {2, kMaxChannels}}, "outputs of the last layer"),
-      field("normalization",
-            words(model.normalization, {{"none", Normalization::kNone}, {"batch", Normalization::kBatch}}),
-            "batch normalisation at every nonlinearity, or a bias instead"),
-      field("activation", words(model.activation, {{"relu", Activation::kRelu}, {"sigmoid", Activation::kSigmoid}}),
-            "the nonlinearity"),
-      field("local_response_norm", FlagTarget{&model.local_response_norm}, "where the table says"),
-      field("dropout", RealTarget{&model.dropout, kFraction}, "rate before the last linear layer"),
-      field("width", RealTarget{&model.width, {0, 8, Bound::kOpen, Bound::kClosed}},
-            "multiplies every filter count of the table, rounded to a multiple of 8"),
-      field("init_scale", RealTarget{&model.init_scale, kPositive}, "multiplies the initial deviation of convolutions"),
-      field("per_activation", TextListTarget{&model.per_activation},
-            "rows whose batch norms are per-activation whatever batch_norm.scope says"),
-      field("init_from", TextTarget{&model.init_from},
-            "a checkpoint, or a run folder for its best one, that training starts from, relative to the working "
-            "directory; a classifier of other classes is drawn anew; empty = all is drawn"),
-      field(
-          "freeze", TextListTarget{&model.freeze},
-          "rows that do not learn, such as [conv1, conv2, inception_3]: names of rows, or how they begin; their batch "
-          "norms keep the population's statistics"),
-  };
+std::string problem_of_parts(int64_t parts) {
+  return std::has_single_bit(static_cast<uint64_t>(parts)) ? "" : fmt::format("got {}, expected a power of two", parts);
 }
 
 Fields describe_data(DataOptions& data) {
@@ -246,10 +79,13 @@ Fields describe_data(DataOptions& data) {
                               {"tar", DatasetKind::kTar},
                               {"packed", DatasetKind::kPacked}}),
             "generated shapes, idx files, a folder of class folders, tars of them, or a folder made by bn-data pack"),
-      field("train", TextListTarget{&data.train},
-            "paths, relative to BN_DATA_ROOT; mnist: images and labels, folder and packed: one, tar: tar files or "
-            "folders of them"),
-      field("validation", TextListTarget{&data.validation}, "the same for the validation images"),
+      field(
+          "train", TextListTarget{&data.train}, [&data] { return problem_of_paths(data.train); },
+          "paths, relative to BN_DATA_ROOT; mnist: images and labels, folder and packed: one, tar: tar files or "
+          "folders of them"),
+      field(
+          "validation", TextListTarget{&data.validation}, [&data] { return problem_of_paths(data.validation); },
+          "the same for the validation images"),
       field("split",
             GroupTarget{{
                 field("validation", RealTarget{&data.split.validation, kFraction},
@@ -275,7 +111,9 @@ Fields describe_data(DataOptions& data) {
             "evaluation: shorter side, before the centre crop; 0 = as it is"),
       field("binarize", IntegerTarget{&data.binarize, {-1, 255}}, "pixels above become 255, others 0; -1 = off"),
       field("mean", RealListTarget{&data.mean, {-kMaxReal, kMaxReal}}, "per channel, of pixels scaled to 0..1"),
-      field("std", RealListTarget{&data.std, kPositive}, "per channel, of pixels scaled to 0..1"),
+      field(
+          "std", RealListTarget{&data.std, kPositive}, [&data] { return problem_of_deviations(data.std); },
+          "per channel, of pixels scaled to 0..1"),
       field(
           "augment",
           GroupTarget{{
@@ -294,8 +132,10 @@ Fields describe_data(DataOptions& data) {
           "of training images"),
       field("distortion", RealTarget{&data.distortion, {0, 1}},
             "strength of brightness, contrast, saturation, hue and lighting drawn for each training image; 0 = off"),
-      field("lighting", RealListTarget{&data.lighting, {-kMaxReal, kMaxReal}},
-            "of distortion: three directions of R, G, B, as bn-data stats prints them; preset to ImageNet's"),
+      field(
+          "lighting", RealListTarget{&data.lighting, {-kMaxReal, kMaxReal}},
+          [&data] { return problem_of_lighting(data.lighting); },
+          "of distortion: three directions of R, G, B, as bn-data stats prints them; preset to ImageNet's"),
       field("shuffle",
             words(data.shuffle, {{"none", Shuffle::kNone},
                                  {"shards", Shuffle::kShards},
@@ -323,13 +163,17 @@ Fields describe_data(DataOptions& data) {
 
 Fields describe_learning_rate(LearningRateOptions& rate) {
   return {
-      field("initial", RealTarget{&rate.initial, kPositive}, "of the first step, or of the warm-up's end"),
+      field(
+          "initial", RealTarget{&rate.initial, kPositive}, [&rate] { return problem_of_initial_rate(rate.initial); },
+          "of the first step, or of the warm-up's end"),
       field("decay_factor", RealTarget{&rate.decay_factor, {0, 1, Bound::kOpen, Bound::kClosed}},
             "of staircase and smooth: multiplies the rate once an interval; 1 = constant"),
       field("decay_epochs", RealTarget{&rate.decay_epochs, kNotNegative}, "the interval in epochs, or ..."),
       field("decay_steps", IntegerTarget{&rate.decay_steps, kStepsOrZero}, "... in steps, or ..."),
-      field("decay_at_epochs", RealListTarget{&rate.decay_at_epochs, kPositive},
-            "... the epochs at which a staircase decays, such as [30, 60, 80]; the other two are 0"),
+      field(
+          "decay_at_epochs", RealListTarget{&rate.decay_at_epochs, kPositive},
+          [&rate] { return problem_of_epochs(rate.decay_at_epochs); },
+          "... the epochs at which a staircase decays, such as [30, 60, 80]; the other two are 0"),
       field("shape",
             words(rate.shape, {{"staircase", DecayShape::kStaircase},
                                {"smooth", DecayShape::kSmooth},
@@ -366,8 +210,9 @@ Fields describe_probe(ProbeOptions& probe) {
 Fields describe_train(TrainOptions& train) {
   return {
       field("batch", IntegerTarget{&train.batch, {1, kMaxBatch}}, "images a step, of each part"),
-      field("parts", IntegerTarget{&train.parts, {1, 4'096}},
-            "of a step's images, each with batch statistics of its own; several processes share them"),
+      field(
+          "parts", IntegerTarget{&train.parts, {1, 4'096}}, [&train] { return problem_of_parts(train.parts); },
+          "of a step's images, each with batch statistics of its own; several processes share them"),
       field("epochs", RealTarget{&train.epochs, {0, 1e9}}, "length of the run in epochs, or ..."),
       field("steps", IntegerTarget{&train.steps, kStepsOrZero}, "... in steps; the other one is 0"),
       field("seed", SeedTarget{&train.seed}, "of initial weights, order, augmentation and dropout"),

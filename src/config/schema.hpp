@@ -6,6 +6,9 @@
 
 namespace bn::config {
 
-Fields describe(Config& config);  // the Fields point into `config`
+// The Fields point into their argument.
+Fields describe(Config& config);
+Fields describe_model(ModelOptions& model);
+Fields describe_batch_norm(ModelOptions& model);
 
 }  // namespace bn::config

@@ -36,7 +36,7 @@ bool is_number(std::string_view text) {
   throw StorageError(fmt::format("cannot write '{}': {}", path, errno_text(error)));
 }
 
-// Where a symbolic link leads, also one that leads to nothing yet.
+// The path that a symbolic link leads to, even if nothing is there yet.
 std::string behind_links(const std::string& path) {
   constexpr int kMostLinks = 40;  // as Linux has it; opening tells of a loop
   std::filesystem::path place = path;

@@ -1,4 +1,4 @@
-// How long OpenMP's threads wait for each other before they sleep.
+// Limits how long OpenMP's threads wait for each other before they sleep.
 #pragma once
 
 namespace bn::cpu {

@@ -36,7 +36,7 @@ class CachedDataset final : public Dataset {
   std::vector<int64_t> shard_sizes() const override { return source_->shard_sizes(); }
   LeftOut left_out() const override { return source_->left_out(); }
   int64_t stored_bytes(int64_t index) const override { return source_->stored_bytes(index); }
-  std::optional<uint64_t> content_checksum(int64_t index) const override { return source_->content_checksum(index); }
+  std::optional<uint64_t> recorded_checksum(int64_t index) const override { return source_->recorded_checksum(index); }
 
   Sample read(int64_t index, std::vector<uint8_t>& storage) const override {
     const Entry& entry = entries_[static_cast<size_t>(index)];

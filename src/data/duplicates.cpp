@@ -23,7 +23,7 @@ int64_t bytes_of(const Dataset& set) {
 using Key = std::optional<uint64_t>;  // alike where images are alike
 
 Key key_of_content(const Dataset& set, int64_t index, std::vector<uint8_t>& storage) {
-  if (const Key recorded = set.content_checksum(index)) return recorded;
+  if (const Key recorded = set.recorded_checksum(index)) return recorded;
   try {
     const Dataset::Sample sample = set.read(index, storage);
     return XXH3_64bits(sample.data, static_cast<size_t>(sample.bytes));
@@ -42,7 +42,7 @@ Key key_of_name(const Dataset& set, int64_t index) {
 }  // namespace
 
 Duplicates find_duplicates(const Dataset& training_set, const Dataset& validation_set) {
-  const bool is_recorded = training_set.content_checksum(0) && validation_set.content_checksum(0);
+  const bool is_recorded = training_set.recorded_checksum(0) && validation_set.recorded_checksum(0);
   const bool is_small = bytes_of(training_set) + bytes_of(validation_set) <= kMostBytes;
   Duplicates duplicates{.kind = is_recorded || is_small ? Duplicates::Kind::kContent : Duplicates::Kind::kNameAndSize};
   std::vector<uint8_t> storage;

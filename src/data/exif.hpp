@@ -8,7 +8,7 @@
 
 namespace bn {
 
-// How the pixel (y, x) of the upright image is found in the stored one: transposed, then mirrored.
+// To find the pixel (y, x) of the upright image in the stored one, transpose, then mirror.
 struct Orientation {
   bool transposed = false, mirrored_rows = false, mirrored_columns = false;
   bool is_upright() const { return !transposed && !mirrored_rows && !mirrored_columns; }

@@ -1,5 +1,5 @@
-// What tells sets of images apart without reading them (labels, names of files and, where that costs little, sizes),
-// and images without reading all of them.
+// A set's fingerprint tells it from others without reading its images: by labels, names of files and, where that costs
+// little, sizes. An image's key tells it from others by the ends of its file.
 #include <fmt/format.h>
 #include <xxhash.h>
 

@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What lies beside the folders belongs to no class.
+// Files beside the folders belong to no class.
 std::vector<std::string> class_folders(const std::string& root, LeftOut* left_out = nullptr) {
   std::error_code error;
   fs::directory_iterator entries(root, error);

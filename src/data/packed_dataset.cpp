@@ -37,7 +37,7 @@ class PackedDataset final : public Dataset {
   const std::vector<std::string>& class_names() const override { return class_names_; }
   std::vector<int64_t> shard_sizes() const override { return shard_sizes_; }
   int64_t stored_bytes(int64_t index) const override { return index_.images[static_cast<size_t>(index)].bytes; }
-  std::optional<uint64_t> content_checksum(int64_t index) const override {
+  std::optional<uint64_t> recorded_checksum(int64_t index) const override {
     return index_.images[static_cast<size_t>(index)].checksum;
   }
 

@@ -16,8 +16,8 @@ class Selection final : public Dataset {
   const std::vector<std::string>& class_names() const override { return images_->class_names(); }
   LeftOut left_out() const override { return left_out_; }
   int64_t stored_bytes(int64_t index) const override { return images_->stored_bytes(at(index)); }
-  std::optional<uint64_t> content_checksum(int64_t index) const override {
-    return images_->content_checksum(at(index));
+  std::optional<uint64_t> recorded_checksum(int64_t index) const override {
+    return images_->recorded_checksum(at(index));
   }
   uint64_t content_key(int64_t index) const override { return images_->content_key(at(index)); }
   Sample read(int64_t index, std::vector<uint8_t>& storage) const override { return images_->read(at(index), storage); }

@@ -1,4 +1,4 @@
-// What the images of a set are like, measured over some of them.
+// Measures the images of a set, by some of them: sizes, means, deviations.
 #pragma once
 
 #include <array>

@@ -1,4 +1,4 @@
-// Which images of a set were scored or skipped: each once, and none left out.
+// Keeps account of the images that were scored or skipped: each must be counted once, and none left out.
 #pragma once
 
 #include <cstdint>

@@ -32,7 +32,7 @@ class WeightsReader {
   std::vector<float> value(int parameter) const;
 
  private:
-  // Of the batch norm whose gamma and beta are the node's parameters from `first` on.
+  // The batch norm is the one whose gamma and beta are the node's parameters from `first` on.
   ScaleAndShift normalization(const GraphNode& node, size_t first, float eps) const;
   // `w` is [outputs, inputs]; the other parameters of the node start at index `first`.
   EvaluatedWeights fold(const std::vector<double>& w, const GraphNode& node, const std::optional<Folded>& folded,

@@ -55,7 +55,7 @@ class OnnxWriter {
   const std::string& name(int value) const { return names_[static_cast<size_t>(value)]; }
   const std::string& input(const GraphNode& node) const { return name(node.inputs.at(0)); }
   const std::string& output(const GraphNode& node) const { return name(node.output); }
-  // Of one image, [c, h, w] or, behind a linear op, [c].
+  // One image's values are [c, h, w]; behind a linear op they are flat, [c].
   bool is_flat(int value) const { return is_flat_[static_cast<size_t>(value)]; }
   void pass_on_flatness(const GraphNode& node) {
     is_flat_[static_cast<size_t>(node.output)] = is_flat(node.inputs.at(0));
@@ -97,7 +97,7 @@ class OnnxWriter {
     }
   }
 
-  // What the op itself writes, before an activation that it has absorbed.
+  // Names the op's own output, before an activation that it has absorbed.
   std::string before_activation(const GraphNode& node, const std::optional<Folded>& folded) const {
     return folded && folded->activation != Activation::kNone ? node.name : output(node);
   }

@@ -23,7 +23,7 @@ struct PytorchLayer {
   bool is_linear() const { return gamma < 0; }
 };
 
-// Of all that is needed for the logits, in the network's order. Throws UnsupportedError for an op that PyTorch's
+// Lists the layers that the logits need, in the network's order. Throws UnsupportedError for an op that PyTorch's
 // network has no name for.
 std::vector<PytorchLayer> pytorch_layers(const Net& net);
 

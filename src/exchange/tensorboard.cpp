@@ -49,7 +49,7 @@ void add_scalar(Summary& summary, const std::string& tag, double value) {
   added.set_simple_value(static_cast<float>(value));
 }
 
-// Of the values of a probe three percentiles are known. The histogram has the middle 70 % in two buckets, and counts
+// Three percentiles of a probe's values are known. The histogram has the middle 70 % in two buckets, and counts
 // the others at the 15th and at the 85th percentile: buckets without a width.
 void add_percentiles(Summary& summary, const std::vector<double>& percentiles) {
   constexpr const char* kTags[] = {"probe/percentile_15", "probe/percentile_50", "probe/percentile_85"};
@@ -141,7 +141,7 @@ std::optional<Event> event_of(const LogRecord& record, double start) {
     if (record.*scalar.value) add_scalar(summary, scalar.tag, *(record.*scalar.value));
   }
   add_percentiles(summary, record.percentiles);
-  // Of several ends TensorBoard shows the first, so one that a resume can undo does not count.
+  // TensorBoard shows the first of several ends, so one that a resume can undo does not count.
   const bool has_diverged = record.event == "diverged";
   if (record.event == "end" || has_diverged) {
     HParamsPluginData data;

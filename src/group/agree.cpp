@@ -1,4 +1,4 @@
-// What the processes of a group must agree on: errors, values, and who computes what.
+// The processes of a group agree here on errors, on values, and on who computes which part.
 #include <fmt/format.h>
 
 #include <bit>

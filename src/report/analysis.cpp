@@ -132,7 +132,7 @@ void compare_speeds(const Study& study, Analysis& analysis) {
       row.push_back(is_pair ? std::log(static_cast<double>(target.step) / *step++) : kNaN);
     }
   }
-  const std::vector<Comparison> comparisons = compare_with_zero(log_ratios);
+  const std::vector<Comparison> comparisons = compare_ratios(log_ratios);
   for (size_t i = 0; i < arms.size(); ++i) {
     ArmResult& arm = analysis.arms[arms[i]];
     arm.log_speed_up = comparisons[i];

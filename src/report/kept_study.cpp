@@ -1,11 +1,12 @@
-// A study as a repository keeps it. Three files hold all that a report is made of:
-//   study.json    name, baseline, notes, and for each run its arm, seed, folder and the program's version
-//   configs.yaml  a YAML document for each arm, headed "--- # ARM": the resolved configuration of its first run
-//   curves.csv    a line for each step of each run that has a record; an empty cell for no value
+// A study as a repository keeps it. Two files hold all that a report is made of:
+//   study.yaml  a YAML document in JSON's notation: name, baseline, notes, and for each run its arm, seed, folder and
+//               the program's version; then one for each arm, headed "--- # ARM": the configuration of its first run
+//   curves.csv  a line for each step of each run that has a record; an empty cell for no value
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <map>
@@ -20,17 +21,23 @@ namespace {
 
 namespace fs = std::filesystem;
 
+enum class Digits {
+  kAll,   // an accuracy is a count over images
+  kFloat  // further digits of what training computes and of times mean nothing
+};
+
 struct Column {
   const char* name;
   std::optional<double> LogRecord::*field;
+  Digits digits;
 };
 constexpr Column kColumns[] = {
-    {"loss", &LogRecord::loss},
-    {"learning_rate", &LogRecord::learning_rate},
-    {"validation_top1", &LogRecord::validation_top1},
-    {"validation_top5", &LogRecord::validation_top5},
-    {"images_per_second", &LogRecord::images_per_second},
-    {"seconds", &LogRecord::seconds},
+    {"loss", &LogRecord::loss, Digits::kFloat},
+    {"learning_rate", &LogRecord::learning_rate, Digits::kFloat},
+    {"validation_top1", &LogRecord::validation_top1, Digits::kAll},
+    {"validation_top5", &LogRecord::validation_top5, Digits::kAll},
+    {"images_per_second", &LogRecord::images_per_second, Digits::kFloat},
+    {"seconds", &LogRecord::seconds, Digits::kFloat},
 };
 constexpr const char* kPercentiles[] = {"percentile_15", "percentile_50", "percentile_85"};
 constexpr size_t kFirstColumn = 4;  // after arm, seed, step, end
@@ -41,6 +48,13 @@ std::string head_of_curves() {
   for (const Column& column : kColumns) head += fmt::format(",{}", column.name);
   for (const char* name : kPercentiles) head += fmt::format(",{}", name);
   return head + "\n";
+}
+
+// The shortest text that reads back as the same number of so many digits.
+std::string text_of(double value, Digits digits) {
+  const auto single = static_cast<float>(value);
+  const bool fits = std::isfinite(single) || !std::isfinite(value);
+  return digits == Digits::kFloat && fits ? fmt::format("{}", single) : fmt::format("{}", value);
 }
 
 // A cell is quoted where RFC 4180 demands it.
@@ -75,10 +89,10 @@ std::string curves_of(const Study& study) {
         text += fmt::format("{},{},{},{}", quoted(arm.name), run.seed, record.step, record.event);
         for (const Column& column : kColumns) {
           const std::optional<double>& value = record.*column.field;
-          text += value ? fmt::format(",{}", *value) : ",";
+          text += "," + (value ? text_of(*value, column.digits) : "");
         }
         for (size_t i = 0; i < std::size(kPercentiles); ++i) {
-          text += i < record.percentiles.size() ? fmt::format(",{}", record.percentiles[i]) : ",";
+          text += "," + (i < record.percentiles.size() ? text_of(record.percentiles[i], Digits::kFloat) : "");
         }
         text += "\n";
       }
@@ -99,27 +113,22 @@ std::string json_of(const Study& study) {
           fmt::format("{}  {}", runs.empty() ? "" : ",\n", json.dump(-1, ' ', false, Json::error_handler_t::replace));
     }
   }
-  return fmt::format("{{\n \"name\": {},\n \"baseline\": {},\n \"notes\": {},\n \"runs\": [\n{}\n ]\n}}\n",
-                     Json(study.name).dump(), Json(study.arms[study.baseline].name).dump(), Json(study.notes).dump(),
-                     runs);
+  return fmt::format(
+      "{{\n \"name\": {},\n \"baseline\": {},\n \"notes\": {},\n \"figures\": {},\n \"runs\": [\n{}\n ]\n}}\n",
+      Json(study.name).dump(), Json(study.arms[study.baseline].name).dump(), Json(study.notes).dump(),
+      Json(study.kept_figures).dump(), runs);
 }
 
+constexpr std::string_view kNextDocument = "\n--- # ";
 std::string head_of_config(const std::string& arm) { return fmt::format("--- # {}\n", arm); }
 
-// Arm to the text of its configuration.
-std::map<std::string, std::string> read_configs(const std::string& path, const std::vector<std::string>& arms) {
-  std::string text;
-  if (read_file(path, text) == ReadResult::kMissing) throw DataError(fmt::format("'{}' is missing", path));
-  std::map<std::string, std::string> configs;
-  for (const std::string& arm : arms) {
-    const std::string head = head_of_config(arm);
-    const size_t at = text.starts_with(head) ? 0 : text.find("\n" + head);
-    if (at == std::string::npos) throw DataError(fmt::format("'{}' has no configuration of {}", path, arm));
-    const size_t begin = at + head.size() + (at == 0 ? 0 : 1);
-    const size_t end = text.find("\n--- # ", begin);
-    configs.emplace(arm, text.substr(begin, end == std::string::npos ? end : end + 1 - begin));
-  }
-  return configs;
+// The text between the line `head` and the next document.
+std::string document_after(const std::string& head, const std::string& text, const std::string& path) {
+  const size_t at = text.find("\n" + head);
+  if (at == std::string::npos)
+    throw DataError(fmt::format("'{}' has no line {}", path, head.substr(0, head.size() - 1)));
+  const size_t begin = at + 1 + head.size(), end = text.find(kNextDocument, begin);
+  return text.substr(begin, end == std::string::npos ? end : end + 1 - begin);
 }
 
 // Splits a line of CSV; an unclosed quote gives too few cells.
@@ -204,7 +213,7 @@ Curves read_curves(const std::string& path) {
 bool is_kept_study(const std::string& folder) { return fs::exists(folder + "/curves.csv"); }
 
 Study read_kept_study(const std::string& folder) {
-  const std::string path = folder + "/study.json";
+  const std::string path = folder + "/study.yaml";
   std::string text;
   if (read_file(path, text) == ReadResult::kMissing) throw DataError(fmt::format("'{}' is missing", path));
   Study study;
@@ -212,10 +221,11 @@ Study read_kept_study(const std::string& folder) {
   std::vector<std::string> arms;
   std::vector<std::pair<std::string, Run>> runs;
   try {
-    const auto json = nlohmann::json::parse(text);
+    const auto json = nlohmann::json::parse(text.substr(0, text.find(kNextDocument)));
     study.name = json.at("name").get<std::string>();
     study.notes = json.at("notes").get<std::vector<std::string>>();
     baseline = json.at("baseline").get<std::string>();
+    study.kept_figures = json.at("figures").get<std::vector<std::string>>();
     for (const auto& entry : json.at("runs")) {
       Run run{.folder = folder + "/" + entry.at("folder").get<std::string>(),
               .seed = entry.at("seed").get<uint64_t>(),
@@ -227,8 +237,6 @@ Study read_kept_study(const std::string& folder) {
   } catch (const nlohmann::json::exception& error) {
     throw DataError(fmt::format("'{}' is not the record of a kept study: {}", path, error.what()));
   }
-  const std::string configs_path = folder + "/configs.yaml";
-  const std::map<std::string, std::string> configs = read_configs(configs_path, arms);
   Curves curves = read_curves(folder + "/curves.csv");
   for (const std::string& arm : arms) {
     if (arm == baseline) study.baseline = study.arms.size();
@@ -239,8 +247,8 @@ Study read_kept_study(const std::string& folder) {
     if (curve == curves.end()) {
       throw DataError(fmt::format("'{}' names {} with seed {}, of which curves.csv has no line", path, arm, run.seed));
     }
-    run.config_text = configs.at(arm);
-    run.config = parse_config(run.config_text, fmt::format("{} of {}", arm, configs_path));
+    run.config_text = document_after(head_of_config(arm), text, path);
+    run.config = parse_config(run.config_text, fmt::format("{} of {}", arm, path));
     run.config.train.seed = run.seed;
     run.log = std::move(curve->second);
     curves.erase(curve);
@@ -251,16 +259,15 @@ Study read_kept_study(const std::string& folder) {
   if (!curves.empty()) {
     const auto& [arm, seed] = curves.begin()->first;
     throw DataError(
-        fmt::format("'{}/curves.csv' has lines of {} with seed {}, which study.json does not name", folder, arm, seed));
+        fmt::format("'{}/curves.csv' has lines of {} with seed {}, which study.yaml does not name", folder, arm, seed));
   }
   return study;
 }
 
 void keep_study(const Study& study, const std::string& folder) {
-  std::string configs;
-  for (const Arm& arm : study.arms) configs += head_of_config(arm.name) + arm.runs.front().config_text;
-  write_file(folder + "/study.json", json_of(study));
-  write_file(folder + "/configs.yaml", configs);
+  std::string text = json_of(study);
+  for (const Arm& arm : study.arms) text += head_of_config(arm.name) + arm.runs.front().config_text;
+  write_file(folder + "/study.yaml", text);
   write_file(folder + "/curves.csv", curves_of(study));
 }
 

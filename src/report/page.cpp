@@ -80,8 +80,7 @@ void PageWriter::add_accuracy() {
   if (analysis_.mean_target) {
     caption += fmt::format(
         " The dashed line is the best accuracy of {}, the mean over its seeds; a point on a curve is the step, the "
-        "mean "
-        "over seeds, at which that network's runs have reached it, where all of them do.",
+        "mean over seeds, at which that network's runs have reached it, where all of them do.",
         baseline());
   }
   const bool diverged = std::any_of(analysis_.arms.begin(), analysis_.arms.end(),
@@ -132,14 +131,11 @@ void PageWriter::add_arms() {
   add(std::move(table));
   add(Paragraph{plain(
       "Best accuracy is the mean over the finished seeds, with its 95\u00a0% interval. Differences and ratios stand "
-      "with "
-      "their 95\u00a0% intervals, which hold for all networks together. A difference whose interval excludes 0, or a "
-      "ratio whose interval excludes 1, is significant at 5\u00a0%. Steps are the geometric mean over seeds; there is "
-      "none "
-      "where a run never got there. A ratio has no interval where the accuracies do not differ significantly: the "
-      "baseline's best is the highest of its noisy evaluations, and a network that is no different reaches it by "
-      "chance, "
-      "mostly sooner. A name leads to what differs in its configuration.")});
+      "with their 95\u00a0% intervals, which hold for all networks together. A difference whose interval excludes 0, "
+      "or a ratio whose interval excludes 1, is significant at 5\u00a0%. Steps are the geometric mean over seeds; "
+      "there is none where a run never got there. A ratio has no interval where the accuracies do not differ "
+      "significantly: the baseline's best is the highest of its noisy evaluations, and a network that is no different "
+      "reaches it by chance, mostly sooner. A name leads to what differs in its configuration.")});
 }
 
 void PageWriter::add_effects() {
@@ -184,33 +180,26 @@ void PageWriter::add_curves() {
 
 // Sentences for the methods that were used.
 std::string method_sentences(const Analysis& analysis) {
-  std::set<Method> accuracy, speed;
+  std::set<Method> used;
   for (const ArmResult& arm : analysis.arms) {
-    if (arm.accuracy.interval) accuracy.insert(arm.accuracy.method);
-    if (arm.log_speed_up.interval) speed.insert(arm.log_speed_up.method);
+    for (const Comparison& comparison : {arm.accuracy, arm.log_speed_up}) {
+      if (comparison.interval) used.insert(comparison.method);
+    }
   }
   std::string text;
-  if (accuracy.contains(Method::kDunnett)) {
+  if (used.contains(Method::kDunnett)) {
     text +=
         " Differences of accuracy: the variance of what arms and seeds leave unexplained is pooled over arms, and "
         "Dunnett's quantile (J. Am. Stat. Assoc. 50, 1955, 1096) corrects for the number of arms.";
   }
-  if (accuracy.contains(Method::kPooledResiduals)) {
-    text += " An arm that lacks seeds uses the same variance over the pairs that it has, with Bonferroni's correction.";
-  }
-  if (accuracy.contains(Method::kPooledDifferences) || speed.contains(Method::kPooledDifferences)) {
-    const char* what = !accuracy.contains(Method::kPooledDifferences) ? "Ratios of steps, as logarithms"
-                       : !speed.contains(Method::kPooledDifferences)
-                           ? "Differences of accuracy"
-                           : "Differences of accuracy and ratios of steps, as logarithms";
-    text += fmt::format(
-        " {}: the variance of the paired differences is pooled over arms, with Satterthwaite's degrees of "
-        "freedom (Biometrics 2, 1946, 110) and Bonferroni's correction.",
-        what);
-  }
-  if (accuracy.contains(Method::kOwnVariance) || speed.contains(Method::kOwnVariance)) {
+  if (used.contains(Method::kPooledRatio)) {
     text +=
-        " An arm whose variance is not the others' (F tests), and every arm where there are too "
+        " Ratios of steps, as logarithms: the variance of the paired differences is pooled over arms, with "
+        "Satterthwaite's degrees of freedom (Biometrics 2, 1946, 110) and Bonferroni's correction.";
+  }
+  if (used.contains(Method::kPairedT)) {
+    text +=
+        " An arm that lacks seeds, or whose variance is not the others' (F tests), and every arm where there are too "
         "few to pool, has a paired t interval of its own with Bonferroni's correction.";
   }
   return text;
@@ -221,10 +210,8 @@ void PageWriter::add_method() {
   std::string text =
       "Best accuracy is the highest validation accuracy of a run's evaluations. The target of a run is the best of the "
       "baseline's run with the same seed, and a run reaches it where the line between its evaluations first does. Runs "
-      "with "
-      "the same seed share the order of the data and, where shapes agree, the initial weights, so networks are "
-      "compared in "
-      "pairs." +
+      "with the same seed share the order of the data and, where shapes agree, the initial weights, so networks are "
+      "compared in pairs." +
       method_sentences(analysis_) +
       " Runs that diverged are counted, not averaged. A network whose best is below twice chance, or with few classes "
       "below half of the way from chance to 100 %, did not learn and "

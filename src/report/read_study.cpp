@@ -152,6 +152,7 @@ void add_listed_run(Run run, Study& study) {
 void add_kept_study(const std::string& folder, Study& study, std::string& baseline) {
   Study kept = read_kept_study(folder);
   study.name = kept.name;
+  study.kept_figures = kept.kept_figures;
   if (baseline.empty()) baseline = kept.arms[kept.baseline].name;
   study.notes.insert(study.notes.end(), kept.notes.begin(), kept.notes.end());
   for (Arm& arm : kept.arms) {
@@ -207,7 +208,7 @@ std::string names_of(const std::vector<std::string>& runs) {
   return runs.size() == 1 ? runs.front() : fmt::format("{} and {} more", runs.front(), runs.size() - 1);
 }
 
-// Whether other images or another computation stand behind a difference: one sentence for each.
+// Adds a sentence if other images, or another computation, stand behind a difference.
 void note_what_runs_were_made_of(Study& study) {
   const Run* first = nullptr;
   std::string first_name, other_data, other_computation;

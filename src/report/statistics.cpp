@@ -107,7 +107,7 @@ Comparison compare_alone(const std::vector<double>& pairs, size_t comparisons) {
   const auto n = static_cast<double>(pairs.size());
   const double variance = sum_of_squares(pairs) / (n - 1);
   if (!varies(variance, comparison.difference)) return comparison;
-  decide(comparison, Method::kOwnVariance, bonferroni_quantile(comparisons, n - 1) * std::sqrt(variance / n));
+  decide(comparison, Method::kPairedT, bonferroni_quantile(comparisons, n - 1) * std::sqrt(variance / n));
   return comparison;
 }
 
@@ -172,14 +172,6 @@ PooledRows pooled_rows(const SeedTable& values) {
     pooled.rows.push_back(complete.rows[i]);
   }
   return pooled;
-}
-
-// True if the differences of an arm with gaps vary otherwise than the residuals of the complete ones, among `tests`.
-bool is_odd(const std::vector<double>& pairs, const Blocks& blocks, size_t tests) {
-  const auto degrees = static_cast<double>(pairs.size() - 1);
-  const boost::math::fisher_f distribution(degrees, blocks.residual_degrees());
-  const double below = cdf(distribution, sum_of_squares(pairs) / degrees / (2 * blocks.residual_mean_square));
-  return 2 * std::min(below, 1 - below) < kOddLevel / static_cast<double>(tests);
 }
 
 // The values at the seeds where row `reference` has one.
@@ -253,42 +245,34 @@ std::vector<Comparison> compare_with_baseline(const SeedTable& values, size_t ba
     for (size_t seed = 0; seed < paired[arm].size(); ++seed) differences.back()[seed] -= paired[baseline][seed];
   }
   std::vector<Comparison> comparisons(values.size());
+  const std::vector<Comparison> alone = compare_each_alone(differences);
+  for (size_t i = 0; i < arms.size(); ++i) comparisons[arms[i]] = alone[i];
   const PooledRows pooled = pooled_rows(paired);
-  const bool is_dunnett = pooled.rows.size() > 1 && pooled.contains(baseline);
-  const size_t compared = count_comparable(differences);
-  const std::vector<Comparison> others = is_dunnett ? compare_each_alone(differences) : compare_with_zero(differences);
-  for (size_t i = 0; i < arms.size(); ++i) comparisons[arms[i]] = others[i];
-  if (!is_dunnett) return comparisons;
+  if (pooled.rows.size() < 2 || !pooled.contains(baseline)) return comparisons;
 
   const Blocks blocks = decompose(pooled.table);
   if (!varies(blocks.residual_mean_square, 0)) return comparisons;
   const size_t count = pooled.rows.size() - 1;
-  const double error = (1 - kConfidence) * static_cast<double>(count) / static_cast<double>(compared);
+  const double error =
+      (1 - kConfidence) * static_cast<double>(count) / static_cast<double>(count_comparable(differences));
   const double half_width = cached_dunnett_quantile(1 - error, static_cast<int64_t>(count), blocks.residual_degrees()) *
                             std::sqrt(2 * blocks.residual_mean_square / static_cast<double>(blocks.seeds));
   for (const size_t arm : pooled.rows) {
     if (arm != baseline) decide(comparisons[arm], Method::kDunnett, half_width);
   }
-  for (size_t i = 0; i < arms.size(); ++i) {
-    const std::vector<double> pairs = present(differences[i]);
-    if (pairs.size() < 2 || pairs.size() == differences[i].size() || is_odd(pairs, blocks, compared)) continue;
-    decide(comparisons[arms[i]], Method::kPooledResiduals,
-           bonferroni_quantile(compared, blocks.residual_degrees()) *
-               std::sqrt(2 * blocks.residual_mean_square / static_cast<double>(pairs.size())));
-  }
   return comparisons;
 }
 
-std::vector<Comparison> compare_with_zero(const SeedTable& differences) {
-  std::vector<Comparison> comparisons = compare_each_alone(differences);
-  const PooledRows pooled = pooled_rows(differences);
+std::vector<Comparison> compare_ratios(const SeedTable& logarithms) {
+  std::vector<Comparison> comparisons = compare_each_alone(logarithms);
+  const PooledRows pooled = pooled_rows(logarithms);
   // With so few seeds nobody can tell whether two variances are alike: they stay apart.
   if (pooled.rows.size() < 3) return comparisons;
   const Blocks blocks = decompose(pooled.table);
   if (!varies(blocks.value_variance(), 0)) return comparisons;
-  const double half_width = bonferroni_quantile(count_comparable(differences), blocks.value_degrees()) *
+  const double half_width = bonferroni_quantile(count_comparable(logarithms), blocks.value_degrees()) *
                             std::sqrt(blocks.value_variance() / static_cast<double>(blocks.seeds));
-  for (const size_t row : pooled.rows) decide(comparisons[row], Method::kPooledDifferences, half_width);
+  for (const size_t row : pooled.rows) decide(comparisons[row], Method::kPooledRatio, half_width);
   return comparisons;
 }
 

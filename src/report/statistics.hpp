@@ -28,11 +28,10 @@ struct Mean {
 
 // The source of an interval's width.
 enum class Method {
-  kNone,               // fewer than two pairs, or values that do not vary at all: no interval
-  kDunnett,            // variance pooled over arms in blocks of seeds; Dunnett's quantile
-  kPooledResiduals,    // an arm with gaps: that variance over its own pairs; Bonferroni
-  kPooledDifferences,  // variance of differences pooled over arms, degrees of freedom by Satterthwaite; Bonferroni
-  kOwnVariance         // paired t of this arm alone; Bonferroni
+  kNone,         // fewer than two pairs, or values that do not vary at all: no interval
+  kDunnett,      // accuracies: variance pooled over arms in blocks of seeds; Dunnett's quantile
+  kPooledRatio,  // ratios: variance pooled over arms, degrees of freedom by Satterthwaite; Bonferroni
+  kPairedT       // paired t of a row that cannot be pooled; Bonferroni
 };
 
 enum class Outcome { kUnknown, kHigher, kLower, kIndistinguishable };
@@ -62,15 +61,13 @@ std::vector<size_t> find_odd_variances(const SeedTable& complete);
 // Satterthwaite's degrees of freedom (Biometrics 2 (1946) 110).
 std::vector<Mean> estimate_means(const SeedTable& values);
 
-// Compares each row with row `baseline`, whose own entry stays empty. The rows are divided into groups:
-//   rows of like variance with a value at every seed that the baseline has: Dunnett's method;
-//   rows with gaps: the same variance over the pairs that they have;
-//   rows of odd variance: their own variance.
-// The error rate is divided among the groups by their size. If the baseline's variance is the odd one, the differences
-// from it are compared with zero instead.
+// Compares each row with row `baseline`, whose own entry stays empty. Rows of like variance with a value at every seed
+// that the baseline has are compared by Dunnett's method, the others by a paired t test each; the error rate is divided
+// among the rows. All rows are compared by paired t tests if the baseline cannot be pooled.
 std::vector<Comparison> compare_with_baseline(const SeedTable& values, size_t baseline);
 
-// Compares rows of paired differences, such as logarithms of ratios, with zero.
-std::vector<Comparison> compare_with_zero(const SeedTable& differences);
+// Compares rows of logarithms of ratios, one for each pair of runs, with zero. The baseline's variance is in all of
+// them, so what is pooled is the variance of the ratios themselves.
+std::vector<Comparison> compare_ratios(const SeedTable& logarithms);
 
 }  // namespace bn::report

@@ -54,7 +54,8 @@ struct Study {
   std::string name{};
   std::vector<Arm> arms{};
   size_t baseline = 0;
-  std::vector<std::string> notes{};  // what a reader must know: runs that were left out
+  std::vector<std::string> notes{};         // sentences that a reader must know: runs that were left out
+  std::vector<std::string> kept_figures{};  // names of the figures that a kept study's report shows
 
   std::vector<uint64_t> seeds() const;  // all arms' seeds, ascending
 };
@@ -73,7 +74,7 @@ std::string relative_folder(const Run& run, const std::filesystem::path& root);
 // "bn_x5". Throws DataError naming the file, and the line, that cannot be read.
 bool is_kept_study(const std::string& folder);
 Study read_kept_study(const std::string& folder);
-// Writes study.json, configs.yaml and curves.csv: all that a report needs, of the runs that have ended.
+// Writes study.yaml and curves.csv: all that a report needs, of the runs that have ended.
 void keep_study(const Study& study, const std::string& folder);
 
 // Reads folders of sweeps, of kept studies and of runs. RUN may lie in a kept study: KEPT/bn_x5/seed_3, or KEPT/bn_x5

@@ -122,7 +122,7 @@ struct Loaded {
   const SafetensorsEntry* from = nullptr;
 };
 
-// What load_values() takes from the file, in the network's order; proves that both networks are the same elsewhere.
+// Lists the values that load_values() takes from the file, in the network's order, and proves that the rest is equal.
 std::vector<Loaded> match_values(const SafetensorsFile& file, const Parameters& parameters,
                                  const std::vector<std::string>& left_out) {
   StoredEntries stored = index_entries(file);

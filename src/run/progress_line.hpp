@@ -19,7 +19,7 @@ class ProgressLine {
   // A train or evaluate record. seconds_left < 0: unknown.
   void show(const LogRecord& record, double seconds_left);
   void message(const std::string& text);
-  // Of an evaluation that runs; on a terminal only.
+  // Shows how far an evaluation is, on a terminal only.
   void show_evaluation(int64_t images, int64_t all);
 
  private:

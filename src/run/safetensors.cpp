@@ -115,7 +115,7 @@ SafetensorsEntry parse_entry(const std::string& name, const Json& json, int64_t 
   return entry;
 }
 
-// What write_safetensors writes besides: throws as above.
+// Proves that the tensor has the type, dimensions and place that write_safetensors() gives it. Throws as above.
 void require_own(const SafetensorsEntry& entry, int64_t begin) {
   if (entry.type != "F32") throw std::out_of_range("is not F32");
   if (entry.dims.size() != 4) {
@@ -128,7 +128,7 @@ void require_own(const SafetensorsEntry& entry, int64_t begin) {
 }  // namespace
 
 int64_t SafetensorsEntry::elements() const {
-  if (std::find(dims.begin(), dims.end(), 0) != dims.end()) return 0;  // whatever the others are
+  if (std::find(dims.begin(), dims.end(), 0) != dims.end()) return 0;  // the others may be anything
   int64_t count = 1;
   for (const int64_t dim : dims) count *= dim;
   return count;

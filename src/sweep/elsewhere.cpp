@@ -4,6 +4,7 @@
 #include "bn/error.hpp"
 #include "bn/sweep.hpp"
 #include "core/files.hpp"
+#include "core/terminal.hpp"
 #include "run/folder_lock.hpp"
 #include "sweep/run_size.hpp"
 #include "sweep/run_state.hpp"
@@ -13,6 +14,8 @@ namespace bn {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr int64_t kFileWidth = 120;
 
 // A folder that does not lie on this machine may have no locks: then its run counts as waiting.
 bool is_locked(const std::string& folder) {
@@ -64,7 +67,7 @@ std::string describe_progress(Sweep& sweep, const SweepOptions& options) {
     sizes.push_back(data.of(sweep.runs[i].config));
   }
   return render_table({.sweep = sweep, .progress = progress, .sizes = sizes, .jobs = options.jobs}, TableScope::kAll,
-                      columns_of_output());
+                      static_cast<size_t>(output_columns(kFileWidth)));
 }
 
 }  // namespace bn

@@ -1,4 +1,4 @@
-// How long a run is: in steps, epochs and images.
+// The length of a run in steps, epochs and images.
 #pragma once
 
 #include <map>

@@ -81,7 +81,7 @@ struct Layout {
   }
 };
 
-// Where there is no room, names are cut, and what matters least is left out first.
+// Where there is no room, names are cut, and the columns that matter least are left out first.
 Layout lay_out(const std::vector<Cells>& rows, size_t most) {
   constexpr size_t kShortName = 12;
   Layout layout{.columns = {Column::kArm, Column::kSeed, Column::kState, Column::kStep, Column::kTop1, Column::kBest,
@@ -155,12 +155,6 @@ std::string render_table(const TableInput& input, TableScope scope, size_t width
   std::string text;
   for (const Cells& cells : rows) text += line_of(cells, layout, width);
   return text + wrap(summary_of(input), width) + "\n";
-}
-
-size_t columns_of_output() {
-  constexpr size_t kFileWidth = 120;
-  winsize size{};
-  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : kFileWidth;
 }
 
 int64_t rows_taken(const std::string& text, size_t width) {

@@ -21,8 +21,6 @@ struct TableInput {
 };
 // A line for each run, and one or more for the whole; none is longer than `width`.
 std::string render_table(const TableInput& input, TableScope scope, size_t width);
-// Of the terminal that standard output is; of a file, which may be wider, 120.
-size_t columns_of_output();
 // The rows that the text takes on a terminal of that width.
 int64_t rows_taken(const std::string& text, size_t width);
 

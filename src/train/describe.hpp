@@ -13,7 +13,7 @@ namespace bn {
 // Empty when no image was skipped.
 std::string describe_skipped(int64_t count, const std::vector<std::string>& names);
 
-// What is trained on what, and by whom.
+// The parts of a run: what is trained, on which images, and by which backend.
 struct RunParts {
   const Config& config;
   const Backend& backend;

@@ -1,4 +1,4 @@
-// What synchronised batch normalisation asks of the other processes, each of which computes one part.
+// Carries the sums of synchronised batch normalisation between processes, each of which computes one part.
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// How well the network did on the images of a training step.
+// Scores the network's answers to the images of a training step.
 #pragma once
 
 #include <vector>
@@ -13,7 +13,7 @@ struct PartScore {
   double top1 = 0, top5 = 0;  // fractions of them
 };
 
-// Of the training plan's last forward pass.
+// Scores the training plan's last forward pass.
 PartScore score_part(const Plan& plan, Backend& backend);
 
 // The mean over the parts of all processes, in the order of the parts.

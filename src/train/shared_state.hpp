@@ -1,4 +1,4 @@
-// What all processes of a run must hold alike: the parameters with everything a checkpoint has.
+// The state that all processes of a run must hold alike: the parameters with everything that a checkpoint has.
 #pragma once
 
 #include <cstdint>

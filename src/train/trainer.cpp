@@ -49,7 +49,7 @@ int64_t Trainer::save_interval() const {
   return options().checkpoint_every > 0 ? options().checkpoint_every : evaluation_interval();
 }
 
-// Whatever is recorded of a step is recorded with its loss.
+// Every record of a step holds its loss.
 bool Trainer::logs_after(int64_t step) const {
   return step == total_steps_ || step % options().log_every == 0 || step % evaluation_interval() == 0 ||
          step % save_interval() == 0;

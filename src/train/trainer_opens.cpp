@@ -1,4 +1,4 @@
-// How a run begins: the data, the network and its plans; then a checkpoint's values, another run's, or drawn ones.
+// A run begins with the data, the network and its plans; then come a checkpoint's values, another run's, or drawn ones.
 #include <fmt/format.h>
 
 #include <cmath>

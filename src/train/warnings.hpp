@@ -1,4 +1,4 @@
-// What a user has probably not meant, told when a run starts.
+// Settings that a user has probably not meant are told when a run starts.
 #pragma once
 
 #include <cstdint>

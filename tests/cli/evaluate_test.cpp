@@ -372,7 +372,7 @@ TEST_F(Evaluate, WhatCannotBeReadOrWrittenIsSaidBeforeTheScoring) {
                        "cannot open " + (folder() / "no.txt") + ": no such file"));
 }
 
-// Whatever it waits for; here for somebody to read the pipe.
+// It ends although it waits, here for somebody to read the pipe.
 TEST_F(Evaluate, EndsWithinASecondOfCtrlC) {
   ASSERT_EQ(test::run_program({"/usr/bin/mkfifo", folder() / "pipe"}).exit_code, 0);
   test::RunningProgram program(test::bninception_command({"evaluate", first_, "--csv", folder() / "pipe"}));

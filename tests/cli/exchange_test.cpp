@@ -1,4 +1,4 @@
-// What a network becomes for other programs, and what they bring: export, convert.
+// The commands export and convert, which write networks for other programs and read theirs.
 #include <gmock/gmock.h>
 
 #include <filesystem>

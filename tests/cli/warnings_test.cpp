@@ -1,4 +1,4 @@
-// What a user has probably not meant is told in one line when the run starts, once, and stays in its log.
+// A setting that the user has probably not meant is told once, in a line when the run starts, and stays in its log.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 

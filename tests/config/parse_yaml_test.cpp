@@ -82,7 +82,7 @@ TEST(ParseYaml, CutsLongTextInItsMessages) {
   EXPECT_TRUE(parse_error(key + ": 3\n").find("\xc3...") == std::string::npos);
 }
 
-// Whatever a mutated experiment holds, it is read or refused; nothing else happens.
+// A mutated experiment is read or refused; nothing else happens.
 TEST(ParseYaml, SurvivesDamagedText) {
   const std::string good = kExperiment + kTrain + "batch_norm: {eps: 1e-3}\ndevice: cpu\n";
   uint64_t random = 88172645463325252ULL;

@@ -18,7 +18,7 @@
 namespace bn::test {
 namespace {
 
-// What one part sends: its number of rows, the mean and the sum of squared deviations of its one column.
+// One part sends its number of rows, and the mean and the sum of squared deviations of its one column.
 using Sent = std::vector<double>;
 
 // Knows what all parts send.

@@ -41,7 +41,7 @@ std::vector<std::string> configurations() {
   return files;
 }
 
-// Of a training step of configs/imagenet/bn_baseline.yaml in bf16.
+// The launches of a training step of configs/imagenet/bn_baseline.yaml in bf16.
 constexpr const char* kLaunches =
     "average_pool 8\n"
     "average_pool_gradient 8\n"
@@ -190,7 +190,7 @@ TEST(CudnnPlansAreRefused, Bf16WithoutTensorCoresForIt) {
       << message;
 }
 
-// What a step starts decides its time at small batches. Exact: a change is meant, or a mistake.
+// The number of launches decides a step's time at small batches. The list is exact, so that no change slips in.
 TEST(CudnnPlansCount, LaunchesOfAStepOfThePapersNetwork) {
   const std::unique_ptr<PlanningBackend> backend = make_planning_cuda_backend({}, device("h100"));
   const Config config = load_config(BN_SOURCE_DIR "/configs/imagenet/bn_baseline.yaml");

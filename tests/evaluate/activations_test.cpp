@@ -1,4 +1,4 @@
-// What a network computes inside, for one image of a batch.
+// The values that a network computes inside, for one image of a batch.
 #include "bn/activations.hpp"
 
 #include <gtest/gtest.h>

@@ -98,7 +98,7 @@ TEST(TensorBoard, AProbeIsAHistogram) {
   EXPECT_EQ(value.histo().sum(), 15 * -1 + 35 * -0.5 + 35 * 1 + 15 * 2);
 }
 
-// Of a diverged run: a histogram could not be drawn.
+// A diverged run has such a probe, and its histogram could not be drawn.
 TEST(TensorBoard, AProbeThatIsNotFiniteHasNoHistogram) {
   const TemporaryFolder folder;
   const double nan = std::numeric_limits<double>::quiet_NaN();
@@ -172,7 +172,7 @@ TEST(TensorBoard, ReadsEveryEvent) {
   const TemporaryFolder folder;
   std::vector<LogRecord> log = kLog;
   log.push_back(kNext);
-  // What the file of a picture of 3 x 2 pixels begins with; TensorBoard passes it on to a browser as it is.
+  // The first bytes of a PNG file of 3 x 2 pixels; TensorBoard passes it on to a browser as it is.
   const std::string png("\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x03\0\0\0\x02", 24);
   TensorBoardFile resumed(folder / "logs/resumed", {.hyperparameters = {{"train.batch", "32"}, {"device", "cpu"}},
                                                     .pictures = {{.tag = "filters", .step = 10, .png = png}}});

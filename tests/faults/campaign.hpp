@@ -45,7 +45,7 @@ class Experiment {
   std::string operator/(const std::string& name) const { return root_ / name; }
   std::vector<std::string> train(const std::string& run, const std::vector<std::string>& more = {}) const;
   std::vector<std::string> resume(const std::string& run) const { return train(run, {"--resume"}); }
-  // What a run leaves that must not depend on how often it was stopped: its checkpoints and the curve of its log.
+  // The files that must not depend on how often a run was stopped: its checkpoints and the curve of its log.
   std::map<std::string, std::string> result(const std::string& run) const;
 
  private:

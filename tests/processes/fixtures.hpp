@@ -88,7 +88,7 @@ class Processes : public testing::Test {
   std::string checkpoint(const std::string& run, int64_t step) const {
     return read_bytes(folder(run).checkpoint_path(step));
   }
-  // What the log says of each step and evaluation.
+  // A line of the log for each step and evaluation, without its times.
   std::vector<std::string> curve(const std::string& run) const {
     std::vector<std::string> points;
     for (const LogRecord& record : read_log(folder(run).log_path())) {

@@ -22,7 +22,7 @@ class TwoHosts : public Processes {
                     "for side in a b; do ip -n {0}$side link set lo up; ip -n {0}$side link set {0}$side up; done",
                     name_));
     if (made.exit_code != 0) GTEST_SKIP() << "namespaces cannot be made here, which needs root and ip: " << made.err;
-    // What mpirun calls in place of ssh: agent [OPTIONS] HOST COMMAND...
+    // mpirun calls this in place of ssh: agent [OPTIONS] HOST COMMAND...
     write_bytes(root_ / "agent",
                 fmt::format("#!/bin/sh\n"
                             "while [ \"${{1#-}}\" != \"$1\" ]; do shift; done\n"

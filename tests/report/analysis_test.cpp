@@ -157,7 +157,7 @@ TEST(Analysis, PairsWhatFinished) {
   EXPECT_EQ(result.finished, 3);
   EXPECT_EQ(result.accuracy.pairs, 3);
   EXPECT_NEAR(result.accuracy.difference, 0.1 - 0.001 / 3, 1e-9);
-  EXPECT_EQ(result.accuracy.method, Method::kOwnVariance);
+  EXPECT_EQ(result.accuracy.method, Method::kPairedT);
   EXPECT_EQ(divergence_in_words(result), "diverged at step 200 in 1 of 4 seeds");
 }
 

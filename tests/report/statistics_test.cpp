@@ -67,11 +67,11 @@ TEST(Statistics, AnArmOfOddVarianceStandsAlone) {
   values[3] = {70, 90, 60, 95};
   const std::vector<Comparison> comparisons = compare_with_baseline(values, 0);
   // d = np.array([70, 90, 60, 95])-y[0]; t.ppf(1-.025/3, 3)*sem(d)
-  EXPECT_EQ(comparisons[3].method, Method::kOwnVariance);
+  EXPECT_EQ(comparisons[3].method, Method::kPairedT);
   EXPECT_NEAR(half_width(comparisons[3].interval), 38.67604135, 1e-6);
   EXPECT_EQ(comparisons[1].method, Method::kDunnett);
   values[3][0] = kNaN;  // as with a gap
-  EXPECT_EQ(compare_with_baseline(values, 0)[3].method, Method::kOwnVariance);
+  EXPECT_EQ(compare_with_baseline(values, 0)[3].method, Method::kPairedT);
 }
 
 TEST(Statistics, OneComparisonIsThePairedTTest) {
@@ -81,15 +81,15 @@ TEST(Statistics, OneComparisonIsThePairedTTest) {
   EXPECT_NEAR(comparison.interval->high, 2.2031889428, 1e-6);
 }
 
-TEST(Statistics, AnArmWithAGapUsesThePooledVarianceAndItsShareOfTheError) {
+TEST(Statistics, AnArmWithAGapStandsAloneWithItsShareOfTheError) {
   SeedTable values = kAccuracies;
   values[3][0] = kNaN;
   const std::vector<Comparison> comparisons = compare_with_baseline(values, 0);
-  // d = (y[3]-y[0])[1:]; d.mean(), t.ppf(1-.025/3, 6)*np.sqrt(2*s2/3), s2 of y[:3]
-  EXPECT_EQ(comparisons[3].method, Method::kPooledResiduals);
+  // d = (y[3]-y[0])[1:]; d.mean(), t.ppf(1-.025/3, 2)*sem(d)
+  EXPECT_EQ(comparisons[3].method, Method::kPairedT);
   EXPECT_EQ(comparisons[3].pairs, 3);
   EXPECT_NEAR(comparisons[3].difference, 3.1333333333, 1e-9);
-  EXPECT_NEAR(half_width(comparisons[3].interval), 0.6635509847, 1e-8);
+  EXPECT_NEAR(half_width(comparisons[3].interval), 1.1113454468, 1e-8);
   // c = brentq(lambda c: p_max(c, 2, 6)-(1-0.05*2/3), 1.5, 30); c*np.sqrt(2*s2/4), s2 of y[:3]
   EXPECT_EQ(comparisons[1].method, Method::kDunnett);
   EXPECT_NEAR(half_width(comparisons[1].interval), 0.5565322325, 1e-5);
@@ -101,15 +101,15 @@ TEST(Statistics, ComparesDifferencesWithZero) {
   const SeedTable logs = {{std::log(2.1), std::log(2.4), std::log(1.9)},
                           {std::log(12.), std::log(15.), std::log(14.)},
                           {std::log(9.), std::log(11.), std::log(10.)}};
-  const std::vector<Comparison> comparisons = compare_with_zero(logs);
+  const std::vector<Comparison> comparisons = compare_ratios(logs);
   EXPECT_NEAR(comparisons[1].difference, 2.61067139, 1e-8);
   for (const Comparison& comparison : comparisons) {
-    EXPECT_EQ(comparison.method, Method::kPooledDifferences);
+    EXPECT_EQ(comparison.method, Method::kPooledRatio);
     EXPECT_NEAR(half_width(comparison.interval), 0.2815731189, 1e-8);
   }
   // Two of them: t.ppf(1-.025/2, 2)*sem(row)
-  const std::vector<Comparison> two = compare_with_zero({logs[0], logs[1]});
-  EXPECT_EQ(two[0].method, Method::kOwnVariance);
+  const std::vector<Comparison> two = compare_ratios({logs[0], logs[1]});
+  EXPECT_EQ(two[0].method, Method::kPairedT);
   EXPECT_NEAR(half_width(two[0].interval), 0.4199084580, 1e-8);
   EXPECT_NEAR(half_width(two[1].interval), 0.4093112203, 1e-8);
 }
@@ -195,7 +195,7 @@ bool wrong_by_ratio(const SeedTable& values) {
   for (auto& row : differences) {
     for (size_t seed = 0; seed < row.size(); ++seed) row[seed] -= values[0][seed];
   }
-  return claims_a_difference(compare_with_zero(differences));
+  return claims_a_difference(compare_ratios(differences));
 }
 
 TEST(StatisticsSimulation, DunnettErrsInOneSweepOfTwenty) {

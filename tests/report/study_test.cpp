@@ -227,19 +227,19 @@ TEST_F(KeptStudy, SaysWhatIsDamaged) {
   EXPECT_EQ(error_with("curves.csv", "0.6,", "0.6,,"),
             "curves.csv:3: is no line of a kept study: it has 14 cells, not 13");
   EXPECT_EQ(error_with("curves.csv", "a,1,200,end", "a,7,200,end"),
-            "curves.csv' has lines of a with seed 7, which study.json does not name");
+            "curves.csv' has lines of a with seed 7, which study.yaml does not name");
   EXPECT_THAT(error_with("curves.csv", "step", "stop"), HasSubstr("curves.csv:1: does not name the columns of a kept"));
-  EXPECT_EQ(error_with("configs.yaml", "--- # a", "--- # c"), "configs.yaml' has no configuration of a");
-  EXPECT_THAT(error_with("configs.yaml", "normalization:", "normalisation:"),
+  EXPECT_EQ(error_with("study.yaml", "--- # a", "--- # c"), "study.yaml' has no line --- # a");
+  EXPECT_THAT(error_with("study.yaml", "normalization:", "normalisation:"),
               HasSubstr("unknown key; did you mean model.normalization?"));
-  EXPECT_THAT(error_with("study.json", "\"runs\"", "\"run\""),
-              HasSubstr("study.json' is not the record of a kept study: "));
-  EXPECT_EQ(error_with("study.json", "\"seed\":1", "\"seed\":4"),
-            "study.json' names a with seed 4, of which curves.csv has no line");
+  EXPECT_THAT(error_with("study.yaml", "\"runs\"", "\"run\""),
+              HasSubstr("study.yaml' is not the record of a kept study: "));
+  EXPECT_EQ(error_with("study.yaml", "\"seed\":1", "\"seed\":4"),
+            "study.yaml' names a with seed 4, of which curves.csv has no line");
   EXPECT_EQ(error_message<DataError>([&] { read_study({kept_ + "/c/seed_1"}, ""); }),
             "the kept study '" + kept_ + "' has no run 'c/seed_1'; its runs are a/seed_1, b/seed_1");
-  std::filesystem::remove(kept_ + "/study.json");
-  EXPECT_EQ(error_message<DataError>([&] { read_study({kept_}, ""); }), "'" + kept_ + "/study.json' is missing");
+  std::filesystem::remove(kept_ + "/study.yaml");
+  EXPECT_EQ(error_message<DataError>([&] { read_study({kept_}, ""); }), "'" + kept_ + "/study.yaml' is missing");
 }
 
 TEST(Study, AnUnknownBaseline) {

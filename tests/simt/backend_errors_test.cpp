@@ -36,7 +36,7 @@ TEST_F(CudaErrors, DriverTooOld) {
       << refusal();
 }
 
-// What a driver says that is there and cannot be used: the machine cannot, and a user reads what to do.
+// A driver is there and cannot be used: it says so, and the user reads what to do.
 TEST_F(CudaErrors, CudaThatDoesNotStart) {
   const auto expect = [](cudaError_t simt::Machine::*when, cudaError_t status, const char* advice) {
     simt::machine().*when = status;

@@ -9,7 +9,7 @@
 namespace bn {
 namespace {
 
-// Of a run whose length the rate does not depend on.
+// The rate does not depend on the length of such a run.
 RunLength epochs_of(int64_t steps) { return {.steps_per_epoch = steps, .steps = 1'000'000'000}; }
 
 TEST(LearningRate, StaysWithoutDecay) {

@@ -127,7 +127,7 @@ struct WindowRow {
   int64_t position_stride, column_stride;
 };
 
-// Of one tile, or of one row of weights.
+// Each call transforms one tile, or one row of weights.
 struct WinogradKernels {
   void (*input)(Planes v, const float* x, const MapTile& tile);  // 6x6 pixels of x
   // 4x4 pixels: y = activation(transform + bias), where they lie inside the map; bias [c] may be null.
