@@ -14,6 +14,7 @@
 #include "cuda/library_ops.hpp"
 #include "cuda/make_op.hpp"
 #include "cuda/updates.hpp"
+#include "cuda/weight_copies.hpp"
 #include "ops/own_ops.hpp"
 
 namespace bn::cuda {
@@ -130,6 +131,7 @@ bool wants_synchronous_launches() {
 CudaBackend::CudaBackend(const CudaOptions& options) {
   require_device(options.device);
   context_.options = options;
+  context_.weight_copies = std::make_shared<WeightCopies>();
   start(cudaSetDevice(device()));
   cudaDeviceProp properties{};
   start(cudaGetDeviceProperties(&properties, device()));
@@ -209,6 +211,13 @@ bool CudaBackend::supports_fused_activation(const BatchNorm& spec) const {
 
 int64_t CudaBackend::image_row_stride(int64_t channels, DType dtype) const {
   return cuda::image_row_stride(channels, dtype);
+}
+
+void CudaBackend::pack(std::span<const OpCall> calls) {
+  gather_copies(context_, [&] { Backend::pack(calls); });
+}
+void CudaBackend::unpack(std::span<const OpCall> calls) {
+  gather_copies(context_, [&] { Backend::unpack(calls); });
 }
 
 std::unique_ptr<Recording> CudaBackend::record(std::function<void()> work) {

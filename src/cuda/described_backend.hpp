@@ -32,6 +32,8 @@ class DescribedBackend final : public PlanningBackend {
   bool supports_row_stride(const OpSpec& spec) const override;
   bool supports_fused_activation(const BatchNorm& spec) const override;
   int64_t image_row_stride(int64_t channels, DType dtype) const override;
+  void pack(std::span<const OpCall> calls) override;
+  void unpack(std::span<const OpCall> calls) override;
   std::unique_ptr<Recording> record(std::function<void()> work) override;
 
   void load_images(const Tensor& x, const Tensor& images_u8, const ImageNormalization& normalization) override;

@@ -49,6 +49,7 @@ class Compiler {
   void bind_gradients();
   void bind_steps();
   void bind_backward();
+  void list_calls();
   void make_correction();
 
   const PlanOptions& options_;
@@ -363,6 +364,16 @@ void Compiler::bind_backward() {
   }
 }
 
+void Compiler::list_calls() {
+  for (size_t i = 0; i < plan_->steps.size(); ++i) {
+    const Plan::Impl::Step& step = plan_->steps[i];
+    const OpCall call{.op = step.op.get(), .io = &step.io};
+    plan_->packs.push_back(call);
+    if (!step.is_frozen) plan_->repacks.push_back(call);
+    if (backward_time_[i] >= 0) plan_->unpacks.push_back(call);
+  }
+}
+
 // Paper: Algorithm 2, step 10: Var[x] = m/(m-1) E[var]; m counts the batch and, where spatial, the positions.
 void Compiler::make_correction() {
   const Tensor slab = parameters_.population_slab();
@@ -401,6 +412,7 @@ std::unique_ptr<Plan::Impl> Compiler::compile() {
   bind_gradients();
   bind_steps();
   bind_backward();
+  list_calls();
   make_correction();
   return std::move(plan_);
 }

@@ -49,6 +49,7 @@ constexpr const char* kLaunches =
     "block_activation_gradient 1\n"
     "block_gradient_sums 69\n"
     "block_moments 69\n"
+    "copy_weights 3\n"
     "cublasLt 3\n"
     "cudnn 206\n"
     "dropout 2\n"
@@ -61,12 +62,10 @@ constexpr const char* kLaunches =
     "map 70\n"
     "max_pool 5\n"
     "max_pool_gradient 5\n"
-    "pack_weights 71\n"
     "sgd 2\n"
     "softmax_loss 1\n"
     "softmax_loss_gradient 1\n"
-    "sum_rows 10\n"
-    "unpack_weight_gradient 69\n";
+    "sum_rows 10\n";
 
 struct Arithmetic {
   DType dtype = DType::kF32;

@@ -241,6 +241,7 @@ void OpRun::backward() {
   for (GuardedTensor& tensor : scratch_) tensor.fill_garbage();
   for (GuardedTensor& tensor : dy_) tensor.write(data_.dy);
   op_->backward(io_);
+  op_->unpack(io_);
 }
 
 void OpRun::expect_guards_intact() const {

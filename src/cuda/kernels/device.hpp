@@ -85,6 +85,13 @@ __device__ __forceinline__ void load(float (&to)[Lanes], const T* from) {
   to_floats(to, load_packet<T, Lanes>(from));
 }
 
+template <class T>
+__device__ __forceinline__ float element(const T* from) {
+  float value[1];
+  load<T, 1>(value, from);
+  return value[0];
+}
+
 // Lanes f32 values of a column array, which need not start on 16 bytes: once a thread, for many rows.
 template <int Lanes>
 __device__ __forceinline__ void load_columns(float (&to)[Lanes], const float* from) {
