@@ -10,6 +10,7 @@
 #include "cuda/dense_convolution.hpp"
 #include "cuda/device_memory.hpp"
 #include "cuda/error.hpp"
+#include "cuda/kernels/columns.hpp"
 #include "cuda/kernels/updates.hpp"
 #include "cuda/library_ops.hpp"
 #include "cuda/make_op.hpp"
@@ -141,6 +142,8 @@ CudaBackend::CudaBackend(const CudaOptions& options) {
   context_.check = wants_synchronous_launches() ? LaunchCheck::kSynchronize : LaunchCheck::kAsynchronous;
   start(cudaStreamCreateWithFlags(&context_.compute, cudaStreamNonBlocking));
   start(cudaStreamCreateWithFlags(&context_.copy, cudaStreamNonBlocking));
+  tickets_ = allocate(sum_tickets(context_) * static_cast<int64_t>(sizeof(unsigned)));
+  context_.tickets = static_cast<unsigned*>(tickets_->data());
   open_libraries(context_);
   small_uploads_ = std::make_unique<SmallUploads>(context_);
   image_uploads_ = std::make_unique<ImageUploads>(context_, host_memory_);
@@ -151,6 +154,7 @@ CudaBackend::~CudaBackend() {
   image_uploads_.reset();
   small_uploads_.reset();
   close_libraries(context_);
+  tickets_.reset();
   cudaStreamDestroy(context_.copy);
   cudaStreamDestroy(context_.compute);
 }

@@ -4,6 +4,7 @@
 // Bytes per element: the sums read x and dy; the input's gradient reads x and dy and writes dx. Sums are f32 within a
 // thread (four rows added first) and a block (a fixed tree), double across blocks.
 #include "cuda/kernels/gradient_sums.hpp"
+#include "cuda/kernels/last_block.hpp"
 
 namespace bn::cuda {
 namespace {
@@ -13,8 +14,9 @@ constexpr int kMapBlocksPerMultiprocessor = 8;
 // partial: [blocks of rows, {sum dz, sum dz * (x - mean)}, c].
 template <class T, int N, Activation A>
 __global__ void __launch_bounds__(kThreads)
-    block_gradient_sums(float* __restrict__ partial, const T* __restrict__ dy, const T* __restrict__ x,
-                        BatchColumns batch, int m, int64_t c, int64_t dy_stride, int64_t x_stride, int tile) {
+    gradient_sums_kernel(GradientColumns gradient, float* partial, unsigned* tickets, const T* __restrict__ dy,
+                         const T* __restrict__ x, BatchColumns batch, float eps, double share, int m, int64_t c,
+                         int64_t dy_stride, int64_t x_stride, int tile) {
   const Place place(tile, N, m, static_cast<int>(blockIdx.y));
   float sum[N] = {}, product[N] = {};
   if (place.column < c) {
@@ -55,39 +57,17 @@ __global__ void __launch_bounds__(kThreads)
   }
   add_lines(sum, place);
   add_lines(product, place);
-  if (place.line > 0 || place.column >= c) return;
-  float* to = partial + static_cast<int64_t>(blockIdx.y) * 2 * c + place.column;
+  if (place.line == 0 && place.column < c) {
+    float* to = partial + static_cast<int64_t>(blockIdx.y) * 2 * c + place.column;
 #pragma unroll
-  for (int k = 0; k < N; ++k) to[k] = sum[k], to[c + k] = product[k];
-}
-
-// Sum over blocks of partial[block, which, column], in double, eight threads a column; valid in the first of them.
-__device__ __forceinline__ double sum_blocks(const float* partial, int which, int kinds, int64_t column, int64_t c,
-                                             int blocks) {
-  BN_SHARED(double, sums, [kFinishGroups][kFinishColumns]);
-  const int lane = static_cast<int>(threadIdx.x) % kFinishColumns,
-            group = static_cast<int>(threadIdx.x) / kFinishColumns;
-  double sum = 0;
-  if (column < c) {
-    for (int block = group; block < blocks; block += kFinishGroups)
-      sum += partial[(kinds * block + which) * c + column];
+    for (int k = 0; k < N; ++k) to[k] = sum[k], to[c + k] = product[k];
   }
-  __syncthreads();  // an earlier call may still be reading
-  sums[group][lane] = sum;
-  __syncthreads();
-  if (group > 0) return 0;
-  for (int other = 1; other < kFinishGroups; ++other) sum += sums[other][lane];
-  return sum;
-}
-
-__global__ void __launch_bounds__(kFinishColumns* kFinishGroups)
-    finish_gradient(GradientColumns gradient, const float* __restrict__ partial, BatchColumns batch, float eps,
-                    double share, int64_t c, int blocks) {
-  const int64_t column = static_cast<int64_t>(blockIdx.x) * kFinishColumns + threadIdx.x % kFinishColumns;
-  const double sum = sum_blocks(partial, 0, 2, column, c, blocks);
-  const double product = sum_blocks(partial, 1, 2, column, c, blocks);
-  if (threadIdx.x >= kFinishColumns || column >= c) return;
-  finish_gradient_column(gradient, batch, column, sum, product, eps, share);
+  if (!is_last_block(tickets)) return;
+  const FinishPlace finish(tile, N);
+  double sums[2] = {};
+  sum_blocks(sums, partial, c, finish);
+  if (finish.group > 0 || finish.column >= c) return;
+  finish_gradient_column(gradient, batch, finish.column, sums[0], sums[1], eps, share);
 }
 
 template <class T, int N, Activation A>
@@ -126,11 +106,11 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-// dx and the block's sums of dz; either may be unwanted (null).
+// dx and the sums of dz; either may be unwanted (null).
 template <class T, int N, Activation A>
 __global__ void __launch_bounds__(kThreads)
-    block_activation_gradient(T* dx, float* __restrict__ partial, const T* dy, const T* y, int m, int64_t c,
-                              int64_t dx_stride, int64_t dy_stride, int64_t y_stride, int tile) {
+    activation_gradient_kernel(T* dx, float* dbias, float* partial, unsigned* tickets, const T* dy, const T* y, int m,
+                               int64_t c, int64_t dx_stride, int64_t dy_stride, int64_t y_stride, int tile) {
   const Place place(tile, N, m, static_cast<int>(blockIdx.y));
   float sum[N] = {};
   if (place.column < c) {
@@ -147,18 +127,17 @@ __global__ void __launch_bounds__(kThreads)
       if (dx != nullptr) store(dx + row * dx_stride + place.column, dz);
     }
   }
-  if (partial == nullptr) return;
+  if (dbias == nullptr) return;
   add_lines(sum, place);
-  if (place.line > 0 || place.column >= c) return;
+  if (place.line == 0 && place.column < c) {
 #pragma unroll
-  for (int k = 0; k < N; ++k) partial[static_cast<int64_t>(blockIdx.y) * c + place.column + k] = sum[k];
-}
-
-__global__ void __launch_bounds__(kFinishColumns* kFinishGroups)
-    finish_sum(float* __restrict__ sums, const float* __restrict__ partial, int64_t c, int blocks) {
-  const int64_t column = static_cast<int64_t>(blockIdx.x) * kFinishColumns + threadIdx.x % kFinishColumns;
-  const double sum = sum_blocks(partial, 0, 1, column, c, blocks);
-  if (threadIdx.x < kFinishColumns && column < c) sums[column] = static_cast<float>(sum);
+    for (int k = 0; k < N; ++k) partial[static_cast<int64_t>(blockIdx.y) * c + place.column + k] = sum[k];
+  }
+  if (!is_last_block(tickets)) return;
+  const FinishPlace finish(tile, N);
+  double total[1] = {};
+  sum_blocks(total, partial, c, finish);
+  if (finish.group == 0 && finish.column < c) dbias[finish.column] = static_cast<float>(total[0]);
 }
 
 }  // namespace
@@ -166,14 +145,12 @@ __global__ void __launch_bounds__(kFinishColumns* kFinishGroups)
 void column_gradient_sums(const Context& context, const GradientColumns& gradient, float* partial, const Matrix& dy,
                           const Matrix& x, const BatchColumns& batch, float eps, Activation activation) {
   const Matrix* matrices[] = {&x, &dy};
-  const Cover cover = bn::cuda::cover(context, matrices, 2, kSumBlocksPerMultiprocessor);
+  const Cover cover = cover_of_sums(context, matrices, 2);
   dispatch(x.dtype, cover.lanes, activation, [&]<class T, int N, Activation A>() {
-    launch(context, "block_gradient_sums", block_gradient_sums<T, N, A>, grid_of(cover), partial,
-           static_cast<const T*>(dy.data), static_cast<const T*>(x.data), batch, x.m, x.c, dy.stride, x.stride,
-           cover.tile);
+    launch(context, "gradient_sums", gradient_sums_kernel<T, N, A>, grid_of(cover), gradient, partial, context.tickets,
+           static_cast<const T*>(dy.data), static_cast<const T*>(x.data), batch, eps, 1.0 / static_cast<double>(x.m),
+           x.m, x.c, dy.stride, x.stride, cover.tile);
   });
-  launch(context, "finish_gradient", finish_gradient, finish_grid(x.c), gradient, partial, batch, eps,
-         1.0 / static_cast<double>(x.m), x.c, cover.rows);
 }
 
 void column_input_gradient(const Context& context, const Matrix& dx, const Matrix& dy, const Matrix& x,
@@ -193,14 +170,12 @@ void activation_gradient(const Context& context, const Matrix& dx, float* dbias,
   int count = 1;
   if (activation != Activation::kNone) matrices[count++] = &y;
   if (dx.data != nullptr) matrices[count++] = &dx;
-  const Cover cover = bn::cuda::cover(context, matrices, count, kSumBlocksPerMultiprocessor);
+  const Cover cover = cover_of_sums(context, matrices, count);
   dispatch(dy.dtype, cover.lanes, activation, [&]<class T, int N, Activation A>() {
-    launch(context, "block_activation_gradient", block_activation_gradient<T, N, A>, grid_of(cover),
-           static_cast<T*>(dx.data), dbias == nullptr ? nullptr : partial, static_cast<const T*>(dy.data),
+    launch(context, "activation_gradient", activation_gradient_kernel<T, N, A>, grid_of(cover),
+           static_cast<T*>(dx.data), dbias, partial, context.tickets, static_cast<const T*>(dy.data),
            static_cast<const T*>(y.data), dy.m, dy.c, dx.stride, dy.stride, y.stride, cover.tile);
   });
-  if (dbias == nullptr) return;
-  launch(context, "finish_sum", finish_sum, finish_grid(dy.c), dbias, partial, dy.c, cover.rows);
 }
 
 }  // namespace bn::cuda

@@ -3,7 +3,7 @@
 //
 // In every kernel here one thread owns 16 bytes of neighbouring columns (or one column, where rows are not made of
 // whole 16 bytes) and walks down rows, several loads in flight. Every sum is taken in an order that the shape alone
-// decides: rows within a thread, threads by a fixed tree, blocks by a second kernel.
+// decides: rows within a thread, threads by a fixed tree, blocks by the last of them.
 #pragma once
 
 #include <cstdint>
@@ -29,6 +29,8 @@ struct Cover {
   unsigned columns = 1, rows = 1;  // blocks
 };
 
+// How many counters Context::tickets holds.
+int64_t sum_tickets(const Context& context);
 // Bytes of scratch that the reductions below need for c columns.
 int64_t partial_bytes(const Context& context, int64_t c);
 

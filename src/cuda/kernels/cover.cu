@@ -5,7 +5,10 @@
 
 namespace bn::cuda {
 
-Cover cover(const Context& context, const Matrix* const* matrices, int count, int blocks_per_multiprocessor) {
+namespace {
+
+Cover cover_with(const Context& context, const Matrix* const* matrices, int count, int blocks_per_multiprocessor,
+                 int64_t max_columns) {
   const Matrix& first = *matrices[0];
   const int64_t wide = 16 / size_of(first.dtype);
   Cover cover{.lanes = Lanes::kWide};
@@ -16,7 +19,9 @@ Cover cover(const Context& context, const Matrix* const* matrices, int count, in
   const int64_t accesses = cover.lanes == Lanes::kWide ? first.c / wide : first.c;
   // The widest tile that leaves the fewest threads without columns.
   int64_t least_waste = accesses + 1;
+  const int64_t lanes = cover.lanes == Lanes::kWide ? wide : 1;
   for (const int tile : {32, 16, 8, 4}) {
+    if (tile * lanes > max_columns) continue;
     const int64_t waste = (accesses + tile - 1) / tile * tile - accesses;
     if (waste >= least_waste) continue;
     least_waste = waste;
@@ -28,6 +33,19 @@ Cover cover(const Context& context, const Matrix* const* matrices, int count, in
   cover.columns = static_cast<unsigned>(columns);
   cover.rows = static_cast<unsigned>(std::clamp<int64_t>((first.m + rows_at_once - 1) / rows_at_once, 1, wanted));
   return cover;
+}
+
+}  // namespace
+
+Cover cover(const Context& context, const Matrix* const* matrices, int count, int blocks_per_multiprocessor) {
+  constexpr int64_t kAnyColumns = 256;
+  return cover_with(context, matrices, count, blocks_per_multiprocessor, kAnyColumns);
+}
+
+int64_t sum_tickets(const Context& context) { return sum_blocks_of(context); }
+
+Cover cover_of_sums(const Context& context, const Matrix* const* matrices, int count) {
+  return cover_with(context, matrices, count, kSumBlocksPerMultiprocessor, kMaxSumColumns);
 }
 
 }  // namespace bn::cuda

@@ -6,20 +6,20 @@
 
 namespace bn::cuda {
 
-constexpr int kRowsInFlight = 4;                // loads in one thread that do not wait for each other
-constexpr int kSumBlocksPerMultiprocessor = 4;  // at most, where columns are summed: partial_bytes() counts on it
-// The shape of the blocks that then add the partial sums.
-constexpr int kFinishColumns = 32, kFinishGroups = 8;
+constexpr int kRowsInFlight = 4;  // loads in one thread that do not wait for each other
+// Where columns are summed: as many blocks as run at one time, and so few columns in each that one of them can then add
+// the partial sums of all quickly.
+constexpr int kSumBlocksPerMultiprocessor = 2, kMaxSumColumns = 64;
+inline int64_t sum_blocks_of(const Context& context) {
+  return int64_t{context.multiprocessors} * kSumBlocksPerMultiprocessor;
+}
 
 // `matrices`: all that one kernel walks; blocks_per_multiprocessor: how many are wanted at most.
 Cover cover(const Context& context, const Matrix* const* matrices, int count, int blocks_per_multiprocessor);
+// Where columns are summed. A kernel then has at most as many tickets as sum_blocks_of() (see last_block.hpp).
+Cover cover_of_sums(const Context& context, const Matrix* const* matrices, int count);
 
 inline Grid grid_of(const Cover& cover) { return {.x = cover.columns, .y = cover.rows, .threads = kThreads}; }
-
-inline Grid finish_grid(int64_t c) {
-  return {.x = static_cast<unsigned>((c + kFinishColumns - 1) / kFinishColumns),
-          .threads = kFinishColumns * kFinishGroups};
-}
 
 // One thread's place: its first column, and its rows.
 struct Place {

@@ -1,6 +1,6 @@
 // The parts that kernels share: 16-byte accesses as floats, and the dispatch from a type to a template. Kernels keep to
 // the features that tests/simt can run on a CPU: no inline PTX, no cooperative groups, nothing across blocks but a
-// second kernel.
+// second kernel or the last of the blocks (last_block.hpp).
 #pragma once
 
 #include <cuda_bf16.h>
