@@ -8,6 +8,8 @@
 // A frozen batch norm trains in the evaluation phase: dx = dz * gamma / sqrt(var + eps), and no gradient of its own.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "bn/error.hpp"
 #include "core/op_checks.hpp"
 #include "ops/own_op.hpp"
@@ -24,7 +26,12 @@ class BatchNormOp final : public OwnOp {
         has_backward_(desc.has_backward),
         c_(c),
         exchange_(spec.synchronised_parts > 1 ? desc.exchange : nullptr),
-        partial_bytes_(kernels.partial_bytes(m, c)) {}
+        partial_bytes_(kernels.partial_bytes(m, c)) {
+    // A backend may take the parts of y one by one.
+    for (const TensorDesc& part : desc.y_parts) {
+      partial_bytes_ = std::max(partial_bytes_, kernels.partial_bytes(m, part.shape.c));
+    }
+  }
 
   int64_t saved_bytes() const override { return saves() ? kBatchArrays * array_bytes() : 0; }
   int64_t scratch_bytes() const override {
@@ -75,7 +82,8 @@ class BatchNormOp final : public OwnOp {
 };
 
 void BatchNormOp::forward(const OpIo& io) {
-  const Matrix x = matrix_of(io.x[0], spec_.scope), y = matrix_of(io.y, spec_.scope);  // [m, c]
+  const Matrix x = matrix_of(io.x[0], spec_.scope);                        // [m, c]
+  const PartedMatrix y = parted_matrix_of(io.y, io.y_parts, spec_.scope);  // [m, c]
   if (phase_ == Phase::kEvaluate) {
     auto* scale = static_cast<float*>(io.scratch);
     kernels().population_scale(scale, io.state[1].as<float>(), affine(io), c_);
@@ -89,8 +97,9 @@ void BatchNormOp::forward(const OpIo& io) {
 }
 
 void BatchNormOp::backward(const OpIo& io) {
-  const Matrix x = matrix_of(io.x[0], spec_.scope), y = matrix_of(io.y, spec_.scope);  // [m, c]
-  const Matrix dy = matrix_of(io.dy, spec_.scope);
+  const Matrix x = matrix_of(io.x[0], spec_.scope);                           // [m, c]
+  const PartedMatrix y = parted_matrix_of(io.y, io.y_parts, spec_.scope);     // [m, c]
+  const PartedMatrix dy = parted_matrix_of(io.dy, io.dy_parts, spec_.scope);  // [m, c]
   if (phase_ == Phase::kEvaluate) return backward_of_evaluation(io);
   const BatchColumns columns = batch(io);
   const GradientColumns gradient{.dgamma = io.dw[0].as<float>(),
@@ -127,6 +136,9 @@ std::unique_ptr<Op> make_op(const OwnKernels& kernels, const BatchNorm& spec, co
   const Shape& x = desc.x.at(0).shape;
   if (spec.scope == BatchNormScope::kPerActivation) refuse_row_strides(desc);
   const int64_t m = spec.scope == BatchNormScope::kSpatial ? x.rows() : x.n;
+  if (!desc.y_parts.empty() && (spec.scope != BatchNormScope::kSpatial || spec.synchronised_parts > 1)) {
+    throw UnsupportedError("Only a spatial batch norm of one part of a step writes its channels to several places.");
+  }
   const bool is_synchronised = spec.synchronised_parts > 1 && desc.exchange != nullptr;
   if (is_synchronised && !kernels.supports_synchronised_parts()) {
     throw UnsupportedError("batch_norm.synchronised_parts above 1 needs device: cpu; set it to 1.");

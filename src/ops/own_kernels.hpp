@@ -2,6 +2,7 @@
 // calls) are written once, in this folder. src/cpu and src/cuda implement this interface.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -19,6 +20,18 @@ struct Matrix {
 // Spatial: m = n*h*w, c = channels. Per-activation: m = n, c = h*w*channels, of a dense tensor. An absent tensor gives
 // an absent matrix.
 Matrix matrix_of(const Tensor& tensor, BatchNormScope scope = BatchNormScope::kSpatial);
+
+// A matrix whose columns may lie in several places: those of part i + 1 follow part i's. Every part has m rows.
+constexpr int kMaxColumnParts = 4;
+struct PartedMatrix {
+  std::array<Matrix, kMaxColumnParts> parts{};
+  int count = 0;
+
+  PartedMatrix() = default;
+  PartedMatrix(const Matrix& whole) : parts{whole}, count(1) {}  // NOLINT(google-explicit-constructor): it is one
+};
+// Of `parts`, or of `whole` where there are none. Throws UnsupportedError for too many parts.
+PartedMatrix parted_matrix_of(const Tensor& whole, const std::vector<Tensor>& parts, BatchNormScope scope);
 
 // Arrays of c floats.
 struct AffineColumns {
@@ -93,13 +106,14 @@ class OwnKernels {
   virtual bool supports_synchronised_parts() const = 0;
   // Used in evaluation: scale = gamma / sqrt(var + eps); the shift is beta.
   virtual void population_scale(float* scale, const float* var, const AffineColumns& affine, int64_t c) const = 0;
-  virtual void normalize(const Matrix& y, const Matrix& x, const NormalizeColumns& by, Activation activation) const = 0;
+  virtual void normalize(const PartedMatrix& y, const Matrix& x, const NormalizeColumns& by,
+                         Activation activation) const = 0;
   // Paper: the gradients of sec. 3. dbeta = sum dz, dgamma = sum dz * xhat, and the factors of the input's gradient. y
   // may be absent unless the activation is a sigmoid; an implementation chooses whether it reads y.
-  virtual void gradient_sums(const GradientColumns& gradient, void* partial, const Matrix& dy, const Matrix& x,
-                             const Matrix& y, const BatchColumns& batch, const AffineColumns& affine,
+  virtual void gradient_sums(const GradientColumns& gradient, void* partial, const PartedMatrix& dy, const Matrix& x,
+                             const PartedMatrix& y, const BatchColumns& batch, const AffineColumns& affine,
                              Activation activation, const PartColumns& parts) const = 0;
-  virtual void input_gradient(const Matrix& dx, const Matrix& dy, const Matrix& x, const Matrix& y,
+  virtual void input_gradient(const Matrix& dx, const PartedMatrix& dy, const Matrix& x, const PartedMatrix& y,
                               const BatchColumns& batch, const GradientColumns& gradient,
                               Activation activation) const = 0;
 

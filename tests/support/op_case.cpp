@@ -9,74 +9,8 @@
 
 #include "bn/rng.hpp"
 
-#ifdef __SANITIZE_ADDRESS__
-#include <sanitizer/asan_interface.h>
-#endif
-
 namespace bn::test {
 namespace {
-
-// These two bytes, repeated, are a NaN in bf16 and in f32.
-constexpr uint8_t kGarbage[2] = {0xc5, 0x7f};
-constexpr int64_t kGuardBytes = 64;
-
-void fill_pattern(std::vector<uint8_t>& bytes) {
-  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = kGarbage[i % 2];
-}
-
-#ifdef __SANITIZE_ADDRESS__
-bool is_host_memory(void* pointer) {
-  char name[1];
-  void* region = nullptr;
-  size_t bytes = 0;
-  return std::strcmp(__asan_locate_address(pointer, name, sizeof(name), &region, &bytes), "heap") == 0;
-}
-#endif
-
-void store(uint8_t* to, double value, DType dtype) {
-  const auto single = static_cast<float>(value);
-  switch (dtype) {
-    case DType::kF32:
-      std::memcpy(to, &single, 4);
-      break;
-    case DType::kBf16: {
-      const Bfloat16 half = Bfloat16::from_float(single);
-      std::memcpy(to, &half, 2);
-      break;
-    }
-    case DType::kU8:
-      *to = static_cast<uint8_t>(value);
-      break;
-    case DType::kI32: {
-      const auto integer = static_cast<int32_t>(value);
-      std::memcpy(to, &integer, 4);
-      break;
-    }
-  }
-}
-
-double load(const uint8_t* from, DType dtype) {
-  switch (dtype) {
-    case DType::kF32: {
-      float value = 0;
-      std::memcpy(&value, from, 4);
-      return value;
-    }
-    case DType::kBf16: {
-      Bfloat16 value;
-      std::memcpy(&value, from, 2);
-      return value.to_float();
-    }
-    case DType::kU8:
-      return *from;
-    case DType::kI32: {
-      int32_t value = 0;
-      std::memcpy(&value, from, 4);
-      return value;
-    }
-  }
-  return NAN;
-}
 
 bool is_softmax(const OpCase& op_case) { return std::holds_alternative<SoftmaxLoss>(op_case.spec); }
 
@@ -121,6 +55,24 @@ bool same_bits(const Values& a, const Values& b) {
   return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(double)) == 0);
 }
 
+// y's parts; y itself where there are none.
+std::vector<Shape> parts_of(const OpCase& op_case) {
+  const Shape y = output_shape(op_case.spec, op_case.x);
+  if (op_case.y_parts.empty()) return {y};
+  std::vector<Shape> parts;
+  for (const int64_t channels : op_case.y_parts) parts.push_back({y.n, y.h, y.w, channels});
+  return parts;
+}
+
+// The columns [first, first + count) of a matrix with `columns`.
+Values columns_of(const Values& matrix, int64_t columns, int64_t first, int64_t count) {
+  Values part;
+  for (auto row = matrix.begin(); row != matrix.end(); row += columns) {
+    part.insert(part.end(), row + first, row + first + count);
+  }
+  return part;
+}
+
 // All memory of one run.
 class OpRun {
  public:
@@ -130,10 +82,12 @@ class OpRun {
  private:
   void make_inputs();
   void make_outputs();
+  void bind(Tensor& whole, std::vector<Tensor>& parts, const std::vector<GuardedTensor>& tensors) const;
   void write_inputs();
   void forward();
   void backward();
   void expect_guards_intact() const;
+  Values read_y() const;
   OpResult result() const;
 
   Backend& backend_;
@@ -143,8 +97,9 @@ class OpRun {
   OpIo io_;
   std::unique_ptr<Buffer> step_;
   std::vector<GuardedTensor> x_, w_, state_, dx_, dw_;
-  std::vector<size_t> dx_inputs_;                                 // which input each dx_ belongs to
-  std::vector<GuardedTensor> y_, dy_, saved_, scratch_, packed_;  // one or none of each
+  std::vector<size_t> dx_inputs_;                        // which input each dx_ belongs to
+  std::vector<GuardedTensor> y_, dy_;                    // parts
+  std::vector<GuardedTensor> saved_, scratch_, packed_;  // one or none of each
 };
 
 OpRun::OpRun(Backend& backend, const OpCase& op_case, const OpData& data)
@@ -158,6 +113,8 @@ OpRun::OpRun(Backend& backend, const OpCase& op_case, const OpData& data)
   }
   const Shape y = output_shape(op_case.spec, op_case.x);
   desc.y = {output_dtype(op_case), y, y.c + op_case.gaps.y};
+  for (const Shape& part : parts_of(op_case)) desc.y_parts.push_back({desc.y.dtype, part, part.c + op_case.gaps.y});
+  if (op_case.y_parts.empty()) desc.y_parts.clear();
   desc.phase = op_case.phase;
   desc.has_backward = runs_backward(op_case);
   op_ = backend.make_op(op_case.spec, desc);
@@ -184,9 +141,9 @@ void OpRun::make_inputs() {
 }
 
 void OpRun::make_outputs() {
-  const Shape y = output_shape(case_.spec, case_.x);
-  y_.emplace_back(backend_, output_dtype(case_), y, case_.gaps.y);
-  io_.y = y_.back().tensor();
+  const std::vector<Shape> parts = parts_of(case_);
+  for (const Shape& part : parts) y_.emplace_back(backend_, output_dtype(case_), part, case_.gaps.y);
+  bind(io_.y, io_.y_parts, y_);
   const auto bytes = [&](std::vector<GuardedTensor>& to, int64_t count) -> void* {
     if (count == 0) return nullptr;
     to.emplace_back(backend_, DType::kU8, vector_shape(count));
@@ -198,8 +155,8 @@ void OpRun::make_outputs() {
   if (!runs_backward(case_)) return;
 
   if (!is_softmax(case_)) {
-    dy_.emplace_back(backend_, output_dtype(case_), y, case_.gaps.dy);
-    io_.dy = dy_.back().tensor();
+    for (const Shape& part : parts) dy_.emplace_back(backend_, output_dtype(case_), part, case_.gaps.dy);
+    bind(io_.dy, io_.dy_parts, dy_);
   }
   io_.dx.resize(case_.x.size());
   for (size_t i = 0; i < case_.x.size(); ++i) {
@@ -212,6 +169,14 @@ void OpRun::make_outputs() {
     dw_.emplace_back(backend_, DType::kF32, parameter.tensor().shape);
     io_.dw.push_back(dw_.back().tensor());
   }
+}
+
+void OpRun::bind(Tensor& whole, std::vector<Tensor>& parts, const std::vector<GuardedTensor>& tensors) const {
+  if (case_.y_parts.empty()) {
+    whole = tensors[0].tensor();
+    return;
+  }
+  for (const GuardedTensor& part : tensors) parts.push_back(part.tensor());
 }
 
 void OpRun::write_inputs() {
@@ -237,9 +202,17 @@ void OpRun::backward() {
   if (!reads.x) {
     for (GuardedTensor& tensor : x_) tensor.fill_garbage();
   }
-  if (!reads.y) y_[0].fill_garbage();
+  for (GuardedTensor& tensor : y_) {
+    if (!reads.y) tensor.fill_garbage();
+  }
   for (GuardedTensor& tensor : scratch_) tensor.fill_garbage();
-  for (GuardedTensor& tensor : dy_) tensor.write(data_.dy);
+  int64_t first = 0;
+  for (GuardedTensor& tensor : dy_) {
+    const int64_t channels = tensor.tensor().shape.c;
+    tensor.write(case_.y_parts.empty() ? data_.dy
+                                       : columns_of(data_.dy, output_shape(case_.spec, case_.x).c, first, channels));
+    first += channels;
+  }
   op_->backward(io_);
   op_->unpack(io_);
 }
@@ -260,6 +233,21 @@ void OpRun::expect_guards_intact() const {
   expect(packed_, "packed");
 }
 
+Values OpRun::read_y() const {
+  if (y_.size() == 1) return y_[0].read();
+  std::vector<Values> parts;
+  for (const GuardedTensor& tensor : y_) parts.push_back(tensor.read());
+  Values all;
+  const int64_t rows = output_shape(case_.spec, case_.x).rows();
+  for (int64_t row = 0; row < rows; ++row) {
+    for (const Values& part : parts) {
+      const auto columns = static_cast<int64_t>(part.size()) / rows;
+      all.insert(all.end(), part.begin() + row * columns, part.begin() + (row + 1) * columns);
+    }
+  }
+  return all;
+}
+
 OpResult OpRun::result() const {
   OpResult result;
   result.dx.resize(runs_backward(case_) ? x_.size() : 0);
@@ -277,7 +265,7 @@ OpResult OpRun::run() {
   write_inputs();
   forward();
   backend_.synchronize();
-  const Values y = y_[0].read();
+  const Values y = read_y();
   for (size_t i = 0; i < x_.size(); ++i)
     EXPECT_TRUE(same_bits(x_[i].read(), data_.x[i])) << "forward changed its input " << i;
   if (runs_backward(case_)) backward();
@@ -345,118 +333,11 @@ OpData make_data(const OpCase& op_case) {
   return data;
 }
 
-void round_to_storage(Values& values, DType dtype) {
-  for (double& value : values) {
-    uint8_t bytes[8];
-    store(bytes, value, dtype);
-    value = load(bytes, dtype);
-  }
-}
-
 void round_to_storage(const OpCase& op_case, OpData& data) {
   for (size_t i = 0; i < data.x.size(); ++i) round_to_storage(data.x[i], input_dtype(op_case, i));
   for (Values& values : data.w) round_to_storage(values, DType::kF32);
   for (Values& values : data.state) round_to_storage(values, DType::kF32);
   round_to_storage(data.dy, output_dtype(op_case));
-}
-
-GuardedTensor::GuardedTensor(Backend& backend, DType dtype, const Shape& shape, int64_t gap)
-    : backend_(&backend), dtype_(dtype), shape_(shape), gap_(gap) {
-  buffer_ = backend.allocate(2 * kGuardBytes + shape.rows() * (shape.c + gap) * size_of(dtype));
-  fill_garbage();
-}
-
-GuardedTensor::~GuardedTensor() { allow_guards(); }
-
-std::vector<uint8_t> GuardedTensor::bytes() const {
-  std::vector<uint8_t> bytes(buffer_->bytes());
-  allow_guards();
-  backend_->download(bytes.data(), buffer_->data(), buffer_->bytes());
-  forbid_guards();
-  return bytes;
-}
-
-void GuardedTensor::set_bytes(const std::vector<uint8_t>& bytes) {
-  allow_guards();
-  backend_->upload(buffer_->data(), bytes.data(), buffer_->bytes());
-  backend_->synchronize();
-  forbid_guards();
-}
-
-// Forbids the guards to the sanitizer; a device's memory is not its business. It cannot forbid the first of the eight
-// bytes in which elements begin, so writes there are left to the guard words.
-void GuardedTensor::forbid_guards() const {
-#ifdef __SANITIZE_ADDRESS__
-  if (!is_host_memory(buffer_->data())) return;
-  const auto* bytes = static_cast<const uint8_t*>(buffer_->data());
-  int64_t end = 0;  // the elements so far end here
-  for (int64_t row = 0; row < shape_.rows(); ++row) {
-    __asan_poison_memory_region(bytes + end, element_offset(row) - end);
-    end = element_offset(row) + shape_.c * size_of(dtype_);
-  }
-  __asan_poison_memory_region(bytes + end, buffer_->bytes() - end);
-#endif
-}
-
-void GuardedTensor::allow_guards() const {
-#ifdef __SANITIZE_ADDRESS__
-  if (buffer_ && is_host_memory(buffer_->data())) __asan_unpoison_memory_region(buffer_->data(), buffer_->bytes());
-#endif
-}
-
-int64_t GuardedTensor::element_offset(int64_t row) const {
-  return kGuardBytes + (row * (shape_.c + gap_) + gap_ / 2) * size_of(dtype_);
-}
-
-Tensor GuardedTensor::tensor() const {
-  return {.data = static_cast<uint8_t*>(buffer_->data()) + element_offset(0),
-          .dtype = dtype_,
-          .shape = shape_,
-          .row_stride = shape_.c + gap_};
-}
-
-void GuardedTensor::fill_garbage() {
-  std::vector<uint8_t> bytes(buffer_->bytes());
-  fill_pattern(bytes);
-  set_bytes(bytes);
-}
-
-void GuardedTensor::write(const Values& values) {
-  ASSERT_EQ(static_cast<int64_t>(values.size()), shape_.elements());
-  std::vector<uint8_t> bytes(buffer_->bytes());
-  fill_pattern(bytes);
-  for (int64_t row = 0, i = 0; row < shape_.rows(); ++row) {
-    for (int64_t column = 0; column < shape_.c; ++column, ++i) {
-      store(bytes.data() + element_offset(row) + column * size_of(dtype_), values[i], dtype_);
-    }
-  }
-  set_bytes(bytes);
-}
-
-Values GuardedTensor::read() const {
-  const std::vector<uint8_t> bytes = this->bytes();
-  Values values(shape_.elements());
-  for (int64_t row = 0, i = 0; row < shape_.rows(); ++row) {
-    for (int64_t column = 0; column < shape_.c; ++column, ++i) {
-      values[i] = load(bytes.data() + element_offset(row) + column * size_of(dtype_), dtype_);
-    }
-  }
-  return values;
-}
-
-void GuardedTensor::expect_guards_intact(std::string_view name) const {
-  std::vector<uint8_t> bytes = this->bytes();
-  for (int64_t row = 0; row < shape_.rows(); ++row) {
-    const int64_t begin = element_offset(row);
-    for (int64_t i = begin; i < begin + shape_.c * size_of(dtype_); ++i) bytes[i] = kGarbage[i % 2];
-  }
-  for (size_t i = 0; i < bytes.size(); ++i) {
-    if (bytes[i] == kGarbage[i % 2]) continue;
-    ADD_FAILURE() << name << ": wrote outside its elements, at byte " << static_cast<int64_t>(i) - kGuardBytes << " of "
-                  << static_cast<int64_t>(bytes.size()) - 2 * kGuardBytes << ", where " << static_cast<int>(bytes[i])
-                  << " stands";
-    return;
-  }
 }
 
 OpResult run_op(Backend& backend, const OpCase& op_case, const OpData& data, const Runs& runs) {

@@ -14,12 +14,13 @@ constexpr int kMapBlocksPerMultiprocessor = 8;
 // partial: [blocks of rows, {sum dz, sum dz * (x - mean)}, c].
 template <class T, int N, Activation A>
 __global__ void __launch_bounds__(kThreads)
-    gradient_sums_kernel(GradientColumns gradient, float* partial, unsigned* tickets, const T* __restrict__ dy,
+    gradient_sums_kernel(GradientColumns gradient, float* partial, unsigned* tickets, ColumnParts<const T> dy_parts,
                          const T* __restrict__ x, BatchColumns batch, float eps, double share, int m, int64_t c,
-                         int64_t dy_stride, int64_t x_stride, int tile) {
+                         int64_t x_stride, int tile) {
   const Place place(tile, N, m, static_cast<int>(blockIdx.y));
   float sum[N] = {}, product[N] = {};
   if (place.column < c) {
+    const Rows<const T> dy(dy_parts, place.column);
     ColumnValues<N> values;
     load_values<T, N, A>(values, batch, place.column);
     int row = place.row;
@@ -27,7 +28,7 @@ __global__ void __launch_bounds__(kThreads)
       Packet<T, N> dy_packets[4], x_packets[4];
 #pragma unroll
       for (int r = 0; r < 4; ++r) {
-        dy_packets[r] = load_packet<T, N>(dy + (row + r * place.step) * dy_stride + place.column);
+        dy_packets[r] = load_packet<T, N>(dy[row + r * place.step]);
         x_packets[r] = load_packet<T, N>(x + (row + r * place.step) * x_stride + place.column);
       }
       float rows_sum[N] = {}, rows_product[N] = {};
@@ -48,7 +49,7 @@ __global__ void __launch_bounds__(kThreads)
     }
     for (; row < place.end; row += place.step) {
       float dz[N], d[N];
-      load<T, N>(dz, dy + row * dy_stride + place.column);
+      load<T, N>(dz, dy[row]);
       load<T, N>(d, x + row * x_stride + place.column);
       to_dz<N, A>(dz, d, values);
 #pragma unroll
@@ -72,11 +73,11 @@ __global__ void __launch_bounds__(kThreads)
 
 template <class T, int N, Activation A>
 __global__ void __launch_bounds__(kThreads)
-    input_gradient(T* __restrict__ dx, const T* __restrict__ dy, const T* __restrict__ x, BatchColumns batch,
-                   GradientColumns gradient, int m, int64_t c, int64_t dx_stride, int64_t dy_stride, int64_t x_stride,
-                   int tile) {
+    input_gradient(T* __restrict__ dx, ColumnParts<const T> dy_parts, const T* __restrict__ x, BatchColumns batch,
+                   GradientColumns gradient, int m, int64_t c, int64_t dx_stride, int64_t x_stride, int tile) {
   const Place place(tile, N, m, static_cast<int>(gridDim.y - 1 - blockIdx.y));
   if (place.column >= c) return;
+  const Rows<const T> dy(dy_parts, place.column);
   ColumnValues<N> values;
   load_values<T, N, A>(values, batch, place.column);
   float factor[N], x_factor[N], constant[N];
@@ -89,7 +90,7 @@ __global__ void __launch_bounds__(kThreads)
 #pragma unroll
     for (int r = 0; r < 2; ++r) {
       if (r == 1 && !two) break;
-      dy_packets[r] = load_packet<T, N>(dy + (row + r * place.step) * dy_stride + place.column);
+      dy_packets[r] = load_packet<T, N>(dy[row + r * place.step]);
       x_packets[r] = load_packet<T, N>(x + (row + r * place.step) * x_stride + place.column);
     }
 #pragma unroll
@@ -142,35 +143,33 @@ __global__ void __launch_bounds__(kThreads)
 
 }  // namespace
 
-void column_gradient_sums(const Context& context, const GradientColumns& gradient, float* partial, const Matrix& dy,
-                          const Matrix& x, const BatchColumns& batch, float eps, Activation activation) {
-  const Matrix* matrices[] = {&x, &dy};
-  const Cover cover = cover_of_sums(context, matrices, 2);
+void column_gradient_sums(const Context& context, const GradientColumns& gradient, float* partial,
+                          const PartedMatrix& dy, const Matrix& x, const BatchColumns& batch, float eps,
+                          Activation activation) {
+  const Cover cover = cover_of_sums(context, {x, dy});
   dispatch(x.dtype, cover.lanes, activation, [&]<class T, int N, Activation A>() {
     launch(context, "gradient_sums", gradient_sums_kernel<T, N, A>, grid_of(cover), gradient, partial, context.tickets,
-           static_cast<const T*>(dy.data), static_cast<const T*>(x.data), batch, eps, 1.0 / static_cast<double>(x.m),
-           x.m, x.c, dy.stride, x.stride, cover.tile);
+           parts_of<const T>(dy), static_cast<const T*>(x.data), batch, eps, 1.0 / static_cast<double>(x.m), x.m, x.c,
+           x.stride, cover.tile);
   });
 }
 
-void column_input_gradient(const Context& context, const Matrix& dx, const Matrix& dy, const Matrix& x,
+void column_input_gradient(const Context& context, const Matrix& dx, const PartedMatrix& dy, const Matrix& x,
                            const BatchColumns& batch, const GradientColumns& gradient, Activation activation) {
-  const Matrix* matrices[] = {&x, &dy, &dx};
-  const Cover cover = bn::cuda::cover(context, matrices, 3, kMapBlocksPerMultiprocessor);
+  const Cover cover = bn::cuda::cover(context, {x, dy, dx}, kMapBlocksPerMultiprocessor);
   dispatch(x.dtype, cover.lanes, activation, [&]<class T, int N, Activation A>() {
     launch(context, "input_gradient", input_gradient<T, N, A>, grid_of(cover), static_cast<T*>(dx.data),
-           static_cast<const T*>(dy.data), static_cast<const T*>(x.data), batch, gradient, x.m, x.c, dx.stride,
-           dy.stride, x.stride, cover.tile);
+           parts_of<const T>(dy), static_cast<const T*>(x.data), batch, gradient, x.m, x.c, dx.stride, x.stride,
+           cover.tile);
   });
 }
 
 void activation_gradient(const Context& context, const Matrix& dx, float* dbias, float* partial, const Matrix& dy,
                          const Matrix& y, Activation activation) {
-  const Matrix* matrices[3] = {&dy};
-  int count = 1;
-  if (activation != Activation::kNone) matrices[count++] = &y;
-  if (dx.data != nullptr) matrices[count++] = &dx;
-  const Cover cover = cover_of_sums(context, matrices, count);
+  Matrices matrices{dy};
+  if (activation != Activation::kNone) matrices.add(y);
+  if (dx.data != nullptr) matrices.add(dx);
+  const Cover cover = cover_of_sums(context, matrices);
   dispatch(dy.dtype, cover.lanes, activation, [&]<class T, int N, Activation A>() {
     launch(context, "activation_gradient", activation_gradient_kernel<T, N, A>, grid_of(cover),
            static_cast<T*>(dx.data), dbias, partial, context.tickets, static_cast<const T*>(dy.data),

@@ -91,8 +91,7 @@ int64_t partial_bytes(const Context& context, int64_t c) {
 
 void column_reduce(const Context& context, const BatchColumns& batch, float* partial, const Matrix& x,
                    const AffineColumns& affine) {
-  const Matrix* matrices[] = {&x};
-  const Cover cover = cover_of_sums(context, matrices, 1);
+  const Cover cover = cover_of_sums(context, {x});
   dispatch(x.dtype, cover.lanes, [&]<class T, int N>() {
     const T* data = static_cast<const T*>(x.data);
     launch(context, "moments", moments_kernel<T, N>, grid_of(cover), batch, partial, context.tickets, data, affine, x.m,

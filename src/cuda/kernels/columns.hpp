@@ -21,6 +21,7 @@ using ops::GradientColumns;
 using ops::Matrix;
 using ops::matrix_of;
 using ops::NormalizeColumns;
+using ops::PartedMatrix;
 
 // How a kernel's threads cover a matrix: blocks of `tile` accesses of columns by a range of rows.
 struct Cover {
@@ -39,17 +40,18 @@ void column_reduce(const Context& context, const BatchColumns& batch, float* par
                    const AffineColumns& affine);
 // Reads x, writes y. Rows are taken last to first: the end of x may still be in the cache. Without mean and scale they
 // are 0 and 1, and without a shift it is 0.
-void column_normalize(const Context& context, const Matrix& y, const Matrix& x, const NormalizeColumns& by,
+void column_normalize(const Context& context, const PartedMatrix& y, const Matrix& x, const NormalizeColumns& by,
                       Activation activation);
 // scale = gamma / sqrt(var + eps), for evaluation; the shift is beta.
 void population_scale(const Context& context, float* scale, const float* var, const AffineColumns& affine, int64_t c);
 
 // Let dz = dy * activation'(z), z recomputed from x. Computes dbeta = sum dz, dgamma = sum dz * xhat, and all that the
 // input's gradient needs but dz_factor, which is batch.scale. Reads x and dy once.
-void column_gradient_sums(const Context& context, const GradientColumns& gradient, float* partial, const Matrix& dy,
-                          const Matrix& x, const BatchColumns& batch, float eps, Activation activation);
+void column_gradient_sums(const Context& context, const GradientColumns& gradient, float* partial,
+                          const PartedMatrix& dy, const Matrix& x, const BatchColumns& batch, float eps,
+                          Activation activation);
 // Reads x and dy, writes dx; rows last to first.
-void column_input_gradient(const Context& context, const Matrix& dx, const Matrix& dy, const Matrix& x,
+void column_input_gradient(const Context& context, const Matrix& dx, const PartedMatrix& dy, const Matrix& x,
                            const BatchColumns& batch, const GradientColumns& gradient, Activation activation);
 
 // dx = dz = dy * activation'(y) and dbias = sum dz; dx.data or dbias may be null; y is unread for kNone.

@@ -7,13 +7,11 @@ namespace bn::cuda {
 
 namespace {
 
-Cover cover_with(const Context& context, const Matrix* const* matrices, int count, int blocks_per_multiprocessor,
-                 int64_t max_columns) {
-  const Matrix& first = *matrices[0];
+Cover cover_with(const Context& context, const Matrices& matrices, int blocks_per_multiprocessor, int64_t max_columns) {
+  const Matrix& first = matrices.all().front();
   const int64_t wide = 16 / size_of(first.dtype);
   Cover cover{.lanes = Lanes::kWide};
-  for (int i = 0; i < count; ++i) {
-    const Matrix& matrix = *matrices[i];
+  for (const Matrix& matrix : matrices.all()) {
     if (matrix.c % wide != 0 || matrix.stride % wide != 0 || !is_aligned(matrix.data)) cover.lanes = Lanes::kOne;
   }
   const int64_t accesses = cover.lanes == Lanes::kWide ? first.c / wide : first.c;
@@ -37,15 +35,15 @@ Cover cover_with(const Context& context, const Matrix* const* matrices, int coun
 
 }  // namespace
 
-Cover cover(const Context& context, const Matrix* const* matrices, int count, int blocks_per_multiprocessor) {
+Cover cover(const Context& context, const Matrices& matrices, int blocks_per_multiprocessor) {
   constexpr int64_t kAnyColumns = 256;
-  return cover_with(context, matrices, count, blocks_per_multiprocessor, kAnyColumns);
+  return cover_with(context, matrices, blocks_per_multiprocessor, kAnyColumns);
 }
 
 int64_t sum_tickets(const Context& context) { return sum_blocks_of(context); }
 
-Cover cover_of_sums(const Context& context, const Matrix* const* matrices, int count) {
-  return cover_with(context, matrices, count, kSumBlocksPerMultiprocessor, kMaxSumColumns);
+Cover cover_of_sums(const Context& context, const Matrices& matrices) {
+  return cover_with(context, matrices, kSumBlocksPerMultiprocessor, kMaxSumColumns);
 }
 
 }  // namespace bn::cuda

@@ -1,0 +1,191 @@
+// The 1x1 convolutions of a module that read the same value become one, whose weights lie one after another in
+// Parameters, and the batch norms after them become one over all channels, which writes each sibling's where it was
+// written before. Saves reading the input and writing terms of its gradient once per sibling, and starting an op.
+//
+// Nothing but the order of some sums changes. Parameters, statistics and their names stay those of the siblings.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "plan/graph.hpp"
+
+namespace bn {
+namespace {
+
+constexpr size_t kMostSiblings = 4;  // as a batch norm's output may have parts
+
+struct Sibling {
+  int conv = -1, norm = -1;  // nodes
+};
+
+const BatchNorm& norm_of(const GraphNode& node) { return std::get<BatchNorm>(node.spec); }
+
+bool is_mergeable_norm(const GraphNode& node, const Backend& backend) {
+  const auto* spec = std::get_if<BatchNorm>(&node.spec);
+  return spec != nullptr && !node.is_frozen && node.joined == 1 && spec->synchronised_parts == 1 &&
+         backend.supports_row_stride(*spec);
+}
+
+bool same_norm(const BatchNorm& a, const BatchNorm& b) { return a.eps == b.eps && a.activation == b.activation; }
+
+// Values from which a loss is reached.
+std::vector<bool> reaching_a_loss(const Graph& graph) {
+  std::vector<bool> reaching(graph.values.size(), false);
+  for (auto node = graph.nodes.rbegin(); node != graph.nodes.rend(); ++node) {
+    const std::vector<int> outputs = node->written();
+    const bool reaches = std::holds_alternative<SoftmaxLoss>(node->spec) ||
+                         std::any_of(outputs.begin(), outputs.end(),
+                                     [&](int output) { return reaching[static_cast<size_t>(graph.root(output))]; });
+    if (!reaches) continue;
+    for (const int input : node->inputs) {
+      reaching[static_cast<size_t>(input)] = reaching[static_cast<size_t>(graph.root(input))] = true;
+    }
+  }
+  return reaching;
+}
+
+class Merger {
+ public:
+  Merger(Graph& graph, const Backend& backend, const Parameters& parameters)
+      : graph_(graph), backend_(backend), parameters_(parameters), reaching_(reaching_a_loss(graph)) {}
+
+  void merge();
+
+ private:
+  GraphNode& node(int index) { return graph_.nodes[static_cast<size_t>(index)]; }
+  GraphValue& value(int index) { return graph_.values[static_cast<size_t>(index)]; }
+  std::vector<Sibling> siblings_of(int value);
+  bool is_sibling(int conv, Sibling& found);
+  bool lie_together(const std::vector<Sibling>& siblings);
+  int add_value(const std::vector<int>& parts);
+  GraphNode joined_node(const std::vector<int>& nodes);
+  void merge(const std::vector<Sibling>& siblings);
+
+  Graph& graph_;
+  const Backend& backend_;
+  const Parameters& parameters_;
+  std::vector<bool> reaching_;
+  std::vector<std::pair<int, GraphNode>> after_;  // a new node, and the one behind which it stands
+  std::vector<bool> dead_;
+};
+
+bool Merger::is_sibling(int conv, Sibling& found) {
+  const auto* spec = std::get_if<Conv2d>(&node(conv).spec);
+  if (spec == nullptr || spec->kernel != 1 || spec->stride != 1 || spec->pad != 0 || spec->folded) return false;
+  const int output = node(conv).output;
+  const std::vector<int> readers = graph_.consumers(output);
+  if (node(conv).is_frozen || value(output).view_of >= 0 || readers.size() != 1) return false;
+  const GraphNode& norm = node(readers[0]);
+  if (!is_mergeable_norm(norm, backend_) || !reaching_[static_cast<size_t>(graph_.root(norm.output))]) return false;
+  found = {.conv = conv, .norm = readers[0]};
+  return true;
+}
+
+// The convolutions of `value` that can become one, in their order.
+std::vector<Sibling> Merger::siblings_of(int value) {
+  std::vector<Sibling> siblings;
+  for (const int reader : graph_.consumers(value)) {
+    Sibling found;
+    if (siblings.size() == kMostSiblings || !is_sibling(reader, found)) continue;
+    if (!siblings.empty() && !same_norm(norm_of(node(siblings[0].norm)), norm_of(node(found.norm)))) continue;
+    siblings.push_back(found);
+  }
+  return siblings;
+}
+
+// Parameters begins each tensor on 64 bytes, so those of odd sizes have gaps between them.
+bool Merger::lie_together(const std::vector<Sibling>& siblings) {
+  const auto end_of = [](const Tensor& tensor) { return tensor.as<char>() + tensor.bytes(); };
+  const auto follow = [&](const std::vector<int>& a, const std::vector<int>& b, const auto& tensor_of) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                      [&](int first, int next) { return end_of(tensor_of(first)) == tensor_of(next).data; });
+  };
+  for (size_t i = 1; i < siblings.size(); ++i) {
+    for (const auto member : {&Sibling::conv, &Sibling::norm}) {
+      const GraphNode &before = node(siblings[i - 1].*member), &next = node(siblings[i].*member);
+      if (!follow(before.parameters, next.parameters, [&](int p) { return parameters_.value(p); })) return false;
+      if (!follow(before.state, next.state, [&](int s) { return parameters_.batch_state(s); })) return false;
+    }
+  }
+  return true;
+}
+
+int Merger::add_value(const std::vector<int>& parts) {
+  GraphValue whole = value(parts[0]);
+  whole.view_of = -1;
+  whole.view_channel = 0;
+  for (size_t i = 1; i < parts.size(); ++i) {
+    whole.name += " + " + value(parts[i]).name;
+    whole.shape.c += value(parts[i]).shape.c;
+  }
+  graph_.values.push_back(whole);
+  return static_cast<int>(graph_.values.size()) - 1;
+}
+
+// The node of all: tensor by tensor the siblings' parameters.
+GraphNode Merger::joined_node(const std::vector<int>& nodes) {
+  GraphNode joined = node(nodes[0]);
+  joined.joined = static_cast<int>(nodes.size());
+  joined.parameters.clear();
+  joined.state.clear();
+  for (size_t i = 1; i < nodes.size(); ++i) joined.name += " + " + node(nodes[i]).name;
+  const auto gather = [&](std::vector<int>& to, std::vector<int> GraphNode::*member) {
+    for (size_t k = 0; k < (node(nodes[0]).*member).size(); ++k) {
+      for (const int each : nodes) to.push_back((node(each).*member)[k]);
+    }
+  };
+  gather(joined.parameters, &GraphNode::parameters);
+  gather(joined.state, &GraphNode::state);
+  for (const int each : nodes) dead_[static_cast<size_t>(each)] = true;
+  return joined;
+}
+
+void Merger::merge(const std::vector<Sibling>& siblings) {
+  std::vector<int> convs, norms, between, outputs;
+  for (const Sibling& sibling : siblings) {
+    convs.push_back(sibling.conv);
+    norms.push_back(sibling.norm);
+    between.push_back(node(sibling.conv).output);
+    outputs.push_back(node(sibling.norm).output);
+  }
+  GraphNode conv = joined_node(convs), norm = joined_node(norms);
+  conv.output = add_value(between);
+  std::get<Conv2d>(conv.spec).out_channels = value(conv.output).shape.c;
+  int64_t channel = 0;
+  for (const int part : between) {
+    value(part).view_of = conv.output;
+    value(part).view_channel = channel;
+    channel += value(part).shape.c;
+  }
+  norm.inputs = {conv.output};
+  norm.output = add_value(outputs);
+  norm.output_parts = outputs;
+  after_.emplace_back(convs[0], std::move(conv));
+  after_.emplace_back(convs[0], std::move(norm));
+}
+
+void Merger::merge() {
+  dead_.assign(graph_.nodes.size(), false);
+  const auto values = static_cast<int>(graph_.values.size());
+  for (int v = 0; v < values; ++v) {
+    const std::vector<Sibling> siblings = siblings_of(v);
+    if (siblings.size() > 1 && lie_together(siblings)) merge(siblings);
+  }
+  std::vector<GraphNode> nodes;
+  for (size_t i = 0; i < graph_.nodes.size(); ++i) {
+    if (!dead_[i]) nodes.push_back(std::move(graph_.nodes[i]));
+    for (auto& [before, added] : after_) {
+      if (before == static_cast<int>(i)) nodes.push_back(std::move(added));
+    }
+  }
+  graph_.nodes = std::move(nodes);
+}
+
+}  // namespace
+
+void merge_siblings(Graph& graph, const Backend& backend, const Parameters& parameters) {
+  Merger(graph, backend, parameters).merge();
+}
+
+}  // namespace bn
