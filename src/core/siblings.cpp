@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
-#include <utility>
 
 namespace bn {
 namespace {
@@ -13,37 +12,63 @@ bool is_1x1(const OpSpec& spec) {
   return conv != nullptr && conv->kernel == 1 && conv->stride == 1 && conv->pad == 0;
 }
 
-// For each node the first of its siblings, or itself. A node after a sibling is one of those after the others.
-std::vector<int> first_siblings(const Net& net) {
-  const std::vector<Node>& nodes = net.nodes();
-  std::vector<int> first(nodes.size());
-  std::iota(first.begin(), first.end(), 0);
-  std::map<int32_t, int> first_reader;                // of a value, among 1x1 convolutions
-  std::map<int32_t, int> maker;                       // of a value
-  std::map<std::pair<int, size_t>, int> first_after;  // (node, kind of op) -> the node that follows it
-  for (int i = 0; i < static_cast<int>(nodes.size()); ++i) {
-    const Node& node = nodes[static_cast<size_t>(i)];
-    const auto at = static_cast<size_t>(i);
-    if (is_1x1(node.spec)) {
-      first[at] = first_reader.try_emplace(node.inputs[0].index, i).first->second;
-    } else if (const auto made = maker.find(node.inputs[0].index); made != maker.end()) {
-      const std::pair<int, size_t> place{first[static_cast<size_t>(made->second)], node.spec.index()};
-      if (is_1x1(nodes[static_cast<size_t>(place.first)].spec))
-        first[at] = first_after.try_emplace(place, i).first->second;
+// For each node the first of its siblings, or itself.
+class FirstSiblings {
+ public:
+  explicit FirstSiblings(const Net& net) : nodes_(net.nodes()), first_(nodes_.size()), count_(nodes_.size(), 1) {
+    std::iota(first_.begin(), first_.end(), 0);
+    for (size_t i = 0; i < nodes_.size(); ++i) {
+      const Node& node = nodes_[i];
+      if (is_1x1(node.spec)) join(i, readers_.try_emplace(node.inputs[0].index, i).first->second);
+      if (std::holds_alternative<BatchNorm>(node.spec)) join_after(i);
+      if (std::holds_alternative<Concat>(node.spec)) join_before(node);
+      maker_[node.output.index] = i;
     }
-    maker[node.output.index] = i;
   }
-  return first;
-}
+  const Node& of(size_t node) const { return nodes_[first_[node]]; }
+
+ private:
+  void join(size_t node, size_t first) {
+    if (node == first) return;
+    first_[node] = first;
+    ++count_[first];
+  }
+
+  // A batch norm after a sibling is one of those after the others.
+  void join_after(size_t node) {
+    const auto maker = maker_.find(nodes_[node].inputs[0].index);
+    if (maker == maker_.end() || !is_1x1(nodes_[maker->second].spec)) return;
+    join(node, norms_.try_emplace(first_[maker->second], node).first->second);
+  }
+
+  // Batch norms of one concatenation, but those that are siblings already.
+  void join_before(const Node& concat) {
+    const Node* first = nullptr;
+    for (const ValueId input : concat.inputs) {
+      size_t node = maker_.at(input.index);
+      if (std::holds_alternative<Activate>(nodes_[node].spec)) node = maker_.at(nodes_[node].inputs[0].index);
+      if (!std::holds_alternative<BatchNorm>(nodes_[node].spec) || count_[first_[node]] > 1) continue;
+      if (first == nullptr) first = &nodes_[node];
+      first_[node] = static_cast<size_t>(first - nodes_.data());
+    }
+  }
+
+  const std::vector<Node>& nodes_;
+  std::vector<size_t> first_;
+  std::vector<int> count_;             // of siblings, at the first of them
+  std::map<int32_t, size_t> readers_;  // of a value: the first 1x1 convolution
+  std::map<int32_t, size_t> maker_;    // of a value
+  std::map<size_t, size_t> norms_;     // after the first of some siblings: the first batch norm
+};
 
 // `tensors(node)`: the indices of its tensors of one kind.
 template <class Tensors>
 std::vector<int> order_of(const Net& net, size_t count, const Tensors& tensors) {
-  const std::vector<int> first = first_siblings(net);
+  const FirstSiblings first(net);
   std::vector<int> place(count);  // the tensor behind which each stands
   std::iota(place.begin(), place.end(), 0);
   for (size_t i = 0; i < net.nodes().size(); ++i) {
-    const std::vector<int>&own = tensors(net.nodes()[i]), &firsts = tensors(net.nodes()[static_cast<size_t>(first[i])]);
+    const std::vector<int>&own = tensors(net.nodes()[i]), &firsts = tensors(first.of(i));
     if (own.size() != firsts.size()) continue;
     for (size_t k = 0; k < own.size(); ++k) place[static_cast<size_t>(own[k])] = firsts[k];
   }

@@ -1,5 +1,6 @@
-// Siblings: 1x1 convolutions that read the same value, and what follows each of them. Their parameters lie one after
-// another, so that a plan can compute them as one convolution (src/plan/merge_siblings.cpp).
+// Siblings: 1x1 convolutions that read the same value, the batch norms after these, and the other batch norms of one
+// concatenation. Their parameters lie one after another, so that a plan can compute them as one op
+// (src/plan/merge_siblings.cpp).
 #pragma once
 
 #include <vector>

@@ -16,10 +16,15 @@ double* doubles(void* partial) { return static_cast<double*>(partial); }
 struct Columns {
   int64_t first = 0, count = 0;
 
-  Matrix of(Matrix all) const {
-    if (all.data != nullptr) all.data = static_cast<char*>(all.data) + first * size_of(all.dtype);
-    all.c = count;
-    return all;
+  // These columns lie in one of its parts.
+  Matrix of(const ops::PartedMatrix& all) const {
+    int64_t before = 0;
+    size_t part = 0;
+    while (before + all.parts[part].c <= first) before += all.parts[part++].c;
+    Matrix some = all.parts[part];
+    some.data = static_cast<char*>(some.data) + (first - before) * size_of(some.dtype);
+    some.c = count;
+    return some;
   }
   NormalizeColumns of(const NormalizeColumns& all) const { return {at(all.mean), at(all.scale), at(all.shift)}; }
   BatchColumns of(const BatchColumns& all) const {
@@ -69,8 +74,15 @@ int64_t OwnKernels::partial_bytes(int64_t m, int64_t c) const {
 
 void OwnKernels::zero(float* values, int64_t count) const { std::fill_n(values, count, 0.0F); }
 
-void OwnKernels::batch_statistics(const BatchColumns& batch, void* partial, const Matrix& x,
+void OwnKernels::batch_statistics(const BatchColumns& batch, void* partial, const ops::PartedMatrix& x,
                                   const AffineColumns& affine, const ops::PartColumns& parts) const {
+  for_each_part(x, [&](size_t i, const Columns& columns) {
+    statistics_of_part(columns.of(batch), partial, x.parts[i], columns.of(affine), parts);
+  });
+}
+
+void OwnKernels::statistics_of_part(const BatchColumns& batch, void* partial, const Matrix& x,
+                                    const AffineColumns& affine, const ops::PartColumns& parts) const {
   double* moments = doubles(partial);
   column_reduce(moments, x, Tiles(x.m, x.c), table_);
   const int64_t m = parts.exchange == nullptr ? x.m : merge_moments(moments, x.m, x.c, parts, table_);
@@ -81,15 +93,15 @@ void OwnKernels::population_scale(float* scale, const float* var, const AffineCo
   table_.statistics.prepare_population(scale, var, affine, c);
 }
 
-void OwnKernels::normalize(const ops::PartedMatrix& y, const Matrix& x, const NormalizeColumns& by,
+void OwnKernels::normalize(const ops::PartedMatrix& y, const ops::PartedMatrix& x, const NormalizeColumns& by,
                            Activation activation) const {
   for_each_part(y, [&](size_t i, const Columns& columns) {
-    column_normalize(y.parts[i], columns.of(x), columns.of(by), activation, Tiles(x.m, columns.count), table_);
+    column_normalize(y.parts[i], columns.of(x), columns.of(by), activation, Tiles(x.m(), columns.count), table_);
   });
 }
 
 void OwnKernels::gradient_sums(const GradientColumns& gradient, void* partial, const ops::PartedMatrix& dy,
-                               const Matrix& x, const ops::PartedMatrix& y, const BatchColumns& batch,
+                               const ops::PartedMatrix& x, const ops::PartedMatrix& y, const BatchColumns& batch,
                                const AffineColumns& affine, Activation activation,
                                const ops::PartColumns& parts) const {
   for_each_part(dy, [&](size_t i, const Columns& columns) {
@@ -115,7 +127,7 @@ void OwnKernels::sums_of_part(const GradientColumns& gradient, void* partial, co
   table_.statistics.prepare_gradient(of_all, sums, sums + x.c, batch, affine, m, x.c);
 }
 
-void OwnKernels::input_gradient(const Matrix& dx, const ops::PartedMatrix& dy, const Matrix& x,
+void OwnKernels::input_gradient(const ops::PartedMatrix& dx, const ops::PartedMatrix& dy, const ops::PartedMatrix& x,
                                 const ops::PartedMatrix& y, const BatchColumns& batch, const GradientColumns& gradient,
                                 Activation activation) const {
   for_each_part(dy, [&](size_t i, const Columns& columns) {
@@ -123,7 +135,7 @@ void OwnKernels::input_gradient(const Matrix& dx, const ops::PartedMatrix& dy, c
     const InputGradientColumns by{
         .dz_factor = of_part.dz_factor, .x_factor = of_part.x_factor, .constant = of_part.constant};
     column_input_gradient(columns.of(dx), dy.parts[i], columns.of(x), read_of_output(y.parts[i], activation),
-                          columns.of(batch).normalization(), by, activation, Tiles(x.m, columns.count), table_);
+                          columns.of(batch).normalization(), by, activation, Tiles(x.m(), columns.count), table_);
   });
 }
 

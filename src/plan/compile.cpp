@@ -130,7 +130,7 @@ void Compiler::make_ops() {
       step.info = {.name = node.name,
                    .kind = kind_of(node.spec),
                    .implementation = step.op->implementation(),
-                   .multiply_adds = multiply_adds(node.spec, x),
+                   .multiply_adds = x.size() == 1 ? multiply_adds(node.spec, x) : 0,
                    .x = desc.x,
                    .y = desc.y,
                    .wants_dx = desc.wants_dx,

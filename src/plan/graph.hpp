@@ -56,7 +56,8 @@ void own_frozen_batch_norm(Graph& graph);                     // training: libra
 void fold_batch_norm(Graph& graph);                           // evaluation: batch norm and activation into the weights
 void fuse_activation(Graph& graph, const Backend& backend);   // batch norm + activation in one step
 void eliminate_concat(Graph& graph, const Backend& backend);  // producers write into the concatenation
-// 1x1 convolutions of one value, with their batch norms: one of each. For training.
+// 1x1 convolutions of one value, with their batch norms, and other batch norms of one concatenation: one of each. For
+// training.
 void merge_siblings(Graph& graph, const Backend& backend, const Parameters& parameters);
 void pad_images(Graph& graph, const Backend& backend);  // rows as wide as the backend's convolutions want
 

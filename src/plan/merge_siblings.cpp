@@ -2,6 +2,9 @@
 // Parameters, and the batch norms after them become one over all channels, which writes each sibling's where it was
 // written before. Saves reading the input and writing terms of its gradient once per sibling, and starting an op.
 //
+// The other batch norms that write into one concatenation become one too, which reads several inputs. Saves starting an
+// op.
+//
 // Nothing but the order of some sums changes. Parameters, statistics and their names stay those of the siblings.
 #include <fmt/format.h>
 
@@ -16,16 +19,11 @@ namespace {
 constexpr size_t kMostSiblings = 4;  // as a batch norm's output may have parts
 
 struct Sibling {
-  int conv = -1, norm = -1;  // nodes
+  int conv = -1, norm = -1;  // nodes; conv is -1 where the batch norms alone become one
 };
+using Siblings = std::vector<Sibling>;
 
 const BatchNorm& norm_of(const GraphNode& node) { return std::get<BatchNorm>(node.spec); }
-
-bool is_mergeable_norm(const GraphNode& node, const Backend& backend) {
-  const auto* spec = std::get_if<BatchNorm>(&node.spec);
-  return spec != nullptr && !node.is_frozen && node.joined == 1 && spec->synchronised_parts == 1 &&
-         backend.supports_row_stride(*spec);
-}
 
 bool same_norm(const BatchNorm& a, const BatchNorm& b) { return a.eps == b.eps && a.activation == b.activation; }
 
@@ -55,12 +53,16 @@ class Merger {
  private:
   GraphNode& node(int index) { return graph_.nodes[static_cast<size_t>(index)]; }
   GraphValue& value(int index) { return graph_.values[static_cast<size_t>(index)]; }
-  std::vector<Sibling> siblings_of(int value);
+  bool is_mergeable_norm(int index);
   bool is_sibling(int conv, Sibling& found);
-  bool lie_together(const std::vector<Sibling>& siblings);
+  std::vector<Siblings> readers_of(int value);
+  std::vector<Siblings> writers_of(int value);
+  bool follows(const Sibling& before, const Sibling& next);
+  void add(std::vector<Siblings>& groups, const Sibling& next);
   int add_value(const std::vector<int>& parts);
   GraphNode joined_node(const std::vector<int>& nodes);
-  void merge(const std::vector<Sibling>& siblings);
+  void merge_convolutions(const Siblings& siblings);
+  void merge_norms(const Siblings& siblings);
 
   Graph& graph_;
   const Backend& backend_;
@@ -70,45 +72,67 @@ class Merger {
   std::vector<bool> dead_;
 };
 
+bool Merger::is_mergeable_norm(int index) {
+  const GraphNode& norm = node(index);
+  const auto* spec = std::get_if<BatchNorm>(&norm.spec);
+  return spec != nullptr && !dead_[static_cast<size_t>(index)] && !norm.is_frozen && spec->synchronised_parts == 1 &&
+         backend_.supports_row_stride(*spec) && reaching_[static_cast<size_t>(graph_.root(norm.output))];
+}
+
 bool Merger::is_sibling(int conv, Sibling& found) {
   const auto* spec = std::get_if<Conv2d>(&node(conv).spec);
   if (spec == nullptr || spec->kernel != 1 || spec->stride != 1 || spec->pad != 0 || spec->folded) return false;
   const int output = node(conv).output;
   const std::vector<int> readers = graph_.consumers(output);
   if (node(conv).is_frozen || value(output).view_of >= 0 || readers.size() != 1) return false;
-  const GraphNode& norm = node(readers[0]);
-  if (!is_mergeable_norm(norm, backend_) || !reaching_[static_cast<size_t>(graph_.root(norm.output))]) return false;
+  if (!is_mergeable_norm(readers[0])) return false;
   found = {.conv = conv, .norm = readers[0]};
   return true;
 }
 
-// The convolutions of `value` that can become one, in their order.
-std::vector<Sibling> Merger::siblings_of(int value) {
-  std::vector<Sibling> siblings;
-  for (const int reader : graph_.consumers(value)) {
-    Sibling found;
-    if (siblings.size() == kMostSiblings || !is_sibling(reader, found)) continue;
-    if (!siblings.empty() && !same_norm(norm_of(node(siblings[0].norm)), norm_of(node(found.norm)))) continue;
-    siblings.push_back(found);
-  }
-  return siblings;
+// Whether the parameters of `next` lie behind those of `before`. Each tensor begins on 64 bytes, so there are gaps
+// between those of odd sizes.
+bool Merger::follows(const Sibling& before, const Sibling& next) {
+  const auto follow = [&](int a, int b) {
+    if (a < 0) return b < 0;
+    const GraphNode &first = node(a), &second = node(b);
+    const auto adjacent = [](const Tensor& tensor, const Tensor& other) {
+      return tensor.as<char>() + tensor.bytes() == other.data;
+    };
+    return std::equal(first.parameters.begin(), first.parameters.end(), second.parameters.begin(),
+                      second.parameters.end(),
+                      [&](int p, int q) { return adjacent(parameters_.value(p), parameters_.value(q)); }) &&
+           std::equal(first.state.begin(), first.state.end(), second.state.begin(), second.state.end(),
+                      [&](int p, int q) { return adjacent(parameters_.batch_state(p), parameters_.batch_state(q)); });
+  };
+  return same_norm(norm_of(node(before.norm)), norm_of(node(next.norm))) && follow(before.conv, next.conv) &&
+         follow(before.norm, next.norm);
 }
 
-// Parameters begins each tensor on 64 bytes, so those of odd sizes have gaps between them.
-bool Merger::lie_together(const std::vector<Sibling>& siblings) {
-  const auto end_of = [](const Tensor& tensor) { return tensor.as<char>() + tensor.bytes(); };
-  const auto follow = [&](const std::vector<int>& a, const std::vector<int>& b, const auto& tensor_of) {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                      [&](int first, int next) { return end_of(tensor_of(first)) == tensor_of(next).data; });
-  };
-  for (size_t i = 1; i < siblings.size(); ++i) {
-    for (const auto member : {&Sibling::conv, &Sibling::norm}) {
-      const GraphNode &before = node(siblings[i - 1].*member), &next = node(siblings[i].*member);
-      if (!follow(before.parameters, next.parameters, [&](int p) { return parameters_.value(p); })) return false;
-      if (!follow(before.state, next.state, [&](int s) { return parameters_.batch_state(s); })) return false;
-    }
+void Merger::add(std::vector<Siblings>& groups, const Sibling& next) {
+  const bool joins = !groups.empty() && groups.back().size() < kMostSiblings && follows(groups.back().back(), next);
+  joins ? groups.back().push_back(next) : groups.push_back({next});
+}
+
+// The 1x1 convolutions that read `value`, in groups that can become one.
+std::vector<Siblings> Merger::readers_of(int value) {
+  std::vector<Siblings> groups;
+  for (const int reader : graph_.consumers(value)) {
+    Sibling found;
+    if (is_sibling(reader, found)) add(groups, found);
   }
-  return true;
+  return groups;
+}
+
+// The batch norms that write slices of `value`, in groups that can become one.
+std::vector<Siblings> Merger::writers_of(int value) {
+  std::vector<Siblings> groups;
+  for (int i = 0; i < static_cast<int>(graph_.nodes.size()); ++i) {
+    const GraphNode& writer = node(i);
+    const bool is_slice = writer.output != value && graph_.root(writer.output) == value;
+    if (is_slice && is_mergeable_norm(i) && graph_.consumers(writer.output).empty()) add(groups, {.norm = i});
+  }
+  return groups;
 }
 
 int Merger::add_value(const std::vector<int>& parts) {
@@ -141,7 +165,7 @@ GraphNode Merger::joined_node(const std::vector<int>& nodes) {
   return joined;
 }
 
-void Merger::merge(const std::vector<Sibling>& siblings) {
+void Merger::merge_convolutions(const Siblings& siblings) {
   std::vector<int> convs, norms, between, outputs;
   for (const Sibling& sibling : siblings) {
     convs.push_back(sibling.conv);
@@ -165,12 +189,33 @@ void Merger::merge(const std::vector<Sibling>& siblings) {
   after_.emplace_back(convs[0], std::move(norm));
 }
 
+// Behind the last of them: nothing reads a slice before its concatenation is whole.
+void Merger::merge_norms(const Siblings& siblings) {
+  std::vector<int> norms, inputs, outputs;
+  for (const Sibling& sibling : siblings) {
+    norms.push_back(sibling.norm);
+    inputs.push_back(node(sibling.norm).inputs[0]);
+    outputs.push_back(node(sibling.norm).output);
+  }
+  GraphNode norm = joined_node(norms);
+  norm.inputs = inputs;
+  norm.output = add_value(outputs);
+  norm.output_parts = outputs;
+  after_.emplace_back(norms.back(), std::move(norm));
+}
+
 void Merger::merge() {
   dead_.assign(graph_.nodes.size(), false);
   const auto values = static_cast<int>(graph_.values.size());
   for (int v = 0; v < values; ++v) {
-    const std::vector<Sibling> siblings = siblings_of(v);
-    if (siblings.size() > 1 && lie_together(siblings)) merge(siblings);
+    for (const Siblings& siblings : readers_of(v)) {
+      if (siblings.size() > 1) merge_convolutions(siblings);
+    }
+  }
+  for (int v = 0; v < values; ++v) {
+    for (const Siblings& siblings : writers_of(v)) {
+      if (siblings.size() > 1) merge_norms(siblings);
+    }
   }
   std::vector<GraphNode> nodes;
   for (size_t i = 0; i < graph_.nodes.size(); ++i) {

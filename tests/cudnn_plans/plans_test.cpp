@@ -51,14 +51,14 @@ constexpr const char* kLaunches =
     "cublasLt 3\n"
     "cudnn 152\n"
     "dropout 2\n"
-    "gradient_sums 51\n"
-    "input_gradient 51\n"
+    "gradient_sums 33\n"
+    "input_gradient 33\n"
     "local_response_norm 2\n"
     "local_response_norm_gradient 2\n"
-    "map 52\n"
+    "map 34\n"
     "max_pool 5\n"
     "max_pool_gradient 5\n"
-    "moments 51\n"
+    "moments 33\n"
     "sgd 2\n"
     "softmax_loss 1\n"
     "softmax_loss_gradient 1\n"
@@ -198,8 +198,14 @@ TEST(CudnnPlansCount, LaunchesOfAStepOfThePapersNetwork) {
   std::map<std::string, int> counts;
   for (size_t i = before; i < backend->launches().size(); ++i) ++counts[backend->launches()[i]];
   std::string text;
-  for (const auto& [name, count] : counts) text += name + " " + std::to_string(count) + "\n";
+  int all = 0;
+  for (const auto& [name, count] : counts) {
+    text += name + " " + std::to_string(count) + "\n";
+    all += count;
+  }
   EXPECT_EQ(text, kLaunches);
+  constexpr int kMostLaunches = 450;
+  EXPECT_LE(all, kMostLaunches);
 }
 
 // "eng65_k2=3_k14=0" is engine 65; its settings are in the full table.

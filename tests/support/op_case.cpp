@@ -55,22 +55,46 @@ bool same_bits(const Values& a, const Values& b) {
   return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(double)) == 0);
 }
 
-// y's parts; y itself where there are none.
-std::vector<Shape> parts_of(const OpCase& op_case) {
-  const Shape y = output_shape(op_case.spec, op_case.x);
-  if (op_case.y_parts.empty()) return {y};
+// The parts of a tensor; itself where there are none.
+std::vector<Shape> parts_of(const Shape& whole, const std::vector<int64_t>& channels) {
+  if (channels.empty()) return {whole};
   std::vector<Shape> parts;
-  for (const int64_t channels : op_case.y_parts) parts.push_back({y.n, y.h, y.w, channels});
+  for (const int64_t c : channels) parts.push_back({whole.n, whole.h, whole.w, c});
   return parts;
 }
+std::vector<Shape> y_parts_of(const OpCase& op_case) {
+  return parts_of(output_shape(op_case.spec, op_case.x), op_case.y_parts);
+}
+// All inputs; the one that lies in parts as these.
+std::vector<Shape> inputs_of(const OpCase& op_case) {
+  return op_case.x_parts.empty() ? op_case.x : parts_of(op_case.x[0], op_case.x_parts);
+}
 
-// The columns [first, first + count) of a matrix with `columns`.
-Values columns_of(const Values& matrix, int64_t columns, int64_t first, int64_t count) {
-  Values part;
-  for (auto row = matrix.begin(); row != matrix.end(); row += columns) {
-    part.insert(part.end(), row + first, row + first + count);
+// A matrix by parts of its columns, in the order of `tensors`, and whole again.
+std::vector<Values> split(const Values& matrix, const std::vector<GuardedTensor>& tensors) {
+  std::vector<Values> parts(tensors.size());
+  if (tensors.size() == 1) parts[0] = matrix;
+  for (auto at = matrix.begin(); tensors.size() > 1 && at != matrix.end();) {
+    for (size_t i = 0; i < tensors.size(); ++i) {
+      const int64_t columns = tensors[i].tensor().shape.c;
+      parts[i].insert(parts[i].end(), at, at + columns);
+      at += columns;
+    }
   }
-  return part;
+  return parts;
+}
+Values joined(const std::vector<GuardedTensor>& tensors) {
+  if (tensors.size() == 1) return tensors[0].read();
+  std::vector<Values> parts;
+  for (const GuardedTensor& tensor : tensors) parts.push_back(tensor.read());
+  Values all;
+  for (int64_t row = 0; row < tensors[0].tensor().shape.rows(); ++row) {
+    for (size_t i = 0; i < tensors.size(); ++i) {
+      const int64_t columns = tensors[i].tensor().shape.c;
+      all.insert(all.end(), parts[i].begin() + row * columns, parts[i].begin() + (row + 1) * columns);
+    }
+  }
+  return all;
 }
 
 // All memory of one run.
@@ -87,7 +111,7 @@ class OpRun {
   void forward();
   void backward();
   void expect_guards_intact() const;
-  Values read_y() const;
+  std::vector<Values> inputs() const;
   OpResult result() const;
 
   Backend& backend_;
@@ -107,13 +131,14 @@ OpRun::OpRun(Backend& backend, const OpCase& op_case, const OpData& data)
   OpDesc desc;
   desc.exchange = op_case.exchange;
   desc.name = op_case.op.empty() ? name_of(op_case) : op_case.op;
-  for (size_t i = 0; i < op_case.x.size(); ++i) {
-    desc.x.push_back({input_dtype(op_case, i), op_case.x[i], op_case.x[i].c + op_case.gaps.x});
+  const std::vector<Shape> inputs = inputs_of(op_case);
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    desc.x.push_back({input_dtype(op_case, i), inputs[i], inputs[i].c + op_case.gaps.x});
     desc.wants_dx.push_back(wants_dx(op_case, i));
   }
   const Shape y = output_shape(op_case.spec, op_case.x);
   desc.y = {output_dtype(op_case), y, y.c + op_case.gaps.y};
-  for (const Shape& part : parts_of(op_case)) desc.y_parts.push_back({desc.y.dtype, part, part.c + op_case.gaps.y});
+  for (const Shape& part : y_parts_of(op_case)) desc.y_parts.push_back({desc.y.dtype, part, part.c + op_case.gaps.y});
   if (op_case.y_parts.empty()) desc.y_parts.clear();
   desc.phase = op_case.phase;
   desc.has_backward = runs_backward(op_case);
@@ -125,8 +150,9 @@ OpRun::OpRun(Backend& backend, const OpCase& op_case, const OpData& data)
 void OpRun::make_inputs() {
   step_ = backend_.allocate(sizeof(StepState));
   io_.step = static_cast<StepState*>(step_->data());
-  for (size_t i = 0; i < case_.x.size(); ++i) {
-    x_.emplace_back(backend_, input_dtype(case_, i), case_.x[i], case_.gaps.x);
+  const std::vector<Shape> inputs = inputs_of(case_);
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    x_.emplace_back(backend_, input_dtype(case_, i), inputs[i], case_.gaps.x);
     io_.x.push_back(x_.back().tensor());
   }
   for (const ParameterSpec& parameter : parameters_of(case_.spec, case_.x)) {
@@ -141,7 +167,7 @@ void OpRun::make_inputs() {
 }
 
 void OpRun::make_outputs() {
-  const std::vector<Shape> parts = parts_of(case_);
+  const std::vector<Shape> parts = y_parts_of(case_);
   for (const Shape& part : parts) y_.emplace_back(backend_, output_dtype(case_), part, case_.gaps.y);
   bind(io_.y, io_.y_parts, y_);
   const auto bytes = [&](std::vector<GuardedTensor>& to, int64_t count) -> void* {
@@ -158,10 +184,11 @@ void OpRun::make_outputs() {
     for (const Shape& part : parts) dy_.emplace_back(backend_, output_dtype(case_), part, case_.gaps.dy);
     bind(io_.dy, io_.dy_parts, dy_);
   }
-  io_.dx.resize(case_.x.size());
-  for (size_t i = 0; i < case_.x.size(); ++i) {
+  const std::vector<Shape> inputs = inputs_of(case_);
+  io_.dx.resize(inputs.size());
+  for (size_t i = 0; i < inputs.size(); ++i) {
     if (!wants_dx(case_, i)) continue;
-    dx_.emplace_back(backend_, input_dtype(case_, i), case_.x[i], case_.gaps.dx);
+    dx_.emplace_back(backend_, input_dtype(case_, i), inputs[i], case_.gaps.dx);
     dx_inputs_.push_back(i);
     io_.dx[i] = dx_.back().tensor();
   }
@@ -183,7 +210,8 @@ void OpRun::write_inputs() {
   for (auto* group : {&x_, &w_, &state_, &dx_, &dw_, &y_, &dy_, &saved_, &scratch_}) {
     for (GuardedTensor& tensor : *group) tensor.fill_garbage();
   }
-  for (size_t i = 0; i < x_.size(); ++i) x_[i].write(data_.x.at(i));
+  const std::vector<Values> x = inputs();
+  for (size_t i = 0; i < x_.size(); ++i) x_[i].write(x.at(i));
   for (size_t i = 0; i < w_.size(); ++i) w_[i].write(data_.w.at(i));
   if (case_.phase == Phase::kEvaluate) {
     for (size_t i = 0; i < state_.size(); ++i) state_[i].write(data_.state.at(i));
@@ -206,13 +234,8 @@ void OpRun::backward() {
     if (!reads.y) tensor.fill_garbage();
   }
   for (GuardedTensor& tensor : scratch_) tensor.fill_garbage();
-  int64_t first = 0;
-  for (GuardedTensor& tensor : dy_) {
-    const int64_t channels = tensor.tensor().shape.c;
-    tensor.write(case_.y_parts.empty() ? data_.dy
-                                       : columns_of(data_.dy, output_shape(case_.spec, case_.x).c, first, channels));
-    first += channels;
-  }
+  const std::vector<Values> dy = split(data_.dy, dy_);
+  for (size_t i = 0; i < dy_.size(); ++i) dy_[i].write(dy[i]);
   op_->backward(io_);
   op_->unpack(io_);
 }
@@ -233,25 +256,16 @@ void OpRun::expect_guards_intact() const {
   expect(packed_, "packed");
 }
 
-Values OpRun::read_y() const {
-  if (y_.size() == 1) return y_[0].read();
-  std::vector<Values> parts;
-  for (const GuardedTensor& tensor : y_) parts.push_back(tensor.read());
-  Values all;
-  const int64_t rows = output_shape(case_.spec, case_.x).rows();
-  for (int64_t row = 0; row < rows; ++row) {
-    for (const Values& part : parts) {
-      const auto columns = static_cast<int64_t>(part.size()) / rows;
-      all.insert(all.end(), part.begin() + row * columns, part.begin() + (row + 1) * columns);
-    }
-  }
-  return all;
-}
+std::vector<Values> OpRun::inputs() const { return case_.x_parts.empty() ? data_.x : split(data_.x[0], x_); }
 
 OpResult OpRun::result() const {
   OpResult result;
-  result.dx.resize(runs_backward(case_) ? x_.size() : 0);
-  for (size_t i = 0; i < dx_.size(); ++i) result.dx[dx_inputs_[i]] = dx_[i].read();
+  result.dx.resize(runs_backward(case_) ? case_.x.size() : 0);
+  if (case_.x_parts.empty()) {
+    for (size_t i = 0; i < dx_.size(); ++i) result.dx[dx_inputs_[i]] = dx_[i].read();
+  } else if (!dx_.empty()) {
+    result.dx[0] = joined(dx_);
+  }
   for (const GuardedTensor& tensor : dw_) result.dw.push_back(tensor.read());
   for (const GuardedTensor& tensor : state_) result.state.push_back(tensor.read());
   StepState step;
@@ -265,9 +279,10 @@ OpResult OpRun::run() {
   write_inputs();
   forward();
   backend_.synchronize();
-  const Values y = read_y();
+  const Values y = joined(y_);
+  const std::vector<Values> x = inputs();
   for (size_t i = 0; i < x_.size(); ++i)
-    EXPECT_TRUE(same_bits(x_[i].read(), data_.x[i])) << "forward changed its input " << i;
+    EXPECT_TRUE(same_bits(x_[i].read(), x[i])) << "forward changed its input " << i;
   if (runs_backward(case_)) backward();
   backend_.synchronize();
   expect_guards_intact();

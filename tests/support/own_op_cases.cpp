@@ -70,6 +70,10 @@ std::vector<OpCase> custom_batch_norm_cases() {
         cases.back().y_parts = parts;
         cases.back().gaps = gaps;
         cases.back().label = "parts";
+        cases.push_back(cases.back());
+        cases.back().x_parts = parts;
+        cases.back().gaps.x = cases.back().gaps.dx = gaps.y;
+        cases.back().label = "parts_of_several";
       }
     }
     for (const Shape& x : {Shape{6, 7, 7, 24}, Shape{2, 28, 28, 5}}) {

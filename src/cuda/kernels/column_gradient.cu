@@ -15,12 +15,12 @@ constexpr int kMapBlocksPerMultiprocessor = 8;
 template <class T, int N, Activation A>
 __global__ void __launch_bounds__(kThreads)
     gradient_sums_kernel(GradientColumns gradient, float* partial, unsigned* tickets, ColumnParts<const T> dy_parts,
-                         const T* __restrict__ x, BatchColumns batch, float eps, double share, int m, int64_t c,
-                         int64_t x_stride, int tile) {
+                         ColumnParts<const T> x_parts, BatchColumns batch, float eps, double share, int m, int64_t c,
+                         int tile) {
   const Place place(tile, N, m, static_cast<int>(blockIdx.y));
   float sum[N] = {}, product[N] = {};
   if (place.column < c) {
-    const Rows<const T> dy(dy_parts, place.column);
+    const Rows<const T> dy(dy_parts, place.column), x(x_parts, place.column);
     ColumnValues<N> values;
     load_values<T, N, A>(values, batch, place.column);
     int row = place.row;
@@ -29,7 +29,7 @@ __global__ void __launch_bounds__(kThreads)
 #pragma unroll
       for (int r = 0; r < 4; ++r) {
         dy_packets[r] = load_packet<T, N>(dy[row + r * place.step]);
-        x_packets[r] = load_packet<T, N>(x + (row + r * place.step) * x_stride + place.column);
+        x_packets[r] = load_packet<T, N>(x[row + r * place.step]);
       }
       float rows_sum[N] = {}, rows_product[N] = {};
 #pragma unroll
@@ -50,7 +50,7 @@ __global__ void __launch_bounds__(kThreads)
     for (; row < place.end; row += place.step) {
       float dz[N], d[N];
       load<T, N>(dz, dy[row]);
-      load<T, N>(d, x + row * x_stride + place.column);
+      load<T, N>(d, x[row]);
       to_dz<N, A>(dz, d, values);
 #pragma unroll
       for (int k = 0; k < N; ++k) sum[k] += dz[k], product[k] = fmaf(dz[k], d[k], product[k]);
@@ -73,11 +73,12 @@ __global__ void __launch_bounds__(kThreads)
 
 template <class T, int N, Activation A>
 __global__ void __launch_bounds__(kThreads)
-    input_gradient(T* __restrict__ dx, ColumnParts<const T> dy_parts, const T* __restrict__ x, BatchColumns batch,
-                   GradientColumns gradient, int m, int64_t c, int64_t dx_stride, int64_t x_stride, int tile) {
+    input_gradient(ColumnParts<T> dx_parts, ColumnParts<const T> dy_parts, ColumnParts<const T> x_parts,
+                   BatchColumns batch, GradientColumns gradient, int m, int64_t c, int tile) {
   const Place place(tile, N, m, static_cast<int>(gridDim.y - 1 - blockIdx.y));
   if (place.column >= c) return;
-  const Rows<const T> dy(dy_parts, place.column);
+  const Rows<const T> dy(dy_parts, place.column), x(x_parts, place.column);
+  const Rows<T> dx(dx_parts, place.column);
   ColumnValues<N> values;
   load_values<T, N, A>(values, batch, place.column);
   float factor[N], x_factor[N], constant[N];
@@ -91,7 +92,7 @@ __global__ void __launch_bounds__(kThreads)
     for (int r = 0; r < 2; ++r) {
       if (r == 1 && !two) break;
       dy_packets[r] = load_packet<T, N>(dy[row + r * place.step]);
-      x_packets[r] = load_packet<T, N>(x + (row + r * place.step) * x_stride + place.column);
+      x_packets[r] = load_packet<T, N>(x[row + r * place.step]);
     }
 #pragma unroll
     for (int r = 0; r < 2; ++r) {
@@ -102,7 +103,7 @@ __global__ void __launch_bounds__(kThreads)
       to_dz<N, A>(dz, d, values);
 #pragma unroll
       for (int k = 0; k < N; ++k) dz[k] = fmaf(dz[k], factor[k], fmaf(d[k], x_factor[k], constant[k]));
-      store(dx + (row + r * place.step) * dx_stride + place.column, dz);
+      store(dx[row + r * place.step], dz);
     }
   }
 }
@@ -144,23 +145,23 @@ __global__ void __launch_bounds__(kThreads)
 }  // namespace
 
 void column_gradient_sums(const Context& context, const GradientColumns& gradient, float* partial,
-                          const PartedMatrix& dy, const Matrix& x, const BatchColumns& batch, float eps,
+                          const PartedMatrix& dy, const PartedMatrix& x, const BatchColumns& batch, float eps,
                           Activation activation) {
-  const Cover cover = cover_of_sums(context, {x, dy});
-  dispatch(x.dtype, cover.lanes, activation, [&]<class T, int N, Activation A>() {
+  const Cover cover = cover_of_sums(context, x, {x, dy});
+  dispatch(x.parts[0].dtype, cover.lanes, activation, [&]<class T, int N, Activation A>() {
     launch(context, "gradient_sums", gradient_sums_kernel<T, N, A>, grid_of(cover), gradient, partial, context.tickets,
-           parts_of<const T>(dy), static_cast<const T*>(x.data), batch, eps, 1.0 / static_cast<double>(x.m), x.m, x.c,
-           x.stride, cover.tile);
+           parts_of<const T>(dy), parts_of<const T>(x), batch, eps, 1.0 / static_cast<double>(x.m()), x.m(), x.c(),
+           cover.tile);
   });
 }
 
-void column_input_gradient(const Context& context, const Matrix& dx, const PartedMatrix& dy, const Matrix& x,
-                           const BatchColumns& batch, const GradientColumns& gradient, Activation activation) {
-  const Cover cover = bn::cuda::cover(context, {x, dy, dx}, kMapBlocksPerMultiprocessor);
-  dispatch(x.dtype, cover.lanes, activation, [&]<class T, int N, Activation A>() {
-    launch(context, "input_gradient", input_gradient<T, N, A>, grid_of(cover), static_cast<T*>(dx.data),
-           parts_of<const T>(dy), static_cast<const T*>(x.data), batch, gradient, x.m, x.c, dx.stride, x.stride,
-           cover.tile);
+void column_input_gradient(const Context& context, const PartedMatrix& dx, const PartedMatrix& dy,
+                           const PartedMatrix& x, const BatchColumns& batch, const GradientColumns& gradient,
+                           Activation activation) {
+  const Cover cover = bn::cuda::cover(context, x, {x, dy, dx}, kMapBlocksPerMultiprocessor);
+  dispatch(x.parts[0].dtype, cover.lanes, activation, [&]<class T, int N, Activation A>() {
+    launch(context, "input_gradient", input_gradient<T, N, A>, grid_of(cover), parts_of<T>(dx), parts_of<const T>(dy),
+           parts_of<const T>(x), batch, gradient, x.m(), x.c(), cover.tile);
   });
 }
 
@@ -169,7 +170,7 @@ void activation_gradient(const Context& context, const Matrix& dx, float* dbias,
   Matrices matrices{dy};
   if (activation != Activation::kNone) matrices.add(y);
   if (dx.data != nullptr) matrices.add(dx);
-  const Cover cover = cover_of_sums(context, matrices);
+  const Cover cover = cover_of_sums(context, dy, matrices);
   dispatch(dy.dtype, cover.lanes, activation, [&]<class T, int N, Activation A>() {
     launch(context, "activation_gradient", activation_gradient_kernel<T, N, A>, grid_of(cover),
            static_cast<T*>(dx.data), dbias, partial, context.tickets, static_cast<const T*>(dy.data),

@@ -12,7 +12,8 @@ namespace {
 // Merges what the blocks of rows have left of a range of columns. Called by all threads of one block.
 template <class T, int N>
 __device__ __forceinline__ void finish_moments(const BatchColumns& batch, const AffineColumns& affine,
-                                               const float* partial, const T* x, int m, int64_t c, int tile) {
+                                               const float* partial, const ColumnParts<const T>& x, int m, int64_t c,
+                                               int tile) {
   const FinishPlace place(tile, N);
   const int blocks = static_cast<int>(gridDim.y), share = (m + blocks - 1) / blocks;
   double sums[2] = {};  // of x - origin, and of its squares
@@ -29,26 +30,28 @@ __device__ __forceinline__ void finish_moments(const BatchColumns& batch, const 
   add_groups(sums, place);
   if (place.group > 0 || place.column >= c) return;
   const double deviation = sums[0] / m;
-  finish_column(batch, affine, place.column, element(x + place.column), deviation, sums[1] - sums[0] * deviation, m);
+  finish_column(batch, affine, place.column, element(Rows<const T>(x, place.column)[0]), deviation,
+                sums[1] - sums[0] * deviation, m);
 }
 
 // partial: [blocks of rows, {mean, M2}, c], of x - x[0].
 template <class T, int N>
 __global__ void __launch_bounds__(kThreads)
-    moments_kernel(BatchColumns batch, float* partial, unsigned* tickets, const T* x, AffineColumns affine, int m,
-                   int64_t c, int64_t stride, int tile) {
+    moments_kernel(BatchColumns batch, float* partial, unsigned* tickets, ColumnParts<const T> x_parts,
+                   AffineColumns affine, int m, int64_t c, int tile) {
   const Place place(tile, N, m, static_cast<int>(blockIdx.y));
   Moments moments[N];
   float count = 0;
   if (place.column < c) {
+    const Rows<const T> x(x_parts, place.column);
     float origin[N];
-    load<T, N>(origin, x + place.column);
+    load<T, N>(origin, x[0]);
     int row = place.row;
     for (; row + 3 * place.step < place.end; row += 4 * place.step) {
       Packet<T, N> packets[4];
 #pragma unroll
       for (int r = 0; r < 4; ++r) {
-        packets[r] = load_packet<T, N>(x + (row + r * place.step) * stride + place.column);
+        packets[r] = load_packet<T, N>(x[row + r * place.step]);
       }
       float v[4][N];
 #pragma unroll
@@ -57,7 +60,7 @@ __global__ void __launch_bounds__(kThreads)
     }
     for (; row < place.end; row += place.step) {
       float v[N];
-      load<T, N>(v, x + row * stride + place.column);
+      load<T, N>(v, x[row]);
       add_one(moments, count, v, origin);
     }
   }
@@ -70,7 +73,7 @@ __global__ void __launch_bounds__(kThreads)
       mean[c + k] = moments[k].m2;
     }
   }
-  if (is_last_block(tickets)) finish_moments<T, N>(batch, affine, partial, x, m, c, tile);
+  if (is_last_block(tickets)) finish_moments<T, N>(batch, affine, partial, x_parts, m, c, tile);
 }
 
 __global__ void __launch_bounds__(kThreads)
@@ -89,13 +92,12 @@ int64_t partial_bytes(const Context& context, int64_t c) {
   return static_cast<int64_t>(sizeof(float)) * kSums * (sum_blocks_of(context) * kMaxSumColumns + c);
 }
 
-void column_reduce(const Context& context, const BatchColumns& batch, float* partial, const Matrix& x,
+void column_reduce(const Context& context, const BatchColumns& batch, float* partial, const PartedMatrix& x,
                    const AffineColumns& affine) {
-  const Cover cover = cover_of_sums(context, {x});
-  dispatch(x.dtype, cover.lanes, [&]<class T, int N>() {
-    const T* data = static_cast<const T*>(x.data);
-    launch(context, "moments", moments_kernel<T, N>, grid_of(cover), batch, partial, context.tickets, data, affine, x.m,
-           x.c, x.stride, cover.tile);
+  const Cover cover = cover_of_sums(context, x, {x});
+  dispatch(x.parts[0].dtype, cover.lanes, [&]<class T, int N>() {
+    launch(context, "moments", moments_kernel<T, N>, grid_of(cover), batch, partial, context.tickets,
+           parts_of<const T>(x), affine, x.m(), x.c(), cover.tile);
   });
 }
 

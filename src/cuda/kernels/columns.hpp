@@ -36,11 +36,11 @@ int64_t sum_tickets(const Context& context);
 int64_t partial_bytes(const Context& context, int64_t c);
 
 // Count, mean and M2 of the columns of x, then BatchColumns from them. Reads x once.
-void column_reduce(const Context& context, const BatchColumns& batch, float* partial, const Matrix& x,
+void column_reduce(const Context& context, const BatchColumns& batch, float* partial, const PartedMatrix& x,
                    const AffineColumns& affine);
 // Reads x, writes y. Rows are taken last to first: the end of x may still be in the cache. Without mean and scale they
 // are 0 and 1, and without a shift it is 0.
-void column_normalize(const Context& context, const PartedMatrix& y, const Matrix& x, const NormalizeColumns& by,
+void column_normalize(const Context& context, const PartedMatrix& y, const PartedMatrix& x, const NormalizeColumns& by,
                       Activation activation);
 // scale = gamma / sqrt(var + eps), for evaluation; the shift is beta.
 void population_scale(const Context& context, float* scale, const float* var, const AffineColumns& affine, int64_t c);
@@ -48,11 +48,12 @@ void population_scale(const Context& context, float* scale, const float* var, co
 // Let dz = dy * activation'(z), z recomputed from x. Computes dbeta = sum dz, dgamma = sum dz * xhat, and all that the
 // input's gradient needs but dz_factor, which is batch.scale. Reads x and dy once.
 void column_gradient_sums(const Context& context, const GradientColumns& gradient, float* partial,
-                          const PartedMatrix& dy, const Matrix& x, const BatchColumns& batch, float eps,
+                          const PartedMatrix& dy, const PartedMatrix& x, const BatchColumns& batch, float eps,
                           Activation activation);
 // Reads x and dy, writes dx; rows last to first.
-void column_input_gradient(const Context& context, const Matrix& dx, const PartedMatrix& dy, const Matrix& x,
-                           const BatchColumns& batch, const GradientColumns& gradient, Activation activation);
+void column_input_gradient(const Context& context, const PartedMatrix& dx, const PartedMatrix& dy,
+                           const PartedMatrix& x, const BatchColumns& batch, const GradientColumns& gradient,
+                           Activation activation);
 
 // dx = dz = dy * activation'(y) and dbias = sum dz; dx.data or dbias may be null; y is unread for kNone.
 void activation_gradient(const Context& context, const Matrix& dx, float* dbias, float* partial, const Matrix& dy,

@@ -18,7 +18,7 @@ inline int64_t sum_blocks_of(const Context& context) {
   return int64_t{context.multiprocessors} * kSumBlocksPerMultiprocessor;
 }
 
-// All the matrices that one kernel walks; the first has all of its columns.
+// All the matrices that one kernel walks.
 class Matrices {
  public:
   Matrices(std::initializer_list<PartedMatrix> list) {
@@ -35,10 +35,10 @@ class Matrices {
   int count_ = 0;
 };
 
-// blocks_per_multiprocessor: how many are wanted at most.
-Cover cover(const Context& context, const Matrices& matrices, int blocks_per_multiprocessor);
+// `shape`: one of the matrices. blocks_per_multiprocessor: how many are wanted at most.
+Cover cover(const Context& context, const PartedMatrix& shape, const Matrices& matrices, int blocks_per_multiprocessor);
 // Where columns are summed. A kernel then has at most as many tickets as sum_blocks_of() (see last_block.hpp).
-Cover cover_of_sums(const Context& context, const Matrices& matrices);
+Cover cover_of_sums(const Context& context, const PartedMatrix& shape, const Matrices& matrices);
 
 // Where a parted matrix's columns lie, for a kernel. Parts begin where a thread's columns do.
 template <class T>
