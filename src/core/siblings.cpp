@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <optional>
 
 namespace bn {
 namespace {
@@ -34,22 +35,30 @@ class FirstSiblings {
     ++count_[first];
   }
 
+  // The node that makes a value, if it is of this kind; the network's inputs have none.
+  template <class Spec>
+  std::optional<size_t> maker_of(ValueId value) const {
+    const auto maker = maker_.find(value.index);
+    if (maker == maker_.end() || !std::holds_alternative<Spec>(nodes_[maker->second].spec)) return std::nullopt;
+    return maker->second;
+  }
+
   // A batch norm after a sibling is one of those after the others.
   void join_after(size_t node) {
-    const auto maker = maker_.find(nodes_[node].inputs[0].index);
-    if (maker == maker_.end() || !is_1x1(nodes_[maker->second].spec)) return;
-    join(node, norms_.try_emplace(first_[maker->second], node).first->second);
+    const auto conv = maker_of<Conv2d>(nodes_[node].inputs[0]);
+    if (!conv || !is_1x1(nodes_[*conv].spec)) return;
+    join(node, norms_.try_emplace(first_[*conv], node).first->second);
   }
 
   // Batch norms of one concatenation, but those that are siblings already.
   void join_before(const Node& concat) {
-    const Node* first = nullptr;
+    std::optional<size_t> first;
     for (const ValueId input : concat.inputs) {
-      size_t node = maker_.at(input.index);
-      if (std::holds_alternative<Activate>(nodes_[node].spec)) node = maker_.at(nodes_[node].inputs[0].index);
-      if (!std::holds_alternative<BatchNorm>(nodes_[node].spec) || count_[first_[node]] > 1) continue;
-      if (first == nullptr) first = &nodes_[node];
-      first_[node] = static_cast<size_t>(first - nodes_.data());
+      const auto activation = maker_of<Activate>(input);
+      const auto norm = maker_of<BatchNorm>(activation ? nodes_[*activation].inputs[0] : input);
+      if (!norm || count_[first_[*norm]] > 1) continue;
+      if (!first) first = norm;
+      first_[*norm] = *first;
     }
   }
 

@@ -6,10 +6,7 @@
 // op.
 //
 // Nothing but the order of some sums changes. Parameters, statistics and their names stay those of the siblings.
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <numeric>
 
 #include "plan/graph.hpp"
 
