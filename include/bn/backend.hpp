@@ -40,9 +40,11 @@ struct OpIo {
   std::vector<Tensor> dw{};     // their gradients, f32, overwritten
   std::vector<Tensor> state{};  // batch norm: {mean, var}, f32 (see BatchNorm)
   Tensor y, dy;
+  // Where y and dy lie in several tensors instead, their channels one after another (batch norm only; see OpDesc).
+  std::vector<Tensor> y_parts{}, dy_parts{};
   void* saved = nullptr;    // written by forward, read by backward
   void* scratch = nullptr;  // garbage between calls, shared by all ops
-  void* packed = nullptr;   // weights in a library's layout, refilled by pack()
+  void* packed = nullptr;   // the op's own: weights in a library's layout, refilled by pack()
   StepState* step = nullptr;
 };
 
@@ -71,6 +73,7 @@ struct OpDesc {
   std::string name{};  // path in the network: "inception_3a/3x3/bn"; keys the dropout mask
   std::vector<TensorDesc> x{};
   TensorDesc y;
+  std::vector<TensorDesc> y_parts{};  // not empty: y's channels lie in these, one after another; y is dense by itself
   Phase phase = Phase::kTrain;
   bool has_backward = true;          // false: no backward call will come; nothing need be saved
   std::vector<bool> wants_dx{};      // per input; meaningful with has_backward
@@ -87,7 +90,13 @@ class Op {
   virtual void pack(const OpIo&) {}  // after every change of the parameters (or, for Folded, of the statistics)
   virtual void forward(const OpIo& io) = 0;
   virtual void backward(const OpIo& io) = 0;
+  virtual void unpack(const OpIo&) {}  // after backward, before dw is read: an op may have left it in `packed`
   virtual std::string implementation() const { return "own"; }  // for profiles: "brg:avx512_core", "cudnn:..."
+};
+
+struct OpCall {
+  Op* op = nullptr;
+  const OpIo* io = nullptr;
 };
 
 enum class MomentumKind { kClassical, kNesterov };
@@ -158,8 +167,18 @@ class Backend {
   virtual bool supports_row_stride(const OpSpec& spec) const = 0;
   // True if BatchNorm::activation may be set on this spec.
   virtual bool supports_fused_activation(const BatchNorm& spec) const = 0;
+  // True if a training step is quicker here where 1x1 convolutions that read the same value are computed as one.
+  virtual bool prefers_merged_siblings(DType) const { return false; }
   // The row stride this backend wants for images that only convolutions read; load_images zeroes what lies between.
   virtual int64_t image_row_stride(int64_t channels, DType dtype) const = 0;
+
+  // Op::pack() and Op::unpack() of each; a GPU copies the weights of all in one launch.
+  virtual void pack(std::span<const OpCall> calls) {
+    for (const OpCall& call : calls) call.op->pack(*call.io);
+  }
+  virtual void unpack(std::span<const OpCall> calls) {
+    for (const OpCall& call : calls) call.op->unpack(*call.io);
+  }
 
   // `work` calls ops and updates of this backend only; nothing it reads from the host may change. The caller has
   // run it once before, because libraries load their kernels on the first call. record() runs nothing: a GPU captures

@@ -5,6 +5,7 @@
 
 #include "bn/rng.hpp"
 #include "core/rounding.hpp"
+#include "core/siblings.hpp"
 
 namespace bn {
 namespace {
@@ -60,8 +61,10 @@ Tensor span_of(const Buffer& slab, int64_t begin, int64_t end) {
 
 Parameters::Parameters(const Net& net, Backend& backend, DecayScope decay_scope, bool with_average)
     : net_(&net), backend_(&backend), offsets_(net.parameters().size()), state_offsets_(net.state().size()) {
+  const std::vector<int> parameters = parameter_order(net), states = state_order(net);
   for (const Part part : {Part::kDecayed, Part::kOther, Part::kFrozen}) {
-    for (size_t i = 0; i < net.parameters().size(); ++i) {
+    for (const int parameter : parameters) {
+      const auto i = static_cast<size_t>(parameter);
       if (part_of(net.parameters()[i], decay_scope) != part) continue;
       offsets_[i] = slab_elements_;
       slab_elements_ += aligned(net.parameters()[i].spec.shape.elements());
@@ -70,7 +73,8 @@ Parameters::Parameters(const Net& net, Backend& backend, DecayScope decay_scope,
     if (part == Part::kOther) learned_elements_ = slab_elements_;
   }
   for (const bool frozen : {false, true}) {
-    for (size_t i = 0; i < net.state().size(); ++i) {
+    for (const int state : states) {
+      const auto i = static_cast<size_t>(state);
       if (net.state()[i].is_frozen != frozen) continue;
       state_offsets_[i] = state_elements_;
       state_elements_ += aligned(net.state()[i].channels);

@@ -12,6 +12,47 @@ namespace {
 
 double* doubles(void* partial) { return static_cast<double*>(partial); }
 
+// The columns of one part of y among all: kernels here take the parts one by one.
+struct Columns {
+  int64_t first = 0, count = 0;
+
+  // These columns lie in one of its parts.
+  Matrix of(const ops::PartedMatrix& all) const {
+    int64_t before = 0;
+    size_t part = 0;
+    while (before + all.parts[part].c <= first) before += all.parts[part++].c;
+    Matrix some = all.parts[part];
+    some.data = static_cast<char*>(some.data) + (first - before) * size_of(some.dtype);
+    some.c = count;
+    return some;
+  }
+  NormalizeColumns of(const NormalizeColumns& all) const { return {at(all.mean), at(all.scale), at(all.shift)}; }
+  BatchColumns of(const BatchColumns& all) const {
+    return {at(all.mean), at(all.mean_low), at(all.var), at(all.scale), at(all.shift)};
+  }
+  AffineColumns of(const AffineColumns& all) const { return {at(all.gamma), at(all.beta), all.eps}; }
+  GradientColumns of(const GradientColumns& all) const {
+    return {at(all.dgamma), at(all.dbeta), at(all.dz_factor), at(all.x_factor), at(all.constant)};
+  }
+
+ private:
+  template <class T>
+  T* at(T* array) const {
+    return array == nullptr ? nullptr : array + first;
+  }
+};
+
+// Calls f(part's number, its columns).
+template <class F>
+void for_each_part(const ops::PartedMatrix& parted, const F& f) {
+  Columns columns;
+  for (size_t i = 0; i < static_cast<size_t>(parted.count); ++i) {
+    columns.count = parted.parts[i].c;
+    f(i, columns);
+    columns.first += columns.count;
+  }
+}
+
 // Our gradients read y for a sigmoid alone: ReLU's derivative is computed again from x.
 Matrix read_of_output(const Matrix& y, Activation activation) {
   return activation == Activation::kSigmoid ? y : Matrix{};
@@ -33,8 +74,15 @@ int64_t OwnKernels::partial_bytes(int64_t m, int64_t c) const {
 
 void OwnKernels::zero(float* values, int64_t count) const { std::fill_n(values, count, 0.0F); }
 
-void OwnKernels::batch_statistics(const BatchColumns& batch, void* partial, const Matrix& x,
+void OwnKernels::batch_statistics(const BatchColumns& batch, void* partial, const ops::PartedMatrix& x,
                                   const AffineColumns& affine, const ops::PartColumns& parts) const {
+  for_each_part(x, [&](size_t i, const Columns& columns) {
+    statistics_of_part(columns.of(batch), partial, x.parts[i], columns.of(affine), parts);
+  });
+}
+
+void OwnKernels::statistics_of_part(const BatchColumns& batch, void* partial, const Matrix& x,
+                                    const AffineColumns& affine, const ops::PartColumns& parts) const {
   double* moments = doubles(partial);
   column_reduce(moments, x, Tiles(x.m, x.c), table_);
   const int64_t m = parts.exchange == nullptr ? x.m : merge_moments(moments, x.m, x.c, parts, table_);
@@ -45,13 +93,26 @@ void OwnKernels::population_scale(float* scale, const float* var, const AffineCo
   table_.statistics.prepare_population(scale, var, affine, c);
 }
 
-void OwnKernels::normalize(const Matrix& y, const Matrix& x, const NormalizeColumns& by, Activation activation) const {
-  column_normalize(y, x, by, activation, Tiles(x.m, x.c), table_);
+void OwnKernels::normalize(const ops::PartedMatrix& y, const ops::PartedMatrix& x, const NormalizeColumns& by,
+                           Activation activation) const {
+  for_each_part(y, [&](size_t i, const Columns& columns) {
+    column_normalize(y.parts[i], columns.of(x), columns.of(by), activation, Tiles(x.m(), columns.count), table_);
+  });
 }
 
-void OwnKernels::gradient_sums(const GradientColumns& gradient, void* partial, const Matrix& dy, const Matrix& x,
-                               const Matrix& y, const BatchColumns& batch, const AffineColumns& affine,
-                               Activation activation, const ops::PartColumns& parts) const {
+void OwnKernels::gradient_sums(const GradientColumns& gradient, void* partial, const ops::PartedMatrix& dy,
+                               const ops::PartedMatrix& x, const ops::PartedMatrix& y, const BatchColumns& batch,
+                               const AffineColumns& affine, Activation activation,
+                               const ops::PartColumns& parts) const {
+  for_each_part(dy, [&](size_t i, const Columns& columns) {
+    sums_of_part(columns.of(gradient), partial, dy.parts[i], columns.of(x), y.parts[i], columns.of(batch),
+                 columns.of(affine), activation, parts);
+  });
+}
+
+void OwnKernels::sums_of_part(const GradientColumns& gradient, void* partial, const Matrix& dy, const Matrix& x,
+                              const Matrix& y, const BatchColumns& batch, const AffineColumns& affine,
+                              Activation activation, const ops::PartColumns& parts) const {
   double* sums = doubles(partial);
   column_gradient_sums(sums, dy, x, read_of_output(y, activation), batch.normalization(), activation, Tiles(x.m, x.c),
                        table_);
@@ -66,13 +127,16 @@ void OwnKernels::gradient_sums(const GradientColumns& gradient, void* partial, c
   table_.statistics.prepare_gradient(of_all, sums, sums + x.c, batch, affine, m, x.c);
 }
 
-void OwnKernels::input_gradient(const Matrix& dx, const Matrix& dy, const Matrix& x, const Matrix& y,
-                                const BatchColumns& batch, const GradientColumns& gradient,
+void OwnKernels::input_gradient(const ops::PartedMatrix& dx, const ops::PartedMatrix& dy, const ops::PartedMatrix& x,
+                                const ops::PartedMatrix& y, const BatchColumns& batch, const GradientColumns& gradient,
                                 Activation activation) const {
-  const InputGradientColumns by{
-      .dz_factor = gradient.dz_factor, .x_factor = gradient.x_factor, .constant = gradient.constant};
-  column_input_gradient(dx, dy, x, read_of_output(y, activation), batch.normalization(), by, activation,
-                        Tiles(x.m, x.c), table_);
+  for_each_part(dy, [&](size_t i, const Columns& columns) {
+    const GradientColumns of_part = columns.of(gradient);
+    const InputGradientColumns by{
+        .dz_factor = of_part.dz_factor, .x_factor = of_part.x_factor, .constant = of_part.constant};
+    column_input_gradient(columns.of(dx), dy.parts[i], columns.of(x), read_of_output(y.parts[i], activation),
+                          columns.of(batch).normalization(), by, activation, Tiles(x.m(), columns.count), table_);
+  });
 }
 
 void OwnKernels::bias_activation(const Matrix& y, const Matrix& x, const float* bias, Activation activation) const {

@@ -17,17 +17,18 @@ class OwnKernels final : public ops::OwnKernels {
   // --- own_kernels.cpp
   int64_t partial_bytes(int64_t m, int64_t c) const override;
   void zero(float* values, int64_t count) const override;
-  void batch_statistics(const BatchColumns& batch, void* partial, const ops::Matrix& x, const AffineColumns& affine,
-                        const ops::PartColumns& parts) const override;
+  void batch_statistics(const BatchColumns& batch, void* partial, const ops::PartedMatrix& x,
+                        const AffineColumns& affine, const ops::PartColumns& parts) const override;
   bool supports_synchronised_parts() const override { return true; }
   void population_scale(float* scale, const float* var, const AffineColumns& affine, int64_t c) const override;
-  void normalize(const ops::Matrix& y, const ops::Matrix& x, const NormalizeColumns& by,
+  void normalize(const ops::PartedMatrix& y, const ops::PartedMatrix& x, const NormalizeColumns& by,
                  Activation activation) const override;
-  void gradient_sums(const GradientColumns& gradient, void* partial, const ops::Matrix& dy, const ops::Matrix& x,
-                     const ops::Matrix& y, const BatchColumns& batch, const AffineColumns& affine,
-                     Activation activation, const ops::PartColumns& parts) const override;
-  void input_gradient(const ops::Matrix& dx, const ops::Matrix& dy, const ops::Matrix& x, const ops::Matrix& y,
-                      const BatchColumns& batch, const GradientColumns& gradient, Activation activation) const override;
+  void gradient_sums(const GradientColumns& gradient, void* partial, const ops::PartedMatrix& dy,
+                     const ops::PartedMatrix& x, const ops::PartedMatrix& y, const BatchColumns& batch,
+                     const AffineColumns& affine, Activation activation, const ops::PartColumns& parts) const override;
+  void input_gradient(const ops::PartedMatrix& dx, const ops::PartedMatrix& dy, const ops::PartedMatrix& x,
+                      const ops::PartedMatrix& y, const BatchColumns& batch, const GradientColumns& gradient,
+                      Activation activation) const override;
   void bias_activation(const ops::Matrix& y, const ops::Matrix& x, const float* bias,
                        Activation activation) const override;
   void bias_activation_gradient(const ops::Matrix& dx, float* dbias, void* partial, const ops::Matrix& dy,
@@ -54,6 +55,12 @@ class OwnKernels final : public ops::OwnKernels {
                              float weight) const override;
 
  private:
+  void statistics_of_part(const BatchColumns& batch, void* partial, const ops::Matrix& x, const AffineColumns& affine,
+                          const ops::PartColumns& parts) const;
+  void sums_of_part(const GradientColumns& gradient, void* partial, const ops::Matrix& dy, const ops::Matrix& x,
+                    const ops::Matrix& y, const BatchColumns& batch, const AffineColumns& affine, Activation activation,
+                    const ops::PartColumns& parts) const;
+
   const Kernels& table_;
 };
 

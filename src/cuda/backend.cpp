@@ -10,10 +10,12 @@
 #include "cuda/dense_convolution.hpp"
 #include "cuda/device_memory.hpp"
 #include "cuda/error.hpp"
+#include "cuda/kernels/columns.hpp"
 #include "cuda/kernels/updates.hpp"
 #include "cuda/library_ops.hpp"
 #include "cuda/make_op.hpp"
 #include "cuda/updates.hpp"
+#include "cuda/weight_copies.hpp"
 #include "ops/own_ops.hpp"
 
 namespace bn::cuda {
@@ -130,6 +132,7 @@ bool wants_synchronous_launches() {
 CudaBackend::CudaBackend(const CudaOptions& options) {
   require_device(options.device);
   context_.options = options;
+  context_.weight_copies = std::make_shared<WeightCopies>();
   start(cudaSetDevice(device()));
   cudaDeviceProp properties{};
   start(cudaGetDeviceProperties(&properties, device()));
@@ -139,6 +142,8 @@ CudaBackend::CudaBackend(const CudaOptions& options) {
   context_.check = wants_synchronous_launches() ? LaunchCheck::kSynchronize : LaunchCheck::kAsynchronous;
   start(cudaStreamCreateWithFlags(&context_.compute, cudaStreamNonBlocking));
   start(cudaStreamCreateWithFlags(&context_.copy, cudaStreamNonBlocking));
+  tickets_ = allocate(sum_tickets(context_) * static_cast<int64_t>(sizeof(unsigned)));
+  context_.tickets = static_cast<unsigned*>(tickets_->data());
   open_libraries(context_);
   small_uploads_ = std::make_unique<SmallUploads>(context_);
   image_uploads_ = std::make_unique<ImageUploads>(context_, host_memory_);
@@ -149,6 +154,7 @@ CudaBackend::~CudaBackend() {
   image_uploads_.reset();
   small_uploads_.reset();
   close_libraries(context_);
+  tickets_.reset();
   cudaStreamDestroy(context_.copy);
   cudaStreamDestroy(context_.compute);
 }
@@ -209,6 +215,13 @@ bool CudaBackend::supports_fused_activation(const BatchNorm& spec) const {
 
 int64_t CudaBackend::image_row_stride(int64_t channels, DType dtype) const {
   return cuda::image_row_stride(channels, dtype);
+}
+
+void CudaBackend::pack(std::span<const OpCall> calls) {
+  gather_copies(context_, [&] { Backend::pack(calls); });
+}
+void CudaBackend::unpack(std::span<const OpCall> calls) {
+  gather_copies(context_, [&] { Backend::unpack(calls); });
 }
 
 std::unique_ptr<Recording> CudaBackend::record(std::function<void()> work) {

@@ -36,7 +36,10 @@ class CudaBackend final : public Backend {
   std::unique_ptr<Op> make_op(const OpSpec& spec, const OpDesc& desc) override;
   bool supports_row_stride(const OpSpec& spec) const override;
   bool supports_fused_activation(const BatchNorm& spec) const override;
+  bool prefers_merged_siblings(DType) const override { return true; }
   int64_t image_row_stride(int64_t channels, DType dtype) const override;
+  void pack(std::span<const OpCall> calls) override;
+  void unpack(std::span<const OpCall> calls) override;
   std::unique_ptr<Recording> record(std::function<void()> work) override;
 
   std::unique_ptr<Buffer> allocate_host(int64_t bytes) override;
@@ -54,6 +57,7 @@ class CudaBackend final : public Backend {
   Context context_;
   OwnKernels own_kernels_{context_};
   HostMemory host_memory_{context_};
+  std::unique_ptr<Buffer> tickets_;
   std::unique_ptr<SmallUploads> small_uploads_;
   std::unique_ptr<ImageUploads> image_uploads_;
 };

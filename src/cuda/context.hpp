@@ -24,6 +24,7 @@ namespace bn::cuda {
 enum class LaunchCheck { kAsynchronous, kSynchronize };
 
 struct PreparedConvolution;
+struct WeightCopies;
 
 // The convolutions of a device by what they compute (describe(ConvolutionProblem)): each is prepared once.
 struct Convolutions {
@@ -42,6 +43,8 @@ struct Context {
   cudnnContext* cudnn = nullptr;  // bound to the compute stream
   cublasLtContext* cublas_lt = nullptr;
   std::shared_ptr<Convolutions> convolutions = std::make_shared<Convolutions>();
+  std::shared_ptr<WeightCopies> weight_copies{};
+  unsigned* tickets = nullptr;  // of the kernels on the compute stream; zeros between them (kernels/last_block.hpp)
 
   // Where the device is only described, nothing runs: what would be started is listed.
   std::shared_ptr<const cudnn_frontend::DeviceProperties> described{};

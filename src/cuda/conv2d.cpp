@@ -9,7 +9,7 @@ class Conv2dOp final : public Op {
  public:
   Conv2dOp(const Context& context, const Conv2d& spec, const OpDesc& desc)
       : convolution_(context, {.kernel = spec.kernel, .stride = spec.stride, .pad = spec.pad}, spec.folded, desc,
-                     WeightCopy::kWhereNeeded) {}
+                     WeightSource::kStayInPlace) {}
 
   int64_t scratch_bytes() const override { return convolution_.scratch_bytes(); }
   int64_t packed_bytes() const override { return convolution_.packed_bytes(); }
@@ -18,6 +18,7 @@ class Conv2dOp final : public Op {
   void pack(const OpIo& io) override { convolution_.pack(io, io.w.at(0).as<const float>(), 1); }
   void forward(const OpIo& io) override { convolution_.forward(io, io.scratch); }
   void backward(const OpIo& io) override { convolution_.backward(io.dw.at(0).as<float>(), io, io.scratch); }
+  void unpack(const OpIo& io) override { convolution_.unpack(io.dw.at(0).as<float>(), io); }
 
  private:
   DenseConvolution convolution_;

@@ -5,6 +5,7 @@
 #include "bn/error.hpp"
 #include "core/op_checks.hpp"
 #include "cuda/launch.hpp"
+#include "cuda/weight_copies.hpp"
 
 namespace bn::cuda {
 
@@ -39,12 +40,13 @@ WeightLayout layout_of(const ConvolutionWindow& window, const OpDesc& desc) {
 }  // namespace
 
 DenseConvolution::DenseConvolution(const Context& context, const ConvolutionWindow& window,
-                                   const std::optional<Folded>& folded, const OpDesc& desc, WeightCopy copy)
+                                   const std::optional<Folded>& folded, const OpDesc& desc, WeightSource source)
     : context_(context),
       layout_(layout_of(window, desc)),
       dtype_(desc.y.dtype),
+      source_(source),
       folding_(context, folded, desc, packed_) {
-  keeps_copy_ = copy == WeightCopy::kAlways || dtype_ != DType::kF32 || folded || layout_.width != layout_.channels;
+  keeps_copy_ = source == WeightSource::kComposed || dtype_ != DType::kF32 || folded || unpacks_gradient();
   const Shape w{layout_.outputs, window.kernel, window.kernel, layout_.width};
   if (keeps_copy_) weights_offset_ = packed_.add(w.elements() * size_of(dtype_));
   Shape x = desc.x[0].shape;
@@ -52,9 +54,7 @@ DenseConvolution::DenseConvolution(const Context& context, const ConvolutionWind
   const ConvolutionProblem problem{
       .x = x, .w = w, .y = desc.y.shape, .stride = window.stride, .pad = window.pad, .dtype = dtype_};
   forward_ = ConvolutionPlan(context, problem);
-  Regions scratch;
-  scratch.add(forward_.workspace_bytes());
-  scratch_bytes_ = scratch.bytes();
+  scratch_bytes_ = forward_.workspace_bytes();
   if (desc.has_backward) prepare_backward(desc, problem);
 }
 
@@ -65,10 +65,8 @@ void DenseConvolution::prepare_backward(const OpDesc& desc, ConvolutionProblem p
   }
   problem.part = ConvolutionPart::kWeightGradient;
   weight_gradient_ = ConvolutionPlan(context_, problem);
-  Regions scratch;
-  if (unpacks_gradient()) gradient_offset_ = scratch.add(problem.w.elements() * size_of(dtype_));
-  workspace_offset_ = scratch.add(std::max(input_gradient_.workspace_bytes(), weight_gradient_.workspace_bytes()));
-  scratch_bytes_ = std::max(scratch_bytes_, scratch.bytes());
+  if (unpacks_gradient()) gradient_offset_ = packed_.add(problem.w.elements() * size_of(dtype_));
+  scratch_bytes_ = std::max({scratch_bytes_, input_gradient_.workspace_bytes(), weight_gradient_.workspace_bytes()});
 }
 
 int64_t DenseConvolution::weight_bytes() const {
@@ -92,7 +90,18 @@ bool DenseConvolution::unpacks_gradient() const { return dtype_ != DType::kF32 |
 void DenseConvolution::pack(const OpIo& io, const float* w, size_t first) const {
   if (!keeps_copy_) return;
   folding_.prepare(io, first);
-  pack_weights(context_, at(io.packed, weights_offset_), dtype_, w, folding_.scale(io.packed), layout_);
+  void* packed = at(io.packed, weights_offset_);
+  if (const float* scale = folding_.scale(io.packed)) {
+    scale_weights(context_, packed, dtype_, w, scale, layout_);
+    return;
+  }
+  const WeightCopy copy{.from = w,
+                        .to = packed,
+                        .to_dtype = dtype_,
+                        .rows = layout_.outputs * layout_.positions,
+                        .from_width = layout_.channels,
+                        .to_width = layout_.width};
+  source_ == WeightSource::kStayInPlace ? copy_or_gather(context_, copy) : copy_weights(context_, {&copy, 1});
 }
 
 void DenseConvolution::run(const ConvolutionPlan& plan, void* result, const void* first, const void* second,
@@ -102,16 +111,24 @@ void DenseConvolution::run(const ConvolutionPlan& plan, void* result, const void
 }
 
 void DenseConvolution::forward(const OpIo& io, void* scratch) const {
-  run(forward_, io.y.data, io.x.at(0).data, weights(io), at(scratch, 0));
+  run(forward_, io.y.data, io.x.at(0).data, weights(io), scratch);
   folding_.finish(io);
 }
 
 void DenseConvolution::backward(float* dw, const OpIo& io, void* scratch) const {
-  void* workspace = at(scratch, workspace_offset_);
-  if (!input_gradient_.empty()) run(input_gradient_, io.dx.at(0).data, io.dy.data, weights(io), workspace);
-  void* gradient = unpacks_gradient() ? at(scratch, gradient_offset_) : dw;
-  run(weight_gradient_, gradient, io.dy.data, io.x.at(0).data, workspace);
-  if (unpacks_gradient()) unpack_weight_gradient(context_, dw, gradient, dtype_, layout_);
+  if (!input_gradient_.empty()) run(input_gradient_, io.dx.at(0).data, io.dy.data, weights(io), scratch);
+  void* gradient = unpacks_gradient() ? at(io.packed, gradient_offset_) : dw;
+  run(weight_gradient_, gradient, io.dy.data, io.x.at(0).data, scratch);
+}
+
+void DenseConvolution::unpack(float* dw, const OpIo& io) const {
+  if (!unpacks_gradient()) return;
+  copy_or_gather(context_, {.from = at(io.packed, gradient_offset_),
+                            .to = dw,
+                            .from_dtype = dtype_,
+                            .rows = layout_.outputs * layout_.positions,
+                            .from_width = layout_.width,
+                            .to_width = layout_.channels});
 }
 
 }  // namespace bn::cuda

@@ -1,6 +1,7 @@
 // A dense convolution through cuDNN: the part Conv2d and SeparableConv2d share. The library reads ohwi weights in the
-// activations' type: exact f32 ones where they lie in Parameters, others from a copy that pack() refreshes. Images
-// whose rows were widened are taken with the wider row as channels, and zero weights for what lies between.
+// activations' type: exact f32 ones where they lie in Parameters, others from a copy that pack() refreshes, and leaves
+// their gradient in that type beside the copy, for unpack(). Images whose rows were widened are taken with the wider
+// row as channels, and zero weights for what lies between.
 //
 // With bf16 activations dw is a sum in f32 that the library rounds to bf16 once, at its end; it is widened to f32 again
 // and updates f32 parameters. No precompiled engine gives another type, not on an A100, an H100 or a B200, nor with
@@ -26,13 +27,14 @@ struct ConvolutionWindow {
   int64_t kernel = 1, stride = 1, pad = 0;
 };
 
-enum class WeightCopy { kWhereNeeded, kAlways };
+// kStayInPlace: those of Parameters. kComposed: made anew for each pack(), and gone after it.
+enum class WeightSource { kStayInPlace, kComposed };
 
 class DenseConvolution {
  public:
   // `folded`: adds a bias and applies the activation; without backward only.
   DenseConvolution(const Context& context, const ConvolutionWindow& window, const std::optional<Folded>& folded,
-                   const OpDesc& desc, WeightCopy copy);
+                   const OpDesc& desc, WeightSource source);
 
   int64_t packed_bytes() const { return packed_.bytes(); }
   int64_t scratch_bytes() const { return scratch_bytes_; }
@@ -43,8 +45,9 @@ class DenseConvolution {
   void pack(const OpIo& io, const float* w, size_t first) const;
   // `scratch`: scratch_bytes(), wherever in io.scratch.
   void forward(const OpIo& io, void* scratch) const;
-  // dw: ohwi, overwritten. dx is computed where it is wanted.
+  // dx is computed where it is wanted. dw, ohwi, is there after unpack().
   void backward(float* dw, const OpIo& io, void* scratch) const;
+  void unpack(float* dw, const OpIo& io) const;
 
  private:
   void prepare_backward(const OpDesc& desc, ConvolutionProblem problem);
@@ -55,12 +58,13 @@ class DenseConvolution {
   const Context& context_;
   WeightLayout layout_;
   DType dtype_;
+  WeightSource source_;
   bool keeps_copy_ = false;
   Regions packed_;
   int64_t weights_offset_ = 0;
   Folding folding_;
   ConvolutionPlan forward_, input_gradient_, weight_gradient_;
-  int64_t gradient_offset_ = 0, workspace_offset_ = 0;  // in scratch, in backward
+  int64_t gradient_offset_ = 0;  // in packed
   int64_t scratch_bytes_ = 0;
 };
 

@@ -10,6 +10,7 @@
 #include "cuda/libraries.hpp"
 #include "cuda/make_op.hpp"
 #include "cuda/updates.hpp"
+#include "cuda/weight_copies.hpp"
 #include "ops/own_ops.hpp"
 
 namespace bn::cuda {
@@ -47,6 +48,7 @@ class ReservedBuffer final : public Buffer {
 DescribedBackend::DescribedBackend(const CudaOptions& options, const DeviceDescription& device)
     : compute_capability_(device.compute_capability) {
   context_.options = options;
+  context_.weight_copies = std::make_shared<WeightCopies>();
   context_.multiprocessors = static_cast<int>(device.multiprocessors);
   context_.device_name = device.name;
   context_.launches = &launches_;
@@ -84,6 +86,13 @@ bool DescribedBackend::supports_fused_activation(const BatchNorm& spec) const {
 }
 int64_t DescribedBackend::image_row_stride(int64_t channels, DType dtype) const {
   return cuda::image_row_stride(channels, dtype);
+}
+
+void DescribedBackend::pack(std::span<const OpCall> calls) {
+  gather_copies(context_, [&] { Backend::pack(calls); });
+}
+void DescribedBackend::unpack(std::span<const OpCall> calls) {
+  gather_copies(context_, [&] { Backend::unpack(calls); });
 }
 
 std::unique_ptr<Recording> DescribedBackend::record(std::function<void()> work) {

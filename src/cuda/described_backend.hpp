@@ -31,7 +31,10 @@ class DescribedBackend final : public PlanningBackend {
   std::unique_ptr<Op> make_op(const OpSpec& spec, const OpDesc& desc) override;
   bool supports_row_stride(const OpSpec& spec) const override;
   bool supports_fused_activation(const BatchNorm& spec) const override;
+  bool prefers_merged_siblings(DType) const override { return true; }
   int64_t image_row_stride(int64_t channels, DType dtype) const override;
+  void pack(std::span<const OpCall> calls) override;
+  void unpack(std::span<const OpCall> calls) override;
   std::unique_ptr<Recording> record(std::function<void()> work) override;
 
   void load_images(const Tensor& x, const Tensor& images_u8, const ImageNormalization& normalization) override;

@@ -13,6 +13,7 @@
 #include "cuda/kernels/weights.hpp"
 #include "cuda/launch.hpp"
 #include "cuda/library_ops.hpp"
+#include "cuda/weight_copies.hpp"
 
 namespace bn::cuda {
 namespace {
@@ -48,8 +49,13 @@ class LinearOp final : public Op {
   void pack(const OpIo& io) override {
     if (!keeps_copy_) return;
     folding_.prepare(io, 1);
-    pack_weights(context_, at(io.packed, weights_offset_), dtype_, io.w.at(0).as<const float>(),
-                 folding_.scale(io.packed), {.outputs = outputs_, .channels = inputs_, .width = inputs_});
+    void* packed = at(io.packed, weights_offset_);
+    const auto* w = io.w.at(0).as<const float>();
+    if (const float* scale = folding_.scale(io.packed)) {
+      scale_weights(context_, packed, dtype_, w, scale, {.outputs = outputs_, .channels = inputs_, .width = inputs_});
+      return;
+    }
+    copy_or_gather(context_, rounded_copy(packed, w, outputs_ * inputs_));
   }
 
   void forward(const OpIo& io) override {
@@ -62,8 +68,8 @@ class LinearOp final : public Op {
     const void* dy = io.dy.data;
     if (rounds_dy()) {
       void* rounded = at(io.scratch, dy_offset_);
-      pack_weights(context_, rounded, dtype_, io.dy.as<const float>(), nullptr,
-                   {.outputs = images_, .channels = outputs_, .width = outputs_});
+      const WeightCopy copy = rounded_copy(rounded, io.dy.as<const float>(), images_ * outputs_);
+      copy_weights(context_, {&copy, 1});
       dy = rounded;
     }
     if (!input_gradient_.empty()) run(input_gradient_, io.dx.at(0).data, dy, weights(io), workspace);
@@ -76,6 +82,9 @@ class LinearOp final : public Op {
     after_launch(context_, "of cuBLASLt's product");
   }
 
+  WeightCopy rounded_copy(void* to, const float* from, int64_t count) const {
+    return {.from = from, .to = to, .to_dtype = dtype_, .from_width = count, .to_width = count};
+  }
   bool rounds_dy() const { return y_dtype_ != dtype_; }
   const void* weights(const OpIo& io) const { return keeps_copy_ ? at(io.packed, weights_offset_) : io.w.at(0).data; }
 

@@ -35,7 +35,7 @@ void OwnKernels::zero(float* values, int64_t count) const {
   BN_CUDA(cudaMemsetAsync(values, 0, static_cast<size_t>(count) * sizeof(float), context_.compute));
 }
 
-void OwnKernels::batch_statistics(const BatchColumns& batch, void* partial, const Matrix& x,
+void OwnKernels::batch_statistics(const BatchColumns& batch, void* partial, const ops::PartedMatrix& x,
                                   const AffineColumns& affine, const ops::PartColumns&) const {
   column_reduce(context_, batch, floats(partial), x, affine);
 }
@@ -44,19 +44,20 @@ void OwnKernels::population_scale(float* scale, const float* var, const AffineCo
   cuda::population_scale(context_, scale, var, affine, c);
 }
 
-void OwnKernels::normalize(const Matrix& y, const Matrix& x, const NormalizeColumns& by, Activation activation) const {
+void OwnKernels::normalize(const ops::PartedMatrix& y, const ops::PartedMatrix& x, const NormalizeColumns& by,
+                           Activation activation) const {
   column_normalize(context_, y, x, by, activation);
 }
 
 // y is never read: the activation's derivative comes from x.
-void OwnKernels::gradient_sums(const GradientColumns& gradient, void* partial, const Matrix& dy, const Matrix& x,
-                               const Matrix&, const BatchColumns& batch, const AffineColumns& affine,
-                               Activation activation, const ops::PartColumns&) const {
+void OwnKernels::gradient_sums(const GradientColumns& gradient, void* partial, const ops::PartedMatrix& dy,
+                               const ops::PartedMatrix& x, const ops::PartedMatrix&, const BatchColumns& batch,
+                               const AffineColumns& affine, Activation activation, const ops::PartColumns&) const {
   column_gradient_sums(context_, gradient, floats(partial), dy, x, batch, affine.eps, activation);
 }
 
-void OwnKernels::input_gradient(const Matrix& dx, const Matrix& dy, const Matrix& x, const Matrix&,
-                                const BatchColumns& batch, const GradientColumns& gradient,
+void OwnKernels::input_gradient(const ops::PartedMatrix& dx, const ops::PartedMatrix& dy, const ops::PartedMatrix& x,
+                                const ops::PartedMatrix&, const BatchColumns& batch, const GradientColumns& gradient,
                                 Activation activation) const {
   column_input_gradient(context_, dx, dy, x, batch, gradient, activation);
 }

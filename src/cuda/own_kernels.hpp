@@ -16,17 +16,18 @@ class OwnKernels final : public ops::OwnKernels {
 
   int64_t partial_bytes(int64_t m, int64_t c) const override;
   void zero(float* values, int64_t count) const override;
-  void batch_statistics(const ops::BatchColumns& batch, void* partial, const ops::Matrix& x,
+  void batch_statistics(const ops::BatchColumns& batch, void* partial, const ops::PartedMatrix& x,
                         const ops::AffineColumns& affine, const ops::PartColumns& parts) const override;
   bool supports_synchronised_parts() const override { return false; }
   void population_scale(float* scale, const float* var, const ops::AffineColumns& affine, int64_t c) const override;
-  void normalize(const ops::Matrix& y, const ops::Matrix& x, const ops::NormalizeColumns& by,
+  void normalize(const ops::PartedMatrix& y, const ops::PartedMatrix& x, const ops::NormalizeColumns& by,
                  Activation activation) const override;
-  void gradient_sums(const ops::GradientColumns& gradient, void* partial, const ops::Matrix& dy, const ops::Matrix& x,
-                     const ops::Matrix& y, const ops::BatchColumns& batch, const ops::AffineColumns& affine,
-                     Activation activation, const ops::PartColumns& parts) const override;
-  void input_gradient(const ops::Matrix& dx, const ops::Matrix& dy, const ops::Matrix& x, const ops::Matrix& y,
-                      const ops::BatchColumns& batch, const ops::GradientColumns& gradient,
+  void gradient_sums(const ops::GradientColumns& gradient, void* partial, const ops::PartedMatrix& dy,
+                     const ops::PartedMatrix& x, const ops::PartedMatrix& y, const ops::BatchColumns& batch,
+                     const ops::AffineColumns& affine, Activation activation,
+                     const ops::PartColumns& parts) const override;
+  void input_gradient(const ops::PartedMatrix& dx, const ops::PartedMatrix& dy, const ops::PartedMatrix& x,
+                      const ops::PartedMatrix& y, const ops::BatchColumns& batch, const ops::GradientColumns& gradient,
                       Activation activation) const override;
   void bias_activation(const ops::Matrix& y, const ops::Matrix& x, const float* bias,
                        Activation activation) const override;

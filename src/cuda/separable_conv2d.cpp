@@ -17,7 +17,7 @@ class SeparableConv2dOp final : public Op {
                 .inputs = desc.x.at(0).shape.c,
                 .multiplier = spec.depth_multiplier},
         convolution_(context, {.kernel = spec.kernel, .stride = spec.stride, .pad = spec.pad}, spec.folded, desc,
-                     WeightCopy::kAlways) {
+                     WeightSource::kComposed) {
     Regions scratch;
     scratch.add(convolution_.weight_bytes());
     convolution_scratch_ = scratch.add(convolution_.scratch_bytes());
@@ -39,6 +39,7 @@ class SeparableConv2dOp final : public Op {
   void backward(const OpIo& io) override {
     auto* dw = static_cast<float*>(at(io.scratch, 0));  // [o, kh, kw, i]
     convolution_.backward(dw, io, at(io.scratch, convolution_scratch_));
+    convolution_.unpack(dw, io);
     split_weight_gradient(context_, io.dw.at(0).as<float>(), io.dw.at(1).as<float>(), dw, io.w.at(0).as<const float>(),
                           io.w.at(1).as<const float>(), layout_);
   }

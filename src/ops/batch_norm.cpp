@@ -8,6 +8,8 @@
 // A frozen batch norm trains in the evaluation phase: dx = dz * gamma / sqrt(var + eps), and no gradient of its own.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "bn/error.hpp"
 #include "core/op_checks.hpp"
 #include "ops/own_op.hpp"
@@ -24,7 +26,14 @@ class BatchNormOp final : public OwnOp {
         has_backward_(desc.has_backward),
         c_(c),
         exchange_(spec.synchronised_parts > 1 ? desc.exchange : nullptr),
-        partial_bytes_(kernels.partial_bytes(m, c)) {}
+        partial_bytes_(kernels.partial_bytes(m, c)) {
+    // A backend may take the parts one by one.
+    for (const auto* parts : {&desc.x, &desc.y_parts}) {
+      for (const TensorDesc& part : *parts) {
+        partial_bytes_ = std::max(partial_bytes_, kernels.partial_bytes(m, part.shape.elements() / m));
+      }
+    }
+  }
 
   int64_t saved_bytes() const override { return saves() ? kBatchArrays * array_bytes() : 0; }
   int64_t scratch_bytes() const override {
@@ -75,7 +84,8 @@ class BatchNormOp final : public OwnOp {
 };
 
 void BatchNormOp::forward(const OpIo& io) {
-  const Matrix x = matrix_of(io.x[0], spec_.scope), y = matrix_of(io.y, spec_.scope);  // [m, c]
+  const PartedMatrix x = parted_matrix_of(io.x, spec_.scope);              // [m, c]
+  const PartedMatrix y = parted_matrix_of(io.y, io.y_parts, spec_.scope);  // [m, c]
   if (phase_ == Phase::kEvaluate) {
     auto* scale = static_cast<float*>(io.scratch);
     kernels().population_scale(scale, io.state[1].as<float>(), affine(io), c_);
@@ -89,8 +99,9 @@ void BatchNormOp::forward(const OpIo& io) {
 }
 
 void BatchNormOp::backward(const OpIo& io) {
-  const Matrix x = matrix_of(io.x[0], spec_.scope), y = matrix_of(io.y, spec_.scope);  // [m, c]
-  const Matrix dy = matrix_of(io.dy, spec_.scope);
+  const PartedMatrix x = parted_matrix_of(io.x, spec_.scope);                 // [m, c]
+  const PartedMatrix y = parted_matrix_of(io.y, io.y_parts, spec_.scope);     // [m, c]
+  const PartedMatrix dy = parted_matrix_of(io.dy, io.dy_parts, spec_.scope);  // [m, c]
   if (phase_ == Phase::kEvaluate) return backward_of_evaluation(io);
   const BatchColumns columns = batch(io);
   const GradientColumns gradient{.dgamma = io.dw[0].as<float>(),
@@ -100,7 +111,7 @@ void BatchNormOp::backward(const OpIo& io) {
                                  .constant = scratch_array(io, 2)};
   kernels().gradient_sums(gradient, io.scratch, dy, x, y, columns, affine(io), spec_.activation, parts(io));
   if (!io.dx[0]) return;
-  kernels().input_gradient(matrix_of(io.dx[0], spec_.scope), dy, x, y, columns, gradient, spec_.activation);
+  kernels().input_gradient(parted_matrix_of(io.dx, spec_.scope), dy, x, y, columns, gradient, spec_.activation);
 }
 
 void BatchNormOp::backward_of_evaluation(const OpIo& io) const {
@@ -120,6 +131,21 @@ void BatchNormOp::backward_of_evaluation(const OpIo& io) const {
                            spec_.activation);
 }
 
+// Where x, y and their gradients lie in several tensors: at most so many, and for the simplest case alone.
+void refuse_parts(const BatchNorm& spec, const OpDesc& desc) {
+  const size_t parts = std::max(desc.x.size(), desc.y_parts.size());
+  if (parts <= 1) return;
+  const bool all_or_none = std::all_of(desc.wants_dx.begin(), desc.wants_dx.end(),
+                                       [&](bool wanted) { return wanted == desc.wants_dx.front(); });
+  if (spec.scope == BatchNormScope::kSpatial && spec.synchronised_parts == 1 && all_or_none &&
+      parts <= size_t{kMaxColumnParts}) {
+    return;
+  }
+  throw UnsupportedError(fmt::format(
+      "A batch norm's channels can lie in up to {} tensors, and only if it is spatial and not synchronised.",
+      kMaxColumnParts));
+}
+
 }  // namespace
 
 std::unique_ptr<Op> make_op(const OwnKernels& kernels, const BatchNorm& spec, const OpDesc& desc) {
@@ -127,6 +153,7 @@ std::unique_ptr<Op> make_op(const OwnKernels& kernels, const BatchNorm& spec, co
   const Shape& x = desc.x.at(0).shape;
   if (spec.scope == BatchNormScope::kPerActivation) refuse_row_strides(desc);
   const int64_t m = spec.scope == BatchNormScope::kSpatial ? x.rows() : x.n;
+  refuse_parts(spec, desc);
   const bool is_synchronised = spec.synchronised_parts > 1 && desc.exchange != nullptr;
   if (is_synchronised && !kernels.supports_synchronised_parts()) {
     throw UnsupportedError("batch_norm.synchronised_parts above 1 needs device: cpu; set it to 1.");
@@ -135,7 +162,9 @@ std::unique_ptr<Op> make_op(const OwnKernels& kernels, const BatchNorm& spec, co
     throw ShapeError(fmt::format("Batch normalisation needs at least two values per feature, and {} gives m = {}.",
                                  to_string(x), m));
   }
-  return std::make_unique<BatchNormOp>(kernels, spec, desc, m, x.elements() / m);
+  int64_t c = 0;
+  for (const TensorDesc& part : desc.x) c += part.shape.elements() / m;
+  return std::make_unique<BatchNormOp>(kernels, spec, desc, m, c);
 }
 
 }  // namespace bn::ops

@@ -2,6 +2,7 @@
 // calls) are written once, in this folder. src/cpu and src/cuda implement this interface.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -19,6 +20,26 @@ struct Matrix {
 // Spatial: m = n*h*w, c = channels. Per-activation: m = n, c = h*w*channels, of a dense tensor. An absent tensor gives
 // an absent matrix.
 Matrix matrix_of(const Tensor& tensor, BatchNormScope scope = BatchNormScope::kSpatial);
+
+// A matrix whose columns may lie in several places: those of part i + 1 follow part i's. Every part has m rows.
+constexpr int kMaxColumnParts = 4;
+struct PartedMatrix {
+  std::array<Matrix, kMaxColumnParts> parts{};
+  int count = 0;
+
+  PartedMatrix() = default;
+  PartedMatrix(const Matrix& whole) : parts{whole}, count(1) {}  // NOLINT(google-explicit-constructor): it is one
+
+  int64_t m() const { return parts[0].m; }
+  int64_t c() const {
+    int64_t sum = 0;
+    for (int i = 0; i < count; ++i) sum += parts[static_cast<size_t>(i)].c;
+    return sum;
+  }
+};
+PartedMatrix parted_matrix_of(const std::vector<Tensor>& parts, BatchNormScope scope);
+// Of `parts`, or of `whole` where there are none.
+PartedMatrix parted_matrix_of(const Tensor& whole, const std::vector<Tensor>& parts, BatchNormScope scope);
 
 // Arrays of c floats.
 struct AffineColumns {
@@ -87,21 +108,22 @@ class OwnKernels {
 
   // --- Batch normalisation. Each direction has two halves: sums, then a map.
   // Paper: Algorithm 1, steps 1 and 2; and the scale and shift that normalise by them.
-  virtual void batch_statistics(const BatchColumns& batch, void* partial, const Matrix& x, const AffineColumns& affine,
-                                const PartColumns& parts) const = 0;
+  virtual void batch_statistics(const BatchColumns& batch, void* partial, const PartedMatrix& x,
+                                const AffineColumns& affine, const PartColumns& parts) const = 0;
   // A backend that does not exchange host memory refuses synchronised parts when the op is made.
   virtual bool supports_synchronised_parts() const = 0;
   // Used in evaluation: scale = gamma / sqrt(var + eps); the shift is beta.
   virtual void population_scale(float* scale, const float* var, const AffineColumns& affine, int64_t c) const = 0;
-  virtual void normalize(const Matrix& y, const Matrix& x, const NormalizeColumns& by, Activation activation) const = 0;
+  virtual void normalize(const PartedMatrix& y, const PartedMatrix& x, const NormalizeColumns& by,
+                         Activation activation) const = 0;
   // Paper: the gradients of sec. 3. dbeta = sum dz, dgamma = sum dz * xhat, and the factors of the input's gradient.
   // For a sigmoid the caller passes y; otherwise y may be absent. An implementation may compute the derivative from x
   // and leave y unread.
-  virtual void gradient_sums(const GradientColumns& gradient, void* partial, const Matrix& dy, const Matrix& x,
-                             const Matrix& y, const BatchColumns& batch, const AffineColumns& affine,
-                             Activation activation, const PartColumns& parts) const = 0;
-  virtual void input_gradient(const Matrix& dx, const Matrix& dy, const Matrix& x, const Matrix& y,
-                              const BatchColumns& batch, const GradientColumns& gradient,
+  virtual void gradient_sums(const GradientColumns& gradient, void* partial, const PartedMatrix& dy,
+                             const PartedMatrix& x, const PartedMatrix& y, const BatchColumns& batch,
+                             const AffineColumns& affine, Activation activation, const PartColumns& parts) const = 0;
+  virtual void input_gradient(const PartedMatrix& dx, const PartedMatrix& dy, const PartedMatrix& x,
+                              const PartedMatrix& y, const BatchColumns& batch, const GradientColumns& gradient,
                               Activation activation) const = 0;
 
   // --- Bias and activation. y = activation(x + bias); dx = dz = dy * activation'(y), dbias = sum dz.

@@ -24,6 +24,16 @@ Matrix matrix_of(const Tensor& tensor, BatchNormScope scope) {
   return {.data = tensor.data, .dtype = tensor.dtype, .m = shape.n, .c = c, .stride = c};
 }
 
+PartedMatrix parted_matrix_of(const std::vector<Tensor>& parts, BatchNormScope scope) {
+  PartedMatrix parted;
+  for (const Tensor& part : parts) parted.parts.at(static_cast<size_t>(parted.count++)) = matrix_of(part, scope);
+  return parted;
+}
+
+PartedMatrix parted_matrix_of(const Tensor& whole, const std::vector<Tensor>& parts, BatchNormScope scope) {
+  return parts.empty() ? PartedMatrix(matrix_of(whole, scope)) : parted_matrix_of(parts, scope);
+}
+
 bool supports_row_stride(const OpSpec& spec) {
   return std::visit(Overloaded{
                         [](const BatchNorm& s) {

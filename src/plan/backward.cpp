@@ -13,8 +13,10 @@ std::vector<bool> values_wanting_gradient(const Graph& graph) {
   for (const GraphNode& node : graph.nodes) {
     const bool wants = (!node.parameters.empty() && !node.is_frozen) ||
                        std::any_of(node.inputs.begin(), node.inputs.end(), [&](int x) { return wanting[x]; });
-    wanting[node.output] = wants;
-    if (wants) wanting[graph.root(node.output)] = true;
+    for (const int output : node.written()) {
+      wanting[output] = wants;
+      if (wants) wanting[graph.root(output)] = true;
+    }
   }
   return wanting;
 }
@@ -29,12 +31,18 @@ BackwardSchedule schedule_backward(const Graph& graph) {
   for (int i = static_cast<int>(graph.nodes.size()) - 1; i >= 0; --i) {
     const GraphNode& node = graph.nodes[i];
     const bool is_loss = std::holds_alternative<SoftmaxLoss>(node.spec);
-    const int root = graph.root(node.output);  // a slice's gradient is a slice of the whole's
-    const auto& incoming = schedule.partials[root];
-    if (!is_loss && incoming.empty()) continue;  // nothing downstream reaches a loss
-    if (!wanting[node.output]) continue;         // nothing upstream learns
-    if (incoming.size() > 1 && !summed[root]) schedule.steps.push_back({.node = -1, .sum_value = root});
-    summed[root] = true;
+    const std::vector<int> outputs = node.written();
+    const bool is_reached = std::any_of(outputs.begin(), outputs.end(),
+                                        [&](int output) { return !schedule.partials[graph.root(output)].empty(); });
+    if (!is_loss && !is_reached) continue;  // nothing downstream reaches a loss
+    if (!wanting[outputs[0]]) continue;     // nothing upstream learns
+    for (const int output : outputs) {
+      const int root = graph.root(output);  // a slice's gradient is a slice of the whole's
+      if (schedule.partials[root].size() > 1 && !summed[root]) {
+        schedule.steps.push_back({.node = -1, .sum_value = root});
+      }
+      summed[root] = true;
+    }
     schedule.steps.push_back({.node = i, .sum_value = -1});
     for (int k = 0; k < static_cast<int>(node.inputs.size()); ++k) {
       if (wanting[node.inputs[k]]) schedule.partials[node.inputs[k]].push_back({.node = i, .input = k});

@@ -24,6 +24,17 @@ class Compiler {
   bool is_training() const { return options_.purpose == Purpose::kTrain; }
   bool uses_batch_statistics() const { return is_training() || options_.purpose == Purpose::kStatistics; }
   bool uses_batch_statistics(const GraphNode& node) const { return uses_batch_statistics() && !node.is_frozen; }
+  bool wants_merged_siblings() const {
+    switch (options_.passes.merge_siblings) {
+      case MergeSiblings::kAlways:
+        return true;
+      case MergeSiblings::kNever:
+        return false;
+      case MergeSiblings::kWhereFaster:
+        break;
+    }
+    return backend_.prefers_merged_siblings(options_.activations);
+  }
   int end_time() const { return static_cast<int>(graph_.nodes.size() + schedule_.steps.size()); }
   Tensor tensor(int buffer, int value) const;
   bool is_kept(const std::string& name) const {
@@ -47,8 +58,10 @@ class Compiler {
   void allocate();
   void bind_values();
   void bind_gradients();
+  void bind_parameters(OpIo& io, const GraphNode& node);
   void bind_steps();
   void bind_backward();
+  void list_calls();
   void make_correction();
 
   const PlanOptions& options_;
@@ -76,6 +89,7 @@ void Compiler::run_passes() {
   if (options_.purpose == Purpose::kEvaluateFolded) fold_batch_norm(graph_);
   if (options_.passes.fuse_activation) fuse_activation(graph_, backend_);
   if (options_.passes.eliminate_concat) eliminate_concat(graph_, backend_);
+  if (is_training() && wants_merged_siblings()) merge_siblings(graph_, backend_, parameters_);
   pad_images(graph_, backend_);
   if (is_training()) schedule_ = schedule_backward(graph_);
 }
@@ -86,11 +100,13 @@ OpDesc Compiler::describe_op(const GraphNode& node) const {
   OpDesc desc{.name = node.name,
               .x = {},
               .y = describe_value(node.output),
+              .y_parts = {},
               .phase = (is_batch_norm ? uses_batch_statistics(node) : uses_batch_statistics()) ? Phase::kTrain
                                                                                                : Phase::kEvaluate,
               .has_backward = backward_time_[index] >= 0,
               .wants_dx = {},
               .exchange = is_training() && !node.is_frozen ? options_.exchange : nullptr};
+  for (const int part : node.output_parts) desc.y_parts.push_back(describe_value(part));
   for (int k = 0; k < static_cast<int>(node.inputs.size()); ++k) {
     const int value = node.inputs[k];
     desc.x.push_back(describe_value(value));
@@ -114,7 +130,7 @@ void Compiler::make_ops() {
       step.info = {.name = node.name,
                    .kind = kind_of(node.spec),
                    .implementation = step.op->implementation(),
-                   .multiply_adds = multiply_adds(node.spec, x),
+                   .multiply_adds = x.size() == 1 ? multiply_adds(node.spec, x) : 0,
                    .x = desc.x,
                    .y = desc.y,
                    .wants_dx = desc.wants_dx,
@@ -158,18 +174,20 @@ void Compiler::place_values() {
   last[graph_.images] = is_kept(kImages) ? end_time() : 0;
   for (int i = 0; i < static_cast<int>(graph_.nodes.size()); ++i) {
     const GraphNode& node = graph_.nodes[i];
-    first[node.output] = last[node.output] = i;
+    for (const int output : node.written()) first[output] = last[output] = i;
     const BackwardReads reads = backward_reads(node.spec);
     for (const int input : node.inputs) last[input] = std::max({last[input], i, reads.x ? backward_time_[i] : i});
   }
   for (int i = 0; i < static_cast<int>(graph_.nodes.size()); ++i) {
-    const int output = graph_.nodes[i].output;
-    if (backward_reads(graph_.nodes[i].spec).y) last[output] = std::max(last[output], backward_time_[i]);
     const bool is_loss = std::holds_alternative<SoftmaxLoss>(graph_.nodes[i].spec);
-    if (output == graph_.logits || is_loss) last[output] = end_time();
+    for (const int output : graph_.nodes[i].written()) {
+      if (backward_reads(graph_.nodes[i].spec).y) last[output] = std::max(last[output], backward_time_[i]);
+      if (output == graph_.logits || is_loss) last[output] = end_time();
+    }
   }
   for (size_t v = 0; v < graph_.values.size(); ++v) {
-    if (is_kept(graph_.values[v].name)) last[v] = end_time();
+    if (is_kept(graph_.values[v].name))
+      last[v] = last[static_cast<size_t>(graph_.root(static_cast<int>(v)))] = end_time();
   }
   for (int v = 0; v < static_cast<int>(graph_.values.size()); ++v) {
     const int root = graph_.root(v);
@@ -197,7 +215,8 @@ void Compiler::place_gradients() {
     const int time = static_cast<int>(graph_.nodes.size() + i);
     const BackwardStep& step = schedule_.steps[i];
     if (step.sum_value >= 0) sum_time[step.sum_value] = time;
-    if (step.node >= 0) producer_time[graph_.root(graph_.nodes[step.node].output)] = time;
+    if (step.node < 0) continue;
+    for (const int output : graph_.nodes[step.node].written()) producer_time[graph_.root(output)] = time;
   }
   for (size_t v = 0; v < graph_.values.size(); ++v) {
     const GraphValue& value = graph_.values[v];
@@ -307,6 +326,32 @@ void Compiler::bind_gradients() {
   }
 }
 
+// Adds the tensor that follows in the slab: outputs of a convolution's weights, or channels of a vector.
+void join(Tensor& tensor, const Tensor& next, const OpSpec& spec) {
+  if (std::holds_alternative<Conv2d>(spec)) {
+    tensor.shape.n += next.shape.n;
+    return;
+  }
+  tensor.shape.c += next.shape.c;
+  tensor.row_stride = tensor.shape.c;
+}
+
+void Compiler::bind_parameters(OpIo& io, const GraphNode& node) {
+  const auto bind = [&](std::vector<Tensor>& to, const std::vector<int>& indices, const auto& tensor_of) {
+    for (size_t first = 0; first < indices.size(); first += static_cast<size_t>(node.joined)) {
+      to.push_back(tensor_of(indices[first]));
+      for (size_t k = 1; k < static_cast<size_t>(node.joined); ++k)
+        join(to.back(), tensor_of(indices[first + k]), node.spec);
+    }
+  };
+  bind(io.w, node.parameters, [&](int parameter) { return parameters_.value(parameter, options_.weights); });
+  bind(io.dw, node.parameters,
+       [&](int parameter) { return is_training() ? parameters_.gradient(parameter) : Tensor{}; });
+  bind(io.state, node.state, [&](int state) {
+    return uses_batch_statistics(node) ? parameters_.batch_state(state) : parameters_.population(state);
+  });
+}
+
 void Compiler::bind_steps() {
   char* packed = static_cast<char*>(plan_->packed->data());
   for (size_t i = 0; i < graph_.nodes.size(); ++i) {
@@ -323,15 +368,13 @@ void Compiler::bind_steps() {
         if (partials[p].node == static_cast<int>(i) && partials[p].input == k) io.dx.back() = gradients_[value][p];
       }
     }
-    for (const int parameter : node.parameters) {
-      io.w.push_back(parameters_.value(parameter, options_.weights));
-      io.dw.push_back(is_training() ? parameters_.gradient(parameter) : Tensor{});
-    }
-    for (const int state : node.state) {
-      io.state.push_back(uses_batch_statistics(node) ? parameters_.batch_state(state) : parameters_.population(state));
-    }
+    bind_parameters(io, node);
     io.y = values_[node.output];
     io.dy = gradient(node.output);
+    for (const int part : node.output_parts) {
+      io.y_parts.push_back(values_[part]);
+      io.dy_parts.push_back(gradient(part));
+    }
     if (saved_buffer_[i] >= 0) {
       io.saved = static_cast<char*>(plan_->arena->data()) + buffers_[saved_buffer_[i]].offset;
     }
@@ -344,7 +387,9 @@ void Compiler::bind_steps() {
 
 void Compiler::bind_backward() {
   std::vector<int> producer(graph_.values.size(), -1);
-  for (size_t i = 0; i < graph_.nodes.size(); ++i) producer[graph_.root(graph_.nodes[i].output)] = static_cast<int>(i);
+  for (size_t i = 0; i < graph_.nodes.size(); ++i) {
+    for (const int output : graph_.nodes[i].written()) producer[graph_.root(output)] = static_cast<int>(i);
+  }
   for (const BackwardStep& step : schedule_.steps) {
     Plan::Impl::BackwardItem item{.step = step.node, .sum_dst = {}, .sum_srcs = {}};
     if (step.sum_value >= 0) {
@@ -363,6 +408,16 @@ void Compiler::bind_backward() {
   }
 }
 
+void Compiler::list_calls() {
+  for (size_t i = 0; i < plan_->steps.size(); ++i) {
+    const Plan::Impl::Step& step = plan_->steps[i];
+    const OpCall call{.op = step.op.get(), .io = &step.io};
+    plan_->packs.push_back(call);
+    if (!step.is_frozen) plan_->repacks.push_back(call);
+    if (backward_time_[i] >= 0) plan_->unpacks.push_back(call);
+  }
+}
+
 // Paper: Algorithm 2, step 10: Var[x] = m/(m-1) E[var]; m counts the batch and, where spatial, the positions.
 void Compiler::make_correction() {
   const Tensor slab = parameters_.population_slab();
@@ -375,9 +430,10 @@ void Compiler::make_correction() {
     const Shape& x = graph_.values[node.inputs[0]].shape;
     const int64_t parts = is_training() && options_.exchange != nullptr ? spec->synchronised_parts : 1;
     const auto m = static_cast<float>((spec->scope == BatchNormScope::kSpatial ? x.rows() : x.n) * parts);
-    const int variance = node.state[1];
-    const auto begin = correction.begin() + parameters_.state_offset(variance);
-    std::fill_n(begin, parameters_.population(variance).shape.c, m / (m - 1.0F) * share);
+    for (auto variance = node.state.begin() + node.joined; variance != node.state.end(); ++variance) {
+      const auto begin = correction.begin() + parameters_.state_offset(*variance);
+      std::fill_n(begin, parameters_.population(*variance).shape.c, m / (m - 1.0F) * share);
+    }
   }
   plan_->correction = backend_.allocate(slab.bytes());
   backend_.upload(plan_->correction->data(), correction.data(), slab.bytes());
@@ -401,6 +457,7 @@ std::unique_ptr<Plan::Impl> Compiler::compile() {
   bind_gradients();
   bind_steps();
   bind_backward();
+  list_calls();
   make_correction();
   return std::move(plan_);
 }

@@ -64,8 +64,10 @@ Graph make_graph(const Net& net, const PlanOptions& options) {
                    .spec = node.spec,
                    .inputs = {},
                    .output = node.output.index,
+                   .output_parts = {},
                    .parameters = node.parameters,
                    .state = node.state,
+                   .joined = 1,
                    .is_frozen = node.is_frozen};
     for (const ValueId input : node.inputs) copy.inputs.push_back(input.index);
     graph.nodes.push_back(std::move(copy));

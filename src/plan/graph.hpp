@@ -25,8 +25,12 @@ struct GraphNode {
   OpSpec spec;
   std::vector<int> inputs;  // indices into Graph::values
   int output = -1;
+  std::vector<int> output_parts{};     // not empty: the values that hold output's channels, which has no memory then
   std::vector<int> parameters, state;  // indices into Parameters
+  int joined = 1;                      // each run of so many parameters, or states, is one tensor of the op
   bool is_frozen = false;
+
+  std::vector<int> written() const { return output_parts.empty() ? std::vector<int>{output} : output_parts; }
 };
 
 struct Graph {
@@ -52,7 +56,10 @@ void own_frozen_batch_norm(Graph& graph);                     // training: libra
 void fold_batch_norm(Graph& graph);                           // evaluation: batch norm and activation into the weights
 void fuse_activation(Graph& graph, const Backend& backend);   // batch norm + activation in one step
 void eliminate_concat(Graph& graph, const Backend& backend);  // producers write into the concatenation
-void pad_images(Graph& graph, const Backend& backend);        // rows as wide as the backend's convolutions want
+// 1x1 convolutions of one value, with their batch norms, and other batch norms of one concatenation: one of each. For
+// training.
+void merge_siblings(Graph& graph, const Backend& backend, const Parameters& parameters);
+void pad_images(Graph& graph, const Backend& backend);  // rows as wide as the backend's convolutions want
 
 // Removes nodes marked dead.
 void erase_nodes(Graph& graph, const std::vector<bool>& dead);

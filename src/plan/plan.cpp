@@ -56,14 +56,10 @@ void Plan::Impl::run_step(int step, const char* direction, Run&& run) {
 
 void Plan::pack() {
   impl_->backend->enter_thread();
-  for (auto& step : impl_->steps) step.op->pack(step.io);
+  impl_->backend->pack(impl_->packs);
 }
 
-void Plan::repack() {
-  for (auto& step : impl_->steps) {
-    if (!step.is_frozen) step.op->pack(step.io);
-  }
-}
+void Plan::repack() { impl_->backend->pack(impl_->repacks); }
 
 void Plan::begin(const StepScalars& scalars) { impl_->backend->upload(&step_state()->now, &scalars, sizeof(scalars)); }
 
@@ -89,6 +85,7 @@ void Plan::backward() {
       }
     });
   }
+  impl_->backend->unpack(impl_->unpacks);
 }
 
 double Plan::read_loss() const {

@@ -27,6 +27,7 @@ TEST(Read, GivesEveryTypeItsValue) {
   EXPECT_FALSE(with("plan.passes.fuse_activation=false").passes.fuse_activation);
   EXPECT_FALSE(with("plan.passes.eliminate_concat=false").passes.eliminate_concat);
   EXPECT_FALSE(with("plan.passes.share_memory=false").passes.share_memory);
+  EXPECT_EQ(with("plan.passes.merge_siblings=never").passes.merge_siblings, MergeSiblings::kNever);
   EXPECT_TRUE(with("train.seed=1").cpu.winograd);
   EXPECT_FALSE(with("cpu.winograd=false").cpu.winograd);
   EXPECT_EQ(with("train.probe={op: hidden1/act, unit: 7}").train.probe.op, "hidden1/act");

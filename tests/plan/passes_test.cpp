@@ -7,6 +7,7 @@
 #include "bn/error.hpp"
 #include "bn/models.hpp"
 #include "plan/graph.hpp"
+#include "plan/graphs.hpp"
 #include "support/error_message.hpp"
 
 namespace bn {
@@ -25,19 +26,6 @@ Net small_net(BatchNormScope scope = BatchNormScope::kSpatial) {
   builder.loss("loss", builder.add("bias", BiasActivation{}, {x}));
   return std::move(builder).build();
 }
-
-std::vector<std::string> names(const Graph& graph) {
-  std::vector<std::string> found;
-  for (const GraphNode& node : graph.nodes) found.push_back(node.name);
-  return found;
-}
-
-const GraphNode& node_of(const Graph& graph, const std::string& name) {
-  return *std::find_if(graph.nodes.begin(), graph.nodes.end(),
-                       [&](const GraphNode& node) { return node.name == name; });
-}
-
-using Names = std::vector<std::string>;
 
 TEST(MakeGraph, TakesWhatThePurposeNeeds) {
   const Net net = small_net();

@@ -207,7 +207,7 @@ TEST_F(CudaErrors, AFaultNamesItsOpWhenEveryKernelIsWaitedFor) {
     EXPECT_EQ(message.find(name + " forward: The kernel " + kernel + " failed: "), 0U) << message;
     simt::machine() = {};
   };
-  expect("hidden/bn", BatchNorm{}, "block_moments");
+  expect("hidden/bn", BatchNorm{}, "moments");
   expect("hidden/conv", Conv2d{.out_channels = 10}, "of cuDNN's convolution");
   expect("hidden/linear", Linear{.out_features = 10}, "of cuBLASLt's product");
 }

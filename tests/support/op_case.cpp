@@ -9,74 +9,8 @@
 
 #include "bn/rng.hpp"
 
-#ifdef __SANITIZE_ADDRESS__
-#include <sanitizer/asan_interface.h>
-#endif
-
 namespace bn::test {
 namespace {
-
-// These two bytes, repeated, are a NaN in bf16 and in f32.
-constexpr uint8_t kGarbage[2] = {0xc5, 0x7f};
-constexpr int64_t kGuardBytes = 64;
-
-void fill_pattern(std::vector<uint8_t>& bytes) {
-  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = kGarbage[i % 2];
-}
-
-#ifdef __SANITIZE_ADDRESS__
-bool is_host_memory(void* pointer) {
-  char name[1];
-  void* region = nullptr;
-  size_t bytes = 0;
-  return std::strcmp(__asan_locate_address(pointer, name, sizeof(name), &region, &bytes), "heap") == 0;
-}
-#endif
-
-void store(uint8_t* to, double value, DType dtype) {
-  const auto single = static_cast<float>(value);
-  switch (dtype) {
-    case DType::kF32:
-      std::memcpy(to, &single, 4);
-      break;
-    case DType::kBf16: {
-      const Bfloat16 half = Bfloat16::from_float(single);
-      std::memcpy(to, &half, 2);
-      break;
-    }
-    case DType::kU8:
-      *to = static_cast<uint8_t>(value);
-      break;
-    case DType::kI32: {
-      const auto integer = static_cast<int32_t>(value);
-      std::memcpy(to, &integer, 4);
-      break;
-    }
-  }
-}
-
-double load(const uint8_t* from, DType dtype) {
-  switch (dtype) {
-    case DType::kF32: {
-      float value = 0;
-      std::memcpy(&value, from, 4);
-      return value;
-    }
-    case DType::kBf16: {
-      Bfloat16 value;
-      std::memcpy(&value, from, 2);
-      return value.to_float();
-    }
-    case DType::kU8:
-      return *from;
-    case DType::kI32: {
-      int32_t value = 0;
-      std::memcpy(&value, from, 4);
-      return value;
-    }
-  }
-  return NAN;
-}
 
 bool is_softmax(const OpCase& op_case) { return std::holds_alternative<SoftmaxLoss>(op_case.spec); }
 
@@ -121,6 +55,48 @@ bool same_bits(const Values& a, const Values& b) {
   return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(double)) == 0);
 }
 
+// The parts of a tensor; itself where there are none.
+std::vector<Shape> parts_of(const Shape& whole, const std::vector<int64_t>& channels) {
+  if (channels.empty()) return {whole};
+  std::vector<Shape> parts;
+  for (const int64_t c : channels) parts.push_back({whole.n, whole.h, whole.w, c});
+  return parts;
+}
+std::vector<Shape> y_parts_of(const OpCase& op_case) {
+  return parts_of(output_shape(op_case.spec, op_case.x), op_case.y_parts);
+}
+// All inputs; the one that lies in parts as these.
+std::vector<Shape> inputs_of(const OpCase& op_case) {
+  return op_case.x_parts.empty() ? op_case.x : parts_of(op_case.x[0], op_case.x_parts);
+}
+
+// A matrix by parts of its columns, in the order of `tensors`, and whole again.
+std::vector<Values> split(const Values& matrix, const std::vector<GuardedTensor>& tensors) {
+  std::vector<Values> parts(tensors.size());
+  if (tensors.size() == 1) parts[0] = matrix;
+  for (auto at = matrix.begin(); tensors.size() > 1 && at != matrix.end();) {
+    for (size_t i = 0; i < tensors.size(); ++i) {
+      const int64_t columns = tensors[i].tensor().shape.c;
+      parts[i].insert(parts[i].end(), at, at + columns);
+      at += columns;
+    }
+  }
+  return parts;
+}
+Values joined(const std::vector<GuardedTensor>& tensors) {
+  if (tensors.size() == 1) return tensors[0].read();
+  std::vector<Values> parts;
+  for (const GuardedTensor& tensor : tensors) parts.push_back(tensor.read());
+  Values all;
+  for (int64_t row = 0; row < tensors[0].tensor().shape.rows(); ++row) {
+    for (size_t i = 0; i < tensors.size(); ++i) {
+      const int64_t columns = tensors[i].tensor().shape.c;
+      all.insert(all.end(), parts[i].begin() + row * columns, parts[i].begin() + (row + 1) * columns);
+    }
+  }
+  return all;
+}
+
 // All memory of one run.
 class OpRun {
  public:
@@ -130,10 +106,12 @@ class OpRun {
  private:
   void make_inputs();
   void make_outputs();
+  void bind(Tensor& whole, std::vector<Tensor>& parts, const std::vector<GuardedTensor>& tensors) const;
   void write_inputs();
   void forward();
   void backward();
   void expect_guards_intact() const;
+  std::vector<Values> inputs() const;
   OpResult result() const;
 
   Backend& backend_;
@@ -143,8 +121,9 @@ class OpRun {
   OpIo io_;
   std::unique_ptr<Buffer> step_;
   std::vector<GuardedTensor> x_, w_, state_, dx_, dw_;
-  std::vector<size_t> dx_inputs_;                                 // which input each dx_ belongs to
-  std::vector<GuardedTensor> y_, dy_, saved_, scratch_, packed_;  // one or none of each
+  std::vector<size_t> dx_inputs_;                        // which input each dx_ belongs to
+  std::vector<GuardedTensor> y_, dy_;                    // parts
+  std::vector<GuardedTensor> saved_, scratch_, packed_;  // one or none of each
 };
 
 OpRun::OpRun(Backend& backend, const OpCase& op_case, const OpData& data)
@@ -152,12 +131,15 @@ OpRun::OpRun(Backend& backend, const OpCase& op_case, const OpData& data)
   OpDesc desc;
   desc.exchange = op_case.exchange;
   desc.name = op_case.op.empty() ? name_of(op_case) : op_case.op;
-  for (size_t i = 0; i < op_case.x.size(); ++i) {
-    desc.x.push_back({input_dtype(op_case, i), op_case.x[i], op_case.x[i].c + op_case.gaps.x});
+  const std::vector<Shape> inputs = inputs_of(op_case);
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    desc.x.push_back({input_dtype(op_case, i), inputs[i], inputs[i].c + op_case.gaps.x});
     desc.wants_dx.push_back(wants_dx(op_case, i));
   }
   const Shape y = output_shape(op_case.spec, op_case.x);
   desc.y = {output_dtype(op_case), y, y.c + op_case.gaps.y};
+  for (const Shape& part : y_parts_of(op_case)) desc.y_parts.push_back({desc.y.dtype, part, part.c + op_case.gaps.y});
+  if (op_case.y_parts.empty()) desc.y_parts.clear();
   desc.phase = op_case.phase;
   desc.has_backward = runs_backward(op_case);
   op_ = backend.make_op(op_case.spec, desc);
@@ -168,8 +150,9 @@ OpRun::OpRun(Backend& backend, const OpCase& op_case, const OpData& data)
 void OpRun::make_inputs() {
   step_ = backend_.allocate(sizeof(StepState));
   io_.step = static_cast<StepState*>(step_->data());
-  for (size_t i = 0; i < case_.x.size(); ++i) {
-    x_.emplace_back(backend_, input_dtype(case_, i), case_.x[i], case_.gaps.x);
+  const std::vector<Shape> inputs = inputs_of(case_);
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    x_.emplace_back(backend_, input_dtype(case_, i), inputs[i], case_.gaps.x);
     io_.x.push_back(x_.back().tensor());
   }
   for (const ParameterSpec& parameter : parameters_of(case_.spec, case_.x)) {
@@ -184,9 +167,9 @@ void OpRun::make_inputs() {
 }
 
 void OpRun::make_outputs() {
-  const Shape y = output_shape(case_.spec, case_.x);
-  y_.emplace_back(backend_, output_dtype(case_), y, case_.gaps.y);
-  io_.y = y_.back().tensor();
+  const std::vector<Shape> parts = y_parts_of(case_);
+  for (const Shape& part : parts) y_.emplace_back(backend_, output_dtype(case_), part, case_.gaps.y);
+  bind(io_.y, io_.y_parts, y_);
   const auto bytes = [&](std::vector<GuardedTensor>& to, int64_t count) -> void* {
     if (count == 0) return nullptr;
     to.emplace_back(backend_, DType::kU8, vector_shape(count));
@@ -198,13 +181,14 @@ void OpRun::make_outputs() {
   if (!runs_backward(case_)) return;
 
   if (!is_softmax(case_)) {
-    dy_.emplace_back(backend_, output_dtype(case_), y, case_.gaps.dy);
-    io_.dy = dy_.back().tensor();
+    for (const Shape& part : parts) dy_.emplace_back(backend_, output_dtype(case_), part, case_.gaps.dy);
+    bind(io_.dy, io_.dy_parts, dy_);
   }
-  io_.dx.resize(case_.x.size());
-  for (size_t i = 0; i < case_.x.size(); ++i) {
+  const std::vector<Shape> inputs = inputs_of(case_);
+  io_.dx.resize(inputs.size());
+  for (size_t i = 0; i < inputs.size(); ++i) {
     if (!wants_dx(case_, i)) continue;
-    dx_.emplace_back(backend_, input_dtype(case_, i), case_.x[i], case_.gaps.dx);
+    dx_.emplace_back(backend_, input_dtype(case_, i), inputs[i], case_.gaps.dx);
     dx_inputs_.push_back(i);
     io_.dx[i] = dx_.back().tensor();
   }
@@ -214,11 +198,20 @@ void OpRun::make_outputs() {
   }
 }
 
+void OpRun::bind(Tensor& whole, std::vector<Tensor>& parts, const std::vector<GuardedTensor>& tensors) const {
+  if (case_.y_parts.empty()) {
+    whole = tensors[0].tensor();
+    return;
+  }
+  for (const GuardedTensor& part : tensors) parts.push_back(part.tensor());
+}
+
 void OpRun::write_inputs() {
   for (auto* group : {&x_, &w_, &state_, &dx_, &dw_, &y_, &dy_, &saved_, &scratch_}) {
     for (GuardedTensor& tensor : *group) tensor.fill_garbage();
   }
-  for (size_t i = 0; i < x_.size(); ++i) x_[i].write(data_.x.at(i));
+  const std::vector<Values> x = inputs();
+  for (size_t i = 0; i < x_.size(); ++i) x_[i].write(x.at(i));
   for (size_t i = 0; i < w_.size(); ++i) w_[i].write(data_.w.at(i));
   if (case_.phase == Phase::kEvaluate) {
     for (size_t i = 0; i < state_.size(); ++i) state_[i].write(data_.state.at(i));
@@ -237,10 +230,14 @@ void OpRun::backward() {
   if (!reads.x) {
     for (GuardedTensor& tensor : x_) tensor.fill_garbage();
   }
-  if (!reads.y) y_[0].fill_garbage();
+  for (GuardedTensor& tensor : y_) {
+    if (!reads.y) tensor.fill_garbage();
+  }
   for (GuardedTensor& tensor : scratch_) tensor.fill_garbage();
-  for (GuardedTensor& tensor : dy_) tensor.write(data_.dy);
+  const std::vector<Values> dy = split(data_.dy, dy_);
+  for (size_t i = 0; i < dy_.size(); ++i) dy_[i].write(dy[i]);
   op_->backward(io_);
+  op_->unpack(io_);
 }
 
 void OpRun::expect_guards_intact() const {
@@ -259,10 +256,16 @@ void OpRun::expect_guards_intact() const {
   expect(packed_, "packed");
 }
 
+std::vector<Values> OpRun::inputs() const { return case_.x_parts.empty() ? data_.x : split(data_.x[0], x_); }
+
 OpResult OpRun::result() const {
   OpResult result;
-  result.dx.resize(runs_backward(case_) ? x_.size() : 0);
-  for (size_t i = 0; i < dx_.size(); ++i) result.dx[dx_inputs_[i]] = dx_[i].read();
+  result.dx.resize(runs_backward(case_) ? case_.x.size() : 0);
+  if (case_.x_parts.empty()) {
+    for (size_t i = 0; i < dx_.size(); ++i) result.dx[dx_inputs_[i]] = dx_[i].read();
+  } else if (!dx_.empty()) {
+    result.dx[0] = joined(dx_);
+  }
   for (const GuardedTensor& tensor : dw_) result.dw.push_back(tensor.read());
   for (const GuardedTensor& tensor : state_) result.state.push_back(tensor.read());
   StepState step;
@@ -276,9 +279,10 @@ OpResult OpRun::run() {
   write_inputs();
   forward();
   backend_.synchronize();
-  const Values y = y_[0].read();
+  const Values y = joined(y_);
+  const std::vector<Values> x = inputs();
   for (size_t i = 0; i < x_.size(); ++i)
-    EXPECT_TRUE(same_bits(x_[i].read(), data_.x[i])) << "forward changed its input " << i;
+    EXPECT_TRUE(same_bits(x_[i].read(), x[i])) << "forward changed its input " << i;
   if (runs_backward(case_)) backward();
   backend_.synchronize();
   expect_guards_intact();
@@ -344,118 +348,11 @@ OpData make_data(const OpCase& op_case) {
   return data;
 }
 
-void round_to_storage(Values& values, DType dtype) {
-  for (double& value : values) {
-    uint8_t bytes[8];
-    store(bytes, value, dtype);
-    value = load(bytes, dtype);
-  }
-}
-
 void round_to_storage(const OpCase& op_case, OpData& data) {
   for (size_t i = 0; i < data.x.size(); ++i) round_to_storage(data.x[i], input_dtype(op_case, i));
   for (Values& values : data.w) round_to_storage(values, DType::kF32);
   for (Values& values : data.state) round_to_storage(values, DType::kF32);
   round_to_storage(data.dy, output_dtype(op_case));
-}
-
-GuardedTensor::GuardedTensor(Backend& backend, DType dtype, const Shape& shape, int64_t gap)
-    : backend_(&backend), dtype_(dtype), shape_(shape), gap_(gap) {
-  buffer_ = backend.allocate(2 * kGuardBytes + shape.rows() * (shape.c + gap) * size_of(dtype));
-  fill_garbage();
-}
-
-GuardedTensor::~GuardedTensor() { allow_guards(); }
-
-std::vector<uint8_t> GuardedTensor::bytes() const {
-  std::vector<uint8_t> bytes(buffer_->bytes());
-  allow_guards();
-  backend_->download(bytes.data(), buffer_->data(), buffer_->bytes());
-  forbid_guards();
-  return bytes;
-}
-
-void GuardedTensor::set_bytes(const std::vector<uint8_t>& bytes) {
-  allow_guards();
-  backend_->upload(buffer_->data(), bytes.data(), buffer_->bytes());
-  backend_->synchronize();
-  forbid_guards();
-}
-
-// Forbids the guards to the sanitizer; a device's memory is not its business. It cannot forbid the first of the eight
-// bytes in which elements begin, so writes there are left to the guard words.
-void GuardedTensor::forbid_guards() const {
-#ifdef __SANITIZE_ADDRESS__
-  if (!is_host_memory(buffer_->data())) return;
-  const auto* bytes = static_cast<const uint8_t*>(buffer_->data());
-  int64_t end = 0;  // the elements so far end here
-  for (int64_t row = 0; row < shape_.rows(); ++row) {
-    __asan_poison_memory_region(bytes + end, element_offset(row) - end);
-    end = element_offset(row) + shape_.c * size_of(dtype_);
-  }
-  __asan_poison_memory_region(bytes + end, buffer_->bytes() - end);
-#endif
-}
-
-void GuardedTensor::allow_guards() const {
-#ifdef __SANITIZE_ADDRESS__
-  if (buffer_ && is_host_memory(buffer_->data())) __asan_unpoison_memory_region(buffer_->data(), buffer_->bytes());
-#endif
-}
-
-int64_t GuardedTensor::element_offset(int64_t row) const {
-  return kGuardBytes + (row * (shape_.c + gap_) + gap_ / 2) * size_of(dtype_);
-}
-
-Tensor GuardedTensor::tensor() const {
-  return {.data = static_cast<uint8_t*>(buffer_->data()) + element_offset(0),
-          .dtype = dtype_,
-          .shape = shape_,
-          .row_stride = shape_.c + gap_};
-}
-
-void GuardedTensor::fill_garbage() {
-  std::vector<uint8_t> bytes(buffer_->bytes());
-  fill_pattern(bytes);
-  set_bytes(bytes);
-}
-
-void GuardedTensor::write(const Values& values) {
-  ASSERT_EQ(static_cast<int64_t>(values.size()), shape_.elements());
-  std::vector<uint8_t> bytes(buffer_->bytes());
-  fill_pattern(bytes);
-  for (int64_t row = 0, i = 0; row < shape_.rows(); ++row) {
-    for (int64_t column = 0; column < shape_.c; ++column, ++i) {
-      store(bytes.data() + element_offset(row) + column * size_of(dtype_), values[i], dtype_);
-    }
-  }
-  set_bytes(bytes);
-}
-
-Values GuardedTensor::read() const {
-  const std::vector<uint8_t> bytes = this->bytes();
-  Values values(shape_.elements());
-  for (int64_t row = 0, i = 0; row < shape_.rows(); ++row) {
-    for (int64_t column = 0; column < shape_.c; ++column, ++i) {
-      values[i] = load(bytes.data() + element_offset(row) + column * size_of(dtype_), dtype_);
-    }
-  }
-  return values;
-}
-
-void GuardedTensor::expect_guards_intact(std::string_view name) const {
-  std::vector<uint8_t> bytes = this->bytes();
-  for (int64_t row = 0; row < shape_.rows(); ++row) {
-    const int64_t begin = element_offset(row);
-    for (int64_t i = begin; i < begin + shape_.c * size_of(dtype_); ++i) bytes[i] = kGarbage[i % 2];
-  }
-  for (size_t i = 0; i < bytes.size(); ++i) {
-    if (bytes[i] == kGarbage[i % 2]) continue;
-    ADD_FAILURE() << name << ": wrote outside its elements, at byte " << static_cast<int64_t>(i) - kGuardBytes << " of "
-                  << static_cast<int64_t>(bytes.size()) - 2 * kGuardBytes << ", where " << static_cast<int>(bytes[i])
-                  << " stands";
-    return;
-  }
 }
 
 OpResult run_op(Backend& backend, const OpCase& op_case, const OpData& data, const Runs& runs) {

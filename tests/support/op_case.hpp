@@ -32,6 +32,8 @@ struct OpCase {
   bool has_backward = true;      // false, in training: batch statistics are all that is wanted
   std::vector<bool> wants_dx{};  // empty: all
   RowGaps gaps{};
+  std::vector<int64_t> x_parts{};  // channels of the tensors in which the one input and its gradient lie; empty: in one
+  std::vector<int64_t> y_parts{};  // the same of y and dy
   uint64_t seed = 1;
   uint64_t step = 3;
   int64_t part = 0, parts = 1;       // see StepScalars

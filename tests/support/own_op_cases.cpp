@@ -1,6 +1,7 @@
 #include "support/own_op_cases.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 namespace bn::test {
 namespace {
@@ -59,6 +60,21 @@ std::vector<OpCase> custom_batch_norm_cases() {
       cases.back().gaps = kGaps;
       cases.push_back(cases.back());
       cases.back().phase = Phase::kEvaluate;
+    }
+    // Over the channels of several convolutions; where they are made of 16 bytes, and where not.
+    for (const std::vector<int64_t>& parts :
+         {std::vector<int64_t>{64, 64, 32}, std::vector<int64_t>{8, 24}, std::vector<int64_t>{5, 1, 7, 11}}) {
+      const int64_t channels = std::accumulate(parts.begin(), parts.end(), int64_t{0});
+      for (const RowGaps& gaps : {RowGaps{}, RowGaps{.y = 16, .dy = 8}}) {
+        cases.push_back(one_input(BatchNorm{.activation = activation}, {3, 9, 7, channels}));
+        cases.back().y_parts = parts;
+        cases.back().gaps = gaps;
+        cases.back().label = "parts";
+        cases.push_back(cases.back());
+        cases.back().x_parts = parts;
+        cases.back().gaps.x = cases.back().gaps.dx = gaps.y;
+        cases.back().label = "parts_of_several";
+      }
     }
     for (const Shape& x : {Shape{6, 7, 7, 24}, Shape{2, 28, 28, 5}}) {
       cases.push_back(one_input(BatchNorm{.scope = BatchNormScope::kPerActivation, .activation = activation}, x));

@@ -56,6 +56,7 @@ class WidenedImages {
     op_->pack(io_);
     op_->forward(io_);
     op_->backward(io_);
+    op_->unpack(io_);
   }
   void forget() {
     y_.fill_garbage();

@@ -169,6 +169,12 @@ FixtureCase with_concat(FixtureCase fixture) {
   return fixture;
 }
 
+FixtureCase merged(FixtureCase fixture) {
+  fixture.passes.merge_siblings = MergeSiblings::kAlways;
+  fixture.label += "_merged";
+  return fixture;
+}
+
 FixtureCase with_onednn(FixtureCase fixture) {
   fixture.threads = kOneThread;
   fixture.implementation = BatchNormImplementation::kOnednn;
@@ -183,8 +189,9 @@ std::string case_name(const testing::TestParamInfo<FixtureCase>& tested) {
 INSTANTIATE_TEST_SUITE_P(Networks, AgainstPyTorch,
                          testing::Values(kMnist, kInception, kPlain, kVariants, unfused(kMnist), unfused(kInception),
                                          unfused(kPlain), unfused(kVariants), with_concat(kInception),
-                                         with_concat(kPlain), with_concat(kVariants), with_onednn(kMnist),
-                                         with_onednn(kInception)),
+                                         with_concat(kPlain), with_concat(kVariants), merged(kInception),
+                                         merged(kVariants), merged(unfused(kInception)),
+                                         merged(with_concat(kInception)), with_onednn(kMnist), with_onednn(kInception)),
                          case_name);
 
 class InBf16 : public testing::TestWithParam<FixtureCase> {};
@@ -193,7 +200,8 @@ enum class Updates { kYes, kNo };
 
 std::vector<double> bf16_losses(const FixtureCase& fixture, const nlohmann::json& numbers, Updates updates) {
   Subject subject(model_of(fixture), {.decay_scope = fixture.decay_scope, .threads = kOneThread});
-  Plan plan = subject.compile({.batch = numbers.at("batch").get<int64_t>(), .activations = DType::kBf16});
+  Plan plan = subject.compile(
+      {.batch = numbers.at("batch").get<int64_t>(), .activations = DType::kBf16, .passes = fixture.passes});
   plan.pack();
   StepOptions options = step_options(fixture, numbers);
   if (updates == Updates::kNo) options.sgd = {}, options.learning_rate = 0;
@@ -231,7 +239,9 @@ TEST_P(InBf16, TenLossesAreNearThoseOfPyTorchInDouble) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Networks, InBf16,
-                         testing::Values(kMnist, kInception, kPlain, kVariants, with_onednn(kInception)), case_name);
+                         testing::Values(kMnist, kInception, kPlain, kVariants, merged(kInception),
+                                         with_onednn(kInception)),
+                         case_name);
 
 }  // namespace
 }  // namespace bn::test

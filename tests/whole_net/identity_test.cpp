@@ -168,6 +168,22 @@ TEST_P(SameBits, WithoutSharedMemory) {
   EXPECT_TRUE(equal_bits(shared, bits_after_training({.activations = GetParam(), .passes = {.share_memory = false}})));
 }
 
+// Merged siblings change the order of some sums, and nothing else.
+TEST_P(SameBits, OfTwoRunsWithMergedSiblings) {
+  const RunOptions merged{.activations = GetParam(), .passes = {.merge_siblings = MergeSiblings::kAlways}};
+  const std::vector<float> first = bits_after_training(merged);
+  EXPECT_TRUE(equal_bits(first, bits_after_training(merged)));
+  const std::vector<float> apart = bits_after_training({.activations = GetParam()});
+  ASSERT_EQ(first.size(), apart.size());
+  double distance = 0, size = 0;
+  for (size_t i = 0; i < apart.size(); ++i) {
+    distance += std::pow(first[i] - apart[i], 2);
+    size += std::pow(apart[i], 2);
+  }
+  EXPECT_LT(std::sqrt(distance / size), GetParam() == DType::kF32 ? 1e-5 : 1e-2);
+  EXPECT_GT(distance, 0) << "nothing was merged";
+}
+
 INSTANTIATE_TEST_SUITE_P(Types, SameBits, testing::Values(DType::kF32, DType::kBf16),
                          [](const testing::TestParamInfo<DType>& tested) {
                            return std::string(name_of(tested.param));

@@ -50,13 +50,19 @@ class Model:
         self.plan = plan
         self.rates = RATES[plan["device"]]
         self.rows = {}  # (kind of op, direction) -> Row
-        for op in plan["ops"]:
+        ops = plan["ops"]
+        for op, following in zip(ops, ops[1:] + ops[-1:]):
             self.add_forward(op)
-            self.add_backward(op)
+            # Where a value is written by several ops, its gradient is summed before the last of them; the next op reads it.
+            self.add_backward(op, following["x"][0])
         updates = [name for name in plan["update"] if name in ("sgd", "blend")]
+        copies = [name for name in plan["update"] if name == "copy_weights"]
         row = "update", ""
-        self.add(row, len(updates), plan["memory"]["parameters"] * 5 // 3)  # sgd reads three slabs and writes two
-        self.add(row, len(plan["update"]) - len(updates), 0)
+        slab = plan["memory"]["parameters"] // 3  # values; as many gradients and velocities
+        self.add(row, len(updates), slab * 5)  # sgd reads three slabs and writes two
+        for _ in copies:
+            self.add(row, 1, slab * 3 // 2)  # from f32 to bf16, or back
+        self.add(row, len(plan["update"]) - len(updates) - len(copies), 0)
 
     def add(self, where, launches, traffic, operations=0, share=OTHER_SHARE, set_bytes=None):
         """traffic: bytes moved; set_bytes: what must stay in the level-2 cache for its rate to hold."""
@@ -84,11 +90,11 @@ class Model:
         else:
             self.add(where, launches, x + y + op["saved_bytes"])
 
-    def add_backward(self, op):
+    def add_backward(self, op, summed):
         where, launches = (op["kind"], "backward"), len(op["backward"])
         x, y = sum(map(bytes_of, op["x"])), bytes_of(op["y"])
         if op["gradient_terms"] > 1:
-            self.add(where, 1, (op["gradient_terms"] + 1) * y)
+            self.add(where, 1, (op["gradient_terms"] + 1) * bytes_of(summed))
             launches -= 1
         if op["kind"] in PRODUCTS:
             products = sum(name in LIBRARY for name in op["backward"])

@@ -4,6 +4,7 @@
 // Bytes per element: the sums read x and dy; the input's gradient reads x and dy and writes dx. Sums are f32 within a
 // thread (four rows added first) and a block (a fixed tree), double across blocks.
 #include "cuda/kernels/gradient_sums.hpp"
+#include "cuda/kernels/last_block.hpp"
 
 namespace bn::cuda {
 namespace {
@@ -13,11 +14,13 @@ constexpr int kMapBlocksPerMultiprocessor = 8;
 // partial: [blocks of rows, {sum dz, sum dz * (x - mean)}, c].
 template <class T, int N, Activation A>
 __global__ void __launch_bounds__(kThreads)
-    block_gradient_sums(float* __restrict__ partial, const T* __restrict__ dy, const T* __restrict__ x,
-                        BatchColumns batch, int m, int64_t c, int64_t dy_stride, int64_t x_stride, int tile) {
+    gradient_sums_kernel(GradientColumns gradient, float* partial, unsigned* tickets, ColumnParts<const T> dy_parts,
+                         ColumnParts<const T> x_parts, BatchColumns batch, float eps, double share, int m, int64_t c,
+                         int tile) {
   const Place place(tile, N, m, static_cast<int>(blockIdx.y));
   float sum[N] = {}, product[N] = {};
   if (place.column < c) {
+    const Rows<const T> dy(dy_parts, place.column), x(x_parts, place.column);
     ColumnValues<N> values;
     load_values<T, N, A>(values, batch, place.column);
     int row = place.row;
@@ -25,8 +28,8 @@ __global__ void __launch_bounds__(kThreads)
       Packet<T, N> dy_packets[4], x_packets[4];
 #pragma unroll
       for (int r = 0; r < 4; ++r) {
-        dy_packets[r] = load_packet<T, N>(dy + (row + r * place.step) * dy_stride + place.column);
-        x_packets[r] = load_packet<T, N>(x + (row + r * place.step) * x_stride + place.column);
+        dy_packets[r] = load_packet<T, N>(dy[row + r * place.step]);
+        x_packets[r] = load_packet<T, N>(x[row + r * place.step]);
       }
       float rows_sum[N] = {}, rows_product[N] = {};
 #pragma unroll
@@ -46,8 +49,8 @@ __global__ void __launch_bounds__(kThreads)
     }
     for (; row < place.end; row += place.step) {
       float dz[N], d[N];
-      load<T, N>(dz, dy + row * dy_stride + place.column);
-      load<T, N>(d, x + row * x_stride + place.column);
+      load<T, N>(dz, dy[row]);
+      load<T, N>(d, x[row]);
       to_dz<N, A>(dz, d, values);
 #pragma unroll
       for (int k = 0; k < N; ++k) sum[k] += dz[k], product[k] = fmaf(dz[k], d[k], product[k]);
@@ -55,48 +58,27 @@ __global__ void __launch_bounds__(kThreads)
   }
   add_lines(sum, place);
   add_lines(product, place);
-  if (place.line > 0 || place.column >= c) return;
-  float* to = partial + static_cast<int64_t>(blockIdx.y) * 2 * c + place.column;
+  if (place.line == 0 && place.column < c) {
+    float* to = partial + static_cast<int64_t>(blockIdx.y) * 2 * c + place.column;
 #pragma unroll
-  for (int k = 0; k < N; ++k) to[k] = sum[k], to[c + k] = product[k];
-}
-
-// Sum over blocks of partial[block, which, column], in double, eight threads a column; valid in the first of them.
-__device__ __forceinline__ double sum_blocks(const float* partial, int which, int kinds, int64_t column, int64_t c,
-                                             int blocks) {
-  BN_SHARED(double, sums, [kFinishGroups][kFinishColumns]);
-  const int lane = static_cast<int>(threadIdx.x) % kFinishColumns,
-            group = static_cast<int>(threadIdx.x) / kFinishColumns;
-  double sum = 0;
-  if (column < c) {
-    for (int block = group; block < blocks; block += kFinishGroups)
-      sum += partial[(kinds * block + which) * c + column];
+    for (int k = 0; k < N; ++k) to[k] = sum[k], to[c + k] = product[k];
   }
-  __syncthreads();  // an earlier call may still be reading
-  sums[group][lane] = sum;
-  __syncthreads();
-  if (group > 0) return 0;
-  for (int other = 1; other < kFinishGroups; ++other) sum += sums[other][lane];
-  return sum;
-}
-
-__global__ void __launch_bounds__(kFinishColumns* kFinishGroups)
-    finish_gradient(GradientColumns gradient, const float* __restrict__ partial, BatchColumns batch, float eps,
-                    double share, int64_t c, int blocks) {
-  const int64_t column = static_cast<int64_t>(blockIdx.x) * kFinishColumns + threadIdx.x % kFinishColumns;
-  const double sum = sum_blocks(partial, 0, 2, column, c, blocks);
-  const double product = sum_blocks(partial, 1, 2, column, c, blocks);
-  if (threadIdx.x >= kFinishColumns || column >= c) return;
-  finish_gradient_column(gradient, batch, column, sum, product, eps, share);
+  if (!is_last_block(tickets)) return;
+  const FinishPlace finish(tile, N);
+  double sums[2] = {};
+  sum_blocks(sums, partial, c, finish);
+  if (finish.group > 0 || finish.column >= c) return;
+  finish_gradient_column(gradient, batch, finish.column, sums[0], sums[1], eps, share);
 }
 
 template <class T, int N, Activation A>
 __global__ void __launch_bounds__(kThreads)
-    input_gradient(T* __restrict__ dx, const T* __restrict__ dy, const T* __restrict__ x, BatchColumns batch,
-                   GradientColumns gradient, int m, int64_t c, int64_t dx_stride, int64_t dy_stride, int64_t x_stride,
-                   int tile) {
+    input_gradient(ColumnParts<T> dx_parts, ColumnParts<const T> dy_parts, ColumnParts<const T> x_parts,
+                   BatchColumns batch, GradientColumns gradient, int m, int64_t c, int tile) {
   const Place place(tile, N, m, static_cast<int>(gridDim.y - 1 - blockIdx.y));
   if (place.column >= c) return;
+  const Rows<const T> dy(dy_parts, place.column), x(x_parts, place.column);
+  const Rows<T> dx(dx_parts, place.column);
   ColumnValues<N> values;
   load_values<T, N, A>(values, batch, place.column);
   float factor[N], x_factor[N], constant[N];
@@ -109,8 +91,8 @@ __global__ void __launch_bounds__(kThreads)
 #pragma unroll
     for (int r = 0; r < 2; ++r) {
       if (r == 1 && !two) break;
-      dy_packets[r] = load_packet<T, N>(dy + (row + r * place.step) * dy_stride + place.column);
-      x_packets[r] = load_packet<T, N>(x + (row + r * place.step) * x_stride + place.column);
+      dy_packets[r] = load_packet<T, N>(dy[row + r * place.step]);
+      x_packets[r] = load_packet<T, N>(x[row + r * place.step]);
     }
 #pragma unroll
     for (int r = 0; r < 2; ++r) {
@@ -121,16 +103,16 @@ __global__ void __launch_bounds__(kThreads)
       to_dz<N, A>(dz, d, values);
 #pragma unroll
       for (int k = 0; k < N; ++k) dz[k] = fmaf(dz[k], factor[k], fmaf(d[k], x_factor[k], constant[k]));
-      store(dx + (row + r * place.step) * dx_stride + place.column, dz);
+      store(dx[row + r * place.step], dz);
     }
   }
 }
 
-// dx and the block's sums of dz; either may be unwanted (null).
+// dx and the sums of dz; either may be unwanted (null).
 template <class T, int N, Activation A>
 __global__ void __launch_bounds__(kThreads)
-    block_activation_gradient(T* dx, float* __restrict__ partial, const T* dy, const T* y, int m, int64_t c,
-                              int64_t dx_stride, int64_t dy_stride, int64_t y_stride, int tile) {
+    activation_gradient_kernel(T* dx, float* dbias, float* partial, unsigned* tickets, const T* dy, const T* y, int m,
+                               int64_t c, int64_t dx_stride, int64_t dy_stride, int64_t y_stride, int tile) {
   const Place place(tile, N, m, static_cast<int>(blockIdx.y));
   float sum[N] = {};
   if (place.column < c) {
@@ -147,60 +129,53 @@ __global__ void __launch_bounds__(kThreads)
       if (dx != nullptr) store(dx + row * dx_stride + place.column, dz);
     }
   }
-  if (partial == nullptr) return;
+  if (dbias == nullptr) return;
   add_lines(sum, place);
-  if (place.line > 0 || place.column >= c) return;
+  if (place.line == 0 && place.column < c) {
 #pragma unroll
-  for (int k = 0; k < N; ++k) partial[static_cast<int64_t>(blockIdx.y) * c + place.column + k] = sum[k];
-}
-
-__global__ void __launch_bounds__(kFinishColumns* kFinishGroups)
-    finish_sum(float* __restrict__ sums, const float* __restrict__ partial, int64_t c, int blocks) {
-  const int64_t column = static_cast<int64_t>(blockIdx.x) * kFinishColumns + threadIdx.x % kFinishColumns;
-  const double sum = sum_blocks(partial, 0, 1, column, c, blocks);
-  if (threadIdx.x < kFinishColumns && column < c) sums[column] = static_cast<float>(sum);
+    for (int k = 0; k < N; ++k) partial[static_cast<int64_t>(blockIdx.y) * c + place.column + k] = sum[k];
+  }
+  if (!is_last_block(tickets)) return;
+  const FinishPlace finish(tile, N);
+  double total[1] = {};
+  sum_blocks(total, partial, c, finish);
+  if (finish.group == 0 && finish.column < c) dbias[finish.column] = static_cast<float>(total[0]);
 }
 
 }  // namespace
 
-void column_gradient_sums(const Context& context, const GradientColumns& gradient, float* partial, const Matrix& dy,
-                          const Matrix& x, const BatchColumns& batch, float eps, Activation activation) {
-  const Matrix* matrices[] = {&x, &dy};
-  const Cover cover = bn::cuda::cover(context, matrices, 2, kSumBlocksPerMultiprocessor);
-  dispatch(x.dtype, cover.lanes, activation, [&]<class T, int N, Activation A>() {
-    launch(context, "block_gradient_sums", block_gradient_sums<T, N, A>, grid_of(cover), partial,
-           static_cast<const T*>(dy.data), static_cast<const T*>(x.data), batch, x.m, x.c, dy.stride, x.stride,
+void column_gradient_sums(const Context& context, const GradientColumns& gradient, float* partial,
+                          const PartedMatrix& dy, const PartedMatrix& x, const BatchColumns& batch, float eps,
+                          Activation activation) {
+  const Cover cover = cover_of_sums(context, x, {x, dy});
+  dispatch(x.parts[0].dtype, cover.lanes, activation, [&]<class T, int N, Activation A>() {
+    launch(context, "gradient_sums", gradient_sums_kernel<T, N, A>, grid_of(cover), gradient, partial, context.tickets,
+           parts_of<const T>(dy), parts_of<const T>(x), batch, eps, 1.0 / static_cast<double>(x.m()), x.m(), x.c(),
            cover.tile);
   });
-  launch(context, "finish_gradient", finish_gradient, finish_grid(x.c), gradient, partial, batch, eps,
-         1.0 / static_cast<double>(x.m), x.c, cover.rows);
 }
 
-void column_input_gradient(const Context& context, const Matrix& dx, const Matrix& dy, const Matrix& x,
-                           const BatchColumns& batch, const GradientColumns& gradient, Activation activation) {
-  const Matrix* matrices[] = {&x, &dy, &dx};
-  const Cover cover = bn::cuda::cover(context, matrices, 3, kMapBlocksPerMultiprocessor);
-  dispatch(x.dtype, cover.lanes, activation, [&]<class T, int N, Activation A>() {
-    launch(context, "input_gradient", input_gradient<T, N, A>, grid_of(cover), static_cast<T*>(dx.data),
-           static_cast<const T*>(dy.data), static_cast<const T*>(x.data), batch, gradient, x.m, x.c, dx.stride,
-           dy.stride, x.stride, cover.tile);
+void column_input_gradient(const Context& context, const PartedMatrix& dx, const PartedMatrix& dy,
+                           const PartedMatrix& x, const BatchColumns& batch, const GradientColumns& gradient,
+                           Activation activation) {
+  const Cover cover = bn::cuda::cover(context, x, {x, dy, dx}, kMapBlocksPerMultiprocessor);
+  dispatch(x.parts[0].dtype, cover.lanes, activation, [&]<class T, int N, Activation A>() {
+    launch(context, "input_gradient", input_gradient<T, N, A>, grid_of(cover), parts_of<T>(dx), parts_of<const T>(dy),
+           parts_of<const T>(x), batch, gradient, x.m(), x.c(), cover.tile);
   });
 }
 
 void activation_gradient(const Context& context, const Matrix& dx, float* dbias, float* partial, const Matrix& dy,
                          const Matrix& y, Activation activation) {
-  const Matrix* matrices[3] = {&dy};
-  int count = 1;
-  if (activation != Activation::kNone) matrices[count++] = &y;
-  if (dx.data != nullptr) matrices[count++] = &dx;
-  const Cover cover = bn::cuda::cover(context, matrices, count, kSumBlocksPerMultiprocessor);
+  Matrices matrices{dy};
+  if (activation != Activation::kNone) matrices.add(y);
+  if (dx.data != nullptr) matrices.add(dx);
+  const Cover cover = cover_of_sums(context, dy, matrices);
   dispatch(dy.dtype, cover.lanes, activation, [&]<class T, int N, Activation A>() {
-    launch(context, "block_activation_gradient", block_activation_gradient<T, N, A>, grid_of(cover),
-           static_cast<T*>(dx.data), dbias == nullptr ? nullptr : partial, static_cast<const T*>(dy.data),
+    launch(context, "activation_gradient", activation_gradient_kernel<T, N, A>, grid_of(cover),
+           static_cast<T*>(dx.data), dbias, partial, context.tickets, static_cast<const T*>(dy.data),
            static_cast<const T*>(y.data), dy.m, dy.c, dx.stride, dy.stride, y.stride, cover.tile);
   });
-  if (dbias == nullptr) return;
-  launch(context, "finish_sum", finish_sum, finish_grid(dy.c), dbias, partial, dy.c, cover.rows);
 }
 
 }  // namespace bn::cuda

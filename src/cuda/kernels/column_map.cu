@@ -2,8 +2,6 @@
 // without the mean and the scale, and sums of matrices.
 //
 // Bytes per element: x read once, y written once. Each element is one thread's alone.
-#include <array>
-
 #include "cuda/kernels/cover.hpp"
 
 namespace bn::cuda {
@@ -29,9 +27,11 @@ __device__ __forceinline__ void map_packet(T* y, const Packet<T, N>& packet, con
 
 template <class T, int N, Activation A, Affine F>
 __global__ void __launch_bounds__(kThreads)
-    map(T* y, const T* x, NormalizeColumns by, int m, int64_t c, int64_t y_stride, int64_t x_stride, int tile) {
+    map(ColumnParts<T> y_parts, ColumnParts<const T> x_parts, NormalizeColumns by, int m, int64_t c, int tile) {
   const Place place(tile, N, m, static_cast<int>(gridDim.y - 1 - blockIdx.y));
   if (place.column >= c) return;
+  const Rows<T> y(y_parts, place.column);
+  const Rows<const T> x(x_parts, place.column);
   float mean[N] = {}, scale[N] = {}, shift[N] = {};
   if constexpr (F == Affine::kFull) {
     load_columns<N>(mean, by.mean + place.column);
@@ -43,16 +43,16 @@ __global__ void __launch_bounds__(kThreads)
     Packet<T, N> packets[4];
 #pragma unroll
     for (int r = 0; r < 4; ++r) {
-      packets[r] = load_packet<T, N>(x + (row + r * place.step) * x_stride + place.column);
+      packets[r] = load_packet<T, N>(x[row + r * place.step]);
     }
 #pragma unroll
     for (int r = 0; r < 4; ++r) {
-      map_packet<T, N, A, F>(y + (row + r * place.step) * y_stride + place.column, packets[r], mean, scale, shift);
+      map_packet<T, N, A, F>(y[row + r * place.step], packets[r], mean, scale, shift);
     }
   }
   for (; row < place.end; row += place.step) {
-    const Packet<T, N> packet = load_packet<T, N>(x + row * x_stride + place.column);
-    map_packet<T, N, A, F>(y + row * y_stride + place.column, packet, mean, scale, shift);
+    const Packet<T, N> packet = load_packet<T, N>(x[row]);
+    map_packet<T, N, A, F>(y[row], packet, mean, scale, shift);
   }
 }
 
@@ -75,14 +75,13 @@ __global__ void __launch_bounds__(kThreads)
 
 }  // namespace
 
-void column_normalize(const Context& context, const Matrix& y, const Matrix& x, const NormalizeColumns& by,
+void column_normalize(const Context& context, const PartedMatrix& y, const PartedMatrix& x, const NormalizeColumns& by,
                       Activation activation) {
-  const Matrix* matrices[] = {&x, &y};
-  const Cover cover = bn::cuda::cover(context, matrices, 2, kBlocksPerMultiprocessor);
-  dispatch(x.dtype, cover.lanes, activation, [&]<class T, int N, Activation A>() {
+  const Cover cover = bn::cuda::cover(context, x, {x, y}, kBlocksPerMultiprocessor);
+  dispatch(x.parts[0].dtype, cover.lanes, activation, [&]<class T, int N, Activation A>() {
     const auto run = [&](auto kernel) {
-      launch(context, "map", kernel, grid_of(cover), static_cast<T*>(y.data), static_cast<const T*>(x.data), by, x.m,
-             x.c, y.stride, x.stride, cover.tile);
+      launch(context, "map", kernel, grid_of(cover), parts_of<T>(y), parts_of<const T>(x), by, x.m(), x.c(),
+             cover.tile);
     };
     if (by.mean != nullptr) return run(map<T, N, A, Affine::kFull>);
     if (by.shift != nullptr) return run(map<T, N, A, Affine::kShift>);
@@ -91,16 +90,14 @@ void column_normalize(const Context& context, const Matrix& y, const Matrix& x, 
 }
 
 void column_sum(const Context& context, const Matrix& dst, const SumSources& sources) {
-  std::array<Matrix, kMaxSumTerms> views;
-  std::array<const Matrix*, kMaxSumTerms + 1> matrices{&dst};
+  Matrices matrices{dst};
   for (int i = 0; i < sources.count; ++i) {
-    const auto at = static_cast<size_t>(i);
-    views[at] = dst;
-    views[at].data = const_cast<void*>(sources.data[i]);  // only its place counts
-    views[at].stride = sources.stride[i];
-    matrices[at + 1] = &views[at];
+    Matrix source = dst;
+    source.data = const_cast<void*>(sources.data[i]);  // only its place counts
+    source.stride = sources.stride[i];
+    matrices.add(source);
   }
-  const Cover cover = bn::cuda::cover(context, matrices.data(), sources.count + 1, kBlocksPerMultiprocessor);
+  const Cover cover = bn::cuda::cover(context, dst, matrices, kBlocksPerMultiprocessor);
   dispatch(dst.dtype, cover.lanes, [&]<class T, int N>() {
     launch(context, "sum_rows", sum_rows<T, N>, grid_of(cover), static_cast<T*>(dst.data), sources, dst.m, dst.c,
            dst.stride, cover.tile);

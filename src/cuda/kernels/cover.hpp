@@ -1,25 +1,87 @@
 // How threads cover a matrix; the device side of Cover.
 #pragma once
 
+#include <array>
+#include <initializer_list>
+#include <span>
+
 #include "cuda/kernels/columns.hpp"
 #include "cuda/kernels/items.hpp"
 
 namespace bn::cuda {
 
-constexpr int kRowsInFlight = 4;                // loads in one thread that do not wait for each other
-constexpr int kSumBlocksPerMultiprocessor = 4;  // at most, where columns are summed: partial_bytes() counts on it
-// The shape of the blocks that then add the partial sums.
-constexpr int kFinishColumns = 32, kFinishGroups = 8;
+constexpr int kRowsInFlight = 4;  // loads in one thread that do not wait for each other
+// Where columns are summed: as many blocks as run at one time, and so few columns in each that one of them can then add
+// the partial sums of all quickly.
+constexpr int kSumBlocksPerMultiprocessor = 2, kMaxSumColumns = 64;
+inline int64_t sum_blocks_of(const Context& context) {
+  return int64_t{context.multiprocessors} * kSumBlocksPerMultiprocessor;
+}
 
-// `matrices`: all that one kernel walks; blocks_per_multiprocessor: how many are wanted at most.
-Cover cover(const Context& context, const Matrix* const* matrices, int count, int blocks_per_multiprocessor);
+// All the matrices that one kernel walks.
+class Matrices {
+ public:
+  Matrices(std::initializer_list<PartedMatrix> list) {
+    for (const PartedMatrix& matrix : list) add(matrix);
+  }
+  void add(const PartedMatrix& matrix) {
+    for (int i = 0; i < matrix.count; ++i)
+      all_.at(static_cast<size_t>(count_++)) = matrix.parts[static_cast<size_t>(i)];
+  }
+  std::span<const Matrix> all() const { return {all_.data(), static_cast<size_t>(count_)}; }
+
+ private:
+  std::array<Matrix, 3 * ops::kMaxColumnParts + kMaxSumTerms> all_;
+  int count_ = 0;
+};
+
+// `shape`: one of the matrices. blocks_per_multiprocessor: how many are wanted at most.
+Cover cover(const Context& context, const PartedMatrix& shape, const Matrices& matrices, int blocks_per_multiprocessor);
+// Where columns are summed. A kernel then has at most as many tickets as sum_blocks_of() (see last_block.hpp).
+Cover cover_of_sums(const Context& context, const PartedMatrix& shape, const Matrices& matrices);
+
+// Where a parted matrix's columns lie, for a kernel. Parts begin where a thread's columns do.
+template <class T>
+struct ColumnParts {
+  T* data[ops::kMaxColumnParts];
+  int64_t stride[ops::kMaxColumnParts];
+  int64_t first[ops::kMaxColumnParts];  // column
+  int count;
+};
+template <class T>
+ColumnParts<T> parts_of(const PartedMatrix& parted) {
+  ColumnParts<T> parts{};
+  parts.count = parted.count;
+  int64_t first = 0;
+  for (int i = 0; i < parted.count; ++i) {
+    const Matrix& part = parted.parts[static_cast<size_t>(i)];
+    parts.data[i] = static_cast<T*>(part.data);
+    parts.stride[i] = part.stride;
+    parts.first[i] = first;
+    first += part.c;
+  }
+  return parts;
+}
+
+// The rows of one column and its neighbours.
+template <class T>
+struct Rows {
+  T* column;
+  int64_t stride;
+
+  // The parts have constant indices: no copy of them in local memory.
+  __device__ Rows(const ColumnParts<T>& parts, int64_t at) : column(parts.data[0] + at), stride(parts.stride[0]) {
+#pragma unroll
+    for (int i = 1; i < ops::kMaxColumnParts; ++i) {
+      if (i >= parts.count || at < parts.first[i]) continue;
+      column = parts.data[i] + (at - parts.first[i]);
+      stride = parts.stride[i];
+    }
+  }
+  __device__ T* operator[](int row) const { return column + row * stride; }
+};
 
 inline Grid grid_of(const Cover& cover) { return {.x = cover.columns, .y = cover.rows, .threads = kThreads}; }
-
-inline Grid finish_grid(int64_t c) {
-  return {.x = static_cast<unsigned>((c + kFinishColumns - 1) / kFinishColumns),
-          .threads = kFinishColumns * kFinishGroups};
-}
 
 // One thread's place: its first column, and its rows.
 struct Place {

@@ -1,6 +1,6 @@
 // The parts that kernels share: 16-byte accesses as floats, and the dispatch from a type to a template. Kernels keep to
 // the features that tests/simt can run on a CPU: no inline PTX, no cooperative groups, nothing across blocks but a
-// second kernel.
+// second kernel or the last of the blocks (last_block.hpp).
 #pragma once
 
 #include <cuda_bf16.h>
@@ -83,6 +83,13 @@ __device__ __forceinline__ void store(__nv_bfloat16* to, const float (&from)[8])
 template <class T, int Lanes>
 __device__ __forceinline__ void load(float (&to)[Lanes], const T* from) {
   to_floats(to, load_packet<T, Lanes>(from));
+}
+
+template <class T>
+__device__ __forceinline__ float element(const T* from) {
+  float value[1];
+  load<T, 1>(value, from);
+  return value[0];
 }
 
 // Lanes f32 values of a column array, which need not start on 16 bytes: once a thread, for many rows.

@@ -6,13 +6,6 @@
 namespace bn::cuda {
 namespace {
 
-template <class T>
-__device__ __forceinline__ float element(const T* from) {
-  float v[1];
-  load<T, 1>(v, from);
-  return v[0];
-}
-
 // The place of an element of this part's tensor in that of the whole step.
 __device__ int64_t place_in_step(int64_t e, const StepScalars& now, int64_t image_elements) {
   if (now.parts == 1) return e;

@@ -22,13 +22,6 @@ __device__ __forceinline__ float scale_of(float base, float beta) {
 }
 
 template <class T>
-__device__ __forceinline__ float element(const T* from) {
-  float v[1];
-  load<T, 1>(v, from);
-  return v[0];
-}
-
-template <class T>
 __device__ __forceinline__ float base_at(const T* row, int channel, const LocalResponseNorm& spec, int c) {
   const Window window(channel, static_cast<int>(spec.size), c);
   float squares = 0;

@@ -1,6 +1,8 @@
-// One thread per element of the result in every kernel here. No sum crosses threads, so the order is fixed. Bytes: the
-// arguments once each, at most a few megabytes.
+// One thread per element of the result in every kernel here (eight in copy_each). No sum crosses threads, so the order
+// is fixed. Bytes: the arguments once each, at most a few megabytes, or all weights of the network once.
 #include "cuda/kernels/weights.hpp"
+
+#include <vector>
 
 #include "cuda/kernels/items.hpp"
 
@@ -17,21 +19,80 @@ __global__ void __launch_bounds__(kThreads) pack(T* packed, const float* w, cons
   float value[1] = {0.0F};
   if (channel < channels) {
     const int64_t from = row * channels + channel;
-    value[0] = w[from];
-    if (scale != nullptr) value[0] *= scale[from / inputs];
+    value[0] = w[from] * scale[from / inputs];
   }
   store(packed + i, value);
 }
 
-// 4 or 2 bytes read, 4 written.
+// Copies of one launch, as an argument of the kernel: no table lies in memory that must stay, or be uploaded.
+struct CopyTable {
+  struct Entry {
+    const void* from;
+    void* to;
+    unsigned first_block;
+    unsigned count;  // elements written
+    unsigned from_width, to_width;
+    Lanes lanes;
+  };
+  static constexpr int kEntries = 100;  // so that the argument keeps to CUDA's limit of 4 kB
+  Entry entries[kEntries];
+  int count = 0;
+};
+static_assert(sizeof(CopyTable) <= 4096);
+
+constexpr unsigned kCopied = 8;  // elements of a thread
+constexpr unsigned kCopiedByBlock = kCopied * kThreads;
+
 template <class T>
-__global__ void __launch_bounds__(kThreads)
-    unpack(float* dw, const T* packed, int64_t channels, int64_t width, int64_t count) {
-  const int64_t i = item_index();
-  if (i >= count) return;
-  float value[1];
-  load<T, 1>(value, packed + i / channels * width + i % channels);
-  dw[i] = value[0];
+__device__ __forceinline__ void load_eight(float (&to)[8], const T* from) {
+  constexpr int kWide = Element<T>::kWide;
+#pragma unroll
+  for (int first = 0; first < 8; first += kWide) {
+    float part[kWide];
+    load<T, kWide>(part, from + first);
+#pragma unroll
+    for (int k = 0; k < kWide; ++k) to[first + k] = part[k];
+  }
+}
+
+template <class T>
+__device__ __forceinline__ void store_eight(T* to, const float (&from)[8]) {
+  constexpr int kWide = Element<T>::kWide;
+#pragma unroll
+  for (int first = 0; first < 8; first += kWide) {
+    float part[kWide];
+#pragma unroll
+    for (int k = 0; k < kWide; ++k) part[k] = from[first + k];
+    store(to + first, part);
+  }
+}
+
+// 4 or 2 bytes read, 2 or 4 written. A block copies 2048 elements of one entry, which it finds by its number.
+template <class From, class To>
+__global__ void __launch_bounds__(kThreads) copy_each(const __grid_constant__ CopyTable table) {
+  int low = 0, high = table.count;
+  while (high - low > 1) {
+    const int middle = (low + high) / 2;
+    (table.entries[middle].first_block <= blockIdx.x ? low : high) = middle;
+  }
+  const CopyTable::Entry& entry = table.entries[low];
+  const unsigned first = (blockIdx.x - entry.first_block) * kCopiedByBlock + threadIdx.x * kCopied;
+  if (first >= entry.count) return;
+  const From* from = static_cast<const From*>(entry.from);
+  To* to = static_cast<To*>(entry.to);
+  if (entry.lanes == Lanes::kWide && first + kCopied <= entry.count) {
+    float values[kCopied];
+    load_eight(values, from + first);
+    store_eight(to + first, values);
+    return;
+  }
+  const unsigned end = first + kCopied < entry.count ? first + kCopied : entry.count;
+  for (unsigned i = first; i < end; ++i) {
+    const unsigned row = i / entry.to_width, column = i % entry.to_width;
+    float value[1] = {0.0F};
+    if (column < entry.from_width) load<From, 1>(value, from + static_cast<int64_t>(row) * entry.from_width + column);
+    store(to + i, value);
+  }
 }
 
 __global__ void __launch_bounds__(kThreads) fold(float* scale, float* bias, FoldedStatistics folded, int64_t outputs) {
@@ -91,23 +152,61 @@ __global__ void __launch_bounds__(kThreads) scale_each(float* values, float fact
 
 }  // namespace
 
-void pack_weights(const Context& context, void* packed, DType dtype, const float* w, const float* scale,
-                  const WeightLayout& layout) {
+void scale_weights(const Context& context, void* packed, DType dtype, const float* w, const float* scale,
+                   const WeightLayout& layout) {
   const int64_t count = layout.outputs * layout.positions * layout.width;
   const int64_t inputs = layout.positions * layout.channels;
   dispatch(dtype, Lanes::kOne, [&]<class T, int>() {
-    launch(context, "pack_weights", pack<T>, grid_of(count), static_cast<T*>(packed), w, scale, inputs, layout.channels,
-           layout.width, count);
+    launch(context, "scale_weights", pack<T>, grid_of(count), static_cast<T*>(packed), w, scale, inputs,
+           layout.channels, layout.width, count);
   });
 }
 
-void unpack_weight_gradient(const Context& context, float* dw, const void* packed, DType dtype,
-                            const WeightLayout& layout) {
-  const int64_t count = layout.outputs * layout.positions * layout.channels;
-  dispatch(dtype, Lanes::kOne, [&]<class T, int>() {
-    launch(context, "unpack_weight_gradient", unpack<T>, grid_of(count), dw, static_cast<const T*>(packed),
-           layout.channels, layout.width, count);
+namespace {
+
+// Calls f.template operator()<element types from, to>().
+template <class F>
+void dispatch_copy(DType from, DType to, const F& f) {
+  dispatch(from, Lanes::kOne, [&]<class From, int>() {
+    dispatch(to, Lanes::kOne, [&]<class To, int>() { f.template operator()<From, To>(); });
   });
+}
+
+void launch_copies(const Context& context, DType from, DType to, CopyTable& table, unsigned& blocks) {
+  if (table.count == 0) return;
+  dispatch_copy(from, to, [&]<class From, class To>() {
+    launch(context, "copy_weights", copy_each<From, To>, {.x = blocks, .threads = kThreads}, table);
+  });
+  table.count = 0;
+  blocks = 0;
+}
+
+void copy_of_types(const Context& context, std::span<const WeightCopy> copies, DType from, DType to) {
+  CopyTable table;
+  unsigned blocks = 0;
+  for (const WeightCopy& copy : copies) {
+    if (copy.from_dtype != from || copy.to_dtype != to) continue;
+    const auto count = static_cast<unsigned>(copy.rows * copy.to_width);
+    const bool is_plain = copy.from_width == copy.to_width && is_aligned(copy.from) && is_aligned(copy.to);
+    table.entries[table.count++] = {.from = copy.from,
+                                    .to = copy.to,
+                                    .first_block = blocks,
+                                    .count = count,
+                                    .from_width = static_cast<unsigned>(copy.from_width),
+                                    .to_width = static_cast<unsigned>(copy.to_width),
+                                    .lanes = is_plain ? Lanes::kWide : Lanes::kOne};
+    blocks += (count + kCopiedByBlock - 1) / kCopiedByBlock;
+    if (table.count == CopyTable::kEntries) launch_copies(context, from, to, table, blocks);
+  }
+  launch_copies(context, from, to, table, blocks);
+}
+
+}  // namespace
+
+void copy_weights(const Context& context, std::span<const WeightCopy> copies) {
+  for (const DType from : {DType::kF32, DType::kBf16}) {
+    for (const DType to : {DType::kF32, DType::kBf16}) copy_of_types(context, copies, from, to);
+  }
 }
 
 void fold_statistics(const Context& context, float* scale, float* bias, const FoldedStatistics& folded,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "bn/tensor.hpp"
 #include "cuda/context.hpp"
@@ -14,12 +15,19 @@ struct WeightLayout {
   int64_t outputs = 1, positions = 1, channels = 1, width = 1;
 };
 
-// packed = w * scale[o], rounded to `dtype`. scale may be null: 1.
-void pack_weights(const Context& context, void* packed, DType dtype, const float* w, const float* scale,
-                  const WeightLayout& layout);
-// dw = the gradient a library left in that layout and type.
-void unpack_weight_gradient(const Context& context, float* dw, const void* packed, DType dtype,
-                            const WeightLayout& layout);
+// packed = w * scale[o], rounded to `dtype`.
+void scale_weights(const Context& context, void* packed, DType dtype, const float* w, const float* scale,
+                   const WeightLayout& layout);
+
+// to[row, i] = from[row, i], in to's type; zero for i >= from_width. Both are dense.
+struct WeightCopy {
+  const void* from = nullptr;
+  void* to = nullptr;
+  DType from_dtype = DType::kF32, to_dtype = DType::kF32;
+  int64_t rows = 1, from_width = 1, to_width = 1;
+};
+// In as many launches as there are pairs of types, for up to 100 copies each.
+void copy_weights(const Context& context, std::span<const WeightCopy> copies);
 
 // Paper: Algorithm 2, step 11. scale = gamma / sqrt(var + eps), bias = beta - scale * mean.
 struct FoldedStatistics {
