@@ -97,7 +97,7 @@ void ConvolutionsAlone::add(const std::string& name, const Operands& operands) {
     add_matrix_products(directions, operands);
   }
   const cpu::ConvolutionWindow& window = operands.window;
-  if (window.kernel == 3 && window.stride == 1 && dtype_ == DType::kF32) add_winograd(directions, operands);
+  if (window.kernel == 3 && window.stride == 1) add_winograd(directions, operands);
   forward_.push_back(std::move(directions[0]));
   for (size_t i = 1; i < directions.size(); ++i) backward_.push_back(std::move(directions[i]));
 }
@@ -185,19 +185,17 @@ void ConvolutionsAlone::add_winograd(std::vector<TimedDirection>& directions, co
     to.candidates.push_back({.name = "winograd_f43", .form = Form::kImages, .run = run});
   };
   const auto add_correlation = [&](TimedDirection& to, const Tensor& result, const Tensor& from, int64_t its_pad) {
-    const auto call = std::make_shared<cpu::WinogradCorrelation>(from.shape, result.shape, its_pad, threads);
+    const auto call = std::make_shared<cpu::WinogradCorrelation>(dtype_, from.shape, result.shape, its_pad, threads);
     void* w = buffer(call->weight_bytes());
-    add(to, call->scratch_bytes(), [=](void* scratch) {
-      call->run({.to = result.as<float>(), .from = from.as<const float>(), .weights = w}, scratch);
-    });
+    add(to, call->scratch_bytes(),
+        [=](void* scratch) { call->run({.to = result.data, .from = from.data, .weights = w}, scratch); });
   };
   const Tensor dx = dense(dx_, dtype_, x), dy = dense(dy_, dtype_, y);
   add_correlation(directions[0], operands.y, operands.x, pad);
-  const auto call = std::make_shared<cpu::WinogradWeightGradient>(x, y, pad, threads);
+  const auto call = std::make_shared<cpu::WinogradWeightGradient>(dtype_, x, y, pad, threads);
   auto* dw = static_cast<float*>(buffer(9 * x.c * y.c * size_of(DType::kF32)));
-  add(directions[1], call->scratch_bytes(), [call, dw, dy, x_data = operands.x.as<const float>()](void* scratch) {
-    call->run(dw, x_data, dy.as<const float>(), scratch);
-  });
+  add(directions[1], call->scratch_bytes(),
+      [call, dw, dy, x_data = operands.x.data](void* scratch) { call->run(dw, x_data, dy.data, scratch); });
   if (operands.wants_dx) add_correlation(directions[2], dx, dy, 2 - pad);
 }
 

@@ -5,10 +5,14 @@
 
 namespace bn {
 
+// The type in which convolutions and linear layers multiply activations that are stored in bf16.
+enum class Bfloat16Math { kAutomatic, kBf16, kF32 };
+
 struct CpuOptions {
   int threads = 0;       // 0: OMP_NUM_THREADS, else the cores that the process may use
   std::string reason{};  // for their number, as name() says it; with threads = 0 it is found
-  bool winograd = true;  // 3x3 convolutions of stride 1 in f32 take Winograd's F(4x4, 3x3) where it is quicker
+  bool winograd = true;  // 3x3 convolutions of stride 1, multiplied in f32, by F(4x4, 3x3) where it is quicker
+  Bfloat16Math bfloat16_math = Bfloat16Math::kAutomatic;
 };
 
 }  // namespace bn

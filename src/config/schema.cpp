@@ -251,7 +251,13 @@ Fields describe_train(TrainOptions& train) {
 Fields describe_cpu(CpuOptions& cpu) {
   return {
       field("winograd", FlagTarget{&cpu.winograd},
-            "3x3 convolutions of stride 1 in precision: f32 by Winograd's F(4x4, 3x3) where it is quicker"),
+            "3x3 convolutions of stride 1 that multiply in f32 go by Winograd's F(4x4, 3x3) where it is quicker"),
+      field(
+          "bfloat16_math",
+          words(cpu.bfloat16_math,
+                {{"automatic", Bfloat16Math::kAutomatic}, {"bf16", Bfloat16Math::kBf16}, {"f32", Bfloat16Math::kF32}}),
+          "how convolutions and linear layers multiply in precision: bf16; automatic: as is quicker on this kind of "
+          "CPU"),
   };
 }
 

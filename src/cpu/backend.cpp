@@ -12,11 +12,13 @@
 #include "bn/error.hpp"
 #include "core/rounding.hpp"
 #include "core/usable_cores.hpp"
+#include "cpu/bfloat16_math.hpp"
 #include "cpu/library_ops.hpp"
 #include "cpu/onednn.hpp"
 #include "cpu/onednn_api.hpp"
 #include "cpu/own_kernels.hpp"
 #include "cpu/updates.hpp"
+#include "cpu/widened.hpp"
 #include "ops/own_ops.hpp"
 
 namespace bn::cpu {
@@ -73,11 +75,21 @@ std::unique_ptr<Op> make_batch_norm(const BatchNorm& spec, const OpDesc& desc) {
   throw UnsupportedError("batch_norm.implementation cudnn needs a CUDA device; on the CPU it can be custom or onednn.");
 }
 
+std::unique_ptr<Op> make_in_math(const OpSpec& spec, const OpDesc& desc, const CpuOptions& options,
+                                 const MakeOp& make) {
+  return is_widened(desc, options) ? make_widened(spec, desc, make) : make(desc);
+}
+
 std::unique_ptr<Op> make_op_of_kind(const OpSpec& spec, const OpDesc& desc, const CpuOptions& options) {
   return std::visit(Overloaded{
                         [&](const Conv2d& s) { return make_conv2d(s, desc, options); },
-                        [&](const SeparableConv2d& s) { return make_separable_conv2d(s, desc); },
-                        [&](const Linear& s) { return make_linear(s, desc); },
+                        [&](const SeparableConv2d& s) {
+                          return make_in_math(s, desc, options,
+                                              [&](const OpDesc& d) { return make_separable_conv2d(s, d); });
+                        },
+                        [&](const Linear& s) {
+                          return make_in_math(s, desc, options, [&](const OpDesc& d) { return make_linear(s, d); });
+                        },
                         [&](const BatchNorm& s) { return make_batch_norm(s, desc); },
                         [&](const auto& s) { return ops::make_op(own_kernels(), s, desc); },
                     },
@@ -95,6 +107,7 @@ CpuBackend::CpuBackend(const CpuOptions& options) : options_(options) {
     options_.threads = threads.count;
     options_.reason = threads.reason;
   }
+  options_.bfloat16_math = chosen_math(options_.bfloat16_math);
   omp_set_dynamic(0);                     // with OMP_DYNAMIC a busy machine gets fewer, and so other bits
   omp_set_num_threads(options_.threads);  // oneDNN runs on the same OpenMP pool
 }
@@ -106,8 +119,9 @@ std::string CpuBackend::name() const {
 }
 
 std::string CpuBackend::computation() const {
-  return fmt::format("{}, {}, own kernels {}, {} thread{}", library_version(), instruction_set_name(),
-                     kernels().instruction_set, options_.threads, options_.threads == 1 ? "" : "s");
+  return fmt::format("{}, {}, own kernels {}, {} thread{}{}", library_version(), instruction_set_name(),
+                     kernels().instruction_set, options_.threads, options_.threads == 1 ? "" : "s",
+                     options_.bfloat16_math == Bfloat16Math::kF32 ? ", bf16 multiplied in f32" : "");
 }
 
 void CpuBackend::require(DType activations) const {

@@ -1,9 +1,11 @@
 // Conv2d: a convolution, with batch normalisation or a bias folded in where the plan says so.
 #include <utility>
 
+#include "cpu/bfloat16_math.hpp"
 #include "cpu/dense_convolution.hpp"
 #include "cpu/folding.hpp"
 #include "cpu/library_ops.hpp"
+#include "cpu/widened.hpp"
 #include "cpu/winograd.hpp"
 
 namespace bn::cpu {
@@ -51,8 +53,12 @@ class Conv2dOp final : public Op {
 
 std::unique_ptr<Op> make_conv2d(const Conv2d& spec, const OpDesc& desc, const CpuOptions& options) {
   const ConvolutionWindow window{.kernel = spec.kernel, .stride = spec.stride, .pad = spec.pad};
-  if (options.winograd && suits_winograd(window, desc)) {
+  const bool is_in_f32 = desc.x.at(0).dtype == DType::kF32 || is_widened(desc, options);
+  if (is_in_f32 && options.winograd && suits_winograd(window, desc)) {
     return make_conv2d(spec, desc, std::make_unique<WinogradConvolution>(window, spec.folded, desc));
+  }
+  if (is_widened(desc, options)) {
+    return make_widened(spec, desc, [&](const OpDesc& chunk) { return make_conv2d(spec, chunk, options); });
   }
   return make_conv2d(spec, desc, std::make_unique<DenseConvolution>(window, spec.folded, desc));
 }

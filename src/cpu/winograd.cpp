@@ -25,7 +25,7 @@ constexpr int64_t kLeastOutputs = 8;  // of a tile's 16
 bool suits_winograd(const ConvolutionWindow& window, const OpDesc& desc) {
   const TensorDesc &x = desc.x.at(0), &y = desc.y;
   if (window.kernel != 3 || window.stride != 1 || window.pad > 2) return false;
-  if (x.dtype != DType::kF32 || y.dtype != DType::kF32) return false;
+  if (x.dtype != y.dtype) return false;
   const int64_t tiles = TileGrid(y.shape).count();
   return std::min(x.shape.c, y.shape.c) >= kLeastChannels && tiles >= kLeastTiles &&
          y.shape.rows() >= kLeastOutputs * tiles;
@@ -35,7 +35,7 @@ WinogradConvolution::WinogradConvolution(const ConvolutionWindow& window, const 
                                          const OpDesc& desc)
     : has_bias_(folded.has_value()),
       activation_(folded ? folded->activation : Activation::kNone),
-      forward_(desc.x.at(0).shape, desc.y.shape, window.pad, omp_get_max_threads()) {
+      forward_(desc.y.dtype, desc.x.at(0).shape, desc.y.shape, window.pad, omp_get_max_threads()) {
   refuse_row_strides(desc);
   require_no_backward(folded, desc);
   const Shape &x = desc.x[0].shape, &y = desc.y.shape;
@@ -45,13 +45,13 @@ WinogradConvolution::WinogradConvolution(const ConvolutionWindow& window, const 
   if (has_bias_) bias_offset_ = packed_.add(y.c * size_of(DType::kF32));
   if (!desc.has_backward) return;
   if (desc.wants_dx.at(0)) {
-    input_gradient_.emplace(y, x, window.kernel - 1 - window.pad, threads);
+    input_gradient_.emplace(desc.y.dtype, y, x, window.kernel - 1 - window.pad, threads);
     Regions regions;
     regions.add(input_gradient_->weight_bytes());
     after_weights_offset_ = regions.add(input_gradient_->scratch_bytes());
     scratch_bytes_ = std::max(scratch_bytes_, regions.bytes());
   }
-  weight_gradient_.emplace(x, y, window.pad, threads);
+  weight_gradient_.emplace(desc.y.dtype, x, y, window.pad, threads);
   scratch_bytes_ = std::max(scratch_bytes_, weight_gradient_->scratch_bytes());
 }
 
@@ -60,8 +60,8 @@ void WinogradConvolution::pack(void* packed, float* w, void*) {
 }
 
 void WinogradConvolution::forward(const OpIo& io) {
-  forward_.run({.to = io.y.as<float>(),
-                .from = io.x[0].as<const float>(),
+  forward_.run({.to = io.y.data,
+                .from = io.x[0].data,
                 .weights = at(io.packed, 0),
                 .bias = has_bias_ ? bias(io.packed) : nullptr,
                 .activation = activation_},
@@ -69,15 +69,14 @@ void WinogradConvolution::forward(const OpIo& io) {
 }
 
 void WinogradConvolution::backward(float* dw, const OpIo& io, void* scratch) {
-  const auto *x = io.x[0].as<const float>(), *dy = io.dy.as<const float>();
   if (input_gradient_) {
     // Four times as large as w and read once a step, these weights live in scratch.
     void* weights = at(scratch, 0);
     input_gradient_->transform_weights(weights, io.w[0].as<const float>(), WindowOrder::kRotated);
-    input_gradient_->run({.to = io.dx[0].as<float>(), .from = dy, .weights = weights},
+    input_gradient_->run({.to = io.dx[0].data, .from = io.dy.data, .weights = weights},
                          at(scratch, after_weights_offset_));
   }
-  weight_gradient_->run(dw, x, dy, scratch);
+  weight_gradient_->run(dw, io.x[0].data, io.dy.data, scratch);
 }
 
 }  // namespace bn::cpu

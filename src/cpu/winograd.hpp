@@ -1,5 +1,6 @@
-// Convolutions 3x3 of stride 1 by Winograd's F(4x4, 3x3) in f32: 36 products of matrices instead of the 144 of a direct
-// convolution for each tile of 4x4 outputs. The transforms are our kernels, the products are oneDNN's.
+// Convolutions 3x3 of stride 1 by Winograd's F(4x4, 3x3), computed in f32 on maps of either type: 36 products of
+// matrices instead of the 144 of a direct convolution for each tile of 4x4 outputs. The transforms are our kernels, the
+// products are oneDNN's.
 #pragma once
 
 #include <optional>
@@ -10,7 +11,7 @@
 
 namespace bn::cpu {
 
-// Whether it is quicker than a direct convolution: known from the shape alone.
+// Whether it is quicker than a direct convolution in f32: known from the shape alone.
 bool suits_winograd(const ConvolutionWindow& window, const OpDesc& desc);
 
 class WinogradConvolution final : public Convolution {

@@ -23,8 +23,9 @@ int64_t blocks_of(int64_t tiles, int64_t channels, int64_t threads) {
 
 }  // namespace
 
-WinogradCorrelation::WinogradCorrelation(const Shape& from, const Shape& to, int64_t pad, int threads)
-    : from_(from),
+WinogradCorrelation::WinogradCorrelation(DType maps, const Shape& from, const Shape& to, int64_t pad, int threads)
+    : maps_(maps),
+      from_(from),
       to_(to),
       pad_(pad),
       threads_(threads),
@@ -70,14 +71,14 @@ void WinogradCorrelation::run_block(const Call& call, int64_t block, int thread,
   const int64_t first = block * inputs_.rows, count = std::min(inputs_.rows, grid_.count() - first);
   for (int64_t i = 0; i < count; ++i) {
     const TileGrid::Place place = grid_.place(first + i);
-    kernels_.input(inputs_.row(scratch, i), call.from + place.image * from_.h * from_.w * from_.c,
+    kernels_.input(inputs_.row(scratch, i), image(call.from, maps_, from_, place.image),
                    {from_.h, from_.w, from_.c, place.row - pad_, place.column - pad_});
   }
   multiply_.run(thread, static_cast<float*>(products), static_cast<float*>(scratch), static_cast<float*>(call.weights),
                 at(scratch, scratchpad_offset_));
   for (int64_t i = 0; i < count; ++i) {
     const TileGrid::Place place = grid_.place(first + i);
-    kernels_.output(call.to + place.image * to_.h * to_.w * to_.c, products_.row(products, i),
+    kernels_.output(image(call.to, maps_, to_, place.image), products_.row(products, i),
                     {to_.h, to_.w, to_.c, place.row, place.column}, call.bias, call.activation);
   }
 }

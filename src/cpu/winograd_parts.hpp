@@ -26,6 +26,14 @@ class TileGrid {
   int64_t images_, rows_, columns_;
 };
 
+// The i-th of a batch of maps.
+inline const void* image(const void* maps, DType dtype, const Shape& shape, int64_t i) {
+  return static_cast<const uint8_t*>(maps) + i * shape.h * shape.w * shape.c * size_of(dtype);
+}
+inline void* image(void* maps, DType dtype, const Shape& shape, int64_t i) {
+  return static_cast<uint8_t*>(maps) + i * shape.h * shape.w * shape.c * size_of(dtype);
+}
+
 // Matrices [rows, columns], one for each plane.
 struct PlaneMatrices {
   int64_t rows, columns;
@@ -59,10 +67,11 @@ class ThreadProducts {
 enum class WindowOrder { kAsStored, kRotated };
 
 // to[n, r, s, :] = sum over 3x3 windows of from[n, r - pad + i, s - pad + j, :] times weights; zero outside the map.
-// A thread takes a block of tiles at a time, whose transforms and products stay in its second-level cache.
+// `from` and `to` hold elements of type `maps`. A thread takes a block of tiles at a time, whose transforms and
+// products stay in its second-level cache.
 class WinogradCorrelation {
  public:
-  WinogradCorrelation(const Shape& from, const Shape& to, int64_t pad, int threads);
+  WinogradCorrelation(DType maps, const Shape& from, const Shape& to, int64_t pad, int threads);
 
   int64_t weight_bytes() const { return weights_.bytes(); }  // transformed
   int64_t scratch_bytes() const { return threads_ * thread_bytes_; }
@@ -71,8 +80,8 @@ class WinogradCorrelation {
   void transform_weights(void* transformed, const float* w, WindowOrder order) const;
 
   struct Call {
-    float* to;
-    const float* from;
+    void* to;
+    const void* from;
     void* weights;  // transformed
     const float* bias = nullptr;
     Activation activation = Activation::kNone;
@@ -82,6 +91,7 @@ class WinogradCorrelation {
  private:
   void run_block(const Call& call, int64_t block, int thread, void* scratch);
 
+  DType maps_;
   Shape from_, to_;
   int64_t pad_;
   int threads_;
@@ -90,25 +100,27 @@ class WinogradCorrelation {
   PlaneMatrices inputs_, products_, weights_;  // [tiles of a block, c of from], [.., c of to], [c of from, c of to]
   ThreadProducts multiply_;
   int64_t products_offset_ = 0, scratchpad_offset_ = 0, thread_bytes_ = 0;
-  const WinogradKernels& kernels_ = kernels().winograd;
+  const WinogradKernels& kernels_ = kernels().winograd(maps_);
 };
 
-// dw[o, i, j, :] = sum over images and pixels of dy[.., o] x[.., :], in chunks of tiles: all threads transform a chunk,
-// then each adds its planes' products to their sums. So sums have one order, however many threads there are.
+// dw[o, i, j, :] = sum over images and pixels of dy[.., o] x[.., :], x and dy of type `maps`, in chunks of tiles: all
+// threads transform a chunk, then each adds its planes' products to their sums. So sums have one order, however many
+// threads there are.
 class WinogradWeightGradient {
  public:
-  WinogradWeightGradient(const Shape& x, const Shape& y, int64_t pad, int threads);
+  WinogradWeightGradient(DType maps, const Shape& x, const Shape& y, int64_t pad, int threads);
 
   int64_t scratch_bytes() const { return scratch_bytes_; }
-  void run(float* dw, const float* x, const float* dy, void* scratch);
+  void run(float* dw, const void* x, const void* dy, void* scratch);
 
  private:
   struct Memory;  // scratch, divided
   Memory divide(void* scratch) const;
-  void transform_chunk(const Memory& memory, int64_t chunk, const float* x, const float* dy) const;
+  void transform_chunk(const Memory& memory, int64_t chunk, const void* x, const void* dy) const;
   void multiply_chunk(const Memory& memory, int64_t chunk, int thread);
   void transform_sums(float* dw, const Memory& memory) const;
 
+  DType maps_;
   Shape x_, y_;
   int64_t pad_;
   int threads_;
@@ -118,7 +130,7 @@ class WinogradWeightGradient {
   ThreadProducts first_, others_;
   int64_t gradients_offset_ = 0, sums_offset_ = 0, scratchpads_offset_ = 0, scratchpad_bytes_ = 0;
   int64_t scratch_bytes_ = 0;
-  const WinogradKernels& kernels_ = kernels().winograd;
+  const WinogradKernels& kernels_ = kernels().winograd(maps_);
 };
 
 }  // namespace bn::cpu

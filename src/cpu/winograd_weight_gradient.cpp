@@ -23,8 +23,9 @@ struct WinogradWeightGradient::Memory {
   void* scratchpads;  // scratchpad_bytes_ a thread
 };
 
-WinogradWeightGradient::WinogradWeightGradient(const Shape& x, const Shape& y, int64_t pad, int threads)
-    : x_(x),
+WinogradWeightGradient::WinogradWeightGradient(DType maps, const Shape& x, const Shape& y, int64_t pad, int threads)
+    : maps_(maps),
+      x_(x),
       y_(y),
       pad_(pad),
       threads_(threads),
@@ -53,7 +54,7 @@ WinogradWeightGradient::Memory WinogradWeightGradient::divide(void* scratch) con
           .scratchpads = at(scratch, scratchpads_offset_)};
 }
 
-void WinogradWeightGradient::run(float* dw, const float* x, const float* dy, void* scratch) {
+void WinogradWeightGradient::run(float* dw, const void* x, const void* dy, void* scratch) {
   const Memory memory = divide(scratch);
 #pragma omp parallel num_threads(threads_)
   {
@@ -68,8 +69,7 @@ void WinogradWeightGradient::run(float* dw, const float* x, const float* dy, voi
   }
 }
 
-void WinogradWeightGradient::transform_chunk(const Memory& memory, int64_t chunk, const float* x,
-                                             const float* dy) const {
+void WinogradWeightGradient::transform_chunk(const Memory& memory, int64_t chunk, const void* x, const void* dy) const {
   const Share tiles = share_of(inputs_.rows);
   for (int64_t i = tiles.begin; i < tiles.end; ++i) {
     const Planes inputs = inputs_.row(memory.inputs, i), gradients = gradients_.row(memory.gradients, i);
@@ -80,10 +80,8 @@ void WinogradWeightGradient::transform_chunk(const Memory& memory, int64_t chunk
       continue;
     }
     const TileGrid::Place place = grid_.place(tile);
-    kernels_.input(inputs, x + place.image * x_.h * x_.w * x_.c,
-                   {x_.h, x_.w, x_.c, place.row - pad_, place.column - pad_});
-    kernels_.output_gradient(gradients, dy + place.image * y_.h * y_.w * y_.c,
-                             {y_.h, y_.w, y_.c, place.row, place.column});
+    kernels_.input(inputs, image(x, maps_, x_, place.image), {x_.h, x_.w, x_.c, place.row - pad_, place.column - pad_});
+    kernels_.output_gradient(gradients, image(dy, maps_, y_, place.image), {y_.h, y_.w, y_.c, place.row, place.column});
   }
 }
 

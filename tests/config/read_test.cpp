@@ -30,6 +30,7 @@ TEST(Read, GivesEveryTypeItsValue) {
   EXPECT_EQ(with("plan.passes.merge_siblings=never").passes.merge_siblings, MergeSiblings::kNever);
   EXPECT_TRUE(with("train.seed=1").cpu.winograd);
   EXPECT_FALSE(with("cpu.winograd=false").cpu.winograd);
+  EXPECT_EQ(with("cpu.bfloat16_math=f32").cpu.bfloat16_math, Bfloat16Math::kF32);
   EXPECT_EQ(with("train.probe={op: hidden1/act, unit: 7}").train.probe.op, "hidden1/act");
 }
 
@@ -44,6 +45,12 @@ TEST(Read, RefusesWhatIsNoFlag) {
             "--set cpu.winograd=maybe: cpu.winograd: got 'maybe', expected one of: true, false");
   EXPECT_EQ(override_error("cpu.winigrad=false"),
             "--set cpu.winigrad=false: cpu.winigrad: unknown key; did you mean cpu.winograd?");
+}
+
+TEST(Read, RefusesAnotherType) {
+  EXPECT_EQ(override_error("cpu.bfloat16_math=f16"),
+            "--set cpu.bfloat16_math=f16: cpu.bfloat16_math: got 'f16', expected one of: automatic, bf16, f32; did you "
+            "mean f32?");
 }
 
 TEST(Read, RefusesWhatIsNoInteger) {

@@ -59,6 +59,7 @@ MISTAKES = [
     "batch_norm: {zzz: 0.9}",
     "device: gpu",
     "cpu: {winograd: maybe}",
+    "cpu: {bfloat16_math: f16}",
     "threads: -1",
     "plan: {passes: {fuse: true}}",
     "data: {mean: 0.5}",

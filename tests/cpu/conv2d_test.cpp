@@ -17,12 +17,6 @@ class ConvolutionCase : public testing::TestWithParam<OpCase> {
   }
 };
 
-// By the library alone; winograd_test.cpp has the rest.
-Backend& direct_backend() {
-  static std::unique_ptr<Backend> backend = make_cpu_backend({.winograd = false});
-  return *backend;
-}
-
 TEST_P(ConvolutionCase, MatchesReference) {
   const OpCase& op_case = GetParam();
   expect_matches(direct_backend(), op_case, exact_data(op_case), exact_tolerance(op_case), reference_conv);
@@ -62,7 +56,7 @@ TEST(Conv2d, RoundsWeightsToBf16) {
       .spec = Conv2d{.out_channels = 64, .kernel = 3, .pad = 1}, .x = {{1, 9, 9, 64}}, .dtype = DType::kBf16};
   const OpData data = make_data(op_case);
   const Tolerance rounded{.y = 6e-3, .dx = 6e-3, .dw = 5e-6};
-  expect_matches(cpu_backend(), op_case, data, rounded, reference_conv);
+  expect_matches(direct_backend(), op_case, data, rounded, reference_conv);
 }
 
 std::string message_of(const OpSpec& spec, const OpDesc& desc) {

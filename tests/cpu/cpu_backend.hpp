@@ -14,6 +14,13 @@ inline Backend& cpu_backend() {
   return *backend;
 }
 
+// Convolutions and linear layers by the library alone, in the type of the activations; winograd_test.cpp and
+// widened_test.cpp have the rest.
+inline Backend& direct_backend() {
+  static std::unique_ptr<Backend> backend = make_cpu_backend({.winograd = false, .bfloat16_math = Bfloat16Math::kBf16});
+  return *backend;
+}
+
 // True if this type can be tested here; on a CPU without AVX-512 bf16 cannot.
 inline bool supports(DType dtype) {
   try {

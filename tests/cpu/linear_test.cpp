@@ -17,7 +17,7 @@ class LinearCase : public testing::TestWithParam<OpCase> {
 
 TEST_P(LinearCase, MatchesReference) {
   const OpCase& op_case = GetParam();
-  expect_matches(cpu_backend(), op_case, exact_data(op_case), exact_tolerance(op_case), reference_conv);
+  expect_matches(direct_backend(), op_case, exact_data(op_case), exact_tolerance(op_case), reference_conv);
 }
 INSTANTIATE_TEST_SUITE_P(Linear, LinearCase, testing::ValuesIn(linear_cases()),
                          [](const auto& tested) { return name_of(tested.param); });
@@ -28,7 +28,7 @@ class FoldedLinearCase : public LinearCase {};
 TEST_P(FoldedLinearCase, MatchesLinearThenBatchNormThenActivation) {
   const OpCase& op_case = GetParam();
   const Tolerance tolerance{.y = op_case.dtype == DType::kF32 ? 5e-6 : 6e-3};
-  expect_matches(cpu_backend(), op_case, make_data(op_case), tolerance, reference_conv);
+  expect_matches(direct_backend(), op_case, make_data(op_case), tolerance, reference_conv);
 }
 INSTANTIATE_TEST_SUITE_P(Linear, FoldedLinearCase, testing::ValuesIn(folded_linear_cases()),
                          [](const auto& tested) { return name_of(tested.param); });
@@ -41,7 +41,7 @@ TEST(Linear, ReferenceGradientsAreProven) {
 TEST(Linear, EvaluationWithoutFoldingEqualsTraining) {
   OpCase op_case{.spec = Linear{.out_features = 10}, .x = {{60, 1, 1, 100}}};
   op_case.phase = Phase::kEvaluate;
-  expect_matches(cpu_backend(), op_case, make_data(op_case), exact_tolerance(op_case), reference_conv);
+  expect_matches(direct_backend(), op_case, make_data(op_case), exact_tolerance(op_case), reference_conv);
 }
 
 // Weights, and dy where it comes in f32, are rounded to bf16 for the library.
@@ -50,7 +50,7 @@ TEST(Linear, RoundsWeightsAndLogitGradientsToBf16) {
   const OpCase op_case{
       .spec = Linear{.out_features = 40}, .x = {{16, 1, 1, 64}}, .dtype = DType::kBf16, .y_dtype = DType::kF32};
   const Tolerance rounded{.y = 6e-3, .dx = 8e-3, .dw = 6e-3};
-  expect_matches(cpu_backend(), op_case, make_data(op_case), rounded, reference_conv);
+  expect_matches(direct_backend(), op_case, make_data(op_case), rounded, reference_conv);
 }
 
 TEST(Linear, ReadsPlainWeightsInF32) {

@@ -16,7 +16,7 @@ class SeparableConvolutionCase : public testing::TestWithParam<OpCase> {
 
 TEST_P(SeparableConvolutionCase, MatchesReference) {
   const OpCase& op_case = GetParam();
-  expect_matches(cpu_backend(), op_case, make_data(op_case), separable_tolerance(op_case), reference_conv);
+  expect_matches(direct_backend(), op_case, make_data(op_case), separable_tolerance(op_case), reference_conv);
 }
 INSTANTIATE_TEST_SUITE_P(SeparableConv2d, SeparableConvolutionCase, testing::ValuesIn(separable_convolution_cases()),
                          [](const auto& tested) { return name_of(tested.param); });

@@ -107,7 +107,14 @@ struct UpdateKernels {
   void (*scale)(float* y, const float* x, float factor, int64_t count);
 };
 
-// Winograd's F(4x4, 3x3), f32: 4x4 outputs of a 3x3 convolution from 6x6 inputs, by one product for each of 36 planes.
+// Between bf16 and f32, `count` elements.
+struct ConversionKernels {
+  void (*widen)(float* to, const uint16_t* from, int64_t count);
+  void (*narrow)(uint16_t* to, const float* from, int64_t count);
+};
+
+// Winograd's F(4x4, 3x3), computed in f32: 4x4 outputs of a 3x3 convolution from 6x6 inputs, by one product for each of
+// 36 planes.
 constexpr int64_t kWinogradTile = 4;
 constexpr int64_t kWinogradPlanes = 36;
 
@@ -127,12 +134,12 @@ struct WindowRow {
   int64_t position_stride, column_stride;
 };
 
-// Each call transforms one tile, or one row of weights.
+// Each call transforms one tile, or one row of weights. There is one table for each element type of the maps.
 struct WinogradKernels {
-  void (*input)(Planes v, const float* x, const MapTile& tile);  // 6x6 pixels of x
+  void (*input)(Planes v, const void* x, const MapTile& tile);  // 6x6 pixels of x
   // 4x4 pixels: y = activation(transform + bias), where they lie inside the map; bias [c] may be null.
-  void (*output)(float* y, Planes products, const MapTile& tile, const float* bias, Activation activation);
-  void (*output_gradient)(Planes v, const float* dy, const MapTile& tile);  // 4x4 pixels of dy
+  void (*output)(void* y, Planes products, const MapTile& tile, const float* bias, Activation activation);
+  void (*output_gradient)(Planes v, const void* dy, const MapTile& tile);  // 4x4 pixels of dy
   void (*weights)(Planes u, const WindowRow& w, int64_t count);
   void (*weight_gradient)(float* dw, Planes du, int64_t count);  // dw [3, 3, count]
 };
@@ -144,11 +151,13 @@ struct Kernels {
   ElementKernels elements_f32, elements_bf16;
   StatisticsKernels statistics;
   UpdateKernels updates;
-  WinogradKernels winograd;
+  ConversionKernels conversions;
+  WinogradKernels winograd_f32, winograd_bf16;
 
   const ColumnKernels& columns(DType dtype) const { return dtype == DType::kBf16 ? columns_bf16 : columns_f32; }
   const PoolKernels& pool(DType dtype) const { return dtype == DType::kBf16 ? pool_bf16 : pool_f32; }
   const ElementKernels& elements(DType dtype) const { return dtype == DType::kBf16 ? elements_bf16 : elements_f32; }
+  const WinogradKernels& winograd(DType dtype) const { return dtype == DType::kBf16 ? winograd_bf16 : winograd_f32; }
 };
 
 // The table in use: the widest this machine runs, or the one named by the environment variable BN_CPU_ISA

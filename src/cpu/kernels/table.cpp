@@ -17,7 +17,9 @@ const Kernels& table() {
                                  .elements_bf16 = kElementsBf16,
                                  .statistics = kStatistics,
                                  .updates = kUpdates,
-                                 .winograd = kWinograd};
+                                 .conversions = kConversions,
+                                 .winograd_f32 = kWinogradF32,
+                                 .winograd_bf16 = kWinogradBf16};
   return kTable;
 }
 

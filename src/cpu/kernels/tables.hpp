@@ -12,6 +12,7 @@ extern const StatisticsKernels kStatistics;
 extern const PoolKernels kPoolF32, kPoolBf16;
 extern const ElementKernels kElementsF32, kElementsBf16;
 extern const UpdateKernels kUpdates;
-extern const WinogradKernels kWinograd;
+extern const ConversionKernels kConversions;
+extern const WinogradKernels kWinogradF32, kWinogradBf16;
 
 }  // namespace bn::cpu::BN_CPU_ISA

@@ -108,8 +108,8 @@ bool holds(const MapTile& tile, int64_t row, int64_t column) {
 
 // Reads a square of pixels, zero outside the map, and writes their transform. Whether all of it lies inside is asked
 // once, not for each pixel.
-template <class T, bool IsInside>
-BN_INLINE void transform_pixels(Planes planes, const float* map, const MapTile& tile) {
+template <class T, bool IsInside, class E>
+BN_INLINE void transform_pixels(Planes planes, const E* map, const MapTile& tile) {
   const int64_t row_stride = tile.w * tile.c;
   const int64_t first = tile.row * row_stride + tile.column * tile.c;
   for_columns(tile.c, [&](int64_t channel, auto part) {
@@ -128,17 +128,18 @@ BN_INLINE void transform_pixels(Planes planes, const float* map, const MapTile& 
   });
 }
 
-template <class T>
-void transform_tile(Planes planes, const float* map, const MapTile& tile) {
+template <class T, class E>
+void transform_tile(Planes planes, const void* pixels, const MapTile& tile) {
+  const auto* map = static_cast<const E*>(pixels);
   const bool is_inside =
       holds(tile, tile.row, tile.column) && holds(tile, tile.row + T::kFrom - 1, tile.column + T::kFrom - 1);
   is_inside ? transform_pixels<T, true>(planes, map, tile) : transform_pixels<T, false>(planes, map, tile);
 }
 
-template <Activation A>
-void output_of(float* y, Planes products, const MapTile& tile, const float* bias) {
+template <Activation A, class E>
+void output_of(E* y, Planes products, const MapTile& tile, const float* bias) {
   const int64_t rows = tile.h - tile.row, columns = tile.w - tile.column;
-  float* first = y + (tile.row * tile.w + tile.column) * tile.c;
+  E* first = y + (tile.row * tile.w + tile.column) * tile.c;
   for_columns(tile.c, [&](int64_t channel, auto part) {
     Float values[kWinogradPlanes], pixels[kTile * kTile];
     load_planes(values, products, channel, part);
@@ -155,7 +156,9 @@ void output_of(float* y, Planes products, const MapTile& tile, const float* bias
   });
 }
 
-void output(float* y, Planes products, const MapTile& tile, const float* bias, Activation activation) {
+template <class E>
+void output(void* pixels, Planes products, const MapTile& tile, const float* bias, Activation activation) {
+  auto* y = static_cast<E*>(pixels);
   switch (activation) {
     case Activation::kNone:
       return output_of<Activation::kNone>(y, products, tile, bias);
@@ -200,12 +203,18 @@ void weight_gradient(float* dw, Planes du, int64_t count) {
   });
 }
 
+template <class E>
+constexpr WinogradKernels table() {
+  return {.input = transform_tile<InputTransform, E>,
+          .output = output<E>,
+          .output_gradient = transform_tile<OutputGradientTransform, E>,
+          .weights = weights,
+          .weight_gradient = weight_gradient};
+}
+
 }  // namespace
 
-extern constinit const WinogradKernels kWinograd = {.input = transform_tile<InputTransform>,
-                                                    .output = output,
-                                                    .output_gradient = transform_tile<OutputGradientTransform>,
-                                                    .weights = weights,
-                                                    .weight_gradient = weight_gradient};
+extern constinit const WinogradKernels kWinogradF32 = table<float>();
+extern constinit const WinogradKernels kWinogradBf16 = table<Bf16>();
 
 }  // namespace bn::cpu::BN_CPU_ISA
