@@ -50,7 +50,7 @@ TEST(Read, RefusesWhatIsNoFlag) {
 TEST(Read, RefusesAnotherType) {
   EXPECT_EQ(override_error("cpu.bfloat16_math=f16"),
             "--set cpu.bfloat16_math=f16: cpu.bfloat16_math: got 'f16', expected one of: automatic, bf16, f32; did you "
-            "mean f32?");
+            "mean bf16?");
 }
 
 TEST(Read, RefusesWhatIsNoInteger) {
