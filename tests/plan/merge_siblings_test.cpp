@@ -124,6 +124,14 @@ TEST(MergeSiblings, LeavesAnotherBatchNormAlone) {
   EXPECT_EQ(node_of(graph, "c/conv").joined, 1);
 }
 
+TEST(MergeSiblings, LeavesTheImagesOfAConcatenation) {
+  NetBuilder builder({1, 4, 4, 3});
+  const ValueId a = convolution(builder, "a", builder.images(), {.out_channels = 16});
+  const ValueId joined = builder.add("concat", Concat{}, {builder.images(), a});
+  builder.loss("loss", builder.add("linear", Linear{.out_features = 5}, {joined}));
+  EXPECT_EQ(names(merged_graph(std::move(builder).build())), (Names{"a/conv", "a/bn", "concat", "linear", "loss"}));
+}
+
 TEST(MergeSiblings, LeavesFrozenOnesAlone) {
   const Graph graph = merged_graph(module_net({.frozen = {"b"}}));
   EXPECT_EQ(node_of(graph, "b/conv").joined, 1);
