@@ -36,6 +36,7 @@ TrainedModel read_model(const std::string& path, const std::string& which) {
           .config = std::move(config),
           .net = std::move(net),
           .averaged = averaged,
+          .info = info,
           .path = path,
           .which = which};
 }

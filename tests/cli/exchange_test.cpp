@@ -99,7 +99,8 @@ TEST_F(Exchange, ReplacesNoFileOfAnotherKind) {
             "error: --onnx: '" + photo + "' is there already and is no such file: name another file\n");
   EXPECT_EQ(refused({"export", run, "--onnx", best}),
             "error: --onnx: '" + best + "' is what is read: name another file\n");
-  EXPECT_EQ(refused({"export", run, "--checkpoint", "last", "--onnx", best}),
+  std::filesystem::copy_file(best, folder_ / "copy.safetensors");
+  EXPECT_EQ(refused({"export", folder_ / "copy.safetensors", "--onnx", best}),
             "error: --onnx: '" + best + "' is a run's checkpoint: name another file\n");
   EXPECT_EQ(refused({"convert", run, best, "--names", "pytorch"}),
             "error: OUT: '" + best + "' is what is read: name another file\n");
