@@ -14,6 +14,7 @@
 #include "commands/evaluation_page.hpp"
 #include "commands/evaluation_progress.hpp"
 #include "commands/evaluation_report.hpp"
+#include "commands/outputs.hpp"
 #include "commands/processes.hpp"
 #include "commands/trained_model.hpp"
 #include "core/messages.hpp"
@@ -268,6 +269,7 @@ class EvaluateCommand {
     const int64_t at_a_time = std::max<int64_t>(1, config().train.evaluate_batch / arguments_.crops);
     for (TrainedModel& model : models_) {
       load(model, *backend_, arguments_, at_a_time * arguments_.crops, stop_);
+      if (arguments_.statistics.empty() && group_.is_first()) tell(trailing_averages(model));
       members_.push_back({.plan = &*model.plan, .normalization = normalization_of(model.config.data)});
       report_.members.push_back({.checkpoint = model.checkpoint,
                                  .step = model.info.progress.step,
@@ -279,6 +281,7 @@ class EvaluateCommand {
     std::optional<PredictionFile> file;
     if (!arguments_.csv.empty()) file.emplace(arguments_.csv, *images_);
     std::optional<EvaluationPageMaker> page;
+    if (!arguments_.page.empty()) expect_own_page("--page", arguments_.page, "bninception evaluate");
     if (!arguments_.page.empty()) page.emplace(arguments_.page, *images_, config().data);
     const auto write = [&](const Prediction& prediction) {
       if (file) file->write(prediction);

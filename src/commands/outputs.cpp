@@ -39,7 +39,7 @@ void expect_replaceable(const std::string& option, const std::string& path, cons
   std::error_code error;
   if (!fs::is_regular_file(path, error)) return;  // what cannot be written says so itself
   const auto refuse = [&](const char* why) {
-    throw ConfigError(fmt::format("{}: '{}' {}: name another file", option, path, why));
+    throw ConfigError(fmt::format("{}: '{}' {}: give another name", option, path, why));
   };
   if (std::ranges::any_of(inputs, [&](const std::string& input) { return is_same(input, path); })) {
     refuse("is what is read");
@@ -47,6 +47,12 @@ void expect_replaceable(const std::string& option, const std::string& path, cons
   if (is_checkpoint_of_a_run(path)) refuse("is a run's checkpoint");
   const std::string beginning = beginning_of(path);
   if (!beginning.empty() && !is_own(beginning)) refuse("is there already and is no such file");
+}
+
+void expect_own_page(const std::string& option, const std::string& folder, const std::string& generator) {
+  expect_replaceable(option, folder + "/index.html", {}, [&](const std::string& beginning) {
+    return beginning.find(fmt::format("content=\"{}\"", generator)) != std::string::npos;
+  });
 }
 
 void expect_apart(const std::string& option, const std::string& folder, const std::vector<std::string>& files) {

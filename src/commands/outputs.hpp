@@ -15,6 +15,9 @@ using IsOwnBeginning = std::function<bool(const std::string& beginning)>;
 void expect_replaceable(const std::string& option, const std::string& path, const std::vector<std::string>& inputs,
                         const IsOwnBeginning& is_own);
 
+// The same for a folder's index.html, which names its generator.
+void expect_own_page(const std::string& option, const std::string& folder, const std::string& generator);
+
 // Throws ConfigError, which names `option`, where one of the files lies in the folder itself.
 void expect_apart(const std::string& option, const std::string& folder, const std::vector<std::string>& files);
 

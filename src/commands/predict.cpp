@@ -100,6 +100,7 @@ ExitCode run_predict(const PredictArguments& arguments) {
   Answers answers(options, model, *images, data);
   const std::unique_ptr<Backend> backend = make_backend(model.config);
   load_parameters(model, *backend);
+  tell(trailing_averages(model));
   PlanOptions of_plan = plan_options(model, Purpose::kEvaluateFolded,
                                      arguments.crops * images_at_a_time(images->size(), arguments.crops, model.config));
   of_plan.keep = answers.kept();

@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "commands/commands.hpp"
+#include "commands/outputs.hpp"
 #include "commands/tensorboard.hpp"
 
 namespace bn {
@@ -46,6 +47,7 @@ void add_report_command(CLI::App& app, ExitCode& exit_code) {
     }
     exit_code = ExitCode::kSuccess;
     if (!options->out.empty()) {
+      if (!options->keep) expect_own_page("--out", options->out, "bninception report");
       for (const std::string& line : write_report(*options)) std::printf("%s\n", line.c_str());
       std::printf("%s/%s\n", options->out.c_str(), options->keep ? "report.md" : "index.html");
     }

@@ -27,6 +27,9 @@ struct TrainedModel {
 // one. Throws CheckpointError.
 TrainedModel read_model(const std::string& path, const std::string& which);
 void load_parameters(TrainedModel& model, Backend& backend);
+// Returns a warning where the moving averages of a network that was trained shortly still trail behind its weights,
+// else "". Call it after load_parameters().
+std::string trailing_averages(const TrainedModel& model);
 PlanOptions plan_options(const TrainedModel& model, Purpose purpose, int64_t batch);
 
 }  // namespace bn

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <omp.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <cstring>
@@ -35,7 +36,8 @@ class HostBuffer final : public Buffer {
     const int64_t capacity = round_up(std::max<int64_t>(bytes, 1), alignment);
     data_ = std::aligned_alloc(alignment, capacity);
     if (data_ == nullptr) {
-      throw Error(ExitCode::kFailure, fmt::format("Out of memory: a buffer of {} bytes was asked for.", bytes));
+      const int64_t page = sysconf(_SC_PAGESIZE);
+      throw OutOfMemoryError(bytes, page * sysconf(_SC_AVPHYS_PAGES), page * sysconf(_SC_PHYS_PAGES), "This machine");
     }
     if (alignment == kHugePage) madvise(data_, capacity, MADV_HUGEPAGE);  // only a hint
     std::memset(data_, 0, capacity);

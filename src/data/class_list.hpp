@@ -36,6 +36,9 @@ ClassList read_class_file(const std::string& path, int64_t limit);
 ClassList choose_classes(const DataOptions& options, Split split, std::vector<std::string> found,
                          const std::function<std::vector<std::string>()>& training_names);
 
+// The kinds that has_image_name() knows, for messages.
+inline constexpr const char* kImageKinds = "JPEG, PNG, BMP, WebP, PPM, PGM and TIFF";
+
 // True if a file of this name is taken for an image; hidden files (.x.jpg, ._x.jpg) are not, nor what lies in a hidden
 // folder or in one of thumbnails (@eaDir, __MACOSX).
 bool has_image_name(const std::string& path);

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "bn/error.hpp"
+#include "data/class_list.hpp"
 #include "data/decode.hpp"
 #include "data/file_reader.hpp"
 #include "data/folder_walk.hpp"
@@ -19,7 +20,9 @@ class ImageFiles final : public Dataset {
   ImageFiles(const std::vector<std::string>& paths, std::vector<std::string> classes)
       : class_names_(std::move(classes)) {
     for (const std::string& path : paths) add(path);
-    if (files_.empty()) throw DataError(fmt::format("no images found in {}", fmt::join(paths, ", ")));
+    if (!files_.empty()) return;
+    throw DataError(
+        fmt::format("no images found in {}; image files are, by their names, {}", fmt::join(paths, ", "), kImageKinds));
   }
 
   int64_t size() const override { return static_cast<int64_t>(files_.size()); }

@@ -47,8 +47,8 @@ class ImageFolder final : public Dataset {
     if (paths_.empty()) {
       throw DataError(
           fmt::format("no images found in {}: none of its {} folders holds an image file of one of the {} "
-                      "classes",
-                      root_, found.size(), classes.size()));
+                      "classes; image files are, by their names, {}",
+                      root_, found.size(), classes.size(), kImageKinds));
     }
     classes.check_none_empty(labels_, root_);
     class_names_ = classes.names();

@@ -58,8 +58,9 @@ struct Document {
 std::string to_html(const Document& document, const std::string& folder);
 std::string to_markdown(const Document& document);
 
-// A whole page in the look of a report; `body` is HTML.
-std::string html_page(const std::string& title, const std::string& subtitle, const std::string& body);
+// A whole page in the look of a report; `body` is HTML. By the generator's name the command knows its own pages.
+std::string html_page(const std::string& generator, const std::string& title, const std::string& subtitle,
+                      const std::string& body);
 std::string escape_html(const std::string& text);
 
 std::string anchor_of(const std::string& prefix, const std::string& name);  // letters, digits, - and _

@@ -116,7 +116,7 @@ void write_evaluation_page(const EvaluationPage& page, const std::string& folder
         "<p>Grey is zero; each filter is scaled by its largest weight.</p>\n",
         escape_html(page.filters));
   }
-  write_file(folder + "/index.html", report::html_page(page.title, page.subtitle, body));
+  write_file(folder + "/index.html", report::html_page("bninception evaluate", page.title, page.subtitle, body));
 }
 
 }  // namespace bn

@@ -203,19 +203,20 @@ std::string escape_html(const std::string& text) {
   return escaped;
 }
 
-std::string html_page(const std::string& title, const std::string& subtitle, const std::string& body) {
+std::string html_page(const std::string& generator, const std::string& title, const std::string& subtitle,
+                      const std::string& body) {
   return fmt::format(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width, "
+      "<meta name=\"generator\" content=\"{4}\">\n<meta name=\"viewport\" content=\"width=device-width, "
       "initial-scale=1\">\n<title>{0}</title>\n<style>{1}</style>\n"
       "</head>\n<body>\n<h1>{0}</h1>\n<p class=\"subtitle\">{2}</p>\n{3}</body>\n</html>\n",
-      escape_html(title), kStyle, escape_html(subtitle), body);
+      escape_html(title), kStyle, escape_html(subtitle), body, generator);
 }
 
 std::string to_html(const Document& document, const std::string& folder) {
   Writer writer{.folder = folder};
   for (const Block& block : document.blocks) std::visit(writer, block);
-  return html_page(document.title, document.subtitle, writer.out);
+  return html_page("bninception report", document.title, document.subtitle, writer.out);
 }
 
 }  // namespace bn::report

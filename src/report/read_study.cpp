@@ -28,7 +28,9 @@ std::string data_of(const Config& config) {
     case DatasetKind::kFolder:
     case DatasetKind::kTar:
     case DatasetKind::kPacked:
-      text = fmt::format("{}", fmt::join(data.validation, " "));
+      text = data.split.validation > 0 ? fmt::format("{:g} % of {}, chosen by seed {}", 100 * data.split.validation,
+                                                     fmt::join(data.train, " "), data.split.seed)
+                                       : fmt::format("{}", fmt::join(data.validation, " "));
       break;
   }
   if (data.classes_limit > 0) text += fmt::format(", the first {} classes", data.classes_limit);
@@ -302,11 +304,13 @@ Study read_study(const std::vector<std::string>& inputs, const std::string& base
       add_kept_study(input, study, baseline_name);
     } else if (const std::string kept = fs::exists(input) ? "" : kept_study_above(input); !kept.empty()) {
       add_kept_runs(kept, input, study);
+    } else if (inputs.size() > 1 && fs::exists(input + "/config.yaml") && !has_begun(input)) {
+      study.notes.push_back(fmt::format("{} is left out: it has not begun.", input));  // such as runs/* names
     } else {
       add_listed_run(read_run(input), study);
     }
   }
-  if (study.name.empty()) study.name = fmt::format("{} runs", inputs.size());
+  if (study.name.empty()) study.name = fmt::format("{} run{}", inputs.size(), inputs.size() == 1 ? "" : "s");
   leave_out_unfinished(study);
   if (study.arms.empty()) {
     throw DataError(fmt::format("none of the runs has finished or diverged, so there is nothing to report:\n  {}",

@@ -182,7 +182,8 @@ std::string SafetensorsFile::read_header() {
   if (file_bytes_ < kLengthBytes) fail(fmt::format("is damaged: it ends after {} bytes", file_bytes_));
   read_at(0, &length, kLengthBytes);
   if (length > static_cast<uint64_t>(std::min(file_bytes_ - kLengthBytes, kMaxHeaderBytes))) {
-    fail(fmt::format("is damaged: a header of {} bytes does not fit into {} bytes", length, file_bytes_));
+    fail(fmt::format("is damaged, or no checkpoint: a header of {} bytes does not fit into {} bytes", length,
+                     file_bytes_));
   }
   std::string header(length, '\0');
   read_at(kLengthBytes, header.data(), static_cast<int64_t>(length));

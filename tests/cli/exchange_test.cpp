@@ -87,7 +87,9 @@ TEST_F(Exchange, ExportToNowhereIsAStorageError) {
 
 // A file that somebody else made, or that is read, stays as it is.
 TEST_F(Exchange, ReplacesNoFileOfAnotherKind) {
-  const std::string run = train(), best = run + "/checkpoints/best.safetensors", photo = folder_ / "photo.jpg";
+  const std::string run =
+      train({"--set", "train.steps=3", "--set", "train.evaluate_every=3", "--set", "train.statistics_decay=0.1"});
+  const std::string best = run + "/checkpoints/best.safetensors", photo = folder_ / "photo.jpg";
   test::write_bytes(photo, "\xff\xd8 a photo");
   const std::string before = test::read_bytes(best);
   const auto refused = [](const std::vector<std::string>& words) {
@@ -96,25 +98,30 @@ TEST_F(Exchange, ReplacesNoFileOfAnotherKind) {
     return result.err;
   };
   EXPECT_EQ(refused({"export", run, "--onnx", photo}),
-            "error: --onnx: '" + photo + "' is there already and is no such file: name another file\n");
+            "error: --onnx: '" + photo + "' is there already and is no such file: give another name\n");
   EXPECT_EQ(refused({"export", run, "--onnx", best}),
-            "error: --onnx: '" + best + "' is what is read: name another file\n");
+            "error: --onnx: '" + best + "' is what is read: give another name\n");
   std::filesystem::copy_file(best, folder_ / "copy.safetensors");
   EXPECT_EQ(refused({"export", folder_ / "copy.safetensors", "--onnx", best}),
-            "error: --onnx: '" + best + "' is a run's checkpoint: name another file\n");
+            "error: --onnx: '" + best + "' is a run's checkpoint: give another name\n");
   EXPECT_EQ(refused({"convert", run, best, "--names", "pytorch"}),
-            "error: OUT: '" + best + "' is what is read: name another file\n");
+            "error: OUT: '" + best + "' is what is read: give another name\n");
   EXPECT_EQ(refused({"convert", run, photo, "--names", "pytorch"}),
-            "error: OUT: '" + photo + "' is there already and is no such file: name another file\n");
+            "error: OUT: '" + photo + "' is there already and is no such file: give another name\n");
   EXPECT_EQ(refused({"evaluate", run, "--csv", photo}),
-            "error: --csv: '" + photo + "' is there already and is no such file: name another file\n");
+            "error: --csv: '" + photo + "' is there already and is no such file: give another name\n");
+  test::write_bytes(folder_ / "index.html", "<p>a page of somebody else");
+  const std::string page = "'" + folder_ / "index.html' is there already and is no such file: give another name\n";
+  EXPECT_EQ(refused({"evaluate", run, "--page", folder_.path()}), "error: --page: " + page);
+  EXPECT_EQ(refused({"report", run, "--out", folder_.path()}), "error: --out: " + page);
   EXPECT_EQ(test::read_bytes(photo), "\xff\xd8 a photo");
   EXPECT_TRUE(test::read_bytes(best) == before);
   // What the same command wrote is replaced.
   for (int i = 0; i < 2; ++i) {
     EXPECT_EQ(bninception({"export", run, "--onnx", folder_ / "a.onnx"}).exit_code, 0);
     EXPECT_EQ(bninception({"convert", run, folder_ / "a.safetensors", "--names", "pytorch"}).exit_code, 0);
-    EXPECT_EQ(bninception({"evaluate", run, "--csv", folder_ / "a.csv"}).exit_code, 0);
+    EXPECT_EQ(bninception({"evaluate", run, "--csv", folder_ / "a.csv", "--page", folder_ / "page"}).exit_code, 0);
+    EXPECT_EQ(bninception({"report", run, "--out", folder_ / "report"}).exit_code, 0);
   }
 }
 

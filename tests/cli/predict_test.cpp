@@ -44,7 +44,7 @@ data:
   mean: [0.5, 0.5, 0.5]
   std: [0.25, 0.25, 0.25]
   augment: {random_crop: false}
-train: {batch: 20, steps: 30, learning_rate: {initial: 0.05}, statistics_decay: 0.9, evaluate_batch: 16}
+train: {batch: 20, steps: 30, learning_rate: {initial: 0.05}, statistics_decay: 0.9, evaluate_batch: 16, evaluate_every: 30}
 threads: 1
 )";
 
@@ -177,6 +177,19 @@ TEST_F(Predict, DrawsWhereTheClassIsSeen) {
             "error: --heatmap draws what one crop shows, so it needs --crops 1\n");
 }
 
+TEST_F(Predict, SaysThatMovingAveragesTrail) {
+  const std::string brief = folder() / "brief";
+  const ProgramResult trained =
+      bninception({"train", folder() / "experiment.yaml", "--quiet", "--out", brief, "--set", "train.steps=3", "--set",
+                   "data.train=[" + (folder() / "photos/train") + "]", "--set", "data.validation=[" + photos() + "]"});
+  ASSERT_EQ(trained.exit_code, 0) << trained.err;
+  EXPECT_EQ(bninception({"predict", brief, photo()}).err,
+            "warning: after 3 steps, of 30 that they need, the moving averages of " + brief +
+                "/checkpoints/best.safetensors trail behind its weights, so answers may be far off\n");
+  EXPECT_EQ(predict({photo()}).err, "");
+  EXPECT_EQ(bninception({"evaluate", brief, "--statistics", "population(2)"}).err, "");
+}
+
 TEST_F(Predict, DrawsNoMapOverAPhoto) {
   const std::string folder = std::filesystem::path(photo()).parent_path(), before = test::read_bytes(photo());
   const ProgramResult result = predict({photo(), "--heatmap", folder});
@@ -202,7 +215,9 @@ TEST_F(Predict, NamesEachFileThatItCannotRead) {
   EXPECT_EQ(all.err, reasons);
   EXPECT_EQ(predict({folder() / "nowhere"}).err, "error: there is no file or folder '" + folder() / "nowhere" + "'\n");
   std::filesystem::create_directory(folder() / "nothing");
-  EXPECT_EQ(predict({folder() / "nothing"}).err, "error: no images found in " + folder() / "nothing" + "\n");
+  EXPECT_EQ(predict({folder() / "nothing"}).err, "error: no images found in " + folder() / "nothing" +
+                                                     "; image files are, by their names, JPEG, PNG, BMP, WebP, "
+                                                     "PPM, PGM and TIFF\n");
 }
 
 TEST_F(Predict, SaysThatACheckpointHasNoNames) {

@@ -124,7 +124,9 @@ TEST(ImageFolder, SaysThatItFoundNothing) {
             "no images found in " + dir.path() + ": it has no class folders (<class>/<image>.jpg)");
   dir.write("a/readme.txt", bytes_of("text"));
   EXPECT_EQ(message_of([&] { open(dir.path()); }),
-            "no images found in " + dir.path() + ": none of its 1 folders holds an image file of one of the 1 classes");
+            "no images found in " + dir.path() +
+                ": none of its 1 folders holds an image file of one of the 1 classes; "
+                "image files are, by their names, JPEG, PNG, BMP, WebP, PPM, PGM and TIFF");
   EXPECT_EQ(message_of([&] { open(dir.path("nowhere")); }),
             "cannot open the image folder " + dir.path("nowhere") + " (No such file or directory)");
 }

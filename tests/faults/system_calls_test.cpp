@@ -156,11 +156,11 @@ TEST(FailingCallsForGood, LeaveACheckpoint) {
   const auto train = [&](const std::string& out, const std::vector<std::string>& more) {
     std::vector<std::string> all{BN_PROGRAM, "train", BN_SOURCE_DIR "/configs/quickstart/batch_norm.yaml", "--out",
                                  out};
-    for (const std::string& value :
-         {"data={kind: folder, resize_shorter: 0, train: [" + images + "/train], validation: [" + images +
-              "/validation]}",
-          std::string("data.image_size=32"), std::string("train.batch=10"), std::string("train.steps=40"),
-          std::string("train.evaluate_every=40"), std::string("threads=1")}) {
+    const std::string data = fmt::format(
+        "data={{kind: folder, resize_shorter: 0, train: [{0}/train], validation: [{0}/validation]}}", images);
+    const std::vector<std::string> values{
+        data, "data.image_size=32", "train.batch=10", "train.steps=40", "train.evaluate_every=40", "threads=1"};
+    for (const std::string& value : values) {
       all.insert(all.end(), {"--set", value});
     }
     all.insert(all.end(), more.begin(), more.end());

@@ -124,6 +124,17 @@ TEST(Study, AResumedRunIsAsItEndedLast) {
   EXPECT_EQ(read_run(folder / "a").end, RunEnd::kFinished);
 }
 
+// As runs/* names it.
+TEST(Study, AFolderInWhichNoRunHasBegunIsLeftOut) {
+  const TemporaryFolder folder;
+  write_run(folder / "plain", {.accuracies = {0.5}});
+  std::filesystem::create_directory(folder / "stub");
+  test::write_bytes(folder / "stub/config.yaml", test::kReportedConfig);
+  const Study study = read_study({folder / "plain", folder / "stub"}, "");
+  EXPECT_EQ(study.arms.size(), 1U);
+  EXPECT_THAT(study.notes, ElementsAre(folder / "stub is left out: it has not begun."));
+}
+
 TEST(Study, NoRunHasEnded) {
   const TemporaryFolder folder;
   write_run(folder / "plain", {.accuracies = {0.5}, .end = "evaluate"});

@@ -139,7 +139,8 @@ class Training {
       if (step + 1 == length.steps / 10) outcome.early = evaluate_now();
     }
     outcome.best = evaluate_now();
-    const auto measured = static_cast<double>(length.steps / settings_.every);
+    const int64_t looks = length.steps / settings_.every;
+    const auto measured = static_cast<double>(looks);
     const std::map<std::string, double> weights = weight_lengths();
     for (auto& [name, layer] : outcome.layers) {
       layer.shift /= measured;

@@ -116,7 +116,7 @@ __global__ void __launch_bounds__(kThreads)
   const Place place(tile, N, m, static_cast<int>(blockIdx.y));
   float sum[N] = {};
   if (place.column < c) {
-#pragma unroll 4
+#pragma unroll 2
     for (int row = place.row; row < place.end; row += place.step) {
       float dz[N], out[N] = {};
       load<T, N>(dz, dy + row * dy_stride + place.column);

@@ -162,7 +162,7 @@ __global__ void __launch_bounds__(kThreads)
   const Span rows(at.row, g.h, g.kernel, g.stride, g.pad), columns(at.column, g.w, g.kernel, g.stride, g.pad);
   float sum[N] = {};
   for (int h = rows.begin; h < rows.end; ++h) {
-#pragma unroll 4
+#pragma unroll 2
     for (int w = columns.begin; w < columns.end; ++w) {
       float v[N];
       load<T, N>(v, x + ((static_cast<int64_t>(at.image) * g.h + h) * g.w + w) * x_stride + at.channel);
@@ -184,7 +184,7 @@ __global__ void __launch_bounds__(kThreads)
   const Covering rows(at.row, g.oh, g.kernel, g.stride, g.pad), columns(at.column, g.ow, g.kernel, g.stride, g.pad);
   float sum[N] = {};
   for (int oh = rows.begin; oh < rows.end; ++oh) {
-#pragma unroll 2
+#pragma unroll 1
     for (int ow = columns.begin; ow < columns.end; ++ow) {
       float v[N];
       load<T, N>(v, dy + ((static_cast<int64_t>(at.image) * g.oh + oh) * g.ow + ow) * dy_stride + at.channel);
