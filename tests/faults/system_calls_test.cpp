@@ -154,8 +154,8 @@ TEST(FailingCallsForGood, LeaveACheckpoint) {
           .exit_code,
       0);
   const auto train = [&](const std::string& out, const std::vector<std::string>& more) {
-    std::vector<std::string> all{BN_PROGRAM, "train", BN_SOURCE_DIR "/configs/quickstart/batch_norm.yaml", "--out",
-                                 out};
+    const std::string config = std::string(BN_SOURCE_DIR) + "/configs/quickstart/batch_norm.yaml";
+    std::vector<std::string> all{BN_PROGRAM, "train", config, "--out", out};
     const std::string data = fmt::format(
         "data={{kind: folder, resize_shorter: 0, train: [{0}/train], validation: [{0}/validation]}}", images);
     const std::vector<std::string> values{
