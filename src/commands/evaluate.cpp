@@ -220,13 +220,21 @@ void expect_same_split(const TrainedModel& model, const Dataset& images) {
       model.checkpoint, images.size(), provenance->validation.images));
 }
 
+// The training images need not be here: a path that leads nowhere is no other's.
+bool is_same_place(const std::string& a, const std::string& b) {
+  try {
+    std::error_code error;
+    return std::filesystem::equivalent(resolve_data_path(a), resolve_data_path(b), error);
+  } catch (const DataError&) {
+    return false;
+  }
+}
+
 void warn_of_training_images(const DataOptions& data, const std::vector<std::string>& named) {
-  std::error_code error;
   for (const std::string& path : named) {
-    for (const std::string& trained : data.train) {
-      if (!std::filesystem::equivalent(resolve_data_path(path), resolve_data_path(trained), error)) continue;
-      tell(fmt::format("warning: the network was trained on images of {}, so this says little about new ones\n", path));
-    }
+    const auto is_path = [&](const std::string& trained) { return is_same_place(path, trained); };
+    if (std::ranges::none_of(data.train, is_path)) continue;
+    tell(fmt::format("warning: the network was trained on images of {}, so this says little about new ones\n", path));
   }
 }
 
@@ -281,8 +289,10 @@ class EvaluateCommand {
     std::optional<PredictionFile> file;
     if (!arguments_.csv.empty()) file.emplace(arguments_.csv, *images_);
     std::optional<EvaluationPageMaker> page;
-    if (!arguments_.page.empty()) expect_own_page("--page", arguments_.page, "bninception evaluate");
-    if (!arguments_.page.empty()) page.emplace(arguments_.page, *images_, config().data);
+    if (!arguments_.page.empty()) {
+      expect_own_page("--page", arguments_.page, "bninception evaluate");
+      page.emplace(arguments_.page, *images_, config().data);
+    }
     const auto write = [&](const Prediction& prediction) {
       if (file) file->write(prediction);
       if (page) page->add(prediction);

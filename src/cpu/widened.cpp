@@ -13,7 +13,7 @@
 namespace bn::cpu {
 namespace {
 
-// What a second-level cache holds of a thread's widened images.
+// A thread's widened images should stay in its second-level cache.
 constexpr int64_t kChunkBytes = int64_t{1} << 20;
 // Each chunk's gradients of the weights are written, put into their order and added: some seven passes over them.
 constexpr int64_t kChunkOfWeights = 8;

@@ -16,8 +16,8 @@ struct WeightCopies {
 // Copies now, or, while gather_copies() runs its work, at the end of that.
 void copy_or_gather(const Context& context, const WeightCopy& copy);
 
-// What the gathered copies read must still be there when `work` has returned, so nothing in an op's scratch is
-// gathered.
+// The gathered copies run when `work` has returned. Their sources must still be there then, so nothing in an op's
+// scratch is gathered.
 void gather_copies(const Context& context, const std::function<void()>& work);
 
 }  // namespace bn::cuda

@@ -38,7 +38,7 @@ struct PartedMatrix {
   }
 };
 PartedMatrix parted_matrix_of(const std::vector<Tensor>& parts, BatchNormScope scope);
-// Of `parts`, or of `whole` where there are none.
+// Describes `parts`, or `whole` where there are none.
 PartedMatrix parted_matrix_of(const Tensor& whole, const std::vector<Tensor>& parts, BatchNormScope scope);
 
 // Arrays of c floats.

@@ -116,7 +116,7 @@ TEST_F(Exchange, ReplacesNoFileOfAnotherKind) {
   EXPECT_EQ(refused({"report", run, "--out", folder_.path()}), "error: --out: " + page);
   EXPECT_EQ(test::read_bytes(photo), "\xff\xd8 a photo");
   EXPECT_TRUE(test::read_bytes(best) == before);
-  // What the same command wrote is replaced.
+  // A command replaces its own files.
   for (int i = 0; i < 2; ++i) {
     EXPECT_EQ(bninception({"export", run, "--onnx", folder_ / "a.onnx"}).exit_code, 0);
     EXPECT_EQ(bninception({"convert", run, folder_ / "a.safetensors", "--names", "pytorch"}).exit_code, 0);

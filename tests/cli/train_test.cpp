@@ -313,6 +313,22 @@ TEST_F(ChangedData, EvaluationNeedsTheValidationImagesAlone) {
   EXPECT_EQ(result.exit_code, 0) << result.err;
 }
 
+// Neither need it be known where the training images were.
+TEST_F(ChangedData, EvaluationOfNamedImagesNeedsNoDataRoot) {
+  const std::vector<std::string> relative{"--set", "data.train=[set/train]", "--set",
+                                          "data.validation=[set/validation]"};
+  const ProgramResult trained =
+      bninception(arguments("run", folder_arguments(relative)), {.environment = {{"BN_DATA_ROOT", root_.path()}}});
+  ASSERT_EQ(trained.exit_code, 0) << trained.err;
+  const auto evaluate = [&](const std::string& images) {
+    return bninception({"evaluate", root_ / "run", "--data", images, "--statistics", "moving"},
+                       {.environment = {{"BN_DATA_ROOT", ""}}});
+  };
+  const ProgramResult result = evaluate(root_ / "set/validation");
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.err, "");
+}
+
 TEST_F(TrainCommand, OtherBitsAreRefusedUnlessAllowed) {
   const ProgramResult first = bninception(arguments("run", {"--set", "train.steps=14"}));
   ASSERT_EQ(first.exit_code, 0);

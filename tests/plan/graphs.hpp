@@ -1,4 +1,4 @@
-// What the tests of passes read in a graph.
+// The tests of passes read a graph by these functions.
 #pragma once
 
 #include <algorithm>
