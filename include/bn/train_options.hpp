@@ -1,6 +1,7 @@
 // How a network is trained: the keys below `train:`.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -62,6 +63,13 @@ struct TrainOptions {
   int64_t checkpoint_every = 0;  // steps; 0 = with each evaluation
   int64_t keep_checkpoints = 2;  // the last K, and the best beside them
   ProbeOptions probe{};
+
+  // The steps of a whole run, by `steps` or `epochs`; 0 where too few epochs round to none.
+  int64_t steps_of_run(int64_t steps_per_epoch) const {
+    return steps > 0 ? steps : std::llround(epochs * static_cast<double>(steps_per_epoch));
+  }
+  // The updates after which the first ones weigh 5 % in the moving averages of statistics.
+  int64_t updates_until_settled() const { return std::llround(3 / (1 - statistics_decay)); }
 };
 
 }  // namespace bn

@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <cmath>
 #include <cstdio>
 
 #include "bn/dataset.hpp"
@@ -37,15 +36,12 @@ RunLength length_of(const Config& config, int64_t images) {
     files.cache = Cache::kNone;  // to be counted, not read
     images = open_dataset(files, Split::kTrain)->size();
   }
-  RunLength length{.steps_per_epoch = images / config.train.batch, .steps = config.train.steps};
+  RunLength length{.steps_per_epoch = images / config.train.batch};
   if (length.steps_per_epoch < 1) {
     throw ConfigError(
         fmt::format("train.batch: a batch of {} is larger than the {} training images", config.train.batch, images));
   }
-  if (length.steps == 0) {
-    length.steps = std::llround(config.train.epochs * static_cast<double>(length.steps_per_epoch));
-  }
-  length.steps = std::max<int64_t>(length.steps, 1);
+  length.steps = std::max<int64_t>(config.train.steps_of_run(length.steps_per_epoch), 1);
   return length;
 }
 

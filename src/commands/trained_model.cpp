@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
 #include <filesystem>
 #include <functional>
 
@@ -54,11 +53,10 @@ void load_parameters(TrainedModel& model, Backend& backend) {
 std::string trailing_averages(const TrainedModel& model) {
   const TrainOptions& train = model.config.train;
   if (model.net.state().empty() || train.statistics != StatisticsKind::kMovingAverage) return "";
-  const double needed = std::round(3 / (1 - train.statistics_decay));  // the first batches weigh 5 % by then
-  const int64_t updates = model.parameters->statistics_updates;
-  if (updates == 0 || static_cast<double>(updates) >= needed) return "";  // 0: another program estimated them
+  const int64_t needed = train.updates_until_settled(), updates = model.parameters->statistics_updates;
+  if (updates == 0 || updates >= needed) return "";  // 0: another program estimated them
   return fmt::format(
-      "warning: after {} steps, of {:.0f} that they need, the moving averages of {} trail behind its weights, so "
+      "warning: after {} steps, of {} that they need, the moving averages of {} trail behind its weights, so "
       "answers may be far off\n",
       updates, needed, model.checkpoint);
 }

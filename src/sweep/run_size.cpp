@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "bn/dataset.hpp"
 #include "bn/error.hpp"
@@ -36,7 +35,7 @@ RunSize size_of_run(const TrainOptions& train, int64_t training_images, int64_t 
     throw DataError(fmt::format("a batch of {} images is larger than the training set of {}", train.parts * train.batch,
                                 training_images));
   }
-  size.steps = train.steps > 0 ? train.steps : std::llround(train.epochs * static_cast<double>(size.steps_per_epoch));
+  size.steps = train.steps_of_run(size.steps_per_epoch);
   const int64_t interval = train.evaluate_every > 0 ? train.evaluate_every : size.steps_per_epoch;
   size.evaluations = (size.steps + interval - 1) / interval;
   return size;

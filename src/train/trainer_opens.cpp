@@ -1,8 +1,6 @@
 // A run begins with the data, the network and its plans; then come a checkpoint's values, another run's, or drawn ones.
 #include <fmt/format.h>
 
-#include <cmath>
-
 #include "bn/error.hpp"
 #include "bn/models.hpp"
 #include "core/messages.hpp"
@@ -74,9 +72,7 @@ void Trainer::open_loaders() {
                                                          .quarantine = folder_.path() + "/quarantine"});
   loaders_.emplace(*train_set_, config_.data, loader, step_.own(), step_.parts());
   steps_per_epoch_ = loaders_->batches_per_epoch();
-  total_steps_ = options().steps > 0
-                     ? options().steps
-                     : static_cast<int64_t>(std::llround(options().epochs * static_cast<double>(steps_per_epoch_)));
+  total_steps_ = options().steps_of_run(steps_per_epoch_);
   if (total_steps_ == 0) {
     throw ConfigError(
         fmt::format("train.epochs: {} epochs of {} steps round to no step", options().epochs, steps_per_epoch_));

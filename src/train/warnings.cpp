@@ -45,11 +45,10 @@ std::string check_order(const Config& config, const Dataset& training_set) {
 // Paper: sec. 3.1 evaluates by the population's statistics, which a moving average reaches late.
 std::string check_statistics(const TrainOptions& train, const Net& net, int64_t first_evaluation) {
   if (net.state().empty() || train.statistics != StatisticsKind::kMovingAverage) return "";
-  // After as many updates the weights of the first ones have fallen to 5 %.
-  const double needed = std::round(3 / (1 - train.statistics_decay));
-  if (static_cast<double>(first_evaluation) >= needed) return "";
+  const int64_t needed = train.updates_until_settled();
+  if (first_evaluation >= needed) return "";
   return fmt::format(
-      "validation before step {:.0f} is by moving averages that trail behind the weights (statistics_decay {}), so it "
+      "validation before step {} is by moving averages that trail behind the weights (statistics_decay {}), so it "
       "may be far too low; `bninception evaluate RUN --statistics 'population(100)'` does not use them",
       needed, train.statistics_decay);
 }

@@ -154,10 +154,7 @@ class Training {
  private:
   RunLength length() const {
     const int64_t steps_per_epoch = loader_.batches_per_epoch();
-    return {.steps_per_epoch = steps_per_epoch,
-            .steps = config_.train.steps > 0
-                         ? config_.train.steps
-                         : std::llround(config_.train.epochs * static_cast<double>(steps_per_epoch))};
+    return {.steps_per_epoch = steps_per_epoch, .steps = config_.train.steps_of_run(steps_per_epoch)};
   }
 
   std::vector<const Node*> nonlinearities() const {
