@@ -74,7 +74,9 @@ int64_t images_at_a_time(int64_t images, int64_t crops, const Config& config) {
 }
 
 // Names the images that were not answered, with the reason; how many.
-int64_t name_unanswered(const Answers& answers, const Dataset& images, const DataOptions& data) {
+int64_t name_unanswered(const Answers& answers, const Dataset& images, const DataOptions& data,
+                        const std::vector<std::string>& unreadable_folders) {
+  for (const std::string& folder : unreadable_folders) tell(folder + "\n");
   int64_t count = 0;
   for (int64_t i = 0; i < images.size(); ++i) {
     if (answers.has(i)) continue;
@@ -90,7 +92,9 @@ ExitCode run_predict(const PredictArguments& arguments) {
   const AnswerOptions options = answer_options(arguments);
   TrainedModel model = read_model(arguments.run, arguments.which);
   const DataOptions data = data_for_photos(model.config.data);
-  const std::unique_ptr<Dataset> images = open_image_files(named_images(arguments.images), data.trained_classes);
+  std::vector<std::string> closed;  // folders that cannot be read
+  const std::unique_ptr<Dataset> images =
+      open_image_files(named_images(arguments.images), data.trained_classes, closed);
   if (data.trained_classes.empty()) {
     tell(model.checkpoint + " holds no class names, so classes are numbers\n");
   }
@@ -119,10 +123,11 @@ ExitCode run_predict(const PredictArguments& arguments) {
     const auto answer = [&](const Prediction& prediction) { answers.print(prediction); };
     evaluate_ensemble(members, *backend, *images, data, crops, answer, watch);
   } catch (const DataError&) {  // of a set in which nothing can be read
-    if (name_unanswered(answers, *images, data) < images->size()) throw;
+    if (name_unanswered(answers, *images, data, closed) < images->size()) throw;
     return ExitCode::kData;
   }
-  return name_unanswered(answers, *images, data) == 0 ? ExitCode::kSuccess : ExitCode::kData;
+  const bool all_answered = name_unanswered(answers, *images, data, closed) == 0 && closed.empty();
+  return all_answered ? ExitCode::kSuccess : ExitCode::kData;
 }
 
 }  // namespace
@@ -151,7 +156,8 @@ void add_predict_command(CLI::App& app, ExitCode& exit_code) {
   command->add_option("--heatmap", arguments->heat_maps,
                       "Folder for a picture of each image that shows where its likeliest class is seen");
   command->footer(
-      "An image that cannot be read is named with the reason; the others are still answered, and the exit code is 4.\n"
+      "An image or folder that cannot be read is named with the reason; the other images are still answered, and the\n"
+      "exit code is 4.\n"
       "Images are decoded, resized and cropped as in the run's validation, so the answers are those of evaluate "
       "--csv.\n"
       "A heat map has a value for each position that the classifier averages: 7x7 of an Inception at 224x224 pixels, "

@@ -12,17 +12,18 @@
 #include "data/class_list.hpp"
 
 namespace bn {
-namespace {
 
-[[noreturn]] void fail(const std::string& folder, int error) {
-  throw DataError(fmt::format("cannot read the folder {} ({})", folder, errno_text(error)));
+void FolderWalk::fail(const std::string& folder, int error) {
+  if (unreadable_ == nullptr) {
+    throw DataError(fmt::format("cannot read the folder {} ({})", folder, errno_text(error)));
+  }
+  unreadable_->push_back(fmt::format("{}: the folder cannot be read ({})", folder, errno_text(error)));
 }
 
-}  // namespace
-
+// A folder that cannot be read is new.
 bool FolderWalk::is_new(const std::string& folder) {
   struct stat status {};
-  if (stat(folder.c_str(), &status) != 0) fail(folder, errno);
+  if (stat(folder.c_str(), &status) != 0) return true;  // opening it tells why
   return known_.insert({status.st_dev, status.st_ino}).second;
 }
 

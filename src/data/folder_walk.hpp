@@ -16,18 +16,21 @@ namespace bn {
 // out, as are hidden files and folders, files that are no images by their names, and links that lead nowhere.
 class FolderWalk {
  public:
-  explicit FolderWalk(LeftOut& left_out) : left_out_(left_out) {}
+  // A folder that cannot be read adds "FOLDER: the reason" to `unreadable`; without that list it is a DataError.
+  explicit FolderWalk(LeftOut& left_out, std::vector<std::string>* unreadable = nullptr)
+      : left_out_(left_out), unreadable_(unreadable) {}
   // Its images belong elsewhere: a link to this folder is not followed.
   void remember(const std::string& folder);
-  // The paths of the images, sorted: the order of a directory is the file system's affair. DataError where a folder
-  // cannot be read.
+  // The paths of the images, sorted: the order of a directory is the file system's affair.
   std::vector<std::string> images_below(const std::string& folder);
 
  private:
   bool is_new(const std::string& folder);
+  void fail(const std::string& folder, int error);
   void read(const std::string& folder, std::vector<std::string>& images);
 
   LeftOut& left_out_;
+  std::vector<std::string>* unreadable_;
   std::set<std::pair<dev_t, ino_t>> known_{};
 };
 

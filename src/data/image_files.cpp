@@ -17,10 +17,12 @@ namespace fs = std::filesystem;
 
 class ImageFiles final : public Dataset {
  public:
-  ImageFiles(const std::vector<std::string>& paths, std::vector<std::string> classes)
-      : class_names_(std::move(classes)) {
+  ImageFiles(const std::vector<std::string>& paths, std::vector<std::string> classes,
+             std::vector<std::string>& unreadable)
+      : class_names_(std::move(classes)), walk_(left_out_, &unreadable) {
     for (const std::string& path : paths) add(path);
     if (!files_.empty()) return;
+    if (!unreadable.empty()) throw DataError(fmt::format("{}", fmt::join(unreadable, "; ")));
     throw DataError(
         fmt::format("no images found in {}; image files are, by their names, {}", fmt::join(paths, ", "), kImageKinds));
   }
@@ -42,9 +44,10 @@ class ImageFiles final : public Dataset {
  private:
   // A file is taken whatever its name; in a folder, names tell images from other files.
   void add(const std::string& path) {
-    std::error_code error;
-    if (!fs::exists(path, error)) throw DataError(fmt::format("there is no file or folder '{}'", path));
-    if (!fs::is_directory(path, error)) {
+    std::error_code error;  // where a folder above it may not be looked into, reading it tells so
+    const fs::file_type type = fs::status(path, error).type();
+    if (type == fs::file_type::not_found) throw DataError(fmt::format("there is no file or folder '{}'", path));
+    if (type != fs::file_type::directory) {
       files_.push_back(path);
       return;
     }
@@ -55,14 +58,15 @@ class ImageFiles final : public Dataset {
   std::vector<std::string> files_;
   std::vector<std::string> class_names_;
   LeftOut left_out_;
-  FolderWalk walk_{left_out_};
+  FolderWalk walk_;
 };
 
 }  // namespace
 
 std::unique_ptr<Dataset> open_image_files(const std::vector<std::string>& paths,
-                                          const std::vector<std::string>& classes) {
-  return std::make_unique<ImageFiles>(paths, classes);
+                                          const std::vector<std::string>& classes,
+                                          std::vector<std::string>& unreadable) {
+  return std::make_unique<ImageFiles>(paths, classes, unreadable);
 }
 
 std::string reason_unreadable(const Dataset& images, int64_t index, const DataOptions& data) {

@@ -1,6 +1,9 @@
 // The classes of images of one's own, as a user asks for them.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/capability.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <filesystem>
@@ -218,6 +221,40 @@ TEST_F(Predict, NamesEachFileThatItCannotRead) {
   EXPECT_EQ(predict({folder() / "nothing"}).err, "error: no images found in " + folder() / "nothing" +
                                                      "; image files are, by their names, JPEG, PNG, BMP, WebP, "
                                                      "PPM, PGM and TIFF\n");
+}
+
+// As a user who may not look into every folder: root may, unless a program starts without two of root's capabilities.
+std::string predict_as_user(std::vector<std::string> words) {
+  return test::result_in_child([&]() -> std::string {
+    for (const int capability : {CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH}) {
+      if (getuid() == 0 && prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0) return "cannot drop privileges";
+    }
+    words.insert(words.begin(), "predict");
+    const ProgramResult result = bninception(words);
+    return std::to_string(result.exit_code) + "\n" + result.out + result.err;
+  });
+}
+
+TEST_F(Predict, NamesEachFolderThatItCannotRead) {
+  namespace fs = std::filesystem;
+  const std::string mixed = folder() / "mixed", closed = mixed + "/b", blind = mixed + "/c";
+  for (const std::string& name : {closed, blind}) {
+    fs::create_directories(name);
+    fs::copy_file(photo(), name + "/1.png");
+  }
+  fs::copy_file(photo(), mixed + "/a.png");
+  fs::permissions(closed, fs::perms::none);
+  fs::permissions(blind, fs::perms::owner_read);  // its files are listed, but not opened
+  const std::string some = predict_as_user({run(), mixed, "--csv", "--top", "1"});
+  EXPECT_THAT(some, StartsWith("4\nimage,class1,probability1\n" + mixed + "/a.png,"));
+  EXPECT_THAT(some, EndsWith("\n" + closed + ": the folder cannot be read (Permission denied)\n" + blind +
+                             "/1.png: cannot open " + blind + "/1.png (Permission denied)\n"));
+  EXPECT_EQ(predict_as_user({run(), closed}),
+            "4\nerror: " + closed + ": the folder cannot be read (Permission denied)\n");
+  EXPECT_EQ(predict_as_user({run(), closed + "/1.png"}),
+            "4\n" + closed + "/1.png: cannot open " + closed + "/1.png (Permission denied)\n");
+  for (const std::string& name : {closed, blind}) fs::permissions(name, fs::perms::owner_all);
+  EXPECT_EQ(predict({mixed}).exit_code, 0);
 }
 
 TEST_F(Predict, SaysThatACheckpointHasNoNames) {

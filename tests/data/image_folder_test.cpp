@@ -52,7 +52,8 @@ TEST(ImageFiles, OfAFolderAreFoundOnceAndWhatIsLeftOutIsNamed) {
   dir.write("elsewhere/a.jpg", bytes_of("a"));
   fs::create_directory_symlink(dir.path("elsewhere"), dir.path("photos/more"));  // is followed
   fs::create_directory_symlink(".", dir.path("photos/again"));
-  const auto set = open_image_files({dir.path("photos")}, {"x"});
+  std::vector<std::string> unreadable;
+  const auto set = open_image_files({dir.path("photos")}, {"x"}, unreadable);
   ASSERT_EQ(set->size(), 2);
   EXPECT_EQ(set->name(0), dir.path("photos/b.jpg"));
   EXPECT_EQ(set->name(1), dir.path("photos/more/a.jpg"));
