@@ -38,6 +38,8 @@ class Dataset {
   virtual int64_t size() const = 0;
   virtual int32_t label(int64_t index) const = 0;
   virtual std::string name(int64_t index) const = 0;  // for messages: "val.tar:val/n01443537/val_12.JPEG"
+  // The same wherever the set lies: "n01443537/val_12.JPEG" of a folder of images.
+  virtual std::string name_in_set(int64_t index) const { return name(index); }
   virtual const std::vector<std::string>& class_names() const = 0;
   virtual LeftOut left_out() const { return {}; }
   // The size of the image's file where that is known without reading it, else 0.

@@ -62,7 +62,7 @@ EvaluationPage::Mistake EvaluationPageMaker::show(const Prediction& prediction, 
   constexpr int64_t kSide = 192;
   constexpr size_t kAnswers = 3;
   EvaluationPage::Mistake mistake{.picture = fmt::format("images/mistake{:02}.png", number + 1),
-                                  .image = images_.name(prediction.image),
+                                  .image = images_.name_in_set(prediction.image),
                                   .label = class_name(report, static_cast<size_t>(prediction.label)),
                                   .label_probability = prediction.label_probability};
   for (size_t i = 0; i < std::min(kAnswers, prediction.classes.size()); ++i) {

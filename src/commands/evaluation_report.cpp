@@ -149,9 +149,9 @@ std::string PredictionFile::class_name(int32_t index) const {
 }
 
 void PredictionFile::write(const Prediction& prediction) {
-  std::string line =
-      fmt::format("{},{},{},{:.6g}", csv_field(images_.name(prediction.image)), csv_field(class_name(prediction.label)),
-                  prediction.rank, prediction.label_probability);
+  const std::string image = images_.name_in_set(prediction.image);
+  std::string line = fmt::format("{},{},{},{:.6g}", csv_field(image), csv_field(class_name(prediction.label)),
+                                 prediction.rank, prediction.label_probability);
   for (size_t i = 0; i < 5; ++i) {
     if (i < prediction.classes.size()) {
       line += fmt::format(",{},{:.6g}", csv_field(class_name(prediction.classes[i])), prediction.probabilities[i]);

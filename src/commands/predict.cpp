@@ -158,6 +158,7 @@ void add_predict_command(CLI::App& app, ExitCode& exit_code) {
   command->footer(
       "An image or folder that cannot be read is named with the reason; the other images are still answered, and the\n"
       "exit code is 4.\n"
+      "Images are named as they were given, those in a folder by the folder as it was given and the path below it.\n"
       "Images are decoded, resized and cropped as in the run's validation, so the answers are those of evaluate "
       "--csv.\n"
       "A heat map has a value for each position that the classifier averages: 7x7 of an Inception at 224x224 pixels, "

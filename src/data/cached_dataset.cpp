@@ -32,6 +32,7 @@ class CachedDataset final : public Dataset {
   int64_t size() const override { return source_->size(); }
   int32_t label(int64_t index) const override { return source_->label(index); }
   std::string name(int64_t index) const override { return source_->name(index); }
+  std::string name_in_set(int64_t index) const override { return source_->name_in_set(index); }
   const std::vector<std::string>& class_names() const override { return source_->class_names(); }
   std::vector<int64_t> shard_sizes() const override { return source_->shard_sizes(); }
   LeftOut left_out() const override { return source_->left_out(); }

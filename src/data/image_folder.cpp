@@ -57,6 +57,7 @@ class ImageFolder final : public Dataset {
   int64_t size() const override { return static_cast<int64_t>(paths_.size()); }
   int32_t label(int64_t index) const override { return labels_[static_cast<size_t>(index)]; }
   std::string name(int64_t index) const override { return root_ + "/" + paths_[static_cast<size_t>(index)]; }
+  std::string name_in_set(int64_t index) const override { return paths_[static_cast<size_t>(index)]; }
   const std::vector<std::string>& class_names() const override { return class_names_; }
   LeftOut left_out() const override { return left_out_; }
 

@@ -64,6 +64,10 @@ class LabelledImages final : public Dataset {
   int64_t size() const override { return static_cast<int64_t>(places_.size()); }
   int32_t label(int64_t index) const override { return places_[static_cast<size_t>(index)].label; }
   std::string name(int64_t index) const override { return places_[static_cast<size_t>(index)].path; }
+  std::string name_in_set(int64_t index) const override {
+    const Place& place = places_[static_cast<size_t>(index)];
+    return place.path.substr(place.folder);
+  }
   const std::vector<std::string>& class_names() const override { return class_names_; }
   LeftOut left_out() const override { return left_out_; }
 
@@ -83,7 +87,8 @@ class LabelledImages final : public Dataset {
  private:
   struct Place {
     std::string path{};
-    int64_t tar = -1;  // -1: a file of its own
+    size_t folder = 0;  // the length of the folder's path before it
+    int64_t tar = -1;   // -1: a file of its own
     int64_t offset = 0, bytes = 0;
     int32_t label = -1;
   };
@@ -105,7 +110,10 @@ class LabelledImages final : public Dataset {
       }
       return;
     }
-    for (std::string& image : walk_.images_below(path)) places_.push_back({.path = std::move(image)});
+    const size_t folder = path.ends_with('/') ? path.size() : path.size() + 1;
+    for (std::string& image : walk_.images_below(path)) {
+      places_.push_back({.path = std::move(image), .folder = folder});
+    }
   }
 
   void read_labels(const std::string& labels) {
@@ -152,10 +160,12 @@ std::unique_ptr<Dataset> open_labelled_images(const std::vector<std::string>& pa
 }
 
 std::unique_ptr<Dataset> exclude_images(std::unique_ptr<Dataset> images, const std::string& list) {
-  std::multimap<std::string, int64_t> by_name;  // the whole, the file, and that without its extension
+  std::multimap<std::string, int64_t> by_name;  // the whole, that in the set, the file, and that without its extension
   for (int64_t i = 0; i < images->size(); ++i) {
     const std::string name = images->name(i);
-    for (const std::string& key : std::set<std::string>{name, file_of(name), stem_of(name)}) by_name.emplace(key, i);
+    for (const std::string& key : std::set{name, images->name_in_set(i), file_of(name), stem_of(name)}) {
+      by_name.emplace(key, i);
+    }
   }
   std::vector<bool> excluded(static_cast<size_t>(images->size()), false);
   for (const Line& line : read_lines(list)) {

@@ -24,6 +24,7 @@ namespace bn {
 namespace {
 
 using test::bninception;
+using test::ProgramOptions;
 using test::ProgramResult;
 using test::TemporaryFolder;
 using testing::EndsWith;
@@ -104,17 +105,45 @@ TEST_F(Predict, AnswersAsEvaluationDoes) {
   for (const auto& row : csv_of(test::read_bytes(scored))) by_name[row.at(0)] = row;
   const ProgramResult result = predict({photos(), "--csv"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
+  const std::string place = photos() + "/";
   const Table table = csv_of(result.out);
   ASSERT_EQ(table.size(), 21U);
   EXPECT_EQ(table[0].at(10), "probability5");
   for (size_t i = 1; i < table.size(); ++i) {
-    const std::vector<std::string>& expected = by_name.at(table[i].at(0));
+    const std::vector<std::string>& expected = by_name.at(table[i].at(0).substr(place.size()));
     for (size_t k = 1; k <= 10; k += 2) {
       EXPECT_EQ(table[i].at(k), expected.at(k + 3));
       EXPECT_NEAR(std::stod(table[i].at(k + 1)), std::stod(expected.at(k + 4)), 1e-5);
     }
   }
   EXPECT_NE(table[1].at(2), table[20].at(2));
+}
+
+// As they were typed, or below the folder that was; evaluate names them below the folder of its set.
+TEST_F(Predict, NamesImagesAsTheyWereTyped) {
+  const ProgramOptions here{.folder = folder().path()};
+  const std::vector<std::string> typed{"photos/validation/arrow", "./photos/validation/arrow/000000.png", photo()};
+  const auto answers = [&](std::vector<std::string> words, const char* form) {
+    words.insert(words.begin(), {"predict", run(), form, "--top", "1"});
+    return bninception(words, here).out;
+  };
+  const Table table = csv_of(answers(typed, "--csv"));
+  std::vector<std::string> names;
+  for (size_t i = 1; i < table.size(); ++i) names.push_back(table[i].at(0));
+  std::vector<std::string> expected;
+  for (const std::string& file : test::names_in(photos() + "/arrow")) expected.push_back(typed[0] + "/" + file);
+  expected.insert(expected.end(), {typed[1], typed[2]});
+  EXPECT_EQ(names, expected);
+  EXPECT_EQ(nlohmann::json::parse(answers({typed[1]}, "--json")).at("image"), typed[1]);
+  const ProgramOptions data{.environment = {{"BN_DATA_ROOT", folder().path()}}};
+  for (const std::string& set : {photos(), std::string("photos/validation/")}) {
+    const std::string csv = folder() / "named.csv", list = folder() / "one.txt";
+    ASSERT_EQ(bninception({"evaluate", run(), "--data", set, "--csv", csv}, data).exit_code, 0);
+    EXPECT_EQ(csv_of(test::read_bytes(csv)).at(1).at(0), "arrow/000000.png");
+    test::write_bytes(list, "arrow/000000.png\n");
+    const ProgramResult less = bninception({"evaluate", run(), "--data", set, "--exclude", list, "--json"}, data);
+    EXPECT_EQ(nlohmann::json::parse(less.out).at("excluded"), 1) << less.err;
+  }
 }
 
 TEST_F(Predict, NamesClassesAndWhatTheyAreCalled) {
