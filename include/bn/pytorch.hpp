@@ -10,14 +10,16 @@
 
 namespace bn {
 
+using PytorchMetadata = std::vector<std::pair<std::string, std::string>>;
+
 // Reads a file into the values (and average) and the population statistics. Each bias is subtracted from the mean of
 // the batch norm behind it, which computes the same. Throws CheckpointError: no valid file, or the first tensor whose
 // name or shape does not fit; the parameters are then untouched. UnsupportedError names the op of the network that has
-// no name in PyTorch.
-void read_pytorch(const std::string& path, Parameters& parameters);
+// no name in PyTorch. Returns the metadata of the file.
+PytorchMetadata read_pytorch(const std::string& path, Parameters& parameters);
 
 // Writes the file that read_pytorch reads, with biases of zero. Throws UnsupportedError as above; StorageError.
 void write_pytorch(const std::string& path, const Parameters& parameters, WeightsCopy copy,
-                   const std::vector<std::pair<std::string, std::string>>& metadata);
+                   const PytorchMetadata& metadata);
 
 }  // namespace bn

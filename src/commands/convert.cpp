@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "bn/cpu_backend.hpp"
@@ -9,6 +10,7 @@
 #include "commands/commands.hpp"
 #include "commands/outputs.hpp"
 #include "commands/trained_model.hpp"
+#include "core/messages.hpp"
 
 namespace bn {
 namespace {
@@ -21,6 +23,43 @@ struct ConvertArguments {
 // The header's length, then its JSON.
 bool is_safetensors(const std::string& beginning) { return beginning.size() > 8 && beginning[8] == '{'; }
 
+// The names of the classes, and their words, are metadata of a line each, by index.
+constexpr const char *kClasses = "classes", *kClassWords = "class_words";
+
+std::string to_lines(const std::vector<std::string>& names) { return fmt::format("{}", fmt::join(names, "\n")); }
+
+std::vector<std::string> from_lines(const std::string& text) {
+  std::vector<std::string> lines;
+  for (size_t begin = 0, end = 0; end != std::string::npos; begin = end + 1) {
+    end = text.find('\n', begin);
+    lines.push_back(text.substr(begin, end - begin));
+  }
+  return lines;
+}
+
+// None where the file has none, or not one for each class; says so.
+std::vector<std::string> names_in(const PytorchMetadata& metadata, const char* key, int64_t classes,
+                                  const std::string& path) {
+  const auto found = std::ranges::find_if(metadata, [&](const auto& item) { return item.first == key; });
+  if (found == metadata.end() || found->second.empty()) return {};
+  std::vector<std::string> names = from_lines(found->second);
+  if (static_cast<int64_t>(names.size()) == classes) return names;
+  tell(fmt::format("{}: its metadata '{}' has {} lines, and the network has {} classes: they are left out\n", path, key,
+                   names.size(), classes));
+  return {};
+}
+
+// What else a checkpoint records, such as the images of the training, PyTorch's file does not say.
+Provenance made_of(const PytorchMetadata& metadata, int64_t classes, const std::string& path) {
+  Provenance made_of{.classes = names_in(metadata, kClasses, classes, path)};
+  if (!made_of.classes.empty()) {
+    made_of.class_words = names_in(metadata, kClassWords, classes, path);
+  } else {
+    tell(path + ": it names no classes, so the checkpoint has numbers alone\n");
+  }
+  return made_of;
+}
+
 void to_pytorch(const ConvertArguments& arguments) {
   TrainedModel model = read_model(arguments.in, arguments.which);
   expect_replaceable("OUT", arguments.out, {model.checkpoint}, is_safetensors);
@@ -29,15 +68,22 @@ void to_pytorch(const ConvertArguments& arguments) {
   const DataOptions& data = model.config.data;
   // In the order of the file's channels.
   const std::vector<double> mean(data.mean.rbegin(), data.mean.rend()), std(data.std.rbegin(), data.std.rend());
+  PytorchMetadata metadata{{"format", "pt"},
+                           {"input_space", "BGR"},
+                           {"input_range", "0 1"},
+                           {"mean", fmt::format("{}", fmt::join(mean, " "))},
+                           {"std", fmt::format("{}", fmt::join(std, " "))},
+                           {"eps", fmt::to_string(model.config.model.batch_norm.eps)},
+                           {"config", model.info.config}};
+  if (data.trained_classes.empty()) {
+    tell(model.checkpoint + ": it names no classes, so the file has numbers alone\n");
+  } else {
+    metadata.emplace_back(kClasses, to_lines(data.trained_classes));
+    const std::vector<std::string>& words = model.info.provenance->class_words;
+    if (!words.empty()) metadata.emplace_back(kClassWords, to_lines(words));
+  }
   write_pytorch(arguments.out, *model.parameters, model.averaged ? WeightsCopy::kAverage : WeightsCopy::kCurrent,
-                {{"format", "pt"},
-                 {"input_space", "BGR"},
-                 {"input_range", "0 1"},
-                 {"mean", fmt::format("{}", fmt::join(mean, " "))},
-                 {"std", fmt::format("{}", fmt::join(std, " "))},
-                 {"eps", fmt::to_string(model.config.model.batch_norm.eps)},
-                 {"classes", fmt::format("{}", fmt::join(data.trained_classes, "\n"))},
-                 {"config", model.info.config}});
+                metadata);
 }
 
 void to_bninception(const ConvertArguments& arguments) {
@@ -51,8 +97,8 @@ void to_bninception(const ConvertArguments& arguments) {
   const Net net = build_network(config.model);
   const std::unique_ptr<Backend> backend = make_cpu_backend({});
   Parameters parameters(net, *backend, config.train.l2_scope, config.train.average == AverageKind::kPolyak);
-  read_pytorch(arguments.in, parameters);
-  save_checkpoint(arguments.out, parameters, {}, to_yaml(config));
+  const PytorchMetadata metadata = read_pytorch(arguments.in, parameters);
+  save_checkpoint(arguments.out, parameters, {}, to_yaml(config), made_of(metadata, net.classes(), arguments.in));
 }
 
 }  // namespace
@@ -73,7 +119,9 @@ void add_convert_command(CLI::App& app, ExitCode& exit_code) {
   command->footer(
       "PyTorch's names are those of the public BN-Inception (Cadene's pretrained-models.pytorch): it reads BGR, and "
       "its\n"
-      "convolutions have biases, which become part of the means. F32, F16, BF16 and F64 are read; F32 is written.");
+      "convolutions have biases, which become part of the means. F32, F16, BF16 and F64 are read; F32 is written.\n"
+      "The metadata 'classes' and 'class_words' hold the names of the classes, a line each, both ways. A program that\n"
+      "changes the file should keep them, and leave 'checksum' out.");
   command->callback([arguments, &exit_code] {
     if (arguments->names == "pytorch") {
       to_pytorch(*arguments);

@@ -213,6 +213,13 @@ void expect_trained_classes(const Dataset& images, const std::vector<std::string
 void expect_same_split(const TrainedModel& model, const Dataset& images) {
   const std::optional<Provenance>& provenance = model.info.provenance;
   if (!provenance || model.config.data.split.validation <= 0) return;
+  if (provenance->validation.fingerprint.empty()) {
+    tell(
+        fmt::format("warning: {} does not say which images were kept for validation when it was trained, so it may "
+                    "have been trained on some of these\n",
+                    model.checkpoint));
+    return;
+  }
   if (provenance->validation.fingerprint == fingerprint(images)) return;
   throw DataError(fmt::format(
       "{}: the images of data.train were changed, so the {} that are now kept for validation may hold some that "

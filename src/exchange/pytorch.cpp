@@ -43,6 +43,7 @@ class PytorchFile {
   }
 
   bool has(const std::string& name) const { return entries_.contains(name); }
+  const PytorchMetadata& metadata() const { return file_.metadata(); }
 
   // A vector may be a matrix of one row, as old versions of PyTorch wrote batch norms.
   std::vector<float> take(const std::string& name, const std::vector<int64_t>& dims, const std::string& op) {
@@ -167,7 +168,7 @@ class PytorchWriter {
 
 }  // namespace
 
-void read_pytorch(const std::string& path, Parameters& parameters) {
+PytorchMetadata read_pytorch(const std::string& path, Parameters& parameters) {
   const std::vector<PytorchLayer> layers = exchange::pytorch_layers(parameters.net());
   expect_all_named(parameters.net(), layers);
   PytorchFile file(path);
@@ -178,10 +179,11 @@ void read_pytorch(const std::string& path, Parameters& parameters) {
     parameters.backend().upload(upload.to.data, upload.values.data(), upload.to.bytes());
   }
   if (parameters.has_average()) parameters.reset_average();
+  return file.metadata();
 }
 
 void write_pytorch(const std::string& path, const Parameters& parameters, WeightsCopy copy,
-                   const std::vector<std::pair<std::string, std::string>>& metadata) {
+                   const PytorchMetadata& metadata) {
   PytorchWriter writer(parameters, copy);
   for (const PytorchLayer& layer : exchange::pytorch_layers(parameters.net())) writer.add(layer);
   writer.write(path, metadata);

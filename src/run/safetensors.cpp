@@ -214,7 +214,10 @@ void SafetensorsFile::verify_checksum(const std::string& header) const {
     offset += bytes;
   }
   if (checksum.digits() != stored) {
-    fail(fmt::format("is damaged: its checksum is {}, its contents have {}", stored, checksum.digits()));
+    fail(fmt::format("is damaged: its checksum is {}, its contents have {}{}", stored, checksum.digits(),
+                     writer_ == SafetensorsWriter::kOwn
+                         ? ""
+                         : "; a program that changes such a file has to leave the metadata 'checksum' out"));
   }
 }
 

@@ -48,6 +48,7 @@ class SafetensorsFile {
 
   const std::string& path() const { return path_; }
   const std::string* metadata(const std::string& key) const;  // nullptr: absent
+  const SafetensorsMetadata& metadata() const { return metadata_; }
   const std::vector<SafetensorsEntry>& entries() const { return entries_; }
   // F32, F16, BF16 and F64 become f32; CheckpointError for other types.
   std::vector<float> read(const SafetensorsEntry& entry) const;

@@ -95,6 +95,17 @@ TEST_F(New, ThreeCommandsLeadToAPrediction) {
   EXPECT_EQ(seen.exit_code, 0);
   EXPECT_THAT(seen.err, HasSubstr("warning: the network was trained on images of " + folder_ / "shapes/train" +
                                   ", so this says little about new ones\n"));
+  // A checkpoint that comes back from PyTorch no longer says which images were kept.
+  const std::string back = folder_ / "back.safetensors";
+  ASSERT_EQ(bninception({"convert", folder_ / "runs/train", folder_ / "there", "--names", "pytorch"}).exit_code, 0);
+  ASSERT_EQ(bninception({"convert", folder_ / "there", back, "--names", "bninception", "--config", "train.yaml"}, here)
+                .exit_code,
+            0);
+  const ProgramResult unsure = bninception({"evaluate", back});
+  EXPECT_EQ(unsure.exit_code, 0);
+  EXPECT_THAT(unsure.err, HasSubstr("warning: " + back +
+                                    " does not say which images were kept for validation when it "
+                                    "was trained, so it may have been trained on some of these"));
   const std::string bytes = test::read_bytes(folder_ / "shapes/train/arrow/000000.png");
   for (int i = 0; i < 20; ++i) {
     test::write_bytes(folder_ / fmt::format("shapes/train/arrow/more{}.png", i), fmt::format("{}{}", bytes, i));

@@ -252,6 +252,42 @@ TEST_F(Predict, NamesEachFileThatItCannotRead) {
                                                      "PPM, PGM and TIFF\n");
 }
 
+TEST_F(Predict, NamesClassesAfterTheWayToPytorchAndBack) {
+  const std::string there = folder() / "there.safetensors", back = folder() / "back.safetensors";
+  const auto convert_back = [&](const std::string& from) {
+    return bninception({"convert", from, back, "--names", "bninception", "--config", run() + "/config.yaml"});
+  };
+  const ProgramResult out = bninception({"convert", run(), there, "--names", "pytorch"});
+  ASSERT_EQ(out.exit_code, 0) << out.err;
+  EXPECT_EQ(out.err, "");
+  const ProgramResult in = convert_back(there);
+  ASSERT_EQ(in.exit_code, 0) << in.err;
+  EXPECT_EQ(in.err, "");
+  EXPECT_EQ(bninception({"predict", back, photo()}).out, predict({photo()}).out);
+  // Other programs may have lost them, or hold names of other classes.
+  const std::string changed = folder() / "changed.safetensors";
+  std::string bytes = test::read_bytes(there);
+  const auto with = [&](const std::string& before, const std::string& after) {
+    const size_t place = bytes.find(before);
+    EXPECT_LT(place, bytes.size()) << before;
+    test::write_bytes(changed, std::string(bytes).replace(place, before.size(), after));
+    return convert_back(changed).err;
+  };
+  EXPECT_THAT(with("\"classes\":", "\"klasses\":"),
+              EndsWith("; a program that changes such a file has to leave the metadata 'checksum' out\n"));
+  bytes.replace(bytes.find("\"checksum\""), 10, "\"old_sum_\"");
+  const std::string nameless = changed + ": it names no classes, so the checkpoint has numbers alone\n";
+  EXPECT_EQ(with("\"classes\":", "\"klasses\":"), nameless);
+  EXPECT_EQ(bninception({"predict", back, photo()}).err, back + " holds no class names, so classes are numbers\n");
+  EXPECT_EQ(
+      with("arrow\\n", "arrow, "),
+      changed + ": its metadata 'classes' has 9 lines, and the network has 10 classes: they are left out\n" + nameless);
+  EXPECT_EQ(with("a arrow, drawn\\n", "a arrow, drawn, "),
+            changed + ": its metadata 'class_words' has 9 lines, and the network has 10 classes: they are left out\n");
+  EXPECT_THAT(bninception({"predict", back, photo(), "--top", "1"}).out,
+              testing::MatchesRegex(photo() + ": [a-z]+ [0-9.]+ %\n"));
+}
+
 // As a user who may not look into every folder: root may, unless a program starts without two of root's capabilities.
 std::string predict_as_user(std::vector<std::string> words) {
   return test::result_in_child([&]() -> std::string {
@@ -297,6 +333,8 @@ TEST_F(Predict, SaysThatACheckpointHasNoNames) {
   const ProgramResult result = bninception({"predict", old, photo(), "--csv"});
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_EQ(result.err, old + " holds no class names, so classes are numbers\n");
+  EXPECT_EQ(bninception({"convert", old, folder() / "old_there", "--names", "pytorch"}).err,
+            old + ": it names no classes, so the file has numbers alone\n");
   EXPECT_LT(std::stoi(csv_of(result.out).at(1).at(1)), 10);
 }
 
