@@ -58,6 +58,14 @@ void Answers::print(const Prediction& prediction) {
   std::printf("%s\n", line.c_str());
 }
 
+std::string Answers::legend() const {
+  if (pictures_.empty()) return "";
+  return fmt::format(
+      "heat maps in {}: red speaks most for the likeliest class, then yellow, green and blue; what keeps its own "
+      "colours does not speak for it, or lies outside of the square that the network sees\n",
+      options_.heat_maps);
+}
+
 size_t Answers::shown(const Prediction& prediction) const {
   return std::min(prediction.classes.size(), static_cast<size_t>(options_.top));
 }

@@ -33,6 +33,8 @@ class Answers {
   // Prints what comes before all lines. The model has its plan and its parameters now.
   void begin(Backend& backend);
   void print(const Prediction& prediction);
+  // Where the heat maps lie, and what their colours mean; "" where none was drawn.
+  std::string legend() const;
   bool has(int64_t image) const { return is_answered_[static_cast<size_t>(image)]; }
 
  private:

@@ -126,6 +126,7 @@ ExitCode run_predict(const PredictArguments& arguments) {
     if (name_unanswered(answers, *images, data, closed) < images->size()) throw;
     return ExitCode::kData;
   }
+  tell(answers.legend());
   const bool all_answered = name_unanswered(answers, *images, data, closed) == 0 && closed.empty();
   return all_answered ? ExitCode::kSuccess : ExitCode::kData;
 }
@@ -162,7 +163,8 @@ void add_predict_command(CLI::App& app, ExitCode& exit_code) {
       "Images are decoded, resized and cropped as in the run's validation, so the answers are those of evaluate "
       "--csv.\n"
       "A heat map has a value for each position that the classifier averages: 7x7 of an Inception at 224x224 pixels, "
-      "2x2 at 64x64.");
+      "2x2 at 64x64.\n"
+      "Red speaks most for the likeliest class, then yellow, green and blue; each picture has its own scale.");
   command->callback([arguments, &exit_code] {
     cpu::bound_spinning();
     exit_code = run_predict(*arguments);

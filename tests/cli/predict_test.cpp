@@ -205,6 +205,9 @@ TEST_F(Predict, DrawsWhereTheClassIsSeen) {
   }
   EXPECT_EQ(pictures, test::names_in(maps));
   EXPECT_EQ(pictures.size(), 4U);
+  EXPECT_EQ(result.err, "heat maps in " + maps +
+                            ": red speaks most for the likeliest class, then yellow, green and blue; what keeps its "
+                            "own colours does not speak for it, or lies outside of the square that the network sees\n");
   EXPECT_EQ(predict({photo(), "--heatmap", maps, "--crops", "10"}).err,
             "error: --heatmap draws what one crop shows, so it needs --crops 1\n");
 }
