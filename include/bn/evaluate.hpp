@@ -30,6 +30,7 @@ struct EvaluationResult {
 struct EvaluationWatch {
   std::function<void(int64_t images, int64_t all)> progress{};  // called after each batch
   std::function<bool()> stop{};                                 // asked before each batch; true = InterruptedError
+  int64_t likeliest = 5;                                        // classes that each Prediction names
 };
 
 // Runs the plan (purpose kEvaluate or kEvaluateFolded, packed by this call) over the whole split. Throws DataError
@@ -51,7 +52,7 @@ struct Prediction {
   int32_t label = 0;
   int64_t rank = 0;  // the label's rank, 0 = top-1
   double label_probability = 0;
-  std::vector<int32_t> classes{};       // the five likeliest, or all if there are fewer
+  std::vector<int32_t> classes{};       // EvaluationWatch::likeliest of them, or all if there are fewer
   std::vector<double> probabilities{};  // those classes' probabilities
 };
 

@@ -114,7 +114,7 @@ ExitCode run_predict(const PredictArguments& arguments) {
                         : arguments.crops == 10 ? CropSet::kTen
                                                 : CropSet::kSingle;
   const std::vector<EnsembleMember> members{{.plan = &*model.plan, .normalization = normalization_of(data)}};
-  EvaluationWatch watch{.stop = stop_on_signals_within_a_second()};
+  EvaluationWatch watch{.stop = stop_on_signals_within_a_second(), .likeliest = arguments.top};
   try {
     EvaluationProgress progress;
     if (isatty(STDOUT_FILENO) == 0) {  // else the answers themselves show it
@@ -141,8 +141,8 @@ void add_predict_command(CLI::App& app, ExitCode& exit_code) {
       ->add_option("images", arguments->images,
                    "Image files, and folders of them; - reads names from standard input, a line each")
       ->required();
-  command->add_option("--top", arguments->top, "Classes to name, the likeliest first")
-      ->check(CLI::Range(1, 5))
+  command->add_option("--top", arguments->top, "Classes to name, the likeliest first; all where there are fewer")
+      ->check(CLI::Range(1, 16'384))
       ->capture_default_str();
   command->add_option("--crops", arguments->crops, "Crops of each image: 1, 10 or GoogLeNet's 144")
       ->check(CLI::IsMember({1, 10, 144}))

@@ -165,7 +165,7 @@ class Evaluation {
     const auto value = [&](int64_t j) { return is_single() ? static_cast<double>(logits[j]) : probabilities[j]; };
     std::vector<int32_t> order(static_cast<size_t>(classes_));
     std::iota(order.begin(), order.end(), 0);
-    const auto shown = std::min<int64_t>(5, classes_);
+    const auto shown = std::min(watch_.likeliest, classes_);
     std::partial_sort(order.begin(), order.begin() + shown, order.end(),
                       [&](int32_t a, int32_t b) { return value(a) > value(b); });
     for (int64_t i = 0; i < shown; ++i) {

@@ -157,6 +157,35 @@ TEST_F(Predict, NamesClassesAndWhatTheyAreCalled) {
   EXPECT_EQ(first.at("words"), "a " + first.at("class").get<std::string>() + ", drawn");
 }
 
+TEST_F(Predict, NamesAsManyClassesAsAreAskedForAndThereAre) {
+  const std::vector<std::string> five = csv_of(predict({photo(), "--csv"}).out).at(1);
+  for (const auto& [top, named] : {std::pair("7", 7U), {"10", 10U}, {"99", 10U}}) {
+    const Table table = csv_of(predict({photo(), "--csv", "--top", top}).out);
+    ASSERT_EQ(table.size(), 2U);
+    EXPECT_EQ(table[0].size(), 1 + 2 * named);
+    EXPECT_EQ(table[0].back(), "probability" + std::to_string(named));
+    ASSERT_EQ(table[1].size(), table[0].size());
+    EXPECT_TRUE(std::equal(five.begin(), five.end(), table[1].begin()));
+  }
+  for (const char* crops : {"1", "10"}) {
+    const auto json = nlohmann::json::parse(predict({photo(), "--json", "--top", "99", "--crops", crops}).out);
+    std::set<std::string> names;
+    double sum = 0, before = 1;
+    for (const auto& one : json.at("classes")) {
+      const double probability = one.at("probability");
+      EXPECT_LE(probability, before);
+      before = probability;
+      sum += probability;
+      names.insert(one.at("class"));
+    }
+    EXPECT_EQ(names, test::names_in(photos()));
+    EXPECT_NEAR(sum, 1, 1e-6);
+  }
+  const ProgramResult none = predict({photo(), "--top", "0"});
+  EXPECT_EQ(none.exit_code, static_cast<int>(ExitCode::kUsage));
+  EXPECT_THAT(none.err, testing::HasSubstr("--top: Value 0 not in range 1 to 16384"));
+}
+
 TEST_F(Predict, ReadsNamesFromStandardInput) {
   const std::string list = folder() / "list.txt";
   std::filesystem::path any;
