@@ -9,31 +9,15 @@
 
 #include "config/declare.hpp"
 #include "config/yaml_node.hpp"
+#include "core/utf8.hpp"
 
 namespace bn::config {
 namespace {
 
-// True if each character is whole; a checkpoint keeps the configuration as JSON, which has no other text.
-bool is_utf8(const std::string& text) {
-  int following = 0;
-  for (const char character : text) {
-    const auto byte = static_cast<unsigned char>(character);
-    const bool is_following = (byte & 0xC0) == 0x80;
-    if (is_following != (following > 0)) return false;
-    if (is_following) {
-      --following;
-    } else if (byte >= 0x80) {
-      if (byte < 0xC2 || byte > 0xF4) return false;
-      following = byte >= 0xF0 ? 3 : byte >= 0xE0 ? 2 : 1;
-    }
-  }
-  return following == 0;
-}
-
 std::string problem_of_paths(const std::vector<std::string>& paths) {
   for (const std::string& path : paths) {
     if (path.empty()) return "got an empty path, expected a file or folder";
-    if (!is_utf8(path)) {
+    if (!is_utf8(path)) {  // a checkpoint keeps the configuration as JSON
       return fmt::format(
           "got {}, which is not UTF-8, so a checkpoint cannot name it; expected another name, such as a symbolic "
           "link's",

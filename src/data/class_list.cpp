@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "bn/error.hpp"
+#include "core/utf8.hpp"
 #include "data/packed_index.hpp"
 
 namespace bn {
@@ -56,6 +57,12 @@ ClassList trained_classes(const std::vector<std::string>& names, const std::stri
 ClassList::ClassList(std::vector<std::string> names, std::string origin)
     : names_(std::move(names)), origin_(std::move(origin)) {
   for (const auto& name : names_) {
+    if (!is_utf8(name) || name.find('\n') != std::string::npos) {
+      throw DataError(
+          fmt::format("class '{}' in {}: its name is no line of UTF-8, so other programs cannot read it from a "
+                      "checkpoint; give it another name",
+                      name, origin_));
+    }
     if (!indices_.emplace(name, static_cast<int32_t>(indices_.size())).second) {
       throw DataError(fmt::format("class '{}' appears twice in {}", name, origin_));
     }

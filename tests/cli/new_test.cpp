@@ -216,6 +216,15 @@ TEST_F(New, RefusesWhatCannotBeTrained) {
   add("singles/a", 1);
   add("singles/b", 1);
   EXPECT_THAT(error("singles"), HasSubstr("no image can be spared for validation"));
+  for (const char* name : {"zwei\xfc", "two\nlines"}) {
+    const std::string set = fmt::format("names{}", name[0] == 'z');
+    add(set + "/" + name, 3);
+    add(set + "/other", 3);
+    EXPECT_EQ(error(set),
+              fmt::format("error: class '{}' in the list of class folders found: its name is no line of UTF-8, "
+                          "so other programs cannot read it from a checkpoint; give it another name\n",
+                          name));
+  }
   fs::create_directories(folder_ / "broken/a");
   fs::create_directories(folder_ / "broken/b");
   for (const char* name : {"a/1.jpg", "a/2.jpg", "b/1.jpg"}) test::write_bytes(folder_ / "broken/" + name, "no image");
