@@ -365,8 +365,9 @@ void add_evaluate_command(CLI::App& app, ExitCode& exit_code) {
   command->add_option("--statistics", arguments->statistics,
                       "Of batch normalisation: moving, or population(N), estimated anew over N training batches "
                       "(Algorithm 2) [as in the checkpoint]");
-  command->add_option("--data", arguments->data,
-                      "Validation data instead of the run's own: paths as in data.validation");
+  command->add_option(
+      "--data", arguments->data,
+      "Validation data instead of the run's own: paths as in data.validation, relative ones below BN_DATA_ROOT");
   command->add_option("--labels", arguments->labels,
                       "File of lines NAME INDEX for images without class folders, as in the official archive");
   command->add_option("--exclude", arguments->exclude,

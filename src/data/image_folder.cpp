@@ -40,7 +40,7 @@ class ImageFolder final : public Dataset {
     const auto found = class_folders(root_, &left_out_);
     const auto training_names = [&] { return class_folders(split_paths(options, Split::kTrain, 1, "one folder")[0]); };
     if (found.empty()) {
-      throw DataError(fmt::format("no images found in {}: it has no class folders (<class>/<image>.jpg)", root_));
+      throw DataError(fmt::format("no classes found in {}: it has no class folders (<class>/<image>.jpg)", root_));
     }
     const ClassList classes = choose_classes(options, split, found, training_names);
     read_classes(found, classes);

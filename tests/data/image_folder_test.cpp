@@ -122,7 +122,7 @@ TEST(ImageFolder, NamesAnEmptyClass) {
 TEST(ImageFolder, SaysThatItFoundNothing) {
   const TempDir dir;
   EXPECT_EQ(message_of([&] { open(dir.path()); }),
-            "no images found in " + dir.path() + ": it has no class folders (<class>/<image>.jpg)");
+            "no classes found in " + dir.path() + ": it has no class folders (<class>/<image>.jpg)");
   dir.write("a/readme.txt", bytes_of("text"));
   EXPECT_EQ(message_of([&] { open(dir.path()); }),
             "no images found in " + dir.path() +
