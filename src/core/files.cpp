@@ -214,7 +214,8 @@ bool can_try_again(int failures) {
 
 FileDescriptor open_patiently(const std::string& path) {
   for (int failures = 0;;) {
-    FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    // A pipe that nobody writes to would keep a blocking open waiting.
+    FileDescriptor file(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
     if (file) return file;
     if (errno == EINTR) continue;
     if (!can_try_again(++failures)) return {};

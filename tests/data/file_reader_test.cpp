@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 
@@ -36,6 +37,13 @@ TEST(FileReader, SaysWhyItCannotOpen) {
   const TempDir dir;
   EXPECT_EQ(message_of([] { FileReader("/nowhere/f"); }), "cannot open /nowhere/f (No such file or directory)");
   EXPECT_EQ(message_of([&] { FileReader(dir.path()); }), "cannot read " + dir.path() + ": it is not a regular file");
+}
+
+TEST(FileReader, DoesNotWaitForAPipesWriter) {
+  const TempDir dir;
+  const std::string path = dir.path("pipe");
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  EXPECT_EQ(message_of([&] { FileReader reader(path); }), "cannot read " + path + ": it is not a regular file");
 }
 
 // A disk that fails is no damaged image, which a run may skip: of this process's memory, byte 0 is never readable

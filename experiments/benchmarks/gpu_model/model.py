@@ -2,6 +2,7 @@
 """Predicted time of one training step on a GPU, from the plan of that step: bytes and operations over stated rates.
 
 usage: model.py PLAN.json... [--measured PROFILE.json...]
+       model.py --seconds PLAN.json      prints the step's time alone
 
 A plan is what `bninception profile CONFIG --plan-only DEVICE.json --json` prints, a profile what the same command prints
 on that GPU without --plan-only. Without profiles the columns "measured" stay empty.
@@ -127,6 +128,10 @@ def measured_times(profile):
 
 def main():
     paths = sys.argv[1:]
+    if paths[0] == "--seconds":
+        with open(paths[1], encoding="utf-8") as file:
+            print(Model(json.load(file)).seconds())
+        return
     split = paths.index("--measured") if "--measured" in paths else len(paths)
     models = []
     for path in paths[:split]:

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Prints the days that each training of a list of configurations would take on each GPU of devices/, by model.py: the
+# predicted time of a step, times the steps. Evaluations and the decoding of images are not counted. Needs the CUDA build,
+# and neither a GPU nor a driver.
+#   usage: days.sh CONFIG...
+set -euo pipefail
+# shellcheck source=experiments/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../../common.sh"
+case "${1:-}" in
+  -h | --help) print_help ;;
+  -*) fail "unknown option '$1'; there is none but --help." ;;
+  "") fail "name the configurations, such as configs/imagenet/bn_x5.yaml." ;;
+esac
+here=experiments/benchmarks/gpu_model
+devices=(a100 rtx4090 h100 b200)
+plan=$(mktemp)
+trap 'rm -f "$plan"' EXIT
+
+echo "| network | steps | A100 | RTX 4090 | H100 | B200 |"
+echo "|---|---|---|---|---|---|"
+for config in "$@"; do
+  config=$(from_caller "$config")
+  steps=$("$bninception" config show "$config" | awk '/^train:/ { inside = 1 } inside && $1 == "steps:" { print $2; exit }')
+  row="| $(basename "$config" .yaml) | $steps |"
+  for device in "${devices[@]}"; do
+    "$bninception" profile "$config" --set device=cuda --set precision=bf16 --plan-only $here/devices/$device.json --json >"$plan"
+    row+=$(python3 $here/model.py --seconds "$plan" | awk -v steps="$steps" '{ printf " %.2f |", $1 * steps / 86400 }')
+  done
+  echo "$row"
+done
