@@ -37,7 +37,7 @@ class Dataset {
   virtual ~Dataset() = default;
   virtual int64_t size() const = 0;
   virtual int32_t label(int64_t index) const = 0;
-  virtual std::string name(int64_t index) const = 0;  // for messages: "val.tar:val/n01443537/val_12.JPEG"
+  virtual std::string name(int64_t index) const = 0;  // messages show it: "val.tar:val/n01443537/val_12.JPEG"
   virtual const std::vector<std::string>& class_names() const = 0;
   virtual LeftOut left_out() const { return {}; }
   // The size of the image's file where that is known without reading it, else 0.

@@ -1,5 +1,5 @@
-// Philox4x32-10 (Salmon et al., SC 2011): a counter-based generator, so any draw can be made anywhere, in any
-// order, by any number of threads, on CPU or GPU, and again after a resume.
+// Philox4x32-10 (Salmon et al., SC 2011): a counter-based generator, so any draw can be made anywhere, in any order, by
+// any number of threads, on CPU or GPU, and again after a resume.
 #pragma once
 
 #include <array>

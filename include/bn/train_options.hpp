@@ -41,9 +41,9 @@ struct ProbeOptions {  // Fig. 1 b, c: percentiles of one unit's value over a fi
 };
 
 struct TrainOptions {
-  int64_t batch = 32;  // of each part
-  int64_t parts = 1;   // of a step's images, each with its own batch statistics; processes share them
-  double epochs = 0;   // exactly one of epochs and steps is positive
+  int64_t batch = 32;  // the images of one part
+  int64_t parts = 1;  // a step's images are divided into these; each has its own batch statistics; processes share them
+  double epochs = 0;  // exactly one of epochs and steps is positive
   int64_t steps = 0;
   uint64_t seed = 1;
   LearningRateOptions learning_rate{};

@@ -33,7 +33,7 @@ void show_shapes(const Config& config) {
 RunLength length_of(const Config& config, int64_t images) {
   if (images == 0) {
     DataOptions files = config.data;
-    files.cache = Cache::kNone;  // to be counted, not read
+    files.cache = Cache::kNone;  // the images are counted, not read
     images = open_dataset(files, Split::kTrain)->size();
   }
   RunLength length{.steps_per_epoch = images / config.train.batch};

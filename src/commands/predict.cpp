@@ -118,7 +118,7 @@ ExitCode run_predict(const PredictArguments& arguments) {
     }
     const auto answer = [&](const Prediction& prediction) { answers.print(prediction); };
     evaluate_ensemble(members, *backend, *images, data, crops, answer, watch);
-  } catch (const DataError&) {  // of a set in which nothing can be read
+  } catch (const DataError&) {  // thrown for a set in which nothing can be read
     if (name_unanswered(answers, *images, data) < images->size()) throw;
     return ExitCode::kData;
   }

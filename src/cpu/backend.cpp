@@ -110,7 +110,7 @@ CpuBackend::CpuBackend(const CpuOptions& options) : options_(options) {
     options_.reason = threads.reason;
   }
   options_.bfloat16_math = chosen_math(options_.bfloat16_math);
-  omp_set_dynamic(0);                     // with OMP_DYNAMIC a busy machine gets fewer, and so other bits
+  omp_set_dynamic(0);                     // OMP_DYNAMIC gives a busy machine fewer threads, and so other bits
   omp_set_num_threads(options_.threads);  // oneDNN runs on the same OpenMP pool
 }
 

@@ -7,7 +7,7 @@
 namespace bn::cpu {
 namespace {
 
-constexpr int64_t kMinRows = 64;    // in a tile: enough that merging its sums costs little
+constexpr int64_t kMinRows = 64;    // a tile has so many that merging its sums costs little
 constexpr int64_t kMaxGroups = 64;  // enough for every thread to have several
 constexpr int64_t kMergeColumns = 128;
 

@@ -24,7 +24,7 @@ class Tiles {
   int64_t count() const { return groups_ * blocks_; }
   int64_t groups() const { return groups_; }
   int64_t rows_of_group(int64_t group) const;
-  Tile operator[](int64_t index) const;  // in memory order
+  Tile operator[](int64_t index) const;  // tiles are counted in memory order
   // The number of doubles that the reductions below need.
   int64_t partial_elements() const { return 2 * groups_ * c_; }
 

@@ -36,7 +36,7 @@ void dropout_from(int64_t place, const Tensor& y, const Tensor& x, int64_t first
 void dropout_of_part(const Tensor& y, const Tensor& x, const StepState& state, const ops::DropoutKey& key,
                      const Kernels& table) {
   const DropoutMask mask{.key = state.seed ^ key.op, .step = state.now.step, .rate = key.rate};
-  const int64_t count = x.shape.elements() / x.shape.n;  // of one image
+  const int64_t count = x.shape.elements() / x.shape.n;  // elements of one image
 #pragma omp parallel for if (worth_threads(x.shape.elements()))
   for (int64_t image = 0; image < x.shape.n; ++image) {
     const int64_t first = image * count, place = (image * state.now.parts + state.now.part) * count;

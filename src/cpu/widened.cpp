@@ -17,7 +17,7 @@ namespace {
 constexpr int64_t kChunkBytes = int64_t{1} << 20;
 // Each chunk's gradients of the weights are written, put into their order and added: some seven passes over them.
 constexpr int64_t kChunkOfWeights = 8;
-constexpr int64_t kLineElements = 32;  // of bf16: threads share no cache line
+constexpr int64_t kLineElements = 32;  // bf16 values in a cache line; threads share none
 
 int64_t f32_bytes(const Shape& shape) { return shape.elements() * size_of(DType::kF32); }
 
@@ -163,8 +163,8 @@ class WidenedOp final : public Op {
   Shape x_, y_;
   bool wants_dx_ = false;
   int64_t chunks_ = 1, chunk_images_ = 1;
-  std::unique_ptr<Op> op_;  // of a chunk
-  OpIo io_;                 // its
+  std::unique_ptr<Op> op_;  // computes one chunk
+  OpIo io_;                 // op_'s tensors
   std::vector<Tensor> terms_;
   // Scratch: a chunk of x, of y or dy, and of dx; the gradients of its weights; what its op needs.
   Regions regions_;

@@ -7,7 +7,7 @@
 namespace bn::cpu {
 namespace {
 
-constexpr int64_t kLineElements = 16;  // of a cache line
+constexpr int64_t kLineElements = 16;  // f32 values in a cache line
 
 // What oneDNN prepares meanwhile is for one thread.
 class OneThread {

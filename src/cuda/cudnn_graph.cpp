@@ -119,7 +119,7 @@ class Event {
 namespace {
 
 struct Graph : fe::graph::Graph {
-  using fe::graph::Graph::plans;  // for the notes on the one chosen
+  using fe::graph::Graph::plans;  // made public: the chosen plan's notes are read
 };
 
 const char* text_of(fe::NumericalNote_t note) {

@@ -8,7 +8,7 @@
 namespace bn {
 namespace {
 
-constexpr int kLongestSide = 1024, kShortestSide = 256;  // of the picture, where the image's form allows
+constexpr int kLongestSide = 1024, kShortestSide = 256;  // the picture's, where the image's form allows
 
 cv::Mat at_handy_size(const cv::Mat& image) {
   const int shorter = std::min(image.rows, image.cols), longer = std::max(image.rows, image.cols);

@@ -23,7 +23,7 @@ std::vector<std::string> class_folders(const std::string& root, LeftOut* left_ou
   std::vector<std::string> names;
   for (const auto& entry : entries) {
     const std::string name = entry.path().filename().string();
-    std::error_code unknown;  // of a link that leads nowhere
+    std::error_code unknown;  // set for a link that leads nowhere
     if (entry.is_directory(unknown) && !is_hidden_name(name)) {
       names.push_back(name);
     } else if (left_out != nullptr) {

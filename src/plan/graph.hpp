@@ -71,7 +71,7 @@ struct BackwardStep {
 };
 struct GradientUse {  // one consumer's contribution to a value's gradient
   int node = -1;
-  int input = -1;  // which of the node's inputs
+  int input = -1;  // an index into the node's inputs
 };
 struct BackwardSchedule {
   std::vector<BackwardStep> steps;

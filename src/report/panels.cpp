@@ -40,10 +40,10 @@ std::string why_not(const ArmResult& result) {
 
 struct Panel {
   std::vector<EffectRow> rows{};
-  std::vector<std::string> names{};  // with the first panel only
+  std::vector<std::string> names{};  // the first panel alone has them
   std::vector<LineStyle> styles{};
   std::string title{};
-  double left = 0, right = 0;  // on the screen
+  double left = 0, right = 0;  // gnuplot screen coordinates
   bool is_ratio = false;       // rows are logarithms
 };
 

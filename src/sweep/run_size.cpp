@@ -20,7 +20,7 @@ int64_t images_in(const DataOptions& data, Split split, std::map<std::string, in
   const auto [entry, is_new] = known.try_emplace(identity_of(data, split), 0);
   if (is_new) {
     DataOptions files = data;
-    files.cache = Cache::kNone;  // to be counted, not read
+    files.cache = Cache::kNone;  // the images are counted, not read
     entry->second = open_dataset(files, split)->size();
   }
   return entry->second;

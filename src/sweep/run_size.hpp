@@ -23,7 +23,7 @@ class DataSizes {
   RunSize of(const Config& config);  // throws DataError
 
  private:
-  std::map<std::string, int64_t> images_;  // by what identifies the set
+  std::map<std::string, int64_t> images_;  // key: what identifies the set
 };
 
 }  // namespace bn

@@ -73,7 +73,7 @@ class PartedStep {
   int64_t parts_;
   OwnParts own_;
   TreeSum gradients_, statistics_;
-  std::vector<float> tail_;  // what travels after the gradients: statistics, then signals
+  std::vector<float> tail_;  // sent after the gradients: statistics, then signals
   std::exception_ptr error_;
   double exchange_seconds_ = 0;
 };

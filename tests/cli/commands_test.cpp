@@ -98,7 +98,7 @@ TEST_F(Commands, PopulationStatisticsAreThoseOfTheSavedWeights) {
              "train.checkpoint_every=10", "--set", "train.evaluate_every=30", "--set", "train.keep_checkpoints=3"});
   const std::string between = RunFolder(run).checkpoint_path(10);
   const auto report = nlohmann::json::parse(bninception({"evaluate", between, "--json"}).out);
-  EXPECT_LT(report.at("loss").get<double>(), 4.0);  // with the initial mean 0 and variance 1 it is far off
+  EXPECT_LT(report.at("loss").get<double>(), 4.0);  // under the initial mean 0 and variance 1 it is far higher
   EXPECT_EQ(report.at("images"), 70);
 }
 

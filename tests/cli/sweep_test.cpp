@@ -207,7 +207,7 @@ TEST_F(SweepCommand, ADivergedRunIsAResult) {
 TEST_F(SweepCommand, ACrashedRunIsTriedOnceMoreAndReported) {
   write_sweep("configs: [{arm: broken, config: plain.yaml, set: {train.l2: 0.5}}, plain.yaml]\nbaseline: plain\n");
   std::filesystem::create_directories(root_ / "out/broken/seed_1");
-  test::write_bytes(root_ / "out/broken/seed_1/log.jsonl", "garbage\n");  // which training refuses to continue
+  test::write_bytes(root_ / "out/broken/seed_1/log.jsonl", "garbage\n");  // training refuses to continue it
   const ProgramResult result = bninception(arguments());
   EXPECT_EQ(result.exit_code, static_cast<int>(ExitCode::kFailure)) << result.err;
   EXPECT_EQ(outcomes(), (std::vector<std::string>{"crashed", "finished"}));

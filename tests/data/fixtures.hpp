@@ -47,7 +47,7 @@ Bytes cmyk_jpeg_image(int64_t height, int64_t width, const std::vector<uint8_t>&
 Bytes tar_header(const std::string& path, int64_t size, char type = '0');
 void seal_tar_header(Bytes& header);
 void append(Bytes& to, const Bytes& bytes);
-void append_padded(Bytes& to, const Bytes& bytes);  // to a multiple of 512
+void append_padded(Bytes& to, const Bytes& bytes);  // pads to a multiple of 512
 void append_member(Bytes& to, const std::string& path, const Bytes& bytes);
 void close_tar(Bytes& tar);  // the two blocks of zeros
 

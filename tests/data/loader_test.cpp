@@ -223,7 +223,7 @@ TEST(Loader, EndsPromptlyWhateverTheWorkersDo) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   };
   EXPECT_LT(seconds_to_end(0, 0ms), 0.6);    // just started
-  EXPECT_LT(seconds_to_end(0, 50ms), 0.6);   // in the middle of a batch that takes 1.3 s
+  EXPECT_LT(seconds_to_end(0, 50ms), 0.6);   // a batch takes 1.3 s
   EXPECT_LT(seconds_to_end(3, 200ms), 0.6);  // waiting for a free slot
 }
 

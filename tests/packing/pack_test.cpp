@@ -168,7 +168,7 @@ TEST(Pack, CountsWhatIsOutOfTheOrdinary) {
   EXPECT_EQ(summary.traits, (TraitCounts{1, 1, 1, 0, 0, 1}));
   std::set<std::string> names;
   for (const auto& member : list_tar(FileReader(dir.path("out/train-00000.tar")))) names.insert(member.path);
-  EXPECT_TRUE(names.contains("b/called.png"));  // by what it is
+  EXPECT_TRUE(names.contains("b/called.png"));  // named by its content
 }
 
 TEST(Pack, AnUndecodableImageFailsOrIsLeftOut) {

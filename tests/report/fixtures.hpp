@@ -33,7 +33,7 @@ struct WrittenRun {
   Normalization normalization = Normalization::kNone;
   Activation activation = Activation::kRelu;
   double learning_rate = 0.1;
-  std::vector<double> accuracies{};  // at steps 100, 200, ...
+  std::vector<double> accuracies{};  // those of steps 100, 200, ...
   std::string end = "end";           // the last event
   int64_t end_step = 0;              // 0 = that of the last accuracy
   std::string probed{};              // op
