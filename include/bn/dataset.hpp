@@ -80,8 +80,8 @@ std::unique_ptr<Dataset> exclude_images(std::unique_ptr<Dataset> images, const s
 
 // Image files, and those in folders, in the order given and sorted within a folder. Their labels are unknown and say 0.
 // Throws DataError where a path is not there or no image is found.
-std::unique_ptr<Dataset> open_image_files(const std::vector<std::string>& paths,
-                                          const std::vector<std::string>& classes);
+std::unique_ptr<Dataset> open_unlabelled_images(const std::vector<std::string>& paths,
+                                                const std::vector<std::string>& classes);
 
 // Why the image cannot be decoded; "" where it can be.
 std::string reason_unreadable(const Dataset& images, int64_t index, const DataOptions& data);

@@ -1,4 +1,5 @@
-// The things that a run was made of: what gives its class indices their meaning, and what its last bits depend on.
+// The things that a run was made of: what gives its class indices their meaning, and what its last bits depend on. A
+// run folder holds them in made_of.json, a checkpoint in its metadata of that name.
 #pragma once
 
 #include <cstdint>

@@ -90,7 +90,7 @@ ExitCode run_predict(const PredictArguments& arguments) {
   const AnswerOptions options = answer_options(arguments);
   TrainedModel model = read_model(arguments.run, arguments.which);
   const DataOptions data = data_for_photos(model.config.data);
-  const std::unique_ptr<Dataset> images = open_image_files(named_images(arguments.images), data.trained_classes);
+  const std::unique_ptr<Dataset> images = open_unlabelled_images(named_images(arguments.images), data.trained_classes);
   if (data.trained_classes.empty()) {
     tell(model.checkpoint + " holds no class names, so classes are numbers\n");
   }

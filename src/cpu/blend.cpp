@@ -12,7 +12,7 @@ constexpr int64_t kSpan = 4096;
 
 void blend(const Tensor& running, const Tensor& batch, const Tensor& factor, const float* weight) {
   const int64_t count = running.shape.elements();
-  const Kernels& table = kernels();  // outside the parallel region: it may throw
+  const KernelTable& table = kernels();  // outside the parallel region: it may throw
 #pragma omp parallel if (worth_threads(count))
   {
     const Share mine = share_of((count + kSpan - 1) / kSpan);

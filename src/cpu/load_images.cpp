@@ -23,7 +23,7 @@ void load_images(const Tensor& x, const Tensor& images_u8, const ImageNormalizat
     mean[i] = normalization.mean[i % c];
     scale[i] = normalization.scale[i % c];
   }
-  const Kernels& table = kernels();  // outside the parallel region: it may throw
+  const KernelTable& table = kernels();  // outside the parallel region: it may throw
 #pragma omp parallel if (worth_threads(count))
   {
     const Share mine = share_of((count + period - 1) / period);

@@ -13,7 +13,7 @@ constexpr int64_t kSpan = 4096;
 void sgd_step(const SgdUpdate& update) {
   const int64_t count = update.value.shape.elements();
   bool non_finite = false;
-  const Kernels& table = kernels();  // outside the parallel region: it may throw
+  const KernelTable& table = kernels();  // outside the parallel region: it may throw
 #pragma omp parallel if (worth_threads(count)) reduction(|| : non_finite)
   {
     const Share mine = share_of((count + kSpan - 1) / kSpan);

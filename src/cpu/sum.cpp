@@ -14,7 +14,7 @@ void sum(const Tensor& dst, const std::vector<Tensor>& srcs) {
   const auto count = static_cast<int64_t>(srcs.size());
   const Matrix to = matrix_of(dst);
   const Tiles tiles(to.m, to.c);
-  const Kernels& table = kernels();  // outside the parallel region: it may throw
+  const KernelTable& table = kernels();  // outside the parallel region: it may throw
 #pragma omp parallel if (worth_threads(to.m * to.c))
   {
     const Share mine = share_of(tiles.count());

@@ -170,7 +170,7 @@ class WidenedOp final : public Op {
   Regions regions_;
   int64_t x_offset_ = 0, y_offset_ = 0, dx_offset_ = 0, op_offset_ = 0;
   std::vector<int64_t> dw_offsets_;
-  const Kernels& table_ = kernels();
+  const KernelTable& table_ = kernels();
 };
 
 }  // namespace

@@ -205,7 +205,7 @@ void CudaBackend::synchronize() { BN_CUDA(cudaStreamSynchronize(context_.compute
 
 std::unique_ptr<Op> CudaBackend::make_op(const OpSpec& spec, const OpDesc& desc) {
   enter_thread();
-  return cuda::make_op(context_, own_kernels_, spec, desc);
+  return cuda::make_op(context_, kernels_, spec, desc);
 }
 
 bool CudaBackend::supports_row_stride(const OpSpec& spec) const { return ops::supports_row_stride(spec); }

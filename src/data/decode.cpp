@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <opencv2/core/utility.hpp>
 
+#include "bn/dataset.hpp"
 #include "bn/error.hpp"
 
 namespace bn {
@@ -61,6 +63,21 @@ void decode_image(const uint8_t* bytes, int64_t size, int64_t channels, Image& o
   decoder.decode(out);
 }
 
+std::string reason_unreadable(const Dataset& images, int64_t index, const DataOptions& data) {
+  try {
+    std::vector<uint8_t> encoded;
+    const Dataset::Sample sample = images.read(index, encoded);
+    if (sample.raw_channels != 0) return "";
+    ImageDecoder decoder({.channels = data.image_channels, .decoder = data.decoder});
+    Image decoded;
+    decoder.open(sample.data, sample.bytes);
+    decoder.decode(decoded);
+    return "";
+  } catch (const DataError& error) {
+    return error.what();
+  }
+}
+
 void check_file_size(int64_t size) {
   if (size == 0) throw DataError("the file is empty");
   if (size > INT32_MAX) throw DataError(fmt::format("the file has {} bytes, too many for one image", size));
@@ -96,5 +113,7 @@ void convert_channels(const ImageView& view, int64_t channels, Image& out) {
     }
   }
 }
+
+std::string image_library() { return "OpenCV " + cv::getVersionString(); }
 
 }  // namespace bn

@@ -22,7 +22,7 @@ struct Run {
   std::string config_text{};  // the stored text; an earlier version may have written it
   std::string version{};      // the program's: git.txt
   std::vector<LogRecord> log{};
-  std::optional<Provenance> made_of{};  // none in folders of earlier versions and in kept studies
+  std::optional<Provenance> provenance{};  // none in folders of earlier versions and in kept studies
   RunEnd end = RunEnd::kUnfinished;
   std::string state{};    // "finished", "diverged at step 3", "crashed: ..."
   int64_t end_step = 0;   // the step of the record that gave `end` and `state`

@@ -96,11 +96,11 @@ TEST_F(FineTuning, DrawsTheClassifierOfOtherClassesAndRecordsItsOrigin) {
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.err, HasSubstr("but the classifier is drawn anew for 4 classes, where it knew 10"));
   EXPECT_THAT(opening("second"), HasSubstr("but the classifier is drawn anew for 4 classes, where it knew 10"));
-  const auto made_of = nlohmann::json::parse(test::read_bytes(root_ / "second/made_of.json"));
+  const auto provenance = nlohmann::json::parse(test::read_bytes(root_ / "second/made_of.json"));
   const CheckpointInfo first = read_checkpoint_info(RunFolder(root_ / "first").best_path());
-  EXPECT_EQ(made_of.at("origin").at("checkpoint"), RunFolder(root_ / "first").best_path());
-  EXPECT_EQ(made_of.at("origin").at("step"), first.progress.step);
-  EXPECT_EQ(made_of.at("origin").at("checksum"), first.checksum);
+  EXPECT_EQ(provenance.at("origin").at("checkpoint"), RunFolder(root_ / "first").best_path());
+  EXPECT_EQ(provenance.at("origin").at("step"), first.progress.step);
+  EXPECT_EQ(provenance.at("origin").at("checksum"), first.checksum);
 }
 
 TEST_F(FineTuning, ResumesToTheSameBitsAndIsScoredWithoutItsOrigin) {

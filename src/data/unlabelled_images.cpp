@@ -5,7 +5,6 @@
 
 #include "bn/error.hpp"
 #include "data/class_list.hpp"
-#include "data/decode.hpp"
 #include "data/file_reader.hpp"
 #include "data/folder_walk.hpp"
 #include "data/sources.hpp"
@@ -15,9 +14,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class ImageFiles final : public Dataset {
+class UnlabelledImages final : public Dataset {
  public:
-  ImageFiles(const std::vector<std::string>& paths, std::vector<std::string> classes)
+  UnlabelledImages(const std::vector<std::string>& paths, std::vector<std::string> classes)
       : class_names_(std::move(classes)) {
     for (const std::string& path : paths) add(path);
     if (!files_.empty()) return;
@@ -60,24 +59,9 @@ class ImageFiles final : public Dataset {
 
 }  // namespace
 
-std::unique_ptr<Dataset> open_image_files(const std::vector<std::string>& paths,
-                                          const std::vector<std::string>& classes) {
-  return std::make_unique<ImageFiles>(paths, classes);
-}
-
-std::string reason_unreadable(const Dataset& images, int64_t index, const DataOptions& data) {
-  try {
-    std::vector<uint8_t> encoded;
-    const Dataset::Sample sample = images.read(index, encoded);
-    if (sample.raw_channels != 0) return "";
-    ImageDecoder decoder({.channels = data.image_channels, .decoder = data.decoder});
-    Image decoded;
-    decoder.open(sample.data, sample.bytes);
-    decoder.decode(decoded);
-    return "";
-  } catch (const DataError& error) {
-    return error.what();
-  }
+std::unique_ptr<Dataset> open_unlabelled_images(const std::vector<std::string>& paths,
+                                                const std::vector<std::string>& classes) {
+  return std::make_unique<UnlabelledImages>(paths, classes);
 }
 
 }  // namespace bn

@@ -33,9 +33,9 @@ std::vector<std::string> class_folders(const std::string& root, LeftOut* left_ou
   return names;
 }
 
-class ImageFolder final : public Dataset {
+class FolderDataset final : public Dataset {
  public:
-  ImageFolder(std::string root, const DataOptions& options, Split split) : root_(std::move(root)) {
+  FolderDataset(std::string root, const DataOptions& options, Split split) : root_(std::move(root)) {
     while (root_.size() > 1 && root_.back() == '/') root_.pop_back();
     const auto found = class_folders(root_, &left_out_);
     const auto training_names = [&] { return class_folders(split_paths(options, Split::kTrain, 1, "one folder")[0]); };
@@ -102,8 +102,8 @@ class ImageFolder final : public Dataset {
 
 }  // namespace
 
-std::unique_ptr<Dataset> open_image_folder(const DataOptions& options, Split split) {
-  return std::make_unique<ImageFolder>(split_paths(options, split, 1, "one folder")[0], options, split);
+std::unique_ptr<Dataset> open_folder(const DataOptions& options, Split split) {
+  return std::make_unique<FolderDataset>(split_paths(options, split, 1, "one folder")[0], options, split);
 }
 
 }  // namespace bn
