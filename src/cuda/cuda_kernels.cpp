@@ -1,10 +1,10 @@
 #include "cuda/cuda_kernels.hpp"
 
-#include "cuda/device_memory.hpp"
 #include "cuda/error.hpp"
 #include "cuda/kernels/columns.hpp"
 #include "cuda/kernels/elements.hpp"
 #include "cuda/kernels/pool.hpp"
+#include "cuda/memory.hpp"
 
 namespace bn::cuda {
 namespace {

@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "bn/error.hpp"
-#include "cuda/device_memory.hpp"
 #include "cuda/error.hpp"
 #include "cuda/libraries.hpp"
+#include "cuda/memory.hpp"
 
 namespace bn::cuda {
 namespace {

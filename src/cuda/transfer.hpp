@@ -8,8 +8,7 @@
 #include <memory>
 
 #include "cuda/context.hpp"
-#include "cuda/device_memory.hpp"
-#include "cuda/pinned_memory.hpp"
+#include "cuda/memory.hpp"
 
 namespace bn::cuda {
 

@@ -10,7 +10,7 @@
 
 #include "core/duration.hpp"
 #include "core/messages.hpp"
-#include "core/wrap.hpp"
+#include "core/terminal.hpp"
 
 namespace bn {
 namespace {
