@@ -2,7 +2,6 @@
 // flat tar of validation images whose labels are known by their numbers. Both are read where they lie, never unpacked.
 #pragma once
 
-#include <array>
 #include <functional>
 #include <memory>
 #include <string>

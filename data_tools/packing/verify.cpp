@@ -4,10 +4,8 @@
 #include <xxhash.h>
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <mutex>
-#include <optional>
 
 #include "bn/error.hpp"
 #include "core/files.hpp"

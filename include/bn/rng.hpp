@@ -66,7 +66,6 @@ class RandomStream {
   double uniform(double low, double high);  // [low, high)
   int64_t uniform_index(int64_t count);     // 0 .. count-1, unbiased
   double normal();                          // mean 0, variance 1
-  double truncated_normal();                // normal, redrawn outside two deviations
 
  private:
   PhiloxKey key_;

@@ -1,7 +1,6 @@
 // The CUDA backend: memory, transfers, recorded steps, and the dispatch from a spec to its implementation.
 #pragma once
 
-#include <array>
 #include <functional>
 #include <memory>
 #include <string>

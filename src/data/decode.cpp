@@ -57,12 +57,6 @@ Region ImageDecoder::decode_region(const Region& region, Image& out) {
   return {.height = region.height, .width = region.width};
 }
 
-void decode_image(const uint8_t* bytes, int64_t size, int64_t channels, Image& out) {
-  ImageDecoder decoder({.channels = channels});
-  decoder.open(bytes, size);
-  decoder.decode(out);
-}
-
 std::string reason_unreadable(const Dataset& images, int64_t index, const DataOptions& data) {
   try {
     std::vector<uint8_t> encoded;

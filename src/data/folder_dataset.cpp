@@ -72,11 +72,8 @@ class FolderDataset final : public Dataset {
   }
 
   Sample read(int64_t index, std::vector<uint8_t>& storage) const override {
-    storage.clear();
-    const FileReader file(name(index));
-    storage.resize(static_cast<size_t>(file.size()));
-    file.read(0, file.size(), storage.data());
-    return {.data = storage.data(), .bytes = file.size()};
+    read_whole_file(name(index), storage);
+    return {.data = storage.data(), .bytes = static_cast<int64_t>(storage.size())};
   }
 
  private:

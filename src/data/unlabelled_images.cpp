@@ -7,7 +7,6 @@
 #include "data/class_list.hpp"
 #include "data/file_reader.hpp"
 #include "data/folder_walk.hpp"
-#include "data/sources.hpp"
 
 namespace bn {
 namespace {
@@ -31,11 +30,8 @@ class UnlabelledImages final : public Dataset {
   LeftOut left_out() const override { return left_out_; }
 
   Sample read(int64_t index, std::vector<uint8_t>& storage) const override {
-    storage.clear();
-    const FileReader file(name(index));
-    storage.resize(static_cast<size_t>(file.size()));
-    file.read(0, file.size(), storage.data());
-    return {.data = storage.data(), .bytes = file.size()};
+    read_whole_file(name(index), storage);
+    return {.data = storage.data(), .bytes = static_cast<int64_t>(storage.size())};
   }
 
  private:

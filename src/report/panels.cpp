@@ -4,11 +4,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <tuple>
 
 #include "report/chart.hpp"
 #include "report/figures.hpp"
-#include "report/words.hpp"
 
 namespace bn::report {
 namespace {

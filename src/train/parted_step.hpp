@@ -1,7 +1,6 @@
 // A step of training over the parts that its images are divided into, and over the processes that share the parts.
 #pragma once
 
-#include <chrono>
 #include <exception>
 #include <functional>
 #include <memory>

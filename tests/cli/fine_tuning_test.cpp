@@ -9,6 +9,7 @@
 #include "bn/run_folder.hpp"
 #include "bn/run_log.hpp"
 #include "cli/program.hpp"
+#include "support/shapes_experiment.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace bn {
@@ -19,18 +20,7 @@ using test::ProgramResult;
 using test::TemporaryFolder;
 using testing::HasSubstr;
 
-constexpr const char* kExperiment = R"(
-model: {network: {kind: mlp, image_size: 16, image_channels: 1, hidden: [20, 16]}, classes: 10, normalization: batch}
-data:
-  kind: shapes
-  shapes: {image_size: 16, train_images: 300, validation_images: 60, seed: 1}
-  image_size: 16
-  image_channels: 1
-  resize_shorter: 0
-  mean: [0.5]
-  std: [0.25]
-  augment: {random_crop: false, flip: true}
-train:
+const std::string kExperiment = test::small_model("20, 16") + test::shapes_data(300, 60) + R"(train:
   batch: 20
   steps: 20
   learning_rate: {initial: 0.1}

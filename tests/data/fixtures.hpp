@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "bn/dataset.hpp"
 #include "bn/error.hpp"
+#include "data/image.hpp"
 #include "support/error_message.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -38,6 +40,8 @@ Bytes idx_labels(const Bytes& labels);
 // A smooth colour gradient that depends on seed, so that no two are alike.
 Bytes jpeg_image(int64_t height, int64_t width, int seed);
 Bytes png_image(int64_t height, int64_t width, int seed);
+Bytes sample_bytes(const Dataset& set, int64_t index);
+Image decode(const Bytes& bytes, int64_t channels = 3);
 // Each pixel of this one ink mixture, as libjpeg stores it: Adobe's complements where there is Adobe's marker.
 enum class FourInks { kCmyk, kYcck, kCmykWithoutMarker };
 Bytes cmyk_jpeg_image(int64_t height, int64_t width, const std::vector<uint8_t>& stored_cmyk,

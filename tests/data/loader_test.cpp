@@ -10,8 +10,8 @@
 #include "bn/data_options.hpp"
 #include "bn/dataset.hpp"
 #include "bn/loader.hpp"
-#include "data/count_allocations.hpp"
 #include "data/memory_dataset.hpp"
+#include "support/allocation_count.hpp"
 
 namespace bn {
 namespace {
@@ -265,9 +265,9 @@ TEST(Loader, GatheringInTheCallingThreadAllocatesNothing) {
   Loader loader(set, data, {.batch = 60});
   Batch batch;
   loader.next(batch);
-  const int64_t before = allocations_of_this_thread();
+  const AllocationCount allocations;
   for (int i = 0; i < 35; ++i) loader.next(batch);  // new epochs too
-  EXPECT_EQ(allocations_of_this_thread(), before);
+  EXPECT_EQ(allocations.own(), 0);
 }
 
 TEST(Loader, ReadsTinyImageNet) {

@@ -1,8 +1,6 @@
 // Which 1x1 convolutions become one, and how the graph looks then.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-
 #include "bn/cpu_backend.hpp"
 #include "plan/graph.hpp"
 #include "plan/graphs.hpp"
