@@ -64,6 +64,8 @@ struct TrainOptions {
   int64_t keep_checkpoints = 2;  // the last K, and the best beside them
   ProbeOptions probe{};
 
+  // 0 where the images do not fill the parts of one step.
+  int64_t steps_per_epoch(int64_t training_images) const { return training_images / parts / batch; }
   // The steps of a whole run, by `steps` or `epochs`; 0 where too few epochs round to none.
   int64_t steps_of_run(int64_t steps_per_epoch) const {
     return steps > 0 ? steps : std::llround(epochs * static_cast<double>(steps_per_epoch));

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "bn/dataset.hpp"
 #include "bn/error.hpp"
 
@@ -30,7 +28,7 @@ int64_t images_in(const DataOptions& data, Split split, std::map<std::string, in
 
 RunSize size_of_run(const TrainOptions& train, int64_t training_images, int64_t validation_images) {
   RunSize size{.validation_images = validation_images};
-  size.steps_per_epoch = training_images / train.parts / train.batch;
+  size.steps_per_epoch = train.steps_per_epoch(training_images);
   if (size.steps_per_epoch < 1) {
     throw DataError(fmt::format("a batch of {} images is larger than the training set of {}", train.parts * train.batch,
                                 training_images));

@@ -253,6 +253,12 @@ TEST_F(Commands, ConfigDrawsTheLearningRate) {
   }
 }
 
+TEST_F(Commands, ConfigDrawsTheLearningRateOfARunInParts) {
+  const ProgramResult drawn = bninception({"config", "show", experiment_, "--schedule", "--set", "train.parts=2"});
+  ASSERT_EQ(drawn.exit_code, 0) << drawn.err;
+  EXPECT_EQ(lines_of(drawn.out).front(), "30 steps, 7 an epoch");
+}
+
 TEST_F(Commands, ConfigSaysWhyItDrawsNoLearningRate) {
   const ProgramResult late =
       bninception({"config", "show", experiment_, "--schedule", "--set", "train.learning_rate.warmup_epochs=3"});
@@ -261,6 +267,10 @@ TEST_F(Commands, ConfigSaysWhyItDrawsNoLearningRate) {
   const ProgramResult small = bninception({"config", "show", experiment_, "--schedule", "--images", "19"});
   EXPECT_EQ(small.exit_code, 3);
   EXPECT_THAT(small.err, testing::HasSubstr("a batch of 20 is larger than the 19 training images"));
+  const ProgramResult parted =
+      bninception({"config", "show", experiment_, "--schedule", "--images", "39", "--set", "train.parts=2"});
+  EXPECT_EQ(parted.exit_code, 3);
+  EXPECT_THAT(parted.err, testing::HasSubstr("a batch of 40 is larger than the 39 training images"));
   EXPECT_EQ(bninception({"config", "show", experiment_, "--images", "19"}).exit_code, 2);
   // The trainer refuses it too.
   const ProgramResult trained =
