@@ -2,7 +2,6 @@
 #pragma once
 
 #include <CLI/App.hpp>
-#include <functional>
 
 #include "bn/error.hpp"
 #include "packing/pack.hpp"

@@ -10,7 +10,6 @@
 #include "commands.hpp"
 #include "core/files.hpp"
 #include "core/usable_cores.hpp"
-#include "data/decode.hpp"
 #include "packing/encode.hpp"
 
 namespace bn {

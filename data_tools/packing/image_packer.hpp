@@ -1,7 +1,6 @@
 // One image as it goes into a shard: decoded strictly, to know that it can be, and changed only if asked.
 #pragma once
 
-#include <string>
 #include <vector>
 
 #include "data/jpeg.hpp"

@@ -61,7 +61,7 @@ class ImagenetArchiveDataset final : public Dataset {
  private:
   struct Place {
     int64_t offset, bytes;
-    size_t name;  // in names_
+    size_t name;  // an offset in names_
     int32_t label;
   };
 

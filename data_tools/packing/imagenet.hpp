@@ -2,7 +2,6 @@
 // flat tar of validation images whose labels are known by their numbers. Both are read where they lie, never unpacked.
 #pragma once
 
-#include <array>
 #include <functional>
 #include <memory>
 #include <string>
@@ -19,8 +18,8 @@ struct ImagenetClass {
   std::string description;  // "tench, Tinca tinca"
   int64_t training_images = 0;
 };
-const std::vector<ImagenetClass>& imagenet_classes();      // in index order, which is that of their names
-const std::vector<int32_t>& imagenet_validation_labels();  // at i: the label of image number i + 1
+const std::vector<ImagenetClass>& imagenet_classes();      // sorted by index and so by name
+const std::vector<int32_t>& imagenet_validation_labels();  // [i] is the label of image number i + 1
 inline constexpr int64_t kImagenetValidationImagesPerClass = 50;
 
 // The published size and MD5 of a split's archive.

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <mutex>
 #include <opencv2/core.hpp>
 
 #include "bn/error.hpp"

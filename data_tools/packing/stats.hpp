@@ -23,7 +23,7 @@ struct SetStats {
   // Taken over the pixels of `measured` images, scaled to 0..1; every image counts alike.
   int64_t measured = 0;
   std::array<double, 3> mean{}, deviation{};
-  std::array<double, 3> eigenvalues{};                  // for the RGB covariance, the largest first
+  std::array<double, 3> eigenvalues{};                  // the RGB covariance's, the largest first
   std::array<std::array<double, 3>, 3> eigenvectors{};  // unit length, in that order
   std::vector<double> lighting{};                       // DataOptions::lighting
 };

@@ -4,10 +4,8 @@
 #include <xxhash.h>
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <mutex>
-#include <optional>
 
 #include "bn/error.hpp"
 #include "core/files.hpp"
@@ -40,7 +38,7 @@ uint64_t checksum_of_file(const FileReader& file) {
 struct Half {
   Split split;
   PackedIndex index;
-  std::vector<size_t> first_image;  // for each shard, and the end
+  std::vector<size_t> first_image;  // each shard's, and the number of all images
 
   Half(Split which, PackedIndex from) : split(which), index(std::move(from)), first_image(index.shards.size() + 1) {
     for (const PackedImage& image : index.images) ++first_image[image.shard + size_t{1}];

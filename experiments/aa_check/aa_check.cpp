@@ -6,7 +6,6 @@
 #include <cstdio>
 #include <exception>
 #include <random>
-#include <string>
 #include <vector>
 
 #include "report/analysis.hpp"

@@ -74,7 +74,7 @@ class ConvolutionsAlone {
   int64_t batch_;
   DType dtype_;
   std::vector<std::unique_ptr<Buffer>> buffers_;
-  std::map<int, Tensor> values_;  // by index
+  std::map<int, Tensor> values_;  // key: a value's index
   // Gradients live for one convolution, as in a plan.
   void *dx_ = nullptr, *dy_ = nullptr, *scratch_ = nullptr;
   int64_t scratch_bytes_ = 0;

@@ -77,7 +77,7 @@ struct OpDesc {
   Phase phase = Phase::kTrain;
   bool has_backward = true;          // false: no backward call will come; nothing need be saved
   std::vector<bool> wants_dx{};      // per input; meaningful with has_backward
-  PartExchange* exchange = nullptr;  // for BatchNorm::synchronised_parts; null: the part is by itself
+  PartExchange* exchange = nullptr;  // used by BatchNorm::synchronised_parts; null: the part is alone
 };
 
 // An op prepared once for fixed shapes and types. Owns no tensor memory.
@@ -91,7 +91,7 @@ class Op {
   virtual void forward(const OpIo& io) = 0;
   virtual void backward(const OpIo& io) = 0;
   virtual void unpack(const OpIo&) {}  // after backward, before dw is read: an op may have left it in `packed`
-  virtual std::string implementation() const { return "own"; }  // for profiles: "brg:avx512_core", "cudnn:..."
+  virtual std::string implementation() const { return "own"; }  // a profile shows it: "brg:avx512_core", "cudnn:..."
 };
 
 struct OpCall {
@@ -116,7 +116,7 @@ struct SgdUpdate {
 
 // x[n,h,w,c] = (image[n,h,w,c] - mean[c]) * scale[c], in x's type.
 struct ImageNormalization {
-  std::vector<float> mean{};   // in units of u8
+  std::vector<float> mean{};   // unit: one step of u8
   std::vector<float> scale{};  // 1 / (standard deviation in units of u8)
 };
 
@@ -180,9 +180,9 @@ class Backend {
     for (const OpCall& call : calls) call.op->unpack(*call.io);
   }
 
-  // `work` calls ops and updates of this backend only; nothing it reads from the host may change. The caller has
-  // run it once before, because libraries load their kernels on the first call. record() runs nothing: a GPU captures
-  // the calls and replays them as one graph, a CPU keeps them and calls them again.
+  // `work` calls ops and updates of this backend only; nothing it reads from the host may change. The caller has run it
+  // once before, because libraries load their kernels on the first call. record() runs nothing: a GPU captures the
+  // calls and replays them as one graph, a CPU keeps them and calls them again.
   virtual std::unique_ptr<Recording> record(std::function<void()> work) = 0;
 
   // Memory of the host, which load_images() reads without a copy of the host's: images decoded into it go straight to

@@ -21,7 +21,7 @@ struct PlannedConvolution {
   std::string problem{};  // "forward 3x3/1 pad 1 bf16 32x28x28x64 to 32x28x28x96"
   std::string engine{};   // cuDNN's name for it
   int64_t workspace_bytes = 0;
-  std::vector<std::string> notes{};  // what cuDNN says of the engine: "tensor cores", "not deterministic", ...
+  std::vector<std::string> notes{};  // cuDNN's remarks on the engine: "tensor cores", "not deterministic", ...
 };
 
 // The same backend for a GPU that is only described: it prepares every op as it would be there, counts the memory, and
@@ -31,7 +31,7 @@ class PlanningBackend : public Backend {
   // Names what the ops and updates that were called would have started, in order: kernels, "cudnn", "cublasLt", "copy".
   virtual const std::vector<std::string>& launches() const = 0;
   virtual std::vector<PlannedConvolution> convolutions() const = 0;  // the distinct ones, by their problems
-  virtual int64_t allocated_bytes() const = 0;                       // on the device, now
+  virtual int64_t allocated_bytes() const = 0;
   virtual std::string cudnn_version() const = 0;
 };
 

@@ -37,7 +37,7 @@ class Dataset {
   virtual ~Dataset() = default;
   virtual int64_t size() const = 0;
   virtual int32_t label(int64_t index) const = 0;
-  virtual std::string name(int64_t index) const = 0;  // for messages: "val.tar:val/n01443537/val_12.JPEG"
+  virtual std::string name(int64_t index) const = 0;  // messages show it: "val.tar:val/n01443537/val_12.JPEG"
   // The same wherever the set lies: "n01443537/val_12.JPEG" of a folder of images.
   virtual std::string name_in_set(int64_t index) const { return name(index); }
   virtual const std::vector<std::string>& class_names() const = 0;
@@ -83,9 +83,9 @@ std::unique_ptr<Dataset> exclude_images(std::unique_ptr<Dataset> images, const s
 // Image files, and those in folders, in the order given and sorted within a folder. Their labels are unknown and say 0.
 // Each folder that cannot be read adds "FOLDER: the reason" to `unreadable`. Throws DataError where a path is not there
 // or no image is found.
-std::unique_ptr<Dataset> open_image_files(const std::vector<std::string>& paths,
-                                          const std::vector<std::string>& classes,
-                                          std::vector<std::string>& unreadable);
+std::unique_ptr<Dataset> open_unlabelled_images(const std::vector<std::string>& paths,
+                                                const std::vector<std::string>& classes,
+                                                std::vector<std::string>& unreadable);
 
 // Why the image cannot be decoded; "" where it can be.
 std::string reason_unreadable(const Dataset& images, int64_t index, const DataOptions& data);

@@ -12,7 +12,7 @@ struct Duplicates {
   enum class Kind { kContent, kNameAndSize };
   struct Found {
     int64_t count = 0;
-    int64_t of_other_classes = 0;    // of these: copies that are labelled otherwise
+    int64_t of_other_classes = 0;    // the copies whose label differs from their original's
     std::string copy{}, original{};  // the names of the first
   };
 

@@ -23,7 +23,7 @@ struct EvaluationResult {
   double loss = 0;                           // mean over images of -log(the label's probability)
   double top1 = 0, top5 = 0;                 // fractions
   double seconds = 0;
-  std::vector<ClassScore> classes{};  // by index, as many as the network has
+  std::vector<ClassScore> classes{};  // one for each of the network's classes, in their order
 };
 
 // How a caller follows an evaluation while it runs; each function may be missing.
@@ -42,13 +42,13 @@ EvaluationResult evaluate(Plan& plan, Backend& backend, const Dataset& dataset, 
 
 // One of the networks that score an image together; all have the same batch, input and classes.
 struct EnsembleMember {
-  Plan* plan = nullptr;  // as evaluate() takes it
+  Plan* plan = nullptr;  // a plan that evaluate() accepts
   ImageNormalization normalization{};
 };
 
 struct Prediction {
   int64_t image = 0;  // index in the set
-  int64_t place = 0;  // of its first crop in the plans' batch, which stays as it is until the sink returns
+  int64_t place = 0;  // its first crop's in the plans' batch, which is kept until the sink returns
   int32_t label = 0;
   int64_t rank = 0;  // the label's rank, 0 = top-1
   double label_probability = 0;

@@ -69,7 +69,7 @@ void in_first(Group& group, const std::function<void()>& work);
 struct Agreement {
   std::string name{};
   std::string value{};
-  ExitCode exit_code = ExitCode::kConfig;  // of a difference
+  ExitCode exit_code = ExitCode::kConfig;  // the program's when the values differ
 };
 // Throws an AgreedError that names the first value of which another process has a different one, and its host.
 void expect_agreement(Group& group, const std::vector<Agreement>& values);

@@ -41,7 +41,7 @@ struct AuxiliaryHead {
 struct InceptionTable {
   int64_t image_size = 224, image_channels = 3;
   std::vector<TableRow> rows{};
-  PoolBorder pool_border = PoolBorder::kExcludePadding;  // of all its average pools
+  PoolBorder pool_border = PoolBorder::kExcludePadding;  // applies to all average pools
   std::vector<std::string> local_response_norm_after{};  // used when ModelOptions::local_response_norm
   LocalResponseNorm local_response_norm{};
   std::optional<AuxiliaryHead> auxiliary{};
@@ -70,7 +70,7 @@ struct ModelOptions {
       1.0;  // multiplies the initial deviation of convolutions (paper: sec. 4.2.3 "increased initial weights")
   BatchNorm batch_norm{};  // eps, scope, implementation
   BatchNormPlacement placement = BatchNormPlacement::kBeforeActivation;
-  Affine gamma = Affine::kLearned, beta = Affine::kLearned;  // of every batch norm
+  Affine gamma = Affine::kLearned, beta = Affine::kLearned;  // apply to every batch norm
   std::vector<std::string>
       per_activation{};               // rows whose batch norms are per-activation whatever batch_norm.scope says
   std::string init_from{};            // a checkpoint or run folder whose values training starts from; empty = drawn

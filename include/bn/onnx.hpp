@@ -19,7 +19,7 @@ enum class OnnxInput { kPixels, kNormalized };
 struct OnnxOptions {
   OnnxInput input = OnnxInput::kPixels;
   ImageNormalization normalization{};  // used by kPixels
-  int64_t binarize = -1;               // as DataOptions::binarize; used by kPixels
+  int64_t binarize = -1;               // see DataOptions::binarize; used by kPixels
   WeightsCopy weights = WeightsCopy::kCurrent;
   std::vector<std::pair<std::string, std::string>> metadata{};  // the model's metadata_props
 };

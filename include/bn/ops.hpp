@@ -20,10 +20,10 @@ enum class BatchNormImplementation { kCustom, kOnednn, kCudnn };
 enum class PoolKind { kMax, kAverage };
 enum class PoolBorder { kExcludePadding, kIncludePadding };  // the divisor of an average
 
-// Batch normalisation (and activation) folded into the preceding convolution or linear op, in plans for
-// evaluation only. Paper: Algorithm 2, step 11. The op then has parameters {weights..., gamma, beta}, state {mean,
-// var} and computes activation(conv(x, w * gamma / sqrt(var + eps)) + beta - gamma * mean / sqrt(var + eps)).
-// Without batch normalisation (`eps` absent) the parameters are {weights..., bias}.
+// Batch normalisation (and activation) folded into the preceding convolution or linear op, in plans for evaluation
+// only. Paper: Algorithm 2, step 11. The op then has parameters {weights..., gamma, beta}, state {mean, var} and
+// computes activation(conv(x, w * gamma / sqrt(var + eps)) + beta - gamma * mean / sqrt(var + eps)). Without batch
+// normalisation (`eps` absent) the parameters are {weights..., bias}.
 struct Folded {
   std::optional<float> eps{};
   Activation activation = Activation::kNone;

@@ -18,7 +18,7 @@ struct InitOptions {
   float std = 0.01F;              // used by kGaussian
   float bias = 0.0F;
 };
-enum class DecayScope { kWeights, kAll };  // which parameters L2 applies to
+enum class DecayScope { kWeights, kAll };  // the parameters that L2 applies to
 
 // Which copy of the parameters a plan reads.
 enum class WeightsCopy { kCurrent, kAverage };
@@ -31,8 +31,8 @@ struct NamedTensor {
 
 // One slab each for values, gradients, velocities (and the average). In a slab stand first the parameters that L2
 // decays, then the others that are learned, then the frozen ones, each group in the order of creation. Every parameter
-// starts on a 64-byte boundary; the gaps stay zero. One slab each for batch and population
-// statistics, those of frozen batch norms last.
+// starts on a 64-byte boundary; the gaps stay zero. One slab each for batch and population statistics, those of frozen
+// batch norms last.
 class Parameters {
  public:
   Parameters(const Net& net, Backend& backend, DecayScope decay_scope, bool with_average);

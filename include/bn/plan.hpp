@@ -24,7 +24,7 @@ enum class Purpose {
 struct PlanOptions {
   int64_t batch = 0;
   Purpose purpose = Purpose::kTrain;
-  int64_t parts = 1;  // of a step's images, of which `batch` are one: its loss and statistics count 1/parts
+  int64_t parts = 1;  // a step's images are `parts` times `batch`: the plan's loss and statistics count 1/parts
   PartExchange* exchange = nullptr;  // training, for BatchNorm::synchronised_parts
   DType activations = DType::kF32;
   WeightsCopy weights = WeightsCopy::kCurrent;
@@ -35,7 +35,7 @@ struct PlanOptions {
 
 struct PlanMemory {
   int64_t activations = 0;  // bytes of the shared arena: values, gradients, saved
-  int64_t unshared = 0;     // what the arena would need if no two buffers shared memory
+  int64_t unshared = 0;     // the arena's bytes if no two buffers shared memory
   int64_t scratch = 0, packed = 0;
 };
 
@@ -61,7 +61,7 @@ class Plan {
   Tensor labels() const;                       // [batch] i32; fill with set_labels
   Tensor logits() const;                       // [batch, classes] f32
   Tensor losses() const;                       // [batch] f32, the main loss's (training plans)
-  Tensor output(const std::string& op) const;  // for an op named in PlanOptions::keep
+  Tensor output(const std::string& op) const;  // `op` is one of PlanOptions::keep
 
   // [batch], -1 = padding. Throws DataError for a label beyond the classes.
   void set_labels(const int32_t* labels);

@@ -10,7 +10,7 @@ struct PlanPasses {
   bool fuse_activation = true;   // batch norm (or bias) and activation become one step
   bool eliminate_concat = true;  // the inputs of a concatenation are written in place
   bool share_memory = true;      // values, gradients and what ops save share memory where their lifetimes allow it
-  MergeSiblings merge_siblings = MergeSiblings::kWhereFaster;  // in training
+  MergeSiblings merge_siblings = MergeSiblings::kWhereFaster;  // a training plan's
 };
 
 }  // namespace bn

@@ -1,4 +1,5 @@
-// The things that a run was made of: what gives its class indices their meaning, and what its last bits depend on.
+// The things that a run was made of: what gives its class indices their meaning, and what its last bits depend on. A
+// run folder holds them in made_of.json, a checkpoint in its metadata of that name.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +11,7 @@ namespace bn {
 
 struct DataRecord {
   int64_t images = 0;
-  std::string fingerprint{};  // of a Dataset
+  std::string fingerprint{};  // Dataset::fingerprint()
   bool operator==(const DataRecord&) const = default;
 };
 
@@ -23,8 +24,8 @@ struct Origin {
 };
 
 struct Provenance {
-  std::vector<std::string> classes{};      // by index
-  std::vector<std::string> class_words{};  // what each is called, by index; empty where nothing but names is known
+  std::vector<std::string> classes{};      // in the order of their indices
+  std::vector<std::string> class_words{};  // each class's name in words, in that order; empty where none is known
   DataRecord training{}, validation{};
   std::string computation{};  // Backend::computation()
   std::optional<Origin> origin{};

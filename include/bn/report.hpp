@@ -15,13 +15,12 @@ struct ReportOptions {
   // Writes what a repository keeps instead: study.yaml, curves.csv, and report.md with `figures`. `inputs` may name
   // `out` later.
   bool keep = false;
-  std::vector<std::string> figures{};  // with `keep`; empty = those of the kept study that is read, else none
+  std::vector<std::string> figures{};  // used with `keep`; empty = those of the kept study that is read, else none
   std::string baseline{};              // an arm; empty = the sweep's baseline, else the first arm
 };
 
 // Returns a line for each thing the verdict says. Throws DataError: no such folder, a folder that holds no run, a line
-// that is no record, no run that has ended, runs of different data; ConfigError: an unknown baseline
-// or figure;
+// that is no record, no run that has ended, runs of different data; ConfigError: an unknown baseline or figure;
 // UnsupportedError: no gnuplot; StorageError.
 std::vector<std::string> write_report(const ReportOptions& options);
 

@@ -1,5 +1,5 @@
-// Philox4x32-10 (Salmon et al., SC 2011): a counter-based generator, so any draw can be made anywhere, in any
-// order, by any number of threads, on CPU or GPU, and again after a resume.
+// Philox4x32-10 (Salmon et al., SC 2011): a counter-based generator, so any draw can be made anywhere, in any order, by
+// any number of threads, on CPU or GPU, and again after a resume.
 #pragma once
 
 #include <array>
@@ -66,7 +66,6 @@ class RandomStream {
   double uniform(double low, double high);  // [low, high)
   int64_t uniform_index(int64_t count);     // 0 .. count-1, unbiased
   double normal();                          // mean 0, variance 1
-  double truncated_normal();                // normal, redrawn outside two deviations
 
  private:
   PhiloxKey key_;

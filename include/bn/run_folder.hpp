@@ -20,7 +20,7 @@ class RunFolder {
   // or a copy lives. Throws StorageError (unwritable, locked), or ConfigError when it already holds a run (a record or
   // a checkpoint) and resume is false. Resuming leaves the stored configuration as it is: see stored_config().
   static RunFolder create(const std::string& path, const std::string& resolved_config, bool resume);
-  explicit RunFolder(std::string path) : path_(std::move(path)) {}  // to read: no lock, changes nothing
+  explicit RunFolder(std::string path) : path_(std::move(path)) {}  // opens it to read: takes no lock, changes nothing
 
   const std::string& path() const { return path_; }
   std::string log_path() const { return path_ + "/log.jsonl"; }

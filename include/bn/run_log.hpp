@@ -13,7 +13,7 @@ struct LogRecord {
   int64_t step = 0;
   double epoch = 0;
   std::optional<double> loss{}, learning_rate{}, images_per_second{}, data_wait_share{};
-  std::optional<double> communication_share{};  // of several processes: the time in which sums were exchanged
+  std::optional<double> communication_share{};  // the time in which several processes exchanged sums
   std::optional<double> train_top1{}, train_top5{}, validation_top1{}, validation_top5{}, validation_loss{};
   std::optional<double> seconds{};    // wall time since the start, summed over resumes
   std::vector<double> percentiles{};  // probe: 15th, 50th, 85th

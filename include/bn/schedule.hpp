@@ -9,7 +9,7 @@ namespace bn {
 
 struct RunLength {
   int64_t steps_per_epoch = 1;
-  int64_t steps = 1;  // of the whole run
+  int64_t steps = 1;
 };
 
 // The rate for `step`, the step that is computed next, counted from 0: that of the options' shape, which counts from

@@ -20,20 +20,20 @@ inline bool is_done(RunState state) { return state == RunState::kFinished || sta
 struct SweepRun {
   std::string arm{};  // "bn_x5", "bn_x5-l2=0": the runs that differ in their seed alone
   std::string config_path{};
-  std::vector<std::string> overrides{};  // as after --set, without the seed
+  std::vector<std::string> overrides{};  // arguments of --set, without the seed
   Config config{};                       // resolved; threads 0 = its share of the machine
   std::string folder{};                  // below the sweep's
   std::optional<size_t> same_as{};       // an earlier run with the same resolved configuration, done once for both
 
   RunState state = RunState::kPending;
-  int attempts = 0;       // in this sweep's process
+  int attempts = 0;       // counts those of this sweep's process
   std::string message{};  // why it crashed
 };
 
 struct Sweep {
   std::string name{}, path{}, text{};                  // `text`: the file's
   std::string baseline{};                              // the arm that others are compared with
-  int64_t training_images = 0, validation_images = 0;  // for a plan where the data are not at hand
+  int64_t training_images = 0, validation_images = 0;  // used to plan a sweep where the data are not at hand
   // All arms with the first seed, then with the next, so that early comparisons are in pairs.
   std::vector<SweepRun> runs{};
 };
@@ -47,7 +47,7 @@ struct SweepOptions {
   std::vector<std::string> program{};  // the words before `train`
   int64_t jobs = 1;
   int64_t cores = 1;                                // divided among the jobs
-  std::chrono::milliseconds lock_patience{10'000};  // for a run that a killed sweep left behind to save and end
+  std::chrono::milliseconds lock_patience{10'000};  // a run that a killed sweep left behind may take so long to end
   std::function<bool()> stop{};                     // asked several times a second; true = save and end
 };
 struct SweepResult {

@@ -18,7 +18,7 @@ struct TensorBoardPicture {
 
 // TensorBoard shows this of a run besides its log.
 struct TensorBoardRun {
-  double start = 0;                                                    // of the log's second 0: seconds since 1970
+  double start = 0;                                                    // seconds from 1970 to the log's second 0
   std::vector<std::pair<std::string, std::string>> hyperparameters{};  // numbers, "true" and "false" are shown as such
   std::vector<TensorBoardPicture> pictures{};
 };
@@ -31,7 +31,7 @@ class TensorBoardFile {
   // records are gone (the run was resumed from an earlier step), TensorBoard is told to forget them. Throws
   // StorageError.
   void update(const std::vector<LogRecord>& log);
-  int64_t events() const { return events_; }  // in the file
+  int64_t events() const { return events_; }
 
  private:
   void add(const std::string& event);
@@ -42,7 +42,7 @@ class TensorBoardFile {
   std::string pending_;  // not yet in the file
   bool is_begun_ = false;
   int64_t events_ = 0;
-  std::vector<LogRecord> log_;  // in the file
+  std::vector<LogRecord> log_;
 };
 
 }  // namespace bn

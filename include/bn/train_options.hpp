@@ -41,9 +41,9 @@ struct ProbeOptions {  // Fig. 1 b, c: percentiles of one unit's value over a fi
 };
 
 struct TrainOptions {
-  int64_t batch = 32;  // of each part
-  int64_t parts = 1;   // of a step's images, each with its own batch statistics; processes share them
-  double epochs = 0;   // exactly one of epochs and steps is positive
+  int64_t batch = 32;  // the images of one part
+  int64_t parts = 1;  // a step's images are divided into these; each has its own batch statistics; processes share them
+  double epochs = 0;  // exactly one of epochs and steps is positive
   int64_t steps = 0;
   uint64_t seed = 1;
   LearningRateOptions learning_rate{};
@@ -64,6 +64,8 @@ struct TrainOptions {
   int64_t keep_checkpoints = 2;  // the last K, and the best beside them
   ProbeOptions probe{};
 
+  // 0 where the images do not fill the parts of one step.
+  int64_t steps_per_epoch(int64_t training_images) const { return training_images / parts / batch; }
   // The steps of a whole run, by `steps` or `epochs`; 0 where too few epochs round to none.
   int64_t steps_of_run(int64_t steps_per_epoch) const {
     return steps > 0 ? steps : std::llround(epochs * static_cast<double>(steps_per_epoch));

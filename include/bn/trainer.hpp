@@ -23,10 +23,10 @@ struct TrainResult {
 };
 
 struct TrainRequest {
-  bool resume = false;                  // from the folder's newest checkpoint
+  bool resume = false;                  // continues from the folder's newest checkpoint
   bool allow_different_bits = false;    // resuming with another library, instruction set or number of threads
   bool quiet = false;                   // no progress line
-  std::vector<std::string> warnings{};  // of the command line; the log keeps them with the trainer's own
+  std::vector<std::string> warnings{};  // the command line's; the log keeps them with the trainer's own
   // Asked between steps and between the batches of an evaluation; true = write a checkpoint and end as interrupted.
   std::function<bool()> stop{};
   Group* group = nullptr;  // the processes that train together; null: this one alone

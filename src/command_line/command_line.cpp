@@ -8,7 +8,7 @@
 #include <iostream>
 
 #include "core/suggest.hpp"
-#include "core/wrap.hpp"
+#include "core/terminal.hpp"
 
 namespace bn {
 namespace {

@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include "command_line/command_line.hpp"
-#include "core/wrap.hpp"
+#include "core/terminal.hpp"
 
 namespace bn {
 namespace {

@@ -67,7 +67,7 @@ std::unique_ptr<Backend> make_backend(Config& config) {
 // SIGUSR1 is the one that mpirun hands on: after SIGINT and SIGTERM it kills its processes within a second.
 std::function<bool()> stop_on_signals() {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) {
-    if (std::signal(signal, on_stop_signal) == SIG_IGN) std::signal(signal, SIG_IGN);  // as nohup wants it
+    if (std::signal(signal, on_stop_signal) == SIG_IGN) std::signal(signal, SIG_IGN);  // nohup ignores it: it stays so
   }
   std::signal(SIGPIPE, SIG_IGN);  // whoever read the messages has gone; the work goes on
   return [] { return stop_signal != 0; };

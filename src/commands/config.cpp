@@ -33,15 +33,16 @@ void show_shapes(const Config& config) {
 RunLength length_of(const Config& config, int64_t images) {
   if (images == 0) {
     DataOptions files = config.data;
-    files.cache = Cache::kNone;  // to be counted, not read
+    files.cache = Cache::kNone;  // the images are counted, not read
     images = open_dataset(files, Split::kTrain)->size();
   }
-  RunLength length{.steps_per_epoch = images / config.train.batch};
+  const TrainOptions& train = config.train;
+  RunLength length{.steps_per_epoch = train.steps_per_epoch(images)};
   if (length.steps_per_epoch < 1) {
-    throw ConfigError(
-        fmt::format("train.batch: a batch of {} is larger than the {} training images", config.train.batch, images));
+    throw ConfigError(fmt::format("train.batch: a batch of {} is larger than the {} training images",
+                                  train.parts * train.batch, images));
   }
-  length.steps = std::max<int64_t>(config.train.steps_of_run(length.steps_per_epoch), 1);
+  length.steps = std::max<int64_t>(train.steps_of_run(length.steps_per_epoch), 1);
   return length;
 }
 

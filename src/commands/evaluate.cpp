@@ -7,7 +7,6 @@
 #include <filesystem>
 
 #include "bn/error.hpp"
-#include "bn/models.hpp"
 #include "bn/run_folder.hpp"
 #include "bn/train_options.hpp"
 #include "commands/commands.hpp"

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
 #include <filesystem>
 
@@ -60,7 +59,7 @@ ExitCode run_new(const NewArguments& arguments) {
   const std::string out = file_to_write(arguments);
   const PhotoRecipe recipe = choose_recipe(set.training, set.survey.median_shorter);
   write_file(out, to_yaml(set, recipe));
-  load_config(out);  // what is written here can be trained
+  load_config(out);  // throws unless the file can be trained
   const std::string program = shell_word(program_invocation_name);
   const std::string run = "runs/" + fs::path(out).stem().string();
   std::printf("%s", fmt::format("{}wrote {}: Inception at {}x{} pixels, {} steps in {} epochs. Next:\n"

@@ -37,7 +37,7 @@ bool is_checkpoint_of_a_run(const std::string& path) {
 void expect_replaceable(const std::string& option, const std::string& path, const std::vector<std::string>& inputs,
                         const IsOwnBeginning& is_own) {
   std::error_code error;
-  if (!fs::is_regular_file(path, error)) return;  // what cannot be written says so itself
+  if (!fs::is_regular_file(path, error)) return;  // writing it reports its own error
   const auto refuse = [&](const char* why) {
     throw ConfigError(fmt::format("{}: '{}' {}: give another name", option, path, why));
   };

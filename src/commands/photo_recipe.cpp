@@ -27,7 +27,7 @@ std::string data_lines(const PhotoSet& set) {
   }
   const Survey& survey = set.survey;
   std::array<double, 3> deviation = survey.deviation;
-  for (double& value : deviation) value = std::max(value, 0.01);  // of pictures in one colour it is none
+  for (double& value : deviation) value = std::max(value, 0.01);  // pictures in one colour have a deviation of 0
   lines += fmt::format("  mean: [{:.3f}]  # of the pixels of {} images\n  std: [{:.3f}]\n",
                        fmt::join(survey.mean, ", "), survey.measured, fmt::join(deviation, ", "));
   return lines;

@@ -54,7 +54,7 @@ DataOptions find_data(const std::string& path) {
 }
 
 void check_classes(const PhotoSet& set, const Dataset& images) {
-  constexpr size_t kMostClasses = 16'384;  // of model.classes
+  constexpr size_t kMostClasses = 16'384;  // model.classes allows no more
   const std::vector<std::string>& classes = set.classes;
   if (classes.size() < 2) {
     throw DataError(fmt::format("{} has one class, '{}'; a network needs two or more, each a folder of its own",

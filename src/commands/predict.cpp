@@ -94,7 +94,7 @@ ExitCode run_predict(const PredictArguments& arguments) {
   const DataOptions data = data_for_photos(model.config.data);
   std::vector<std::string> closed;  // folders that cannot be read
   const std::unique_ptr<Dataset> images =
-      open_image_files(named_images(arguments.images), data.trained_classes, closed);
+      open_unlabelled_images(named_images(arguments.images), data.trained_classes, closed);
   if (data.trained_classes.empty()) {
     tell(model.checkpoint + " holds no class names, so classes are numbers\n");
   }
@@ -122,7 +122,7 @@ ExitCode run_predict(const PredictArguments& arguments) {
     }
     const auto answer = [&](const Prediction& prediction) { answers.print(prediction); };
     evaluate_ensemble(members, *backend, *images, data, crops, answer, watch);
-  } catch (const DataError&) {  // of a set in which nothing can be read
+  } catch (const DataError&) {  // thrown for a set in which nothing can be read
     if (name_unanswered(answers, *images, data, closed) < images->size()) throw;
     return ExitCode::kData;
   }

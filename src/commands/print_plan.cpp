@@ -27,7 +27,7 @@ struct PlannedStep {
   Launches update;  // statistics, SGD, average and packing
   std::vector<PlannedConvolution> convolutions;
   PlanMemory memory;
-  int64_t parameter_bytes = 0;  // with gradients, velocities and statistics
+  int64_t parameter_bytes = 0;  // includes gradients, velocities and statistics
   int64_t image_bytes = 0;      // two batches in u8, on their way to the device
 
   int64_t total_bytes() const {

@@ -38,7 +38,7 @@ struct Profile {
   double seconds_per_step = 0;             // whole step on resident data, recorded as in training
   double seconds_per_unrecorded_step = 0;  // the same, op by op
   double update_seconds = 0;               // statistics, SGD, average and packing of one training step
-  double sum_seconds = 0;                  // of the gradients of two parts
+  double sum_seconds = 0;                  // summing the gradients of two parts
   int64_t gradient_bytes = 0, statistics_bytes = 0;
   PlanMemory memory;
 };

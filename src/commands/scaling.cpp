@@ -12,7 +12,7 @@
 namespace bn {
 namespace {
 
-constexpr double kSliceBytes = 2 << 20;  // as src/mpi exchanges
+constexpr double kSliceBytes = 2 << 20;  // src/mpi exchanges slices of this size
 
 // Nine tenths of the line rate for Ethernet over TCP; "memory" was measured with two processes of a two-core machine.
 const std::array<Network, 5> kNetworks{{{"1GbE", 0.117e9, 50e-6},

@@ -27,7 +27,7 @@ struct StepTimes {
 
 struct ScaledStep {
   int64_t processes = 1;
-  int64_t parts = 1;      // of the step, over all processes
+  int64_t parts = 1;      // a step's, over all processes
   double exchange = 0;    // seconds
   double step = 0;        // seconds
   double efficiency = 1;  // the step's time without the exchange, over its time

@@ -146,7 +146,7 @@ class FollowedRuns {
 
   const TensorBoardRequest& request_;
   const fs::path root_;
-  std::map<std::string, FollowedRun> runs_;  // by name
+  std::map<std::string, FollowedRun> runs_;  // key: the run's name
 };
 
 }  // namespace

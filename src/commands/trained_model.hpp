@@ -20,7 +20,7 @@ struct TrainedModel {
   std::unique_ptr<Parameters> parameters{};
   CheckpointInfo info{};
   std::optional<Plan> plan{};
-  std::string path{}, which{};  // as read_model() was asked
+  std::string path{}, which{};  // read_model()'s arguments
 };
 
 // The path's checkpoint, read but for its tensors: a .safetensors file, or of a run folder the "best" or the "last"

@@ -123,7 +123,7 @@ class Checker {
       add(from,
           fmt::format("got {}, expected at most initial, {}, to which the rate rises", rate.warmup_from, rate.initial));
     }
-    const double run = config_.train.epochs;  // where its length is in steps, the trainer compares
+    const double run = config_.train.epochs;  // a length in steps is compared by the trainer
     if (run > 0 && rate.warmup_epochs > run) {
       add(epochs, fmt::format("got {}, expected at most the run's train.epochs, {}", rate.warmup_epochs, run));
     }

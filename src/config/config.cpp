@@ -10,7 +10,7 @@
 #include "config/merge.hpp"
 #include "config/read.hpp"
 #include "core/installation.hpp"
-#include "core/wrap.hpp"
+#include "core/terminal.hpp"
 
 namespace bn {
 namespace {

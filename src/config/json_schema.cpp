@@ -1,6 +1,5 @@
 // The schema as a JSON Schema (draft-07), for editors. A file that names a base may leave out any key, and may change
 // parts of a table: such maps have no required keys.
-#include <fmt/format.h>
 
 #include <limits>
 #include <nlohmann/json.hpp>

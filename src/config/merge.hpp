@@ -2,7 +2,6 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "config/mistakes.hpp"
 #include "config/yaml_node.hpp"

@@ -8,7 +8,7 @@
 namespace bn::config {
 namespace {
 
-constexpr size_t kMost = 50;  // in damaged text nearly everything is a mistake
+constexpr size_t kMost = 50;  // damaged text has a mistake on nearly every line
 
 std::string one_line(const Position& position, const std::string& path, const std::string& message) {
   std::string whole = to_string(position);

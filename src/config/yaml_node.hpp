@@ -20,7 +20,7 @@ struct Source {
 
 struct Position {
   std::shared_ptr<const Source> source;
-  int line = 0, column = 0;  // from 1; 0 = not inside a file
+  int line = 0, column = 0;  // counted from 1; 0 = not inside a file
 };
 std::string to_string(const Position& position);  // "file.yaml:12:3"; "" when unknown
 
@@ -54,14 +54,14 @@ YamlNode text_node(std::string text);  // quoted where YAML would read something
 // Throws ConfigError for anything that is not exactly one document. `path` is the key path of the document's root.
 YamlNode parse_yaml(const std::string& text, const std::shared_ptr<const Source>& source, const std::string& path = "");
 std::string print_yaml(const YamlNode& map);
-std::string print_flow(const YamlNode& node);  // on one line
+std::string print_flow(const YamlNode& node);  // one line
 
 // Throws a Mistake (mistakes.hpp).
 [[noreturn]] void fail(const Position& position, const std::string& path, const std::string& message);
 std::string join_path(const std::string& path, std::string_view key);
 // Items of a list are known by their key `row`, where they have it: "rows.conv1", else "rows[3]".
 std::string item_path(const std::string& list_path, const YamlNode& item, size_t index);
-std::string printable(std::string_view text);  // for a message: escaped and cut to a readable length
+std::string printable(std::string_view text);  // escaped and cut to a readable length, to be shown in a message
 std::string quote(std::string_view text);      // 'text', the same way
 std::string shown(const YamlNode& node);       // "'abc'", "a list", "nothing"
 

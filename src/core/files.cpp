@@ -38,7 +38,7 @@ bool is_number(std::string_view text) {
 
 // The path that a symbolic link leads to, even if nothing is there yet.
 std::string behind_links(const std::string& path) {
-  constexpr int kMostLinks = 40;  // as Linux has it; opening tells of a loop
+  constexpr int kMostLinks = 40;  // Linux follows no more; opening the file reports a loop
   std::filesystem::path place = path;
   std::error_code error;
   for (int i = 0; i < kMostLinks && std::filesystem::is_symlink(place, error); ++i) {

@@ -6,7 +6,7 @@
 
 namespace bn {
 
-std::filesystem::path program_folder();  // where the running program's file lies
+std::filesystem::path program_folder();  // holds the running program's file
 
 // The experiment of that name that came with the program: PREFIX/share/bninception/configs, beside PREFIX/bin, or in a
 // build folder configs beside the program. "" where there is none.

@@ -1,7 +1,5 @@
 #include "bn/net.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "bn/error.hpp"

@@ -40,11 +40,4 @@ double RandomStream::normal() {
   return radius * std::cos(2.0 * std::numbers::pi * uniform());
 }
 
-double RandomStream::truncated_normal() {
-  while (true) {
-    const double draw = normal();
-    if (std::abs(draw) <= 2.0) return draw;
-  }
-}
-
 }  // namespace bn

@@ -64,10 +64,10 @@ class FirstSiblings {
 
   const std::vector<Node>& nodes_;
   std::vector<size_t> first_;
-  std::vector<int> count_;             // of siblings, at the first of them
-  std::map<int32_t, size_t> readers_;  // of a value: the first 1x1 convolution
-  std::map<int32_t, size_t> maker_;    // of a value
-  std::map<size_t, size_t> norms_;     // after the first of some siblings: the first batch norm
+  std::vector<int> count_;             // indexed by the first sibling: how many there are
+  std::map<int32_t, size_t> readers_;  // from a value to the first 1x1 convolution that reads it
+  std::map<int32_t, size_t> maker_;    // from a value to the node that makes it
+  std::map<size_t, size_t> norms_;     // from the first of some siblings to the first batch norm after it
 };
 
 // `tensors(node)`: the indices of its tensors of one kind.

@@ -1,12 +1,20 @@
-// The terminal that a program writes to.
+// Text for the terminal that a program writes to.
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <string_view>
 
 namespace bn {
+
+constexpr size_t kTerminalWidth = 100;  // our help texts keep to it
 
 // The columns of the terminal that standard output is. If it is none: those that the environment variable COLUMNS
 // tells, or else `otherwise`.
 int64_t output_columns(int64_t otherwise);
+
+// Breaks lines at spaces so that none has more than `width` characters (a longer word keeps a line to itself). The rest
+// of a broken line is indented as the line was, and by `hanging` more.
+std::string wrap(std::string_view text, size_t width, size_t hanging = 0);
 
 }  // namespace bn

@@ -14,10 +14,10 @@
 #include "core/rounding.hpp"
 #include "core/usable_cores.hpp"
 #include "cpu/bfloat16_math.hpp"
+#include "cpu/cpu_kernels.hpp"
 #include "cpu/library_ops.hpp"
 #include "cpu/onednn.hpp"
 #include "cpu/onednn_api.hpp"
-#include "cpu/own_kernels.hpp"
 #include "cpu/updates.hpp"
 #include "cpu/widened.hpp"
 #include "ops/own_ops.hpp"
@@ -68,7 +68,7 @@ std::string processor_name() {
 std::unique_ptr<Op> make_batch_norm(const BatchNorm& spec, const OpDesc& desc) {
   switch (spec.implementation) {
     case BatchNormImplementation::kCustom:
-      return ops::make_op(own_kernels(), spec, desc);
+      return ops::make_op(cpu_kernels(), spec, desc);
     case BatchNormImplementation::kOnednn:
       return make_batch_norm_onednn(spec, desc);
     case BatchNormImplementation::kCudnn:
@@ -93,7 +93,7 @@ std::unique_ptr<Op> make_op_of_kind(const OpSpec& spec, const OpDesc& desc, cons
                           return make_in_math(s, desc, options, [&](const OpDesc& d) { return make_linear(s, d); });
                         },
                         [&](const BatchNorm& s) { return make_batch_norm(s, desc); },
-                        [&](const auto& s) { return ops::make_op(own_kernels(), s, desc); },
+                        [&](const auto& s) { return ops::make_op(cpu_kernels(), s, desc); },
                     },
                     spec);
 }
@@ -110,7 +110,7 @@ CpuBackend::CpuBackend(const CpuOptions& options) : options_(options) {
     options_.reason = threads.reason;
   }
   options_.bfloat16_math = chosen_math(options_.bfloat16_math);
-  omp_set_dynamic(0);                     // with OMP_DYNAMIC a busy machine gets fewer, and so other bits
+  omp_set_dynamic(0);                     // OMP_DYNAMIC gives a busy machine fewer threads, and so other bits
   omp_set_num_threads(options_.threads);  // oneDNN runs on the same OpenMP pool
 }
 

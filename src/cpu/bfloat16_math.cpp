@@ -26,8 +26,7 @@ constexpr Processor kProcessors[] = {
     // Cooper Lake has twice the products of f32's instructions, by its maker's account.
     {[] { return __builtin_cpu_is("cooperlake") != 0; }, Bfloat16Math::kBf16},
     // Intel's later ones, where AMX is hidden. Measured on model 207: all convolutions of BN-Inception take 1.9 times
-    // f32's
-    // time (experiments/benchmarks/cpu_notes.md).
+    // f32's time (experiments/benchmarks/cpu_notes.md).
     {[] { return true; }, Bfloat16Math::kF32},
 };
 

@@ -7,7 +7,7 @@
 namespace bn::cpu {
 namespace {
 
-constexpr int64_t kMinRows = 64;    // in a tile: enough that merging its sums costs little
+constexpr int64_t kMinRows = 64;    // a tile has so many that merging its sums costs little
 constexpr int64_t kMaxGroups = 64;  // enough for every thread to have several
 constexpr int64_t kMergeColumns = 128;
 
@@ -46,7 +46,7 @@ Rows rows_at(const Matrix& matrix, const Tile& tile) {
   return {static_cast<uint8_t*>(matrix.data) + offset, matrix.stride};
 }
 
-void column_reduce(double* partial, const Matrix& x, const Tiles& tiles, const Kernels& kernels) {
+void column_reduce(double* partial, const Matrix& x, const Tiles& tiles, const KernelTable& kernels) {
   const int64_t c = x.c;
 #pragma omp parallel if (worth_threads(x.m * c))
   {
@@ -70,7 +70,7 @@ void column_reduce(double* partial, const Matrix& x, const Tiles& tiles, const K
 }
 
 void column_bias_activation(const Matrix& y, const Matrix& x, const float* bias, Activation activation,
-                            const Tiles& tiles, const Kernels& kernels) {
+                            const Tiles& tiles, const KernelTable& kernels) {
 #pragma omp parallel if (worth_threads(x.m * x.c))
   {
     const Share mine = share_of(tiles.count());
@@ -84,7 +84,7 @@ void column_bias_activation(const Matrix& y, const Matrix& x, const float* bias,
 }
 
 void column_activation_gradient(const Matrix& dx, double* partial, const Matrix& dy, const Matrix& y,
-                                Activation activation, const Tiles& tiles, const Kernels& kernels) {
+                                Activation activation, const Tiles& tiles, const KernelTable& kernels) {
 #pragma omp parallel if (worth_threads(dy.m * dy.c))
   {
     const Share mine = share_of(tiles.count());
@@ -99,7 +99,7 @@ void column_activation_gradient(const Matrix& dx, double* partial, const Matrix&
 }
 
 void column_normalize(const Matrix& y, const Matrix& x, const NormalizeColumns& by, Activation activation,
-                      const Tiles& tiles, const Kernels& kernels) {
+                      const Tiles& tiles, const KernelTable& kernels) {
 #pragma omp parallel if (worth_threads(x.m * x.c))
   {
     const Share mine = share_of(tiles.count());
@@ -111,7 +111,7 @@ void column_normalize(const Matrix& y, const Matrix& x, const NormalizeColumns& 
   }
 }
 
-void add_groups(double* partial, int64_t width, const Tiles& tiles, const Kernels& kernels) {
+void add_groups(double* partial, int64_t width, const Tiles& tiles, const KernelTable& kernels) {
 #pragma omp parallel if (worth_threads(width * tiles.groups()))
   {
     const Share blocks = share_of(divide_up(width, kMergeColumns));
@@ -124,7 +124,7 @@ void add_groups(double* partial, int64_t width, const Tiles& tiles, const Kernel
 
 void column_gradient_sums(double* partial, const Matrix& dy, const Matrix& x, const Matrix& y,
                           const NormalizeColumns& forward, Activation activation, const Tiles& tiles,
-                          const Kernels& kernels) {
+                          const KernelTable& kernels) {
   const int64_t c = x.c;
 #pragma omp parallel if (worth_threads(x.m * c))
   {
@@ -141,7 +141,7 @@ void column_gradient_sums(double* partial, const Matrix& dy, const Matrix& x, co
 
 void column_input_gradient(const Matrix& dx, const Matrix& dy, const Matrix& x, const Matrix& y,
                            const NormalizeColumns& forward, const InputGradientColumns& by, Activation activation,
-                           const Tiles& tiles, const Kernels& kernels) {
+                           const Tiles& tiles, const KernelTable& kernels) {
 #pragma omp parallel if (worth_threads(x.m * x.c))
   {
     const Share mine = share_of(tiles.count());

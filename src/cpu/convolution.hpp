@@ -1,7 +1,6 @@
 // The two ways to compute a convolution, DenseConvolution and WinogradConvolution, as Conv2d sees them.
 #pragma once
 
-#include <memory>
 #include <string>
 
 #include "bn/backend.hpp"

@@ -43,7 +43,7 @@ class DenseConvolution final : public Convolution {
   PreparedCall pack_forward_, pack_backward_, unpack_dw_;
   Regions packed_;
   int64_t bias_offset_ = 0, backward_w_offset_ = 0;
-  int64_t after_dw_offset_ = 0;  // in scratch, during backward
+  int64_t after_dw_offset_ = 0;  // an offset in backward's scratch
   int64_t weight_bytes_ = 0, scratch_bytes_ = 0;
 };
 

@@ -9,16 +9,16 @@
 
 namespace bn::cpu {
 namespace generic {
-const Kernels& table();
+const KernelTable& table();
 }
 namespace avx2 {
-const Kernels& table();
+const KernelTable& table();
 }
 namespace avx512 {
-const Kernels& table();
+const KernelTable& table();
 }
 namespace avx512_bf16 {
-const Kernels& table();
+const KernelTable& table();
 }
 
 namespace {
@@ -34,7 +34,7 @@ bool has_avx512_bf16() { return __builtin_cpu_supports("avx512bf16") && has_avx5
 struct InstructionSet {
   const char* name;
   bool (*runs_here)();
-  const Kernels& (*table)();
+  const KernelTable& (*table)();
 };
 
 // They stand from the narrowest to the widest.
@@ -53,7 +53,7 @@ std::string names_of_those_that_run_here() {
   return names;
 }
 
-const Kernels& widest() {
+const KernelTable& widest() {
   const InstructionSet* widest = kInstructionSets;
   for (const InstructionSet& set : kInstructionSets) {
     if (set.runs_here()) widest = &set;
@@ -61,8 +61,8 @@ const Kernels& widest() {
   return widest->table();
 }
 
-const Kernels*& selected() {
-  static const Kernels* table = [] {
+const KernelTable*& selected() {
+  static const KernelTable* table = [] {
     const char* name = std::getenv("BN_CPU_ISA");
     return name == nullptr ? &widest() : &kernels_of(name);
   }();
@@ -71,7 +71,7 @@ const Kernels*& selected() {
 
 }  // namespace
 
-const Kernels& kernels_of(std::string_view instruction_set) {
+const KernelTable& kernels_of(std::string_view instruction_set) {
   for (const InstructionSet& set : kInstructionSets) {
     if (instruction_set == set.name && set.runs_here()) return set.table();
   }
@@ -79,8 +79,8 @@ const Kernels& kernels_of(std::string_view instruction_set) {
                                      names_of_those_that_run_here()));
 }
 
-const Kernels& kernels() { return *selected(); }
+const KernelTable& kernels() { return *selected(); }
 
-void select_kernels(const Kernels& table) { selected() = &table; }
+void select_kernels(const KernelTable& table) { selected() = &table; }
 
 }  // namespace bn::cpu

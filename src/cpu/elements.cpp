@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "bn/rng.hpp"
-#include "cpu/own_kernels.hpp"
+#include "cpu/cpu_kernels.hpp"
 #include "cpu/parallel.hpp"
 
 namespace bn::cpu {
@@ -34,9 +34,9 @@ void dropout_from(int64_t place, const Tensor& y, const Tensor& x, int64_t first
 
 // Image by image, since the other parts' images lie between them in the step's tensor.
 void dropout_of_part(const Tensor& y, const Tensor& x, const StepState& state, const ops::DropoutKey& key,
-                     const Kernels& table) {
+                     const KernelTable& table) {
   const DropoutMask mask{.key = state.seed ^ key.op, .step = state.now.step, .rate = key.rate};
-  const int64_t count = x.shape.elements() / x.shape.n;  // of one image
+  const int64_t count = x.shape.elements() / x.shape.n;  // elements of one image
 #pragma omp parallel for if (worth_threads(x.shape.elements()))
   for (int64_t image = 0; image < x.shape.n; ++image) {
     const int64_t first = image * count, place = (image * state.now.parts + state.now.part) * count;
@@ -51,7 +51,7 @@ void dropout_of_part(const Tensor& y, const Tensor& x, const StepState& state, c
 
 }  // namespace
 
-void OwnKernels::local_response_norm(const Tensor& y, const Tensor& x, const LocalResponseNorm& spec) const {
+void CpuKernels::local_response_norm(const Tensor& y, const Tensor& x, const LocalResponseNorm& spec) const {
 #pragma omp parallel if (worth_threads(x.shape.elements()))
   {
     const Share mine = share_of(x.shape.rows());
@@ -60,7 +60,7 @@ void OwnKernels::local_response_norm(const Tensor& y, const Tensor& x, const Loc
   }
 }
 
-void OwnKernels::local_response_norm_gradient(const Tensor& dx, const Tensor& dy, const Tensor& x,
+void CpuKernels::local_response_norm_gradient(const Tensor& dx, const Tensor& dy, const Tensor& x,
                                               const LocalResponseNorm& spec) const {
 #pragma omp parallel if (worth_threads(x.shape.elements()))
   {
@@ -70,7 +70,7 @@ void OwnKernels::local_response_norm_gradient(const Tensor& dx, const Tensor& dy
   }
 }
 
-void OwnKernels::dropout(const Tensor& y, const Tensor& x, const StepState* state, const ops::DropoutKey& key) const {
+void CpuKernels::dropout(const Tensor& y, const Tensor& x, const StepState* state, const ops::DropoutKey& key) const {
   if (state->now.parts > 1) {
     dropout_of_part(y, x, *state, key, table_);
     return;
@@ -89,11 +89,11 @@ void OwnKernels::dropout(const Tensor& y, const Tensor& x, const StepState* stat
   }
 }
 
-void OwnKernels::copy(const Tensor& y, const Tensor& x) const {
+void CpuKernels::copy(const Tensor& y, const Tensor& x) const {
   std::memcpy(y.data, x.data, static_cast<size_t>(y.bytes()));
 }
 
-void OwnKernels::concat(const Tensor& y, const std::vector<Tensor>& x) const {
+void CpuKernels::concat(const Tensor& y, const std::vector<Tensor>& x) const {
 #pragma omp parallel if (worth_threads(y.shape.elements()))
   {
     const Share mine = share_of(y.shape.rows());
@@ -107,7 +107,7 @@ void OwnKernels::concat(const Tensor& y, const std::vector<Tensor>& x) const {
   }
 }
 
-void OwnKernels::concat_gradient(const std::vector<Tensor>& dx, const Tensor& dy) const {
+void CpuKernels::concat_gradient(const std::vector<Tensor>& dx, const Tensor& dy) const {
 #pragma omp parallel if (worth_threads(dy.shape.elements()))
   {
     const Share mine = share_of(dy.shape.rows());
@@ -121,7 +121,7 @@ void OwnKernels::concat_gradient(const std::vector<Tensor>& dx, const Tensor& dy
   }
 }
 
-void OwnKernels::softmax_loss(float* losses, StepState* state, float* probabilities, const float* logits,
+void CpuKernels::softmax_loss(float* losses, StepState* state, float* probabilities, const float* logits,
                               const int32_t* labels, int64_t n, int64_t classes) const {
 #pragma omp parallel if (worth_threads(n * classes))
   {
@@ -142,7 +142,7 @@ void OwnKernels::softmax_loss(float* losses, StepState* state, float* probabilit
   if (!is_finite && state->first_bad_step < 0) state->first_bad_step = static_cast<int64_t>(state->now.step);
 }
 
-void OwnKernels::softmax_loss_gradient(float* dlogits, const float* logits, const int32_t* labels, int64_t n,
+void CpuKernels::softmax_loss_gradient(float* dlogits, const float* logits, const int32_t* labels, int64_t n,
                                        int64_t classes, float weight) const {
   const auto count = std::count_if(labels, labels + n, [](int32_t label) { return label >= 0; });
   const float factor = count == 0 ? 0.0F : weight / static_cast<float>(count);

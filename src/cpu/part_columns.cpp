@@ -20,7 +20,8 @@ std::span<const double> gather(const double* values, int64_t m, int64_t c, const
 
 }  // namespace
 
-int64_t merge_moments(double* moments, int64_t m, int64_t c, const ops::PartColumns& parts, const Kernels& kernels) {
+int64_t merge_moments(double* moments, int64_t m, int64_t c, const ops::PartColumns& parts,
+                      const KernelTable& kernels) {
   const double* part = gather(moments, m, c, parts).data();
   auto rows = static_cast<int64_t>(part[0]);
   std::copy_n(part + 1, 2 * c, moments);
@@ -35,7 +36,7 @@ int64_t merge_moments(double* moments, int64_t m, int64_t c, const ops::PartColu
   return rows;
 }
 
-int64_t add_sums(double* sums, int64_t m, int64_t c, const ops::PartColumns& parts, const Kernels& kernels) {
+int64_t add_sums(double* sums, int64_t m, int64_t c, const ops::PartColumns& parts, const KernelTable& kernels) {
   const double* part = gather(sums, m, c, parts).data();
   auto rows = static_cast<int64_t>(part[0]);
   std::copy_n(part + 1, 2 * c, sums);

@@ -1,7 +1,7 @@
 // Pooling among threads. One task is one row of pixels of one image.
 //
 // Bytes moved per output element of a max pool: the window's new elements of x, y, and one byte of argmax.
-#include "cpu/own_kernels.hpp"
+#include "cpu/cpu_kernels.hpp"
 #include "cpu/parallel.hpp"
 
 namespace bn::cpu {
@@ -41,14 +41,14 @@ void for_rows_of_input(const Tensor& dx, const Tensor& dy, const PoolGeometry& g
 
 }  // namespace
 
-void OwnKernels::max_pool(const Tensor& y, uint8_t* argmax, const Tensor& x, const PoolGeometry& g) const {
+void CpuKernels::max_pool(const Tensor& y, uint8_t* argmax, const Tensor& x, const PoolGeometry& g) const {
   const PoolKernels& pool = table_.pool(y.dtype);
   for_rows_of_output(y, x, g, [&](int64_t row, Rows y_row, Rows x_image, int64_t oh) {
     pool.max(y_row, argmax == nullptr ? nullptr : argmax + row * g.ow * g.c, x_image, g, oh);
   });
 }
 
-void OwnKernels::max_pool_gradient(const Tensor& dx, const Tensor& dy, const uint8_t* argmax,
+void CpuKernels::max_pool_gradient(const Tensor& dx, const Tensor& dy, const uint8_t* argmax,
                                    const PoolGeometry& g) const {
   const PoolKernels& pool = table_.pool(dy.dtype);
   for_rows_of_input(dx, dy, g, [&](int64_t image, Rows dx_row, Rows dy_image, int64_t h) {
@@ -56,13 +56,13 @@ void OwnKernels::max_pool_gradient(const Tensor& dx, const Tensor& dy, const uin
   });
 }
 
-void OwnKernels::average_pool(const Tensor& y, const Tensor& x, const PoolGeometry& g) const {
+void CpuKernels::average_pool(const Tensor& y, const Tensor& x, const PoolGeometry& g) const {
   const PoolKernels& pool = table_.pool(y.dtype);
   for_rows_of_output(y, x, g,
                      [&](int64_t, Rows y_row, Rows x_image, int64_t oh) { pool.average(y_row, x_image, g, oh); });
 }
 
-void OwnKernels::average_pool_gradient(const Tensor& dx, const Tensor& dy, const PoolGeometry& g) const {
+void CpuKernels::average_pool_gradient(const Tensor& dx, const Tensor& dy, const PoolGeometry& g) const {
   const PoolKernels& pool = table_.pool(dy.dtype);
   for_rows_of_input(dx, dy, g, [&](int64_t, Rows dx_row, Rows dy_image, int64_t h) {
     pool.average_gradient(dx_row, dy_image, g, h);

@@ -17,7 +17,7 @@ namespace {
 constexpr int64_t kChunkBytes = int64_t{1} << 20;
 // Each chunk's gradients of the weights are written, put into their order and added: some seven passes over them.
 constexpr int64_t kChunkOfWeights = 8;
-constexpr int64_t kLineElements = 32;  // of bf16: threads share no cache line
+constexpr int64_t kBf16PerLine = 32;  // a cache line, which threads do not share
 
 int64_t f32_bytes(const Shape& shape) { return shape.elements() * size_of(DType::kF32); }
 
@@ -146,8 +146,8 @@ class WidenedOp final : public Op {
   static void convert(To* to, const From* from, int64_t count, void (*kernel)(To*, const From*, int64_t)) {
 #pragma omp parallel if (worth_threads(count))
     {
-      const Share lines = share_of(divide_up(count, kLineElements));
-      const int64_t begin = lines.begin * kLineElements, end = std::min(lines.end * kLineElements, count);
+      const Share lines = share_of(divide_up(count, kBf16PerLine));
+      const int64_t begin = lines.begin * kBf16PerLine, end = std::min(lines.end * kBf16PerLine, count);
       if (begin < end) kernel(to + begin, from + begin, end - begin);
     }
   }
@@ -163,14 +163,14 @@ class WidenedOp final : public Op {
   Shape x_, y_;
   bool wants_dx_ = false;
   int64_t chunks_ = 1, chunk_images_ = 1;
-  std::unique_ptr<Op> op_;  // of a chunk
-  OpIo io_;                 // its
+  std::unique_ptr<Op> op_;  // computes one chunk
+  OpIo io_;                 // op_'s tensors
   std::vector<Tensor> terms_;
   // Scratch: a chunk of x, of y or dy, and of dx; the gradients of its weights; what its op needs.
   Regions regions_;
   int64_t x_offset_ = 0, y_offset_ = 0, dx_offset_ = 0, op_offset_ = 0;
   std::vector<int64_t> dw_offsets_;
-  const Kernels& table_ = kernels();
+  const KernelTable& table_ = kernels();
 };
 
 }  // namespace

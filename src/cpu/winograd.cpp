@@ -18,7 +18,7 @@ namespace {
 //                   12/16 (7x7)       1.9   2.0              192 (14x14)  1.9  2.0           16 (14x14)  1.3  1.4
 constexpr int64_t kLeastChannels = 32;
 constexpr int64_t kLeastTiles = 16;
-constexpr int64_t kLeastOutputs = 8;  // of a tile's 16
+constexpr int64_t kLeastOutputs = 8;  // a tile has 16
 
 }  // namespace
 

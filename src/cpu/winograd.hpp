@@ -4,7 +4,6 @@
 #pragma once
 
 #include <optional>
-#include <vector>
 
 #include "cpu/convolution.hpp"
 #include "cpu/winograd_parts.hpp"

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cstring>
 
 #include "cpu/parallel.hpp"
 #include "cpu/winograd_parts.hpp"

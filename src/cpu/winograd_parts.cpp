@@ -7,7 +7,7 @@
 namespace bn::cpu {
 namespace {
 
-constexpr int64_t kLineElements = 16;  // of a cache line
+constexpr int64_t kF32PerLine = 16;
 
 // What oneDNN prepares meanwhile is for one thread.
 class OneThread {
@@ -37,7 +37,7 @@ TileGrid::Place TileGrid::place(int64_t tile) const {
           .column = in_image % columns_ * kWinogradTile};
 }
 
-int64_t PlaneMatrices::stride() const { return (divide_up(rows * columns, kLineElements) | 1) * kLineElements; }
+int64_t PlaneMatrices::stride() const { return (divide_up(rows * columns, kF32PerLine) | 1) * kF32PerLine; }
 
 dnnl::memory::desc PlaneMatrices::all() const { return f32({kWinogradPlanes, rows, columns}, {stride(), columns, 1}); }
 dnnl::memory::desc PlaneMatrices::one() const { return f32({rows, columns}, {columns, 1}); }

@@ -18,7 +18,7 @@ class TileGrid {
   int64_t count() const { return images_ * rows_ * columns_; }
 
   struct Place {
-    int64_t image, row, column;  // of the tile's first pixel
+    int64_t image, row, column;  // the tile's first pixel
   };
   Place place(int64_t tile) const;
 
@@ -57,7 +57,7 @@ class ThreadProducts {
   ThreadProducts(const dnnl::memory::desc& y, const dnnl::memory::desc& a, const dnnl::memory::desc& b,
                  ProductResult result, int threads);
 
-  int64_t scratch_bytes() const { return calls_.front().scratch_bytes(); }  // of one thread
+  int64_t scratch_bytes() const { return calls_.front().scratch_bytes(); }  // one thread's
   void run(int thread, float* y, float* a, float* b, void* scratch);
 
  private:

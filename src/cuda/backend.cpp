@@ -8,12 +8,12 @@
 #include "bn/error.hpp"
 #include "cuda/choices.hpp"
 #include "cuda/dense_convolution.hpp"
-#include "cuda/device_memory.hpp"
 #include "cuda/error.hpp"
 #include "cuda/kernels/columns.hpp"
 #include "cuda/kernels/updates.hpp"
 #include "cuda/library_ops.hpp"
 #include "cuda/make_op.hpp"
+#include "cuda/memory.hpp"
 #include "cuda/updates.hpp"
 #include "cuda/weight_copies.hpp"
 #include "ops/own_ops.hpp"
@@ -205,7 +205,7 @@ void CudaBackend::synchronize() { BN_CUDA(cudaStreamSynchronize(context_.compute
 
 std::unique_ptr<Op> CudaBackend::make_op(const OpSpec& spec, const OpDesc& desc) {
   enter_thread();
-  return cuda::make_op(context_, own_kernels_, spec, desc);
+  return cuda::make_op(context_, kernels_, spec, desc);
 }
 
 bool CudaBackend::supports_row_stride(const OpSpec& spec) const { return ops::supports_row_stride(spec); }

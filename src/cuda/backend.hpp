@@ -1,14 +1,13 @@
 // The CUDA backend: memory, transfers, recorded steps, and the dispatch from a spec to its implementation.
 #pragma once
 
-#include <array>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "cuda/context.hpp"
-#include "cuda/own_kernels.hpp"
+#include "cuda/cuda_kernels.hpp"
 #include "cuda/transfer.hpp"
 
 namespace bn::cuda {
@@ -55,7 +54,7 @@ class CudaBackend final : public Backend {
   int device() const { return static_cast<int>(context_.options.device); }
 
   Context context_;
-  OwnKernels own_kernels_{context_};
+  CudaKernels kernels_{context_};
   HostMemory host_memory_{context_};
   std::unique_ptr<Buffer> tickets_;
   std::unique_ptr<SmallUploads> small_uploads_;

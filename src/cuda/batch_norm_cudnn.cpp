@@ -9,12 +9,12 @@
 #include "bn/error.hpp"
 #include "core/op_checks.hpp"
 #include "core/regions.hpp"
-#include "cuda/device_memory.hpp"
 #include "cuda/error.hpp"
 #include "cuda/kernels/weights.hpp"
 #include "cuda/launch.hpp"
 #include "cuda/libraries.hpp"
 #include "cuda/library_ops.hpp"
+#include "cuda/memory.hpp"
 
 namespace bn::cuda {
 namespace {

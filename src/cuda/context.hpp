@@ -44,7 +44,7 @@ struct Context {
   cublasLtContext* cublas_lt = nullptr;
   std::shared_ptr<Convolutions> convolutions = std::make_shared<Convolutions>();
   std::shared_ptr<WeightCopies> weight_copies{};
-  unsigned* tickets = nullptr;  // of the kernels on the compute stream; zeros between them (kernels/last_block.hpp)
+  unsigned* tickets = nullptr;  // the compute stream's kernels count in them and leave zeros (kernels/last_block.hpp)
 
   // Where the device is only described, nothing runs: what would be started is listed.
   std::shared_ptr<const cudnn_frontend::DeviceProperties> described{};

@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "bn/error.hpp"
-#include "cuda/device_memory.hpp"
 #include "cuda/error.hpp"
 #include "cuda/libraries.hpp"
+#include "cuda/memory.hpp"
 
 namespace bn::cuda {
 namespace {
@@ -119,7 +119,7 @@ class Event {
 namespace {
 
 struct Graph : fe::graph::Graph {
-  using fe::graph::Graph::plans;  // for the notes on the one chosen
+  using fe::graph::Graph::plans;  // made public: the chosen plan's notes are read
 };
 
 const char* text_of(fe::NumericalNote_t note) {

@@ -18,7 +18,7 @@ struct ConvolutionProblem {
   ConvolutionPart part = ConvolutionPart::kForward;
   Shape x{}, w{}, y{};  // w: ohwi
   int64_t stride = 1, pad = 0;
-  DType dtype = DType::kF32;  // of all tensors; sums are f32
+  DType dtype = DType::kF32;  // all tensors have it; sums are f32
 };
 
 // "forward 3x3/1 pad 1 bf16 32x28x28x64 to 32x28x28x96"

@@ -64,7 +64,7 @@ class DenseConvolution {
   int64_t weights_offset_ = 0;
   Folding folding_;
   ConvolutionPlan forward_, input_gradient_, weight_gradient_;
-  int64_t gradient_offset_ = 0;  // in packed
+  int64_t gradient_offset_ = 0;  // an offset in packed
   int64_t scratch_bytes_ = 0;
 };
 

@@ -77,7 +77,7 @@ void DescribedBackend::download(void*, const void*, int64_t) {
 }
 
 std::unique_ptr<Op> DescribedBackend::make_op(const OpSpec& spec, const OpDesc& desc) {
-  return cuda::make_op(context_, own_kernels_, spec, desc);
+  return cuda::make_op(context_, kernels_, spec, desc);
 }
 
 bool DescribedBackend::supports_row_stride(const OpSpec& spec) const { return ops::supports_row_stride(spec); }

@@ -3,7 +3,7 @@
 
 #include "bn/cuda_backend.hpp"
 #include "cuda/context.hpp"
-#include "cuda/own_kernels.hpp"
+#include "cuda/cuda_kernels.hpp"
 
 namespace bn::cuda {
 
@@ -47,7 +47,7 @@ class DescribedBackend final : public PlanningBackend {
   std::shared_ptr<int64_t> allocated_ = std::make_shared<int64_t>(0);  // buffers may outlive the backend
   int64_t compute_capability_;
   Context context_;
-  OwnKernels own_kernels_{context_};
+  CudaKernels kernels_{context_};
 };
 
 }  // namespace bn::cuda

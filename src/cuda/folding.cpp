@@ -1,9 +1,9 @@
 #include "cuda/folding.hpp"
 
 #include "bn/error.hpp"
-#include "cuda/device_memory.hpp"
 #include "cuda/kernels/columns.hpp"
 #include "cuda/kernels/weights.hpp"
+#include "cuda/memory.hpp"
 
 namespace bn::cuda {
 

@@ -13,7 +13,7 @@ namespace bn::cuda {
 
 struct Grid {
   unsigned x = 1, y = 1;      // blocks
-  unsigned threads = 256;     // in a block, in one dimension
+  unsigned threads = 256;     // a block's, in one dimension
   unsigned shared_bytes = 0;  // dynamic; a kernel that takes more than 48 KB has asked for it
 };
 

@@ -9,7 +9,7 @@
 namespace bn::cuda {
 namespace {
 
-std::unique_ptr<Op> make_batch_norm(const Context& context, const OwnKernels& own, const BatchNorm& spec,
+std::unique_ptr<Op> make_batch_norm(const Context& context, const CudaKernels& own, const BatchNorm& spec,
                                     const OpDesc& desc) {
   switch (spec.implementation) {
     case BatchNormImplementation::kCustom:
@@ -29,7 +29,7 @@ void require_storage(DType activations) {
   throw UnsupportedError(fmt::format("Activations cannot be stored as {}.", name_of(activations)));
 }
 
-std::unique_ptr<Op> make_op(const Context& context, const OwnKernels& own, const OpSpec& spec, const OpDesc& desc) {
+std::unique_ptr<Op> make_op(const Context& context, const CudaKernels& own, const OpSpec& spec, const OpDesc& desc) {
   return std::visit(Overloaded{
                         [&](const Conv2d& s) { return make_conv2d(context, s, desc); },
                         [&](const SeparableConv2d& s) { return make_separable_conv2d(context, s, desc); },

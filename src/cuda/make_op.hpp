@@ -3,13 +3,13 @@
 
 #include <memory>
 
-#include "cuda/own_kernels.hpp"
+#include "cuda/cuda_kernels.hpp"
 
 namespace bn::cuda {
 
 // Implements Backend::require.
 void require_storage(DType activations);
 
-std::unique_ptr<Op> make_op(const Context& context, const OwnKernels& own, const OpSpec& spec, const OpDesc& desc);
+std::unique_ptr<Op> make_op(const Context& context, const CudaKernels& own, const OpSpec& spec, const OpDesc& desc);
 
 }  // namespace bn::cuda

@@ -8,8 +8,7 @@
 #include <memory>
 
 #include "cuda/context.hpp"
-#include "cuda/device_memory.hpp"
-#include "cuda/pinned_memory.hpp"
+#include "cuda/memory.hpp"
 
 namespace bn::cuda {
 
@@ -43,7 +42,7 @@ class HostMemory {
  private:
   class PinnedBuffer;
   const Context& context_;
-  std::map<const uint8_t*, int64_t> sizes_{};  // of the buffers that live, by their beginnings
+  std::map<const uint8_t*, int64_t> sizes_{};  // from a live buffer's first byte to its size
 };
 
 // Uploads images of a batch, on the copy stream, two in flight.
@@ -63,7 +62,7 @@ class ImageUploads {
 
  private:
   struct Slot {
-    std::unique_ptr<PinnedMemory> pinned{};  // for images that are not in HostMemory
+    std::unique_ptr<PinnedMemory> pinned{};  // takes images that are not in HostMemory
     std::unique_ptr<DeviceMemory> device{};
     cudaEvent_t copied = nullptr, read = nullptr;
   };

@@ -100,7 +100,7 @@ class CachedDataset final : public Dataset {
 
   const std::unique_ptr<Dataset> source_;
   const int64_t max_bytes_;
-  const int64_t largest_side_;  // of the shorter sides; 0: as they are
+  const int64_t largest_side_;  // the largest that a shorter side may be; 0: images are kept as they are
   const DecodeOptions options_;
   std::vector<Entry> entries_;
   std::atomic<int64_t> bytes_ = 0;

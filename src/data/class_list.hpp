@@ -42,7 +42,7 @@ inline constexpr const char* kImageKinds = "JPEG, PNG, BMP, WebP, PPM, PGM and T
 // True if a file of this name is taken for an image; hidden files (.x.jpg, ._x.jpg) are not, nor what lies in a hidden
 // folder or in one of thumbnails (@eaDir, __MACOSX).
 bool has_image_name(const std::string& path);
-bool is_hidden_name(const std::string& name);  // of a file or a folder
+bool is_hidden_name(const std::string& name);  // `name`: a file's or a folder's
 
 // Gives the folder that names the class of each path in an archive: the first below those that all paths begin with, as
 // in a folder of class folders. "train/ant/red/1.jpg" beside "train/bee/2.jpg" is an ant. "" for a path in no folder.

@@ -58,7 +58,7 @@ std::unique_ptr<Dataset> open_files(const DataOptions& options, Split split) {
     case DatasetKind::kMnist:
       return open_mnist(options, split);
     case DatasetKind::kFolder:
-      return open_image_folder(options, split);
+      return open_folder(options, split);
     case DatasetKind::kTar:
       return open_tars(options, split);
     case DatasetKind::kPacked:

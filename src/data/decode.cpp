@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <opencv2/core/utility.hpp>
 
+#include "bn/dataset.hpp"
 #include "bn/error.hpp"
 
 namespace bn {
@@ -55,10 +57,19 @@ Region ImageDecoder::decode_region(const Region& region, Image& out) {
   return {.height = region.height, .width = region.width};
 }
 
-void decode_image(const uint8_t* bytes, int64_t size, int64_t channels, Image& out) {
-  ImageDecoder decoder({.channels = channels});
-  decoder.open(bytes, size);
-  decoder.decode(out);
+std::string reason_unreadable(const Dataset& images, int64_t index, const DataOptions& data) {
+  try {
+    std::vector<uint8_t> encoded;
+    const Dataset::Sample sample = images.read(index, encoded);
+    if (sample.raw_channels != 0) return "";
+    ImageDecoder decoder({.channels = data.image_channels, .decoder = data.decoder});
+    Image decoded;
+    decoder.open(sample.data, sample.bytes);
+    decoder.decode(decoded);
+    return "";
+  } catch (const DataError& error) {
+    return error.what();
+  }
 }
 
 void check_file_size(int64_t size) {
@@ -96,5 +107,7 @@ void convert_channels(const ImageView& view, int64_t channels, Image& out) {
     }
   }
 }
+
+std::string image_library() { return "OpenCV " + cv::getVersionString(); }
 
 }  // namespace bn

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <vector>
 
 #include "bn/data_options.hpp"
@@ -40,9 +39,6 @@ class ImageDecoder {
   bool by_jpeg_ = false;  // else decoded_ has been filled by open()
   Image decoded_;
 };
-
-// Fills out with an image of so many channels. EXIF orientation is ignored, as training on ImageNet customarily does.
-void decode_image(const uint8_t* bytes, int64_t size, int64_t channels, Image& out);
 
 // Throws DataError for an empty file, and for one whose size has more than 31 bits.
 void check_file_size(int64_t size);

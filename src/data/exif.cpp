@@ -68,7 +68,7 @@ Orientation exif_orientation(const uint8_t* bytes, int64_t size) {
   constexpr int64_t kSignature = 6;  // "Exif", two zeros
   if (!is_jpeg(bytes, size)) return {};
   for (int64_t at = 2; at + 4 <= size && bytes[at] == 0xFF && bytes[at + 1] != kStartOfScan;) {
-    const int64_t length = bytes[at + 2] << 8 | bytes[at + 3];  // with its own two bytes
+    const int64_t length = bytes[at + 2] << 8 | bytes[at + 3];  // counts its own two bytes
     if (length < 2 || length > size - at - 2) return {};
     const uint8_t* data = bytes + at + 4;
     if (bytes[at + 1] == kApp1 && length >= 2 + kSignature && std::memcmp(data, "Exif\0\0", kSignature) == 0) {

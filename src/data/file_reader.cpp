@@ -35,4 +35,11 @@ int64_t FileReader::next_written(int64_t offset) const {
   return errno == ENXIO ? size_ : offset;
 }
 
+void read_whole_file(const std::string& path, std::vector<uint8_t>& bytes) {
+  bytes.clear();
+  const FileReader file(path);
+  bytes.resize(static_cast<size_t>(file.size()));
+  file.read(0, file.size(), bytes.data());
+}
+
 }  // namespace bn

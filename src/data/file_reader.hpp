@@ -29,6 +29,9 @@ class FileReader {
   int64_t size_ = 0;
 };
 
+// Fills `bytes` with the whole file; no bytes of another file stay in it where that throws.
+void read_whole_file(const std::string& path, std::vector<uint8_t>& bytes);
+
 // Dataset::content_key of an image that lies there in the file.
 uint64_t content_key(const FileReader& file, int64_t offset, int64_t bytes);
 

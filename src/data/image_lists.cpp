@@ -74,9 +74,7 @@ class LabelledImages final : public Dataset {
   Sample read(int64_t index, std::vector<uint8_t>& storage) const override {
     const Place& place = places_[static_cast<size_t>(index)];
     if (place.tar < 0) {
-      const FileReader file(place.path);
-      storage.resize(static_cast<size_t>(file.size()));
-      file.read(0, file.size(), storage.data());
+      read_whole_file(place.path, storage);
     } else {
       storage.resize(static_cast<size_t>(place.bytes));
       tars_[static_cast<size_t>(place.tar)].read(place.offset, place.bytes, storage.data());

@@ -163,7 +163,7 @@ class MnistDataset final : public Dataset {
   std::string name_;
   int64_t height_ = 0, width_ = 0;
   std::vector<int32_t> labels_;
-  std::vector<int32_t> positions_;  // in the file
+  std::vector<int32_t> positions_;  // each image's index in the file
   std::vector<std::string> class_names_;
 };
 

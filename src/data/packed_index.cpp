@@ -8,7 +8,6 @@
 
 #include "bn/error.hpp"
 #include "core/files.hpp"
-#include "data/sources.hpp"
 
 namespace bn {
 namespace {

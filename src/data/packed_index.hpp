@@ -16,16 +16,16 @@ namespace bn {
 enum ImageTrait : uint16_t {
   kTraitGray = 1,
   kTraitFourInks = 2,     // CMYK or YCCK
-  kTraitNotJpeg = 4,      // whatever it is called
+  kTraitNotJpeg = 4,      // judged by its bytes, whatever it is called
   kTraitProgressive = 8,  // JPEG
-  kTraitTurned = 16,      // by its EXIF orientation
+  kTraitTurned = 16,      // its EXIF orientation turns it
   kTraitOdd = 32,         // libjpeg warned of something harmless
 };
 
 using TraitCounts = std::array<int64_t, 6>;  // images with each, in the order of their bits
 
 struct PackedImage {
-  uint64_t offset = 0;    // in the shard
+  uint64_t offset = 0;    // begins at this byte of the shard
   uint64_t checksum = 0;  // xxh3
   uint32_t bytes = 0;
   int32_t label = 0;
@@ -50,7 +50,7 @@ struct PackedIndex {
   uint32_t decoded_size = 0;    // side of the images as pixels; 0 = they are encoded
   Origin origin = Origin::kAny;
   std::vector<PackedShard> shards{};
-  std::vector<PackedImage> images{};  // by shard, in file order
+  std::vector<PackedImage> images{};  // sorted by shard, then by place in the file
   bool operator==(const PackedIndex&) const = default;
 };
 

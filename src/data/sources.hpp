@@ -11,7 +11,7 @@ namespace bn {
 
 std::unique_ptr<Dataset> open_shapes(const DataOptions& options, Split split);
 std::unique_ptr<Dataset> open_mnist(const DataOptions& options, Split split);
-std::unique_ptr<Dataset> open_image_folder(const DataOptions& options, Split split);
+std::unique_ptr<Dataset> open_folder(const DataOptions& options, Split split);
 std::unique_ptr<Dataset> open_tars(const DataOptions& options, Split split);
 
 std::unique_ptr<Dataset> open_packed(const DataOptions& options, Split split);

@@ -1,6 +1,5 @@
 #include "data/split.hpp"
 
-#include <fmt/format.h>
 #include <xxhash.h>
 
 #include <algorithm>

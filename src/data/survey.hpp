@@ -13,7 +13,7 @@ namespace bn {
 struct Survey {
   int64_t measured = 0;
   int64_t median_width = 0, median_height = 0, median_shorter = 0;  // pixels, upright
-  std::array<double, 3> mean{}, deviation{};                        // of the pixels' R, G, B scaled to 0..1
+  std::array<double, 3> mean{}, deviation{};                        // the pixels' R, G, B, scaled to 0..1
   std::vector<std::string> unreadable{};                            // "name: reason"
 };
 

@@ -257,10 +257,10 @@ class TarIndexer {
 
   const FileReader& file_;
   const int64_t begin_, end_;  // the archive's bytes in the file
-  int64_t header_ = 0;         // where the current header began, for messages
+  int64_t header_ = 0;         // the current header's beginning; messages name it
   int64_t position_;           // next byte to read
   Extension extension_;
-  bool has_ended_ = false;  // by a block of zeros
+  bool has_ended_ = false;  // a block of zeros was read
   LeftOut* left_out_;
   std::unordered_map<std::string, size_t> by_path_{};  // the first known_ members, where there are links
   size_t known_ = 0;

@@ -13,7 +13,7 @@ namespace bn {
 
 struct TarMember {
   std::string path;
-  int64_t offset = 0;  // where its bytes begin in the tar file
+  int64_t offset = 0;  // its first byte's place in the tar file
   int64_t size = 0;
 };
 

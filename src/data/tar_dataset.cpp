@@ -118,7 +118,7 @@ class TarDataset final : public Dataset {
  private:
   struct Place {
     int64_t offset, bytes;
-    size_t name;  // in names_
+    size_t name;  // an offset in names_
     size_t tar;
   };
 

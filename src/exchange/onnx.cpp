@@ -223,8 +223,8 @@ class OnnxWriter {
   OnnxGraph onnx_;
   const Graph& graph_;
   exchange::WeightsReader weights_;
-  std::vector<std::string> names_;  // of the values, in the model
-  std::vector<bool> is_flat_;       // of the values
+  std::vector<std::string> names_;  // the values' names in the model
+  std::vector<bool> is_flat_;       // whether a value has the form [n, c]
 };
 
 }  // namespace

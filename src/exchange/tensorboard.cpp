@@ -49,8 +49,8 @@ void add_scalar(Summary& summary, const std::string& tag, double value) {
   added.set_simple_value(static_cast<float>(value));
 }
 
-// Three percentiles of a probe's values are known. The histogram has the middle 70 % in two buckets, and counts
-// the others at the 15th and at the 85th percentile: buckets without a width.
+// Three percentiles of a probe's values are known. The histogram has the middle 70 % in two buckets, and counts the
+// others at the 15th and at the 85th percentile: buckets without a width.
 void add_percentiles(Summary& summary, const std::vector<double>& percentiles) {
   constexpr const char* kTags[] = {"probe/percentile_15", "probe/percentile_50", "probe/percentile_85"};
   constexpr double kPercent[] = {15, 35, 35, 15};

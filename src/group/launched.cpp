@@ -37,7 +37,7 @@ int64_t launched_processes() {
     if (const std::optional<int64_t> count = number_in(variable)) return *count;
   }
   if (std::getenv("PMIX_RANK") == nullptr) return 1;
-  return number_in("SLURM_STEP_NUM_TASKS").value_or(2);  // at least two may be there; MPI tells
+  return number_in("SLURM_STEP_NUM_TASKS").value_or(2);  // there may be several; MPI knows how many
 }
 
 OpenGroup load_module() {

@@ -1,6 +1,5 @@
 #include "mpi/watchdog.hpp"
 
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cstdio>

@@ -75,9 +75,9 @@ struct GradientColumns {
 
 // How the sums over a part's rows become those over the rows of all parts that are synchronised with it.
 struct PartColumns {
-  PartExchange* exchange = nullptr;  // null: the part is by itself
+  PartExchange* exchange = nullptr;  // null: the part is alone
   int64_t parts = 1;
-  double* scratch = nullptr;  // of elements(parts, c)
+  double* scratch = nullptr;  // has elements(parts, c) elements
 
   static int64_t elements(int64_t parts, int64_t c) { return (parts + 1) * (2 * c + 1); }
 };

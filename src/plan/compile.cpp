@@ -85,7 +85,7 @@ void Compiler::run_passes() {
     if (auto* loss = std::get_if<SoftmaxLoss>(&node.spec)) loss->weight /= static_cast<float>(options_.parts);
   }
   if (!uses_batch_statistics()) remove_dropout(graph_);
-  if (is_training()) own_frozen_batch_norm(graph_);
+  if (is_training()) use_own_frozen_batch_norm(graph_);
   if (options_.purpose == Purpose::kEvaluateFolded) fold_batch_norm(graph_);
   if (options_.passes.fuse_activation) fuse_activation(graph_, backend_);
   if (options_.passes.eliminate_concat) eliminate_concat(graph_, backend_);

@@ -1,7 +1,5 @@
 #include "plan/graph.hpp"
 
-#include <algorithm>
-
 namespace bn {
 namespace {
 
@@ -82,26 +80,6 @@ void erase_nodes(Graph& graph, const std::vector<bool>& dead) {
     if (!dead[i]) alive.push_back(std::move(graph.nodes[i]));
   }
   graph.nodes = std::move(alive);
-}
-
-void remove_dropout(Graph& graph) {
-  std::vector<bool> dead(graph.nodes.size(), false);
-  for (size_t i = 0; i < graph.nodes.size(); ++i) {
-    if (!std::holds_alternative<Dropout>(graph.nodes[i].spec)) continue;
-    dead[i] = true;
-    for (const int consumer : graph.consumers(graph.nodes[i].output)) {
-      std::replace(graph.nodes[consumer].inputs.begin(), graph.nodes[consumer].inputs.end(), graph.nodes[i].output,
-                   graph.nodes[i].inputs[0]);
-    }
-  }
-  erase_nodes(graph, dead);
-}
-
-void own_frozen_batch_norm(Graph& graph) {
-  for (GraphNode& node : graph.nodes) {
-    auto* batch_norm = std::get_if<BatchNorm>(&node.spec);
-    if (batch_norm != nullptr && node.is_frozen) batch_norm->implementation = BatchNormImplementation::kCustom;
-  }
 }
 
 }  // namespace bn

@@ -52,7 +52,7 @@ Graph make_graph(const Net& net, const PlanOptions& options);
 
 // Passes, one file each; each leaves a valid graph.
 void remove_dropout(Graph& graph);                            // identity in evaluation
-void own_frozen_batch_norm(Graph& graph);                     // training: libraries lack its gradient
+void use_own_frozen_batch_norm(Graph& graph);                 // training: libraries lack its gradient
 void fold_batch_norm(Graph& graph);                           // evaluation: batch norm and activation into the weights
 void fuse_activation(Graph& graph, const Backend& backend);   // batch norm + activation in one step
 void eliminate_concat(Graph& graph, const Backend& backend);  // producers write into the concatenation
@@ -71,7 +71,7 @@ struct BackwardStep {
 };
 struct GradientUse {  // one consumer's contribution to a value's gradient
   int node = -1;
-  int input = -1;  // which of the node's inputs
+  int input = -1;  // an index into the node's inputs
 };
 struct BackwardSchedule {
   std::vector<BackwardStep> steps;

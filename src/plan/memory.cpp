@@ -14,7 +14,7 @@ int64_t assign_offsets(std::vector<Lifetime>& buffers) {
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return buffers[a].bytes > buffers[b].bytes; });
 
   int64_t arena = 0;
-  std::vector<size_t> placed;  // in order of offset
+  std::vector<size_t> placed;  // sorted by offset
   for (const size_t index : order) {
     Lifetime& buffer = buffers[index];
     buffer.bytes = round_up(buffer.bytes, kBufferAlignment);

@@ -13,7 +13,7 @@
 namespace bn {
 namespace {
 
-constexpr size_t kMostSiblings = 4;  // as a batch norm's output may have parts
+constexpr size_t kMostSiblings = 4;  // a batch norm's output has at most so many parts
 
 struct Sibling {
   int conv = -1, norm = -1;  // nodes; conv is -1 where the batch norms alone become one

@@ -34,7 +34,7 @@ struct Plan::Impl {
   Parameters* parameters = nullptr;
   std::vector<Step> steps;
   std::vector<BackwardItem> backward;
-  std::vector<OpCall> packs, repacks, unpacks;  // of all steps; of those that learn; of those with a backward
+  std::vector<OpCall> packs, repacks, unpacks;  // those of all steps; of steps that learn; of steps with a backward
   std::unique_ptr<Buffer> arena, scratch, packed, labels_buffer, step_state;
   std::unique_ptr<Buffer> correction;  // [state slab]: 1 for means, m/(m-1) for variances
   Tensor images, labels, logits, losses;

@@ -18,7 +18,7 @@ namespace bn::report {
 struct StepsToTarget {
   int64_t runs = 0;                        // runs that have a target
   int64_t reached = 0;                     // those of them that reached it
-  std::optional<double> geometric_mean{};  // when all did
+  std::optional<double> geometric_mean{};  // present when all did
   std::optional<double> median{};          // over all, the others counted as later than any; when more than half did
 };
 
@@ -46,7 +46,7 @@ struct Analysis {
   double chance = 0;                    // the accuracy of a guess
   std::map<uint64_t, Point> targets{};  // the baseline's best, by seed
   std::optional<double> mean_target{};  // their mean over seeds
-  std::vector<ArmResult> arms{};        // as in the study
+  std::vector<ArmResult> arms{};        // in the study's order
 };
 
 Analysis analyse(const Study& study);

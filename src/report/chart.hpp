@@ -28,7 +28,7 @@ struct Mark {
   std::string label{};
 };
 
-constexpr size_t kMostBands = 8;  // with more series the bands would hide each other
+constexpr size_t kMostBands = 8;  // more would hide each other
 
 struct Series {
   std::string label{};

@@ -42,7 +42,7 @@ std::string accuracy_table(const EvaluationPage& page) {
 
 std::string frequent_confusions(const EvaluationPage& page) {
   constexpr size_t kMost = 20;
-  using Confusion = std::pair<std::pair<int32_t, int32_t>, int64_t>;  // as in page.answers
+  using Confusion = std::pair<std::pair<int32_t, int32_t>, int64_t>;  // an element of page.answers
   std::vector<Confusion> found(page.answers.begin(), page.answers.end());
   std::erase_if(found, [](const Confusion& one) { return one.first.first == one.first.second; });
   if (found.empty()) return "<p>No image was taken for another class.</p>\n";

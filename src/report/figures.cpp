@@ -1,12 +1,9 @@
 #include "report/figures.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <map>
 #include <optional>
-#include <set>
 
 #include "report/chart.hpp"
 #include "report/words.hpp"

@@ -2,7 +2,6 @@
 // curves, how the numbers were made, and every run.
 #pragma once
 
-#include <string>
 #include <vector>
 
 #include "report/document.hpp"

@@ -4,11 +4,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <tuple>
 
 #include "report/chart.hpp"
 #include "report/figures.hpp"
-#include "report/words.hpp"
 
 namespace bn::report {
 namespace {
@@ -40,10 +38,10 @@ std::string why_not(const ArmResult& result) {
 
 struct Panel {
   std::vector<EffectRow> rows{};
-  std::vector<std::string> names{};  // with the first panel only
+  std::vector<std::string> names{};  // the first panel alone has them
   std::vector<LineStyle> styles{};
   std::string title{};
-  double left = 0, right = 0;  // on the screen
+  double left = 0, right = 0;  // gnuplot screen coordinates
   bool is_ratio = false;       // rows are logarithms
 };
 

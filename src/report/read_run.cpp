@@ -107,8 +107,9 @@ Run read_run(const std::string& folder) {
   read_file(folder + "/git.txt", run.version);
   run.version = run.version.substr(0, run.version.find_last_not_of('\n') + 1);
   std::replace(run.version.begin(), run.version.end(), '\n', ' ');
-  std::string made_of;
-  if (read_file(folder + "/made_of.json", made_of) == ReadResult::kRead) run.made_of = provenance_from_json(made_of);
+  std::string provenance;
+  if (read_file(folder + "/made_of.json", provenance) == ReadResult::kRead)
+    run.provenance = provenance_from_json(provenance);
   read_end(run);
   return run;
 }

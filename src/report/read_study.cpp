@@ -211,26 +211,26 @@ std::string names_of(const std::vector<std::string>& runs) {
 }
 
 // Adds a sentence if other images, or another computation, stand behind a difference.
-void note_what_runs_were_made_of(Study& study) {
+void note_other_provenance(Study& study) {
   const Run* first = nullptr;
   std::string first_name, other_data, other_computation;
   std::vector<std::string> of_other_data, computed_otherwise;
   for (const Arm& arm : study.arms) {
     for (const Run& run : arm.runs) {
-      if (!run.made_of) continue;
+      if (!run.provenance) continue;
       const std::string name = fmt::format("{} with seed {}", arm.name, run.seed);
       if (first == nullptr) {
         first = &run;
         first_name = name;
         continue;
       }
-      const std::vector<std::string> differences = differences_between(*first->made_of, *run.made_of);
+      const std::vector<std::string> differences = differences_between(*first->provenance, *run.provenance);
       if (!differences.empty()) {
         if (of_other_data.empty()) other_data = fmt::format("{}", fmt::join(differences, "; "));
         of_other_data.push_back(name);
       }
-      if (run.made_of->computation == first->made_of->computation) continue;
-      if (computed_otherwise.empty()) other_computation = run.made_of->computation;
+      if (run.provenance->computation == first->provenance->computation) continue;
+      if (computed_otherwise.empty()) other_computation = run.provenance->computation;
       computed_otherwise.push_back(name);
     }
   }
@@ -241,7 +241,7 @@ void note_what_runs_were_made_of(Study& study) {
   if (!computed_otherwise.empty()) {
     study.notes.push_back(fmt::format("{} {} computed by {}, {} by {}: their last bits differ for that reason too.",
                                       names_of(computed_otherwise), computed_otherwise.size() == 1 ? "was" : "were",
-                                      other_computation, first_name, first->made_of->computation));
+                                      other_computation, first_name, first->provenance->computation));
   }
 }
 
@@ -317,7 +317,7 @@ Study read_study(const std::vector<std::string>& inputs, const std::string& base
                                 fmt::join(study.notes, "\n  ")));
   }
   expect_same_data(study);
-  note_what_runs_were_made_of(study);
+  note_other_provenance(study);
   choose_baseline(study, baseline_name);
   leave_out_copies(study);
   return study;

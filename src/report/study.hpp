@@ -19,12 +19,12 @@ struct Run {
   std::string folder{};
   uint64_t seed = 0;
   Config config{};
-  std::string config_text{};  // as it was stored, perhaps by an earlier version
+  std::string config_text{};  // the stored text; an earlier version may have written it
   std::string version{};      // the program's: git.txt
   std::vector<LogRecord> log{};
-  std::optional<Provenance> made_of{};  // none in folders of earlier versions and in kept studies
+  std::optional<Provenance> provenance{};  // none in folders of earlier versions and in kept studies
   RunEnd end = RunEnd::kUnfinished;
-  std::string state{};    // in words: "finished", "diverged at step 3", "crashed: ..."
+  std::string state{};    // "finished", "diverged at step 3", "crashed: ..."
   int64_t end_step = 0;   // the step of the record that gave `end` and `state`
   int64_t last_step = 0;  // the last record's
 
@@ -44,7 +44,7 @@ std::optional<double> images_per_second(const Run& run);
 
 struct Arm {
   std::string name{};
-  std::vector<Run> runs{};  // in the order of their seeds
+  std::vector<Run> runs{};  // sorted by seed
 
   const Config& config() const { return runs.front().config; }
   const Run* find(uint64_t seed) const;

@@ -20,7 +20,7 @@ struct Claim {
 
 struct Verdict {
   std::string headline{};
-  std::vector<Claim> claims{};         // when the baseline does not normalise and some other arm does
+  std::vector<Claim> claims{};         // present when the baseline does not normalise and some other arm does
   std::vector<std::string> effects{};  // else: a sentence for each arm
 };
 

@@ -14,7 +14,7 @@ const RunProgress& LogTail::update() {
   if (size < offset_) *this = LogTail(path_);
   std::ifstream file(path_, std::ios::binary);
   file.seekg(offset_);
-  for (std::string line; std::getline(file, line) && !file.eof();) {  // at the end of the file: not a whole line yet
+  for (std::string line; std::getline(file, line) && !file.eof();) {  // a line that ends with the file is not whole yet
     offset_ += static_cast<int64_t>(line.size()) + 1;
     read_line(line);
   }

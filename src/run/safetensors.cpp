@@ -29,7 +29,7 @@ constexpr int64_t kDataAlignment = 8;
 constexpr int64_t kBlockBytes = 1 << 20;
 constexpr std::string_view kPrefix = R"({"__metadata__":{"checksum":"xxh3-64:)";
 constexpr std::string_view kZeroDigits = "0000000000000000";
-constexpr int64_t kDigitsOffset = kLengthBytes + static_cast<int64_t>(kPrefix.size());  // in the file
+constexpr int64_t kDigitsOffset = kLengthBytes + static_cast<int64_t>(kPrefix.size());  // an offset in the file
 
 class Checksum {
  public:

@@ -19,7 +19,7 @@ namespace bn {
 struct SafetensorsEntry {
   std::string name{};
   std::vector<int64_t> dims{};  // none: a single value
-  std::string type = "F32";     // as the format spells it
+  std::string type = "F32";     // in the format's spelling
   int64_t begin = 0, end = 0;   // bytes from the start of the data; not used for writing
 
   int64_t elements() const;
@@ -60,7 +60,7 @@ class SafetensorsFile {
   void parse_header(const std::string& header);
   void require_no_gaps() const;
   void read_at(int64_t offset, void* data, int64_t bytes) const;
-  [[noreturn]] void throw_cannot_read() const;  // with errno's words
+  [[noreturn]] void throw_cannot_read() const;  // the message ends in errno's words
   [[noreturn]] void fail(const std::string& why) const;
 
   std::string path_;

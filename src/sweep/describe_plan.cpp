@@ -16,7 +16,6 @@
 #include "core/messages.hpp"
 #include "sweep/run_size.hpp"
 #include "sweep/run_state.hpp"
-#include "sweep/table.hpp"
 
 namespace bn {
 namespace {

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "bn/dataset.hpp"
 #include "bn/error.hpp"
 
@@ -20,7 +18,7 @@ int64_t images_in(const DataOptions& data, Split split, std::map<std::string, in
   const auto [entry, is_new] = known.try_emplace(identity_of(data, split), 0);
   if (is_new) {
     DataOptions files = data;
-    files.cache = Cache::kNone;  // to be counted, not read
+    files.cache = Cache::kNone;  // the images are counted, not read
     entry->second = open_dataset(files, split)->size();
   }
   return entry->second;
@@ -30,7 +28,7 @@ int64_t images_in(const DataOptions& data, Split split, std::map<std::string, in
 
 RunSize size_of_run(const TrainOptions& train, int64_t training_images, int64_t validation_images) {
   RunSize size{.validation_images = validation_images};
-  size.steps_per_epoch = training_images / train.parts / train.batch;
+  size.steps_per_epoch = train.steps_per_epoch(training_images);
   if (size.steps_per_epoch < 1) {
     throw DataError(fmt::format("a batch of {} images is larger than the training set of {}", train.parts * train.batch,
                                 training_images));

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <map>
-#include <optional>
 #include <string>
 
 #include "bn/config.hpp"
@@ -23,7 +22,7 @@ class DataSizes {
   RunSize of(const Config& config);  // throws DataError
 
  private:
-  std::map<std::string, int64_t> images_;  // by what identifies the set
+  std::map<std::string, int64_t> images_;  // key: what identifies the set
 };
 
 }  // namespace bn

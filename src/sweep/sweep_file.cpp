@@ -314,7 +314,7 @@ void Reader::read() {
 }
 
 void Reader::find_repetitions() const {
-  std::map<std::string, size_t> first_with;  // by resolved configuration
+  std::map<std::string, size_t> first_with;  // key: the resolved configuration
   for (size_t i = 0; i < sweep_.runs.size(); ++i) {
     const auto [first, is_new] = first_with.try_emplace(to_yaml(sweep_.runs[i].config), i);
     if (is_new) continue;

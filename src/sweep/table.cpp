@@ -10,7 +10,7 @@
 
 #include "core/duration.hpp"
 #include "core/messages.hpp"
-#include "core/wrap.hpp"
+#include "core/terminal.hpp"
 
 namespace bn {
 namespace {
@@ -54,7 +54,7 @@ std::string fitted(std::string text, size_t width) {
 
 enum class Column { kArm, kSeed, kState, kStep, kTop1, kBest, kTimeLeft };
 
-using Cells = std::vector<std::string>;  // by column
+using Cells = std::vector<std::string>;  // one for each column
 
 Cells cells_of(const TableInput& input, size_t i) {
   const SweepRun& run = input.sweep.runs[i];
@@ -72,7 +72,7 @@ Cells cells_of(const TableInput& input, size_t i) {
 // The columns that are shown, and how wide each is.
 struct Layout {
   std::vector<Column> columns{};
-  std::vector<size_t> widths{};  // by column
+  std::vector<size_t> widths{};  // one for each column
 
   size_t width() const {
     size_t sum = 0;

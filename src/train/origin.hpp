@@ -11,7 +11,7 @@ namespace bn {
 
 struct Start {
   Origin origin{};
-  std::string message{};  // what was taken from where, and what was not
+  std::string message{};  // says what was taken from where, and what was not
 };
 
 // Loads the checkpoint that model.init_from names into the parameters, whose values are drawn already. The layers whose

@@ -17,8 +17,8 @@ class PartLoaders {
 
   int64_t batches_per_epoch() const { return loaders_.front()->batches_per_epoch(); }
   void next(int64_t own_part, Batch& batch) { loaders_[static_cast<size_t>(own_part)]->next(batch); }
-  LoaderCounters counters() const;                     // of the own parts
-  LoaderCounters counters_of_all(Group& group) const;  // of all processes, but for their waiting
+  LoaderCounters counters() const;                     // sums over this process's parts
+  LoaderCounters counters_of_all(Group& group) const;  // sums over all processes, without their waiting
 
  private:
   std::vector<std::unique_ptr<Loader>> loaders_;

@@ -1,7 +1,6 @@
 // A step of training over the parts that its images are divided into, and over the processes that share the parts.
 #pragma once
 
-#include <chrono>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -73,7 +72,7 @@ class PartedStep {
   int64_t parts_;
   OwnParts own_;
   TreeSum gradients_, statistics_;
-  std::vector<float> tail_;  // what travels after the gradients: statistics, then signals
+  std::vector<float> tail_;  // sent after the gradients: statistics, then signals
   std::exception_ptr error_;
   double exchange_seconds_ = 0;
 };

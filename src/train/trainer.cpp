@@ -14,8 +14,8 @@
 #include "core/files.hpp"
 #include "core/messages.hpp"
 #include "train/describe.hpp"
-#include "train/made_of.hpp"
 #include "train/origin.hpp"
+#include "train/provenance_checks.hpp"
 #include "train/shared_state.hpp"
 #include "train/warnings.hpp"
 

@@ -81,18 +81,18 @@ class Trainer {
   GroupExchange exchange_;
   Parameters parameters_;
   ImageNormalization normalization_;
-  std::string choices_before_;  // of the backend, in the run's earlier processes
+  std::string choices_before_;  // the backend's in the run's earlier processes
   Plan plan_, evaluation_plan_;
   PartedStep step_;
   std::optional<Plan> statistics_plan_;
   std::optional<Probe> probe_;
   Provenance provenance_;
   std::string other_computation_;  // the one before this process, where it differs
-  std::string origin_message_;     // where the first values come from, unless they are drawn
+  std::string origin_message_;     // tells where the first values come from; empty when they are drawn
   Progress progress_;
   int64_t first_step_ = 0, saved_step_ = -1, statistics_step_ = -1;
   std::optional<PartLoaders> loaders_;
-  std::vector<PartScore> scores_;  // of the own parts, in a step that is logged
+  std::vector<PartScore> scores_;  // filled in a step that is logged, one for each own part
   PartedStep::Signals signals_;
   int64_t signalled_bad_step_ = -1;
   std::unique_ptr<RunLog> log_;
@@ -100,9 +100,9 @@ class Trainer {
   std::optional<ProgressLine> line_;
   EvaluationResult last_evaluation_;
 
-  double seconds_before_ = 0;  // in a resumed run's earlier parts
+  double seconds_before_ = 0;  // spent before this process resumed the run
   bool has_ended_ = false;     // its log says so
-  bool was_evaluated_ = true;  // at the step that is resumed
+  bool was_evaluated_ = true;  // whether the step that is resumed was evaluated
   std::set<std::string> warnings_in_log_;
   Clock::time_point start_ = Clock::now();
   Clock::time_point interval_start_ = Clock::now();

@@ -4,8 +4,8 @@
 #include "bn/error.hpp"
 #include "bn/models.hpp"
 #include "core/messages.hpp"
-#include "train/made_of.hpp"
 #include "train/origin.hpp"
+#include "train/provenance_checks.hpp"
 #include "train/shared_state.hpp"
 #include "train/trainer.hpp"
 
@@ -121,7 +121,7 @@ int64_t Trainer::read_checkpoint() {
   if (info->provenance) {
     provenance_.origin = info->provenance->origin;
     const auto otherwise = request_.allow_different_bits ? OtherComputation::kAllowed : OtherComputation::kRefused;
-    other_computation_ = expect_same_making(folder_, *info->provenance, provenance_, otherwise);
+    other_computation_ = expect_same_provenance(folder_, *info->provenance, provenance_, otherwise);
     const std::string changed = expect_same_choices(folder_, choices_before_, backend_.choices(), otherwise);
     if (other_computation_.empty()) other_computation_ = changed;
   }

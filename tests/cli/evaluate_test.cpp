@@ -11,6 +11,7 @@
 
 #include "bn/error.hpp"
 #include "cli/program.hpp"
+#include "support/shapes_experiment.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace bn {
@@ -20,18 +21,7 @@ using test::bninception;
 using test::ProgramResult;
 using test::TemporaryFolder;
 
-constexpr const char* kExperiment = R"(
-model: {network: {kind: mlp, image_size: 16, image_channels: 1, hidden: [20]}, classes: 10, normalization: batch}
-data:
-  kind: shapes
-  shapes: {image_size: 16, train_images: 300, validation_images: 70, seed: 1}
-  image_size: 16
-  image_channels: 1
-  resize_shorter: 0
-  mean: [0.5]
-  std: [0.25]
-  augment: {random_crop: false, flip: true}
-  workers: 2
+const std::string kExperiment = test::small_model() + test::shapes_data(300, 70) + R"(  workers: 2
 train:
   batch: 20
   steps: 30
@@ -379,7 +369,7 @@ TEST_F(Evaluate, EndsWithinASecondOfCtrlC) {
   const auto start = std::chrono::steady_clock::now();
   program.signal(SIGINT);
   EXPECT_EQ(program.wait().exit_code, 128 + SIGINT);
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));  // on a busy machine
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));  // a busy machine may be late
 }
 
 TEST_F(Evaluate, SaysWhatItLeavesOut) {

@@ -9,6 +9,7 @@
 #include "bn/run_folder.hpp"
 #include "bn/run_log.hpp"
 #include "cli/program.hpp"
+#include "support/shapes_experiment.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace bn {
@@ -19,18 +20,7 @@ using test::ProgramResult;
 using test::TemporaryFolder;
 using testing::HasSubstr;
 
-constexpr const char* kExperiment = R"(
-model: {network: {kind: mlp, image_size: 16, image_channels: 1, hidden: [20, 16]}, classes: 10, normalization: batch}
-data:
-  kind: shapes
-  shapes: {image_size: 16, train_images: 300, validation_images: 60, seed: 1}
-  image_size: 16
-  image_channels: 1
-  resize_shorter: 0
-  mean: [0.5]
-  std: [0.25]
-  augment: {random_crop: false, flip: true}
-train:
+const std::string kExperiment = test::small_model("20, 16") + test::shapes_data(300, 60) + R"(train:
   batch: 20
   steps: 20
   learning_rate: {initial: 0.1}
@@ -96,11 +86,11 @@ TEST_F(FineTuning, DrawsTheClassifierOfOtherClassesAndRecordsItsOrigin) {
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.err, HasSubstr("but the classifier is drawn anew for 4 classes, where it knew 10"));
   EXPECT_THAT(opening("second"), HasSubstr("but the classifier is drawn anew for 4 classes, where it knew 10"));
-  const auto made_of = nlohmann::json::parse(test::read_bytes(root_ / "second/made_of.json"));
+  const auto provenance = nlohmann::json::parse(test::read_bytes(root_ / "second/made_of.json"));
   const CheckpointInfo first = read_checkpoint_info(RunFolder(root_ / "first").best_path());
-  EXPECT_EQ(made_of.at("origin").at("checkpoint"), RunFolder(root_ / "first").best_path());
-  EXPECT_EQ(made_of.at("origin").at("step"), first.progress.step);
-  EXPECT_EQ(made_of.at("origin").at("checksum"), first.checksum);
+  EXPECT_EQ(provenance.at("origin").at("checkpoint"), RunFolder(root_ / "first").best_path());
+  EXPECT_EQ(provenance.at("origin").at("step"), first.progress.step);
+  EXPECT_EQ(provenance.at("origin").at("checksum"), first.checksum);
 }
 
 TEST_F(FineTuning, ResumesToTheSameBitsAndIsScoredWithoutItsOrigin) {

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "cli/program.hpp"
+#include "support/shapes_experiment.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace bn {
@@ -14,18 +15,7 @@ using test::bninception;
 using test::ProgramResult;
 using testing::HasSubstr;
 
-constexpr const char* kExperiment = R"(
-model: {network: {kind: mlp, image_size: 16, image_channels: 1, hidden: [20]}, classes: 10, normalization: batch}
-data:
-  kind: shapes
-  shapes: {image_size: 16, train_images: 300, validation_images: 70, seed: 1}
-  image_size: 16
-  image_channels: 1
-  resize_shorter: 0
-  mean: [0.5]
-  std: [0.25]
-  augment: {random_crop: false, flip: true}
-train:
+const std::string kExperiment = test::small_model() + test::shapes_data(300, 70) + R"(train:
   batch: 20
   steps: 30
   learning_rate: {initial: 0.1}

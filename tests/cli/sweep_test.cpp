@@ -14,6 +14,7 @@
 #include "cli/program.hpp"
 #include "core/usable_cores.hpp"
 #include "run/folder_lock.hpp"
+#include "support/shapes_experiment.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace bn {
@@ -26,18 +27,7 @@ using test::ProgramResult;
 using test::RunningProgram;
 using test::TemporaryFolder;
 
-constexpr const char* kExperiment = R"(
-model: {network: {kind: mlp, image_size: 16, image_channels: 1, hidden: [20]}, classes: 10, normalization: none}
-data:
-  kind: shapes
-  shapes: {image_size: 16, train_images: 200, validation_images: 40, seed: 1}
-  image_size: 16
-  image_channels: 1
-  resize_shorter: 0
-  mean: [0.5]
-  std: [0.25]
-  augment: {random_crop: false, flip: true}
-train:
+const std::string kExperiment = test::small_model("20", "none") + test::shapes_data(200, 40) + R"(train:
   batch: 20
   steps: 60
   learning_rate: {initial: 0.1}
@@ -207,7 +197,7 @@ TEST_F(SweepCommand, ADivergedRunIsAResult) {
 TEST_F(SweepCommand, ACrashedRunIsTriedOnceMoreAndReported) {
   write_sweep("configs: [{arm: broken, config: plain.yaml, set: {train.l2: 0.5}}, plain.yaml]\nbaseline: plain\n");
   std::filesystem::create_directories(root_ / "out/broken/seed_1");
-  test::write_bytes(root_ / "out/broken/seed_1/log.jsonl", "garbage\n");  // which training refuses to continue
+  test::write_bytes(root_ / "out/broken/seed_1/log.jsonl", "garbage\n");  // training refuses to continue it
   const ProgramResult result = bninception(arguments());
   EXPECT_EQ(result.exit_code, static_cast<int>(ExitCode::kFailure)) << result.err;
   EXPECT_EQ(outcomes(), (std::vector<std::string>{"crashed", "finished"}));

@@ -12,6 +12,7 @@
 #include "bn/run_log.hpp"
 #include "cli/program.hpp"
 #include "core/usable_cores.hpp"
+#include "support/shapes_experiment.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace bn {
@@ -27,18 +28,9 @@ using testing::ElementsAre;
 using testing::EndsWith;
 using testing::HasSubstr;
 
-constexpr const char* kExperiment = R"(
-model: {network: {kind: mlp, image_size: 16, image_channels: 1, hidden: [20]}, classes: 10, normalization: batch}
-data:
-  kind: shapes
-  shapes: {image_size: 16, train_images: 300, validation_images: 70, seed: 1}
-  image_size: 16
-  image_channels: 1
-  resize_shorter: 0
-  mean: [0.5]
-  std: [0.25]
-  augment: {random_crop: false, flip: true}
-train: {batch: 20, steps: 10, learning_rate: {initial: 0.1}, log_every: 5, evaluate_every: 10, evaluate_batch: 30}
+const std::string kExperiment =
+    test::small_model() + test::shapes_data(300, 70) +
+    R"(train: {batch: 20, steps: 10, learning_rate: {initial: 0.1}, log_every: 5, evaluate_every: 10, evaluate_batch: 30}
 )";
 
 class Threads : public testing::Test {

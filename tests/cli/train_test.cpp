@@ -11,6 +11,7 @@
 #include "bn/run_log.hpp"
 #include "cli/program.hpp"
 #include "core/files.hpp"
+#include "support/shapes_experiment.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace bn {
@@ -24,18 +25,8 @@ using test::RunningProgram;
 using test::TemporaryFolder;
 
 // 15 steps an epoch and a checkpoint every 7: most resumes begin inside an epoch. The average is saved too.
-constexpr const char* kExperiment = R"(
-model: {network: network.yaml, classes: 10, normalization: batch}
-data:
-  kind: shapes
-  shapes: {image_size: 16, train_images: 300, validation_images: 60, seed: 1}
-  image_size: 16
-  image_channels: 1
-  resize_shorter: 0
-  mean: [0.5]
-  std: [0.25]
-  augment: {random_crop: false, flip: true}
-train:
+const std::string kExperiment =
+    "model: {network: network.yaml, classes: 10, normalization: batch}\n" + test::shapes_data(300, 60) + R"(train:
   batch: 20
   steps: 150
   learning_rate: {initial: 0.1, decay_factor: 0.5, decay_steps: 40}

@@ -115,7 +115,7 @@ std::vector<std::string> changes(const std::string& from, const std::string& to)
 struct Sentence {
   const char* file;
   const char* base;
-  std::vector<std::string> changes;  // on ImageNet
+  std::vector<std::string> changes;  // those of the run on ImageNet
 };
 std::ostream& operator<<(std::ostream& out, const Sentence& sentence) { return out << sentence.file; }
 

@@ -1,8 +1,6 @@
 // Layers: a file over its base, network tables in files of their own, `--set` over everything.
 #include <gtest/gtest.h>
 
-#include <filesystem>
-
 #include "config/fixtures.hpp"
 
 namespace bn::test {

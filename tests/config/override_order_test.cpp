@@ -1,8 +1,6 @@
 // Overrides of two keys that say one thing: steps or epochs, in either order.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-
 #include "config/fixtures.hpp"
 
 namespace bn::test {

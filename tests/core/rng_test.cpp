@@ -58,14 +58,6 @@ TEST(RandomStream, NormalHasTheRightMoments) {
   EXPECT_NEAR(fourth / kDraws, 3, 0.15);
 }
 
-TEST(RandomStream, TruncatedNormalStaysWithinTwoDeviations) {
-  RandomStream random(5, 6);
-  double largest = 0;
-  for (int i = 0; i < 10000; ++i) largest = std::max(largest, std::abs(random.truncated_normal()));
-  EXPECT_LE(largest, 2.0);
-  EXPECT_GT(largest, 1.9);
-}
-
 TEST(RandomStream, IndexIsUnbiased) {
   RandomStream random(9, 9);
   std::vector<int> counts(7, 0);

@@ -140,7 +140,7 @@ TEST_F(UsableCores, OpenMPsVariableComesFirst) {
     });
   };
   EXPECT_EQ(threads_with("3"), "3 OMP_NUM_THREADS");
-  EXPECT_EQ(threads_with(" 5 , 2"), "5 OMP_NUM_THREADS");  // for nested teams
+  EXPECT_EQ(threads_with(" 5 , 2"), "5 OMP_NUM_THREADS");  // a number for each level of nested teams
   EXPECT_EQ(threads_with("99999999999"), "4096 OMP_NUM_THREADS");
   EXPECT_EQ(test::result_in_child([] {
               setenv("OMP_NUM_THREADS", "8", 1);

@@ -39,7 +39,7 @@ class InstructionSet : public testing::TestWithParam<const char*> {
   }
 
  private:
-  const cpu::Kernels& previous_ = cpu::kernels();
+  const cpu::KernelTable& previous_ = cpu::kernels();
 };
 
 TEST_P(InstructionSet, IsTheOneThatRuns) { EXPECT_STREQ(cpu::kernels().instruction_set, GetParam()); }
@@ -130,7 +130,7 @@ TEST_P(InstructionSet, MaxPoolOrdersSpecialNumbers) {
            Row{{one, infinity, nan, minus_one}, {infinity, nan, nan, nan}, {1, 2, 2, 2}},
            Row{{minus_nan, infinity, one, minus_one}, {minus_nan, minus_nan, infinity, one}, {0, 0, 1, 2}},
        }) {
-    const cpu::Kernels& table = cpu::kernels();
+    const cpu::KernelTable& table = cpu::kernels();
     expect_max_row(table.pool_f32, row.pixels, row.expected, row.columns);
     std::vector<uint16_t> pixels, expected;
     for (const uint32_t bits : row.pixels) pixels.push_back(static_cast<uint16_t>(bits >> 16));

@@ -1,6 +1,5 @@
 #include <gtest/gtest.h>
 
-#include "bn/error.hpp"
 #include "cpu/cpu_backend.hpp"
 #include "support/library_op_cases.hpp"
 #include "support/reference_conv.hpp"

@@ -134,9 +134,7 @@ TEST(BatchFiller, DistortionIsDrawnAnewEachEpochForTrainingOnly) {
 TEST(BatchFiller, ValidationResizesAndCutsTheCentre) {
   const EncodedSet set({png_image(60, 100, 1)});
   const auto storage = fill(set, {.image_size = 20, .resize_shorter = 30}, validation_of(1));
-  Image whole;
-  const Bytes png = png_image(60, 100, 1);
-  decode_image(png.data(), static_cast<int64_t>(png.size()), 3, whole);
+  const Image whole = decode(png_image(60, 100, 1));
   // The crop has half the size: its pixel (y, x) is the mean around (10 + 2 y, 30 + 2 x).
   const auto pixel = [&](int64_t y, int64_t x) { return whole.pixels[static_cast<size_t>((y * 100 + x) * 3)]; };
   EXPECT_NEAR(storage.images[0], pixel(10, 30), 1);

@@ -17,12 +17,6 @@ namespace {
 
 using namespace test;  // NOLINT(google-build-using-namespace)
 
-Image decode(const Bytes& bytes, int64_t channels = 3) {
-  Image image;
-  decode_image(bytes.data(), static_cast<int64_t>(bytes.size()), channels, image);
-  return image;
-}
-
 std::array<double, 3> mean_of(const Image& image) {
   std::array<double, 3> sum{};
   for (size_t i = 0; i < image.pixels.size(); ++i) sum[i % 3] += image.pixels[i];
@@ -234,14 +228,10 @@ TEST(Decode, FullSizeImageNetImagesHaveTheRecordedMeans) {
   const DataOptions options{.kind = DatasetKind::kTar, .train = {"imagenet-fullres/train-00.tar"}};
   const auto set = open_dataset(options, Split::kTrain);
   ASSERT_EQ(set->size(), static_cast<int64_t>(lines.size()));
-  Bytes storage;
-  Image image;
   for (int64_t i = 0; i < set->size(); i += 5) {
     const auto& line = lines[static_cast<size_t>(i)];
     ASSERT_EQ(set->name(i), "train-00.tar:" + line.path);
-    const auto sample = set->read(i, storage);
-    decode_image(sample.data, sample.bytes, 3, image);
-    expect_mean(image, line.mean, line.path);
+    expect_mean(decode(sample_bytes(*set, i)), line.mean, line.path);
   }
 }
 

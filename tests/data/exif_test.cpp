@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <array>
-
 #include "data/decode.hpp"
 #include "data/fixtures.hpp"
 
@@ -87,8 +85,8 @@ TEST(Exif, IsIgnoredUnlessAsked) {
   const Bytes plain = jpeg_image(40, 60, 3), turned = with_orientation(plain, 6);
   EXPECT_FALSE(same(orientation_of(plain), orientation_of(turned)));
   const auto size = static_cast<int64_t>(turned.size());
-  Image stored, ignored, applied, part;
-  decode_image(plain.data(), static_cast<int64_t>(plain.size()), 3, stored);
+  const Image stored = decode(plain);
+  Image ignored, applied, part;
   for (const Decoder decoder : {Decoder::kJpegTurbo, Decoder::kOpencv}) {
     if (decoder == Decoder::kOpencv && !has_imgcodecs()) continue;
     ImageDecoder ignoring({.decoder = decoder});

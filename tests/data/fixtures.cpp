@@ -114,6 +114,20 @@ Bytes cmyk_jpeg_image(int64_t height, int64_t width, const std::vector<uint8_t>&
   return bytes;
 }
 
+Bytes sample_bytes(const Dataset& set, int64_t index) {
+  Bytes storage;
+  const auto sample = set.read(index, storage);
+  return {sample.data, sample.data + sample.bytes};
+}
+
+Image decode(const Bytes& bytes, int64_t channels) {
+  ImageDecoder decoder({.channels = channels});
+  Image image;
+  decoder.open(bytes.data(), static_cast<int64_t>(bytes.size()));
+  decoder.decode(image);
+  return image;
+}
+
 Bytes tar_header(const std::string& path, int64_t size, char type) {
   Bytes header(512);
   std::snprintf(reinterpret_cast<char*>(header.data()), 100, "%s", path.c_str());

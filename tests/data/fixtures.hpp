@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "bn/dataset.hpp"
 #include "bn/error.hpp"
+#include "data/image.hpp"
 #include "support/error_message.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -38,6 +40,8 @@ Bytes idx_labels(const Bytes& labels);
 // A smooth colour gradient that depends on seed, so that no two are alike.
 Bytes jpeg_image(int64_t height, int64_t width, int seed);
 Bytes png_image(int64_t height, int64_t width, int seed);
+Bytes sample_bytes(const Dataset& set, int64_t index);
+Image decode(const Bytes& bytes, int64_t channels = 3);
 // Each pixel of this one ink mixture, as libjpeg stores it: Adobe's complements where there is Adobe's marker.
 enum class FourInks { kCmyk, kYcck, kCmykWithoutMarker };
 Bytes cmyk_jpeg_image(int64_t height, int64_t width, const std::vector<uint8_t>& stored_cmyk,
@@ -47,7 +51,7 @@ Bytes cmyk_jpeg_image(int64_t height, int64_t width, const std::vector<uint8_t>&
 Bytes tar_header(const std::string& path, int64_t size, char type = '0');
 void seal_tar_header(Bytes& header);
 void append(Bytes& to, const Bytes& bytes);
-void append_padded(Bytes& to, const Bytes& bytes);  // to a multiple of 512
+void append_padded(Bytes& to, const Bytes& bytes);  // pads to a multiple of 512
 void append_member(Bytes& to, const std::string& path, const Bytes& bytes);
 void close_tar(Bytes& tar);  // the two blocks of zeros
 

@@ -10,8 +10,8 @@
 #include "bn/data_options.hpp"
 #include "bn/dataset.hpp"
 #include "bn/loader.hpp"
-#include "data/count_allocations.hpp"
 #include "data/memory_dataset.hpp"
+#include "support/allocation_count.hpp"
 
 namespace bn {
 namespace {
@@ -223,7 +223,7 @@ TEST(Loader, EndsPromptlyWhateverTheWorkersDo) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   };
   EXPECT_LT(seconds_to_end(0, 0ms), 0.6);    // just started
-  EXPECT_LT(seconds_to_end(0, 50ms), 0.6);   // in the middle of a batch that takes 1.3 s
+  EXPECT_LT(seconds_to_end(0, 50ms), 0.6);   // a batch takes 1.3 s
   EXPECT_LT(seconds_to_end(3, 200ms), 0.6);  // waiting for a free slot
 }
 
@@ -265,9 +265,9 @@ TEST(Loader, GatheringInTheCallingThreadAllocatesNothing) {
   Loader loader(set, data, {.batch = 60});
   Batch batch;
   loader.next(batch);
-  const int64_t before = allocations_of_this_thread();
+  const AllocationCount allocations;
   for (int i = 0; i < 35; ++i) loader.next(batch);  // new epochs too
-  EXPECT_EQ(allocations_of_this_thread(), before);
+  EXPECT_EQ(allocations.own(), 0);
 }
 
 TEST(Loader, ReadsTinyImageNet) {

@@ -64,7 +64,7 @@ TEST(PackedDataset, SaysWhatIsMissing) {
   dir.write("out/classes.txt", bytes_of("a\n"));
   EXPECT_CONTAINS(message(), dir.path("out/classes.txt") + " is not the one that " + dir.path("out/train.index") +
                                  " was packed with, so its labels would mean other classes");
-  dir.write("out/classes.txt", bytes_of("b\na\n"));  // as many, in another order
+  dir.write("out/classes.txt", bytes_of("b\na\n"));  // the same classes in another order
   EXPECT_CONTAINS(message(), "is not the one that ");
 }
 

@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include "data/decode.hpp"
 #include "data/fixtures.hpp"
 #include "data/memory_dataset.hpp"
 
@@ -24,10 +23,8 @@ class HeatMapPicture : public testing::Test {
     options.image_size = 32;
     options.resize_shorter = 64;  // so the network sees the middle half of the shorter side
     draw_heat_map(set, 0, options, map, dir_.path("map.png"));
-    const Bytes bytes = read_file(dir_.path("map.png"));
-    decode_image(bytes.data(), static_cast<int64_t>(bytes.size()), 3, picture_);
-    const Bytes original = png_image(height, width, 1);
-    decode_image(original.data(), static_cast<int64_t>(original.size()), 3, original_);
+    picture_ = decode(read_file(dir_.path("map.png")));
+    original_ = decode(png_image(height, width, 1));
   }
   static Rgb at(const Image& image, int64_t y, int64_t x) {
     const uint8_t* pixel = &image.pixels[static_cast<size_t>((y * image.width + x) * 3)];
@@ -68,9 +65,7 @@ TEST(DrawThumbnail, KeepsTheFormOfEncodedAndRawImages) {
   const TempDir dir;
   const auto size_of = [&](const Dataset& set) {
     draw_thumbnail(set, 0, {}, 64, dir.path("thumbnail.png"));
-    const Bytes bytes = read_file(dir.path("thumbnail.png"));
-    Image picture;
-    decode_image(bytes.data(), static_cast<int64_t>(bytes.size()), 3, picture);
+    const Image picture = decode(read_file(dir.path("thumbnail.png")));
     return std::pair(picture.height, picture.width);
   };
   EXPECT_EQ(size_of(EncodedSet({jpeg_image(100, 200, 1)})), std::pair(int64_t{32}, int64_t{64}));
@@ -83,9 +78,7 @@ TEST(DrawFilters, ScalesEachByItsLargestWeight) {
   Filters filters{.count = 2, .side = 2, .channels = 1, .weights = {0, 2, -2, 1, 0, 0, 0, 0}};
   const auto drawn = [&] {
     draw_filters(filters, dir.path("filters.png"));
-    const Bytes bytes = read_file(dir.path("filters.png"));
-    Image picture;
-    decode_image(bytes.data(), static_cast<int64_t>(bytes.size()), 3, picture);
+    Image picture = decode(read_file(dir.path("filters.png")));
     EXPECT_EQ(picture.height, 16);
     EXPECT_EQ(picture.width, 40);
     return picture;

@@ -1,5 +1,3 @@
-#include "data/shapes.hpp"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -8,21 +6,13 @@
 #include <numeric>
 #include <set>
 
-#include "bn/rng.hpp"
 #include "bn/sampler.hpp"
-#include "data/decode.hpp"
 #include "data/fixtures.hpp"
 
 namespace bn {
 namespace {
 
 using namespace test;  // NOLINT(google-build-using-namespace)
-
-Bytes pixels_of(const Dataset& set, int64_t index) {
-  Bytes storage;
-  const auto sample = set.read(index, storage);
-  return {sample.data, sample.data + sample.bytes};
-}
 
 DataOptions small_set(int64_t size = 32) {
   return {.shapes = {.image_size = size, .train_images = 100, .validation_images = 50, .seed = 5}};
@@ -48,9 +38,9 @@ TEST(Shapes, PixelsAreAFunctionOfSeedSplitAndIndex) {
   const auto reseeded = open_dataset(reseeded_options, Split::kTrain);
   std::set<std::string> different;
   for (int64_t i = 0; i < 50; ++i) {
-    EXPECT_EQ(pixels_of(*set, i), pixels_of(*again, i));
+    EXPECT_EQ(sample_bytes(*set, i), sample_bytes(*again, i));
     for (const auto* other : {&set, &validation, &reseeded}) {
-      const Bytes pixels = pixels_of(**other, i);
+      const Bytes pixels = sample_bytes(**other, i);
       different.emplace(pixels.begin(), pixels.end());
     }
   }

@@ -176,7 +176,7 @@ TEST(Tar, NoticesThatItIsCutOff) {
 TEST(Tar, NoticesGarbage) {
   const TempDir dir;
   Bytes tar = tar_of({{"a/1.jpg", bytes_of("one")}, {"a/2.jpg", bytes_of("two")}});
-  tar[1024 + 10] ^= 0x40;  // in the second header
+  tar[1024 + 10] ^= 0x40;  // this byte is in the second header
   EXPECT_EQ(message_of([&] { list(dir, tar); }),
             "the tar file " + dir.path("x.tar") +
                 " is damaged or not a tar file: a header's checksum is wrong (block at byte 1024)");

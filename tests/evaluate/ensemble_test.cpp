@@ -212,7 +212,7 @@ TEST_F(Ensemble, HasAFiniteLossWhereAProbabilityIsTooSmallForANumber) {
   const SmallSet images(1, {{100}});
   OnePixelNetwork a(*backend_, 2, {0, 0, 0}, {-2000, -1000, 0}), b(*backend_, 2, {0, 0, 0}, {-2000, -1000, 0});
   const EvaluationResult result = score({a.member(), b.member()}, images, CropSet::kSingle);
-  EXPECT_NEAR(result.loss, 744.44, 0.01);  // of the smallest double
+  EXPECT_NEAR(result.loss, 744.44, 0.01);  // -log(the smallest double)
 }
 
 TEST_F(Ensemble, TellsHowFarItIsAndStopsWhenAsked) {

@@ -30,7 +30,7 @@ class SmallSet final : public Dataset {
   }
 
   std::function<void(int64_t)> on_read;
-  int64_t late_images = 0;  // by how many the set has grown since the loader counted it
+  int64_t late_images = 0;  // the set has grown by so many since the loader counted it
   std::vector<std::string> names{"a", "b", "c"};
 
  private:

@@ -8,22 +8,13 @@
 
 #include "bn/run_log.hpp"
 #include "cli/program.hpp"
+#include "support/shapes_experiment.hpp"
 
 namespace bn::test {
 namespace {
 
-constexpr const char* kExperiment = R"(
-model: {network: network.yaml, classes: 10, normalization: batch}
-data:
-  kind: shapes
-  shapes: {image_size: 16, train_images: 100, validation_images: 40, seed: 1}
-  image_size: 16
-  image_channels: 1
-  resize_shorter: 0
-  mean: [0.5]
-  std: [0.25]
-  augment: {random_crop: false, flip: true}
-train:
+const std::string kExperiment =
+    "model: {network: network.yaml, classes: 10, normalization: batch}\n" + shapes_data(100, 40) + R"(train:
   batch: 20
   steps: 40
   learning_rate: {initial: 0.1, decay_factor: 0.5, decay_steps: 15}

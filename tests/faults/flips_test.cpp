@@ -1,7 +1,6 @@
 // One bit of a file differs from what was written: it is found, and never computed with.
 #include <gtest/gtest.h>
 
-#include <fmt/format.h>
 #include <filesystem>
 #include <set>
 

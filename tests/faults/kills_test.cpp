@@ -5,7 +5,6 @@
 #include <chrono>
 #include <thread>
 
-#include "bn/run_log.hpp"
 #include "cli/program.hpp"
 #include "faults/campaign.hpp"
 

@@ -5,7 +5,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   if (size == 0) return 0;
-  const size_t labels = (size - 1) * bytes[0] / 256;  // at the end
+  const size_t labels = (size - 1) * bytes[0] / 256;  // the labels are at the end
   const bn::test::MemoryFile image_file(bytes + 1, size - 1 - labels), label_file(bytes + size - labels, labels);
   const bn::DataOptions options{.kind = bn::DatasetKind::kMnist, .train = {image_file.path(), label_file.path()}};
   try {

@@ -1,11 +1,8 @@
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <limits>
 
-#include "bn/error.hpp"
 #include "own_ops/tested_backend.hpp"
-#include "support/error_message.hpp"
 
 namespace bn::test {
 namespace {

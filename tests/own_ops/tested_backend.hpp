@@ -16,7 +16,7 @@ std::string why_untestable();  // here; empty if it is not
 Backend& tested_backend();
 bool is_supported(DType dtype);
 std::vector<BatchNormImplementation> tested_batch_norms();
-Runs runs_of(int64_t elements);  // for a test on tensors of this size
+Runs runs_of(int64_t elements);  // `elements`: the size of a test's tensors
 
 inline OpResult run_op(const OpCase& op_case, const OpData& data) {
   return run_op(tested_backend(), op_case, data, runs_of(op_case.x[0].elements()));

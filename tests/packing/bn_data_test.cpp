@@ -145,7 +145,7 @@ TEST(BnData, KilledAtAnyMomentPackingIsContinuedToTheSameBytes) {
   int interrupted = 0;
   for (int round = 0; round < 12; ++round) {
     RunningProgram program(command("killed"), environment);
-    wait_until(std::chrono::seconds(5), [&] {  // at a different moment each time: with so many files there
+    wait_until(std::chrono::seconds(5), [&] {  // each round waits for more files
       return program.has_ended() || (std::filesystem::exists(dir.path("killed")) &&
                                      static_cast<int>(names_in(dir.path("killed")).size()) > 6 * round);
     });

@@ -5,7 +5,6 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
-#include <numeric>
 #include <set>
 
 #include "data/fixtures.hpp"
@@ -129,7 +128,7 @@ TEST(CheckArchive, ComparesSizeAndMd5) {
   EXPECT_EQ(check(right), Origin::kOfficialImageNet);
   EXPECT_EQ(hashed, 3);
   EXPECT_EQ(check(right), Origin::kOfficialImageNet);
-  EXPECT_EQ(hashed, 0);  // by the note
+  EXPECT_EQ(hashed, 0);  // the note is believed
   dir.write("archive.tar", bytes_of("abd"));
   std::filesystem::last_write_time(path, std::filesystem::file_time_type::clock::now() + std::chrono::hours(1));
   EXPECT_CONTAINS(message_of([&] { check(right); }), " is damaged: its MD5 is ");

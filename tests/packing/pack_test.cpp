@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
-#include <cmath>
 #include <set>
 
 #include "bn/loader.hpp"
@@ -18,12 +17,6 @@ namespace bn {
 namespace {
 
 using namespace test;  // NOLINT(google-build-using-namespace)
-
-Bytes file_of(const Dataset& set, int64_t index) {
-  std::vector<uint8_t> storage;
-  const auto sample = set.read(index, storage);
-  return {sample.data, sample.data + sample.bytes};
-}
 
 // One image under many names.
 class RepeatedImage final : public Dataset {
@@ -59,8 +52,8 @@ TEST(Pack, KeepsEveryFileAndItsLabel) {
   EXPECT_EQ(packed->class_names(), (std::vector<std::string>{"a", "b"}));
   std::multiset<std::pair<std::string, int32_t>> before, after;
   for (int64_t i = 0; i < 30; ++i) {
-    before.emplace(text_of(file_of(*source, i)), source->label(i));
-    after.emplace(text_of(file_of(*packed, i)), packed->label(i));
+    before.emplace(text_of(sample_bytes(*source, i)), source->label(i));
+    after.emplace(text_of(sample_bytes(*packed, i)), packed->label(i));
   }
   EXPECT_TRUE(before == after);
 }
@@ -168,7 +161,7 @@ TEST(Pack, CountsWhatIsOutOfTheOrdinary) {
   EXPECT_EQ(summary.traits, (TraitCounts{1, 1, 1, 0, 0, 1}));
   std::set<std::string> names;
   for (const auto& member : list_tar(FileReader(dir.path("out/train-00000.tar")))) names.insert(member.path);
-  EXPECT_TRUE(names.contains("b/called.png"));  // by what it is
+  EXPECT_TRUE(names.contains("b/called.png"));  // named by its content
 }
 
 TEST(Pack, AnUndecodableImageFailsOrIsLeftOut) {
@@ -190,15 +183,12 @@ TEST(Pack, ResizesLargerImagesOnly) {
   pack_quietly(*source, {.out = dir.path("out"), .shards = 1, .resize_shorter = 60});
   const auto packed = open_dataset(packed_options(dir.path("out")), Split::kTrain);
   for (int64_t i = 0; i < 2; ++i) {
-    const Bytes bytes = file_of(*packed, i);
-    Image image;
-    decode_image(bytes.data(), static_cast<int64_t>(bytes.size()), 3, image);
+    const Bytes bytes = sample_bytes(*packed, i);
+    const Image image = decode(bytes);
     if (packed->name(i).find("large") != std::string::npos) {
       EXPECT_EQ(image.height, 60);
       EXPECT_EQ(image.width, 100);
-      Image whole;
-      const Bytes original = jpeg_image(120, 200, 1);
-      decode_image(original.data(), static_cast<int64_t>(original.size()), 3, whole);
+      const Image whole = decode(jpeg_image(120, 200, 1));
       EXPECT_NEAR(image.pixels[(30 * 100 + 50) * 3], whole.pixels[(60 * 200 + 100) * 3], 4);
     } else {
       EXPECT_EQ(bytes, jpeg_image(30, 90, 2));

@@ -3,19 +3,12 @@
 #include <gtest/gtest.h>
 
 #include "bn/error.hpp"
-#include "data/decode.hpp"
 #include "data/fixtures.hpp"
 
 namespace bn {
 namespace {
 
 using namespace test;  // NOLINT(google-build-using-namespace)
-
-Bytes pixels_of(const Dataset& set, int64_t index) {
-  Bytes storage;
-  const auto sample = set.read(index, storage);
-  return {sample.data, sample.data + sample.bytes};
-}
 
 DataOptions small_set() {
   return {.shapes = {.image_size = 32, .train_images = 100, .validation_images = 50, .seed = 5}};
@@ -29,13 +22,10 @@ TEST(ShapeFiles, TheWrittenFolderHoldsTheSamePixels) {
   const auto shapes = open_dataset(options, Split::kTrain);
   ASSERT_EQ(folder->size(), shapes->size());
   EXPECT_EQ(folder->class_names(), shapes->class_names());
-  Image image;
-  Bytes storage;
   for (int64_t i = 0; i < folder->size(); ++i) {
-    const auto sample = folder->read(i, storage);
-    decode_image(sample.data, sample.bytes, 3, image);
+    const Image image = decode(sample_bytes(*folder, i));
     // Sorted by class: ten of each, drawn as class, class + 10, ...
-    EXPECT_EQ(image.pixels, pixels_of(*shapes, i / 10 + i % 10 * 10)) << folder->name(i);
+    EXPECT_EQ(image.pixels, sample_bytes(*shapes, i / 10 + i % 10 * 10)) << folder->name(i);
   }
 }
 
@@ -43,12 +33,10 @@ TEST(ShapeFiles, TheContactSheetHasARowPerClass) {
   const TempDir dir;
   write_contact_sheet(small_set().shapes, Split::kTrain, 4, dir.path("sheet.png"));
   const auto set = open_dataset(small_set(), Split::kTrain);
-  Image sheet;
-  const Bytes png = read_file(dir.path("sheet.png"));
-  decode_image(png.data(), static_cast<int64_t>(png.size()), 3, sheet);
+  const Image sheet = decode(read_file(dir.path("sheet.png")));
   EXPECT_EQ(sheet.height, 10 * 34 + 2);
   EXPECT_EQ(sheet.width, 4 * 34 + 2);
-  const Bytes star = pixels_of(*set, 18);  // second star: row 8, column 1
+  const Bytes star = sample_bytes(*set, 18);  // second star: row 8, column 1
   const int64_t top = 2 + 8 * 34, left = 2 + 34;
   for (int64_t x = 0; x < 32 * 3; ++x) {
     EXPECT_EQ(sheet.pixels[static_cast<size_t>((top * sheet.width + left) * 3 + x)], star[static_cast<size_t>(x)]);

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "data/decode.hpp"
 #include "packing/fixtures.hpp"
 #include "packing/imagenet.hpp"
 

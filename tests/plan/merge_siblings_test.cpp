@@ -1,8 +1,6 @@
 // Which 1x1 convolutions become one, and how the graph looks then.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-
 #include "bn/cpu_backend.hpp"
 #include "plan/graph.hpp"
 #include "plan/graphs.hpp"
@@ -17,7 +15,7 @@ ValueId convolution(NetBuilder& builder, const std::string& name, ValueId x, con
 
 struct ModuleOptions {
   std::vector<int64_t> channels{32, 16, 8};
-  int64_t outputs = 8;  // of each 3x3 convolution
+  int64_t outputs = 8;  // each 3x3 convolution's
   std::vector<std::string> frozen{};
   BatchNorm last_norm{};
 };

@@ -5,7 +5,6 @@
 
 #include "bn/cpu_backend.hpp"
 #include "bn/error.hpp"
-#include "bn/models.hpp"
 #include "plan/graph.hpp"
 #include "plan/graphs.hpp"
 #include "support/error_message.hpp"

@@ -15,23 +15,15 @@
 #include "bn/run_folder.hpp"
 #include "bn/run_log.hpp"
 #include "support/child_process.hpp"
+#include "support/shapes_experiment.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace bn::test {
 
 // The parts' statistics, dropout masks and images differ; 12 steps an epoch.
-inline constexpr const char* kExperiment = R"(
-model: {network: network.yaml, classes: 10, normalization: batch, dropout: 0.25}
-data:
-  kind: shapes
-  shapes: {image_size: 16, train_images: 300, validation_images: 61, seed: 1}
-  image_size: 16
-  image_channels: 1
-  resize_shorter: 0
-  mean: [0.5]
-  std: [0.25]
-  augment: {random_crop: false, flip: true}
-train:
+inline const std::string kExperiment =
+    "model: {network: network.yaml, classes: 10, normalization: batch, dropout: 0.25}\n" + shapes_data(300, 61) +
+    R"(train:
   batch: 6
   parts: 4
   steps: 20

@@ -24,7 +24,7 @@ TEST(Analysis, StepsBetweenEvaluations) {
   const std::vector<Point> curve = {{100, 0.2}, {200, 0.4}, {300, 0.3}, {400, 0.5}};
   EXPECT_DOUBLE_EQ(*step_reaching(curve, 0.3, 0.1), 150);
   EXPECT_DOUBLE_EQ(*step_reaching(curve, 0.4, 0.1), 200);
-  EXPECT_DOUBLE_EQ(*step_reaching(curve, 0.15, 0.1), 50);  // from chance at step 0
+  EXPECT_DOUBLE_EQ(*step_reaching(curve, 0.15, 0.1), 50);  // interpolated from chance at step 0
   EXPECT_DOUBLE_EQ(*step_reaching(curve, 0.45, 0.1), 375);
   EXPECT_FALSE(step_reaching(curve, 0.6, 0.1));
   EXPECT_FALSE(step_reaching({}, 0.6, 0.1));

@@ -11,21 +11,13 @@
 
 #include "bn/config.hpp"
 #include "bn/run_log.hpp"
+#include "support/shapes_experiment.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace bn::test {
 
-constexpr const char* kReportedConfig = R"(
-model: {network: {kind: mlp, image_size: 16, image_channels: 1, hidden: [20]}, classes: 10, normalization: none}
-data:
-  kind: shapes
-  shapes: {image_size: 16, train_images: 300, validation_images: 70, seed: 1}
-  image_size: 16
-  image_channels: 1
-  resize_shorter: 0
-  mean: [0.5]
-  std: [0.25]
-train: {batch: 20, steps: 400, learning_rate: {initial: 0.1}}
+inline const std::string kReportedConfig =
+    small_model("20", "none") + shapes_data(300, 70) + R"(train: {batch: 20, steps: 400, learning_rate: {initial: 0.1}}
 )";
 
 struct WrittenRun {
@@ -33,7 +25,7 @@ struct WrittenRun {
   Normalization normalization = Normalization::kNone;
   Activation activation = Activation::kRelu;
   double learning_rate = 0.1;
-  std::vector<double> accuracies{};  // at steps 100, 200, ...
+  std::vector<double> accuracies{};  // those of steps 100, 200, ...
   std::string end = "end";           // the last event
   int64_t end_step = 0;              // 0 = that of the last accuracy
   std::string probed{};              // op

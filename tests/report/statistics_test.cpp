@@ -70,7 +70,7 @@ TEST(Statistics, AnArmOfOddVarianceStandsAlone) {
   EXPECT_EQ(comparisons[3].method, Method::kPairedT);
   EXPECT_NEAR(half_width(comparisons[3].interval), 38.67604135, 1e-6);
   EXPECT_EQ(comparisons[1].method, Method::kDunnett);
-  values[3][0] = kNaN;  // as with a gap
+  values[3][0] = kNaN;  // a gap
   EXPECT_EQ(compare_with_baseline(values, 0)[3].method, Method::kPairedT);
 }
 

@@ -43,7 +43,7 @@ class RunningProgram {
   pid_t pid() const { return pid_; }
   void signal(int number) const;
   bool has_ended() const;
-  ProgramResult wait();  // for the end; everything it has written
+  ProgramResult wait();  // waits for the end; returns everything it has written
 
  private:
   void read_available(std::chrono::milliseconds patience);

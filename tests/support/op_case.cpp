@@ -121,7 +121,7 @@ class OpRun {
   OpIo io_;
   std::unique_ptr<Buffer> step_;
   std::vector<GuardedTensor> x_, w_, state_, dx_, dw_;
-  std::vector<size_t> dx_inputs_;                        // which input each dx_ belongs to
+  std::vector<size_t> dx_inputs_;                        // the input that each dx_ belongs to
   std::vector<GuardedTensor> y_, dy_;                    // parts
   std::vector<GuardedTensor> saved_, scratch_, packed_;  // one or none of each
 };

@@ -27,7 +27,7 @@ struct OpCase {
   OpSpec spec;
   std::vector<Shape> x;  // labels of softmax_loss included
   DType dtype = DType::kF32;
-  std::optional<DType> y_dtype{};  // where it differs from dtype (logits)
+  std::optional<DType> y_dtype{};  // set where it differs from dtype (logits)
   Phase phase = Phase::kTrain;
   bool has_backward = true;      // false, in training: batch statistics are all that is wanted
   std::vector<bool> wants_dx{};  // empty: all

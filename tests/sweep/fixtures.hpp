@@ -5,23 +5,13 @@
 #include "bn/error.hpp"
 #include "bn/sweep.hpp"
 #include "support/error_message.hpp"
+#include "support/shapes_experiment.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace bn::test {
 
 // A net that trains in a fraction of a second, and all else that a sweep needs, in a folder of the test's own.
-inline const std::string kTinyExperiment = R"(
-model: {network: {kind: mlp, image_size: 16, image_channels: 1, hidden: [20]}, classes: 10, normalization: batch}
-data:
-  kind: shapes
-  shapes: {image_size: 16, train_images: 100, validation_images: 40, seed: 1}
-  image_size: 16
-  image_channels: 1
-  resize_shorter: 0
-  mean: [0.5]
-  std: [0.25]
-  augment: {random_crop: false, flip: true}
-train:
+inline const std::string kTinyExperiment = small_model() + shapes_data(100, 40) + R"(train:
   batch: 20
   steps: 20
   learning_rate: {initial: 0.1}

@@ -153,7 +153,7 @@ TEST_F(RunSweep, AnErrorOfItsOwnLetsTheRunsSave) {
     while :; do sleep 0.01; done)",
                                            folder_ / ""));
   three.jobs = 3;
-  three.stop = [&] { return sweep.runs[2].state == RunState::kFinished; };  // where the record can be written after all
+  three.stop = [&] { return sweep.runs[2].state == RunState::kFinished; };  // ends it if the record can be written
   EXPECT_EQ(error_message<StorageError>([&] { run_sweep(sweep, three); }),
             "cannot write '" + (folder_ / "out/sweep.json") + "': Is a directory");
   EXPECT_TRUE(std::filesystem::exists(folder_ / "saved_1"));

@@ -9,23 +9,15 @@
 #include "bn/run_log.hpp"
 #include "bn/trainer.hpp"
 #include "support/error_message.hpp"
+#include "support/shapes_experiment.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace bn::test {
 namespace {
 
-constexpr const char* kChoosingExperiment = R"(
-model: {network: {kind: mlp, image_size: 16, image_channels: 1, hidden: [6]}, classes: 10, normalization: batch}
-data:
-  kind: shapes
-  shapes: {image_size: 16, train_images: 40, validation_images: 20, seed: 1}
-  image_size: 16
-  image_channels: 1
-  resize_shorter: 0
-  mean: [0.5]
-  std: [0.25]
-  augment: {random_crop: false, flip: true}
-train: {batch: 10, steps: 2, learning_rate: {initial: 0.1}, evaluate_every: 2, evaluate_batch: 10}
+const std::string kChoosingExperiment =
+    small_model("6") + shapes_data(40, 20) +
+    R"(train: {batch: 10, steps: 2, learning_rate: {initial: 0.1}, evaluate_every: 2, evaluate_batch: 10}
 threads: 1
 )";
 

@@ -5,23 +5,13 @@
 #include "bn/cpu_backend.hpp"
 #include "bn/run_log.hpp"
 #include "bn/trainer.hpp"
+#include "support/shapes_experiment.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace bn {
 namespace {
 
-constexpr const char* kInterruptedExperiment = R"(
-model: {network: {kind: mlp, image_size: 16, image_channels: 1, hidden: [6]}, classes: 10, normalization: batch}
-data:
-  kind: shapes
-  shapes: {image_size: 16, train_images: 20, validation_images: 20, seed: 1}
-  image_size: 16
-  image_channels: 1
-  resize_shorter: 0
-  mean: [0.5]
-  std: [0.25]
-  augment: {random_crop: false}
-  workers: 0
+const std::string kInterruptedExperiment = test::small_model("6") + test::shapes_data(20, 20) + R"(  workers: 0
 train:
   batch: 10
   steps: 6

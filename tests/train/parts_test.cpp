@@ -12,6 +12,7 @@
 #include "bn/run_log.hpp"
 #include "bn/trainer.hpp"
 #include "support/error_message.hpp"
+#include "support/shapes_experiment.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/thread_group.hpp"
 
@@ -23,22 +24,12 @@ using test::TemporaryFolder;
 using test::ThreadGroup;
 
 // The classes' statistics differ from part to part, the dropout too; 7 steps an epoch.
-constexpr const char* kPartedExperiment = R"(
-model:
+const std::string kPartedExperiment = R"(model:
   network: {kind: mlp, image_size: 16, image_channels: 1, hidden: [40, 40]}
   classes: 10
   normalization: batch
   dropout: 0.25
-data:
-  kind: shapes
-  shapes: {image_size: 16, train_images: 170, validation_images: 61, seed: 1}
-  image_size: 16
-  image_channels: 1
-  resize_shorter: 0
-  mean: [0.5]
-  std: [0.25]
-  augment: {random_crop: false, flip: true}
-train:
+)" + test::shapes_data(170, 61) + R"(train:
   batch: 6
   parts: 4
   steps: 20

@@ -1,7 +1,6 @@
 // Rows that do not learn: what stays as it is, the work that they save, and the gradients that pass through them.
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <map>

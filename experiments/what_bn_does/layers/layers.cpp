@@ -3,9 +3,9 @@
 // trained network when a layer's weights are multiplied by a number. Prints tables in Markdown, and with --csv every
 // value.
 //
-// The noise moves each channel's mean and spread in every training step anew: a step computes with
-// beta + noise * a and gamma * exp(noise * b), where a and b are drawn from N(0, 1) for each channel. The gradients
-// found there update beta and gamma themselves, and evaluation has no noise.
+// The noise moves each channel's mean and spread in every training step anew: a step computes with beta + noise * a and
+// gamma * exp(noise * b), where a and b are drawn from N(0, 1) for each channel. The gradients found there update beta
+// and gamma themselves, and evaluation has no noise.
 #include <fmt/format.h>
 #include <fmt/ostream.h>
 

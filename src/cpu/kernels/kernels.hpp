@@ -144,7 +144,7 @@ struct WinogradKernels {
   void (*weight_gradient)(float* dw, Planes du, int64_t count);  // dw [3, 3, count]
 };
 
-struct Kernels {
+struct KernelTable {
   const char* instruction_set;  // "generic", "avx2", "avx512", "avx512_bf16"
   ColumnKernels columns_f32, columns_bf16;
   PoolKernels pool_f32, pool_bf16;
@@ -162,11 +162,11 @@ struct Kernels {
 
 // The table in use: the widest this machine runs, or the one named by the environment variable BN_CPU_ISA
 // (generic | avx2 | avx512 | avx512_bf16). Throws UnsupportedError for an unknown name or one the machine cannot run.
-const Kernels& kernels();
+const KernelTable& kernels();
 
 // The table of that name, for tests and for BN_CPU_ISA; throws as kernels() does.
-const Kernels& kernels_of(std::string_view instruction_set);
+const KernelTable& kernels_of(std::string_view instruction_set);
 // Makes it the table that ops prepared from now on use.
-void select_kernels(const Kernels& table);
+void select_kernels(const KernelTable& table);
 
 }  // namespace bn::cpu

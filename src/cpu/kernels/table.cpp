@@ -6,20 +6,20 @@
 
 namespace bn::cpu::BN_CPU_ISA {
 
-const Kernels& table() {
+const KernelTable& table() {
   static constexpr const char* kName = BN_TEXT(BN_CPU_ISA);
-  static const Kernels kTable = {.instruction_set = kName,
-                                 .columns_f32 = kColumnsF32,
-                                 .columns_bf16 = kColumnsBf16,
-                                 .pool_f32 = kPoolF32,
-                                 .pool_bf16 = kPoolBf16,
-                                 .elements_f32 = kElementsF32,
-                                 .elements_bf16 = kElementsBf16,
-                                 .statistics = kStatistics,
-                                 .updates = kUpdates,
-                                 .conversions = kConversions,
-                                 .winograd_f32 = kWinogradF32,
-                                 .winograd_bf16 = kWinogradBf16};
+  static const KernelTable kTable = {.instruction_set = kName,
+                                     .columns_f32 = kColumnsF32,
+                                     .columns_bf16 = kColumnsBf16,
+                                     .pool_f32 = kPoolF32,
+                                     .pool_bf16 = kPoolBf16,
+                                     .elements_f32 = kElementsF32,
+                                     .elements_bf16 = kElementsBf16,
+                                     .statistics = kStatistics,
+                                     .updates = kUpdates,
+                                     .conversions = kConversions,
+                                     .winograd_f32 = kWinogradF32,
+                                     .winograd_bf16 = kWinogradBf16};
   return kTable;
 }
 

@@ -5,7 +5,7 @@
 
 namespace bn::cpu::BN_CPU_ISA {
 
-const Kernels& table();
+const KernelTable& table();
 
 extern const ColumnKernels kColumnsF32, kColumnsBf16;
 extern const StatisticsKernels kStatistics;

@@ -5,7 +5,7 @@
 namespace bn::cpu::BN_CPU_ISA {
 namespace {
 
-constexpr int32_t kFirstNonFinite = 0x7f800000;  // as an integer every finite magnitude lies below
+constexpr int32_t kFirstNonFinite = 0x7f800000;  // read as integers, all finite magnitudes lie below
 
 template <MomentumKind Kind>
 bool sgd_of(float* value, float* velocity, const float* gradient, const SgdUpdate& factors, int64_t count) {

@@ -16,7 +16,7 @@ __device__ __forceinline__ void finish_moments(const BatchColumns& batch, const 
                                                int tile) {
   const FinishPlace place(tile, N);
   const int blocks = static_cast<int>(gridDim.y), share = (m + blocks - 1) / blocks;
-  double sums[2] = {};  // of x - origin, and of its squares
+  double sums[2] = {};  // the sum of x - origin, and that of its squares
   if (place.column < c) {
     for (int block = place.group; block < blocks; block += place.groups) {
       const int left = m - block * share;

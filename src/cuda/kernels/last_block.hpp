@@ -17,7 +17,7 @@ __device__ __forceinline__ bool is_last_block(unsigned* tickets) {
   __syncthreads();
   if (threadIdx.x == 0) {
     is_last[0] = atomicAdd(tickets + blockIdx.x, 1U) == gridDim.y - 1 ? 1 : 0;
-    if (is_last[0] != 0) tickets[blockIdx.x] = 0;  // as the next kernel expects it
+    if (is_last[0] != 0) tickets[blockIdx.x] = 0;  // the next kernel expects zeros
   }
   __syncthreads();
   __threadfence();

@@ -130,7 +130,7 @@ __global__ void __launch_bounds__(kThreads)
   Place at;
   if (!at.find(rows, c, N)) return;
   const Neighbours<T, N> x_near(x + at.row * c, at.channel, c), dy_near(dy + at.row * c, at.channel, c);
-  float scale[N + 2 * kHalf], ratio[N + 2 * kHalf];  // of the channels from kHalf before the thread's first
+  float scale[N + 2 * kHalf], ratio[N + 2 * kHalf];  // [0] is the channel kHalf before the thread's first
 #pragma unroll
   for (int i = 0; i < N + 2 * kHalf; ++i) {
     const int channel = at.channel + i - kHalf;

@@ -2,8 +2,6 @@
 // is fixed. Bytes: the arguments once each, at most a few megabytes, or all weights of the network once.
 #include "cuda/kernels/weights.hpp"
 
-#include <vector>
-
 #include "cuda/kernels/items.hpp"
 
 namespace bn::cuda {

@@ -1,7 +1,7 @@
-// Loaded before the C library (LD_PRELOAD): a call of the system fails. BN_FAILING_CALL is NAME:NUMBER:ERROR,
-// such as write:3:28 for ENOSPC at the third write(), or NAME:NUMBER:short for half of the bytes. pread:9+:5 has the
-// ninth and all later ones fail. BN_CALLS names a file that gets the number of calls of each name when the program
-// ends, and BN_FAILED one that is made when the call failed.
+// Loaded before the C library (LD_PRELOAD): a call of the system fails. BN_FAILING_CALL is NAME:NUMBER:ERROR, such as
+// write:3:28 for ENOSPC at the third write(), or NAME:NUMBER:short for half of the bytes. pread:9+:5 has the ninth and
+// all later ones fail. BN_CALLS names a file that gets the number of calls of each name when the program ends, and
+// BN_FAILED one that is made when the call failed.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/stat.h>

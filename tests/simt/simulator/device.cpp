@@ -16,12 +16,12 @@ using Work = std::vector<std::function<void()>>;
 struct CUstream_st {
   int device = 0;
   std::unique_ptr<Work> recorded{};  // while it records
-  Work queue{};                      // what has not been done yet begins at `done`
+  Work queue{};                      // everything before `done` has been done
   size_t done = 0;
 };
 struct CUevent_st {
   cudaStream_t stream = nullptr;  // null: never recorded
-  size_t end = 0;                 // of the stream's work before it
+  size_t end = 0;                 // the work of the stream before it
 };
 struct CUgraph_st {
   Work work{};

@@ -20,10 +20,10 @@ struct Machine {
   int driver_version = CUDART_VERSION;  // 0: no driver
   int devices = 1;
   bool has_kernels = true;                 // compiled for it
-  size_t host_bytes = size_t{1} << 30;     // that can be page-locked at once
-  cudaError_t driver_error = cudaSuccess;  // of asking for the driver
-  cudaError_t start_error = cudaSuccess;   // of the first use of a device
-  cudaError_t fault = cudaSuccess;         // of waiting for the device
+  size_t host_bytes = size_t{1} << 30;     // so many can be page-locked at once
+  cudaError_t driver_error = cudaSuccess;  // returned when the driver is asked for
+  cudaError_t start_error = cudaSuccess;   // returned by the first use of a device
+  cudaError_t fault = cudaSuccess;         // returned by waiting for the device
   Streams streams = Streams::kAtOnce;
 };
 Machine& machine();

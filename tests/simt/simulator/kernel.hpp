@@ -14,7 +14,7 @@
 namespace bn::simt {
 
 enum class Order { kAscending, kDescending, kShuffled };
-enum class SharedPattern { kNan, kFinite };  // what shared memory holds when a block starts
+enum class SharedPattern { kNan, kFinite };  // shared memory's content when a block starts
 
 struct Schedule {
   Order order = Order::kAscending;
@@ -37,8 +37,8 @@ struct GridShape {
 };
 
 constexpr unsigned kWarpSize = 32;
-constexpr size_t kMaxStaticSharedBytes = 48 * 1024;    // what a kernel gets without asking for more
-constexpr size_t kMaxDynamicSharedBytes = 227 * 1024;  // what it can ask for, on the largest GPUs
+constexpr size_t kMaxStaticSharedBytes = 48 * 1024;    // a kernel gets these without asking
+constexpr size_t kMaxDynamicSharedBytes = 227 * 1024;  // a kernel can ask for these on the largest GPUs
 
 // Throws Fault.
 void run_grid(const char* kernel, const GridShape& shape, const std::function<void()>& thread);

@@ -23,7 +23,7 @@ std::vector<std::string> class_folders(const std::string& root, LeftOut* left_ou
   std::vector<std::string> names;
   for (const auto& entry : entries) {
     const std::string name = entry.path().filename().string();
-    std::error_code unknown;  // of a link that leads nowhere
+    std::error_code unknown;  // set for a link that leads nowhere
     if (entry.is_directory(unknown) && !is_hidden_name(name)) {
       names.push_back(name);
     } else if (left_out != nullptr) {
@@ -33,9 +33,9 @@ std::vector<std::string> class_folders(const std::string& root, LeftOut* left_ou
   return names;
 }
 
-class ImageFolder final : public Dataset {
+class FolderDataset final : public Dataset {
  public:
-  ImageFolder(std::string root, const DataOptions& options, Split split) : root_(std::move(root)) {
+  FolderDataset(std::string root, const DataOptions& options, Split split) : root_(std::move(root)) {
     while (root_.size() > 1 && root_.back() == '/') root_.pop_back();
     const auto found = class_folders(root_, &left_out_);
     const auto training_names = [&] { return class_folders(split_paths(options, Split::kTrain, 1, "one folder")[0]); };
@@ -73,11 +73,8 @@ class ImageFolder final : public Dataset {
   }
 
   Sample read(int64_t index, std::vector<uint8_t>& storage) const override {
-    storage.clear();
-    const FileReader file(name(index));
-    storage.resize(static_cast<size_t>(file.size()));
-    file.read(0, file.size(), storage.data());
-    return {.data = storage.data(), .bytes = file.size()};
+    read_whole_file(name(index), storage);
+    return {.data = storage.data(), .bytes = static_cast<int64_t>(storage.size())};
   }
 
  private:
@@ -103,8 +100,8 @@ class ImageFolder final : public Dataset {
 
 }  // namespace
 
-std::unique_ptr<Dataset> open_image_folder(const DataOptions& options, Split split) {
-  return std::make_unique<ImageFolder>(split_paths(options, split, 1, "one folder")[0], options, split);
+std::unique_ptr<Dataset> open_folder(const DataOptions& options, Split split) {
+  return std::make_unique<FolderDataset>(split_paths(options, split, 1, "one folder")[0], options, split);
 }
 
 }  // namespace bn

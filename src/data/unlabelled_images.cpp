@@ -5,20 +5,18 @@
 
 #include "bn/error.hpp"
 #include "data/class_list.hpp"
-#include "data/decode.hpp"
 #include "data/file_reader.hpp"
 #include "data/folder_walk.hpp"
-#include "data/sources.hpp"
 
 namespace bn {
 namespace {
 
 namespace fs = std::filesystem;
 
-class ImageFiles final : public Dataset {
+class UnlabelledImages final : public Dataset {
  public:
-  ImageFiles(const std::vector<std::string>& paths, std::vector<std::string> classes,
-             std::vector<std::string>& unreadable)
+  UnlabelledImages(const std::vector<std::string>& paths, std::vector<std::string> classes,
+                   std::vector<std::string>& unreadable)
       : class_names_(std::move(classes)), walk_(left_out_, &unreadable) {
     for (const std::string& path : paths) add(path);
     if (!files_.empty()) return;
@@ -34,11 +32,8 @@ class ImageFiles final : public Dataset {
   LeftOut left_out() const override { return left_out_; }
 
   Sample read(int64_t index, std::vector<uint8_t>& storage) const override {
-    storage.clear();
-    const FileReader file(name(index));
-    storage.resize(static_cast<size_t>(file.size()));
-    file.read(0, file.size(), storage.data());
-    return {.data = storage.data(), .bytes = file.size()};
+    read_whole_file(name(index), storage);
+    return {.data = storage.data(), .bytes = static_cast<int64_t>(storage.size())};
   }
 
  private:
@@ -63,25 +58,10 @@ class ImageFiles final : public Dataset {
 
 }  // namespace
 
-std::unique_ptr<Dataset> open_image_files(const std::vector<std::string>& paths,
-                                          const std::vector<std::string>& classes,
-                                          std::vector<std::string>& unreadable) {
-  return std::make_unique<ImageFiles>(paths, classes, unreadable);
-}
-
-std::string reason_unreadable(const Dataset& images, int64_t index, const DataOptions& data) {
-  try {
-    std::vector<uint8_t> encoded;
-    const Dataset::Sample sample = images.read(index, encoded);
-    if (sample.raw_channels != 0) return "";
-    ImageDecoder decoder({.channels = data.image_channels, .decoder = data.decoder});
-    Image decoded;
-    decoder.open(sample.data, sample.bytes);
-    decoder.decode(decoded);
-    return "";
-  } catch (const DataError& error) {
-    return error.what();
-  }
+std::unique_ptr<Dataset> open_unlabelled_images(const std::vector<std::string>& paths,
+                                                const std::vector<std::string>& classes,
+                                                std::vector<std::string>& unreadable) {
+  return std::make_unique<UnlabelledImages>(paths, classes, unreadable);
 }
 
 }  // namespace bn

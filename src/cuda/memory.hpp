@@ -1,4 +1,4 @@
-// Memory of the device, freed on destruction.
+// Memory that is freed on destruction: the device's, and the host's that a GPU can read by itself.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +16,22 @@ class DeviceMemory {
   ~DeviceMemory();
   DeviceMemory(const DeviceMemory&) = delete;
   DeviceMemory& operator=(const DeviceMemory&) = delete;
+
+  void* data() const { return data_; }
+  int64_t bytes() const { return bytes_; }
+
+ private:
+  void* data_ = nullptr;
+  int64_t bytes_;
+};
+
+// Page-locked memory of the host.
+class PinnedMemory {
+ public:
+  explicit PinnedMemory(int64_t bytes);  // throws OutOfMemoryError
+  ~PinnedMemory();
+  PinnedMemory(const PinnedMemory&) = delete;
+  PinnedMemory& operator=(const PinnedMemory&) = delete;
 
   void* data() const { return data_; }
   int64_t bytes() const { return bytes_; }

@@ -1,4 +1,4 @@
-#include "core/wrap.hpp"
+#include "core/terminal.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-// A run goes on with what it was made of, and all its processes work with the same.
+// A run is resumed with its own provenance, and all its processes work with the same.
 #pragma once
 
 #include <string>
@@ -17,8 +17,8 @@ void expect_same_data(Group& group, const Provenance& own);
 // A run goes on with the same images under the same indices, or not at all (DataError); with other last bits only where
 // that is allowed (UnsupportedError). Returns what computed it before, where that differs.
 enum class OtherComputation { kRefused, kAllowed };
-std::string expect_same_making(const RunFolder& folder, const Provenance& before, const Provenance& now,
-                               OtherComputation otherwise);
+std::string expect_same_provenance(const RunFolder& folder, const Provenance& before, const Provenance& now,
+                                   OtherComputation otherwise);
 
 // Which engine of its library the backend chose for each op, as the run folder keeps it; nothing where it has no
 // choice.

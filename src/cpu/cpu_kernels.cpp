@@ -1,4 +1,4 @@
-#include "cpu/own_kernels.hpp"
+#include "cpu/cpu_kernels.hpp"
 
 #include <algorithm>
 #include <map>
@@ -60,28 +60,28 @@ Matrix read_of_output(const Matrix& y, Activation activation) {
 
 }  // namespace
 
-const OwnKernels& own_kernels() {
+const CpuKernels& cpu_kernels() {
   static std::mutex mutex;
-  static std::map<const Kernels*, OwnKernels> of_tables;
-  const Kernels& table = kernels();
+  static std::map<const KernelTable*, CpuKernels> of_tables;
+  const KernelTable& table = kernels();
   const std::lock_guard lock(mutex);
   return of_tables.try_emplace(&table, table).first->second;
 }
 
-int64_t OwnKernels::partial_bytes(int64_t m, int64_t c) const {
+int64_t CpuKernels::partial_bytes(int64_t m, int64_t c) const {
   return Tiles(m, c).partial_elements() * static_cast<int64_t>(sizeof(double));
 }
 
-void OwnKernels::zero(float* values, int64_t count) const { std::fill_n(values, count, 0.0F); }
+void CpuKernels::zero(float* values, int64_t count) const { std::fill_n(values, count, 0.0F); }
 
-void OwnKernels::batch_statistics(const BatchColumns& batch, void* partial, const ops::PartedMatrix& x,
+void CpuKernels::batch_statistics(const BatchColumns& batch, void* partial, const ops::PartedMatrix& x,
                                   const AffineColumns& affine, const ops::PartColumns& parts) const {
   for_each_part(x, [&](size_t i, const Columns& columns) {
     statistics_of_part(columns.of(batch), partial, x.parts[i], columns.of(affine), parts);
   });
 }
 
-void OwnKernels::statistics_of_part(const BatchColumns& batch, void* partial, const Matrix& x,
+void CpuKernels::statistics_of_part(const BatchColumns& batch, void* partial, const Matrix& x,
                                     const AffineColumns& affine, const ops::PartColumns& parts) const {
   double* moments = doubles(partial);
   column_reduce(moments, x, Tiles(x.m, x.c), table_);
@@ -89,18 +89,18 @@ void OwnKernels::statistics_of_part(const BatchColumns& batch, void* partial, co
   table_.statistics.prepare_batch(batch, moments, moments + x.c, affine, m, x.c);
 }
 
-void OwnKernels::population_scale(float* scale, const float* var, const AffineColumns& affine, int64_t c) const {
+void CpuKernels::population_scale(float* scale, const float* var, const AffineColumns& affine, int64_t c) const {
   table_.statistics.prepare_population(scale, var, affine, c);
 }
 
-void OwnKernels::normalize(const ops::PartedMatrix& y, const ops::PartedMatrix& x, const NormalizeColumns& by,
+void CpuKernels::normalize(const ops::PartedMatrix& y, const ops::PartedMatrix& x, const NormalizeColumns& by,
                            Activation activation) const {
   for_each_part(y, [&](size_t i, const Columns& columns) {
     column_normalize(y.parts[i], columns.of(x), columns.of(by), activation, Tiles(x.m(), columns.count), table_);
   });
 }
 
-void OwnKernels::gradient_sums(const GradientColumns& gradient, void* partial, const ops::PartedMatrix& dy,
+void CpuKernels::gradient_sums(const GradientColumns& gradient, void* partial, const ops::PartedMatrix& dy,
                                const ops::PartedMatrix& x, const ops::PartedMatrix& y, const BatchColumns& batch,
                                const AffineColumns& affine, Activation activation,
                                const ops::PartColumns& parts) const {
@@ -110,7 +110,7 @@ void OwnKernels::gradient_sums(const GradientColumns& gradient, void* partial, c
   });
 }
 
-void OwnKernels::sums_of_part(const GradientColumns& gradient, void* partial, const Matrix& dy, const Matrix& x,
+void CpuKernels::sums_of_part(const GradientColumns& gradient, void* partial, const Matrix& dy, const Matrix& x,
                               const Matrix& y, const BatchColumns& batch, const AffineColumns& affine,
                               Activation activation, const ops::PartColumns& parts) const {
   double* sums = doubles(partial);
@@ -127,7 +127,7 @@ void OwnKernels::sums_of_part(const GradientColumns& gradient, void* partial, co
   table_.statistics.prepare_gradient(of_all, sums, sums + x.c, batch, affine, m, x.c);
 }
 
-void OwnKernels::input_gradient(const ops::PartedMatrix& dx, const ops::PartedMatrix& dy, const ops::PartedMatrix& x,
+void CpuKernels::input_gradient(const ops::PartedMatrix& dx, const ops::PartedMatrix& dy, const ops::PartedMatrix& x,
                                 const ops::PartedMatrix& y, const BatchColumns& batch, const GradientColumns& gradient,
                                 Activation activation) const {
   for_each_part(dy, [&](size_t i, const Columns& columns) {
@@ -139,11 +139,11 @@ void OwnKernels::input_gradient(const ops::PartedMatrix& dx, const ops::PartedMa
   });
 }
 
-void OwnKernels::bias_activation(const Matrix& y, const Matrix& x, const float* bias, Activation activation) const {
+void CpuKernels::bias_activation(const Matrix& y, const Matrix& x, const float* bias, Activation activation) const {
   column_bias_activation(y, x, bias, activation, Tiles(x.m, x.c), table_);
 }
 
-void OwnKernels::bias_activation_gradient(const Matrix& dx, float* dbias, void* partial, const Matrix& dy,
+void CpuKernels::bias_activation_gradient(const Matrix& dx, float* dbias, void* partial, const Matrix& dy,
                                           const Matrix& y, Activation activation) const {
   const Matrix read = activation == Activation::kNone ? Matrix{} : y;
   double* sums = dbias == nullptr ? nullptr : doubles(partial);

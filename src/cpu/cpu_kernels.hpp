@@ -9,12 +9,12 @@
 
 namespace bn::cpu {
 
-class OwnKernels final : public ops::OwnKernels {
+class CpuKernels final : public ops::OwnKernels {
  public:
-  explicit OwnKernels(const Kernels& table) : table_(table) {}
+  explicit CpuKernels(const KernelTable& table) : table_(table) {}
   std::string name() const override { return std::string("own:") + table_.instruction_set; }
 
-  // --- own_kernels.cpp
+  // --- cpu_kernels.cpp
   int64_t partial_bytes(int64_t m, int64_t c) const override;
   void zero(float* values, int64_t count) const override;
   void batch_statistics(const BatchColumns& batch, void* partial, const ops::PartedMatrix& x,
@@ -61,10 +61,10 @@ class OwnKernels final : public ops::OwnKernels {
                     const ops::Matrix& y, const BatchColumns& batch, const AffineColumns& affine, Activation activation,
                     const ops::PartColumns& parts) const;
 
-  const Kernels& table_;
+  const KernelTable& table_;
 };
 
 // Kernels over the table in use, see kernels().
-const OwnKernels& own_kernels();
+const CpuKernels& cpu_kernels();
 
 }  // namespace bn::cpu

@@ -1,4 +1,4 @@
-#include "train/made_of.hpp"
+#include "train/provenance_checks.hpp"
 
 #include <fmt/format.h>
 
@@ -35,8 +35,8 @@ void expect_same_data(Group& group, const Provenance& own) {
                      .exit_code = ExitCode::kData}});
 }
 
-std::string expect_same_making(const RunFolder& folder, const Provenance& before, const Provenance& now,
-                               OtherComputation otherwise) {
+std::string expect_same_provenance(const RunFolder& folder, const Provenance& before, const Provenance& now,
+                                   OtherComputation otherwise) {
   const std::vector<std::string> differences = differences_of_data(before, now);
   if (!differences.empty()) {
     throw DataError(fmt::format("--resume: the data of '{}' are not those that it was trained on: {}", folder.path(),

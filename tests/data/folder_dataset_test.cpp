@@ -18,7 +18,7 @@ std::unique_ptr<Dataset> open(const std::string& root, DataOptions options = {})
   return open_dataset(options, Split::kTrain);
 }
 
-TEST(ImageFolder, ReadsEachFolderOnceAndNamesWhatItLeavesOut) {
+TEST(FolderDataset, ReadsEachFolderOnceAndNamesWhatItLeavesOut) {
   namespace fs = std::filesystem;
   const TempDir dir;
   dir.write("set/ant/1.jpg", bytes_of("1"));
@@ -44,7 +44,7 @@ TEST(ImageFolder, ReadsEachFolderOnceAndNamesWhatItLeavesOut) {
   }
 }
 
-TEST(ImageFiles, OfAFolderAreFoundOnceAndWhatIsLeftOutIsNamed) {
+TEST(UnlabelledImages, OfAFolderAreFoundOnceAndWhatIsLeftOutIsNamed) {
   namespace fs = std::filesystem;
   const TempDir dir;
   dir.write("photos/b.jpg", bytes_of("b"));
@@ -53,7 +53,7 @@ TEST(ImageFiles, OfAFolderAreFoundOnceAndWhatIsLeftOutIsNamed) {
   fs::create_directory_symlink(dir.path("elsewhere"), dir.path("photos/more"));  // is followed
   fs::create_directory_symlink(".", dir.path("photos/again"));
   std::vector<std::string> unreadable;
-  const auto set = open_image_files({dir.path("photos")}, {"x"}, unreadable);
+  const auto set = open_unlabelled_images({dir.path("photos")}, {"x"}, unreadable);
   ASSERT_EQ(set->size(), 2);
   EXPECT_EQ(set->name(0), dir.path("photos/b.jpg"));
   EXPECT_EQ(set->name(1), dir.path("photos/more/a.jpg"));
@@ -70,7 +70,7 @@ TEST(LeftOut, NamesTenAndCountsTheRest) {
   EXPECT_EQ(one.list(), "0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 11 more");
 }
 
-TEST(ImageFolder, ListsClassesAndImagesInOrder) {
+TEST(FolderDataset, ListsClassesAndImagesInOrder) {
   const TempDir dir;
   const Bytes b2 = bytes_of("b2");
   dir.write("set/bird/2.jpg", b2);
@@ -96,7 +96,7 @@ TEST(ImageFolder, ListsClassesAndImagesInOrder) {
   EXPECT_EQ(Bytes(sample.data, sample.data + sample.bytes), b2);
 }
 
-TEST(ImageFolder, TheClassesFileChoosesAndOrders) {
+TEST(FolderDataset, TheClassesFileChoosesAndOrders) {
   const TempDir dir;
   for (const char* name : {"a", "b", "c"}) dir.write(std::string("set/") + name + "/1.jpg", bytes_of(name));
   const auto classes = dir.write("classes.txt", bytes_of("c third\na first\n"));
@@ -108,7 +108,7 @@ TEST(ImageFolder, TheClassesFileChoosesAndOrders) {
   EXPECT_EQ(open(dir.path("set"), {.classes = classes, .classes_limit = 1})->size(), 1);
 }
 
-TEST(ImageFolder, NamesAnEmptyClass) {
+TEST(FolderDataset, NamesAnEmptyClass) {
   const TempDir dir;
   dir.write("set/a/1.jpg", bytes_of("a"));
   std::filesystem::create_directory(dir.path("set/b"));
@@ -119,7 +119,7 @@ TEST(ImageFolder, NamesAnEmptyClass) {
             "class 'zebra' (number 2 of the classes file " + classes + ") has no image in " + dir.path("set"));
 }
 
-TEST(ImageFolder, SaysThatItFoundNothing) {
+TEST(FolderDataset, SaysThatItFoundNothing) {
   const TempDir dir;
   EXPECT_EQ(message_of([&] { open(dir.path()); }),
             "no classes found in " + dir.path() + ": it has no class folders (<class>/<image>.jpg)");
@@ -132,7 +132,7 @@ TEST(ImageFolder, SaysThatItFoundNothing) {
             "cannot open the image folder " + dir.path("nowhere") + " (No such file or directory)");
 }
 
-TEST(ImageFolder, ValidationTakesItsClassesFromTheTrainingSet) {
+TEST(FolderDataset, ValidationTakesItsClassesFromTheTrainingSet) {
   const TempDir dir;
   dir.write("train/a/1.jpg", bytes_of("a"));
   dir.write("train/b/1.jpg", bytes_of("b"));
@@ -144,7 +144,7 @@ TEST(ImageFolder, ValidationTakesItsClassesFromTheTrainingSet) {
   EXPECT_EQ(open_dataset(options, Split::kValidation)->label(0), 0);
 }
 
-TEST(ImageFolder, AFileThatVanishedIsNamed) {
+TEST(FolderDataset, AFileThatVanishedIsNamed) {
   const TempDir dir;
   const auto file = dir.write("a/1.jpg", bytes_of("a"));
   const auto set = open(dir.path());

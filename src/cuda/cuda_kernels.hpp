@@ -9,9 +9,9 @@
 
 namespace bn::cuda {
 
-class OwnKernels final : public ops::OwnKernels {
+class CudaKernels final : public ops::OwnKernels {
  public:
-  explicit OwnKernels(const Context& context) : context_(context) {}
+  explicit CudaKernels(const Context& context) : context_(context) {}
   std::string name() const override { return "own"; }
 
   int64_t partial_bytes(int64_t m, int64_t c) const override;

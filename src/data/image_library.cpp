@@ -1,9 +1,0 @@
-#include <opencv2/core/utility.hpp>
-
-#include "bn/dataset.hpp"
-
-namespace bn {
-
-std::string image_library() { return "OpenCV " + cv::getVersionString(); }
-
-}  // namespace bn
