@@ -11,12 +11,9 @@ namespace bn::test {
 inline std::string small_model(const std::string& hidden = "20", const std::string& normalization = "batch") {
   return fmt::format(
       "model: {{network: {{kind: mlp, image_size: 16, image_channels: 1, hidden: [{}]}}, classes: 10, "
-      "normalization: {}}}
-      ",
-      hidden,
-      normalization);
+      "normalization: {}}}\n",
+      hidden, normalization);
 }
-"batch}\n";
 
 // The section `data`; lines that follow it may add keys.
 inline std::string shapes_data(int64_t training_images, int64_t validation_images) {
