@@ -20,7 +20,7 @@ echo "| network | steps | A100 | RTX 4090 | H100 | B200 |"
 echo "|---|---|---|---|---|---|"
 for config in "$@"; do
   config=$(from_caller "$config")
-  steps=$("$bninception" config show "$config" | awk '/^train:/ { inside = 1 } inside && $1 == "steps:" { print $2; exit }')
+  steps=$("$bninception" config show "$config" | awk '/^[a-z]/ { inside = $1 == "train:" } inside && $1 == "steps:" { print $2 }')
   row="| $(basename "$config" .yaml) | $steps |"
   for device in "${devices[@]}"; do
     "$bninception" profile "$config" --set device=cuda --set precision=bf16 --plan-only $here/devices/$device.json --json >"$plan"
