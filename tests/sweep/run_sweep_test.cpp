@@ -92,7 +92,7 @@ TEST_F(RunSweep, AConfigurationMustStayReadable) {
   Sweep sweep = load();
   EXPECT_EQ(error_message<ConfigError>(
                 [&] { run_sweep(sweep, options(fmt::format("sed -i 's/steps: 20/steps: x/' {}", file))); }),
-            changed + file + ":14:10: train.steps: got 'x', expected an integer from 0 to 1000000000000");
+            changed + file + ":13:10: train.steps: got 'x', expected an integer from 0 to 1000000000000");
   EXPECT_EQ(sweep.runs[1].state, RunState::kPending);
   folder_.write("plain.yaml", kTinyExperiment);
   sweep = load();
