@@ -49,7 +49,7 @@ std::vector<std::string> names_in(const PytorchMetadata& metadata, const char* k
   return {};
 }
 
-// What else a checkpoint records, such as the images of the training, PyTorch's file does not say.
+// PyTorch's file does not say what else a checkpoint records, such as the images of the training.
 Provenance made_of(const PytorchMetadata& metadata, int64_t classes, const std::string& path) {
   Provenance made_of{.classes = names_in(metadata, kClasses, classes, path)};
   if (!made_of.classes.empty()) {
