@@ -26,7 +26,10 @@ __global__ void __launch_bounds__(kThreads) dropout_kernel(T* y, const T* x, con
     for (int64_t e = 4 * group; e < elements && e < 4 * group + 4; ++e) {
       const auto place = static_cast<uint64_t>(place_in_step(e, step->now, image_elements));
       const PhiloxCounter draw = mask(step->now.step, place / 4);
-      const float v[1] = {uniform_float(draw[place % 4]) >= rate ? element(x + e) * scale : 0.0F};
+      uint32_t bits = draw[0];  // an index that is not constant would put the draw into local memory
+#pragma unroll
+      for (unsigned i = 1; i < 4; ++i) bits = place % 4 == i ? draw[i] : bits;
+      const float v[1] = {uniform_float(bits) >= rate ? element(x + e) * scale : 0.0F};
       store(y + e, v);
     }
     return;
