@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds, and runs every test; ctest's summary of the tests closes the output.
 #   usage: run.sh              packages build tests: what a user needs to know that everything works here
-#          run.sh all          besides: kernels cudnn_plans format tidy asan tsan fuzz jpeg_only onednn3 quickstart
-#                              exchange
+#          run.sh all          besides: kernels sass cudnn_plans format tidy asan tsan fuzz jpeg_only onednn3
+#                              quickstart exchange
 #          run.sh exchange     fetches ONNX Runtime, OpenCV, safetensors and TensorBoard from PyPI into .cache, and tests
 #                              that they read what is written for them; without a network these tests are skipped
 #          run.sh SECTION...   only these of them, in the order of above
@@ -13,7 +13,7 @@ set -uo pipefail
 # shellcheck source=experiments/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../experiments/common.sh"
 
-before_tests=(packages build kernels cudnn_plans format tidy asan tsan fuzz jpeg_only onednn3 quickstart exchange)
+before_tests=(packages build kernels sass cudnn_plans format tidy asan tsan fuzz jpeg_only onednn3 quickstart exchange)
 case "${*:-}" in
   -h | --help) print_help ;;
   "") wanted=" packages build tests " ;;
@@ -38,14 +38,19 @@ export OMP_WAIT_POLICY=passive
 jobs=$(nproc)
 
 packages() {
-  local groups=(run test)
-  if has_section format || has_section tidy || has_section fuzz || has_section onednn3 || has_section exchange; then groups+=(check); fi
+  local groups=(run test) name
+  for name in sass format tidy fuzz onednn3 exchange; do
+    if has_section "$name"; then
+      groups+=(check)
+      break
+    fi
+  done
   if with_cuda; then groups+=(cuda); fi
   bash experiments/install_packages.sh "${groups[@]}"
 }
 
 # The CUDA backend takes several minutes to compile: a user without a GPU does without.
-with_cuda() { has_section kernels || has_section cudnn_plans || wants_cuda; }
+with_cuda() { has_section kernels || has_section sass || has_section cudnn_plans || wants_cuda; }
 
 build() {
   local settings=(-DBN_BUILD_TESTS=ON)
@@ -64,6 +69,18 @@ kernels() {
     return 0
   fi
   bash experiments/gpu_acceptance/kernel_resources.sh
+}
+
+# Facts about the machine code of the kernels. NVIDIA's programs that read it come from PyPI.
+sass() {
+  local objects=(build/release/src/CMakeFiles/bn_cuda.dir/cuda/kernels/*.cu.o)
+  if [ ! -f "${objects[0]}" ]; then
+    echo "SKIPPED: build/release was configured without CUDA."
+  elif ! python_environment .cache/sass nvidia-cuda-cuobjdump==13.5.37 nvidia-cuda-nvdisasm==13.5.37; then
+    echo "SKIPPED: cuobjdump and nvdisasm could not be fetched from PyPI."
+  else
+    python3 tests/sass.py .cache/sass/lib/python*/site-packages/nvidia/cu13/bin/cuobjdump "${objects[@]}"
+  fi
 }
 
 # The tests of cuDNN's plans again, with the newest cuDNN 9 from PyPI (520 MB) in place of the toolkit's.
