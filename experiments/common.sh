@@ -70,7 +70,7 @@ import glob, os, re, sys, zipfile
 for path in glob.glob(sys.argv[1] + "/*.whl"):
     wheel = zipfile.ZipFile(path)
     for name in wheel.namelist():
-        place = re.match(r"(?:[^/]*[.]data/data/|nvidia/[a-z0-9]+/)?((?:include|lib)/.*[^/])$", name)
+        place = re.match(r"(?:[^/]*[.]data/data/|nvidia/[a-z0-9_]+/)?((?:include|lib)/.*[^/])$", name)
         if place:
             target = os.path.join(sys.argv[1], "whole", place.group(1))
             os.makedirs(os.path.dirname(target), exist_ok=True)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds, and runs every test; ctest's summary of the tests closes the output.
 #   usage: run.sh              packages build tests: what a user needs to know that everything works here
-#          run.sh all          besides: kernels sass cudnn_plans format tidy asan tsan fuzz jpeg_only onednn3
+#          run.sh all          besides: kernels sass cuda12 cudnn_plans format tidy asan tsan fuzz jpeg_only onednn3
 #                              quickstart exchange
 #          run.sh exchange     fetches ONNX Runtime, OpenCV, safetensors and TensorBoard from PyPI into .cache, and tests
 #                              that they read what is written for them; without a network these tests are skipped
@@ -13,7 +13,7 @@ set -uo pipefail
 # shellcheck source=experiments/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../experiments/common.sh"
 
-before_tests=(packages build kernels sass cudnn_plans format tidy asan tsan fuzz jpeg_only onednn3 quickstart exchange)
+before_tests=(packages build kernels sass cuda12 cudnn_plans format tidy asan tsan fuzz jpeg_only onednn3 quickstart exchange)
 case "${*:-}" in
   -h | --help) print_help ;;
   "") wanted=" packages build tests " ;;
@@ -39,7 +39,7 @@ jobs=$(nproc)
 
 packages() {
   local groups=(run test) name
-  for name in sass format tidy fuzz onednn3 exchange; do
+  for name in sass cuda12 format tidy fuzz onednn3 exchange; do
     if has_section "$name"; then
       groups+=(check)
       break
@@ -50,7 +50,7 @@ packages() {
 }
 
 # The CUDA backend takes several minutes to compile: a user without a GPU does without.
-with_cuda() { has_section kernels || has_section sass || has_section cudnn_plans || wants_cuda; }
+with_cuda() { has_section kernels || has_section sass || has_section cuda12 || has_section cudnn_plans || wants_cuda; }
 
 build() {
   local settings=(-DBN_BUILD_TESTS=ON)
@@ -80,6 +80,23 @@ sass() {
     echo "SKIPPED: cuobjdump and nvdisasm could not be fetched from PyPI."
   else
     python3 tests/sass.py .cache/sass/lib/python*/site-packages/nvidia/cu13/bin/cuobjdump "${objects[@]}"
+  fi
+}
+
+# The backend's C++ sources with the headers of CUDA 12.4 from PyPI (400 MB) in place of the toolkit's. cuDNN's headers are
+# the same for both.
+cuda12() {
+  local headers=$PWD/.cache/cuda12/include object
+  if [ ! -f build/release/bn_cuda.so ]; then
+    echo "SKIPPED: build/release was configured without CUDA."
+  elif ! fetch_wheels .cache/cuda12 nvidia-cuda-runtime-cu12==12.4.127 nvidia-cuda-nvcc-cu12==12.4.131 \
+    nvidia-cuda-cccl-cu12==12.4.127.post1 nvidia-cuda-nvrtc-cu12==12.4.127 nvidia-cublas-cu12==12.4.5.8; then
+    echo "SKIPPED: the headers of CUDA 12.4 could not be fetched from PyPI."
+  else
+    ninja -C build/release -t targets all | sed -nE 's#^(src/CMakeFiles/bn_cuda.*[.]c(pp|xx)[.]o): .*#\1#p' |
+      while read -r object; do
+        ninja -C build/release -t commands "$object" | tail -n 1 | sed "s# -MF [^ ]*# -MF /dev/null#; s#\$# -fsyntax-only -w -I$headers#"
+      done | (cd build/release && xargs -d '\n' -n 1 -P "$jobs" bash -c)
   fi
 }
 

@@ -74,7 +74,8 @@ const char* advice(cudaError_t status) {
     case cudaErrorSystemDriverMismatch:
       return "the driver's library and its kernel module are of two versions; reload the module or restart";
     case cudaErrorCompatNotSupportedOnDevice:
-      return "the driver's forward compatibility package does not support this GPU; use a driver of CUDA 13 itself";
+      return "the driver's forward compatibility package does not support this GPU; use a driver of the CUDA that this "
+             "program was built with";
     case cudaErrorDevicesUnavailable:
       return "another process has the GPU for itself, or its compute mode forbids more; nvidia-smi shows which";
     case cudaErrorMemoryAllocation:

@@ -22,10 +22,14 @@ const char* hint(cudaError_t status) {
     case cudaErrorLaunchFailure:
     case cudaErrorLaunchTimeout:
     case cudaErrorAssert:
+#if CUDART_VERSION >= 12080
     case cudaErrorTensorMemoryLeak:
+#endif
       return " A kernel failed earlier; with BN_SYNC=1 in the environment the message names its op.";
     case cudaErrorECCUncorrectable:
+#if CUDART_VERSION >= 12080
     case cudaErrorContained:
+#endif
     case cudaErrorNvlinkUncorrectable:
       return " The GPU's memory or link is at fault, not this program: nvidia-smi -q shows its errors. A run goes on "
              "from "

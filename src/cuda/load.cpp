@@ -34,8 +34,8 @@ void* load_module() {
   void* module = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (module == nullptr) {
     throw UnsupportedError(fmt::format(
-        "device: cuda was asked for, but its module does not load; it needs cuDNN 9 and cuBLAS of CUDA 13 where the "
-        "loader finds them (LD_LIBRARY_PATH): {}",
+        "device: cuda was asked for, but its module does not load; it needs cuDNN 9 and the cuBLAS that it was "
+        "built with where the loader finds them (LD_LIBRARY_PATH): {}",
         dlerror()));
   }
   return module;

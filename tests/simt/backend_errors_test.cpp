@@ -49,7 +49,8 @@ TEST_F(CudaErrors, CudaThatDoesNotStart) {
          "is the toolkit's stub; take its folder out of LD_LIBRARY_PATH");
   expect(&simt::Machine::driver_error, cudaErrorSystemDriverMismatch,
          "are of two versions; reload the module or restart");
-  expect(&simt::Machine::driver_error, cudaErrorCompatNotSupportedOnDevice, "use a driver of CUDA 13 itself");
+  expect(&simt::Machine::driver_error, cudaErrorCompatNotSupportedOnDevice,
+         "use a driver of the CUDA that this program was built with");
   expect(&simt::Machine::start_error, cudaErrorDevicesUnavailable, "another process has the GPU for itself");
   expect(&simt::Machine::start_error, cudaErrorMemoryAllocation, "other processes hold the GPU's memory");
   expect(&simt::Machine::start_error, cudaErrorECCUncorrectable, "its memory has an error that cannot be corrected");
