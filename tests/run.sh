@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds, and runs every test; ctest's summary of the tests closes the output.
 #   usage: run.sh              packages build tests: what a user needs to know that everything works here
-#          run.sh all          besides: kernels sass cuda12 cudnn_plans format tidy asan tsan fuzz jpeg_only onednn3
-#                              quickstart exchange
+#          run.sh all          besides: sass cuda12 cudnn_plans format tidy asan tsan fuzz jpeg_only onednn3 quickstart
+#                              exchange
 #          run.sh exchange     fetches ONNX Runtime, OpenCV, safetensors and TensorBoard from PyPI into .cache, and tests
 #                              that they read what is written for them; without a network these tests are skipped
 #          run.sh SECTION...   only these of them, in the order of above
@@ -13,7 +13,7 @@ set -uo pipefail
 # shellcheck source=experiments/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../experiments/common.sh"
 
-before_tests=(packages build kernels sass cuda12 cudnn_plans format tidy asan tsan fuzz jpeg_only onednn3 quickstart exchange)
+before_tests=(packages build sass cuda12 cudnn_plans format tidy asan tsan fuzz jpeg_only onednn3 quickstart exchange)
 case "${*:-}" in
   -h | --help) print_help ;;
   "") wanted=" packages build tests " ;;
@@ -50,7 +50,7 @@ packages() {
 }
 
 # The CUDA backend takes several minutes to compile: a user without a GPU does without.
-with_cuda() { has_section kernels || has_section sass || has_section cuda12 || has_section cudnn_plans || wants_cuda; }
+with_cuda() { has_section sass || has_section cuda12 || has_section cudnn_plans || wants_cuda; }
 
 build() {
   local settings=(-DBN_BUILD_TESTS=ON)
@@ -58,17 +58,6 @@ build() {
   # One GPU architecture proves that CUDA's sources compile.
   [ "${CI:-}" != true ] || settings+=(-DBN_CUDA_ARCHITECTURES=90-real)
   configure "${settings[@]}" && cmake --build build/release
-}
-
-# Lists the registers and memory that the CUDA kernels use; one that spills is a failure.
-kernels() {
-  local targets
-  targets=$(ninja -C build/release -t targets all)
-  if ! grep -q 'bn_cuda\.dir/.*\.cu\.o:' <<<"$targets"; then
-    echo "build/release was configured without CUDA."
-    return 0
-  fi
-  bash experiments/gpu_acceptance/kernel_resources.sh
 }
 
 # Facts about the machine code of the kernels. NVIDIA's programs that read it come from PyPI.
