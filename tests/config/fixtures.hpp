@@ -18,21 +18,6 @@ data: {image_size: 32, resize_shorter: 0}
 )";
 inline const std::string kTrain = "train: {steps: 10}\n";
 
-// Experiment files in a folder of the test's own.
-class ConfigFolder {
- public:
-  std::string write(const std::string& name, const std::string& text) const {
-    std::string path = folder_ / name;
-    std::filesystem::create_directories(std::filesystem::path(path).parent_path());
-    write_bytes(path, text);
-    return path;
-  }
-  std::string operator/(const std::string& name) const { return folder_ / name; }
-
- private:
-  TemporaryFolder folder_;
-};
-
 inline std::string parse_error(const std::string& yaml) {
   return error_message<ConfigError>([&] { parse_config(yaml, "run.yaml"); });
 }
@@ -41,7 +26,7 @@ inline std::string load_error(const std::string& path, const std::vector<std::st
 }
 // The error of the experiment above with one `--set`.
 inline std::string override_error(const std::string& argument) {
-  const ConfigFolder folder;
+  const TemporaryFolder folder;
   return load_error(folder.write("run.yaml", kExperiment + kTrain), {argument});
 }
 

@@ -17,7 +17,7 @@ rows:
 )";
 
 TEST(Load, ADerivedFileOverridesItsBaseKeyByKey) {
-  const ConfigFolder folder;
+  const TemporaryFolder folder;
   folder.write("base.yaml", kExperiment + R"(train:
   steps: 10
   batch: 16
@@ -40,7 +40,7 @@ data: {mean: [1, 2, 3]}
 }
 
 TEST(Load, ABaseThatIsNotBesideTheFileMayHaveComeWithTheProgram) {
-  const ConfigFolder folder;
+  const TemporaryFolder folder;
   const std::string path = folder.write("run.yaml", "base: mnist/batch_norm.yaml\n");
   EXPECT_EQ(load_config(path).model.normalization, Normalization::kBatch);
   folder.write("mnist/batch_norm.yaml", kExperiment + kTrain + "threads: 3\n");
@@ -50,7 +50,7 @@ TEST(Load, ABaseThatIsNotBesideTheFileMayHaveComeWithTheProgram) {
 }
 
 TEST(Load, BaseAndNetworkAreRelativeToTheFileThatNamesThem) {
-  const ConfigFolder folder;
+  const TemporaryFolder folder;
   folder.write("networks/table.yaml", kMlp);
   folder.write("common/base.yaml",
                "model: {network: ../networks/table.yaml, classes: 10}\n"
@@ -61,7 +61,7 @@ TEST(Load, BaseAndNetworkAreRelativeToTheFileThatNamesThem) {
 }
 
 TEST(Load, ErrorsNameTheFileInWhichTheMistakeStands) {
-  const ConfigFolder folder;
+  const TemporaryFolder folder;
   const std::string table = folder.write("table.yaml", kMlp + "hiden: [8]\n");
   const std::string base = folder.write("base.yaml", kExperiment + "train:\n  steps: ten\n");
   EXPECT_EQ(load_error(folder.write("run.yaml", "base: base.yaml\n")),
@@ -75,7 +75,7 @@ TEST(Load, ErrorsNameTheFileInWhichTheMistakeStands) {
 }
 
 TEST(Load, NamesAMissingFileAndWhoAskedForIt) {
-  const ConfigFolder folder;
+  const TemporaryFolder folder;
   EXPECT_EQ(load_error(folder / "none.yaml"),
             "cannot read '" + (folder / "none.yaml") + "': No such file or directory");
   const std::string run = folder.write("run.yaml", "base: none.yaml\n");
@@ -92,14 +92,14 @@ TEST(Load, NamesAMissingFileAndWhoAskedForIt) {
 }
 
 TEST(Load, TellsANetworkFromAnExperiment) {
-  const ConfigFolder folder;
+  const TemporaryFolder folder;
   const std::string table = folder.write("table.yaml", kMlp);
   EXPECT_EQ(load_error(table),
             table + ":1:1: this is the table of a network, expected an experiment that names it as model.network");
 }
 
 TEST(Load, RefusesACircleOfBases) {
-  const ConfigFolder folder;
+  const TemporaryFolder folder;
   const std::string a = folder.write("a.yaml", "base: b.yaml\n"), b = folder.write("b.yaml", "base: c.yaml\n");
   const std::string c = folder.write("c.yaml", "train: {}\nbase: ./a.yaml\n");
   EXPECT_EQ(load_error(a),
@@ -109,7 +109,7 @@ TEST(Load, RefusesACircleOfBases) {
 }
 
 TEST(Load, RefusesEmptyAndHugeFiles) {
-  const ConfigFolder folder;
+  const TemporaryFolder folder;
   const std::string run = folder.write("run.yaml", "");
   EXPECT_EQ(load_error(run), run + ":1:1: the file is empty, expected a map of keys");
   folder.write("run.yaml", "- a\n");
@@ -132,7 +132,7 @@ TEST(Load, AnOverrideMustNameAKey) {
 }
 
 TEST(Load, AnOverrideValueMayBeAMapOrAList) {
-  const ConfigFolder folder;
+  const TemporaryFolder folder;
   const std::string path = folder.write("run.yaml", kExperiment + kTrain);
   const Config config = load_config(path, {"train={batch: 4, probe: {unit: 2}}", "data.std=[1, 2, 3]"});
   EXPECT_EQ(config.train.batch, 4);
@@ -142,7 +142,7 @@ TEST(Load, AnOverrideValueMayBeAMapOrAList) {
 }
 
 TEST(Load, ALayerThatGivesStepsDropsTheEpochsBelowIt) {
-  const ConfigFolder folder;
+  const TemporaryFolder folder;
   folder.write("base.yaml", kExperiment + "train: {epochs: 3, learning_rate: {decay_factor: 0.5, decay_epochs: 1}}\n");
   const std::string path = folder.write("run.yaml", "base: base.yaml\ntrain: {learning_rate: {decay_steps: 7}}\n");
   const Config config = load_config(path, {"train.steps=20"});
@@ -153,7 +153,7 @@ TEST(Load, ALayerThatGivesStepsDropsTheEpochsBelowIt) {
 }
 
 TEST(Load, ALayerThatGivesAnotherScheduleDropsTheOneBelowIt) {
-  const ConfigFolder folder;
+  const TemporaryFolder folder;
   folder.write("base.yaml", kExperiment + "train: {epochs: 3, learning_rate: {decay_factor: 0.5, decay_epochs: 1}}\n");
   const auto rate = [&](const std::string& keys, const std::vector<std::string>& overrides = {}) {
     const std::string path = folder.write("run.yaml", "base: base.yaml\ntrain: {learning_rate: {" + keys + "}}\n");
@@ -176,7 +176,7 @@ TEST(Load, ALayerThatGivesAnotherScheduleDropsTheOneBelowIt) {
 }
 
 TEST(Load, AMapOverTheRowsChangesTheRowsItNames) {
-  const ConfigFolder folder;
+  const TemporaryFolder folder;
   folder.write("table.yaml", kInception);
   folder.write("base.yaml",
                "model: {network: table.yaml, classes: 10}\ndata: {image_size: 32, resize_shorter: 0}\n" + kTrain);
@@ -199,7 +199,7 @@ TEST(Load, AMapOverTheRowsChangesTheRowsItNames) {
 }
 
 TEST(Load, ATableReplacesAnotherAsAWhole) {
-  const ConfigFolder folder;
+  const TemporaryFolder folder;
   folder.write("inception.yaml", kInception);
   folder.write("mlp.yaml", kMlp);
   folder.write("base.yaml",
@@ -212,7 +212,7 @@ TEST(Load, ATableReplacesAnotherAsAWhole) {
 }
 
 TEST(Load, AResolvedTextIsComplete) {
-  const ConfigFolder folder;
+  const TemporaryFolder folder;
   folder.write("table.yaml", kInception);
   const std::string path = folder.write(
       "run.yaml", "model: {network: table.yaml, classes: 10}\ndata: {image_size: 32, resize_shorter: 0}\n" + kTrain);

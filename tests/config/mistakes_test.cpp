@@ -36,7 +36,7 @@ TEST(Mistakes, AreListedWithinListsAndRows) {
 }
 
 TEST(Mistakes, OfAFileStandBeforeThoseOfItsBaseAndOfOverrides) {
-  const ConfigFolder folder;
+  const TemporaryFolder folder;
   const std::string table =
       folder.write("table.yaml", "kind: mlp\nimage_size: 32\nimage_channels: 3\nhidden: [8]\nhiden: 3\n");
   const std::string base = folder.write(

@@ -7,7 +7,7 @@ namespace bn::test {
 namespace {
 
 TEST(OverrideOrder, AZeroSwitchesNothingElseOff) {
-  const ConfigFolder folder;
+  const TemporaryFolder folder;
   for (const char* train : {"train: {epochs: 3}\n", "train: {steps: 5}\n"}) {
     const std::string path = folder.write("run.yaml", kExperiment + train);
     std::vector<std::string> overrides{"train.epochs=0.0", "train.evaluate_every=7", "train.steps=200"};
@@ -27,13 +27,13 @@ TEST(OverrideOrder, AZeroSwitchesNothingElseOff) {
 }
 
 TEST(OverrideOrder, AZeroOfWhatIsNotUsedChangesNothing) {
-  const ConfigFolder folder;
+  const TemporaryFolder folder;
   const std::string path = folder.write("run.yaml", kExperiment + kTrain);
   EXPECT_EQ(load_config(path, {"train.epochs=0"}).train.steps, 10);
 }
 
 TEST(OverrideOrder, TheKeyThatIsWrongIsBlamed) {
-  const ConfigFolder folder;
+  const TemporaryFolder folder;
   const std::string path = folder.write("run.yaml", kExperiment + "train: {epochs: 3}\n");
   const std::string what = "got steps 0 and epochs 0, expected exactly one of them above 0";
   EXPECT_EQ(load_error(path, {"train.epochs=0", "train.evaluate_every=5"}),

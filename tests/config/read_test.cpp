@@ -8,7 +8,7 @@ namespace bn::test {
 namespace {
 
 Config with(const std::string& argument) {
-  const ConfigFolder folder;
+  const TemporaryFolder folder;
   return load_config(folder.write("run.yaml", kExperiment + kTrain), {argument});
 }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "bn/error.hpp"
+#include "support/error_message.hpp"
 
 namespace bn {
 namespace {
@@ -10,12 +11,7 @@ namespace {
 Shape shape_of(const OpSpec& spec, const Shape& x) { return output_shape(spec, std::vector<Shape>{x}); }
 
 std::string message_of(const OpSpec& spec, const std::vector<Shape>& x) {
-  try {
-    output_shape(spec, x);
-  } catch (const ShapeError& error) {
-    return error.what();
-  }
-  return "no error";
+  return test::error_message<ShapeError>([&] { output_shape(spec, x); });
 }
 
 TEST(OutputShape, OfConvolutionsRoundsDown) {

@@ -12,37 +12,30 @@
 namespace bn {
 namespace {
 
-namespace fs = std::filesystem;
-
 // A folder that stands for / with the files in which the kernel describes cgroups.
 class UsableCores : public testing::Test {
  protected:
-  void write(const std::string& path, const std::string& text) const {
-    fs::create_directories(fs::path(root_ / path).parent_path());
-    test::write_bytes(root_ / path, text);
-  }
-
   // A process of the cgroup `own`, with version 2 mounted from the cgroup `top` downwards.
   void describe_version_two(const std::string& own, const std::string& top = "/") const {
-    write("proc/self/cgroup", "0::" + own + "\n");
-    write("proc/self/mountinfo",
-          "25 1 8:1 / / rw - ext4 /dev/root rw\n"
-          "31 25 0:28 " +
-              top + " /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n");
+    root_.write("proc/self/cgroup", "0::" + own + "\n");
+    root_.write("proc/self/mountinfo",
+                "25 1 8:1 / / rw - ext4 /dev/root rw\n"
+                "31 25 0:28 " +
+                    top + " /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n");
   }
 
   // The same with version 1, one hierarchy for each controller; that of cpuset and of cpuacct hold no quota.
   void describe_version_one(const std::string& own, const std::string& top = "/") const {
-    write("proc/self/cgroup", "9:cpuset:/elsewhere\n4:cpu,cpuacct:" + own + "\n1:name=systemd:/elsewhere\n");
-    write("proc/self/mountinfo",
-          "30 25 0:27 / /sys/fs/cgroup/cpuset rw - cgroup cgroup rw,cpuset\n"
-          "31 25 0:28 " +
-              top + " /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu,cpuacct\n");
+    root_.write("proc/self/cgroup", "9:cpuset:/elsewhere\n4:cpu,cpuacct:" + own + "\n1:name=systemd:/elsewhere\n");
+    root_.write("proc/self/mountinfo",
+                "30 25 0:27 / /sys/fs/cgroup/cpuset rw - cgroup cgroup rw,cpuset\n"
+                "31 25 0:28 " +
+                    top + " /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu,cpuacct\n");
   }
 
   void write_version_one(const std::string& folder, const std::string& quota, const std::string& period) const {
-    write(folder + "/cpu.cfs_quota_us", quota + "\n");
-    write(folder + "/cpu.cfs_period_us", period + "\n");
+    root_.write(folder + "/cpu.cfs_quota_us", quota + "\n");
+    root_.write(folder + "/cpu.cfs_period_us", period + "\n");
   }
 
   const test::TemporaryFolder root_;
@@ -50,28 +43,28 @@ class UsableCores : public testing::Test {
 
 TEST_F(UsableCores, WithoutCgroupsThereIsNoQuota) {
   EXPECT_EQ(cgroup_quota(root_.path()), std::nullopt);
-  write("proc/self/cgroup", "no colon\n0:one\n\n");
-  write("proc/self/mountinfo", "31 25 0:28\n - cgroup2\n\n");
+  root_.write("proc/self/cgroup", "no colon\n0:one\n\n");
+  root_.write("proc/self/mountinfo", "31 25 0:28\n - cgroup2\n\n");
   EXPECT_EQ(cgroup_quota(root_.path()), std::nullopt);
 }
 
 TEST_F(UsableCores, VersionTwoGivesQuotaAndPeriodInOneFile) {
   describe_version_two("/slice/run");
-  write("sys/fs/cgroup/slice/run/cpu.max", "max 100000\n");
+  root_.write("sys/fs/cgroup/slice/run/cpu.max", "max 100000\n");
   EXPECT_EQ(cgroup_quota(root_.path()), std::nullopt);
-  write("sys/fs/cgroup/slice/run/cpu.max", "150000 100000\n");
+  root_.write("sys/fs/cgroup/slice/run/cpu.max", "150000 100000\n");
   EXPECT_EQ(cgroup_quota(root_.path()), 1.5);
-  write("sys/fs/cgroup/slice/run/cpu.max", "nonsense\n");
+  root_.write("sys/fs/cgroup/slice/run/cpu.max", "nonsense\n");
   EXPECT_EQ(cgroup_quota(root_.path()), std::nullopt);
 }
 
 TEST_F(UsableCores, TheLeastQuotaFromTheTopDownHolds) {
   describe_version_two("/slice/run");
-  write("sys/fs/cgroup/slice/run/cpu.max", "400000 100000\n");
-  write("sys/fs/cgroup/slice/cpu.max", "50000 20000\n");
-  write("sys/fs/cgroup/slice/other/cpu.max", "10000 100000\n");  // not the process's
+  root_.write("sys/fs/cgroup/slice/run/cpu.max", "400000 100000\n");
+  root_.write("sys/fs/cgroup/slice/cpu.max", "50000 20000\n");
+  root_.write("sys/fs/cgroup/slice/other/cpu.max", "10000 100000\n");  // not the process's
   EXPECT_EQ(cgroup_quota(root_.path()), 2.5);
-  write("sys/fs/cgroup/cpu.max", "200000 100000\n");
+  root_.write("sys/fs/cgroup/cpu.max", "200000 100000\n");
   EXPECT_EQ(cgroup_quota(root_.path()), 2);
 }
 
@@ -94,8 +87,8 @@ TEST_F(UsableCores, AContainerSeesAPartOfTheHierarchy) {
   EXPECT_EQ(cgroup_quota(root_.path()), 2);
   for (const char* outside : {"/containers/two", "/containers/one_more", "/"}) {
     describe_version_two(outside, "/containers/one");
-    write("sys/fs/cgroup/cpu.max", "100000 100000\n");
-    write("sys/fs/cpu.max", "10000 100000\n");  // no cgroup's
+    root_.write("sys/fs/cgroup/cpu.max", "100000 100000\n");
+    root_.write("sys/fs/cpu.max", "10000 100000\n");  // no cgroup's
     EXPECT_EQ(cgroup_quota(root_.path()), 1) << outside;
   }
   describe_version_two("/../two");
@@ -105,13 +98,13 @@ TEST_F(UsableCores, AContainerSeesAPartOfTheHierarchy) {
 TEST_F(UsableCores, AQuotaIsRoundedUpAndNamed) {
   const int all = usable_cores(root_.path()).count;
   describe_version_two("/");
-  write("sys/fs/cgroup/cpu.max", "20000 100000\n");
+  root_.write("sys/fs/cgroup/cpu.max", "20000 100000\n");
   EXPECT_EQ(usable_cores(root_.path()).count, 1);
   EXPECT_EQ(usable_cores(root_.path()).reason, "cgroup quota of 0.2 cores");
-  write("sys/fs/cgroup/cpu.max", std::to_string(all * 100'000 - 50'000) + " 100000\n");
+  root_.write("sys/fs/cgroup/cpu.max", std::to_string(all * 100'000 - 50'000) + " 100000\n");
   EXPECT_EQ(usable_cores(root_.path()).count, all);
   EXPECT_TRUE(usable_cores(root_.path()).reason.ends_with(".5 cores")) << usable_cores(root_.path()).reason;
-  write("sys/fs/cgroup/cpu.max", std::to_string(all * 100'000) + " 100000\n");
+  root_.write("sys/fs/cgroup/cpu.max", std::to_string(all * 100'000) + " 100000\n");
   EXPECT_EQ(usable_cores(root_.path()).count, all);
   EXPECT_EQ(usable_cores(root_.path()).reason.find("quota"), std::string::npos) << usable_cores(root_.path()).reason;
 }

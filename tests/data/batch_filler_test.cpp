@@ -144,7 +144,7 @@ TEST(BatchFiller, ValidationResizesAndCutsTheCentre) {
 TEST(BatchFiller, RefusesABatchLargerThanTheTrainingSet) {
   const RawSet set(5, 8, 1);
   const DataOptions data{.image_size = 8, .image_channels = 1};
-  EXPECT_EQ(message_of([&] { BatchFiller(set, data, {.batch = 6}); }),
+  EXPECT_EQ(error_message<DataError>([&] { BatchFiller(set, data, {.batch = 6}); }),
             "a batch of 6 images is larger than the training set of 5");
   EXPECT_NO_THROW(BatchFiller(set, data, {.batch = 5}));
   EXPECT_EQ(BatchFiller(set, data, validation_of(6)).batches_per_epoch(), 1);
@@ -153,7 +153,7 @@ TEST(BatchFiller, RefusesABatchLargerThanTheTrainingSet) {
 TEST(BatchFiller, RefusesOptionsThatMakeNoSense) {
   const RawSet set(5, 8, 1);
   const auto message = [&](const DataOptions& data, int64_t batch = 1) {
-    return message_of<ConfigError>([&] { BatchFiller(set, data, {.batch = batch}); });
+    return error_message<ConfigError>([&] { BatchFiller(set, data, {.batch = batch}); });
   };
   EXPECT_EQ(message({}, 0), "data: the batch must hold at least one image");
   EXPECT_EQ(message({.image_size = 0}), "data: image_size must be at least 1");
@@ -179,42 +179,41 @@ TEST(BatchFiller, ACorruptTrainingImageIsReplacedByTheNextPosition) {
 }
 
 TEST(BatchFiller, QuarantineKeepsACopyAndTheReason) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const EncodedSet set = jpeg_set(4, {1});
   const DataOptions data{
       .image_size = 16, .resize_shorter = 0, .shuffle = Shuffle::kNone, .on_corrupt = OnCorrupt::kQuarantine};
-  const auto storage = fill(set, data, {.batch = 4, .quarantine = dir.path("aside")});
+  const auto storage = fill(set, data, {.batch = 4, .quarantine = dir / "aside"});
   EXPECT_EQ(storage.labels, (std::vector<int32_t>{0, 2, 2, 3}));
   Bytes bytes;
   set.read(1, bytes);
-  EXPECT_EQ(read_file(dir.path("aside/set%2F1.jpg")), bytes);
-  const Bytes reason = read_file(dir.path("aside/set%2F1.jpg.txt"));
-  EXPECT_EQ(std::string(reason.begin(), reason.end()),
+  EXPECT_EQ(bytes_of(read_bytes(dir / "aside/set%2F1.jpg")), bytes);
+  EXPECT_EQ(read_bytes(dir / "aside/set%2F1.jpg.txt"),
             "set/1.jpg: the JPEG data is damaged or cut off (it has no end marker)\n");
-  EXPECT_EQ(names_in(dir.path("aside")).size(), 2U);
+  EXPECT_EQ(names_in(dir / "aside").size(), 2U);
   // Without a folder it is left out and named.
   EXPECT_EQ(fill(set, data, {.batch = 4}).skipped, (std::vector<std::string>{"set/1.jpg"}));
 }
 
 // An image that cannot even be read leaves its reason, not the bytes of the one before it.
 TEST(BatchFiller, QuarantineHoldsNoOtherImage) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   EncodedSet set = jpeg_set(4);
   set.on_read = [](int64_t index) {
     if (index == 1) throw DataError("cannot open it");
   };
   const DataOptions data{
       .image_size = 16, .resize_shorter = 0, .shuffle = Shuffle::kNone, .on_corrupt = OnCorrupt::kQuarantine};
-  fill(set, data, {.batch = 4, .quarantine = dir.path("aside")});
-  EXPECT_EQ(names_in(dir.path("aside")), (std::set<std::string>{"set%2F1.jpg.txt"}));
+  fill(set, data, {.batch = 4, .quarantine = dir / "aside"});
+  EXPECT_EQ(names_in(dir / "aside"), (std::set<std::string>{"set%2F1.jpg.txt"}));
 }
 
 TEST(BatchFiller, QuarantineThatCannotBeWrittenIsAnError) {
-  const TempDir dir;
-  dir.write("file", {1});
+  const TemporaryFolder dir;
+  dir.write("file", "in the way");
   const DataOptions data{.image_size = 16, .resize_shorter = 0, .on_corrupt = OnCorrupt::kQuarantine};
-  const auto message = message_of<StorageError>(
-      [&] { fill(jpeg_set(4, {1}), data, {.batch = 4, .quarantine = dir.path("file/aside")}); });
+  const auto message = error_message<StorageError>(
+      [&] { fill(jpeg_set(4, {1}), data, {.batch = 4, .quarantine = dir / "file/aside"}); });
   EXPECT_CONTAINS(message, "file/aside/set%2F1.jpg");
 }
 
@@ -244,14 +243,14 @@ TEST(BatchFiller, ACorruptValidationImageIsLabelledAsPaddingButCounted) {
 
 TEST(BatchFiller, FailsWithTheNameOfTheCorruptImage) {
   const EncodedSet set({jpeg_image(20, 20, 1), {}});
-  const auto message = message_of([&] { fill(set, {.image_size = 16}, validation_of(2)); });
+  const auto message = error_message<DataError>([&] { fill(set, {.image_size = 16}, validation_of(2)); });
   EXPECT_EQ(message, "set/1.jpg: the file is empty; on_corrupt: skip would go on without it");
 }
 
 TEST(BatchFiller, SaysThatEveryImageIsCorrupt) {
   const EncodedSet set({{}, bytes_of("rubbish")});
   const DataOptions data{.image_size = 16, .shuffle = Shuffle::kNone, .on_corrupt = OnCorrupt::kSkip};
-  EXPECT_EQ(message_of([&] { fill(set, data, {.batch = 1}); }),
+  EXPECT_EQ(error_message<DataError>([&] { fill(set, data, {.batch = 1}); }),
             "none of the 2 images of the training set can be read; the first: set/0.jpg");
 }
 

@@ -10,7 +10,7 @@ namespace {
 using namespace test;  // NOLINT(google-build-using-namespace)
 
 // A tar of two classes whose image 2 is cut off.
-DataOptions tar_options(const TempDir& dir) {
+DataOptions tar_options(const TemporaryFolder& dir) {
   std::vector<NamedBytes> members;
   for (int i = 0; i < 6; ++i) {
     const Bytes jpeg = jpeg_image(40 + 3 * i, 50 - 2 * i, i);
@@ -18,7 +18,7 @@ DataOptions tar_options(const TempDir& dir) {
   }
   return {.kind = DatasetKind::kTar,
           .train = {dir.write("set.tar", tar_of(members))},
-          .validation = {dir.path("set.tar")},
+          .validation = {dir / "set.tar"},
           .image_size = 24,
           .resize_shorter = 30,
           .distortion = 0.5,
@@ -41,7 +41,7 @@ Bytes pixels_of(DataOptions options, Cache cache, Split split, uint64_t seed) {
 }
 
 TEST(CachedDataset, GivesThePixelsOfTheFiles) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const DataOptions options = tar_options(dir);
   for (const Split split : {Split::kTrain, Split::kValidation}) {
     for (uint64_t seed = 0; seed < 20; ++seed) {  // the damaged image is at each place of a batch
@@ -51,7 +51,7 @@ TEST(CachedDataset, GivesThePixelsOfTheFiles) {
 }
 
 TEST(CachedDataset, KeepsWhatIsKnownOfTheImages) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   DataOptions options = tar_options(dir);
   const auto plain = open_dataset(options, Split::kTrain);
   options.cache = Cache::kDecoded;
@@ -62,16 +62,16 @@ TEST(CachedDataset, KeepsWhatIsKnownOfTheImages) {
   EXPECT_EQ(cached->class_names(), plain->class_names());
   EXPECT_EQ(cached->shard_sizes(), std::vector<int64_t>{6});
   std::vector<uint8_t> storage;
-  EXPECT_CONTAINS(message_of([&] { cached->read(2, storage); }), "the JPEG data is damaged or cut off (");
+  EXPECT_CONTAINS(error_message<DataError>([&] { cached->read(2, storage); }), "the JPEG data is damaged or cut off (");
 }
 
 TEST(CachedDataset, ShrinksTrainingImagesToTwiceTheSizeOfEvaluation) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   dir.write("set/a/large.jpg", jpeg_image(300, 200, 1));
   dir.write("set/a/small.jpg", jpeg_image(50, 40, 2));
   DataOptions options{.kind = DatasetKind::kFolder,
-                      .train = {dir.path("set")},
-                      .validation = {dir.path("set")},
+                      .train = {dir / "set"},
+                      .validation = {dir / "set"},
                       .image_size = 24,
                       .resize_shorter = 30,
                       .cache = Cache::kShrunk};
@@ -86,14 +86,14 @@ TEST(CachedDataset, ShrinksTrainingImagesToTwiceTheSizeOfEvaluation) {
 }
 
 TEST(CachedDataset, RefusesMoreThanItsLimit) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const DataOptions options = tar_options(dir);
   const auto cache = [&](int64_t max_bytes) {
     cache_decoded(open_dataset(options, Split::kTrain), options, max_bytes);
   };
   constexpr int64_t kPixels = 40 * 50 + 43 * 48 + 49 * 44 + 52 * 42 + 55 * 40;  // the five sound images'
   EXPECT_NO_THROW(cache(3 * kPixels));
-  EXPECT_EQ(message_of<ConfigError>([&] { cache(3 * kPixels - 1); }),
+  EXPECT_EQ(error_message<ConfigError>([&] { cache(3 * kPixels - 1); }),
             "data.cache: decoded is for sets of up to 0.0 GB of pixels, and this one of 6 images has more; use cache: "
             "none");
   EXPECT_EQ(kMaxCacheBytes, int64_t{2} << 30);

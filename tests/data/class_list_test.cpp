@@ -12,8 +12,8 @@ using namespace test;  // NOLINT(google-build-using-namespace)
 using Names = std::vector<std::string>;
 
 TEST(ClassList, ReadsTheFirstWordOfEachLine) {
-  const TempDir dir;
-  const auto path = dir.write("synsets.txt", bytes_of("n02 goldfish, Carassius\n\n  n01\ttench\r\nn03"));
+  const TemporaryFolder dir;
+  const auto path = dir.write("synsets.txt", "n02 goldfish, Carassius\n\n  n01\ttench\r\nn03");
   EXPECT_EQ(read_class_file(path, 0).names(), (Names{"n02", "n01", "n03"}));
   const auto limited = read_class_file(path, 2);
   EXPECT_EQ(limited.names(), (Names{"n02", "n01"}));
@@ -22,25 +22,26 @@ TEST(ClassList, ReadsTheFirstWordOfEachLine) {
 }
 
 TEST(ClassList, SaysWhatIsWrongWithTheFile) {
-  const TempDir dir;
-  EXPECT_EQ(message_of([] { read_class_file("/nowhere/c.txt", 0); }), "cannot open the classes file /nowhere/c.txt");
-  const auto twice = dir.write("twice", bytes_of("a\nb\na\n"));
-  EXPECT_EQ(message_of([&] { read_class_file(twice, 0); }), "class 'a' appears twice in the classes file " + twice);
-  const auto empty = dir.write("empty", bytes_of("\n \n"));
-  EXPECT_EQ(message_of([&] { read_class_file(empty, 0); }),
+  const TemporaryFolder dir;
+  EXPECT_EQ(error_message<DataError>([] { read_class_file("/nowhere/c.txt", 0); }),
+            "cannot open the classes file /nowhere/c.txt");
+  const auto twice = dir.write("twice", "a\nb\na\n");
+  EXPECT_EQ(error_message<DataError>([&] { read_class_file(twice, 0); }),
+            "class 'a' appears twice in the classes file " + twice);
+  const auto empty = dir.write("empty", "\n \n");
+  EXPECT_EQ(error_message<DataError>([&] { read_class_file(empty, 0); }),
             "the classes file " + empty + " names no class; it needs one a line");
-  const auto two = dir.write("two", bytes_of("a\nb\n"));
-  EXPECT_EQ(message_of([&] { read_class_file(two, 3); }),
+  const auto two = dir.write("two", "a\nb\n");
+  EXPECT_EQ(error_message<DataError>([&] { read_class_file(two, 3); }),
             "classes_limit is 3, but the classes file " + two + " has only 2 classes");
 }
 
 TEST(ClassWords, AreTheRestOfEachLine) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   DataOptions options;
-  options.classes =
-      dir.write("synsets.txt", bytes_of("n02 goldfish, Carassius \r\n\n  n01\t tench\nn03\nn04 unused\n"));
+  options.classes = dir.write("synsets.txt", "n02 goldfish, Carassius \r\n\n  n01\t tench\nn03\nn04 unused\n");
   EXPECT_EQ(class_words(options, {"n01", "n02", "n03"}), (Names{"tench", "goldfish, Carassius", ""}));
-  options.classes = dir.write("names.txt", bytes_of("n01\nn02\n"));
+  options.classes = dir.write("names.txt", "n01\nn02\n");
   EXPECT_EQ(class_words(options, {"n01", "n02"}), Names{});
   options.classes = "";
   EXPECT_EQ(class_words(options, {"n01"}), Names{});
@@ -59,16 +60,28 @@ TEST(ClassList, BothSplitsMustHaveTheSameClasses) {
   EXPECT_EQ(choose({"b", "a"}, {"a", "b"}).names(), (Names{"a", "b"}));
   const std::string advice = " set; correct the paths, or name a classes file that lists those to use";
   const std::string differ = "the training and validation sets have different classes: ";
-  EXPECT_EQ(message_of([&] { choose({"a", "b"}, {"a"}); }), differ + "'b' is only in the training" + advice);
-  EXPECT_EQ(message_of([&] { choose({"a"}, {"a", "b"}); }), differ + "'b' is only in the validation" + advice);
-  EXPECT_EQ(message_of([&] { choose({"a", "c"}, {"b", "c"}); }), differ + "'a' is only in the training" + advice);
-  EXPECT_EQ(message_of([&] { choose({"b", "c"}, {"a", "c"}); }), differ + "'a' is only in the validation" + advice);
+  EXPECT_EQ(error_message<DataError>([&] {
+              choose({"a", "b"}, {"a"});
+            }),
+            differ + "'b' is only in the training" + advice);
+  EXPECT_EQ(error_message<DataError>([&] {
+              choose({"a"}, {"a", "b"});
+            }),
+            differ + "'b' is only in the validation" + advice);
+  EXPECT_EQ(error_message<DataError>([&] {
+              choose({"a", "c"}, {"b", "c"});
+            }),
+            differ + "'a' is only in the training" + advice);
+  EXPECT_EQ(error_message<DataError>([&] {
+              choose({"b", "c"}, {"a", "c"});
+            }),
+            differ + "'a' is only in the validation" + advice);
 }
 
 TEST(ClassList, NamesTheFirstEmptyClass) {
   const ClassList list({"a", "b", "c"}, "the list");
   EXPECT_NO_THROW(list.check_none_empty({2, 1, 0}, "/set"));
-  EXPECT_EQ(message_of([&] {
+  EXPECT_EQ(error_message<DataError>([&] {
               list.check_none_empty({0, 2, 0}, "/set");
             }),
             "class 'b' (number 2 of the list) has no image in /set");

@@ -10,7 +10,7 @@
 namespace bn {
 namespace {
 
-using test::message_of;
+using test::error_message;
 
 // Sets or unsets BN_DATA_ROOT for one test.
 class DataRoot {
@@ -44,7 +44,7 @@ TEST(ResolveDataPath, JoinsRelativePathsToTheRoot) {
 TEST(ResolveDataPath, SaysHowToSetTheRoot) {
   for (const char* value : {static_cast<const char*>(nullptr), ""}) {
     const DataRoot root(value);
-    EXPECT_EQ(message_of([] { resolve_data_path("mnist/a.gz"); }),
+    EXPECT_EQ(error_message<DataError>([] { resolve_data_path("mnist/a.gz"); }),
               "the data path 'mnist/a.gz' is relative and BN_DATA_ROOT is not set; set it to the folder that holds the "
               "data sets (export BN_DATA_ROOT=/path/to/data) or give an absolute path");
     EXPECT_EQ(resolve_data_path("/abs/a.gz"), "/abs/a.gz");
@@ -52,18 +52,18 @@ TEST(ResolveDataPath, SaysHowToSetTheRoot) {
 }
 
 TEST(ResolveDataPath, RefusesAnEmptyPath) {
-  EXPECT_EQ(message_of([] { resolve_data_path(""); }), "a data path is empty");
+  EXPECT_EQ(error_message<DataError>([] { resolve_data_path(""); }), "a data path is empty");
 }
 
 TEST(OpenDataset, ChecksTheNumberOfPaths) {
   DataOptions options{.kind = DatasetKind::kMnist, .train = {"/a"}};
-  EXPECT_EQ(message_of([&] { open_dataset(options, Split::kTrain); }),
+  EXPECT_EQ(error_message<DataError>([&] { open_dataset(options, Split::kTrain); }),
             "the training set needs a file of images and a file of labels, but 1 paths are given");
   options.kind = DatasetKind::kTar;
-  EXPECT_EQ(message_of([&] { open_dataset(options, Split::kValidation); }),
+  EXPECT_EQ(error_message<DataError>([&] { open_dataset(options, Split::kValidation); }),
             "the validation set needs one tar file or more, but 0 paths are given");
   options.kind = DatasetKind::kFolder;
-  EXPECT_EQ(message_of([&] { open_dataset(options, Split::kValidation); }),
+  EXPECT_EQ(error_message<DataError>([&] { open_dataset(options, Split::kValidation); }),
             "the validation set needs one folder, but 0 paths are given");
 }
 

@@ -35,14 +35,6 @@ Image gradient(int64_t height, int64_t width, int seed) {
 
 }  // namespace
 
-std::string TempDir::write(const std::string& name, const Bytes& bytes) const {
-  std::string file = path(name);
-  std::filesystem::create_directories(std::filesystem::path(file).parent_path());
-  write_bytes(file, {bytes.begin(), bytes.end()});
-  return file;
-}
-
-Bytes read_file(const std::string& path) { return bytes_of(read_bytes(path)); }
 Bytes bytes_of(const std::string& text) { return {text.begin(), text.end()}; }
 
 Bytes first_part(const Bytes& bytes, double share) {

@@ -1,4 +1,4 @@
-// Small data made up on the spot: temporary folders, idx, tar, gzip and image files.
+// Small data made up on the spot: idx, tar, gzip and image files.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -17,19 +17,6 @@ namespace bn::test {
 
 using Bytes = std::vector<uint8_t>;
 
-// A temporary folder of small files.
-class TempDir {
- public:
-  // Writes a file, making the folders above it; returns its path.
-  std::string write(const std::string& name, const Bytes& bytes) const;
-  std::string path(const std::string& name) const { return folder_ / name; }
-  const std::string& path() const { return folder_.path(); }
-
- private:
-  TemporaryFolder folder_;
-};
-
-Bytes read_file(const std::string& path);
 Bytes bytes_of(const std::string& text);
 Bytes first_part(const Bytes& bytes, double share);  // cut off
 Bytes gzip(const Bytes& bytes);
@@ -60,11 +47,6 @@ struct NamedBytes {
   Bytes bytes;
 };
 Bytes tar_of(const std::vector<NamedBytes>& members);
-
-template <class Exception = DataError, class Function>
-std::string message_of(Function function) {
-  return error_message<Exception>(function);
-}
 
 #define EXPECT_CONTAINS(text, part) EXPECT_NE((text).find(part), std::string::npos) << "in: " << (text)
 

@@ -19,8 +19,8 @@ std::vector<std::string> names_of(const Dataset& set) {
 }
 
 TEST(ExcludeImages, ByNameWithOrWithoutExtension) {
-  const TempDir dir;
-  const auto set = exclude_images(five_images(), dir.write("list.txt", bytes_of("1.jpg\n\n3\n1.jpg\n")));
+  const TemporaryFolder dir;
+  const auto set = exclude_images(five_images(), dir.write("list.txt", "1.jpg\n\n3\n1.jpg\n"));
   EXPECT_EQ(names_of(*set), (std::vector<std::string>{"set/0.jpg", "set/2.jpg", "set/4.jpg"}));
   EXPECT_EQ(set->label(1), 2);
   Bytes storage;
@@ -28,39 +28,39 @@ TEST(ExcludeImages, ByNameWithOrWithoutExtension) {
 }
 
 TEST(ExcludeImages, ByTheNumberOfAValidationImage) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const auto tar = dir.write("val.tar", tar_of({{"a/ILSVRC2012_val_00000007.JPEG", bytes_of("7")},
                                                 {"a/ILSVRC2012_val_00000012.JPEG", bytes_of("12")}}));
   DataOptions options;
   options.kind = DatasetKind::kTar;
   options.train = options.validation = {tar};
-  const auto set =
-      exclude_images(open_dataset(options, Split::kValidation), dir.write("blacklist.txt", bytes_of("12\n")));
+  const auto set = exclude_images(open_dataset(options, Split::kValidation), dir.write("blacklist.txt", "12\n"));
   EXPECT_EQ(names_of(*set), std::vector<std::string>{"val.tar:a/ILSVRC2012_val_00000007.JPEG"});
 }
 
 TEST(ExcludeImages, ExplainsALineThatFitsNoImage) {
-  const TempDir dir;
-  const auto list = dir.write("list.txt", bytes_of("1\n\n77\n"));
-  EXPECT_EQ(message_of([&] { exclude_images(five_images(), list); }),
+  const TemporaryFolder dir;
+  const auto list = dir.write("list.txt", "1\n\n77\n");
+  EXPECT_EQ(error_message<DataError>([&] { exclude_images(five_images(), list); }),
             list + ":3: there is no image ILSVRC2012_val_00000077 to exclude");
-  const auto all = dir.write("all.txt", bytes_of("0\n1\n2\n3\n4\n"));
-  EXPECT_EQ(message_of([&] { exclude_images(five_images(), all); }), all + " excludes every image");
-  EXPECT_EQ(message_of([&] { exclude_images(five_images(), dir.path("no.txt")); }),
-            "cannot open " + dir.path("no.txt") + ": no such file");
+  const auto all = dir.write("all.txt", "0\n1\n2\n3\n4\n");
+  EXPECT_EQ(error_message<DataError>([&] { exclude_images(five_images(), all); }), all + " excludes every image");
+  EXPECT_EQ(error_message<DataError>([&] { exclude_images(five_images(), dir / "no.txt"); }),
+            "cannot open " + dir / "no.txt" + ": no such file");
 }
 
 TEST(ExcludeImages, NeedsANameThatIsOneImages) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const auto tar = dir.write("val.tar", tar_of({{"a/1.jpg", bytes_of("1")}, {"b/1.jpg", bytes_of("2")}}));
   DataOptions options;
   options.kind = DatasetKind::kTar;
   options.train = options.validation = {tar};
   const auto exclude = [&](const std::string& line) {
-    return exclude_images(open_dataset(options, Split::kValidation), dir.write("list.txt", bytes_of(line)));
+    return exclude_images(open_dataset(options, Split::kValidation), dir.write("list.txt", line));
   };
   for (const char* name : {"1.jpg", "1"}) {
-    EXPECT_EQ(message_of([&] { exclude(name); }), dir.path("list.txt") + ":1: several images are called " + name);
+    EXPECT_EQ(error_message<DataError>([&] { exclude(name); }),
+              dir / "list.txt" + ":1: several images are called " + name);
   }
   EXPECT_EQ(names_of(*exclude("val.tar:a/1.jpg")), std::vector<std::string>{"val.tar:b/1.jpg"});
 }
@@ -68,18 +68,18 @@ TEST(ExcludeImages, NeedsANameThatIsOneImages) {
 class LabelledImages : public testing::Test {
  protected:
   std::string label_error(const std::string& text) const {
-    const std::string labels = dir_.write("labels.txt", bytes_of(text));
-    const std::string message = message_of([&] { open_labelled_images({tar_}, labels); });
+    const std::string labels = dir_.write("labels.txt", text);
+    const std::string message = error_message<DataError>([&] { open_labelled_images({tar_}, labels); });
     return message.starts_with(labels) ? message.substr(labels.size()) : message;
   }
 
-  TempDir dir_;
+  TemporaryFolder dir_;
   const std::string tar_ =
       dir_.write("val.tar", tar_of({{"two.jpg", bytes_of("22")}, {"one.jpg", bytes_of("1")}, {"notes.txt", {}}}));
 };
 
 TEST_F(LabelledImages, OfATarWithoutClassFolders) {
-  const auto set = open_labelled_images({tar_}, dir_.write("labels.txt", bytes_of("one.jpg 3 n01\ntwo.jpg 0 n02\n")));
+  const auto set = open_labelled_images({tar_}, dir_.write("labels.txt", "one.jpg 3 n01\ntwo.jpg 0 n02\n"));
   EXPECT_EQ(names_of(*set), (std::vector<std::string>{"val.tar:two.jpg", "val.tar:one.jpg"}));
   EXPECT_EQ(set->label(0), 0);
   EXPECT_EQ(set->label(1), 3);
@@ -90,24 +90,24 @@ TEST_F(LabelledImages, OfATarWithoutClassFolders) {
 }
 
 TEST_F(LabelledImages, OfAFolder) {
-  dir_.write("images/b.jpg", bytes_of("b"));
-  dir_.write("images/a.jpg", bytes_of("aa"));
-  const auto labels = dir_.write("labels.txt", bytes_of("a.jpg 1\nb.jpg 0\n"));
-  const auto set = open_labelled_images({dir_.path("images")}, labels);
-  EXPECT_EQ(names_of(*set), (std::vector<std::string>{dir_.path("images/a.jpg"), dir_.path("images/b.jpg")}));
+  dir_.write("images/b.jpg", "b");
+  dir_.write("images/a.jpg", "aa");
+  const auto labels = dir_.write("labels.txt", "a.jpg 1\nb.jpg 0\n");
+  const auto set = open_labelled_images({dir_ / "images"}, labels);
+  EXPECT_EQ(names_of(*set), (std::vector<std::string>{dir_ / "images/a.jpg", dir_ / "images/b.jpg"}));
   EXPECT_EQ(set->label(0), 1);
   Bytes storage;
   EXPECT_EQ(set->read(0, storage).bytes, 2);
 }
 
 TEST_F(LabelledImages, EachImageNeedsOneLabelAndEachLabelOneImage) {
-  EXPECT_EQ(label_error("one.jpg 3\n"), "val.tar:two.jpg has no label in " + dir_.path("labels.txt"));
+  EXPECT_EQ(label_error("one.jpg 3\n"), "val.tar:two.jpg has no label in " + dir_ / "labels.txt");
   EXPECT_EQ(label_error("one.jpg 3\none.jpg 2\n"), ":2: one.jpg has a label already");
   EXPECT_EQ(label_error("one.jpg 3\nsix.jpg 2\n"), ":2: there is no image six.jpg");
   EXPECT_EQ(label_error("one.jpg\n"), ":1: expected the name of an image and the index of its class");
   const auto twice = dir_.write("twice.tar", tar_of({{"a/one.jpg", bytes_of("1")}, {"b/one.jpg", bytes_of("2")}}));
-  const auto labels = dir_.path("labels.txt");
-  EXPECT_EQ(message_of([&] { open_labelled_images({twice}, labels); }),
+  const auto labels = dir_ / "labels.txt";
+  EXPECT_EQ(error_message<DataError>([&] { open_labelled_images({twice}, labels); }),
             "two images are called one.jpg, so " + labels + " cannot tell them apart");
   EXPECT_EQ(label_error("one.jpg -1\n"), ":1: expected the name of an image and the index of its class");
 }

@@ -79,7 +79,7 @@ TEST(JpegRegion, EqualsThatOfTheWholeImageForEveryOddFile) {
   int agreed = 0, others = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(real_data("oddities"))) {
     if (!entry.is_regular_file() || entry.path().extension() == ".csv") continue;
-    (regions_agree(read_file(entry.path().string()), entry.path().string()) ? agreed : others)++;
+    (regions_agree(bytes_of(read_bytes(entry.path().string())), entry.path().string()) ? agreed : others)++;
   }
   EXPECT_EQ(agreed, 31 + 12 + 1);
   EXPECT_EQ(others, 1 + 13 + 1 + 2);  // PNG, reference PNGs, a damaged decoder test, cut off and empty
@@ -131,7 +131,7 @@ TEST(JpegRegion, ACutOffFileIsAnErrorWhereverTheRegionLies) {
   for (const double share : {0.4, 0.6, 0.99}) {
     const Bytes cut = first_part(whole, share);
     decoder.open(cut.data(), static_cast<int64_t>(cut.size()));
-    EXPECT_EQ(message_of([&] { decoder.decode_region({.height = 8, .width = 8}, 3, out); }),
+    EXPECT_EQ(error_message<DataError>([&] { decoder.decode_region({.height = 8, .width = 8}, 3, out); }),
               "the JPEG data is damaged or cut off (it has no end marker)");
   }
   // The decoder is as good as new after an error.

@@ -158,7 +158,7 @@ TEST(Loader, AWorkersErrorComesOutOfNextInItsTurn) {
     EXPECT_TRUE(loader.next(batch));
     EXPECT_TRUE(loader.next(batch));
     for (int i = 0; i < 2; ++i) {
-      const auto message = message_of([&] { loader.next(batch); });
+      const auto message = error_message<DataError>([&] { loader.next(batch); });
       EXPECT_CONTAINS(message, "set/9.jpg: the JPEG data is damaged or cut off (");
       EXPECT_CONTAINS(message, "; on_corrupt: skip would go on without it");
     }
@@ -196,7 +196,7 @@ TEST(Loader, RefusesOptionsThatMakeNoSense) {
   const auto message = [&](DataOptions data, const LoaderOptions& options) {
     data.image_size = 8;
     data.image_channels = 1;
-    return message_of<Error>([&] { Loader(set, data, options); });
+    return error_message<Error>([&] { Loader(set, data, options); });
   };
   EXPECT_EQ(message({}, {.batch = 6}), "a batch of 6 images is larger than the training set of 5");
   EXPECT_EQ(message({.workers = -1}, {.batch = 1}), "data: workers must be 0 or more, not -1");

@@ -19,7 +19,7 @@ Bytes counting_pixels(int64_t count) {
 
 Bytes images(int64_t count) { return idx_images(count, kHeight, kWidth, counting_pixels(count)); }
 
-std::unique_ptr<Dataset> open(const TempDir& dir, const Bytes& image_file, const Bytes& label_file,
+std::unique_ptr<Dataset> open(const TemporaryFolder& dir, const Bytes& image_file, const Bytes& label_file,
                               DataOptions options = {}) {
   options.kind = DatasetKind::kMnist;
   options.train = {dir.write("images", image_file), dir.write("labels", label_file)};
@@ -27,7 +27,7 @@ std::unique_ptr<Dataset> open(const TempDir& dir, const Bytes& image_file, const
 }
 
 TEST(MnistIdx, ReadsPlainAndGzippedFilesAlike) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   for (const bool packed : {false, true}) {
     const Bytes image_file = images(4), label_file = idx_labels({7, 0, 9, 7});
     const auto set = packed ? open(dir, gzip(image_file), gzip(label_file)) : open(dir, image_file, label_file);
@@ -49,7 +49,7 @@ TEST(MnistIdx, ReadsPlainAndGzippedFilesAlike) {
 }
 
 TEST(MnistIdx, ClassesLimitKeepsTheFirstClasses) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const auto set = open(dir, images(4), idx_labels({7, 0, 1, 0}), {.classes_limit = 2});
   ASSERT_EQ(set->size(), 3);
   EXPECT_EQ(set->class_names(), (std::vector<std::string>{"0", "1"}));
@@ -60,91 +60,95 @@ TEST(MnistIdx, ClassesLimitKeepsTheFirstClasses) {
 }
 
 TEST(MnistIdx, TakesClassNamesFromAFile) {
-  const TempDir dir;
-  const std::string classes = dir.write("classes.txt", bytes_of("shirt\ntrousers\n"));
+  const TemporaryFolder dir;
+  const std::string classes = dir.write("classes.txt", "shirt\ntrousers\n");
   const auto set = open(dir, images(2), idx_labels({1, 0}), {.classes = classes});
   EXPECT_EQ(set->class_names(), (std::vector<std::string>{"shirt", "trousers"}));
-  const auto missing = message_of([&] { open(dir, images(2), idx_labels({1, 1}), {.classes = classes}); });
+  const auto missing = error_message<DataError>([&] {
+    open(dir, images(2), idx_labels({1, 1}), {.classes = classes});
+  });
   EXPECT_CONTAINS(missing, "class 'shirt' (number 1 of the classes file ");
-  EXPECT_CONTAINS(missing, ") has no image in " + dir.path("labels"));
+  EXPECT_CONTAINS(missing, ") has no image in " + dir / "labels");
 }
 
 TEST(MnistIdx, NamesAMissingFile) {
   const DataOptions options{.kind = DatasetKind::kMnist, .train = {"/nowhere/images", "/nowhere/labels"}};
-  EXPECT_EQ(message_of([&] { open_dataset(options, Split::kTrain); }),
+  EXPECT_EQ(error_message<DataError>([&] { open_dataset(options, Split::kTrain); }),
             "cannot open /nowhere/images (No such file or directory)");
 }
 
 TEST(MnistIdx, NoticesATruncatedGzip) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   Bytes pixels(600 * kPixels);
   for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<uint8_t>(i * i >> 3);
   const Bytes whole = gzip(idx_images(600, kHeight, kWidth, pixels));
   for (const double share : {0.3, 0.7}) {
-    const auto message = message_of([&] { open(dir, first_part(whole, share), idx_labels(Bytes(600))); });
-    EXPECT_CONTAINS(message, dir.path("images") + " is a damaged or cut off gzip file (");
+    const auto message = error_message<DataError>([&] { open(dir, first_part(whole, share), idx_labels(Bytes(600))); });
+    EXPECT_CONTAINS(message, dir / "images" + " is a damaged or cut off gzip file (");
   }
   // Only the check sum at the end is missing.
   const Bytes tail(whole.begin(), whole.end() - 4);
-  EXPECT_CONTAINS(message_of([&] { open(dir, tail, idx_labels(Bytes(600))); }), "damaged or cut off gzip file");
+  EXPECT_CONTAINS(error_message<DataError>([&] { open(dir, tail, idx_labels(Bytes(600))); }),
+                  "damaged or cut off gzip file");
 }
 
 TEST(MnistIdx, NoticesATruncatedIdx) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   Bytes cut = images(4);
   cut.pop_back();
-  EXPECT_EQ(message_of([&] { open(dir, cut, idx_labels(Bytes(4))); }),
-            dir.path("images") + " is cut off: its header announces 24 bytes of images, 23 follow");
-  EXPECT_EQ(message_of([&] { open(dir, gzip(cut), idx_labels(Bytes(4))); }),
-            dir.path("images") + " is cut off: its header announces 24 bytes of images, 23 follow");
-  EXPECT_EQ(message_of([&] {
+  EXPECT_EQ(error_message<DataError>([&] { open(dir, cut, idx_labels(Bytes(4))); }),
+            dir / "images" + " is cut off: its header announces 24 bytes of images, 23 follow");
+  EXPECT_EQ(error_message<DataError>([&] { open(dir, gzip(cut), idx_labels(Bytes(4))); }),
+            dir / "images" + " is cut off: its header announces 24 bytes of images, 23 follow");
+  EXPECT_EQ(error_message<DataError>([&] {
               open(dir, {0, 0, 8, 3, 0}, idx_labels(Bytes(4)));
             }),
-            dir.path("images") + " is cut off: 5 bytes do not hold an idx header");
-  EXPECT_EQ(message_of([&] { open(dir, {}, idx_labels(Bytes(4))); }),
-            dir.path("images") + " is cut off: 0 bytes do not hold an idx header");
+            dir / "images" + " is cut off: 5 bytes do not hold an idx header");
+  EXPECT_EQ(error_message<DataError>([&] { open(dir, {}, idx_labels(Bytes(4))); }),
+            dir / "images" + " is cut off: 0 bytes do not hold an idx header");
 }
 
 TEST(MnistIdx, NoticesTrailingBytesAndAbsurdSizes) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   Bytes longer = images(4);
   longer.push_back(0);
-  EXPECT_EQ(message_of([&] { open(dir, longer, idx_labels(Bytes(4))); }),
-            dir.path("images") + " is too long: its header announces 24 bytes of images, more follow");
+  EXPECT_EQ(error_message<DataError>([&] { open(dir, longer, idx_labels(Bytes(4))); }),
+            dir / "images" + " is too long: its header announces 24 bytes of images, more follow");
   const Bytes absurd = idx_images(0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF, Bytes(10));
-  EXPECT_EQ(message_of([&] { open(dir, absurd, idx_labels(Bytes(4))); }),
-            dir.path("images") + " is cut off: its header announces at least 2147483648 bytes of images, 10 follow");
+  EXPECT_EQ(error_message<DataError>([&] { open(dir, absurd, idx_labels(Bytes(4))); }),
+            dir / "images" + " is cut off: its header announces at least 2147483648 bytes of images, 10 follow");
 }
 
 TEST(MnistIdx, NoticesAWrongMagic) {
-  const TempDir dir;
-  EXPECT_EQ(message_of([&] { open(dir, idx_labels(Bytes(40)), idx_labels(Bytes(4))); }),
-            dir.path("images") + " is not an idx file of images: it begins with 0x00000801, not 0x00000803");
-  EXPECT_EQ(message_of([&] { open(dir, images(4), images(4)); }),
-            dir.path("labels") + " is not an idx file of labels: it begins with 0x00000803, not 0x00000801");
+  const TemporaryFolder dir;
+  EXPECT_EQ(error_message<DataError>([&] { open(dir, idx_labels(Bytes(40)), idx_labels(Bytes(4))); }),
+            dir / "images" + " is not an idx file of images: it begins with 0x00000801, not 0x00000803");
+  EXPECT_EQ(error_message<DataError>([&] { open(dir, images(4), images(4)); }),
+            dir / "labels" + " is not an idx file of labels: it begins with 0x00000803, not 0x00000801");
 }
 
 TEST(MnistIdx, NoticesDifferentCounts) {
-  const TempDir dir;
-  EXPECT_EQ(message_of([&] { open(dir, images(4), idx_labels(Bytes(5))); }),
-            dir.path("images") + " has 4 images, but " + dir.path("labels") + " has 5 labels");
+  const TemporaryFolder dir;
+  EXPECT_EQ(error_message<DataError>([&] { open(dir, images(4), idx_labels(Bytes(5))); }),
+            dir / "images" + " has 4 images, but " + dir / "labels" + " has 5 labels");
 }
 
 TEST(MnistIdx, NoticesALabelThatIsNoClass) {
-  const TempDir dir;
-  EXPECT_EQ(message_of([&] {
+  const TemporaryFolder dir;
+  EXPECT_EQ(error_message<DataError>([&] {
               open(dir, images(2), idx_labels({3, 10}));
             }),
-            dir.path("labels") + " gives image 1 the label 10, but there are 10 classes");
-  EXPECT_EQ(message_of([&] {
+            dir / "labels" + " gives image 1 the label 10, but there are 10 classes");
+  EXPECT_EQ(error_message<DataError>([&] {
               open(dir, images(2), idx_labels({3, 1}), {.classes_limit = 11});
             }),
             "classes_limit is 11, but there are 10 classes");
 }
 
 TEST(MnistIdx, NoticesAnEmptySet) {
-  const TempDir dir;
-  EXPECT_EQ(message_of([&] { open(dir, images(0), idx_labels({})); }), "no images found in " + dir.path("images"));
+  const TemporaryFolder dir;
+  EXPECT_EQ(error_message<DataError>([&] { open(dir, images(0), idx_labels({})); }),
+            "no images found in " + dir / "images");
 }
 
 TEST(MnistIdx, ReadsTheRealFiles) {
@@ -172,11 +176,11 @@ TEST(MnistIdx, ReadsTheRealFiles) {
 }
 
 TEST(MnistIdx, InflatesNoMoreThanTheHeaderAnnounces) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const Bytes endless = gzip(idx_images(4, kHeight, kWidth, Bytes(64 << 20)));
   // Were it inflated further, the cut would be noticed.
-  EXPECT_EQ(message_of([&] { open(dir, first_part(endless, 0.5), idx_labels(Bytes(4))); }),
-            dir.path("images") + " is too long: its header announces 24 bytes of images, more follow");
+  EXPECT_EQ(error_message<DataError>([&] { open(dir, first_part(endless, 0.5), idx_labels(Bytes(4))); }),
+            dir / "images" + " is too long: its header announces 24 bytes of images, more follow");
 }
 
 }  // namespace

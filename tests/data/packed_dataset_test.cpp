@@ -9,9 +9,9 @@ namespace {
 using namespace test;  // NOLINT(google-build-using-namespace)
 
 TEST(PackedDataset, NamesItsImages) {
-  const TempDir dir;
-  pack_quietly(*made_set(dir, 4), {.out = dir.path("out"), .shards = 2});
-  const auto set = open_dataset(packed_options(dir.path("out")), Split::kTrain);
+  const TemporaryFolder dir;
+  pack_quietly(*made_set(dir, 4), {.out = dir / "out", .shards = 2});
+  const auto set = open_dataset(packed_options(dir / "out"), Split::kTrain);
   std::set<std::string> names;
   for (int64_t i = 0; i < 4; ++i) names.insert(set->name(i).substr(set->name(i).find(':') + 1));
   EXPECT_EQ(names, (std::set<std::string>{"a/0.jpg", "a/1.jpg", "b/2.jpg", "b/3.jpg"}));
@@ -20,10 +20,10 @@ TEST(PackedDataset, NamesItsImages) {
 }
 
 TEST(PackedDataset, TakesTheClassesAskedFor) {
-  const TempDir dir;
-  pack_quietly(*made_set(dir, 6), {.out = dir.path("out"), .shards = 2});
-  DataOptions options = packed_options(dir.path("out"));
-  options.classes = dir.write("turned.txt", bytes_of("b the second\na the first\n"));
+  const TemporaryFolder dir;
+  pack_quietly(*made_set(dir, 6), {.out = dir / "out", .shards = 2});
+  DataOptions options = packed_options(dir / "out");
+  options.classes = dir.write("turned.txt", "b the second\na the first\n");
   const auto turned = open_dataset(options, Split::kTrain);
   EXPECT_EQ(turned->class_names(), (std::vector<std::string>{"b", "a"}));
   for (int64_t i = 0; i < 6; ++i) EXPECT_EQ(turned->label(i), turned->name(i).find(":a/") == std::string::npos ? 0 : 1);
@@ -35,43 +35,43 @@ TEST(PackedDataset, TakesTheClassesAskedFor) {
 }
 
 TEST(PackedDataset, AChangedImageIsAnErrorWhenItIsRead) {
-  const TempDir dir;
-  pack_quietly(*made_set(dir, 3), {.out = dir.path("out"), .shards = 1});
-  Bytes shard = read_file(dir.path("out/train-00000.tar"));
+  const TemporaryFolder dir;
+  pack_quietly(*made_set(dir, 3), {.out = dir / "out", .shards = 1});
+  Bytes shard = bytes_of(read_bytes(dir / "out/train-00000.tar"));
   shard[512 + 300] ^= 1;
   dir.write("out/train-00000.tar", shard);
-  const auto set = open_dataset(packed_options(dir.path("out")), Split::kTrain);
+  const auto set = open_dataset(packed_options(dir / "out"), Split::kTrain);
   std::vector<uint8_t> storage;
-  EXPECT_EQ(message_of([&] { set->read(0, storage); }),
+  EXPECT_EQ(error_message<DataError>([&] { set->read(0, storage); }),
             "the bytes are not those that were packed: the checksum differs");
   EXPECT_NO_THROW(set->read(1, storage));
 }
 
 TEST(PackedDataset, SaysWhatIsMissing) {
-  const TempDir dir;
-  pack_quietly(*made_set(dir, 4), {.out = dir.path("out"), .shards = 2});
+  const TemporaryFolder dir;
+  pack_quietly(*made_set(dir, 4), {.out = dir / "out", .shards = 2});
   const auto message = [&] {
-    return message_of([&] { open_dataset(packed_options(dir.path("out")), Split::kTrain); });
+    return error_message<DataError>([&] { open_dataset(packed_options(dir / "out"), Split::kTrain); });
   };
-  EXPECT_CONTAINS(message_of([&] { open_dataset(packed_options(dir.path("out")), Split::kValidation); }),
+  EXPECT_CONTAINS(error_message<DataError>([&] { open_dataset(packed_options(dir / "out"), Split::kValidation); }),
                   "val.index: it is not there; pack the set with bn-data pack");
-  const Bytes shard = read_file(dir.path("out/train-00001.tar"));
+  const Bytes shard = bytes_of(read_bytes(dir / "out/train-00001.tar"));
   dir.write("out/train-00001.tar", first_part(shard, 0.9));
   EXPECT_CONTAINS(message(), "; bn-data verify tells more");
-  std::filesystem::remove(dir.path("out/train-00001.tar"));
-  EXPECT_CONTAINS(message(), "cannot open " + dir.path("out/train-00001.tar"));
+  std::filesystem::remove(dir / "out/train-00001.tar");
+  EXPECT_CONTAINS(message(), "cannot open " + dir / "out/train-00001.tar");
   dir.write("out/train-00001.tar", shard);
-  dir.write("out/classes.txt", bytes_of("a\n"));
-  EXPECT_CONTAINS(message(), dir.path("out/classes.txt") + " is not the one that " + dir.path("out/train.index") +
+  dir.write("out/classes.txt", "a\n");
+  EXPECT_CONTAINS(message(), dir / "out/classes.txt" + " is not the one that " + dir / "out/train.index" +
                                  " was packed with, so its labels would mean other classes");
-  dir.write("out/classes.txt", bytes_of("b\na\n"));  // the same classes in another order
+  dir.write("out/classes.txt", "b\na\n");  // the same classes in another order
   EXPECT_CONTAINS(message(), "is not the one that ");
 }
 
 TEST(PackedDataset, ShufflesByItsShards) {
-  const TempDir dir;
-  pack_quietly(*made_set(dir, 12), {.out = dir.path("out"), .shards = 3});
-  DataOptions options = packed_options(dir.path("out"));
+  const TemporaryFolder dir;
+  pack_quietly(*made_set(dir, 12), {.out = dir / "out", .shards = 3});
+  DataOptions options = packed_options(dir / "out");
   options.image_size = 16;
   options.shuffle = Shuffle::kShards;
   const auto set = open_dataset(options, Split::kTrain);
@@ -91,13 +91,13 @@ TEST(PackedDataset, ShufflesByItsShards) {
 }
 
 TEST(PackedDataset, AClassAskedForMustHaveImages) {
-  const TempDir dir;
-  pack_quietly(*made_set(dir, 4), {.out = dir.path("out"), .shards = 2});
-  DataOptions options = packed_options(dir.path("out"));
-  options.classes = dir.write("more.txt", bytes_of("a\nc\n"));
-  EXPECT_EQ(message_of([&] { open_dataset(options, Split::kTrain); }), "class 'c' (number 2 of the classes file " +
-                                                                           dir.path("more.txt") + ") has no image in " +
-                                                                           dir.path("out/train.index"));
+  const TemporaryFolder dir;
+  pack_quietly(*made_set(dir, 4), {.out = dir / "out", .shards = 2});
+  DataOptions options = packed_options(dir / "out");
+  options.classes = dir.write("more.txt", "a\nc\n");
+  EXPECT_EQ(
+      error_message<DataError>([&] { open_dataset(options, Split::kTrain); }),
+      "class 'c' (number 2 of the classes file " + dir / "more.txt" + ") has no image in " + dir / "out/train.index");
 }
 
 }  // namespace

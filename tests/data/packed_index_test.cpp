@@ -26,7 +26,7 @@ PackedIndex sample() {
 }
 
 std::string parse_error(const std::string& bytes) {
-  return message_of([&] { parse_index(bytes, "train.index"); });
+  return error_message<DataError>([&] { parse_index(bytes, "train.index"); });
 }
 
 TEST(PackedIndex, SurvivesARoundTrip) {
@@ -55,7 +55,7 @@ TEST(PackedIndex, SaysWhatIsWrong) {
   std::string changed = bytes;
   changed[60] = static_cast<char>(changed[60] + 1);
   EXPECT_EQ(parse_error(changed), "the index train.index is damaged: its checksum is wrong");
-  EXPECT_CONTAINS(message_of([] { read_index("/nowhere/train.index"); }),
+  EXPECT_CONTAINS(error_message<DataError>([] { read_index("/nowhere/train.index"); }),
                   "cannot open the index /nowhere/train.index: it is not there; pack the set with bn-data pack");
 }
 

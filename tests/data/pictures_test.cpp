@@ -22,8 +22,8 @@ class HeatMapPicture : public testing::Test {
     DataOptions options;
     options.image_size = 32;
     options.resize_shorter = 64;  // so the network sees the middle half of the shorter side
-    draw_heat_map(set, 0, options, map, dir_.path("map.png"));
-    picture_ = decode(read_file(dir_.path("map.png")));
+    draw_heat_map(set, 0, options, map, dir_ / "map.png");
+    picture_ = decode(bytes_of(read_bytes(dir_ / "map.png")));
     original_ = decode(png_image(height, width, 1));
   }
   static Rgb at(const Image& image, int64_t y, int64_t x) {
@@ -34,7 +34,7 @@ class HeatMapPicture : public testing::Test {
     return std::abs(a.red - b.red) + std::abs(a.green - b.green) + std::abs(a.blue - b.blue);
   }
 
-  const TempDir dir_;
+  const TemporaryFolder dir_;
   Image picture_, original_;
 };
 
@@ -62,10 +62,10 @@ TEST_F(HeatMapPicture, HasAHandySizeWhateverTheImages) {
 }
 
 TEST(DrawThumbnail, KeepsTheFormOfEncodedAndRawImages) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const auto size_of = [&](const Dataset& set) {
-    draw_thumbnail(set, 0, {}, 64, dir.path("thumbnail.png"));
-    const Image picture = decode(read_file(dir.path("thumbnail.png")));
+    draw_thumbnail(set, 0, {}, 64, dir / "thumbnail.png");
+    const Image picture = decode(bytes_of(read_bytes(dir / "thumbnail.png")));
     return std::pair(picture.height, picture.width);
   };
   EXPECT_EQ(size_of(EncodedSet({jpeg_image(100, 200, 1)})), std::pair(int64_t{32}, int64_t{64}));
@@ -74,11 +74,11 @@ TEST(DrawThumbnail, KeepsTheFormOfEncodedAndRawImages) {
 
 // Two filters of 2 x 2, of one colour and of three: a tile is 8 times as large, with a gap of 8 beside it.
 TEST(DrawFilters, ScalesEachByItsLargestWeight) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   Filters filters{.count = 2, .side = 2, .channels = 1, .weights = {0, 2, -2, 1, 0, 0, 0, 0}};
   const auto drawn = [&] {
-    draw_filters(filters, dir.path("filters.png"));
-    Image picture = decode(read_file(dir.path("filters.png")));
+    draw_filters(filters, dir / "filters.png");
+    Image picture = decode(bytes_of(read_bytes(dir / "filters.png")));
     EXPECT_EQ(picture.height, 16);
     EXPECT_EQ(picture.width, 40);
     return picture;

@@ -59,7 +59,7 @@ TEST(Shapes, DrawsOtherSizes) {
 
 TEST(Shapes, RefusesWhatMakesNoSense) {
   const auto message = [](const DataOptions& options) {
-    return message_of<ConfigError>([&] { open_dataset(options, Split::kTrain); });
+    return error_message<ConfigError>([&] { open_dataset(options, Split::kTrain); });
   };
   EXPECT_EQ(message({.shapes = {.image_size = 8}}), "generated shapes are 16 to 512 pixels wide, not 8");
   EXPECT_EQ(message({.shapes = {.train_images = 9}}),

@@ -83,7 +83,7 @@ TEST(ChooseValidation, DependsOnContentsAndSeedAlone) {
 }
 
 TEST(ContentKey, IsOfTheBytesNotOfTheName) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   Bytes large(200'000, 7);
   const auto key = [&](const Bytes& bytes) {
     const FileReader file(dir.write("file", bytes));
@@ -122,7 +122,7 @@ std::set<std::string> contents_of(const DataOptions& options, Split split) {
 }
 
 TEST(OpenDataset, SplitsFoldersAndTarsAlike) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   std::vector<NamedBytes> members;
   for (const std::string name : {"ant", "bee"}) {
     for (int i = 0; i < 12; ++i) {
@@ -132,13 +132,13 @@ TEST(OpenDataset, SplitsFoldersAndTarsAlike) {
       members.push_back({fmt::format("set/{}/{}.jpg", name, 90 - i), bytes});
     }
   }
-  const DataOptions folder = split_options(DatasetKind::kFolder, dir.path("first"));
+  const DataOptions folder = split_options(DatasetKind::kFolder, dir / "first");
   const std::set<std::string> training = contents_of(folder, Split::kTrain);
   const std::set<std::string> validation = contents_of(folder, Split::kValidation);
   EXPECT_EQ(training.size(), 18U);
   EXPECT_EQ(validation.size(), 6U);
   for (const std::string& image : validation) EXPECT_EQ(training.count(image), 0U) << image;
-  EXPECT_EQ(contents_of(split_options(DatasetKind::kFolder, dir.path("renamed")), Split::kValidation), validation);
+  EXPECT_EQ(contents_of(split_options(DatasetKind::kFolder, dir / "renamed"), Split::kValidation), validation);
   const DataOptions tar = split_options(DatasetKind::kTar, dir.write("set.tar", tar_of(members)));
   EXPECT_EQ(contents_of(tar, Split::kValidation), validation);
   EXPECT_EQ(contents_of(tar, Split::kTrain), training);
@@ -146,13 +146,13 @@ TEST(OpenDataset, SplitsFoldersAndTarsAlike) {
 }
 
 TEST(OpenDataset, SaysThatNothingCanBeSparedForValidation) {
-  const TempDir dir;
-  dir.write("set/ant/1.jpg", bytes_of("ant"));
-  dir.write("set/bee/1.jpg", bytes_of("bee"));
-  dir.write("set/bee/copy.jpg", bytes_of("bee"));
-  const DataOptions options = split_options(DatasetKind::kFolder, dir.path("set"));
+  const TemporaryFolder dir;
+  dir.write("set/ant/1.jpg", "ant");
+  dir.write("set/bee/1.jpg", "bee");
+  dir.write("set/bee/copy.jpg", "bee");
+  const DataOptions options = split_options(DatasetKind::kFolder, dir / "set");
   EXPECT_EQ(open_dataset(options, Split::kTrain)->size(), 3);
-  EXPECT_EQ(message_of([&] { open_dataset(options, Split::kValidation); }),
+  EXPECT_EQ(error_message<DataError>([&] { open_dataset(options, Split::kValidation); }),
             "no image can be spared for validation: each class has one image, or copies of one; add images");
 }
 

@@ -18,7 +18,7 @@ std::unique_ptr<Dataset> open(const std::vector<std::string>& tars, DataOptions 
 }
 
 TEST(TarDataset, AClassMayHoldFoldersAndHiddenOnesAreLeftOut) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const Bytes image = bytes_of("x");
   const auto set = open({dir.write("one.tar", tar_of({{"train/ant/red/1.jpg", image},
                                                       {"train/ant/.ipynb_checkpoints/2.jpg", image},
@@ -31,7 +31,7 @@ TEST(TarDataset, AClassMayHoldFoldersAndHiddenOnesAreLeftOut) {
 }
 
 TEST(TarDataset, JoinsSeveralTars) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const auto first = dir.write("one.tar", tar_of({{"train/b/1.jpg", bytes_of("b1")}, {"train/readme.txt", {}}}));
   const auto second = dir.write("two.tar", tar_of({{"./a/1.jpg", bytes_of("a1")}, {"b/2.jpg", bytes_of("b2")}}));
   const auto set = open({first, second});
@@ -48,57 +48,59 @@ TEST(TarDataset, JoinsSeveralTars) {
 }
 
 TEST(TarDataset, AFolderStandsForItsTars) {
-  const TempDir dir;
-  EXPECT_EQ(message_of([&] { open({dir.path("")}); }), "there is no .tar file in the folder " + dir.path(""));
+  const TemporaryFolder dir;
+  EXPECT_EQ(error_message<DataError>([&] { open({dir / ""}); }), "there is no .tar file in the folder " + dir / "");
   dir.write("2.tar", tar_of({{"a/2.jpg", {}}}));
   dir.write("1.tar", tar_of({{"b/1.jpg", {}}, {"a/1.jpg", {}}}));
-  dir.write("index.txt", bytes_of("1.tar 2.tar"));
-  const auto set = open({dir.path("")});
+  dir.write("index.txt", "1.tar 2.tar");
+  const auto set = open({dir / ""});
   EXPECT_EQ(set->name(0), "1.tar:b/1.jpg");
   EXPECT_EQ(set->name(2), "2.tar:a/2.jpg");
   EXPECT_EQ(set->shard_sizes(), (std::vector<int64_t>{2, 1}));
 }
 
 TEST(TarDataset, TheClassesFileChoosesAndOrders) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const auto tar = dir.write("x.tar", tar_of({{"a/1.jpg", {}}, {"b/1.jpg", {}}, {"c/1.jpg", {}}}));
-  const auto classes = dir.write("classes.txt", bytes_of("c\na\n"));
+  const auto classes = dir.write("classes.txt", "c\na\n");
   const auto set = open({tar}, {.classes = classes});
   ASSERT_EQ(set->size(), 2);
   EXPECT_EQ(set->name(0), "x.tar:a/1.jpg");
   EXPECT_EQ(set->label(0), 1);
   EXPECT_EQ(open({tar}, {.classes_limit = 2})->size(), 2);
-  const auto more = dir.write("more.txt", bytes_of("c\nd\n"));
-  EXPECT_EQ(message_of([&] { open({tar}, {.classes = more}); }),
+  const auto more = dir.write("more.txt", "c\nd\n");
+  EXPECT_EQ(error_message<DataError>([&] { open({tar}, {.classes = more}); }),
             "class 'd' (number 2 of the classes file " + more + ") has no image in " + tar);
 }
 
 TEST(TarDataset, SaysThatItFoundNothing) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const auto tar = dir.write("x.tar", tar_of({{"1.jpg", {}}, {"./2.jpg", {}}, {"a/notes.txt", {}}}));
-  EXPECT_EQ(message_of([&] { open({tar}); }), "no images found in " + tar + ": no member is named <class>/<image>.jpg");
-  EXPECT_EQ(message_of([&] { open({dir.path("no.tar")}); }),
-            "cannot open " + dir.path("no.tar") + " (No such file or directory)");
+  EXPECT_EQ(error_message<DataError>([&] { open({tar}); }),
+            "no images found in " + tar + ": no member is named <class>/<image>.jpg");
+  EXPECT_EQ(error_message<DataError>([&] { open({dir / "no.tar"}); }),
+            "cannot open " + dir / "no.tar" + " (No such file or directory)");
 }
 
 TEST(TarDataset, ValidationTakesItsClassesFromTheTrainingSet) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const auto train = dir.write("train.tar", tar_of({{"a/1.jpg", {}}, {"b/1.jpg", {}}}));
   const auto same = dir.write("same.tar", tar_of({{"b/2.jpg", {}}, {"a/2.jpg", {}}}));
   const auto other = dir.write("other.tar", tar_of({{"b/2.jpg", {}}, {"a/2.jpg", {}}, {"z/2.jpg", {}}}));
   DataOptions options{.kind = DatasetKind::kTar, .train = {train}, .validation = {same}};
   EXPECT_EQ(open_dataset(options, Split::kValidation)->label(0), 1);
   options.validation = {other};
-  EXPECT_CONTAINS(message_of([&] { open_dataset(options, Split::kValidation); }), "'z' is only in the validation set");
+  EXPECT_CONTAINS(error_message<DataError>([&] { open_dataset(options, Split::kValidation); }),
+                  "'z' is only in the validation set");
 }
 
 TEST(TarDataset, AFileCutOffAfterOpeningIsNamed) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const auto tar = dir.write("x.tar", tar_of({{"a/1.jpg", Bytes(600, 'x')}}));
   const auto set = open({tar});
   std::filesystem::resize_file(tar, 700);
   Bytes storage;
-  EXPECT_EQ(message_of([&] { set->read(0, storage); }), tar + " ends before byte 1112");
+  EXPECT_EQ(error_message<DataError>([&] { set->read(0, storage); }), tar + " ends before byte 1112");
 }
 
 void expect_images_per_class(const Dataset& set, size_t classes, int64_t images) {

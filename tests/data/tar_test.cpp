@@ -12,13 +12,13 @@ namespace {
 
 using namespace test;  // NOLINT(google-build-using-namespace)
 
-std::vector<TarMember> list(const TempDir& dir, const Bytes& tar) {
+std::vector<TarMember> list(const TemporaryFolder& dir, const Bytes& tar) {
   return list_tar(FileReader(dir.write("x.tar", tar)));
 }
 
-std::string content(const TempDir& dir, const TarMember& member) {
+std::string content(const TemporaryFolder& dir, const TarMember& member) {
   std::string text(static_cast<size_t>(member.size), '\0');
-  FileReader(dir.path("x.tar")).read(member.offset, member.size, reinterpret_cast<uint8_t*>(text.data()));
+  FileReader(dir / "x.tar").read(member.offset, member.size, reinterpret_cast<uint8_t*>(text.data()));
   return text;
 }
 
@@ -42,7 +42,7 @@ Bytes link(const std::string& path, const std::string& target, char type) {
 }
 
 TEST(Tar, ALinkIsItsFileUnderAnotherName) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const Bytes content_of_a = bytes_of("pixels");
   Bytes tar;
   append(tar, tar_header("ant/a.jpg", static_cast<int64_t>(content_of_a.size())));
@@ -64,7 +64,7 @@ TEST(Tar, ALinkIsItsFileUnderAnotherName) {
 }
 
 TEST(Tar, ReadsJoinedArchivesOnAndALabel) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const Bytes one = tar_of({{"a/1.jpg", bytes_of("1")}}), two = tar_of({{"b/2.jpg", bytes_of("2")}});
   Bytes joined = link("label", "", 'V');
   for (const Bytes* part : {&one, &two}) append(joined, *part);
@@ -72,11 +72,11 @@ TEST(Tar, ReadsJoinedArchivesOnAndALabel) {
   ASSERT_EQ(members.size(), 2U);
   EXPECT_EQ(content(dir, members[1]), "2");
   append(joined, Bytes(512, 'x'));
-  EXPECT_CONTAINS(message_of([&] { list(dir, joined); }), "has bytes behind its end that are no member");
+  EXPECT_CONTAINS(error_message<DataError>([&] { list(dir, joined); }), "has bytes behind its end that are no member");
 }
 
 TEST(Tar, ListsRegularFilesInOrder) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   Bytes tar;
   append(tar, tar_header("train/", 0, '5'));
   append_member(tar, "train/b/1.jpg", bytes_of("first"));
@@ -94,7 +94,7 @@ TEST(Tar, ListsRegularFilesInOrder) {
 }
 
 TEST(Tar, JoinsThePrefixOfUstarOnly) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   Bytes tar, header = tar_header("1.jpg", 0);
   std::memcpy(header.data() + 345, "deep/folder", 11);
   seal_tar_header(header);
@@ -109,7 +109,7 @@ TEST(Tar, JoinsThePrefixOfUstarOnly) {
 }
 
 TEST(Tar, ReadsGnuLongNames) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const std::string name = std::string(150, 'n') + "/" + std::string(120, 'm') + ".jpg";
   Bytes tar;
   Bytes body = bytes_of(name);
@@ -126,7 +126,7 @@ TEST(Tar, ReadsGnuLongNames) {
 }
 
 TEST(Tar, ReadsPaxPathsAndSizes) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const std::string name = std::string(300, 'p') + "/1.jpg";
   Bytes tar;
   append_extended(tar, 'g', pax_record("comment", "for all"));
@@ -146,7 +146,7 @@ TEST(Tar, ReadsPaxPathsAndSizes) {
 }
 
 TEST(Tar, ReadsBinarySizes) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   Bytes tar, header = tar_header("a/1.jpg", 0);
   std::memset(header.data() + 124, 0, 12);
   header[124] = 0x80;
@@ -159,11 +159,11 @@ TEST(Tar, ReadsBinarySizes) {
 }
 
 TEST(Tar, NoticesThatItIsCutOff) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const Bytes tar = tar_of({{"a/1.jpg", Bytes(600, 'a')}, {"a/2.jpg", Bytes(600, 'b')}});
-  const std::string start = "the tar file " + dir.path("x.tar") + " is cut off: ";
+  const std::string start = "the tar file " + dir / "x.tar" + " is cut off: ";
   const auto cut_at = [&](int64_t size) {
-    return message_of([&] { list(dir, Bytes(tar.begin(), tar.begin() + size)); });
+    return error_message<DataError>([&] { list(dir, Bytes(tar.begin(), tar.begin() + size)); });
   };
   EXPECT_EQ(cut_at(0), start + "it ends without the closing blocks of zeros (block at byte 0)");
   EXPECT_EQ(cut_at(300), start + "it ends without the closing blocks of zeros (block at byte 0)");
@@ -174,27 +174,27 @@ TEST(Tar, NoticesThatItIsCutOff) {
 }
 
 TEST(Tar, NoticesGarbage) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   Bytes tar = tar_of({{"a/1.jpg", bytes_of("one")}, {"a/2.jpg", bytes_of("two")}});
   tar[1024 + 10] ^= 0x40;  // this byte is in the second header
-  EXPECT_EQ(message_of([&] { list(dir, tar); }),
-            "the tar file " + dir.path("x.tar") +
+  EXPECT_EQ(error_message<DataError>([&] { list(dir, tar); }),
+            "the tar file " + dir / "x.tar" +
                 " is damaged or not a tar file: a header's checksum is wrong (block at byte 1024)");
-  EXPECT_CONTAINS(message_of([&] { list(dir, Bytes(2048, 'g')); }), "is damaged or not a tar file");
+  EXPECT_CONTAINS(error_message<DataError>([&] { list(dir, Bytes(2048, 'g')); }), "is damaged or not a tar file");
   Bytes packed = gzip(tar_of({{"a/1.jpg", jpeg_image(40, 40, 1)}}));
   packed.resize(2048);
-  EXPECT_CONTAINS(message_of([&] { list(dir, packed); }),
+  EXPECT_CONTAINS(error_message<DataError>([&] { list(dir, packed); }),
                   "is compressed; it is read in place, so decompress it first (gunzip)");
 }
 
 TEST(Tar, NoticesImpossibleSizes) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const auto with_size_field = [&](const Bytes& field) {
     Bytes header = tar_header("a/1.jpg", 0);
     std::copy(field.begin(), field.end(), header.begin() + 124);
     seal_tar_header(header);
     close_tar(header);
-    return message_of([&] { list(dir, header); });
+    return error_message<DataError>([&] { list(dir, header); });
   };
   const std::string no_number = "is damaged: a member's size is no number or too large (block at byte 0)";
   EXPECT_CONTAINS(with_size_field(Bytes(12, 0xFF)), no_number);  // beyond 63 bits
@@ -207,25 +207,27 @@ TEST(Tar, NoticesImpossibleSizes) {
 }
 
 TEST(Tar, NoticesDamagedExtensions) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   for (const char* body : {"999 path=x\n", "path=x\n", "0 path=x\n", "3 x", "99999999999999999999999 path=x\n"}) {
     Bytes tar;
     append_extended(tar, 'x', bytes_of(body));
     append_member(tar, "a/1.jpg", {});
     close_tar(tar);
-    EXPECT_CONTAINS(message_of([&] { list(dir, tar); }), "is damaged: a pax record has a wrong length");
+    EXPECT_CONTAINS(error_message<DataError>([&] { list(dir, tar); }), "is damaged: a pax record has a wrong length");
   }
   Bytes tar;
   append_extended(tar, 'x', pax_record("size", "12x"));
   close_tar(tar);
-  EXPECT_CONTAINS(message_of([&] { list(dir, tar); }), "is damaged: a member's size is no number or too large");
+  EXPECT_CONTAINS(error_message<DataError>([&] { list(dir, tar); }),
+                  "is damaged: a member's size is no number or too large");
   Bytes huge;
   append_extended(huge, 'L', Bytes(2 << 20, 'n'));
   close_tar(huge);
-  EXPECT_CONTAINS(message_of([&] { list(dir, huge); }), "is damaged: a member's name is over a megabyte long");
+  EXPECT_CONTAINS(error_message<DataError>([&] { list(dir, huge); }),
+                  "is damaged: a member's name is over a megabyte long");
   Bytes sparse = tar_header("a/1.jpg", 0, 'S');
   close_tar(sparse);
-  EXPECT_CONTAINS(message_of([&] { list(dir, sparse); }), "holds a sparse file, which is not supported");
+  EXPECT_CONTAINS(error_message<DataError>([&] { list(dir, sparse); }), "holds a sparse file, which is not supported");
 }
 
 }  // namespace

@@ -9,7 +9,8 @@
 namespace bn::test {
 
 // A tar of `count` JPEGs of two classes, a and b; opened as a set.
-inline std::unique_ptr<Dataset> made_set(const TempDir& dir, int count, const std::vector<NamedBytes>& more = {}) {
+inline std::unique_ptr<Dataset> made_set(const TemporaryFolder& dir, int count,
+                                         const std::vector<NamedBytes>& more = {}) {
   std::vector<NamedBytes> members;
   for (int i = 0; i < count; ++i) {
     members.push_back(

@@ -57,7 +57,7 @@ TEST(ImagenetFacts, AgreeWithThePublishedLists) {
 }
 
 TEST(ImagenetArchive, ReadsTheNestedLayoutInPlace) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const Bytes first = jpeg_image(20, 30, 1), second = jpeg_image(22, 30, 2), other = jpeg_image(24, 30, 3);
   const std::string path = dir.write(
       "train.tar", tar_of({{"n01440764.tar", tar_of({{"n01440764_1.JPEG", first}, {"n01440764_2.JPEG", second}})},
@@ -75,10 +75,10 @@ TEST(ImagenetArchive, ReadsTheNestedLayoutInPlace) {
 }
 
 TEST(ImagenetArchive, SaysWhatDoesNotBelong) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const auto message = [&](Split split, const std::vector<NamedBytes>& members) {
     const std::string path = dir.write("x.tar", tar_of(members));
-    return message_of([&] { open_imagenet_archive(path, split, all_classes()); });
+    return error_message<DataError>([&] { open_imagenet_archive(path, split, all_classes()); });
   };
   EXPECT_CONTAINS(message(Split::kTrain, {{"n01440764/1.JPEG", {1}}}),
                   "holds 'n01440764/1.JPEG', which does not belong into the official archive: expected a tar for each "
@@ -112,8 +112,8 @@ TEST(ImagenetArchive, ReadsTheOfficialLayout) {
 }
 
 TEST(CheckArchive, ComparesSizeAndMd5) {
-  const TempDir dir;
-  const std::string path = dir.write("archive.tar", bytes_of("abc")), note = dir.path("out/train.md5");
+  const TemporaryFolder dir;
+  const std::string path = dir.write("archive.tar", "abc"), note = dir / "out/train.md5";
   int64_t hashed = 0;
   const auto check = [&](const ImagenetArchive& official) {
     hashed = 0;
@@ -121,7 +121,7 @@ TEST(CheckArchive, ComparesSizeAndMd5) {
   };
   const ImagenetArchive right{.bytes = 3, .md5 = "900150983cd24fb0d6963f7d28e17f72"};
   EXPECT_EQ(check({.bytes = 4, .md5 = right.md5}), Origin::kAny);
-  EXPECT_EQ(message_of([&] { check({.bytes = 3, .md5 = "00000000000000000000000000000000"}); }),
+  EXPECT_EQ(error_message<DataError>([&] { check({.bytes = 3, .md5 = "00000000000000000000000000000000"}); }),
             path + " is damaged: its MD5 is " + right.md5 +
                 ", the official archive's 00000000000000000000000000000000; download it again");
   EXPECT_FALSE(std::filesystem::exists(note));
@@ -129,9 +129,9 @@ TEST(CheckArchive, ComparesSizeAndMd5) {
   EXPECT_EQ(hashed, 3);
   EXPECT_EQ(check(right), Origin::kOfficialImageNet);
   EXPECT_EQ(hashed, 0);  // the note is believed
-  dir.write("archive.tar", bytes_of("abd"));
+  dir.write("archive.tar", "abd");
   std::filesystem::last_write_time(path, std::filesystem::file_time_type::clock::now() + std::chrono::hours(1));
-  EXPECT_CONTAINS(message_of([&] { check(right); }), " is damaged: its MD5 is ");
+  EXPECT_CONTAINS(error_message<DataError>([&] { check(right); }), " is damaged: its MD5 is ");
 }
 
 }  // namespace

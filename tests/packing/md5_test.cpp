@@ -40,8 +40,8 @@ TEST(Md5, DoesNotDependOnThePieces) {
 }
 
 TEST(Md5, ReadsAFile) {
-  const TempDir dir;
-  const std::string path = dir.write("abc", bytes_of("abc"));
+  const TemporaryFolder dir;
+  const std::string path = dir.write("abc", "abc");
   int64_t done = 0;
   EXPECT_EQ(md5_of_file(path, [&](int64_t bytes) { done = bytes; }), "900150983cd24fb0d6963f7d28e17f72");
   EXPECT_EQ(done, 3);

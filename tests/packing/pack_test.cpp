@@ -39,15 +39,15 @@ class RepeatedImage final : public Dataset {
 std::string text_of(const Bytes& bytes) { return {bytes.begin(), bytes.end()}; }
 
 TEST(Pack, KeepsEveryFileAndItsLabel) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const auto source = made_set(dir, 30);
-  const auto summary = pack_quietly(*source, {.out = dir.path("out"), .shards = 4, .workers = 3});
+  const auto summary = pack_quietly(*source, {.out = dir / "out", .shards = 4, .workers = 3});
   EXPECT_EQ(summary.images, 30);
   EXPECT_EQ(summary.shards, 4);
   EXPECT_EQ(summary.left_out, 0);
-  EXPECT_EQ(names_in(dir.path("out")), (std::set<std::string>{"classes.txt", "train-00000.tar", "train-00001.tar",
-                                                              "train-00002.tar", "train-00003.tar", "train.index"}));
-  const auto packed = open_dataset(packed_options(dir.path("out")), Split::kTrain);
+  EXPECT_EQ(names_in(dir / "out"), (std::set<std::string>{"classes.txt", "train-00000.tar", "train-00001.tar",
+                                                          "train-00002.tar", "train-00003.tar", "train.index"}));
+  const auto packed = open_dataset(packed_options(dir / "out"), Split::kTrain);
   EXPECT_EQ(packed->size(), 30);
   EXPECT_EQ(packed->class_names(), (std::vector<std::string>{"a", "b"}));
   std::multiset<std::pair<std::string, int32_t>> before, after;
@@ -59,9 +59,9 @@ TEST(Pack, KeepsEveryFileAndItsLabel) {
 }
 
 TEST(Pack, ShardsArePlainTarsOfImagesAndLabels) {
-  const TempDir dir;
-  pack_quietly(*made_set(dir, 6), {.out = dir.path("out"), .shards = 2});
-  const FileReader shard(dir.path("out/train-00001.tar"));
+  const TemporaryFolder dir;
+  pack_quietly(*made_set(dir, 6), {.out = dir / "out", .shards = 2});
+  const FileReader shard(dir / "out/train-00001.tar");
   const auto members = list_tar(shard);
   ASSERT_EQ(members.size(), 6U);
   for (size_t i = 0; i < members.size(); i += 2) {
@@ -76,15 +76,15 @@ TEST(Pack, ShardsArePlainTarsOfImagesAndLabels) {
 }
 
 TEST(Pack, ImagesAreSpreadEvenlyAtRandom) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const auto source = made_set(dir, 26);
-  pack_quietly(*source, {.out = dir.path("four"), .shards = 4});
-  EXPECT_EQ(open_dataset(packed_options(dir.path("four")), Split::kTrain)->shard_sizes(),
+  pack_quietly(*source, {.out = dir / "four", .shards = 4});
+  EXPECT_EQ(open_dataset(packed_options(dir / "four"), Split::kTrain)->shard_sizes(),
             (std::vector<int64_t>{6, 7, 6, 7}));
   constexpr int64_t kSeeds = 20;
   int64_t alike = 0;
   for (uint64_t seed = 0; seed < kSeeds; ++seed) {
-    const std::string out = dir.path("out" + std::to_string(seed));
+    const std::string out = dir / ("out" + std::to_string(seed));
     pack_quietly(*source, {.out = out, .shards = 1, .seed = seed});
     const auto packed = open_dataset(packed_options(out), Split::kTrain);
     for (int64_t i = 1; i < 26; ++i) alike += packed->label(i) == packed->label(i - 1) ? 1 : 0;
@@ -94,22 +94,22 @@ TEST(Pack, ImagesAreSpreadEvenlyAtRandom) {
 }
 
 TEST(Pack, TheSameSeedGivesTheSameBytesWhateverTheThreads) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const auto source = made_set(dir, 20);
-  pack_quietly(*source, {.out = dir.path("one"), .shards = 5, .workers = 1});
-  pack_quietly(*source, {.out = dir.path("many"), .shards = 5, .workers = 4});
-  pack_quietly(*source, {.out = dir.path("other"), .shards = 5, .seed = 2});
-  EXPECT_TRUE(contents_of(dir.path("one")) == contents_of(dir.path("many")));
-  EXPECT_FALSE(contents_of(dir.path("one")) == contents_of(dir.path("other")));
+  pack_quietly(*source, {.out = dir / "one", .shards = 5, .workers = 1});
+  pack_quietly(*source, {.out = dir / "many", .shards = 5, .workers = 4});
+  pack_quietly(*source, {.out = dir / "other", .shards = 5, .seed = 2});
+  EXPECT_TRUE(contents_of(dir / "one") == contents_of(dir / "many"));
+  EXPECT_FALSE(contents_of(dir / "one") == contents_of(dir / "other"));
 }
 
 TEST(Pack, ARunThatStoppedIsContinuedToTheSameBytes) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const auto source = made_set(dir, 20);
-  const PackOptions whole{.out = dir.path("whole"), .shards = 5};
+  const PackOptions whole{.out = dir / "whole", .shards = 5};
   pack_quietly(*source, whole);
   PackOptions broken = whole;
-  broken.out = dir.path("broken");
+  broken.out = dir / "broken";
   for (const int64_t stop_at : {1, 7, 13}) {
     EXPECT_THROW(pack(*source, broken,
                       [&](const PackProgress& progress) {
@@ -117,37 +117,37 @@ TEST(Pack, ARunThatStoppedIsContinuedToTheSameBytes) {
                       }),
                  std::runtime_error);
   }
-  dir.write("broken/train-00002.tar.tmp.99999", bytes_of("left by a killed process"));
+  dir.write("broken/train-00002.tar.tmp.99999", "left by a killed process");
   PackSummary summary = pack_quietly(*source, broken);
   EXPECT_GT(summary.shards_found, 0);
   EXPECT_LT(summary.shards_found, 5);
-  auto contents = contents_of(dir.path("broken"));
+  auto contents = contents_of(dir / "broken");
   contents.erase("train-00002.tar.tmp.99999");
-  EXPECT_TRUE(contents == contents_of(dir.path("whole")));
+  EXPECT_TRUE(contents == contents_of(dir / "whole"));
   summary = pack_quietly(*source, broken);  // nothing left to do
   EXPECT_EQ(summary.shards_found, 5);
   EXPECT_EQ(summary.images, 20);
 }
 
 TEST(Pack, AFolderOfAnotherSetIsRefused) {
-  const TempDir dir;
-  const TempDir other_dir;
-  pack_quietly(*made_set(dir, 6), {.out = dir.path("out"), .shards = 2});
-  EXPECT_EQ(message_of([&] { pack_quietly(*made_set(other_dir, 8), {.out = dir.path("out"), .shards = 2}); }),
-            dir.path("out") +
+  const TemporaryFolder dir;
+  const TemporaryFolder other_dir;
+  pack_quietly(*made_set(dir, 6), {.out = dir / "out", .shards = 2});
+  EXPECT_EQ(error_message<DataError>([&] { pack_quietly(*made_set(other_dir, 8), {.out = dir / "out", .shards = 2}); }),
+            dir / "out" +
                 " holds a train set that was packed from other images or with other options; pack into "
                 "an empty folder");
-  EXPECT_CONTAINS(message_of([&] { pack_quietly(*made_set(dir, 6), {.out = dir.path("out"), .shards = 3}); }),
+  EXPECT_CONTAINS(error_message<DataError>([&] { pack_quietly(*made_set(dir, 6), {.out = dir / "out", .shards = 3}); }),
                   "with other options");
-  EXPECT_EQ(message_of([&] {
-              pack_quietly(*made_set(dir, 6), {.out = dir.path("out"), .class_lines = {"c", "d"}});
+  EXPECT_EQ(error_message<DataError>([&] {
+              pack_quietly(*made_set(dir, 6), {.out = dir / "out", .class_lines = {"c", "d"}});
             }),
-            dir.path("out/classes.txt") + " names other classes than this set has; pack into an empty folder");
+            dir / "out/classes.txt" + " names other classes than this set has; pack into an empty folder");
 }
 
 TEST(Pack, CountsWhatIsOutOfTheOrdinary) {
   if (!has_imgcodecs()) GTEST_SKIP() << "this build has no imgcodecs to read a PNG with";
-  const TempDir dir;
+  const TemporaryFolder dir;
   Image gray;
   gray.reshape(20, 20, 1);
   Bytes stray = jpeg_image(40, 40, 2);
@@ -157,31 +157,32 @@ TEST(Pack, CountsWhatIsOutOfTheOrdinary) {
                                 {"b/inks.jpg", cmyk_jpeg_image(16, 16, {1, 2, 3, 4})},
                                 {"b/called.jpg", png_image(16, 16, 1)},
                                 {"b/stray.jpg", stray}});
-  const auto summary = pack_quietly(*source, {.out = dir.path("out"), .shards = 1});
+  const auto summary = pack_quietly(*source, {.out = dir / "out", .shards = 1});
   EXPECT_EQ(summary.traits, (TraitCounts{1, 1, 1, 0, 0, 1}));
   std::set<std::string> names;
-  for (const auto& member : list_tar(FileReader(dir.path("out/train-00000.tar")))) names.insert(member.path);
+  for (const auto& member : list_tar(FileReader(dir / "out/train-00000.tar"))) names.insert(member.path);
   EXPECT_TRUE(names.contains("b/called.png"));  // named by its content
 }
 
 TEST(Pack, AnUndecodableImageFailsOrIsLeftOut) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const auto source = made_set(dir, 6, {{"b/cut.jpg", first_part(jpeg_image(40, 40, 3), 0.7)}, {"b/empty.jpg", {}}});
-  PackOptions options{.out = dir.path("out"), .shards = 2};
-  EXPECT_CONTAINS(message_of([&] { pack_quietly(*source, options); }), "; --on-corrupt skip would pack the others");
+  PackOptions options{.out = dir / "out", .shards = 2};
+  EXPECT_CONTAINS(error_message<DataError>([&] { pack_quietly(*source, options); }),
+                  "; --on-corrupt skip would pack the others");
   options.on_corrupt = OnCorrupt::kSkip;  // goes on in the same folder
   const auto summary = pack_quietly(*source, options);
   EXPECT_EQ(summary.images, 6);
   EXPECT_EQ(summary.left_out, 2);
-  EXPECT_EQ(open_dataset(packed_options(dir.path("out")), Split::kTrain)->size(), 6);
+  EXPECT_EQ(open_dataset(packed_options(dir / "out"), Split::kTrain)->size(), 6);
 }
 
 TEST(Pack, ResizesLargerImagesOnly) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const auto source =
       made_set(dir, 0, {{"a/large.jpg", jpeg_image(120, 200, 1)}, {"a/small.jpg", jpeg_image(30, 90, 2)}});
-  pack_quietly(*source, {.out = dir.path("out"), .shards = 1, .resize_shorter = 60});
-  const auto packed = open_dataset(packed_options(dir.path("out")), Split::kTrain);
+  pack_quietly(*source, {.out = dir / "out", .shards = 1, .resize_shorter = 60});
+  const auto packed = open_dataset(packed_options(dir / "out"), Split::kTrain);
   for (int64_t i = 0; i < 2; ++i) {
     const Bytes bytes = sample_bytes(*packed, i);
     const Image image = decode(bytes);
@@ -197,17 +198,17 @@ TEST(Pack, ResizesLargerImagesOnly) {
 }
 
 TEST(Pack, DecodedSetsTrainOnTheirPixels) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const auto source = made_set(dir, 8);
-  pack_quietly(*source, {.out = dir.path("out"), .shards = 2, .decoded_size = 24});
-  const auto packed = open_dataset(packed_options(dir.path("out")), Split::kTrain);
+  pack_quietly(*source, {.out = dir / "out", .shards = 2, .decoded_size = 24});
+  const auto packed = open_dataset(packed_options(dir / "out"), Split::kTrain);
   std::vector<uint8_t> storage;
   const auto sample = packed->read(3, storage);
   EXPECT_EQ(sample.raw_height, 24);
   EXPECT_EQ(sample.raw_channels, 3);
   EXPECT_TRUE(packed->name(3).ends_with(".rgb"));
   // Evaluation of the source at that size gives the same pixels.
-  DataOptions options = packed_options(dir.path("out"));
+  DataOptions options = packed_options(dir / "out");
   options.image_size = 24;
   options.resize_shorter = 24;
   Loader from_pixels(*packed, options, {.batch = 8, .split = Split::kValidation});
@@ -224,11 +225,11 @@ TEST(Pack, DecodedSetsTrainOnTheirPixels) {
 }
 
 TEST(Pack, RefusesOptionsThatMakeNoSense) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const auto source = made_set(dir, 2);
   const auto message = [&](PackOptions options) {
-    options.out = dir.path("out");
-    return message_of<ConfigError>([&] { pack_quietly(*source, options); });
+    options.out = dir / "out";
+    return error_message<ConfigError>([&] { pack_quietly(*source, options); });
   };
   EXPECT_EQ(message({.shards = 0}), "pack: the number of shards must be 1 to 65536");
   EXPECT_EQ(message({.resize_shorter = -1}), "pack: resize-shorter must be 0 to 4096");
@@ -239,64 +240,65 @@ TEST(Pack, RefusesOptionsThatMakeNoSense) {
 }
 
 TEST(Pack, RefusesAClassWithASpaceInItsName) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const auto source = made_set(dir, 2, {{"ice cream/1.jpg", jpeg_image(20, 20, 1)}});
-  EXPECT_EQ(message_of([&] { pack_quietly(*source, {.out = dir.path("out")}); }),
+  EXPECT_EQ(error_message<DataError>([&] { pack_quietly(*source, {.out = dir / "out"}); }),
             "the class 'ice cream' cannot be packed: classes.txt ends a name at the first space; rename its folder "
             "(ice_cream)");
-  EXPECT_FALSE(std::filesystem::exists(dir.path("out")));
+  EXPECT_FALSE(std::filesystem::exists(dir / "out"));
 }
 
 TEST(Pack, AnImageReplacedUnderItsNameIsAnotherSet) {
-  const TempDir dir;
-  const PackOptions options{.out = dir.path("out"), .shards = 2};
+  const TemporaryFolder dir;
+  const PackOptions options{.out = dir / "out", .shards = 2};
   pack_quietly(*made_set(dir, 4, {{"b/x.jpg", jpeg_image(40, 40, 1)}}), options);
-  EXPECT_CONTAINS(message_of([&] {
+  EXPECT_CONTAINS(error_message<DataError>([&] {
                     pack_quietly(*made_set(dir, 4, {{"b/x.jpg", jpeg_image(48, 48, 2)}}), options);
                   }),
                   "was packed from other images or with other options; pack into an empty folder");
   for (const auto& [name, seed] : {std::pair{"1", 1}, {"2", 2}}) {
     dir.write(std::string("folder/") + name + "/x.jpg", jpeg_image(40, 40, seed));
   }
-  const DataOptions folder{.kind = DatasetKind::kFolder, .train = {dir.path("folder")}};
+  const DataOptions folder{.kind = DatasetKind::kFolder, .train = {dir / "folder"}};
   PackOptions other = options;
-  other.out = dir.path("other");
+  other.out = dir / "other";
   pack_quietly(*open_dataset(folder, Split::kTrain), other);
   dir.write("folder/1/x.jpg", jpeg_image(48, 48, 2));
-  EXPECT_CONTAINS(message_of([&] { pack_quietly(*open_dataset(folder, Split::kTrain), other); }), "from other images");
+  EXPECT_CONTAINS(error_message<DataError>([&] { pack_quietly(*open_dataset(folder, Split::kTrain), other); }),
+                  "from other images");
 }
 
 TEST(Pack, AShardThatWasLostIsPackedAgain) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const auto source = made_set(dir, 12);
-  const PackOptions options{.out = dir.path("out"), .shards = 4};
+  const PackOptions options{.out = dir / "out", .shards = 4};
   pack_quietly(*source, options);
-  const auto whole = contents_of(dir.path("out"));
-  std::filesystem::remove(dir.path("out/train-00001.tar"));
-  write_bytes(dir.path("out/train-00003.tar"), whole.at("train-00003.tar").substr(0, 3000));
+  const auto whole = contents_of(dir / "out");
+  std::filesystem::remove(dir / "out/train-00001.tar");
+  write_bytes(dir / "out/train-00003.tar", whole.at("train-00003.tar").substr(0, 3000));
   EXPECT_EQ(pack_quietly(*source, options).shards_found, 2);
-  EXPECT_TRUE(contents_of(dir.path("out")) == whole);
+  EXPECT_TRUE(contents_of(dir / "out") == whole);
   // A lost shard is made again before the set is complete, too: its parts are there, the shard is not.
-  EXPECT_THROW(pack(*source, {.out = dir.path("broken"), .shards = 4},
+  EXPECT_THROW(pack(*source, {.out = dir / "broken", .shards = 4},
                     [&](const PackProgress& progress) {
                       if (progress.images == 10) throw std::runtime_error("stopped");
                     }),
                std::runtime_error);
-  std::filesystem::remove(dir.path("broken/train-00002.tar"));
-  EXPECT_EQ(pack_quietly(*source, {.out = dir.path("broken"), .shards = 4}).shards_found, 2);
-  EXPECT_TRUE(contents_of(dir.path("broken")) == whole);
+  std::filesystem::remove(dir / "broken/train-00002.tar");
+  EXPECT_EQ(pack_quietly(*source, {.out = dir / "broken", .shards = 4}).shards_found, 2);
+  EXPECT_TRUE(contents_of(dir / "broken") == whole);
 }
 
 TEST(Pack, NamesAreToldApart) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const auto source = made_set(dir, 4,
                                {{"b/d1/x.jpg", jpeg_image(20, 20, 1)},
                                 {"b/d2/x.jpg", jpeg_image(20, 20, 2)},
                                 {"b/x.jpeg", jpeg_image(20, 20, 3)},
                                 {"a/x.jpg", jpeg_image(20, 20, 4)}});
-  pack_quietly(*source, {.out = dir.path("out"), .shards = 1});
+  pack_quietly(*source, {.out = dir / "out", .shards = 1});
   std::set<std::string> names;
-  for (const auto& member : list_tar(FileReader(dir.path("out/train-00000.tar")))) names.insert(member.path);
+  for (const auto& member : list_tar(FileReader(dir / "out/train-00000.tar"))) names.insert(member.path);
   EXPECT_EQ(names.size(), 16U);  // an image and its label each
   EXPECT_TRUE(names.contains("a/x.jpg"));
   EXPECT_TRUE(names.contains("b/x-5.jpg"));
@@ -306,7 +308,7 @@ TEST(Pack, NamesAreToldApart) {
 TEST(Pack, RefusesAFileTooLargeForTheIndex) {
   const Bytes bytes = jpeg_image(20, 20, 1);
   ImagePacker packer(PackOptions{});
-  EXPECT_EQ(message_of([&] { packer.inspect(bytes.data(), int64_t{1} << 31); }),
+  EXPECT_EQ(error_message<DataError>([&] { packer.inspect(bytes.data(), int64_t{1} << 31); }),
             "the file has 2147483648 bytes, too many for one image");
 }
 
@@ -322,14 +324,14 @@ TEST(Pack, TakesMemoryForAFewImagesOnly) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   GTEST_SKIP() << "the sanitizer keeps freed memory for a while";
 #endif
-  const TempDir dir;
+  const TemporaryFolder dir;
   const Bytes jpeg = noise_jpeg();
   constexpr int64_t kImages = 400;
   ASSERT_GT(kImages * static_cast<int64_t>(jpeg.size()), int64_t{60} << 20);
   const std::string grown = result_in_child([&] {
     const auto peak_after = [&](int64_t count, const char* out) {
       RepeatedImage set(jpeg, count);
-      pack_quietly(set, {.out = dir.path(out), .shards = 1});
+      pack_quietly(set, {.out = dir / out, .shards = 1});
       rusage usage{};
       getrusage(RUSAGE_SELF, &usage);
       return usage.ru_maxrss / 1024;  // MB

@@ -15,10 +15,10 @@ DataOptions small_set() {
 }
 
 TEST(ShapeFiles, TheWrittenFolderHoldsTheSamePixels) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const auto options = small_set();
-  write_shapes_folder(options.shapes, Split::kTrain, dir.path("train"));
-  const auto folder = open_dataset({.kind = DatasetKind::kFolder, .train = {dir.path("train")}}, Split::kTrain);
+  write_shapes_folder(options.shapes, Split::kTrain, dir / "train");
+  const auto folder = open_dataset({.kind = DatasetKind::kFolder, .train = {dir / "train"}}, Split::kTrain);
   const auto shapes = open_dataset(options, Split::kTrain);
   ASSERT_EQ(folder->size(), shapes->size());
   EXPECT_EQ(folder->class_names(), shapes->class_names());
@@ -30,10 +30,10 @@ TEST(ShapeFiles, TheWrittenFolderHoldsTheSamePixels) {
 }
 
 TEST(ShapeFiles, TheContactSheetHasARowPerClass) {
-  const TempDir dir;
-  write_contact_sheet(small_set().shapes, Split::kTrain, 4, dir.path("sheet.png"));
+  const TemporaryFolder dir;
+  write_contact_sheet(small_set().shapes, Split::kTrain, 4, dir / "sheet.png");
   const auto set = open_dataset(small_set(), Split::kTrain);
-  const Image sheet = decode(read_file(dir.path("sheet.png")));
+  const Image sheet = decode(bytes_of(read_bytes(dir / "sheet.png")));
   EXPECT_EQ(sheet.height, 10 * 34 + 2);
   EXPECT_EQ(sheet.width, 4 * 34 + 2);
   const Bytes star = sample_bytes(*set, 18);  // second star: row 8, column 1
@@ -44,14 +44,14 @@ TEST(ShapeFiles, TheContactSheetHasARowPerClass) {
 }
 
 TEST(ShapeFiles, AFolderThatCannotBeWrittenIsAStorageError) {
-  const TempDir dir;
-  dir.write("file", bytes_of("in the way"));
+  const TemporaryFolder dir;
+  dir.write("file", "in the way");
   EXPECT_CONTAINS(
-      message_of<StorageError>([&] { write_shapes_folder(small_set().shapes, Split::kTrain, dir.path("file/train")); }),
-      "cannot create folder '" + dir.path("file/train"));
-  EXPECT_CONTAINS(message_of<StorageError>(
-                      [&] { write_contact_sheet(small_set().shapes, Split::kTrain, 2, dir.path("no/sheet.png")); }),
-                  "cannot write '" + dir.path("no/sheet.png"));
+      error_message<StorageError>([&] { write_shapes_folder(small_set().shapes, Split::kTrain, dir / "file/train"); }),
+      "cannot create folder '" + dir / "file/train");
+  EXPECT_CONTAINS(error_message<StorageError>(
+                      [&] { write_contact_sheet(small_set().shapes, Split::kTrain, 2, dir / "no/sheet.png"); }),
+                  "cannot write '" + dir / "no/sheet.png");
 }
 
 }  // namespace

@@ -30,10 +30,10 @@ Bytes two_colours() {
 
 TEST(Stats, MeasuresColours) {
   if (!has_imgcodecs()) GTEST_SKIP() << "this build has no imgcodecs to read a PNG with";
-  const TempDir dir;
+  const TemporaryFolder dir;
   const auto source = made_set(dir, 0, {{"a/1.png", two_colours()}, {"a/2.png", two_colours()}});
-  pack_quietly(*source, {.out = dir.path("out"), .shards = 1});
-  const SetStats stats = measure_stats(dir.path("out"), Split::kTrain, 100, 2);
+  pack_quietly(*source, {.out = dir / "out", .shards = 1});
+  const SetStats stats = measure_stats(dir / "out", Split::kTrain, 100, 2);
   EXPECT_EQ(stats.measured, 2);
   EXPECT_EQ(stats.width.least, 32);
   EXPECT_EQ(stats.traits[2], 2);
@@ -52,10 +52,10 @@ TEST(Stats, MeasuresColours) {
 }
 
 TEST(Stats, DoesNotDependOnTheThreads) {
-  const TempDir dir;
-  pack_quietly(*made_set(dir, 9), {.out = dir.path("out"), .shards = 2});
-  const SetStats one = measure_stats(dir.path("out"), Split::kTrain, 7, 1);
-  const SetStats four = measure_stats(dir.path("out"), Split::kTrain, 7, 4);
+  const TemporaryFolder dir;
+  pack_quietly(*made_set(dir, 9), {.out = dir / "out", .shards = 2});
+  const SetStats one = measure_stats(dir / "out", Split::kTrain, 7, 1);
+  const SetStats four = measure_stats(dir / "out", Split::kTrain, 7, 4);
   EXPECT_EQ(one.measured, 7);
   EXPECT_EQ(one.mean, four.mean);
   EXPECT_EQ(one.lighting, four.lighting);
@@ -64,9 +64,9 @@ TEST(Stats, DoesNotDependOnTheThreads) {
 }
 
 TEST(Stats, TheSheetShowsPlainAndAugmentedImages) {
-  const TempDir dir;
-  pack_quietly(*made_set(dir, 5), {.out = dir.path("out"), .shards = 1});
-  DataOptions options = packed_options(dir.path("out"));
+  const TemporaryFolder dir;
+  pack_quietly(*made_set(dir, 5), {.out = dir / "out", .shards = 1});
+  DataOptions options = packed_options(dir / "out");
   options.image_size = 20;
   options.resize_shorter = 24;
   const Image sheet = draw_contact_sheet(options, Split::kTrain, 4, 3, 1);
@@ -82,7 +82,7 @@ TEST(Stats, TheSheetShowsPlainAndAugmentedImages) {
   EXPECT_TRUE(std::equal(row, row + 60, expected));
   EXPECT_FALSE(std::equal(row + 60, row + 120, expected));
   EXPECT_FALSE(std::equal(row + 60, row + 120, row + 120));
-  EXPECT_CONTAINS(message_of<ConfigError>([&] { draw_contact_sheet(options, Split::kTrain, 6, 3, 1); }),
+  EXPECT_CONTAINS(error_message<ConfigError>([&] { draw_contact_sheet(options, Split::kTrain, 6, 3, 1); }),
                   "no more rows than there are images");
 }
 
@@ -100,24 +100,24 @@ TEST(Stats, ImageNetsLightingIsMadeAlike) {
 }
 
 TEST(Stats, NamesAnImageThatHasChanged) {
-  const TempDir dir;
-  pack_quietly(*made_set(dir, 4), {.out = dir.path("out"), .shards = 1});
-  Bytes shard = read_file(dir.path("out/train-00000.tar"));
+  const TemporaryFolder dir;
+  pack_quietly(*made_set(dir, 4), {.out = dir / "out", .shards = 1});
+  Bytes shard = bytes_of(read_bytes(dir / "out/train-00000.tar"));
   shard[512 + 300] ^= 1;
   dir.write("out/train-00000.tar", shard);
-  const std::string name = open_dataset(packed_options(dir.path("out")), Split::kTrain)->name(0);
-  EXPECT_EQ(message_of([&] { measure_stats(dir.path("out"), Split::kTrain, 4, 1); }),
+  const std::string name = open_dataset(packed_options(dir / "out"), Split::kTrain)->name(0);
+  EXPECT_EQ(error_message<DataError>([&] { measure_stats(dir / "out", Split::kTrain, 4, 1); }),
             name + ": the bytes are not those that were packed: the checksum differs");
 }
 
 TEST(Stats, TheSheetShowsTheSplitAskedFor) {
-  const TempDir dir;
-  const TempDir validation_dir;
-  pack_quietly(*made_set(dir, 3), {.out = dir.path("out"), .shards = 1});
+  const TemporaryFolder dir;
+  const TemporaryFolder validation_dir;
+  pack_quietly(*made_set(dir, 3), {.out = dir / "out", .shards = 1});
   const auto validation =
       made_set(validation_dir, 0, {{"a/1.jpg", jpeg_image(30, 40, 20)}, {"b/2.jpg", jpeg_image(30, 40, 21)}});
-  pack_quietly(*validation, {.out = dir.path("out"), .split = Split::kValidation, .shards = 1});
-  DataOptions options = packed_options(dir.path("out"));
+  pack_quietly(*validation, {.out = dir / "out", .split = Split::kValidation, .shards = 1});
+  DataOptions options = packed_options(dir / "out");
   options.image_size = options.resize_shorter = 20;
   const Image sheet = draw_contact_sheet(options, Split::kValidation, 2, 1, 1);
   const auto set = open_dataset(options, Split::kValidation);

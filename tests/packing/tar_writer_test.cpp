@@ -13,8 +13,8 @@ namespace {
 using namespace test;  // NOLINT(google-build-using-namespace)
 
 TEST(TarWriter, WritesWhatTheReaderReads) {
-  const TempDir dir;
-  const std::string path = dir.path("set.tar");
+  const TemporaryFolder dir;
+  const std::string path = dir / "set.tar";
   const std::string deep = std::string(90, 'd') + "/" + std::string(60, 'f') + ".jpg";
   const std::string endless = std::string(300, 'n') + ".jpg";
   std::vector<std::pair<std::string, Bytes>> members{
@@ -26,7 +26,7 @@ TEST(TarWriter, WritesWhatTheReaderReads) {
   }
   EXPECT_FALSE(std::filesystem::exists(path));
   const auto result = writer.finish();
-  const Bytes file = read_file(path);
+  const Bytes file = bytes_of(read_bytes(path));
   EXPECT_EQ(result.bytes, static_cast<int64_t>(file.size()));
   EXPECT_EQ(result.checksum, checksum_of(file.data(), result.bytes));
 
@@ -48,28 +48,28 @@ TEST(TarWriter, WritesWhatTheReaderReads) {
 }
 
 TEST(TarWriter, EqualsTheFixturesTar) {
-  const TempDir dir;
-  TarWriter writer(dir.path("one.tar"));
+  const TemporaryFolder dir;
+  TarWriter writer(dir / "one.tar");
   const Bytes bytes(600, 9);
   writer.append("a/1.jpg", bytes.data(), 600);
   writer.finish();
-  const Bytes file = read_file(dir.path("one.tar"));
+  const Bytes file = bytes_of(read_bytes(dir / "one.tar"));
   EXPECT_EQ(file.size(), tar_of({{"a/1.jpg", bytes}}).size());
   EXPECT_EQ(std::string(file.begin() + 257, file.begin() + 262), "ustar");
 }
 
 // An image and its label belong together by their names up to the dot, however long these are.
 TEST(TarWriter, FilesOfOneKeyKeepOneKey) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   for (const size_t length : {80U, 90U, 94U, 95U, 96U, 97U, 100U, 150U}) {
-    TarWriter writer(dir.path("set.tar"));
+    TarWriter writer(dir / "set.tar");
     const std::string key = "a/" + std::string(length, 'n');
     const uint8_t byte = 1;
     for (const char* extension : {".webp", ".jpg", ".cls"}) writer.append(key + extension, &byte, 1);
     writer.append(key, &byte, 1);  // without one
     writer.finish();
     std::set<std::string> keys;
-    const auto members = list_tar(FileReader(dir.path("set.tar")));
+    const auto members = list_tar(FileReader(dir / "set.tar"));
     for (size_t i = 0; i < 3; ++i) keys.insert(members[i].path.substr(0, members[i].path.rfind('.')));
     EXPECT_EQ(keys.size(), 1U) << length;
     EXPECT_TRUE(members[0].path.ends_with(".webp"));

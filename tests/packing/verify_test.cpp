@@ -16,9 +16,9 @@ VerifyReport verify_quietly(const std::string& folder, Depth depth = Depth::kChe
   return verify(folder, depth, 2, [](const PackProgress&) {});
 }
 
-std::string packed(const TempDir& dir, int images = 6) {
-  pack_quietly(*made_set(dir, images), {.out = dir.path("out"), .shards = 2});
-  return dir.path("out");
+std::string packed(const TemporaryFolder& dir, int images = 6) {
+  pack_quietly(*made_set(dir, images), {.out = dir / "out", .shards = 2});
+  return dir / "out";
 }
 
 bool has_problem(const VerifyReport& report, const std::string& kind, const std::string& part) {
@@ -28,7 +28,7 @@ bool has_problem(const VerifyReport& report, const std::string& kind, const std:
 }
 
 TEST(Verify, FindsNothingInASoundSet) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const std::string folder = packed(dir);
   for (const Depth depth : {Depth::kChecksums, Depth::kDecode}) {
     const auto report = verify_quietly(folder, depth);
@@ -42,16 +42,16 @@ TEST(Verify, FindsNothingInASoundSet) {
 }
 
 TEST(Verify, FindsEveryTruncation) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const std::string folder = packed(dir, 2);
   for (const std::string name : {"train-00000.tar", "train-00001.tar", "train.index", "classes.txt"}) {
-    const Bytes whole = read_file(folder + "/" + name);
+    const std::string whole = read_bytes(folder + "/" + name);
     const size_t step = std::max<size_t>(whole.size() / 60, 1);
     for (size_t size = 0; size < whole.size(); size += step) {
-      dir.write("out/" + name, {whole.begin(), whole.begin() + static_cast<int64_t>(size)});
+      dir.write("out/" + name, whole.substr(0, size));
       EXPECT_FALSE(verify_quietly(folder).problems.empty()) << name << " " << size;
     }
-    dir.write("out/" + name, {whole.begin(), whole.end() - 1});
+    dir.write("out/" + name, whole.substr(0, whole.size() - 1));
     EXPECT_FALSE(verify_quietly(folder).problems.empty()) << name;
     dir.write("out/" + name, whole);
   }
@@ -59,11 +59,11 @@ TEST(Verify, FindsEveryTruncation) {
 }
 
 TEST(Verify, FindsEverySingleChangedByte) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const std::string folder = packed(dir, 2);
   int tried = 0;
   for (const std::string name : {"train-00000.tar", "train.index", "classes.txt"}) {
-    Bytes bytes = read_file(folder + "/" + name);
+    Bytes bytes = bytes_of(read_bytes(folder + "/" + name));
     const size_t step = bytes.size() > 1000 ? 11 : 1;  // headers, pixels, padding, labels, the end
     for (size_t at = 0; at < bytes.size(); at += step) {
       const uint8_t was = bytes[at];
@@ -80,9 +80,9 @@ TEST(Verify, FindsEverySingleChangedByte) {
 }
 
 TEST(Verify, NamesTheImageThatChanged) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const std::string folder = packed(dir);
-  Bytes shard = read_file(folder + "/train-00001.tar");
+  Bytes shard = bytes_of(read_bytes(folder + "/train-00001.tar"));
   shard[512 + 200] ^= 4;
   dir.write("out/train-00001.tar", shard);
   const auto report = verify_quietly(folder);
@@ -92,14 +92,14 @@ TEST(Verify, NamesTheImageThatChanged) {
 }
 
 TEST(Verify, NamesWhatIsMissing) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const std::string folder = packed(dir);
-  EXPECT_CONTAINS(message_of([&] { verify_quietly(dir.path("nowhere")); }), "holds no packed set: neither ");
+  EXPECT_CONTAINS(error_message<DataError>([&] { verify_quietly(dir / "nowhere"); }), "holds no packed set: neither ");
   std::filesystem::remove(folder + "/train-00000.tar");
   EXPECT_TRUE(has_problem(verify_quietly(folder), "shard", "cannot open " + folder + "/train-00000.tar"));
   std::filesystem::remove(folder + "/classes.txt");
   EXPECT_TRUE(has_problem(verify_quietly(folder), "classes", "classes.txt is missing"));
-  const TempDir other;
+  const TemporaryFolder other;
   const std::string interrupted = packed(other);
   std::filesystem::remove(interrupted + "/train.index");
   EXPECT_TRUE(has_problem(verify_quietly(interrupted), "index", "but there are shards; was packing interrupted?"));
@@ -113,7 +113,7 @@ void forge(const std::string& folder, const std::function<void(PackedIndex&)>& c
 }
 
 TEST(Verify, ComparesTheIndexWithTheShards) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const std::string folder = packed(dir);
   forge(folder, [](PackedIndex& index) { index.images[0].label = 7; });
   auto report = verify_quietly(folder);
@@ -129,7 +129,7 @@ TEST(Verify, ComparesTheIndexWithTheShards) {
 }
 
 TEST(Verify, DecodingFindsWhatChecksumsCannot) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const std::string folder = packed(dir);
   forge(folder, [](PackedIndex& index) { index.images[0].width += 1; });
   EXPECT_TRUE(verify_quietly(folder).problems.empty());
@@ -137,21 +137,21 @@ TEST(Verify, DecodingFindsWhatChecksumsCannot) {
 }
 
 TEST(Verify, ComparesCountsOfTheOfficialArchivesOnly) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const auto source = made_set(dir, 4);
   const ImagenetClass &first = imagenet_classes()[0], &second = imagenet_classes()[1];
-  PackOptions options{.out = dir.path("out"), .class_lines = {first.name, second.name}, .shards = 1};
+  PackOptions options{.out = dir / "out", .class_lines = {first.name, second.name}, .shards = 1};
   pack_quietly(*source, options);
-  EXPECT_TRUE(verify_quietly(dir.path("out")).problems.empty());
-  forge(dir.path("out"), [](PackedIndex& index) { index.origin = Origin::kOfficialImageNet; });
-  const auto report = verify_quietly(dir.path("out"));
+  EXPECT_TRUE(verify_quietly(dir / "out").problems.empty());
+  forge(dir / "out", [](PackedIndex& index) { index.origin = Origin::kOfficialImageNet; });
+  const auto report = verify_quietly(dir / "out");
   EXPECT_EQ(report.problems.size(), 2U);
   EXPECT_TRUE(has_problem(report, "count", "class n01440764 of the train set has 2 images, not the official 1300"));
 }
 
 TEST(Verify, NotesImagesOfBothSplits) {
-  const TempDir dir;
-  const TempDir validation_dir;
+  const TemporaryFolder dir;
+  const TemporaryFolder validation_dir;
   const std::string folder = packed(dir);
   const auto validation =
       made_set(validation_dir, 2, {{"b/copy.jpg", jpeg_image(40, 36, 0)}, {"b/new.jpg", jpeg_image(41, 50, 77)}});
@@ -167,8 +167,8 @@ TEST(Verify, NotesImagesOfBothSplits) {
 }
 
 TEST(Verify, NoticesShardsWithoutAnIndexWhateverTheirNumber) {
-  const TempDir dir;
-  const TempDir validation_dir;
+  const TemporaryFolder dir;
+  const TemporaryFolder validation_dir;
   const std::string folder = packed(dir);
   pack_quietly(*made_set(validation_dir, 2), {.out = folder, .split = Split::kValidation, .shards = 1});
   std::filesystem::remove(folder + "/train.index");
@@ -184,7 +184,7 @@ TEST(Verify, NoticesShardsWithoutAnIndexWhateverTheirNumber) {
 }
 
 TEST(Verify, AnOffsetBeyondAllFilesIsBeyondThisOneToo) {
-  const TempDir dir;
+  const TemporaryFolder dir;
   const std::string folder = packed(dir);
   forge(folder, [](PackedIndex& index) {
     index.shards[1].bytes = ~uint64_t{0};

@@ -20,22 +20,14 @@ inline const std::string kTinyExperiment = small_model() + shapes_data(100, 40) 
   evaluate_batch: 20
 )";
 
-class SweepFolder {
+class SweepFolder : public TemporaryFolder {
  public:
   SweepFolder() { write("plain.yaml", kTinyExperiment); }
 
-  std::string write(const std::string& name, const std::string& text) const {
-    write_bytes(root_ / name, text);
-    return root_ / name;
-  }
-  std::string operator/(const std::string& name) const { return root_ / name; }
   std::string sweep(const std::string& text) const { return write("sweep.yaml", text); }
   std::string load_error(const std::string& text) const {
     return error_message<ConfigError>([&] { load_sweep(sweep(text)); });
   }
-
- private:
-  TemporaryFolder root_;
 };
 
 }  // namespace bn::test
