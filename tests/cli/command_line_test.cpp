@@ -12,6 +12,7 @@
 namespace bn {
 namespace {
 
+using test::bn_data;
 using test::bninception;
 using test::ProgramResult;
 using testing::AllOf;
@@ -20,11 +21,6 @@ using testing::Not;
 using testing::StartsWith;
 
 using Words = std::vector<std::string>;
-
-ProgramResult bn_data(Words words) {
-  words.insert(words.begin(), BN_DATA_PROGRAM);
-  return test::run_program(words);
-}
 
 std::string usage_error(const ProgramResult& result) {
   EXPECT_EQ(result.exit_code, 2) << result.out << result.err;

@@ -33,11 +33,7 @@ class Commands : public testing::Test {
   Commands() { test::write_bytes(experiment_, kExperiment); }
 
   std::string train(const std::vector<std::string>& more = {}) const {
-    std::vector<std::string> arguments{"train", experiment_, "--quiet", "--out", root_ / "run"};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    const ProgramResult result = bninception(arguments);
-    EXPECT_EQ(result.exit_code, 0) << result.err;
-    return root_ / "run";
+    return test::train(experiment_, root_ / "run", more);
   }
 
   const TemporaryFolder root_;

@@ -1,4 +1,5 @@
 // Evaluation as a user meets it: several networks, several crops, statistics, lists of images, what it writes.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -18,8 +19,11 @@ namespace bn {
 namespace {
 
 using test::bninception;
+using test::code;
 using test::ProgramResult;
 using test::TemporaryFolder;
+using testing::HasSubstr;
+using testing::Not;
 
 const std::string kExperiment = test::small_model() + test::shapes_data(300, 70) + R"(  workers: 2
 train:
@@ -33,8 +37,6 @@ train:
 threads: 1
 )";
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
 class Evaluate : public testing::Test {
  protected:
   static void SetUpTestSuite() {
@@ -46,16 +48,12 @@ class Evaluate : public testing::Test {
   static void TearDownTestSuite() { shared().reset(); }
 
   static std::string train(const std::string& run, const std::vector<std::string>& more) {
-    std::vector<std::string> words{"train", folder() / "experiment.yaml", "--quiet", "--out", folder() / run};
-    words.insert(words.end(), more.begin(), more.end());
-    const ProgramResult result = bninception(words);
-    EXPECT_EQ(result.exit_code, 0) << result.err;
-    return folder() / run;
+    return test::train(folder() / "experiment.yaml", folder() / run, more);
   }
   // OUT/train and OUT/validation, ten classes of PNG files.
   static void write_images(const std::string& out) {
-    const ProgramResult result = test::run_program({BN_DATA_PROGRAM, "shapes", "--out", folder() / out, "--size", "16",
-                                                    "--images", "40", "--validation-images", "20"});
+    const ProgramResult result = test::bn_data(
+        {"shapes", "--out", folder() / out, "--size", "16", "--images", "40", "--validation-images", "20"});
     EXPECT_EQ(result.exit_code, 0) << result.err;
   }
   static std::string train_on_images(const std::string& run, const std::string& images,
@@ -80,7 +78,7 @@ class Evaluate : public testing::Test {
   }
   static std::string error(const std::vector<std::string>& words, ExitCode code) {
     const ProgramResult result = evaluate(words);
-    EXPECT_EQ(result.exit_code, static_cast<int>(code)) << result.err;
+    EXPECT_EQ(result.exit_code, test::code(code)) << result.err;
     return result.err;
   }
   // The column's value for each image, by the image's name.
@@ -112,7 +110,7 @@ TEST_F(Evaluate, AnEnsembleIsTheMeanOfItsMembersProbabilities) {
   EXPECT_EQ(evaluate({first_, "--csv", a}).exit_code, 0);
   EXPECT_EQ(evaluate({second_, "--csv", b}).exit_code, 0);
   const ProgramResult result = evaluate({first_, second_, "--csv", both});
-  EXPECT_TRUE(contains(result.out, "2 networks: top-1 ")) << result.out;
+  EXPECT_THAT(result.out, HasSubstr("2 networks: top-1 "));
   constexpr size_t kLabelProbability = 3;
   const auto of_a = column(a, kLabelProbability), of_b = column(b, kLabelProbability);
   const auto of_both = column(both, kLabelProbability);
@@ -138,7 +136,7 @@ TEST_F(Evaluate, CropsScoreEveryImageOnce) {
     EXPECT_EQ(column(csv, 1).size(), 70U);
     EXPECT_GT(scores.at("top1").get<double>(), 0.1);
   }
-  EXPECT_EQ(evaluate({first_, "--crops", "12"}).exit_code, static_cast<int>(ExitCode::kUsage));
+  EXPECT_EQ(evaluate({first_, "--crops", "12"}).exit_code, code(ExitCode::kUsage));
 }
 
 TEST_F(Evaluate, ErrorsHaveAnIntervalAndClassesAddUp) {
@@ -155,8 +153,8 @@ TEST_F(Evaluate, ErrorsHaveAnIntervalAndClassesAddUp) {
   EXPECT_EQ(images, 70);
   EXPECT_NEAR(static_cast<double>(right) / 70, scores.at("top1").get<double>(), 1e-12);
   const ProgramResult text = evaluate({first_, "--per-class"});
-  EXPECT_TRUE(contains(text.out, "error with its 95 % interval: top-1 ")) << text.out;
-  EXPECT_TRUE(contains(text.out, "    7 right, ")) << text.out;
+  EXPECT_THAT(text.out, HasSubstr("error with its 95 % interval: top-1 "));
+  EXPECT_THAT(text.out, HasSubstr("    7 right, "));
 }
 
 // Paper: Algorithm 2.
@@ -172,28 +170,28 @@ TEST_F(Evaluate, StatisticsCanBeEstimatedAnew) {
 TEST_F(Evaluate, TheReportSaysWhichStatisticsWereUsed) {
   const std::string heading = "statistics of batch normalisation: ";
   EXPECT_EQ(report({first_}).at("statistics"), "moving");
-  EXPECT_TRUE(contains(evaluate({first_}).out, heading + "moving\n"));
+  EXPECT_THAT(evaluate({first_}).out, HasSubstr(heading + "moving\n"));
   const std::vector<std::string> estimated{first_, "--statistics", "population:15"};
   EXPECT_EQ(report(estimated).at("statistics"), "population(15)");
-  EXPECT_TRUE(contains(evaluate(estimated).out, heading + "population(15)\n"));
+  EXPECT_THAT(evaluate(estimated).out, HasSubstr(heading + "population(15)\n"));
   const std::string algorithm2 =
       train("algorithm2", {"--set", "train.statistics=population", "--set", "train.statistics_batches=7"});
   EXPECT_EQ(report({algorithm2}).at("statistics"), "population(7)");
   const nlohmann::json both = report({first_, algorithm2});
   EXPECT_EQ(both.at("members").at(0).at("statistics"), "moving");
   EXPECT_EQ(both.at("members").at(1).at("statistics"), "population(7)");
-  EXPECT_TRUE(contains(evaluate({first_, algorithm2}).out, heading + "moving, population(7)\n"));
+  EXPECT_THAT(evaluate({first_, algorithm2}).out, HasSubstr(heading + "moving, population(7)\n"));
   const std::string without = train("without", {"--set", "model.normalization=none"});
   EXPECT_EQ(report({without}).at("statistics"), "none");
 }
 
 TEST_F(Evaluate, StatisticsThatAreNotThereAreRefused) {
-  EXPECT_TRUE(contains(error({first_, "--statistics", "population"}, ExitCode::kConfig),
-                       "--statistics: got 'population', expected moving or population(N)"));
+  EXPECT_THAT(error({first_, "--statistics", "population"}, ExitCode::kConfig),
+              HasSubstr("--statistics: got 'population', expected moving or population(N)"));
   const std::string plain = train("plain", {"--set", "model.normalization=none"});
-  EXPECT_TRUE(contains(error({plain, "--statistics", "population(3)"}, ExitCode::kConfig), "no batch normalisation"));
+  EXPECT_THAT(error({plain, "--statistics", "population(3)"}, ExitCode::kConfig), HasSubstr("no batch normalisation"));
   const std::string population = train("population", {"--set", "train.statistics=population"});
-  EXPECT_TRUE(contains(error({population, "--statistics", "moving"}, ExitCode::kConfig), "holds no moving averages"));
+  EXPECT_THAT(error({population, "--statistics", "moving"}, ExitCode::kConfig), HasSubstr("holds no moving averages"));
 }
 
 TEST_F(Evaluate, ImagesCanBeExcluded) {
@@ -204,27 +202,26 @@ TEST_F(Evaluate, ImagesCanBeExcluded) {
   EXPECT_EQ(scores.at("images"), 69);
   EXPECT_EQ(scores.at("excluded"), 1);
   test::write_bytes(list, "nobody.jpg\n");
-  EXPECT_TRUE(contains(error({first_, "--exclude", list}, ExitCode::kData),
-                       "list.txt:1: there is no image nobody.jpg to exclude"));
+  EXPECT_THAT(error({first_, "--exclude", list}, ExitCode::kData),
+              HasSubstr("list.txt:1: there is no image nobody.jpg to exclude"));
 }
 
 TEST_F(Evaluate, AnEnsembleNeedsTheSameClassesAndInput) {
   const std::string five = train("five", {"--set", "data.classes_limit=5", "--set", "model.classes=5"});
   const std::string message = error({first_, five}, ExitCode::kConfig);
-  EXPECT_TRUE(contains(message, "an ensemble needs networks of the same classes, but " + first_)) << message;
-  EXPECT_TRUE(contains(message, "has 10 and " + five)) << message;
+  EXPECT_THAT(message, HasSubstr("an ensemble needs networks of the same classes, but " + first_));
+  EXPECT_THAT(message, HasSubstr("has 10 and " + five));
   const std::string binary = train("binary", {"--set", "data.binarize=127"});
-  EXPECT_TRUE(contains(error({first_, binary}, ExitCode::kConfig), "an ensemble needs networks of the same input"));
+  EXPECT_THAT(error({first_, binary}, ExitCode::kConfig), HasSubstr("an ensemble needs networks of the same input"));
 }
 
 TEST_F(Evaluate, AnEnsembleNeedsOneSetOfImages) {
   const std::string other = train("other", {"--set", "data.shapes.seed=2", "--set", "data.shapes.train_images=200"});
   const std::string message = error({first_, other}, ExitCode::kConfig);
-  EXPECT_TRUE(contains(message, "an ensemble needs networks of one list of classes and one set of images, but " +
-                                    first_ + "/checkpoints/best.safetensors and " + other +
-                                    "/checkpoints/best.safetensors differ: "))
-      << message;
-  EXPECT_TRUE(contains(message, "differ: data.shapes.seed: 1 -> 2\n")) << message;
+  EXPECT_THAT(message,
+              HasSubstr("an ensemble needs networks of one list of classes and one set of images, but " + first_ +
+                        "/checkpoints/best.safetensors and " + other + "/checkpoints/best.safetensors differ: "));
+  EXPECT_THAT(message, HasSubstr("differ: data.shapes.seed: 1 -> 2\n"));
 }
 
 TEST_F(Evaluate, AnEnsembleNeedsOneListOfClasses) {
@@ -247,9 +244,9 @@ TEST_F(Evaluate, AnEnsembleNeedsOneListOfClasses) {
   const std::string difference = "one list of classes, but class 0 is 'arrow' in " + a +
                                  "/checkpoints/best.safetensors and 'triangle' in " + c +
                                  "/checkpoints/best.safetensors\n";
-  EXPECT_TRUE(contains(error({a, c}, ExitCode::kConfig), difference));
+  EXPECT_THAT(error({a, c}, ExitCode::kConfig), HasSubstr(difference));
   // The user's own images do not make them one list.
-  EXPECT_TRUE(contains(error({a, c, "--data", folder() / "images/train"}, ExitCode::kConfig), difference));
+  EXPECT_THAT(error({a, c, "--data", folder() / "images/train"}, ExitCode::kConfig), HasSubstr(difference));
 }
 
 TEST_F(Evaluate, ImagesNamedByTheUserAreThoseOfAllMembers) {
@@ -257,8 +254,8 @@ TEST_F(Evaluate, ImagesNamedByTheUserAreThoseOfAllMembers) {
   write_images("there");
   const std::string a = train_on_images("on_here", "here", {}), b = train_on_images("on_there", "there", {});
   const std::string message = error({a, b}, ExitCode::kConfig);
-  EXPECT_TRUE(contains(message, "differ: data.validation: ")) << message;
-  EXPECT_TRUE(contains(message, "; --data names the images for all of them")) << message;
+  EXPECT_THAT(message, HasSubstr("differ: data.validation: "));
+  EXPECT_THAT(message, HasSubstr("; --data names the images for all of them"));
   const std::string images = folder() / "there/validation";
   EXPECT_EQ(report({a, b, "--data", images}).at("images"), 20);
   write_images("renamed");
@@ -268,8 +265,8 @@ TEST_F(Evaluate, ImagesNamedByTheUserAreThoseOfAllMembers) {
   }
   const std::string c = train_on_images("on_renamed", "renamed", {});
   const std::string classes = error({a, c, "--data", images}, ExitCode::kConfig);
-  EXPECT_TRUE(contains(classes, "but class 1 is 'crescent' in ")) << classes;
-  EXPECT_TRUE(contains(classes, " and 'coin' in ")) << classes;
+  EXPECT_THAT(classes, HasSubstr("but class 1 is 'crescent' in "));
+  EXPECT_THAT(classes, HasSubstr(" and 'coin' in "));
 }
 
 TEST_F(Evaluate, APageShowsConfusionsMistakesAndFilters) {
@@ -295,7 +292,7 @@ TEST_F(Evaluate, APageShowsConfusionsMistakesAndFilters) {
   std::set<std::string> pictures = test::names_in(page + "/images");
   EXPECT_EQ(pictures.erase("filters.png"), 1U);
   EXPECT_EQ(pictures.size(), std::min(wrong, kMistakes));
-  for (const std::string& picture : pictures) EXPECT_TRUE(contains(html, "src=\"images/" + picture + '"')) << picture;
+  for (const std::string& picture : pictures) EXPECT_THAT(html, HasSubstr("src=\"images/" + picture + '"'));
   // An mlp has no filters.
   report({first_, "--page", folder() / "mlp"});
   EXPECT_EQ(test::names_in(folder() / "mlp/images").count("filters.png"), 0U);
@@ -308,21 +305,21 @@ TEST_F(Evaluate, AnImageThatCannotBeReadIsCountedAndNamedOrEndsIt) {
   const std::string strict = train_on_images("strict", "damaged", {});
   const std::string lenient = train_on_images("lenient", "damaged", {"--set", "data.on_corrupt=skip"});
   test::write_bytes(image, "no image");
-  EXPECT_TRUE(contains(error({strict}, ExitCode::kData), image));
+  EXPECT_THAT(error({strict}, ExitCode::kData), HasSubstr(image));
   const ProgramResult text = evaluate({lenient});
   EXPECT_EQ(text.exit_code, 0) << text.err;
-  EXPECT_TRUE(contains(text.out, "over 19 images (1 skipped)")) << text.out;
-  EXPECT_TRUE(contains(text.out, "skipped, as they cannot be read: " + image + "\n")) << text.out;
+  EXPECT_THAT(text.out, HasSubstr("over 19 images (1 skipped)"));
+  EXPECT_THAT(text.out, HasSubstr("skipped, as they cannot be read: " + image + "\n"));
   for (const char* crops : {"1", "10"}) {
     const nlohmann::json scores = report({lenient, "--crops", crops});
     EXPECT_EQ(scores.at("images"), 19);
     EXPECT_EQ(scores.at("skipped"), 1);
     EXPECT_EQ(scores.at("skipped_names"), nlohmann::json::array({image}));
   }
-  EXPECT_FALSE(contains(evaluate({first_}).out, "cannot be read"));
+  EXPECT_THAT(evaluate({first_}).out, Not(HasSubstr("cannot be read")));
   std::string help = evaluate({"--help"}).out;
   std::replace(help.begin(), help.end(), '\n', ' ');
-  EXPECT_TRUE(contains(help, "left out instead, counted and named as skipped")) << help;
+  EXPECT_THAT(help, HasSubstr("left out instead, counted and named as skipped"));
 }
 
 TEST_F(Evaluate, ALabelFileGivesImagesTheirClasses) {
@@ -352,13 +349,13 @@ TEST_F(Evaluate, ALabelFileGivesImagesTheirClasses) {
 }
 
 TEST_F(Evaluate, WhatCannotBeReadOrWrittenIsSaidBeforeTheScoring) {
-  EXPECT_TRUE(contains(error({first_, "--csv", first_ + "/config.yaml/x.csv"}, ExitCode::kStorage), "x.csv"));
-  EXPECT_TRUE(contains(error({first_, "--labels", folder() / "no.txt", "--data", "/nowhere/val.tar"}, ExitCode::kData),
-                       "cannot open /nowhere/val.tar"));
+  EXPECT_THAT(error({first_, "--csv", first_ + "/config.yaml/x.csv"}, ExitCode::kStorage), HasSubstr("x.csv"));
+  EXPECT_THAT(error({first_, "--labels", folder() / "no.txt", "--data", "/nowhere/val.tar"}, ExitCode::kData),
+              HasSubstr("cannot open /nowhere/val.tar"));
   write_images("unlabelled");
   const std::string images = folder() / "unlabelled/validation";
-  EXPECT_TRUE(contains(error({first_, "--labels", folder() / "no.txt", "--data", images}, ExitCode::kData),
-                       "cannot open " + (folder() / "no.txt") + ": no such file"));
+  EXPECT_THAT(error({first_, "--labels", folder() / "no.txt", "--data", images}, ExitCode::kData),
+              HasSubstr("cannot open " + (folder() / "no.txt") + ": no such file"));
 }
 
 // It ends although it waits, here for somebody to read the pipe.
@@ -379,9 +376,9 @@ TEST_F(Evaluate, SaysWhatItLeavesOut) {
   const std::string run = train_on_images("of_beside", "beside", {});
   const nlohmann::json result = report({run});
   EXPECT_EQ(result.at("left_out"), 2);
-  EXPECT_TRUE(contains(result.at("left_out_names").dump(), "arrow/notes.txt")) << result;
-  EXPECT_TRUE(contains(result.at("left_out_names").dump(), "validation/stray.png")) << result;
-  EXPECT_TRUE(contains(evaluate({run}).out, "left out, as they are no images of the set: "));
+  EXPECT_THAT(result.at("left_out_names").dump(), HasSubstr("arrow/notes.txt")) << result;
+  EXPECT_THAT(result.at("left_out_names").dump(), HasSubstr("validation/stray.png")) << result;
+  EXPECT_THAT(evaluate({run}).out, HasSubstr("left out, as they are no images of the set: "));
 }
 
 }  // namespace

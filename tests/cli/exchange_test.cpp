@@ -41,12 +41,7 @@ threads: 1
 class Exchange : public testing::Test {
  protected:
   std::string train(const std::vector<std::string>& more = {}) const {
-    test::write_bytes(folder_ / "experiment.yaml", kInception);
-    std::vector<std::string> words{"train", folder_ / "experiment.yaml", "--quiet", "--out", folder_ / "run"};
-    words.insert(words.end(), more.begin(), more.end());
-    const ProgramResult result = bninception(words);
-    EXPECT_EQ(result.exit_code, 0) << result.err;
-    return folder_ / "run";
+    return test::train(folder_.write("experiment.yaml", kInception), folder_ / "run", more);
   }
 
   const TemporaryFolder folder_;

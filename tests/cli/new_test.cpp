@@ -15,6 +15,7 @@ namespace bn {
 namespace {
 
 using test::bninception;
+using test::code;
 using test::ProgramResult;
 using testing::HasSubstr;
 using testing::StartsWith;
@@ -24,8 +25,8 @@ namespace fs = std::filesystem;
 class New : public testing::Test {
  protected:
   void SetUp() override {
-    const ProgramResult result = test::run_program({BN_DATA_PROGRAM, "shapes", "--out", folder_ / "shapes", "--size",
-                                                    "20", "--images", "40", "--validation-images", "20"});
+    const ProgramResult result = test::bn_data(
+        {"shapes", "--out", folder_ / "shapes", "--size", "20", "--images", "40", "--validation-images", "20"});
     ASSERT_EQ(result.exit_code, 0) << result.err;
     for (const auto& entry : fs::recursive_directory_iterator(folder_ / "shapes/train")) {
       if (entry.is_regular_file()) images_.push_back(test::read_bytes(entry.path().string()));
@@ -47,7 +48,7 @@ class New : public testing::Test {
   }
   std::string error(const std::string& images) const {
     const ProgramResult result = make(images);
-    EXPECT_EQ(result.exit_code, static_cast<int>(ExitCode::kData)) << result.err;
+    EXPECT_EQ(result.exit_code, code(ExitCode::kData)) << result.err;
     EXPECT_EQ(result.out, "");
     EXPECT_FALSE(fs::exists(folder_ / "mine.yaml"));
     return result.err;
@@ -181,21 +182,16 @@ TEST_F(New, TrainsTheSmallestSet) {
   add("set/b", 1);
   EXPECT_THAT(make("set").out, HasSubstr("2 images to train on, 1 to validate"));
   EXPECT_EQ(config().train.batch, 2);
-  const ProgramResult trained = bninception({"train", folder_ / "mine.yaml", "--quiet", "--out", folder_ / "run",
-                                             "--set", "train.epochs=2", "--set", "threads=1"});
-  EXPECT_EQ(trained.exit_code, 0) << trained.err;
+  test::train(folder_ / "mine.yaml", folder_ / "run", {"--set", "train.epochs=2", "--set", "threads=1"});
 }
 
 TEST_F(New, KeepsLargePhotosInMemory) {
-  ASSERT_EQ(test::run_program({BN_DATA_PROGRAM, "shapes", "--out", folder_ / "large", "--size", "420", "--images", "20",
-                               "--validation-images", "10"})
-                .exit_code,
-            0);
+  const ProgramResult made = test::bn_data(
+      {"shapes", "--out", folder_ / "large", "--size", "420", "--images", "20", "--validation-images", "10"});
+  ASSERT_EQ(made.exit_code, 0) << made.err;
   EXPECT_THAT(make("large").out, HasSubstr("420 x 420 pixels at the median"));
   EXPECT_EQ(config().data.cache, Cache::kShrunk);
-  const ProgramResult trained = bninception({"train", folder_ / "mine.yaml", "--quiet", "--out", folder_ / "run",
-                                             "--set", "train.epochs=1", "--set", "threads=1"});
-  EXPECT_EQ(trained.exit_code, 0) << trained.err;
+  test::train(folder_ / "mine.yaml", folder_ / "run", {"--set", "train.epochs=1", "--set", "threads=1"});
   make("shapes");
   EXPECT_EQ(config().data.cache, Cache::kNone);
 }
@@ -234,12 +230,12 @@ TEST_F(New, RefusesWhatCannotBeTrained) {
 TEST_F(New, LeavesAFileThatIsThere) {
   test::write_bytes(folder_ / "there.yaml", "mine");
   const ProgramResult result = bninception({"new", folder_ / "shapes", "--out", folder_ / "there.yaml"});
-  EXPECT_EQ(result.exit_code, static_cast<int>(ExitCode::kConfig));
+  EXPECT_EQ(result.exit_code, code(ExitCode::kConfig));
   EXPECT_EQ(result.err,
             "error: " + (folder_ / "there.yaml") + " is there already; name another file with --out, or remove it\n");
   EXPECT_EQ(test::read_bytes(folder_ / "there.yaml"), "mine");
   EXPECT_EQ(bninception({"new", folder_ / "shapes", "--out", folder_ / "no/where.yaml"}).exit_code,
-            static_cast<int>(ExitCode::kStorage));
+            code(ExitCode::kStorage));
 }
 
 }  // namespace

@@ -35,9 +35,8 @@ class PackedSet : public testing::Test {
          root_ / "packed", "--shards", "4"});
   }
 
-  static void run(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), BN_DATA_PROGRAM);
-    const ProgramResult result = test::run_program(arguments);
+  static void run(const std::vector<std::string>& arguments) {
+    const ProgramResult result = test::bn_data(arguments);
     ASSERT_EQ(result.exit_code, 0) << result.err;
   }
   ProgramResult train(const std::string& out, const std::vector<std::string>& more = {}) const {

@@ -24,6 +24,7 @@ namespace bn {
 namespace {
 
 using test::bninception;
+using test::code;
 using test::ProgramOptions;
 using test::ProgramResult;
 using test::TemporaryFolder;
@@ -69,18 +70,16 @@ class Predict : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     shared() = std::make_unique<TemporaryFolder>();
-    const ProgramResult images = test::run_program({BN_DATA_PROGRAM, "shapes", "--out", folder() / "photos", "--size",
-                                                    "20", "--images", "40", "--validation-images", "20"});
+    const ProgramResult images = test::bn_data(
+        {"shapes", "--out", folder() / "photos", "--size", "20", "--images", "40", "--validation-images", "20"});
     ASSERT_EQ(images.exit_code, 0) << images.err;
     std::string classes;
     for (const std::string& name : test::names_in(photos())) classes += name + " a " + name + ", drawn\n";
     test::write_bytes(folder() / "classes.txt", classes);
     test::write_bytes(folder() / "experiment.yaml", kExperiment);
-    const ProgramResult trained =
-        bninception({"train", folder() / "experiment.yaml", "--quiet", "--out", run(), "--set",
-                     "data.train=[" + (folder() / "photos/train") + "]", "--set", "data.validation=[" + photos() + "]",
-                     "--set", "data.classes=" + (folder() / "classes.txt")});
-    ASSERT_EQ(trained.exit_code, 0) << trained.err;
+    test::train(folder() / "experiment.yaml", run(),
+                {"--set", "data.train=[" + (folder() / "photos/train") + "]", "--set",
+                 "data.validation=[" + photos() + "]", "--set", "data.classes=" + (folder() / "classes.txt")});
   }
   static void TearDownTestSuite() { shared().reset(); }
 
@@ -182,7 +181,7 @@ TEST_F(Predict, NamesAsManyClassesAsAreAskedForAndThereAre) {
     EXPECT_NEAR(sum, 1, 1e-6);
   }
   const ProgramResult none = predict({photo(), "--top", "0"});
-  EXPECT_EQ(none.exit_code, static_cast<int>(ExitCode::kUsage));
+  EXPECT_EQ(none.exit_code, code(ExitCode::kUsage));
   EXPECT_THAT(none.err, testing::HasSubstr("--top: Value 0 not in range 1 to 16384"));
 }
 
@@ -217,7 +216,7 @@ TEST_F(Predict, PrintsARowsOutput) {
   EXPECT_NEAR(json.at("classes")[0].at("probability").get<double>(), most / sum, 1e-5);
   EXPECT_EQ(csv_of(predict({photos(), "--features", "pool3", "--crops", "10"}).out).size(), 21U);
   const ProgramResult unknown = predict({photo(), "--features", "pool4"});
-  EXPECT_EQ(unknown.exit_code, static_cast<int>(ExitCode::kConfig));
+  EXPECT_EQ(unknown.exit_code, code(ExitCode::kConfig));
   EXPECT_THAT(unknown.err, EndsWith("its rows are conv1, inception_2a, pool3, logits; did you mean pool3?\n"));
 }
 
@@ -242,11 +241,10 @@ TEST_F(Predict, DrawsWhereTheClassIsSeen) {
 }
 
 TEST_F(Predict, SaysThatMovingAveragesTrail) {
-  const std::string brief = folder() / "brief";
-  const ProgramResult trained =
-      bninception({"train", folder() / "experiment.yaml", "--quiet", "--out", brief, "--set", "train.steps=3", "--set",
-                   "data.train=[" + (folder() / "photos/train") + "]", "--set", "data.validation=[" + photos() + "]"});
-  ASSERT_EQ(trained.exit_code, 0) << trained.err;
+  const std::string brief =
+      test::train(folder() / "experiment.yaml", folder() / "brief",
+                  {"--set", "train.steps=3", "--set", "data.train=[" + (folder() / "photos/train") + "]", "--set",
+                   "data.validation=[" + photos() + "]"});
   EXPECT_EQ(bninception({"predict", brief, photo()}).err,
             "warning: after 3 steps, of 30 that they need, the moving averages of " + brief +
                 "/checkpoints/best.safetensors trail behind its weights, so answers may be far off\n");
@@ -267,14 +265,14 @@ TEST_F(Predict, NamesEachFileThatItCannotRead) {
   test::write_bytes(broken, "no image");
   test::write_bytes(empty, "");
   const ProgramResult mixed = predict({broken, photo(), empty});
-  EXPECT_EQ(mixed.exit_code, static_cast<int>(ExitCode::kData));
+  EXPECT_EQ(mixed.exit_code, code(ExitCode::kData));
   EXPECT_THAT(mixed.out, StartsWith(photo() + ": "));
   const std::string reasons =
       broken + ": the data is damaged or in no format that is read here (JPEG, PNG, BMP, WebP, PPM, PGM, TIFF)\n" +
       empty + ": the file is empty\n";
   EXPECT_EQ(mixed.err, reasons);
   const ProgramResult all = predict({broken, empty, "--crops", "10"});
-  EXPECT_EQ(all.exit_code, static_cast<int>(ExitCode::kData));
+  EXPECT_EQ(all.exit_code, code(ExitCode::kData));
   EXPECT_EQ(all.out, "");
   EXPECT_EQ(all.err, reasons);
   EXPECT_EQ(predict({folder() / "nowhere"}).err, "error: there is no file or folder '" + folder() / "nowhere" + "'\n");

@@ -31,11 +31,9 @@ TEST(ReportCommand, ReportsRunsOfTheProgram) {
   test::write_bytes(folder / "experiment.yaml", kExperiment);
   for (const char* seed : {"1", "2"}) {
     for (const char* normalization : {"none", "batch"}) {
-      const ProgramResult trained =
-          bninception({"train", folder / "experiment.yaml", "--quiet", "--set", std::string("train.seed=") + seed,
-                       "--set", std::string("model.normalization=") + normalization, "--out",
-                       folder / (std::string(normalization) + "_seed" + seed)});
-      ASSERT_EQ(trained.exit_code, 0) << trained.err;
+      test::train(
+          folder / "experiment.yaml", folder / (std::string(normalization) + "_seed" + seed),
+          {"--set", std::string("train.seed=") + seed, "--set", std::string("model.normalization=") + normalization});
     }
   }
   const ProgramResult result =
@@ -58,9 +56,7 @@ TEST(ReportCommand, WritesEventsForTensorBoard) {
   const std::string network =
       "model.network={kind: inception, image_size: 16, image_channels: 1, rows: [{row: conv1, type: convolution, "
       "patch: 3, stride: 2, filters: 8}, {row: pool2, type: average_pool, patch: 0}]}";
-  const ProgramResult trained = bninception({"train", folder / "experiment.yaml", "--quiet", "--out", folder / "other",
-                                             "--set", "train.probe.op=\"\"", "--set", network});
-  ASSERT_EQ(trained.exit_code, 0) << trained.err;
+  test::train(folder / "experiment.yaml", folder / "other", {"--set", "train.probe.op=\"\"", "--set", network});
 
   const ProgramResult result =
       bninception({"report", folder / "two", folder / "other", "--tensorboard", folder / "logs"});

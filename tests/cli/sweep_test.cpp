@@ -1,5 +1,6 @@
 // Sweeps as a user meets them: killed anywhere, interrupted, with runs that diverge or crash; always to the same
 // result.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -23,9 +24,12 @@ namespace {
 using std::chrono::milliseconds;
 using test::bninception;
 using test::bninception_command;
+using test::code;
 using test::ProgramResult;
 using test::RunningProgram;
 using test::TemporaryFolder;
+using testing::HasSubstr;
+using testing::Not;
 
 const std::string kExperiment = test::small_model("20", "none") + test::shapes_data(200, 40) + R"(train:
   batch: 20
@@ -36,8 +40,6 @@ const std::string kExperiment = test::small_model("20", "none") + test::shapes_d
   evaluate_batch: 20
 threads: 1
 )";
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 class SweepCommand : public testing::Test {
  protected:
@@ -89,13 +91,13 @@ TEST_F(SweepCommand, ListedCommandsTrainTheSweep) {
   }
   const ProgramResult status = bninception(arguments({"--status"}));
   EXPECT_EQ(status.exit_code, 0) << status.err;
-  EXPECT_TRUE(contains(status.out, "tiny: 4 finished")) << status.out;
+  EXPECT_THAT(status.out, HasSubstr("tiny: 4 finished"));
   EXPECT_EQ(outcomes(), kAllFinished);
   EXPECT_EQ(lines_of(bninception(arguments({"--list"})).out), lines) << "the numbers of --run must not move";
   // The sweep itself finds nothing left to do.
   const ProgramResult sweep = bninception(arguments());
   EXPECT_EQ(sweep.exit_code, 0) << sweep.err;
-  EXPECT_FALSE(contains(sweep.err, "started")) << sweep.err;
+  EXPECT_THAT(sweep.err, Not(HasSubstr("started")));
 }
 
 // As an array of Slurm does it.
@@ -103,34 +105,33 @@ TEST_F(SweepCommand, RunTrainsOneLine) {
   const ProgramResult run = bninception(arguments({"--run", "2"}));
   EXPECT_EQ(run.exit_code, 0) << run.err;
   EXPECT_EQ(outcomes(), (std::vector<std::string>(4, "pending")));
-  EXPECT_TRUE(contains(bninception(arguments({"--status"})).out, "tiny: 3 pending, 1 finished"));
+  EXPECT_THAT(bninception(arguments({"--status"})).out, HasSubstr("tiny: 3 pending, 1 finished"));
   EXPECT_EQ(outcomes(), (std::vector<std::string>{"pending", "pending", "finished", "pending"}));
   const ProgramResult beyond = bninception(arguments({"--run", "4"}));
-  EXPECT_EQ(beyond.exit_code, static_cast<int>(ExitCode::kUsage));
-  EXPECT_TRUE(contains(beyond.err, "--run 4: the sweep has the runs 0 to 3; --list prints their commands"))
-      << beyond.err;
+  EXPECT_EQ(beyond.exit_code, code(ExitCode::kUsage));
+  EXPECT_THAT(beyond.err, HasSubstr("--run 4: the sweep has the runs 0 to 3; --list prints their commands"));
 }
 
 // A diverged run's exit code is what the scheduler sees.
 TEST_F(SweepCommand, RunHasTheExitCodeOfTraining) {
   write_sweep("configs: [plain.yaml]\nseeds: [1]\nset: {train.learning_rate.initial: 1.0e30}\n");
-  EXPECT_EQ(bninception(arguments({"--run", "0"})).exit_code, static_cast<int>(ExitCode::kDiverged));
-  EXPECT_TRUE(contains(bninception(arguments({"--status"})).out, "tiny: 1 diverged"));
+  EXPECT_EQ(bninception(arguments({"--run", "0"})).exit_code, code(ExitCode::kDiverged));
+  EXPECT_THAT(bninception(arguments({"--status"})).out, HasSubstr("tiny: 1 diverged"));
 }
 
 TEST_F(SweepCommand, ListQuotesForAShell) {
   write_sweep("configs: [plain.yaml]\nseeds: [1]\nset: {model.init_scale: 0.5}\n");
   std::filesystem::create_directory(root_ / "it's here");
   const ProgramResult list = bninception({"sweep", root_ / "sweep.yaml", "--out", root_ / "it's here/out", "--list"});
-  EXPECT_TRUE(contains(list.out, "'" + (root_ / "it'\\''s here/out/"))) << list.out;
+  EXPECT_THAT(list.out, HasSubstr("'" + (root_ / "it'\\''s here/out/")));
 }
 
 TEST_F(SweepCommand, RunsEverythingAndRecordsIt) {
   write_sweep("configs: [plain.yaml, batch_norm.yaml]\nseeds: [1, 2]\nset: {threads: 0}\n");
   const ProgramResult result = bninception(arguments({"--jobs", "2"}));
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_TRUE(contains(result.out, "tiny: 4 finished, 0 diverged, 0 crashed, 0 left")) << result.out;
-  EXPECT_TRUE(contains(result.err, "batch_norm seed 2: finished at step 60, best top-1 ")) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("tiny: 4 finished, 0 diverged, 0 crashed, 0 left"));
+  EXPECT_THAT(result.err, HasSubstr("batch_norm seed 2: finished at step 60, best top-1 "));
   EXPECT_EQ(outcomes(), kAllFinished);
   const nlohmann::json run = record().at("runs").at(1);
   EXPECT_EQ(run.at("arm"), "batch_norm");
@@ -150,8 +151,8 @@ TEST_F(SweepCommand, WhatIsDoneIsNotRepeated) {
   write_sweep("configs: [plain.yaml, batch_norm.yaml]\nseeds: [1, 2, 3]\n");
   const ProgramResult result = bninception(arguments());
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_FALSE(contains(result.err, "seed 1")) << result.err;
-  EXPECT_TRUE(contains(result.err, "batch_norm seed 3: finished")) << result.err;
+  EXPECT_THAT(result.err, Not(HasSubstr("seed 1")));
+  EXPECT_THAT(result.err, HasSubstr("batch_norm seed 3: finished"));
   EXPECT_EQ(outcomes(), std::vector<std::string>(6, "finished"));
   EXPECT_EQ(std::filesystem::last_write_time(root_ / "out/plain/seed_1/log.jsonl"), written);
 }
@@ -178,10 +179,10 @@ TEST_F(SweepCommand, InterruptedItSavesItsRuns) {
   RunningProgram sweep(bninception_command(arguments()));
   const std::string log = root_ / "out/plain/seed_1/log.jsonl";
   ASSERT_TRUE(test::wait_until(milliseconds(20'000), [&] {
-    return std::filesystem::exists(log) && contains(test::read_bytes(log), "\"train\"");
+    return std::filesystem::exists(log) && test::read_bytes(log).find("\"train\"") != std::string::npos;
   }));
   sweep.signal(SIGTERM);
-  EXPECT_EQ(sweep.wait().exit_code, static_cast<int>(ExitCode::kInterrupted));
+  EXPECT_EQ(sweep.wait().exit_code, code(ExitCode::kInterrupted));
   EXPECT_EQ(outcomes(), std::vector<std::string>{"interrupted"});
   EXPECT_FALSE(RunFolder(root_ / "out/plain/seed_1").checkpoint_steps().empty());
 }
@@ -199,15 +200,15 @@ TEST_F(SweepCommand, ACrashedRunIsTriedOnceMoreAndReported) {
   std::filesystem::create_directories(root_ / "out/broken/seed_1");
   test::write_bytes(root_ / "out/broken/seed_1/log.jsonl", "garbage\n");  // training refuses to continue it
   const ProgramResult result = bninception(arguments());
-  EXPECT_EQ(result.exit_code, static_cast<int>(ExitCode::kFailure)) << result.err;
+  EXPECT_EQ(result.exit_code, code(ExitCode::kFailure)) << result.err;
   EXPECT_EQ(outcomes(), (std::vector<std::string>{"crashed", "finished"}));
   const size_t first = result.err.find("broken seed 1: crashed");
   ASSERT_NE(first, std::string::npos) << result.err;
   EXPECT_NE(result.err.find("broken seed 1: crashed", first + 1), std::string::npos) << result.err;
-  EXPECT_TRUE(contains(record().at("runs").at(0).at("message"), "exit code 4, error: ")) << record().at("runs").at(0);
+  EXPECT_THAT(record().at("runs").at(0).at("message").dump(), HasSubstr("exit code 4, error: "));
   const ProgramResult report = bninception({"report", root_ / "out", "--out", root_ / "report"});
   EXPECT_EQ(report.exit_code, 0) << report.err;
-  EXPECT_TRUE(contains(report.out, "broken with seed 1 is left out: it crashed: exit code 4, error: ")) << report.out;
+  EXPECT_THAT(report.out, HasSubstr("broken with seed 1 is left out: it crashed: exit code 4, error: "));
 }
 
 TEST_F(SweepCommand, TheSweepFileMustNotChangeMeanwhile) {
@@ -218,29 +219,27 @@ TEST_F(SweepCommand, TheSweepFileMustNotChangeMeanwhile) {
   write_sweep("configs: [plain.yaml]\nseeds: [1, 2]\n");
   const ProgramResult result = sweep.wait();
   EXPECT_EQ(outcomes(), std::vector<std::string>{"interrupted"});
-  EXPECT_EQ(result.exit_code, static_cast<int>(ExitCode::kConfig));
-  EXPECT_TRUE(contains(result.err, "sweep.yaml was changed while the sweep was running")) << result.err;
+  EXPECT_EQ(result.exit_code, code(ExitCode::kConfig));
+  EXPECT_THAT(result.err, HasSubstr("sweep.yaml was changed while the sweep was running"));
 }
 
 TEST_F(SweepCommand, AFolderOfAnotherConfigurationIsRefused) {
   ASSERT_EQ(bninception(arguments()).exit_code, 0);
   write_sweep("configs: [plain.yaml]\nset: {train.l2: 0.5}\n");
   const ProgramResult result = bninception(arguments());
-  EXPECT_EQ(result.exit_code, static_cast<int>(ExitCode::kConfig));
-  EXPECT_TRUE(contains(result.err,
-                       "plain/seed_1' was begun with another configuration; remove it or give another "
-                       "--out:\n  train.l2: 0 -> 0.5"))
-      << result.err;
+  EXPECT_EQ(result.exit_code, code(ExitCode::kConfig));
+  EXPECT_THAT(result.err, HasSubstr("plain/seed_1' was begun with another configuration; remove it or give another "
+                                    "--out:\n  train.l2: 0 -> 0.5"));
   test::write_bytes(root_ / "sweep.yaml", "name: other\nconfigs: [plain.yaml]\n");
-  EXPECT_TRUE(contains(bninception(arguments()).err, "holds the sweep tiny, not other; give another --out"));
+  EXPECT_THAT(bninception(arguments()).err, HasSubstr("holds the sweep tiny, not other; give another --out"));
 }
 
 TEST_F(SweepCommand, AFolderInUseIsRefused) {
   std::filesystem::create_directories(root_ / "out");
   const FolderLock lock(root_ / "out");
   const ProgramResult result = bninception(arguments());
-  EXPECT_EQ(result.exit_code, static_cast<int>(ExitCode::kStorage));
-  EXPECT_TRUE(contains(result.err, "sweep folder '" + (root_ / "out") + "' is in use: process ")) << result.err;
+  EXPECT_EQ(result.exit_code, code(ExitCode::kStorage));
+  EXPECT_THAT(result.err, HasSubstr("sweep folder '" + (root_ / "out") + "' is in use: process "));
 }
 
 TEST_F(SweepCommand, MissingDataAreFoundBeforeTheFirstStep) {
@@ -248,29 +247,29 @@ TEST_F(SweepCommand, MissingDataAreFoundBeforeTheFirstStep) {
       "configs: [plain.yaml, {arm: gone, config: plain.yaml, set: {data.kind: tar, data.train: [/nowhere/a.tar], "
       "data.validation: [/nowhere/b.tar]}}]\n");
   const ProgramResult result = bninception(arguments());
-  EXPECT_EQ(result.exit_code, static_cast<int>(ExitCode::kData));
-  EXPECT_TRUE(contains(result.err, "arm gone: cannot open /nowhere/a.tar")) << result.err;
+  EXPECT_EQ(result.exit_code, code(ExitCode::kData));
+  EXPECT_THAT(result.err, HasSubstr("arm gone: cannot open /nowhere/a.tar"));
   EXPECT_FALSE(std::filesystem::exists(root_ / "out/plain"));
 }
 
 TEST_F(SweepCommand, ADryRunPlansAndWritesNothing) {
   const ProgramResult result = bninception(arguments({"--dry-run", "--set", "train.steps=50"}));
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_TRUE(contains(result.out, "sweep tiny: 2 arms, 4 runs, 1 at a time")) << result.out;
-  EXPECT_TRUE(contains(result.out, "       5.0         50 ")) << result.out;  // epochs and steps
-  EXPECT_TRUE(contains(result.out, "in all about 0:0")) << result.out;
+  EXPECT_THAT(result.out, HasSubstr("sweep tiny: 2 arms, 4 runs, 1 at a time"));
+  EXPECT_THAT(result.out, HasSubstr("       5.0         50 "));  // epochs and steps
+  EXPECT_THAT(result.out, HasSubstr("in all about 0:0"));
   EXPECT_FALSE(std::filesystem::exists(root_ / "out"));
 }
 
 TEST_F(SweepCommand, ADryRunCanDoWithoutTheData) {
   const std::string gone = "set: {data.kind: tar, data.train: [/nowhere/a.tar], data.validation: [/nowhere/b.tar]}\n";
   write_sweep("configs: [plain.yaml]\n" + gone);
-  EXPECT_EQ(bninception(arguments({"--dry-run"})).exit_code, static_cast<int>(ExitCode::kData));
+  EXPECT_EQ(bninception(arguments({"--dry-run"})).exit_code, code(ExitCode::kData));
   write_sweep("configs: [plain.yaml]\nimages: {train: 400, validation: 40}\n" + gone);
   const ProgramResult result = bninception(arguments({"--dry-run"}));
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_TRUE(contains(result.out, "       3.0         60 ")) << result.out;
-  EXPECT_TRUE(contains(result.out, "400 training and 40 validation images, as ")) << result.out;
+  EXPECT_THAT(result.out, HasSubstr("       3.0         60 "));
+  EXPECT_THAT(result.out, HasSubstr("400 training and 40 validation images, as "));
 }
 
 }  // namespace

@@ -21,6 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 using test::bninception;
+using test::code;
 using test::ProgramResult;
 using test::run_program;
 using test::RunningProgram;
@@ -104,7 +105,7 @@ TEST_F(Threads, OfARunStayWhereNobodyNamesOthers) {
   resume.back() = "train.steps=14";
   const test::ProgramOptions four{.environment = {{"OMP_NUM_THREADS", "4"}}};
   const ProgramResult refused = bninception(resume, four);
-  EXPECT_EQ(refused.exit_code, static_cast<int>(ExitCode::kConfig));
+  EXPECT_EQ(refused.exit_code, code(ExitCode::kConfig));
   EXPECT_THAT(refused.err, HasSubstr("threads: 3 -> 4\nthe bits depend on the number of threads; "
                                      "--allow-different-bits goes on with another"));
   resume.emplace_back("--allow-different-bits");

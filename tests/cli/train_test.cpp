@@ -1,5 +1,5 @@
 // Training as a user meets it: killed, interrupted, out of disk, resumed; always to the same bits.
-#include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -11,6 +11,7 @@
 #include "bn/run_log.hpp"
 #include "cli/program.hpp"
 #include "core/files.hpp"
+#include "support/run_record.hpp"
 #include "support/shapes_experiment.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -20,9 +21,14 @@ namespace {
 using std::chrono::milliseconds;
 using test::bninception;
 using test::bninception_command;
+using test::code;
+using test::curve;
+using test::newest;
 using test::ProgramResult;
 using test::RunningProgram;
 using test::TemporaryFolder;
+using testing::HasSubstr;
+using testing::Not;
 
 // 15 steps an epoch and a checkpoint every 7: most resumes begin inside an epoch. The average is saved too.
 const std::string kExperiment =
@@ -53,17 +59,13 @@ class TrainCommand : public testing::Test {
     return all;
   }
   RunFolder folder(const std::string& run) const { return RunFolder(root_ / run); }
-  int64_t newest(const std::string& run) const {
-    const std::vector<int64_t> steps = folder(run).checkpoint_steps();
-    return steps.empty() ? 0 : steps.back();
-  }
 
   // Starts or resumes the run and sends it the signal a while after its next checkpoint.
   ProgramResult run_and_signal(const std::string& run, int number, milliseconds after) const {
-    const int64_t before = newest(run);
+    const int64_t before = newest(folder(run));
     RunningProgram program(bninception_command(arguments(run, {"--resume"})));
-    test::wait_until(milliseconds(20'000), [&] { return newest(run) > before || program.has_ended(); });
-    EXPECT_GT(newest(run), before);
+    test::wait_until(milliseconds(20'000), [&] { return newest(folder(run)) > before || program.has_ended(); });
+    EXPECT_GT(newest(folder(run)), before);
     std::this_thread::sleep_for(after);
     program.signal(number);
     ProgramResult result = program.wait();
@@ -80,35 +82,21 @@ class TrainCommand : public testing::Test {
           << step;
     }
     EXPECT_TRUE(test::read_bytes(folder(run).best_path()) == test::read_bytes(folder(reference).best_path()));
-    EXPECT_EQ(curve(run), curve(reference));
-  }
-
-  std::vector<std::string> curve(const std::string& run) const {
-    std::vector<std::string> points;
-    for (const LogRecord& record : read_log(folder(run).log_path())) {
-      if (record.event != "train" && record.event != "evaluate") continue;
-      points.push_back(fmt::format("{} {} {} {} {}", record.event, record.step, record.loss.value_or(-1),
-                                   record.learning_rate.value_or(-1), record.validation_top1.value_or(-1)));
-    }
-    return points;
+    EXPECT_EQ(curve(folder(run)), curve(folder(reference)));
   }
 
   TemporaryFolder root_;
 };
 
-int code(ExitCode exit_code) { return static_cast<int>(exit_code); }
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
 TEST_F(TrainCommand, SigkillAtRandomMomentsThenResumeGivesTheSameBits) {
   ASSERT_EQ(bninception(arguments("reference")).exit_code, 0);
   std::mt19937 random(11);
-  for (int kills = 0; kills < 5 && newest("run") < 130; ++kills) {
+  for (int kills = 0; kills < 5 && newest(folder("run")) < 130; ++kills) {
     run_and_signal("run", SIGKILL, milliseconds(random() % 60));
   }
   const ProgramResult last = bninception(arguments("run", {"--resume"}));
   ASSERT_EQ(last.exit_code, 0) << last.err;
-  EXPECT_FALSE(contains(last.err, "warning")) << last.err;
+  EXPECT_THAT(last.err, Not(HasSubstr("warning")));
   expect_same_run("run", "reference");
 }
 
@@ -119,10 +107,10 @@ TEST_F(TrainCommand, SigtermAndSigintWriteACheckpoint) {
     ASSERT_EQ(result.exit_code, code(ExitCode::kInterrupted)) << result.err;
     const std::vector<LogRecord> log = read_log(folder("run").log_path());
     EXPECT_EQ(log.back().event, "interrupted");
-    EXPECT_EQ(log.back().step, newest("run"));
+    EXPECT_EQ(log.back().step, newest(folder("run")));
   }
   ASSERT_EQ(bninception(arguments("run", {"--resume"})).exit_code, 0);
-  EXPECT_EQ(curve("run"), curve("reference"));
+  EXPECT_EQ(curve(folder("run")), curve(folder("reference")));
   EXPECT_TRUE(test::read_bytes(folder("run").checkpoint_path(150)) ==
               test::read_bytes(folder("reference").checkpoint_path(150)));
 }
@@ -130,18 +118,18 @@ TEST_F(TrainCommand, SigtermAndSigintWriteACheckpoint) {
 TEST_F(TrainCommand, FullDiskKeepsThePreviousCheckpoint) {
   ASSERT_EQ(bninception(arguments("reference")).exit_code, 0);
   run_and_signal("run", SIGTERM, milliseconds(0));
-  const int64_t before = newest("run");
+  const int64_t before = newest(folder("run"));
   // The shell's unit is 512 bytes: enough for the log, not for a checkpoint.
   const std::vector<std::string> words = bninception_command(arguments("run", {"--resume"}));
   std::vector<std::string> limited{"/bin/sh", "-c", "ulimit -f 100; exec \"$@\"", "sh"};
   limited.insert(limited.end(), words.begin(), words.end());
   const ProgramResult full = test::run_program(limited);
   EXPECT_EQ(full.exit_code, code(ExitCode::kStorage)) << full.err;
-  EXPECT_TRUE(contains(full.err, "cannot write '" + (root_ / "run/checkpoints/step_"))) << full.err;
-  EXPECT_TRUE(contains(full.err, "File too large")) << full.err;
-  EXPECT_EQ(newest("run"), before);
+  EXPECT_THAT(full.err, HasSubstr("cannot write '" + (root_ / "run/checkpoints/step_")));
+  EXPECT_THAT(full.err, HasSubstr("File too large"));
+  EXPECT_EQ(newest(folder("run")), before);
   ASSERT_EQ(bninception(arguments("run", {"--resume"})).exit_code, 0);
-  EXPECT_EQ(curve("run"), curve("reference"));
+  EXPECT_EQ(curve(folder("run")), curve(folder("reference")));
 }
 
 TEST_F(TrainCommand, DamagedCheckpointFallsBackAndSaysSo) {
@@ -153,25 +141,24 @@ TEST_F(TrainCommand, DamagedCheckpointFallsBackAndSaysSo) {
   test::write_bytes(path, bytes);
   const ProgramResult resumed = bninception(arguments("run", {"--resume"}));
   EXPECT_EQ(resumed.exit_code, 0);
-  EXPECT_TRUE(contains(resumed.err, "warning: checkpoint '" + path + "' is damaged: ")) << resumed.err;
+  EXPECT_THAT(resumed.err, HasSubstr("warning: checkpoint '" + path + "' is damaged: "));
   expect_same_run("run", "reference");
   for (const int64_t step : folder("run").checkpoint_steps()) {
     std::filesystem::resize_file(folder("run").checkpoint_path(step), 1000);
   }
   const ProgramResult lost = bninception(arguments("run", {"--resume"}));
   EXPECT_EQ(lost.exit_code, code(ExitCode::kCheckpoint));
-  EXPECT_TRUE(contains(lost.err, "error: none of the 2 checkpoints of run '" + (root_ / "run") + "' can be used"))
-      << lost.err;
+  EXPECT_THAT(lost.err, HasSubstr("error: none of the 2 checkpoints of run '" + (root_ / "run") + "' can be used"));
 }
 
 TEST_F(TrainCommand, AFolderHoldsOneRun) {
   ASSERT_EQ(bninception(arguments("run", {"--set", "train.steps=5"})).exit_code, 0);
   const ProgramResult again = bninception(arguments("run", {"--set", "train.steps=5"}));
   EXPECT_EQ(again.exit_code, code(ExitCode::kConfig));
-  EXPECT_TRUE(contains(again.err, "already holds a run; use --resume or another --out")) << again.err;
+  EXPECT_THAT(again.err, HasSubstr("already holds a run; use --resume or another --out"));
   const ProgramResult other = bninception(arguments("run", {"--resume", "--set", "train.batch=10"}));
   EXPECT_EQ(other.exit_code, code(ExitCode::kConfig));
-  EXPECT_TRUE(contains(other.err, "train.batch: 20 -> 10")) << other.err;
+  EXPECT_THAT(other.err, HasSubstr("train.batch: 20 -> 10"));
 }
 
 TEST_F(TrainCommand, TheFolderTellsWhatComputedEachOp) {
@@ -185,8 +172,8 @@ TEST_F(TrainCommand, TheFolderTellsWhatComputedEachOp) {
 TEST_F(TrainCommand, UnwritableFolderIsFoundBeforeTraining) {
   const ProgramResult result = bninception(arguments("network.yaml/run"));
   EXPECT_EQ(result.exit_code, code(ExitCode::kStorage));
-  EXPECT_TRUE(contains(result.err, "cannot create folder '" + (root_ / "network.yaml/run"))) << result.err;
-  EXPECT_FALSE(contains(result.err, "step 1/")) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("cannot create folder '" + (root_ / "network.yaml/run")));
+  EXPECT_THAT(result.err, Not(HasSubstr("step 1/")));
 }
 
 // Killed before its first record: nothing to lose, so nothing to refuse.
@@ -202,10 +189,10 @@ TEST_F(TrainCommand, ResumeOfARunWithoutALogStartsIt) {
 TEST_F(TrainCommand, ResumeSaysThatTheLengthIsAnother) {
   ASSERT_EQ(bninception(arguments("run", {"--set", "train.steps=40"})).exit_code, 0);
   const ProgramResult same = bninception(arguments("run", {"--resume", "--set", "train.steps=40"}));
-  EXPECT_FALSE(contains(same.err, "another length")) << same.err;
+  EXPECT_THAT(same.err, Not(HasSubstr("another length")));
   const ProgramResult longer = bninception(arguments("run", {"--resume", "--set", "train.steps=50"}));
   ASSERT_EQ(longer.exit_code, 0) << longer.err;
-  EXPECT_TRUE(contains(longer.err, "this run was started with another length: train.steps: 40 -> 50\n")) << longer.err;
+  EXPECT_THAT(longer.err, HasSubstr("this run was started with another length: train.steps: 40 -> 50\n"));
 }
 
 // Killed between the writing of a checkpoint and its becoming the best one.
@@ -235,7 +222,7 @@ TEST_F(TrainCommand, ATerminalThatGoesAwayIsAskedToEnd) {
   ASSERT_TRUE(
       test::wait_until(milliseconds(20'000), [&] { return !RunFolder(root_ / "run").checkpoint_steps().empty(); }));
   program.signal(SIGHUP);
-  EXPECT_EQ(program.wait().exit_code, static_cast<int>(ExitCode::kInterrupted));
+  EXPECT_EQ(program.wait().exit_code, code(ExitCode::kInterrupted));
   EXPECT_EQ(read_log(root_ / "run/log.jsonl").back().event, "interrupted");
 }
 
@@ -244,7 +231,7 @@ TEST_F(TrainCommand, ADeletedConfigurationIsTakenFromTheCheckpoint) {
   ASSERT_EQ(bninception(arguments("run", {"--set", "train.steps=20"})).exit_code, 0);
   std::filesystem::remove(root_ / "run/config.yaml");
   const ProgramResult other = bninception(arguments("run", {"--resume", "--set", "train.seed=77"}));
-  EXPECT_EQ(other.exit_code, static_cast<int>(ExitCode::kConfig));
+  EXPECT_EQ(other.exit_code, code(ExitCode::kConfig));
   EXPECT_NE(other.err.find("train.seed: 1 -> 77"), std::string::npos) << other.err;
   EXPECT_EQ(bninception(arguments("run", {"--resume"})).exit_code, 0);
   EXPECT_TRUE(std::filesystem::exists(root_ / "run/config.yaml"));
@@ -252,7 +239,7 @@ TEST_F(TrainCommand, ADeletedConfigurationIsTakenFromTheCheckpoint) {
 
 TEST_F(TrainCommand, AnEpochThatRoundsToNoStepIsRefused) {
   const ProgramResult result = bninception(arguments("run", {"--set", "train.steps=0", "--set", "train.epochs=0.01"}));
-  EXPECT_EQ(result.exit_code, static_cast<int>(ExitCode::kConfig));
+  EXPECT_EQ(result.exit_code, code(ExitCode::kConfig));
   EXPECT_NE(result.err.find("train.epochs: 0.01 epochs of 15 steps round to no step"), std::string::npos) << result.err;
 }
 
@@ -260,8 +247,7 @@ TEST_F(TrainCommand, AnEpochThatRoundsToNoStepIsRefused) {
 class ChangedData : public TrainCommand {
  protected:
   ChangedData() {
-    test::run_program({BN_DATA_PROGRAM, "shapes", "--out", root_ / "set", "--images", "60", "--validation-images", "20",
-                       "--size", "16"});
+    test::bn_data({"shapes", "--out", root_ / "set", "--images", "60", "--validation-images", "20", "--size", "16"});
   }
   std::vector<std::string> folder_arguments(const std::vector<std::string>& more = {}) const {
     std::vector<std::string> all{"--set", "train.steps=10", "--set",
@@ -283,16 +269,16 @@ TEST_F(ChangedData, IsRefusedByName) {
   ASSERT_EQ(bninception(arguments("run", folder_arguments())).exit_code, 0);
   rename_class("arrow", "zebra");
   const ProgramResult resumed = bninception(arguments("run", folder_arguments({"--resume"})));
-  EXPECT_EQ(resumed.exit_code, static_cast<int>(ExitCode::kData));
+  EXPECT_EQ(resumed.exit_code, code(ExitCode::kData));
   EXPECT_NE(resumed.err.find("class 0 was 'arrow' and is 'crescent' now"), std::string::npos) << resumed.err;
   const ProgramResult evaluated = bninception({"evaluate", root_ / "run"});
-  EXPECT_EQ(evaluated.exit_code, static_cast<int>(ExitCode::kData));
+  EXPECT_EQ(evaluated.exit_code, code(ExitCode::kData));
   EXPECT_NE(evaluated.err.find("class 'zebra' is none of the 10 that the network was trained on"), std::string::npos)
       << evaluated.err;
   rename_class("zebra", "arrow");
   std::filesystem::remove(root_ / "set/train/arrow/000000.png");
   const ProgramResult fewer = bninception(arguments("run", folder_arguments({"--resume", "--set", "train.steps=20"})));
-  EXPECT_EQ(fewer.exit_code, static_cast<int>(ExitCode::kData));
+  EXPECT_EQ(fewer.exit_code, code(ExitCode::kData));
   EXPECT_NE(fewer.err.find("the training set had 60 images and has 59 now"), std::string::npos) << fewer.err;
   EXPECT_NE(test::read_bytes(root_ / "run/made_of.json").find("\"arrow\",\"crescent\""), std::string::npos);
 }
@@ -326,7 +312,7 @@ TEST_F(TrainCommand, OtherBitsAreRefusedUnlessAllowed) {
   const std::vector<std::string> resume = arguments("run", {"--resume", "--set", "train.steps=28"});
   const test::ProgramOptions generic{.environment = {{"BN_CPU_ISA", "generic"}}};
   const ProgramResult refused = bninception(resume, generic);
-  EXPECT_EQ(refused.exit_code, static_cast<int>(ExitCode::kUnsupported));
+  EXPECT_EQ(refused.exit_code, code(ExitCode::kUnsupported));
   EXPECT_NE(refused.err.find("own kernels generic"), std::string::npos) << refused.err;
   EXPECT_NE(refused.err.find("--allow-different-bits"), std::string::npos) << refused.err;
   std::vector<std::string> allowed = resume;
@@ -347,7 +333,7 @@ TEST_F(TrainCommand, DivergenceIsAResult) {
 TEST(CommandLine, HelpListsTheExitCodesAndMistakesAreUsage) {
   const ProgramResult help = bninception({"--help"});
   EXPECT_EQ(help.exit_code, 0);
-  EXPECT_TRUE(contains(help.out, "Exit codes:"));
+  EXPECT_THAT(help.out, HasSubstr("Exit codes:"));
   EXPECT_EQ(bninception({"trian"}).exit_code, code(ExitCode::kUsage));
   EXPECT_EQ(bninception({}).exit_code, code(ExitCode::kUsage));
 }

@@ -35,8 +35,7 @@ class Warnings : public testing::Test {
  protected:
   Warnings() {
     test::write_bytes(root_ / "experiment.yaml", kExperiment);
-    test::run_program({BN_DATA_PROGRAM, "shapes", "--out", root_ / "set", "--images", "60", "--validation-images", "20",
-                       "--size", "16"});
+    test::bn_data({"shapes", "--out", root_ / "set", "--images", "60", "--validation-images", "20", "--size", "16"});
   }
 
   ProgramResult train(const std::vector<std::string>& overrides, const std::vector<std::string>& more = {}) const {

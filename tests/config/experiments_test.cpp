@@ -2,31 +2,21 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 
 #include "bn/config.hpp"
+#include "support/configurations.hpp"
 
 namespace bn {
 namespace {
 
 const std::string kConfigs = BN_SOURCE_DIR "/configs/";
 
-std::vector<std::string> experiment_files() {
-  std::vector<std::string> files;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(kConfigs)) {
-    if (entry.path().extension() != ".yaml" || entry.path().parent_path().filename() == "networks") continue;
-    files.push_back(std::filesystem::relative(entry.path(), kConfigs).string());
-  }
-  std::sort(files.begin(), files.end());
-  return files;
-}
-
 class ExperimentFile : public testing::TestWithParam<std::string> {};
 
 TEST_P(ExperimentFile, LoadsAndItsResolvedTextReadsBackTheSame) {
-  const Config config = load_config(kConfigs + GetParam());
+  const Config config = load_config(GetParam());
   EXPECT_NO_THROW(check(config));
   const std::string text = to_yaml(config);
   const Config again = parse_config(text, "resolved.yaml");
@@ -34,8 +24,8 @@ TEST_P(ExperimentFile, LoadsAndItsResolvedTextReadsBackTheSame) {
   EXPECT_EQ(diff(config, again), std::vector<std::string>{});
 }
 
-INSTANTIATE_TEST_SUITE_P(All, ExperimentFile, testing::ValuesIn(experiment_files()), [](const auto& test) {
-  std::string name = test.param;
+INSTANTIATE_TEST_SUITE_P(All, ExperimentFile, testing::ValuesIn(test::configurations()), [](const auto& test) {
+  std::string name = test.param.substr(kConfigs.size());
   std::replace_if(
       name.begin(), name.end(), [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
   return name;

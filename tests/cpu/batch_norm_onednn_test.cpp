@@ -2,7 +2,6 @@
 
 #include "bn/error.hpp"
 #include "cpu/cpu_backend.hpp"
-#include "support/error_message.hpp"
 #include "support/library_op_cases.hpp"
 
 namespace bn::test {
@@ -24,26 +23,18 @@ TEST_P(OnednnBatchNormCase, MatchesReference) {
 INSTANTIATE_TEST_SUITE_P(BatchNorm, OnednnBatchNormCase, testing::ValuesIn(library_batch_norm_cases(kOnednn)),
                          [](const auto& tested) { return name_of(tested.param); });
 
-template <class ErrorType>
-std::string message_of(const BatchNorm& spec, const Shape& x) {
-  const OpDesc desc{.name = "bn",
-                    .x = {TensorDesc::dense(DType::kF32, x)},
-                    .y = TensorDesc::dense(DType::kF32, x),
-                    .wants_dx = {true}};
-  return error_message<ErrorType>([&] { cpu_backend().make_op(spec, desc); });
-}
-
 TEST(OnednnBatchNorm, RefusesOneValuePerChannel) {
-  EXPECT_EQ(message_of<ShapeError>({.implementation = kOnednn}, {1, 1, 1, 8}),
+  EXPECT_EQ(batch_norm_refusal<ShapeError>(cpu_backend(), {.implementation = kOnednn}, {1, 1, 1, 8}),
             "Batch normalisation needs at least 2 values per channel; 1x1x1x8 has m = 1.");
-  EXPECT_EQ(message_of<ShapeError>({.scope = BatchNormScope::kPerActivation, .implementation = kOnednn}, {1, 4, 4, 8}),
+  EXPECT_EQ(batch_norm_refusal<ShapeError>(
+                cpu_backend(), {.scope = BatchNormScope::kPerActivation, .implementation = kOnednn}, {1, 4, 4, 8}),
             "Batch normalisation needs at least 2 values per channel; 1x4x4x8 has m = 1.");
 }
 
 TEST(OnednnBatchNorm, RefusesAFusedActivation) {
   const BatchNorm spec{.implementation = kOnednn, .activation = Activation::kRelu};
   EXPECT_FALSE(cpu_backend().supports_fused_activation(spec));
-  EXPECT_EQ(message_of<UnsupportedError>(spec, {4, 4, 4, 8}),
+  EXPECT_EQ(batch_norm_refusal<UnsupportedError>(cpu_backend(), spec, {4, 4, 4, 8}),
             "oneDNN's batch normalisation takes no activation; batch_norm.implementation custom does.");
 }
 

@@ -2,28 +2,17 @@
 // type, for training and for evaluation.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <filesystem>
 #include <set>
 
 #include "bn/config.hpp"
 #include "bn/error.hpp"
 #include "bn/models.hpp"
 #include "cpu/cpu_backend.hpp"
+#include "support/configurations.hpp"
 #include "support/op_case.hpp"
 
 namespace bn::test {
 namespace {
-
-std::vector<std::string> configurations() {
-  std::vector<std::string> files;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(BN_SOURCE_DIR "/configs")) {
-    const std::filesystem::path& path = entry.path();
-    if (path.extension() == ".yaml" && path.parent_path().filename() != "networks") files.push_back(path.string());
-  }
-  std::sort(files.begin(), files.end());
-  return files;
-}
 
 // Ops seen in an earlier configuration are not prepared again.
 class Preparation {

@@ -17,6 +17,7 @@
 #include "bn/models.hpp"
 #include "bn/plan.hpp"
 #include "bn/training_step.hpp"
+#include "support/configurations.hpp"
 #include "support/error_message.hpp"
 #include "support/library_op_cases.hpp"
 
@@ -29,16 +30,6 @@ const std::vector<std::string> kDevices{"a100", "rtx4090", "h100", "b200"};  // 
 
 DeviceDescription device(const std::string& name) {
   return read_device_description(BN_SOURCE_DIR "/experiments/benchmarks/gpu_model/devices/" + name + ".json");
-}
-
-std::vector<std::string> configurations() {
-  std::vector<std::string> files;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(BN_SOURCE_DIR "/configs")) {
-    const std::filesystem::path& path = entry.path();
-    if (path.extension() == ".yaml" && path.parent_path().filename() != "networks") files.push_back(path.string());
-  }
-  std::sort(files.begin(), files.end());
-  return files;
 }
 
 // The launches of a training step of configs/imagenet/bn_baseline.yaml in bf16.

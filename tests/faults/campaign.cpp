@@ -6,8 +6,8 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "bn/run_log.hpp"
 #include "cli/program.hpp"
+#include "support/run_record.hpp"
 #include "support/shapes_experiment.hpp"
 
 namespace bn::test {
@@ -87,17 +87,8 @@ std::map<std::string, std::string> Experiment::result(const std::string& run) co
   std::erase_if(files, [](const auto& file) {
     return file.first != "best.safetensors" && file.first != "step_000000040.safetensors";
   });
-  for (const LogRecord& record : read_log(root_ / (run + "/log.jsonl"))) {
-    if (record.event != "train" && record.event != "evaluate") continue;
-    files["curve"] += fmt::format("{} {} {} {} {}\n", record.event, record.step, record.loss.value_or(-1),
-                                  record.learning_rate.value_or(-1), record.validation_top1.value_or(-1));
-  }
+  files["curve"] = fmt::format("{}\n", fmt::join(curve(RunFolder(root_ / run)), "\n"));
   return files;
-}
-
-std::vector<std::string> bn_data(std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), BN_DATA_PROGRAM);
-  return arguments;
 }
 
 void flip_bit(std::string& bytes, std::mt19937_64& random) {

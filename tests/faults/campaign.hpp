@@ -53,7 +53,6 @@ class Experiment {
   std::vector<std::string> overrides_;
 };
 
-std::vector<std::string> bn_data(std::vector<std::string> arguments);
 // Damages the bytes: one bit, or a text by up to three cuts, copies, and changed characters.
 void flip_bit(std::string& bytes, std::mt19937_64& random);
 void mutate(std::string& bytes, std::mt19937_64& random);

@@ -27,8 +27,8 @@ TEST(FlippedBits, OfACheckpoint) {
     std::string bytes = read_bytes(newest);
     flip_bit(bytes, random);
     write_bytes(newest, bytes);
-    const ProgramResult evaluated = run_program(bninception_command({"evaluate", newest}));
-    EXPECT_EQ(evaluated.exit_code, static_cast<int>(ExitCode::kCheckpoint)) << i << evaluated.out << evaluated.err;
+    const ProgramResult evaluated = bninception({"evaluate", newest});
+    EXPECT_EQ(evaluated.exit_code, code(ExitCode::kCheckpoint)) << i << evaluated.out << evaluated.err;
     if (i % 2 != 0) {
       tally.add("refused");
       continue;
@@ -43,12 +43,11 @@ TEST(FlippedBits, OfACheckpoint) {
 
 TEST(FlippedBits, OfAPackedSet) {
   const TemporaryFolder root;
-  ASSERT_EQ(run_program(bn_data({"shapes", "--out", root / "shapes", "--size", "24", "--images", "30",
-                                 "--validation-images", "20"}))
+  ASSERT_EQ(bn_data({"shapes", "--out", root / "shapes", "--size", "24", "--images", "30", "--validation-images", "20"})
                 .exit_code,
             0);
-  ASSERT_EQ(run_program(bn_data({"pack", "folder", "--train", root / "shapes/train", "--val",
-                                 root / "shapes/validation", "--out", root / "packed", "--shards", "2"}))
+  ASSERT_EQ(bn_data({"pack", "folder", "--train", root / "shapes/train", "--val", root / "shapes/validation", "--out",
+                     root / "packed", "--shards", "2"})
                 .exit_code,
             0);
   const std::set<std::string> names = names_in(root / "packed");
@@ -61,8 +60,8 @@ TEST(FlippedBits, OfAPackedSet) {
     std::string bytes = sound;
     flip_bit(bytes, random);
     write_bytes(path, bytes);
-    const ProgramResult verified = run_program(bn_data({"verify", root / "packed"}));
-    EXPECT_EQ(verified.exit_code, static_cast<int>(ExitCode::kData)) << name << verified.out << verified.err;
+    const ProgramResult verified = bn_data({"verify", root / "packed"});
+    EXPECT_EQ(verified.exit_code, code(ExitCode::kData)) << name << verified.out << verified.err;
     tally.add(name.ends_with(".tar")     ? "found in shards"
               : name.ends_with(".index") ? "found in indexes"
                                          : "found in names");

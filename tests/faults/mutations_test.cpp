@@ -44,7 +44,7 @@ TEST(Mutated, Configurations) {
     std::string bytes = sound;
     mutate(bytes, random);
     write_bytes(path, bytes);
-    const ProgramResult result = run_program(bninception_command({"config", "show", path}));
+    const ProgramResult result = bninception({"config", "show", path});
     expect_answer(result, {0, 3}, path, tally);
     EXPECT_TRUE(result.exit_code == 0 || result.err.find(".yaml") != std::string::npos) << result.err;
     keep_if_failed(bytes, fmt::format("{}.yaml", i));
@@ -65,19 +65,19 @@ void seal(std::string& tar, size_t header) {
 class MutatedImages : public testing::Test {
  protected:
   MutatedImages() {
-    EXPECT_EQ(run_program(bn_data({"shapes", "--out", root_ / "shapes", "--size", "24", "--images", "20",
-                                   "--validation-images", "20"}))
-                  .exit_code,
-              0);
-    EXPECT_EQ(run_program(bn_data({"pack", "folder", "--train", root_ / "shapes/train", "--out", root_ / "packed",
-                                   "--shards", "1", "--resize-shorter", "20"}))
+    EXPECT_EQ(
+        bn_data({"shapes", "--out", root_ / "shapes", "--size", "24", "--images", "20", "--validation-images", "20"})
+            .exit_code,
+        0);
+    EXPECT_EQ(bn_data({"pack", "folder", "--train", root_ / "shapes/train", "--out", root_ / "packed", "--shards", "1",
+                       "--resize-shorter", "20"})
                   .exit_code,
               0);
     tar_ = read_bytes(root_ / "packed/train-00000.tar");
   }
   ProgramResult pack(const std::string& source) const {
     fs::remove_all(root_ / "out");
-    return run_program(bn_data({"pack", "folder", "--train", source, "--out", root_ / "out", "--shards", "1"}));
+    return bn_data({"pack", "folder", "--train", source, "--out", root_ / "out", "--shards", "1"});
   }
 
   TemporaryFolder root_;
@@ -168,9 +168,8 @@ TEST(Mutated, Logs) {
     std::string bytes = sound;
     mutate(bytes, random);
     write_bytes(path, bytes);
-    expect_answer(
-        run_program(bninception_command({"report", experiment / "run", "--out", experiment / "report", "--keep"})),
-        {0, 4}, "log", tally);
+    expect_answer(bninception({"report", experiment / "run", "--out", experiment / "report", "--keep"}), {0, 4}, "log",
+                  tally);
     keep_if_failed(bytes, fmt::format("{}.jsonl", i));
   }
 }

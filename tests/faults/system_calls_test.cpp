@@ -48,8 +48,8 @@ class FailingCalls : public testing::Test {
  protected:
   FailingCalls() {
     EXPECT_EQ(run_program(experiment_.train("half", {"--set", "train.steps=20"})).exit_code, 0);
-    EXPECT_EQ(run_program(bn_data({"shapes", "--out", experiment_ / "shapes", "--size", "24", "--images", "30",
-                                   "--validation-images", "20"}))
+    EXPECT_EQ(bn_data({"shapes", "--out", experiment_ / "shapes", "--size", "24", "--images", "30",
+                       "--validation-images", "20"})
                   .exit_code,
               0);
     const auto run = [this](const ProgramResult&) { return experiment_.result("run"); };
@@ -80,8 +80,8 @@ class FailingCalls : public testing::Test {
                                                          {"csv", read_bytes(experiment_ / "scores.csv")}};
              }});
     const std::vector<std::string> pack =
-        bn_data({"pack", "folder", "--train", experiment_ / "shapes/train", "--val", experiment_ / "shapes/validation",
-                 "--out", experiment_ / "packed", "--shards", "2"});
+        bn_data_command({"pack", "folder", "--train", experiment_ / "shapes/train", "--val",
+                         experiment_ / "shapes/validation", "--out", experiment_ / "packed", "--shards", "2"});
     add({.name = "pack",
          .prepare = [this] { fs::remove_all(experiment_ / "packed"); },
          .command = pack,
@@ -150,9 +150,7 @@ TEST(FailingCallsForGood, LeaveACheckpoint) {
   const TemporaryFolder root;
   const std::string images = root / "images", run = root / "run", calls = root / "calls";
   ASSERT_EQ(
-      run_program(bn_data({"shapes", "--out", images, "--size", "32", "--images", "30", "--validation-images", "10"}))
-          .exit_code,
-      0);
+      bn_data({"shapes", "--out", images, "--size", "32", "--images", "30", "--validation-images", "10"}).exit_code, 0);
   const auto train = [&](const std::string& out, const std::vector<std::string>& more) {
     const std::string config = std::string(BN_SOURCE_DIR) + "/configs/quickstart/batch_norm.yaml";
     std::vector<std::string> all{BN_PROGRAM, "train", config, "--out", out};

@@ -5,20 +5,14 @@
 #include <filesystem>
 
 #include "bn/loader.hpp"
+#include "cli/program.hpp"
 #include "data/fixtures.hpp"
 #include "packing/imagenet.hpp"
-#include "support/child_process.hpp"
 
 namespace bn {
 namespace {
 
 using namespace test;  // NOLINT(google-build-using-namespace)
-
-ProgramResult bn_data(std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), BN_DATA_PROGRAM);
-  // The program, unlike this test, has no list of what tsan is to overlook (tsan_suppressions.cpp).
-  return run_program(arguments, {.environment = {{"TSAN_OPTIONS", "detect_deadlocks=0"}}});
-}
 
 TEST(BnData, WritesTheShapesAsImageFolders) {
   const TemporaryFolder dir;
@@ -44,15 +38,15 @@ TEST(BnData, WritesOneSplitAlone) {
 TEST(BnData, ExitCodesTellTheClassOfFailure) {
   const TemporaryFolder dir;
   const auto nothing = bn_data({"shapes"});
-  EXPECT_EQ(nothing.exit_code, static_cast<int>(ExitCode::kUsage));
+  EXPECT_EQ(nothing.exit_code, code(ExitCode::kUsage));
   EXPECT_EQ(nothing.err, "bn-data: shapes needs --out FOLDER or --contact-sheet FILE\n");
-  EXPECT_EQ(bn_data({}).exit_code, static_cast<int>(ExitCode::kUsage));
-  EXPECT_EQ(bn_data({"shapes", "--sise", "3"}).exit_code, static_cast<int>(ExitCode::kUsage));
+  EXPECT_EQ(bn_data({}).exit_code, code(ExitCode::kUsage));
+  EXPECT_EQ(bn_data({"shapes", "--sise", "3"}).exit_code, code(ExitCode::kUsage));
   const auto size = bn_data({"shapes", "--out", dir / "set", "--size", "8"});
-  EXPECT_EQ(size.exit_code, static_cast<int>(ExitCode::kConfig));
+  EXPECT_EQ(size.exit_code, code(ExitCode::kConfig));
   EXPECT_EQ(size.err, "bn-data: generated shapes are 16 to 512 pixels wide, not 8\n");
   dir.write("file", "in the way");
-  EXPECT_EQ(bn_data({"shapes", "--out", dir / "file"}).exit_code, static_cast<int>(ExitCode::kStorage));
+  EXPECT_EQ(bn_data({"shapes", "--out", dir / "file"}).exit_code, code(ExitCode::kStorage));
   EXPECT_EQ(bn_data({"--help"}).exit_code, 0);
 }
 
@@ -104,12 +98,12 @@ TEST(BnData, VerifyPrintsJsonAndFailsOnAProblem) {
   shard[700] ^= 1;
   dir.write("out/train-00001.tar", shard);
   const auto damaged = bn_data({"verify", out, "--json"});
-  EXPECT_EQ(damaged.exit_code, static_cast<int>(ExitCode::kData));
+  EXPECT_EQ(damaged.exit_code, code(ExitCode::kData));
   EXPECT_CONTAINS(damaged.out, "\"ok\": false");
   EXPECT_CONTAINS(damaged.out, "\"kind\": \"image\"");
   EXPECT_CONTAINS(bn_data({"verify", out}).out, "\n2 problem(s) found\n");
   const auto nothing = bn_data({"verify", dir.path()});
-  EXPECT_EQ(nothing.exit_code, static_cast<int>(ExitCode::kData));
+  EXPECT_EQ(nothing.exit_code, code(ExitCode::kData));
   EXPECT_CONTAINS(nothing.err, "holds no packed set");
 }
 
@@ -137,14 +131,12 @@ TEST(BnData, KilledAtAnyMomentPackingIsContinuedToTheSameBytes) {
   const TemporaryFolder dir;
   const std::string tar = source_tar(dir, 400);
   const auto command = [&](const std::string& out) {
-    return std::vector<std::string>{BN_DATA_PROGRAM, "pack",     "folder", "--train",   tar, "--out",
-                                    dir / out,       "--shards", "40",     "--workers", "2"};
+    return bn_data_command({"pack", "folder", "--train", tar, "--out", dir / out, "--shards", "40", "--workers", "2"});
   };
-  const ProgramOptions environment{.environment = {{"TSAN_OPTIONS", "detect_deadlocks=0"}}};
-  ASSERT_EQ(run_program(command("whole"), environment).exit_code, 0);
+  ASSERT_EQ(run_program(command("whole")).exit_code, 0);
   int interrupted = 0;
   for (int round = 0; round < 12; ++round) {
-    RunningProgram program(command("killed"), environment);
+    RunningProgram program(command("killed"));
     wait_until(std::chrono::seconds(5), [&] {  // each round waits for more files
       return program.has_ended() ||
              (std::filesystem::exists(dir / "killed") && static_cast<int>(names_in(dir / "killed").size()) > 6 * round);
@@ -153,7 +145,7 @@ TEST(BnData, KilledAtAnyMomentPackingIsContinuedToTheSameBytes) {
     interrupted += program.wait().exit_code == 0 ? 0 : 1;
   }
   EXPECT_GT(interrupted, 5);
-  const auto last = run_program(command("killed"), environment);
+  const auto last = run_program(command("killed"));
   ASSERT_EQ(last.exit_code, 0) << last.err;
   EXPECT_CONTAINS(last.out, "of the shards were there already");
   EXPECT_EQ(names_in(dir / "killed"), names_in(dir / "whole"));
@@ -165,13 +157,13 @@ TEST(BnData, KilledAtAnyMomentPackingIsContinuedToTheSameBytes) {
 TEST(BnData, PackSaysWhatItNeeds) {
   const TemporaryFolder dir;
   const auto nothing = bn_data({"pack", "folder", "--out", dir / "out"});
-  EXPECT_EQ(nothing.exit_code, static_cast<int>(ExitCode::kUsage));
+  EXPECT_EQ(nothing.exit_code, code(ExitCode::kUsage));
   EXPECT_EQ(nothing.err, "bn-data: pack needs --train, --val or both\n");
-  EXPECT_EQ(bn_data({"pack"}).exit_code, static_cast<int>(ExitCode::kUsage));
+  EXPECT_EQ(bn_data({"pack"}).exit_code, code(ExitCode::kUsage));
   const std::string tar = source_tar(dir, 2);
   const auto classes = bn_data({"pack", "imagenet", "--train", tar, "--classes",
                                 dir.write("c.txt", "n01440764\nnonsense\n"), "--out", dir / "out"});
-  EXPECT_EQ(classes.exit_code, static_cast<int>(ExitCode::kData));
+  EXPECT_EQ(classes.exit_code, code(ExitCode::kData));
   EXPECT_EQ(classes.err, "bn-data: 'nonsense' is no class of ImageNet 2012\n");
 }
 
@@ -179,8 +171,7 @@ TEST(BnData, OpensMoreShardsThanTheSoftLimitOfFiles) {
   const TemporaryFolder dir;
   const std::string out = dir / "out";
   ASSERT_EQ(bn_data({"pack", "folder", "--train", source_tar(dir, 60), "--out", out, "--shards", "60"}).exit_code, 0);
-  const auto stats = run_program({"/bin/sh", "-c", "ulimit -S -n 40; exec \"$0\" stats \"$1\"", BN_DATA_PROGRAM, out},
-                                 {.environment = {{"TSAN_OPTIONS", "detect_deadlocks=0"}}});
+  const auto stats = run_program({"/bin/sh", "-c", "ulimit -S -n 40; exec \"$0\" stats \"$1\"", BN_DATA_PROGRAM, out});
   EXPECT_EQ(stats.exit_code, 0) << stats.err;
 }
 
@@ -191,7 +182,7 @@ TEST(BnData, PacksFoldersOrTarsNotBoth) {
   dir.write("folder/b/2.jpg", jpeg_image(20, 20, 2));
   const std::vector<std::string> command{"pack", "folder", "--train", tar, "--val", dir / "folder", "--out", out};
   const auto mixed = bn_data(command);
-  EXPECT_EQ(mixed.exit_code, static_cast<int>(ExitCode::kUsage));
+  EXPECT_EQ(mixed.exit_code, code(ExitCode::kUsage));
   EXPECT_EQ(mixed.err,
             "bn-data: one of --train and --val is a folder and the other a tar; give two of a kind, or name the "
             "classes with --classes\n");
@@ -221,7 +212,7 @@ TEST(BnData, PackComparesTheClassesBeforeItPacks) {
   const TemporaryFolder dir;
   for (const char* name : {"train/a/1.jpg", "train/b/1.jpg", "val/a/1.jpg"}) dir.write(name, jpeg_image(20, 20, 1));
   const auto packed = bn_data({"pack", "folder", "--train", dir / "train", "--val", dir / "val", "--out", dir / "out"});
-  EXPECT_EQ(packed.exit_code, static_cast<int>(ExitCode::kData));
+  EXPECT_EQ(packed.exit_code, code(ExitCode::kData));
   EXPECT_CONTAINS(packed.err, "'b' is only in the training set");
   EXPECT_FALSE(std::filesystem::exists(dir / "out/train-00000.tar"));
 }
@@ -246,7 +237,7 @@ TEST(BnData, NotesOfTheMd5StayUntilBothSetsArePacked) {
     const std::string val = dir.write("val.tar", tar_of({{validation_image, jpeg_image(40, 40, 2)}}));
     return bn_data({"pack", "imagenet", "--train", train, "--val", val, "--out", out}).exit_code;
   };
-  EXPECT_EQ(pack_with("not_official.JPEG"), static_cast<int>(ExitCode::kData));
+  EXPECT_EQ(pack_with("not_official.JPEG"), code(ExitCode::kData));
   EXPECT_TRUE(std::filesystem::exists(out + "/train.md5"));
   EXPECT_EQ(pack_with("ILSVRC2012_val_00000001.JPEG"), 0);
   EXPECT_EQ(names_in(out),

@@ -9,6 +9,7 @@ namespace bn::test {
 namespace {
 
 using std::chrono::milliseconds;
+using testing::HasSubstr;
 using Clock = std::chrono::steady_clock;
 
 const std::vector<std::string> kEndless{"--set", "train.steps=1000000"};
@@ -40,12 +41,12 @@ TEST_P(StoppedProcesses, EndAtOneStepAndAnotherNumberGoesOn) {
   ProgramOptions patient = options();
   patient.environment["OMPI_MCA_odls_base_sigkill_timeout"] = "4";
   const ProgramResult stopped = disturb(
-      launched(4, train_arguments("run", quiet)), patient, [&] { return newest("run") > 0; },
+      launched(4, train_arguments("run", quiet)), patient, [&] { return newest(folder("run")) > 0; },
       [](RunningProgram& program) { program.signal(GetParam().number); });
   EXPECT_EQ(stopped.exit_code, GetParam().exit_code) << stopped.err;
   const std::vector<LogRecord> log = read_log(folder("run").log_path());
   EXPECT_EQ(log.back().event, "interrupted");
-  EXPECT_EQ(log.back().step, newest("run"));
+  EXPECT_EQ(log.back().step, newest(folder("run")));
   const std::string end = fmt::format("train.steps={}", log.back().step + 10);
   ASSERT_EQ(train_by(2, "run", {"--resume", "--set", end}).exit_code, 0);
   ASSERT_EQ(run_program(train_arguments("reference", {"--set", end})).exit_code, 0);
@@ -74,11 +75,11 @@ TEST_F(EndingProcesses, InAnEvaluationMakeItWhenTheyGoOn) {
       [](RunningProgram& program) { program.signal(SIGUSR1); });
   EXPECT_EQ(stopped.exit_code, code(ExitCode::kInterrupted)) << stopped.err;
   EXPECT_EQ(logged("run", "evaluate"), 0) << "the evaluation was not interrupted";
-  EXPECT_EQ(newest("run"), 1);
+  EXPECT_EQ(newest(folder("run")), 1);
   std::vector<std::string> resume = evaluates;
   resume.emplace_back("--resume");
   ASSERT_EQ(train_by(2, "run", resume).exit_code, 0);
-  EXPECT_EQ(curve("run"), curve("reference"));
+  EXPECT_EQ(curve(folder("run")), curve(folder("reference")));
   EXPECT_TRUE(checkpoint("run", 2) == checkpoint("reference", 2));
   EXPECT_TRUE(read_bytes(folder("run").best_path()) == read_bytes(folder("reference").best_path()));
 }
@@ -100,14 +101,14 @@ class KilledProcess : public Processes, public testing::WithParamInterface<int> 
 
 TEST_P(KilledProcess, EndsAllAndTheRunGoesOn) {
   const ProgramResult killed = disturb(
-      launched(2, train_arguments("run", kEndless)), options(), [&] { return newest("run") > 0; },
+      launched(2, train_arguments("run", kEndless)), options(), [&] { return newest(folder("run")) > 0; },
       [&](RunningProgram& program) {
         const std::optional<pid_t> victim = process_of_rank(program.pid(), GetParam());
         ASSERT_TRUE(victim);
         kill(*victim, SIGKILL);
       });
   EXPECT_NE(killed.exit_code, 0) << killed.err;
-  const int64_t end = newest("run") + 20;
+  const int64_t end = newest(folder("run")) + 20;
   const std::string length = fmt::format("train.steps={}", end);
   const ProgramResult resumed = train_by(4, "run", {"--resume", "--set", length});
   ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
@@ -121,18 +122,16 @@ TEST_F(EndingProcesses, WithASilentOneEndByTheWatchdog) {
   std::vector<std::string> more = kEndless;
   more.insert(more.end(), {"--set", "distributed.timeout_seconds=3"});
   const ProgramResult result = disturb(
-      launched(2, train_arguments("run", more)), options(), [&] { return newest("run") > 0; },
+      launched(2, train_arguments("run", more)), options(), [&] { return newest(folder("run")) > 0; },
       [&](RunningProgram& program) {
         const std::optional<pid_t> victim = process_of_rank(program.pid(), 1);
         ASSERT_TRUE(victim);
         kill(*victim, SIGSTOP);
       });
   EXPECT_EQ(result.exit_code, code(ExitCode::kPeerLost)) << result.err;
-  EXPECT_TRUE(contains(result.err, "error: process 0 on ")) << result.err;
-  EXPECT_TRUE(contains(result.err,
-                       "has waited 3 s for the others: another process of this run ended or cannot be "
-                       "reached; continue with --resume"))
-      << result.err;
+  EXPECT_THAT(result.err, HasSubstr("error: process 0 on "));
+  EXPECT_THAT(result.err, HasSubstr("has waited 3 s for the others: another process of this run ended or cannot be "
+                                    "reached; continue with --resume"));
 }
 
 }  // namespace

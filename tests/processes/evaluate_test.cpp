@@ -6,13 +6,14 @@
 namespace bn::test {
 namespace {
 
+using testing::HasSubstr;
+
 class EvaluateProcesses : public Processes {
  protected:
   void SetUp() override {
     Processes::SetUp();
     if (IsSkipped()) return;
-    run_program({BN_DATA_PROGRAM, "shapes", "--out", root_ / "set", "--images", "60", "--validation-images", "403",
-                 "--size", "16"});
+    bn_data({"shapes", "--out", root_ / "set", "--images", "60", "--validation-images", "403", "--size", "16"});
     std::string experiment = kExperiment;
     experiment.replace(experiment.find("  kind: shapes\n"), 15,
                        "  kind: folder\n  on_corrupt: skip\n  train: [" + (root_ / "set/train") + "]\n  validation: [" +
@@ -52,9 +53,8 @@ TEST_F(EvaluateProcesses, AFileOfPredictionsIsRefused) {
   const ProgramResult result =
       run_program(launched(2, {BN_PROGRAM, "evaluate", root_ / "run", "--csv", root_ / "all.csv"}), options());
   EXPECT_EQ(result.exit_code, code(ExitCode::kUsage)) << result.err;
-  EXPECT_TRUE(
-      contains(result.err, "--csv and --page are written by a process alone: start evaluate without the launcher"))
-      << result.err;
+  EXPECT_THAT(result.err,
+              HasSubstr("--csv and --page are written by a process alone: start evaluate without the launcher"));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -11,10 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "bn/error.hpp"
-#include "bn/run_folder.hpp"
-#include "bn/run_log.hpp"
-#include "support/child_process.hpp"
+#include "cli/program.hpp"
+#include "support/run_record.hpp"
 #include "support/shapes_experiment.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -73,23 +72,8 @@ class Processes : public testing::Test {
   }
 
   RunFolder folder(const std::string& run) const { return RunFolder(root_ / run); }
-  int64_t newest(const std::string& run) const {
-    const std::vector<int64_t> steps = folder(run).checkpoint_steps();
-    return steps.empty() ? 0 : steps.back();
-  }
   std::string checkpoint(const std::string& run, int64_t step) const {
     return read_bytes(folder(run).checkpoint_path(step));
-  }
-  // A line of the log for each step and evaluation, without its times.
-  std::vector<std::string> curve(const std::string& run) const {
-    std::vector<std::string> points;
-    for (const LogRecord& record : read_log(folder(run).log_path())) {
-      if (record.event != "train" && record.event != "evaluate") continue;
-      points.push_back(fmt::format("{} {} {} {} {} {}", record.event, record.step, record.loss.value_or(-1),
-                                   record.train_top1.value_or(-1), record.validation_top1.value_or(-1),
-                                   record.validation_loss.value_or(-1)));
-    }
-    return points;
   }
 
   // The process of this rank among those that the launcher started.
@@ -112,8 +96,5 @@ class Processes : public testing::Test {
 
   TemporaryFolder root_;
 };
-
-inline int code(ExitCode exit_code) { return static_cast<int>(exit_code); }
-inline bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 }  // namespace bn::test

@@ -24,10 +24,9 @@ using test::TemporaryFolder;
 using test::write_run;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 // Does not print a whole page when the part is missing.
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
 TEST(Report, IsOnePageAndMarkdown) {
   const TemporaryFolder folder;
   test::write_study(folder.path());
@@ -42,7 +41,7 @@ TEST(Report, IsOnePageAndMarkdown) {
         "id=\"probe_1_gnuplot_canvas\"", "Input of hidden1/act, unit 0", "href=\"#config-bn_x5\"",
         "id=\"config-bn_x5\"", "model.normalization: none -&gt; batch", "Dunnett", "not reached in 3 of 3",
         "diverged at step 41", "0.1.0-1-gabcdef0", "1:02:05"}) {
-    EXPECT_TRUE(contains(page, part)) << part;
+    EXPECT_THAT(page, HasSubstr(part));
   }
   // The page and each figure have a title, which browsers show beside the pointer and screen readers read out.
   size_t titles = 0;
@@ -51,17 +50,17 @@ TEST(Report, IsOnePageAndMarkdown) {
     EXPECT_EQ(page.substr(at, 60).find('$'), std::string::npos) << page.substr(at, 60);
   }
   EXPECT_EQ(titles, 1U + 5U);
-  EXPECT_FALSE(contains(page, "Produced by GNUPLOT"));
-  EXPECT_FALSE(contains(page, "<title>Gnuplot"));
+  EXPECT_THAT(page, Not(HasSubstr("Produced by GNUPLOT")));
+  EXPECT_THAT(page, Not(HasSubstr("<title>Gnuplot")));
   // Self-contained: nothing is fetched.
-  for (const char* part : {"<script src", "<link", "<img", "src=\"http"}) EXPECT_FALSE(contains(page, part)) << part;
+  for (const char* part : {"<script src", "<link", "<img", "src=\"http"}) EXPECT_THAT(page, Not(HasSubstr(part)));
 
   const std::string text = read_bytes(folder / "out/report.md");
   for (const char* part :
        {"# a study", "7 of 7 of the paper's claims held here.**",
         "![Validation accuracy, as the paper's Figure 2](figures/accuracy.svg)", "[bn\\_x5](#config-bn_x5)",
         "<a id=\"config-bn_x5\">", "train.learning_rate.initial: 0.1 -> 0.5"}) {
-    EXPECT_TRUE(contains(text, part)) << part;
+    EXPECT_THAT(text, HasSubstr(part));
   }
   for (const char* name : {"accuracy", "effects", "probe_1", "loss", "learning_rate"}) {
     for (const char* format : {"gp", "svg", "png"}) {
@@ -92,8 +91,8 @@ TEST(Report, OfAKeptStudyIsTheSame) {
   }
   EXPECT_THAT(files, ElementsAre("curves.csv", "figures/effects.svg", "report.md", "study.yaml"));
   const std::string text = read_bytes(folder / "kept/report.md");
-  EXPECT_TRUE(contains(text, "figures/effects.svg"));
-  EXPECT_FALSE(contains(text, "figures/loss.svg"));
+  EXPECT_THAT(text, HasSubstr("figures/effects.svg"));
+  EXPECT_THAT(text, Not(HasSubstr("figures/loss.svg")));
   write_report({.inputs = {folder / "kept"}, .out = folder / "kept_again", .keep = true});
   EXPECT_EQ(read_bytes(folder / "kept_again/report.md"), text);
   const auto with_unknown_figure = [&] {
@@ -201,9 +200,9 @@ TEST(Report, NamesOfArmsAreText) {
   test::write_sweep(folder.path(), "", {{name, 1, "1"}, {"b", 1, "2"}});
   write_report({.inputs = {folder.path()}, .out = folder / "out"});
   const std::string page = read_bytes(folder / "out/index.html");
-  EXPECT_TRUE(contains(page, "a'b_&lt;i&gt;|&quot;{x}^2</a>"));
-  EXPECT_FALSE(contains(page, "<i>"));
-  EXPECT_TRUE(contains(read_bytes(folder / "out/report.md"), "a'b\\_\\<i\\>\\|\"{x}^2"));
+  EXPECT_THAT(page, HasSubstr("a'b_&lt;i&gt;|&quot;{x}^2</a>"));
+  EXPECT_THAT(page, Not(HasSubstr("<i>")));
+  EXPECT_THAT(read_bytes(folder / "out/report.md"), HasSubstr("a'b\\_\\<i\\>\\|\"{x}^2"));
 }
 
 TEST(Report, SaysThatGnuplotIsMissing) {

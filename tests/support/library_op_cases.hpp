@@ -1,8 +1,10 @@
 // The cases that ops done by a library must pass on every backend, and how close to the reference they must come.
 #pragma once
 
+#include <string>
 #include <vector>
 
+#include "support/error_message.hpp"
 #include "support/op_case.hpp"
 #include "support/reference.hpp"
 
@@ -22,5 +24,13 @@ Tolerance exact_tolerance(const OpCase& op_case);
 // dense weights, which is f32 or rounded as the op says.
 Tolerance separable_tolerance(const OpCase& op_case);
 Tolerance library_batch_norm_tolerance(const OpCase& op_case);
+
+// The message with which the backend refuses this batch norm.
+template <class ExpectedError>
+std::string batch_norm_refusal(Backend& backend, const BatchNorm& spec, const Shape& x) {
+  const TensorDesc dense = TensorDesc::dense(DType::kF32, x);
+  const OpDesc desc{.name = "bn", .x = {dense}, .y = dense, .wants_dx = {true}};
+  return error_message<ExpectedError>([&] { backend.make_op(spec, desc); });
+}
 
 }  // namespace bn::test

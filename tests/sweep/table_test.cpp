@@ -1,5 +1,6 @@
 #include "sweep/table.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -10,7 +11,8 @@
 namespace bn {
 namespace {
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+using testing::HasSubstr;
+using testing::Not;
 
 // Four runs of 100 steps: done, running at half a second a step, waiting, and one that stands for the first.
 class SweepTable : public testing::Test {
@@ -36,19 +38,19 @@ class SweepTable : public testing::Test {
 
 TEST_F(SweepTable, ShowsStepAccuracyAndTimeLeft) {
   const std::string text = table(TableScope::kAll);
-  EXPECT_TRUE(contains(text, "arm         seed  state          step    top-1     best  time left\n")) << text;
-  EXPECT_TRUE(contains(text, "plain          1  finished    100/100  25.00 %  37.50 %          -\n")) << text;
-  EXPECT_TRUE(contains(text, "batch_norm     1  running      40/100  12.50 %  12.50 %       0:30\n")) << text;
-  EXPECT_TRUE(contains(text, "other          1  pending       0/100        -        -          -\n")) << text;
-  EXPECT_TRUE(contains(text, "same           1  (as above)")) << text;
+  EXPECT_THAT(text, HasSubstr("arm         seed  state          step    top-1     best  time left\n"));
+  EXPECT_THAT(text, HasSubstr("plain          1  finished    100/100  25.00 %  37.50 %          -\n"));
+  EXPECT_THAT(text, HasSubstr("batch_norm     1  running      40/100  12.50 %  12.50 %       0:30\n"));
+  EXPECT_THAT(text, HasSubstr("other          1  pending       0/100        -        -          -\n"));
+  EXPECT_THAT(text, HasSubstr("same           1  (as above)"));
   // 60 steps of the one, 100 as long of the other, two at a time.
-  EXPECT_TRUE(contains(text, "tiny: 1 pending, 1 running, 1 finished; about 0:40 left\n")) << text;
+  EXPECT_THAT(text, HasSubstr("tiny: 1 pending, 1 running, 1 finished; about 0:40 left\n"));
 }
 
 TEST_F(SweepTable, ShowsOnlyWhatRunsWhereThereIsNoRoom) {
   const std::string text = table(TableScope::kRunning);
-  EXPECT_TRUE(contains(text, "batch_norm ")) << text;
-  EXPECT_FALSE(contains(text, "plain ")) << text;
+  EXPECT_THAT(text, HasSubstr("batch_norm "));
+  EXPECT_THAT(text, Not(HasSubstr("plain ")));
 }
 
 size_t longest_line(const std::string& text) {
@@ -66,10 +68,8 @@ TEST_F(SweepTable, FitsATerminalOfAnyWidth) {
     EXPECT_LE(longest_line(text), width) << text;
     EXPECT_EQ(rows_taken(text, width), std::count(text.begin(), text.end(), '\n')) << text;
   }
-  EXPECT_TRUE(contains(table(TableScope::kAll, 80), "an_arm_with_a_name_that~     1  finished    100/100  25.00 %"))
-      << table(TableScope::kAll, 80);
-  EXPECT_TRUE(contains(table(TableScope::kAll, 40), "an_arm_with~     1  finished    37.50 %\n"))
-      << table(TableScope::kAll, 40);
+  EXPECT_THAT(table(TableScope::kAll, 80), HasSubstr("an_arm_with_a_name_that~     1  finished    100/100  25.00 %"));
+  EXPECT_THAT(table(TableScope::kAll, 40), HasSubstr("an_arm_with~     1  finished    37.50 %\n"));
 }
 
 // The window was made narrower, and the terminal has broken the lines.
@@ -80,7 +80,7 @@ TEST_F(SweepTable, CountsTheRowsOfBrokenLines) {
 
 TEST_F(SweepTable, AControlCharacterOfANameIsNotSentToTheTerminal) {
   sweep_.runs[0].arm = "a\033[2Jb";
-  EXPECT_TRUE(contains(table(TableScope::kAll), "a?[2Jb")) << table(TableScope::kAll);
+  EXPECT_THAT(table(TableScope::kAll), HasSubstr("a?[2Jb"));
 }
 
 TEST(RunSize, CountsStepsAndEvaluations) {
