@@ -260,6 +260,9 @@ columns() {
     }' "$1/curves.csv"
 }
 
+# calculate EXPRESSION [FORMAT]: in awk. mawk takes `a > b` for a file to print to where there are no parentheses.
+calculate() { awk "BEGIN { printf \"${2:-%.2f}\", ($1) }"; }
+
 # draw SCRIPT FIGURE [ARGUMENT...]: FIGURE.svg and FIGURE.png.
 draw() {
   local script=$1 figure=$2 format

@@ -18,6 +18,7 @@
 #include "bn/rng.hpp"
 #include "bn/training_step.hpp"
 #include "convolutions_alone.hpp"
+#include "median.hpp"
 
 namespace bn {
 namespace {
@@ -28,11 +29,6 @@ double seconds_of(const std::function<void()>& work) {
   const auto start = Clock::now();
   work();
   return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return (values[(values.size() - 1) / 2] + values[values.size() / 2]) / 2;
 }
 
 void print(const std::string& name, double value) { fmt::print("{} {:.4g}\n", name, value); }

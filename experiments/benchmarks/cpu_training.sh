@@ -34,7 +34,6 @@ here=experiments/benchmarks
 
 # value FILE NAME: of a line "NAME VALUE", or of a line of JSON.
 value() { awk -v name="$2" '{ gsub(/[",:{}]/, " ") } { for (i = 1; i < NF; ++i) if ($i == name) print $(i + 1) }' "$1"; }
-calculate() { awk "BEGIN { printf \"${2:-%.2f}\", $1 }"; }
 
 inception() {
   local size precision batch figures memory loader loaded

@@ -16,16 +16,12 @@
 #include "bn/rng.hpp"
 #include "cpu/dense_convolution.hpp"
 #include "cpu/winograd.hpp"
+#include "median.hpp"
 
 namespace bn {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return (values[(values.size() - 1) / 2] + values[values.size() / 2]) / 2;
-}
 
 struct Arguments {
   std::string config{};

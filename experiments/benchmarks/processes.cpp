@@ -10,17 +10,13 @@
 
 #include "bn/error.hpp"
 #include "bn/group.hpp"
+#include "median.hpp"
 #include "support/allocation_count.hpp"
 
 namespace bn {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return (values[(values.size() - 1) / 2] + values[values.size() / 2]) / 2;
-}
 
 // All begin together, and the last one's end counts.
 double seconds_of_all(const std::function<void()>& work) {

@@ -33,7 +33,6 @@ export OMP_WAIT_POLICY=passive
 [ "$(id -u)" != 0 ] || export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 
 median() { sort -g | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
-calculate() { awk "BEGIN { printf \"${2:-%.2f}\", $1 }"; }
 # logged RUN KEY: the median over the logged steps, without the first.
 logged() { grep '"event":"train"' "$work/$1/log.jsonl" | tail -n +2 | sed "s/.*\"$2\":\([^,}]*\).*/\1/" | median; }
 
