@@ -21,9 +21,10 @@ shown() {
 # Ends the script with a message.
 fail() { echo "$(basename "$script"): $*" >&2; exit 2; }
 
-# The comment at the head of the script.
+# print_help [TEXT]: the comment at the head of the script, then the text.
 print_help() {
   awk 'NR == 1 { next } !/^#/ || /^# shellcheck/ { exit } { sub(/^# ?/, ""); print }' "$script"
+  [ $# -eq 0 ] || echo "$1"
   exit 0
 }
 
@@ -140,6 +141,11 @@ build_beside_tests() {
 
 build_programs() { [ -n "${BNINCEPTION:-}" ] || build bninception; }
 
+has_mnist() { [ -f "${BN_DATA_ROOT:-}/mnist/train-images-idx3-ubyte.gz" ]; }
+need_mnist() {
+  has_mnist || fail "set BN_DATA_ROOT to the folder that holds mnist/train-images-idx3-ubyte.gz and the three beside it."
+}
+
 # Makes OUT/{train/*.tar,val.tar,synsets.txt} of SOURCE, the folder tiny-imagenet: 64 shards of training images in an
 # order drawn once, the same everywhere. SOURCE's own tars hold ten classes each, so batches read in order would too.
 shard_tiny_imagenet() {
@@ -184,7 +190,10 @@ read_sweep_options() {
       --out) [ -n "${2:-}" ] || fail "--out needs a folder."; out=$(from_caller "$2") ;;
       --set) [ -n "${2:-}" ] || fail "--set needs key.path=value."; overrides+=(--set "$2") ;;
       --dry-run) plan_only=yes; shift; continue ;;
-      -h | --help) print_help ;;
+      -h | --help)
+        print_help "--dry-run: only the plan of what comes next, and its time on this machine. --minutes: of this stage [75]; the same
+command goes on where it ended, or was stopped or killed. --set: for all runs, such as device=cuda."
+        ;;
       *) fail "unknown argument '$1'; the options are --jobs N, --minutes N, --out DIR, --set KEY=VALUE and --dry-run." ;;
     esac
     shift 2

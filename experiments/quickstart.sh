@@ -30,8 +30,7 @@ while [ $# -gt 0 ]; do
     *) fail "unknown argument '$1'; the options are --steps N, --out DIR and --cuda." ;;
   esac
 done
-has_mnist=no
-[ ! -f "${BN_DATA_ROOT:-}/mnist/train-images-idx3-ubyte.gz" ] || has_mnist=yes phases=5
+! has_mnist || phases=5
 cores=$(nproc)
 mkdir -p "$out" 2>/dev/null || fail "the folder $(shown "$out") cannot be made: name another one with --out."
 
@@ -71,7 +70,7 @@ for network in plain batch_norm; do columns "$out" "$network" 1 step validation_
 draw experiments/plots/accuracy.gp "$out/figure" "$out/plain.tsv" "$out/batch_norm.tsv"
 end_phase
 
-if [ $has_mnist = yes ]; then
+if has_mnist; then
   begin_phase "The paper's Figure 1, as BN_DATA_ROOT has MNIST"
   here=$PWD
   (cd "$caller" && bash "$here/experiments/figure1_mnist/run.sh" "${figure1[@]}")

@@ -18,7 +18,7 @@ while [ $# -gt 0 ]; do
     *) fail "unknown argument '$1'; the options are --seeds N, --jobs N and --out DIR." ;;
   esac
 done
-
+need_mnist
 build_programs
 build_beside_tests aa_check
 

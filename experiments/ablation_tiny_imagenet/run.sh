@@ -1,8 +1,6 @@
 #!/usr/bin/env bash
 # BN-x5 without one change of section 4.2.1 at a time, three seeds. Needs tiny-imagenet under BN_DATA_ROOT.
 #   usage: run.sh [--dry-run] [--jobs N] [--minutes N] [--out DIR] [--set KEY=VALUE]...
-# --dry-run: only the plan, and its time on this machine. --minutes: of this stage [75]; the same command goes on where
-# it ended, or was stopped or killed. --set: for all runs, such as device=cuda.
 set -euo pipefail
 # shellcheck source=experiments/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"

@@ -31,8 +31,7 @@ while [ $# -gt 0 ]; do
     *) fail "unknown argument '$1'; the options are --seeds \"1 2 3\", --steps N and --out DIR." ;;
   esac
 done
-[ -n "${BN_DATA_ROOT:-}" ] || fail "set BN_DATA_ROOT to the folder that holds mnist/train-images-idx3-ubyte.gz and the three beside it."
-
+need_mnist
 build_programs
 
 mkdir -p "$out"

@@ -2,8 +2,6 @@
 # Figures 2 and 3 with lengths and decays in the paper's proportions: the search for the plain network's learning rate, then
 # seven networks, five seeds. Needs tiny-imagenet under BN_DATA_ROOT.
 #   usage: run.sh [--dry-run] [--jobs N] [--minutes N] [--out DIR] [--set KEY=VALUE]...
-# --dry-run: only the plan of what comes next, and its time on this machine. --minutes: of this stage [75]; the same command
-# goes on where it ended, or was stopped or killed. --set: for all runs, such as device=cuda.
 set -euo pipefail
 # shellcheck source=experiments/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"

@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # Figures 2 and 3 at full size, and the members of Figure 4. Needs imagenet, packed, under BN_DATA_ROOT.
 #   usage: run.sh [--dry-run] [--jobs N] [--minutes N] [--out DIR] [--set KEY=VALUE]...
-# --dry-run: only the plan, and its time on this machine; needs no data. A build with CUDA adds the days that each network
-# would take on several GPUs, as a model predicts them. --minutes: of this stage [75]; the same command
-# goes on where it ended, or was stopped or killed. --set: for all runs, such as device=cuda.
+# --dry-run needs no data. A build with CUDA adds the days that each network would take on several GPUs, as a model
+# predicts them.
 set -euo pipefail
 # shellcheck source=experiments/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"

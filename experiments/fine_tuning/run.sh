@@ -1,9 +1,7 @@
 #!/usr/bin/env bash
 # Trains on Tiny ImageNet, then on Imagenette from that network and from drawn values, three seeds. Needs tiny-imagenet and
-# imagenette-224 under BN_DATA_ROOT.
+# imagenette-224 under BN_DATA_ROOT. --set is for the runs on Imagenette alone.
 #   usage: run.sh [--dry-run] [--jobs N] [--minutes N] [--out DIR] [--set KEY=VALUE]...
-# --dry-run: only the plan, and its time on this machine. --minutes: of this stage [75]; the same command goes on where
-# it ended, or was stopped or killed. --set: for all runs on Imagenette, such as device=cuda.
 set -euo pipefail
 # shellcheck source=experiments/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"

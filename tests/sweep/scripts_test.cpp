@@ -40,6 +40,8 @@ TEST(Scripts, HelpIsPrintedFromAnyFolder) {
     const std::string name = std::filesystem::path(script).filename();
     EXPECT_NE(result.out.find("\n  usage: " + name), std::string::npos) << script << ": " << result.out;
     EXPECT_EQ(result.out.find("set -"), std::string::npos) << script << ": " << result.out;
+    const bool is_a_sweep = result.out.find("[--minutes N]") != std::string::npos;
+    EXPECT_EQ(result.out.find("--minutes: ") != std::string::npos, is_a_sweep) << script << ": " << result.out;
   }
 }
 
@@ -49,6 +51,19 @@ TEST(Scripts, AnUnknownOptionIsRefusedWithTheKnownOnes) {
     EXPECT_EQ(result.exit_code, 2) << script << result.out;
     EXPECT_EQ(result.out, "") << script;
     EXPECT_NE(result.err.find("'--nonsense'; "), std::string::npos) << script << ": " << result.err;
+  }
+}
+
+TEST(Scripts, AMissingMnistIsFoundBeforeAnythingIsBuilt) {
+  const TemporaryFolder folder;
+  for (const std::string command : {"aa_check/run.sh", "figure1_mnist/run.sh", "what_bn_does/layers/run.sh",
+                                    "what_bn_does/run.sh placement/sigmoid"}) {
+    const ProgramResult result = run_program({"/bin/bash", "-c", "bash " + kExperiments + command},
+                                             {.environment = {{"BN_DATA_ROOT", folder.path()}}});
+    EXPECT_EQ(result.exit_code, 2) << command << result.out;
+    EXPECT_EQ(result.err,
+              "run.sh: set BN_DATA_ROOT to the folder that holds mnist/train-images-idx3-ubyte.gz and the "
+              "three beside it.\n");
   }
 }
 

@@ -15,8 +15,7 @@ while [ $# -gt 0 ]; do
     *) fail "unknown argument '$1'; the option is --out DIR." ;;
   esac
 done
-[ -f "${BN_DATA_ROOT:-}/mnist/train-images-idx3-ubyte.gz" ] ||
-  fail "set BN_DATA_ROOT to the folder that holds mnist/train-images-idx3-ubyte.gz and the three beside it."
+need_mnist
 build_beside_tests watch_layers
 mkdir -p "$out"
 build/release/watch_layers $here/network.yaml --csv "$out/layers.csv" | tee "$out/tables.md"

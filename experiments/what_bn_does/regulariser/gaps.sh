@@ -12,6 +12,7 @@ esac
 runs=runs/what_bn_does/regulariser/sweep
 [ $# -eq 0 ] || runs=$(from_caller "$1")
 [ -f "$runs/sweep.json" ] || fail "there is no sweep in $(shown "$runs"); run.sh regulariser/sweep makes it."
+need_mnist
 build_programs
 
 # scores RUN [OPTION...]: top-1 in percent and loss of the run's last checkpoint.
