@@ -60,7 +60,7 @@ std::unique_ptr<Op> make_conv2d(const Conv2d& spec, const OpDesc& desc, const Cp
   if (is_widened(desc, options)) {
     return make_widened(spec, desc, [&](const OpDesc& chunk) { return make_conv2d(spec, chunk, options); });
   }
-  return make_conv2d(spec, desc, std::make_unique<DenseConvolution>(window, spec.folded, desc));
+  return make_conv2d(spec, desc, std::make_unique<DenseConvolution>(window, spec.folded, desc, options.winograd));
 }
 
 std::unique_ptr<Op> make_conv2d(const Conv2d& spec, const OpDesc& desc, std::unique_ptr<Convolution> convolution) {

@@ -1,11 +1,14 @@
 #include "cpu/dense_convolution.hpp"
 
+#include <omp.h>
+
 #include <algorithm>
 #include <string>
 #include <utility>
 
 #include "core/op_checks.hpp"
 #include "cpu/folding.hpp"
+#include "cpu/winograd.hpp"
 
 namespace bn::cpu {
 namespace {
@@ -34,13 +37,34 @@ dnnl::memory::desc free_weights(const ConvolutionWindow& window, const OpDesc& d
   return {weight_dims(window, desc), data_type(dtype), FormatTag::any};
 }
 
-// Small maps gain from being one image: maps up to 4x4 pixels 1.1 to 2.5 times. Larger ones gain at most 4 %.
+// AMX multiplies tiles of bf16. oneDNN's convolutions on it leave much of that to be had backwards; the choices below
+// are measured in experiments/benchmarks/cpu_notes.md.
+bool uses_amx(const OpDesc& desc) {
+  return desc.x[0].dtype == DType::kBf16 && instruction_set_name().find("amx") != std::string::npos;
+}
+
+// Small maps gain from being one image: maps up to 4x4 pixels 1.1 to 2.5 times. Larger ones gain at most 4 %, but with
+// AMX all gain.
 std::pair<dnnl::memory::desc, dnnl::memory::desc> weight_gradient_sees(const ConvolutionWindow& window,
                                                                        const OpDesc& desc) {
   const Shape &x = desc.x.at(0).shape, &y = desc.y.shape;
-  const bool is_small = y.h * y.w <= 16;
-  return {nhwc(desc.x[0].dtype, is_small ? as_one_image(window, x) : x),
-          nhwc(desc.y.dtype, is_small ? as_one_image(window, y) : y)};
+  const bool is_one = y.h * y.w <= 16 || uses_amx(desc);
+  return {nhwc(desc.x[0].dtype, is_one ? as_one_image(window, x) : x),
+          nhwc(desc.y.dtype, is_one ? as_one_image(window, y) : y)};
+}
+
+// With AMX, of pointwise convolutions: one product of matrices, 8 to 30 times as quick there as oneDNN's first choice.
+Accept weight_gradient_implementation(const ConvolutionWindow& window, const OpDesc& desc) {
+  if (!uses_amx(desc) || !is_pointwise(window)) return {};
+  return [](const dnnl::primitive_desc_base& implementation) {
+    return std::string(implementation.impl_info_str()).starts_with("x64:gemm");
+  };
+}
+
+// With AMX, on maps that are one tile of Winograd's: it takes 0.4 to 0.7 of the direct convolution's time there.
+bool takes_winograd_weight_gradient(const ConvolutionWindow& window, const OpDesc& desc) {
+  return uses_amx(desc) && desc.y.dtype == DType::kBf16 && std::max(desc.y.shape.h, desc.y.shape.w) <= 4 &&
+         allows_winograd(window, desc);
 }
 
 }  // namespace
@@ -54,13 +78,14 @@ Shape as_one_image(const ConvolutionWindow& window, const Shape& shape) {
 }
 
 DenseConvolution::DenseConvolution(const ConvolutionWindow& window, const std::optional<Folded>& folded,
-                                   const OpDesc& desc)
+                                   const OpDesc& desc, bool winograd)
     : x_(nhwc(desc.x.at(0).dtype, as_one_image(window, desc.x.at(0).shape))),
       y_(nhwc(desc.y.dtype, as_one_image(window, desc.y.shape))),
       plain_w_(weight_dims(window, desc), dnnl::memory::data_type::f32, FormatTag::ohwi),
       stride_{window.stride, window.stride},
       pad_{window.pad, window.pad},
-      has_bias_(folded.has_value()) {
+      has_bias_(folded.has_value()),
+      may_winograd_(winograd) {
   refuse_row_strides(desc);
   require_no_backward(folded, desc);
   weight_bytes_ = static_cast<int64_t>(plain_w_.get_size());
@@ -85,25 +110,48 @@ DenseConvolution::DenseConvolution(const ConvolutionWindow& window, const std::o
   packed_.add(static_cast<int64_t>(forward.weights_desc().get_size()));
   if (has_bias_) bias_offset_ = packed_.add(desc.y.shape.c * size_of(DType::kF32));
   scratch_bytes_ = std::max(forward_.scratch_bytes(), pack_forward_.scratch_bytes());
-  if (desc.has_backward) prepare_backward(forward, window, desc);
+  if (!desc.has_backward) return;
+  if (desc.wants_dx.at(0)) prepare_input_gradient(forward, window, desc);
+  prepare_weight_gradient(forward, window, desc);
 }
 
-void DenseConvolution::prepare_backward(const dnnl::convolution_forward::primitive_desc& forward,
-                                        const ConvolutionWindow& window, const OpDesc& desc) {
-  if (desc.wants_dx.at(0)) {
+void DenseConvolution::prepare_input_gradient(const dnnl::convolution_forward::primitive_desc& forward,
+                                              const ConvolutionWindow& window, const OpDesc& desc) {
+  dnnl::memory::desc packed;
+  if (uses_amx(desc) && is_pointwise(window)) {  // dx [m, i] = dy [m, o] * w [o, i]
+    const Shape &x = desc.x[0].shape, &y = desc.y.shape;
+    const dnnl::memory::desc w({y.c, x.c}, data_type(desc.x[0].dtype), FormatTag::any);
+    const dnnl::matmul::primitive_desc product = matrix_product(
+        row_major(desc.x[0].dtype, x.rows(), x.c), row_major(desc.y.dtype, y.rows(), y.c), w, attributes());
+    dy_argument_ = DNNL_ARG_SRC;
+    dx_argument_ = DNNL_ARG_DST;
+    backward_data_ = PreparedCall(product, {dy_argument_, DNNL_ARG_WEIGHTS, dx_argument_});
+    packed = product.weights_desc();
+    pack_backward_ = prepare_reorder(row_major(DType::kF32, y.c, x.c), packed);
+  } else {
     const dnnl::convolution_backward_data::primitive_desc data = convolution_backward_data(
         {.x = x_, .w = free_weights(window, desc, desc.x[0].dtype), .y = y_, .stride = stride_, .pad = pad_},
         attributes(), forward);
-    backward_data_ = PreparedCall(data, {DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_SRC});
-    pack_backward_ = prepare_reorder(plain_w_, data.weights_desc());
-    backward_w_offset_ = packed_.add(static_cast<int64_t>(data.weights_desc().get_size()));
-    scratch_bytes_ = std::max({scratch_bytes_, backward_data_.scratch_bytes(), pack_backward_.scratch_bytes()});
+    backward_data_ = PreparedCall(data, {dy_argument_, DNNL_ARG_WEIGHTS, dx_argument_});
+    packed = data.weights_desc();
+    pack_backward_ = prepare_reorder(plain_w_, packed);
   }
-  // The gradient is f32 whatever the activations are: gradients of parameters are never rounded to bf16.
+  backward_w_offset_ = packed_.add(static_cast<int64_t>(packed.get_size()));
+  scratch_bytes_ = std::max({scratch_bytes_, backward_data_.scratch_bytes(), pack_backward_.scratch_bytes()});
+}
+
+// The gradient is f32 whatever the activations are: gradients of parameters are never rounded to bf16.
+void DenseConvolution::prepare_weight_gradient(const dnnl::convolution_forward::primitive_desc& forward,
+                                               const ConvolutionWindow& window, const OpDesc& desc) {
+  if (may_winograd_ && takes_winograd_weight_gradient(window, desc)) {
+    winograd_.emplace(desc.y.dtype, desc.x[0].shape, desc.y.shape, window.pad, omp_get_max_threads());
+    scratch_bytes_ = std::max(scratch_bytes_, winograd_->scratch_bytes());
+    return;
+  }
   const auto [x, y] = weight_gradient_sees(window, desc);
   const dnnl::convolution_backward_weights::primitive_desc weights = convolution_backward_weights(
       {.x = x, .w = free_weights(window, desc, DType::kF32), .y = y, .stride = stride_, .pad = pad_}, attributes(),
-      forward);
+      forward, weight_gradient_implementation(window, desc));
   backward_weights_ = PreparedCall(weights, {DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_WEIGHTS});
   unpack_dw_ = prepare_reorder(weights.diff_weights_desc(), plain_w_);
   Regions regions;
@@ -128,11 +176,12 @@ void DenseConvolution::forward(const OpIo& io) {
 
 void DenseConvolution::backward(float* dw, const OpIo& io, void* scratch) {
   if (!backward_data_.empty()) {
-    backward_data_.run({{DNNL_ARG_DIFF_DST, io.dy.data},
+    backward_data_.run({{dy_argument_, io.dy.data},
                         {DNNL_ARG_WEIGHTS, at(io.packed, backward_w_offset_)},
-                        {DNNL_ARG_DIFF_SRC, io.dx[0].data}},
+                        {dx_argument_, io.dx[0].data}},
                        scratch);
   }
+  if (winograd_) return winograd_->run(dw, io.x[0].data, io.dy.data, scratch);
   // The gradient in the kernel's own layout, then its scratchpad.
   void *own_dw = at(scratch, 0), *rest = at(scratch, after_dw_offset_);
   backward_weights_.run(

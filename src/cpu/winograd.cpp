@@ -22,13 +22,15 @@ constexpr int64_t kLeastOutputs = 8;  // a tile has 16
 
 }  // namespace
 
-bool suits_winograd(const ConvolutionWindow& window, const OpDesc& desc) {
+bool allows_winograd(const ConvolutionWindow& window, const OpDesc& desc) {
   const TensorDesc &x = desc.x.at(0), &y = desc.y;
   if (window.kernel != 3 || window.stride != 1 || window.pad > 2) return false;
   if (x.dtype != y.dtype) return false;
-  const int64_t tiles = TileGrid(y.shape).count();
-  return std::min(x.shape.c, y.shape.c) >= kLeastChannels && tiles >= kLeastTiles &&
-         y.shape.rows() >= kLeastOutputs * tiles;
+  return std::min(x.shape.c, y.shape.c) >= kLeastChannels && TileGrid(y.shape).count() >= kLeastTiles;
+}
+
+bool suits_winograd(const ConvolutionWindow& window, const OpDesc& desc) {
+  return allows_winograd(window, desc) && desc.y.shape.rows() >= kLeastOutputs * TileGrid(desc.y.shape).count();
 }
 
 WinogradConvolution::WinogradConvolution(const ConvolutionWindow& window, const std::optional<Folded>& folded,

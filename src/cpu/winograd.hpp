@@ -10,6 +10,8 @@
 
 namespace bn::cpu {
 
+// Whether it computes such a convolution, of enough channels and tiles to be of use.
+bool allows_winograd(const ConvolutionWindow& window, const OpDesc& desc);
 // Whether it is quicker than a direct convolution in f32: known from the shape alone.
 bool suits_winograd(const ConvolutionWindow& window, const OpDesc& desc);
 
