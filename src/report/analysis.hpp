@@ -19,7 +19,8 @@ struct StepsToTarget {
   int64_t runs = 0;                        // runs that have a target
   int64_t reached = 0;                     // those of them that reached it
   std::optional<double> geometric_mean{};  // present when all did
-  std::optional<double> median{};          // over all, the others counted as later than any; when more than half did
+  // Counts a run that did not reach it as later than any; present when more than half did.
+  std::optional<double> median{};
 };
 
 struct ArmResult {

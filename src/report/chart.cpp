@@ -97,7 +97,7 @@ std::vector<EndLabel> end_labels(const LineChart& chart, const Box& box) {
     const double x = has_line ? series.points.back().x : series.marks.back().x;
     const double y = has_line ? series.points.back().y : series.marks.back().y;
     EndLabel label{series.label, series.style.colour, x / box.x_high, std::clamp(height_in(chart, box, y), 0.0, 1.0)};
-    // Among the first steps all lines meet: such a name stands with the others, told by its colour.
+    // Among the first steps all lines meet. The name of a line that ends there stands at the right with the others.
     constexpr double kEarly = 0.3;
     if (label.x < kEarly) {
       label.x = 1;

@@ -33,7 +33,8 @@ double student_quantile(double probability, double degrees_of_freedom) {
   return quantile(boost::math::students_t(degrees_of_freedom), probability);
 }
 
-// T_j = (Z_j - Z_0) / (sqrt(2) s): the mean over s of the probability given s, s^2 a chi-squared over its degrees.
+// The statistics are T_j = (Z_j - Z_0) / (sqrt(2) s), where s^2 is a chi-squared over its degrees of freedom. The
+// function averages over s the probability given s.
 double dunnett_probability(double t, int64_t comparisons, double degrees_of_freedom) {
   const boost::math::chi_squared chi_squared(degrees_of_freedom);
   const auto scale_at = [&](double probability) {

@@ -1,17 +1,20 @@
 // A study as a repository keeps it. Two files hold all that a report is made of:
 //   study.yaml  a YAML document in JSON's notation: name, baseline, notes, and for each run its arm, seed, folder and
 //               the program's version; then one for each arm, headed "--- # ARM": the configuration of its first run
-//   curves.csv  a line for each step of each run that has a record; an empty cell for no value
+//   curves.csv  a line for each step of each run that has a record; an empty cell for no value, and no column for what
+//   no
+//               run has
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <charconv>
-#include <cmath>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "bn/error.hpp"
+#include "core/csv.hpp"
 #include "core/files.hpp"
 #include "report/study.hpp"
 
@@ -21,8 +24,10 @@ namespace {
 namespace fs = std::filesystem;
 
 enum class Digits {
-  kAll,   // an accuracy is a count over images
-  kFloat  // further digits of what training computes and of times mean nothing
+  kAll,          // an accuracy is a count over images
+  kFive,         // a report shows no more of a loss or a learning rate
+  kThousandths,  // a report rounds images a second to whole ones
+  kWhole
 };
 
 struct Column {
@@ -31,37 +36,29 @@ struct Column {
   Digits digits;
 };
 constexpr Column kColumns[] = {
-    {"loss", &LogRecord::loss, Digits::kFloat},
-    {"learning_rate", &LogRecord::learning_rate, Digits::kFloat},
+    {"loss", &LogRecord::loss, Digits::kFive},
+    {"learning_rate", &LogRecord::learning_rate, Digits::kFive},
     {"validation_top1", &LogRecord::validation_top1, Digits::kAll},
     {"validation_top5", &LogRecord::validation_top5, Digits::kAll},
-    {"images_per_second", &LogRecord::images_per_second, Digits::kFloat},
-    {"seconds", &LogRecord::seconds, Digits::kFloat},
+    {"images_per_second", &LogRecord::images_per_second, Digits::kThousandths},
+    {"seconds", &LogRecord::seconds, Digits::kWhole},
 };
 constexpr const char* kPercentiles[] = {"percentile_15", "percentile_50", "percentile_85"};
-constexpr size_t kFirstColumn = 4;  // after arm, seed, step, end
-constexpr size_t kCells = kFirstColumn + std::size(kColumns) + std::size(kPercentiles);
+constexpr const char* kKeys = "arm,seed,step,end";
+constexpr size_t kFirstColumn = 4;  // after the keys
 
-std::string head_of_curves() {
-  std::string head = "arm,seed,step,end";
-  for (const Column& column : kColumns) head += fmt::format(",{}", column.name);
-  for (const char* name : kPercentiles) head += fmt::format(",{}", name);
-  return head + "\n";
-}
-
-// The shortest text that reads back as the same number of so many digits.
 std::string text_of(double value, Digits digits) {
-  const auto single = static_cast<float>(value);
-  const bool fits = std::isfinite(single) || !std::isfinite(value);
-  return digits == Digits::kFloat && fits ? fmt::format("{}", single) : fmt::format("{}", value);
-}
-
-// A cell is quoted where RFC 4180 demands it.
-std::string quoted(const std::string& cell) {
-  if (cell.find_first_of(",\"\n") == std::string::npos) return cell;
-  std::string text = "\"";
-  for (const char c : cell) text += c == '"' ? "\"\"" : std::string(1, c);
-  return text + "\"";
+  switch (digits) {
+    case Digits::kAll:
+      return fmt::format("{}", value);
+    case Digits::kFive:
+      return fmt::format("{:.5g}", value);
+    case Digits::kThousandths:
+      return fmt::format("{:.3f}", value);
+    case Digits::kWhole:
+      break;
+  }
+  return fmt::format("{:.0f}", value);
 }
 
 // The records of a run, one for each step. If a step has a value twice, the first counts, as in curve_of().
@@ -80,18 +77,33 @@ std::vector<LogRecord> one_record_a_step(const Run& run) {
   return records;
 }
 
+bool has_record(const Study& study, const std::function<bool(const LogRecord&)>& of_kind) {
+  return std::ranges::any_of(study.arms, [&](const Arm& arm) {
+    return std::ranges::any_of(arm.runs, [&](const Run& run) { return std::ranges::any_of(run.log, of_kind); });
+  });
+}
+
 std::string curves_of(const Study& study) {
-  std::string text = head_of_curves();
+  std::string text = kKeys;
+  std::vector<const Column*> columns;
+  for (const Column& column : kColumns) {
+    if (!has_record(study, [&](const LogRecord& record) { return (record.*column.field).has_value(); })) continue;
+    columns.push_back(&column);
+    text += fmt::format(",{}", column.name);
+  }
+  const bool has_percentiles = has_record(study, [](const LogRecord& record) { return !record.percentiles.empty(); });
+  if (has_percentiles) text += fmt::format(",{}", fmt::join(kPercentiles, ","));
+  text += "\n";
   for (const Arm& arm : study.arms) {
     for (const Run& run : arm.runs) {
       for (const LogRecord& record : one_record_a_step(run)) {
-        text += fmt::format("{},{},{},{}", quoted(arm.name), run.seed, record.step, record.event);
-        for (const Column& column : kColumns) {
-          const std::optional<double>& value = record.*column.field;
-          text += "," + (value ? text_of(*value, column.digits) : "");
+        text += fmt::format("{},{},{},{}", csv_field(arm.name), run.seed, record.step, record.event);
+        for (const Column* column : columns) {
+          const std::optional<double>& value = record.*column->field;
+          text += "," + (value ? text_of(*value, column->digits) : "");
         }
-        for (size_t i = 0; i < std::size(kPercentiles); ++i) {
-          text += "," + (i < record.percentiles.size() ? text_of(record.percentiles[i], Digits::kFloat) : "");
+        for (size_t i = 0; has_percentiles && i < std::size(kPercentiles); ++i) {
+          text += "," + (i < record.percentiles.size() ? text_of(record.percentiles[i], Digits::kFive) : "");
         }
         text += "\n";
       }
@@ -159,28 +171,52 @@ T number_of(const std::string& cell) {
   return value;
 }
 
+// Where the cells of a line go: the columns of the file, in its order. A percentile's is null.
+using Columns = std::vector<const Column*>;
+
+Columns columns_of(std::string_view head) {
+  const std::vector<std::string> names = cells_of(head);
+  if (!head.starts_with(kKeys) || names.size() < kFirstColumn) {
+    throw std::invalid_argument(fmt::format("it does not begin with {}", kKeys));
+  }
+  Columns columns;
+  for (size_t i = kFirstColumn; i < names.size(); ++i) {
+    const auto* const column = std::find_if(std::begin(kColumns), std::end(kColumns),
+                                            [&](const Column& known) { return known.name == names[i]; });
+    const bool is_percentile =
+        std::find(std::begin(kPercentiles), std::end(kPercentiles), names[i]) != std::end(kPercentiles);
+    if (column == std::end(kColumns) && !is_percentile) {
+      throw std::invalid_argument(fmt::format("there is no column '{}'", names[i]));
+    }
+    columns.push_back(is_percentile ? nullptr : column);
+  }
+  return columns;
+}
+
 struct CurveLine {
   std::string arm{};
   uint64_t seed = 0;
   LogRecord record{};
 };
 
-CurveLine parse_curve_line(std::string_view line) {
+CurveLine parse_curve_line(std::string_view line, const Columns& columns) {
   const std::vector<std::string> cells = cells_of(line);
-  if (cells.size() != kCells) {
-    throw std::invalid_argument(fmt::format("it has {} cells, not {}", cells.size(), kCells));
+  if (cells.size() != kFirstColumn + columns.size()) {
+    throw std::invalid_argument(fmt::format("it has {} cells, not {}", cells.size(), kFirstColumn + columns.size()));
   }
   CurveLine parsed{.arm = cells[0], .seed = number_of<uint64_t>(cells[1])};
   parsed.record.step = number_of<int64_t>(cells[2]);
   parsed.record.event = cells[3];
-  size_t next = kFirstColumn;
-  for (const Column& column : kColumns) {
-    const std::string& cell = cells[next++];
-    if (!cell.empty()) parsed.record.*column.field = number_of<double>(cell);
+  for (size_t i = 0; i < columns.size(); ++i) {
+    const std::string& cell = cells[kFirstColumn + i];
+    if (cell.empty()) continue;
+    if (columns[i] == nullptr) {
+      parsed.record.percentiles.push_back(number_of<double>(cell));
+    } else {
+      parsed.record.*columns[i]->field = number_of<double>(cell);
+    }
   }
-  for (; next < kCells; ++next) {
-    if (!cells[next].empty()) parsed.record.percentiles.push_back(number_of<double>(cells[next]));
-  }
+  if (parsed.record.percentiles.size() < std::size(kPercentiles)) parsed.record.percentiles.clear();
   return parsed;
 }
 
@@ -189,17 +225,19 @@ using Curves = std::map<std::pair<std::string, uint64_t>, std::vector<LogRecord>
 Curves read_curves(const std::string& path) {
   std::string text;
   if (read_file(path, text) == ReadResult::kMissing) throw DataError(fmt::format("'{}' is missing", path));
-  if (!text.starts_with(head_of_curves())) {
-    throw DataError(fmt::format("{}:1: does not name the columns of a kept study: {}", path, head_of_curves()));
-  }
   Curves curves;
-  int64_t number = 1;
-  for (size_t begin = head_of_curves().size(), end = 0; begin < text.size(); begin = end + 1) {
+  Columns columns;
+  int64_t number = 0;
+  for (size_t begin = 0, end = 0; begin < text.size(); begin = end + 1) {
     end = std::min(text.find('\n', begin), text.size());
-    ++number;
+    const std::string_view line = std::string_view(text).substr(begin, end - begin);
     try {
-      CurveLine line = parse_curve_line(std::string_view(text).substr(begin, end - begin));
-      curves[{line.arm, line.seed}].push_back(std::move(line.record));
+      if (++number == 1) {
+        columns = columns_of(line);
+        continue;
+      }
+      CurveLine parsed = parse_curve_line(line, columns);
+      curves[{parsed.arm, parsed.seed}].push_back(std::move(parsed.record));
     } catch (const std::invalid_argument& error) {
       throw DataError(fmt::format("{}:{}: is no line of a kept study: {}", path, number, error.what()));
     }

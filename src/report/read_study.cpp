@@ -88,10 +88,18 @@ void add_run(Arm& arm, Run run) {
 
 bool has_begun(const std::string& folder) { return fs::exists(folder + "/log.jsonl"); }
 
+// A sweep at its start has many runs that have not begun: a sentence tells those of an arm.
+std::string not_begun(const std::string& arm, const std::vector<uint64_t>& seeds) {
+  if (seeds.size() == 1) return fmt::format("{} with seed {} is left out: it has not begun.", arm, seeds.front());
+  return fmt::format("{} is left out with seeds {} and {}: these runs have not begun.", arm,
+                     fmt::join(seeds.begin(), seeds.end() - 1, ", "), seeds.back());
+}
+
 void read_sweep(const std::string& folder, Study& study, std::string& baseline) {
   const std::string path = folder + "/sweep.json";
   std::string text;
   read_file(path, text);
+  std::vector<std::pair<std::string, std::vector<uint64_t>>> waiting;  // arms and the seeds that have not begun
   try {
     const auto sweep = nlohmann::json::parse(text);
     study.name = sweep.at("name").get<std::string>();
@@ -100,9 +108,14 @@ void read_sweep(const std::string& folder, Study& study, std::string& baseline) 
       const auto arm = entry.at("arm").get<std::string>(), run_folder = entry.at("folder").get<std::string>();
       const std::string run_path = fs::path(run_folder).is_absolute() ? run_folder : folder + "/" + run_folder;
       const std::string message = entry.value("message", "");
+      const auto seed = entry.at("seed").get<uint64_t>();
+      if (!has_begun(run_path) && message.empty()) {
+        const auto of_arm = std::find_if(waiting.begin(), waiting.end(), [&](const auto& a) { return a.first == arm; });
+        (of_arm == waiting.end() ? waiting.emplace_back(arm, std::vector<uint64_t>{}) : *of_arm).second.push_back(seed);
+        continue;
+      }
       if (!has_begun(run_path)) {
-        study.notes.push_back(fmt::format("{} with seed {} is left out: it {}.", arm, entry.at("seed").get<uint64_t>(),
-                                          message.empty() ? "has not begun" : "crashed: " + message));
+        study.notes.push_back(fmt::format("{} with seed {} is left out: it crashed: {}.", arm, seed, message));
         continue;
       }
       std::optional<Run> run;
@@ -111,8 +124,7 @@ void read_sweep(const std::string& folder, Study& study, std::string& baseline) 
       } catch (const Error& error) {
         if (message.empty()) throw;  // the run did not crash, so its results count
         const bool is_told = message.ends_with(error.what());
-        study.notes.push_back(fmt::format("{} with seed {} is left out: it crashed: {}{}.", arm,
-                                          entry.at("seed").get<uint64_t>(), message,
+        study.notes.push_back(fmt::format("{} with seed {} is left out: it crashed: {}{}.", arm, seed, message,
                                           is_told ? "" : fmt::format("; its folder cannot be read: {}", error.what())));
         continue;
       }
@@ -122,6 +134,7 @@ void read_sweep(const std::string& folder, Study& study, std::string& baseline) 
   } catch (const nlohmann::json::exception& error) {
     throw DataError(fmt::format("'{}' is not the record of a sweep: {}", path, error.what()));
   }
+  for (const auto& [arm, seeds] : waiting) study.notes.push_back(not_begun(arm, seeds));
 }
 
 // "runs/bn_x5/seed_3" and "runs/bn_x5_seed3" are both of arm bn_x5.

@@ -73,10 +73,17 @@ TEST(Study, LeavesOutWhatHasNotEnded) {
   write_run(folder / "b", {.seed = 2, .accuracies = {0.5, 0.6}, .end = "interrupted"});
   write_run(folder / "c", {.seed = 3, .accuracies = {0.5, 0.6}, .end = "train"});
   test::write_sweep(folder.path(), "",
-                    {{"plain", 1, "a"}, {"plain", 2, "b"}, {"plain", 3, "c", "killed by signal 9"}, {"plain", 4, "d"}});
+                    {{"bn", 1, "e"},
+                     {"plain", 1, "a"},
+                     {"plain", 2, "b"},
+                     {"plain", 3, "c", "killed by signal 9"},
+                     {"plain", 4, "d"},
+                     {"bn", 2, "f"},
+                     {"bn", 5, "g"}});
   const Study study = read_study({folder.path()}, "");
   EXPECT_EQ(study.arms[0].runs.size(), 1U);
-  EXPECT_THAT(study.notes, ElementsAre("plain with seed 4 is left out: it has not begun.",
+  EXPECT_THAT(study.notes, ElementsAre("bn is left out with seeds 1, 2 and 5: these runs have not begun.",
+                                       "plain with seed 4 is left out: it has not begun.",
                                        "plain with seed 2 is left out: it was interrupted at step 200.",
                                        "plain with seed 3 is left out: it crashed: killed by signal 9."));
 }
@@ -232,14 +239,23 @@ TEST_F(KeptStudy, NamesMayHoldAnything) {
   EXPECT_EQ(read_study({kept_ + "/b"}, "").arms[0].config().model.normalization, Normalization::kBatch);
 }
 
+TEST_F(KeptStudy, HasNoColumnForWhatNoRunHas) {
+  const std::string curves = test::read_bytes(kept_ + "/curves.csv");
+  EXPECT_EQ(curves.substr(0, curves.find('\n')),
+            "arm,seed,step,end,loss,learning_rate,validation_top1,images_per_second,seconds");
+}
+
 TEST_F(KeptStudy, SaysWhatIsDamaged) {
   EXPECT_EQ(error_with("curves.csv", "0.6,", "0.6x,"),
             "curves.csv:3: is no line of a kept study: '0.6x' is not a number");
   EXPECT_EQ(error_with("curves.csv", "0.6,", "0.6,,"),
-            "curves.csv:3: is no line of a kept study: it has 14 cells, not 13");
+            "curves.csv:3: is no line of a kept study: it has 10 cells, not 9");
   EXPECT_EQ(error_with("curves.csv", "a,1,200,end", "a,7,200,end"),
             "curves.csv' has lines of a with seed 7, which study.yaml does not name");
-  EXPECT_THAT(error_with("curves.csv", "step", "stop"), HasSubstr("curves.csv:1: does not name the columns of a kept"));
+  EXPECT_EQ(error_with("curves.csv", "step", "stop"),
+            "curves.csv:1: is no line of a kept study: it does not begin with arm,seed,step,end");
+  EXPECT_EQ(error_with("curves.csv", ",loss", ",los"),
+            "curves.csv:1: is no line of a kept study: there is no column 'los'");
   EXPECT_EQ(error_with("study.yaml", "--- # a", "--- # c"), "study.yaml' has no line --- # a");
   EXPECT_THAT(error_with("study.yaml", "normalization:", "normalisation:"),
               HasSubstr("unknown key; did you mean model.normalization?"));
