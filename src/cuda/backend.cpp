@@ -21,18 +21,6 @@
 namespace bn::cuda {
 namespace {
 
-class DeviceBuffer final : public Buffer {
- public:
-  DeviceBuffer(int64_t bytes, cudaStream_t stream) : memory_(bytes) {
-    if (bytes > 0) BN_CUDA(cudaMemsetAsync(memory_.data(), 0, static_cast<size_t>(bytes), stream));
-  }
-  void* data() const override { return memory_.data(); }
-  int64_t bytes() const override { return memory_.bytes(); }
-
- private:
-  DeviceMemory memory_;
-};
-
 class Graph final : public Recording {
  public:
   Graph(const Context& context, const std::function<void()>& work) : context_(context) {
@@ -147,7 +135,7 @@ CudaBackend::CudaBackend(const CudaOptions& options) {
   context_.tickets = static_cast<unsigned*>(tickets_->data());
   open_libraries(context_);
   small_uploads_ = std::make_unique<SmallUploads>(context_);
-  image_uploads_ = std::make_unique<ImageUploads>(context_, host_memory_);
+  image_uploads_ = std::make_unique<ImageUploads>(context_, pinned_buffers_);
 }
 
 CudaBackend::~CudaBackend() {
@@ -178,7 +166,9 @@ std::string CudaBackend::computation() const { return name() + ", " + library_ve
 
 std::unique_ptr<Buffer> CudaBackend::allocate(int64_t bytes) {
   enter_thread();
-  return std::make_unique<DeviceBuffer>(bytes, context_.compute);
+  auto memory = std::make_unique<DeviceMemory>(bytes);
+  if (bytes > 0) BN_CUDA(cudaMemsetAsync(memory->data(), 0, static_cast<size_t>(bytes), context_.compute));
+  return memory;
 }
 
 void CudaBackend::upload(void* device, const void* host, int64_t bytes) {
@@ -233,7 +223,7 @@ std::unique_ptr<Recording> CudaBackend::record(std::function<void()> work) {
 
 std::unique_ptr<Buffer> CudaBackend::allocate_host(int64_t bytes) {
   enter_thread();
-  return host_memory_.allocate(bytes);
+  return pinned_buffers_.allocate(bytes);
 }
 
 void CudaBackend::finish_loading() { image_uploads_->finish(); }

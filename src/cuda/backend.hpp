@@ -55,7 +55,7 @@ class CudaBackend final : public Backend {
 
   Context context_;
   CudaKernels kernels_{context_};
-  HostMemory host_memory_{context_};
+  PinnedBuffers pinned_buffers_{context_};
   std::unique_ptr<Buffer> tickets_;
   std::unique_ptr<SmallUploads> small_uploads_;
   std::unique_ptr<ImageUploads> image_uploads_;

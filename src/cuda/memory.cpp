@@ -12,7 +12,7 @@ void copy_on_device(const Context& context, void* to, const void* from, int64_t 
   BN_CUDA(cudaMemcpyAsync(to, from, static_cast<size_t>(bytes), cudaMemcpyDeviceToDevice, context.compute));
 }
 
-DeviceMemory::DeviceMemory(int64_t bytes) : bytes_(bytes) {
+DeviceMemory::DeviceMemory(int64_t bytes) : Memory(bytes) {
   if (bytes == 0) return;
   const cudaError_t status = cudaMalloc(&data_, static_cast<size_t>(bytes));
   if (status == cudaErrorMemoryAllocation) {
@@ -26,7 +26,7 @@ DeviceMemory::DeviceMemory(int64_t bytes) : bytes_(bytes) {
 
 DeviceMemory::~DeviceMemory() { cudaFree(data_); }
 
-PinnedMemory::PinnedMemory(int64_t bytes) : bytes_(bytes) {
+PinnedMemory::PinnedMemory(int64_t bytes) : Memory(bytes) {
   if (bytes == 0) return;
   const cudaError_t status = cudaMallocHost(&data_, static_cast<size_t>(bytes));
   if (status == cudaErrorMemoryAllocation) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "bn/backend.hpp"
 #include "cuda/context.hpp"
 
 namespace bn::cuda {
@@ -10,35 +11,33 @@ namespace bn::cuda {
 // On the compute stream; a part of steps.
 void copy_on_device(const Context& context, void* to, const void* from, int64_t bytes);
 
-class DeviceMemory {
+class Memory : public Buffer {
  public:
-  explicit DeviceMemory(int64_t bytes);  // throws OutOfMemoryError
-  ~DeviceMemory();
-  DeviceMemory(const DeviceMemory&) = delete;
-  DeviceMemory& operator=(const DeviceMemory&) = delete;
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
 
-  void* data() const { return data_; }
-  int64_t bytes() const { return bytes_; }
+  void* data() const override { return data_; }
+  int64_t bytes() const override { return bytes_; }
+
+ protected:
+  explicit Memory(int64_t bytes) : bytes_(bytes) {}
+  void* data_ = nullptr;  // stays null for 0 bytes
 
  private:
-  void* data_ = nullptr;
   int64_t bytes_;
 };
 
-// Page-locked memory of the host.
-class PinnedMemory {
+class DeviceMemory final : public Memory {
  public:
-  explicit PinnedMemory(int64_t bytes);  // throws OutOfMemoryError
-  ~PinnedMemory();
-  PinnedMemory(const PinnedMemory&) = delete;
-  PinnedMemory& operator=(const PinnedMemory&) = delete;
+  explicit DeviceMemory(int64_t bytes);  // not initialised; throws OutOfMemoryError
+  ~DeviceMemory() override;
+};
 
-  void* data() const { return data_; }
-  int64_t bytes() const { return bytes_; }
-
- private:
-  void* data_ = nullptr;
-  int64_t bytes_;
+// Page-locked memory of the host.
+class PinnedMemory : public Memory {
+ public:
+  explicit PinnedMemory(int64_t bytes);  // not initialised; throws OutOfMemoryError
+  ~PinnedMemory() override;
 };
 
 }  // namespace bn::cuda

@@ -24,27 +24,24 @@ void SmallUploads::upload(void* device, const void* host, int64_t bytes) {
   BN_CUDA(cudaEventRecord(copied_[slot], context_.compute));
 }
 
-class HostMemory::PinnedBuffer final : public Buffer {
+class PinnedBuffers::Listed final : public PinnedMemory {
  public:
-  PinnedBuffer(HostMemory& owner, int64_t bytes) : owner_(owner), memory_(bytes) { owner_.sizes_[begin()] = bytes; }
-  ~PinnedBuffer() override {
+  Listed(PinnedBuffers& owner, int64_t bytes) : PinnedMemory(bytes), owner_(owner) { owner_.sizes_[begin()] = bytes; }
+  ~Listed() override {
     cudaStreamSynchronize(owner_.context_.copy);  // a copy may still read it
     owner_.sizes_.erase(begin());
   }
-  PinnedBuffer(const PinnedBuffer&) = delete;
-  PinnedBuffer& operator=(const PinnedBuffer&) = delete;
-  void* data() const override { return memory_.data(); }
-  int64_t bytes() const override { return memory_.bytes(); }
+  Listed(const Listed&) = delete;
+  Listed& operator=(const Listed&) = delete;
 
  private:
-  const uint8_t* begin() const { return static_cast<const uint8_t*>(memory_.data()); }
-  HostMemory& owner_;
-  PinnedMemory memory_;
+  const uint8_t* begin() const { return static_cast<const uint8_t*>(data()); }
+  PinnedBuffers& owner_;
 };
 
-std::unique_ptr<Buffer> HostMemory::allocate(int64_t bytes) { return std::make_unique<PinnedBuffer>(*this, bytes); }
+std::unique_ptr<Buffer> PinnedBuffers::allocate(int64_t bytes) { return std::make_unique<Listed>(*this, bytes); }
 
-bool HostMemory::holds(const void* data, int64_t bytes) const {
+bool PinnedBuffers::holds(const void* data, int64_t bytes) const {
   const auto* begin = static_cast<const uint8_t*>(data);
   auto next = sizes_.upper_bound(begin);
   if (next == sizes_.begin()) return false;
@@ -52,8 +49,8 @@ bool HostMemory::holds(const void* data, int64_t bytes) const {
   return begin + bytes <= first + size;
 }
 
-ImageUploads::ImageUploads(const Context& context, const HostMemory& host_memory)
-    : context_(context), host_memory_(host_memory) {
+ImageUploads::ImageUploads(const Context& context, const PinnedBuffers& pinned_buffers)
+    : context_(context), pinned_buffers_(pinned_buffers) {
   for (Slot& slot : slots_) {
     BN_CUDA(cudaEventCreateWithFlags(&slot.copied, cudaEventDisableTiming));
     BN_CUDA(cudaEventCreateWithFlags(&slot.read, cudaEventDisableTiming));
@@ -91,7 +88,7 @@ const void* ImageUploads::pinned_copy(Slot& slot, const void* host, int64_t byte
 const void* ImageUploads::upload(const void* host, int64_t bytes) {
   resize(bytes);
   Slot& slot = slots_[current_];
-  const void* from = host_memory_.holds(host, bytes) ? host : pinned_copy(slot, host, bytes);
+  const void* from = pinned_buffers_.holds(host, bytes) ? host : pinned_copy(slot, host, bytes);
   BN_CUDA(cudaStreamWaitEvent(context_.copy, slot.read, 0));
   void* device = slot.device->data();
   BN_CUDA(cudaMemcpyAsync(device, from, static_cast<size_t>(bytes), cudaMemcpyHostToDevice, context_.copy));

@@ -33,14 +33,14 @@ class SmallUploads {
 };
 
 // Memory that Backend::allocate_host gave: the images in it are copied from where they are.
-class HostMemory {
+class PinnedBuffers {
  public:
-  explicit HostMemory(const Context& context) : context_(context) {}
+  explicit PinnedBuffers(const Context& context) : context_(context) {}
   std::unique_ptr<Buffer> allocate(int64_t bytes);
   bool holds(const void* data, int64_t bytes) const;
 
  private:
-  class PinnedBuffer;
+  class Listed;
   const Context& context_;
   std::map<const uint8_t*, int64_t> sizes_{};  // from a live buffer's first byte to its size
 };
@@ -48,7 +48,7 @@ class HostMemory {
 // Uploads images of a batch, on the copy stream, two in flight.
 class ImageUploads {
  public:
-  ImageUploads(const Context& context, const HostMemory& host_memory);
+  ImageUploads(const Context& context, const PinnedBuffers& pinned_buffers);
   ~ImageUploads();
   ImageUploads(const ImageUploads&) = delete;
   ImageUploads& operator=(const ImageUploads&) = delete;
@@ -62,7 +62,7 @@ class ImageUploads {
 
  private:
   struct Slot {
-    std::unique_ptr<PinnedMemory> pinned{};  // takes images that are not in HostMemory
+    std::unique_ptr<PinnedMemory> pinned{};  // takes images that are not in PinnedBuffers
     std::unique_ptr<DeviceMemory> device{};
     cudaEvent_t copied = nullptr, read = nullptr;
   };
@@ -70,7 +70,7 @@ class ImageUploads {
   const void* pinned_copy(Slot& slot, const void* host, int64_t bytes) const;
 
   const Context& context_;
-  const HostMemory& host_memory_;
+  const PinnedBuffers& pinned_buffers_;
   std::array<Slot, 2> slots_{};
   int64_t bytes_ = 0;  // size of each slot
   size_t current_ = 0;
