@@ -15,6 +15,7 @@
 #include "core/usable_cores.hpp"
 #include "data/class_list.hpp"
 #include "packing/imagenet.hpp"
+#include "progress.hpp"
 
 namespace bn {
 namespace {

@@ -1,10 +1,11 @@
+#include "progress.hpp"
+
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
 
-#include "commands.hpp"
 #include "core/duration.hpp"
 
 namespace bn {

@@ -9,6 +9,7 @@
 
 #include "bn/loader.hpp"
 #include "commands.hpp"
+#include "core/duration.hpp"
 
 namespace bn {
 namespace {
@@ -19,10 +20,6 @@ struct ThroughputArguments {
   double seconds = 5;
   int64_t images = 0;  // used instead of the seconds where it is not 0
 };
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 struct Usage {
   int64_t peak_kilobytes = 0;

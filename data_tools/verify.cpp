@@ -9,6 +9,7 @@
 
 #include "commands.hpp"
 #include "core/usable_cores.hpp"
+#include "progress.hpp"
 
 namespace bn {
 namespace {

@@ -219,7 +219,7 @@ run_study() {
 }
 
 # start_training NAME CONFIG OUT [ARGUMENT...]: in the background, NAME before each line that it prints, but for those
-# between two evaluations. An earlier run in the folder OUT is replaced; what is none is left alone.
+# between two evaluations. An earlier run in the folder OUT is replaced; any other content is left alone.
 start_training() {
   local name=$1 config=$2 out=$3
   shift 3

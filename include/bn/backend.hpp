@@ -87,10 +87,12 @@ class Op {
   virtual int64_t saved_bytes() const { return 0; }
   virtual int64_t scratch_bytes() const { return 0; }
   virtual int64_t packed_bytes() const { return 0; }
-  virtual void pack(const OpIo&) {}  // after every change of the parameters (or, for Folded, of the statistics)
+  // Is called after every change of the parameters (or, for Folded, of the statistics).
+  virtual void pack(const OpIo&) {}
   virtual void forward(const OpIo& io) = 0;
   virtual void backward(const OpIo& io) = 0;
-  virtual void unpack(const OpIo&) {}  // after backward, before dw is read: an op may have left it in `packed`
+  // Is called after backward and before dw is read, which an op may have left in `packed`.
+  virtual void unpack(const OpIo&) {}
   virtual std::string implementation() const { return "own"; }  // a profile shows it: "brg:avx512_core", "cudnn:..."
 };
 

@@ -29,7 +29,7 @@ struct LoaderOptions {
   std::function<void()> finish_reading{};
 };
 
-// For a loader whose batches are given to load_images() of this backend.
+// The options of a loader whose batches are given to load_images() of this backend.
 inline LoaderOptions with_memory_of(Backend& backend, LoaderOptions options) {
   options.allocate = [&backend](int64_t bytes) { return backend.allocate_host(bytes); };
   options.finish_reading = [&backend] { backend.finish_loading(); };

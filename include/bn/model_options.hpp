@@ -66,13 +66,12 @@ struct ModelOptions {
   bool local_response_norm = false;
   double dropout = 0.0;  // before the last linear layer
   double width = 1.0;    // multiplies every filter count of the table, rounded to a multiple of 8
-  double init_scale =
-      1.0;  // multiplies the initial deviation of convolutions (paper: sec. 4.2.3 "increased initial weights")
+  // Multiplies the initial deviation of convolutions. Paper: sec. 4.2.3, "increased initial weights".
+  double init_scale = 1.0;
   BatchNorm batch_norm{};  // eps, scope, implementation
   BatchNormPlacement placement = BatchNormPlacement::kBeforeActivation;
   Affine gamma = Affine::kLearned, beta = Affine::kLearned;  // apply to every batch norm
-  std::vector<std::string>
-      per_activation{};               // rows whose batch norms are per-activation whatever batch_norm.scope says
+  std::vector<std::string> per_activation{};  // rows whose batch norms are so, whatever batch_norm.scope says
   std::string init_from{};            // a checkpoint or run folder whose values training starts from; empty = drawn
   std::vector<std::string> freeze{};  // rows that do not learn: their names, or how they begin
 };

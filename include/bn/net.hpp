@@ -58,7 +58,9 @@ class Net {
   int64_t parameter_count() const;  // all learned values
   int64_t weight_count() const;     // convolutions and linear ops only: the paper's "parameters"
   int64_t multiply_adds() const;    // per image, up to the logits (auxiliary head excluded)
+  // Null where no node has that name, or none writes that value.
   const Node* find(const std::string& name) const;
+  const Node* producer_of(ValueId value) const;
   // Which nodes are needed to compute the logits (the rest: losses, auxiliary head).
   std::vector<bool> needed_for_logits() const;
 

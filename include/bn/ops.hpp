@@ -66,8 +66,8 @@ struct BatchNorm {
   BatchNormScope scope = BatchNormScope::kSpatial;
   BatchNormImplementation implementation = BatchNormImplementation::kCustom;
   Activation activation = Activation::kNone;  // set by the fusion pass: y = activation(gamma * xhat + beta)
-  // In training: of a step, so many parts one after another share their mean and variance; m counts them all. The
-  // gradients of gamma and beta stay the part's own.
+  // In training, this many consecutive parts of a step share their mean and variance, and m counts the rows of all of
+  // them. The gradients of gamma and beta stay the part's own.
   int64_t synchronised_parts = 1;
 };
 

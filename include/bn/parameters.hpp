@@ -52,8 +52,7 @@ class Parameters {
   Tensor population_slab() const;   // the same
   Tensor average_slab() const;
   Tensor value_slab() const;
-  Tensor gradient_slab() const;  // without those of frozen parameters
-  Tensor velocity_slab() const;
+  Tensor gradient_slab() const;                                               // without those of frozen parameters
   int64_t state_offset(int state) const { return state_offsets_.at(state); }  // elements
 
   struct SgdOptions {

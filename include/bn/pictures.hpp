@@ -25,12 +25,13 @@ void draw_heat_map(const Dataset& images, int64_t index, const DataOptions& data
 void draw_thumbnail(const Dataset& images, int64_t index, const DataOptions& data, int64_t side,
                     const std::string& path);
 
-// The weights of a convolution that reads the images: a tile a filter, grey at zero, white or black (each colour by
-// itself) at the filter's largest magnitude.
+// The weights of a convolution that reads the images.
 struct Filters {
   int64_t count = 0, side = 0, channels = 0;  // channels: 1 or 3
   std::vector<float> weights{};               // [count, side, side, channels]
 };
+// Draws a tile for each filter. A weight of zero is grey; each filter's largest magnitude is white or black, in each
+// colour.
 void draw_filters(const Filters& filters, const std::string& path);
 
 }  // namespace bn

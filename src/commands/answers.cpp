@@ -8,8 +8,8 @@
 #include <nlohmann/json.hpp>
 
 #include "bn/pictures.hpp"
-#include "commands/csv.hpp"
 #include "commands/outputs.hpp"
+#include "core/csv.hpp"
 #include "core/files.hpp"
 
 namespace bn {

@@ -5,6 +5,7 @@
 #include "bn/dataset.hpp"
 #include "bn/models.hpp"
 #include "commands/commands.hpp"
+#include "commands/config_arguments.hpp"
 #include "commands/schedule_chart.hpp"
 #include "core/messages.hpp"
 #include "core/terminal.hpp"

@@ -37,7 +37,7 @@ std::vector<std::string> from_lines(const std::string& text) {
   return lines;
 }
 
-// None where the file has none, or not one for each class; says so.
+// Returns nothing where the file has no names, or, with a message, where it does not have one for each class.
 std::vector<std::string> names_in(const PytorchMetadata& metadata, const char* key, int64_t classes,
                                   const std::string& path) {
   const auto found = std::ranges::find_if(metadata, [&](const auto& item) { return item.first == key; });
@@ -66,7 +66,7 @@ void to_pytorch(const ConvertArguments& arguments) {
   const std::unique_ptr<Backend> backend = make_cpu_backend({});
   load_parameters(model, *backend);
   const DataOptions& data = model.config.data;
-  // In the order of the file's channels.
+  // The file has its channels in the opposite order.
   const std::vector<double> mean(data.mean.rbegin(), data.mean.rend()), std(data.std.rbegin(), data.std.rend());
   PytorchMetadata metadata{{"format", "pt"},
                            {"input_space", "BGR"},

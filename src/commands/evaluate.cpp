@@ -10,11 +10,13 @@
 #include "bn/run_folder.hpp"
 #include "bn/train_options.hpp"
 #include "commands/commands.hpp"
+#include "commands/config_arguments.hpp"
 #include "commands/evaluation_page.hpp"
 #include "commands/evaluation_progress.hpp"
 #include "commands/evaluation_report.hpp"
 #include "commands/outputs.hpp"
 #include "commands/processes.hpp"
+#include "commands/signals.hpp"
 #include "commands/trained_model.hpp"
 #include "core/messages.hpp"
 #include "cpu/bounded_spin.hpp"
@@ -109,7 +111,7 @@ void check_same_set(const TrainedModel& first, const TrainedModel& model, const 
                   other_paths ? "; --data names the images for all of them" : ""));
 }
 
-// Without a list, a network's classes are those of its own training set, which a set that the user named must have.
+// If the user named a set and no list of classes, the set must have the classes of each network's own training set.
 void check_trained_classes(const TrainedModel& first, const TrainedModel& model, const EvaluateArguments& arguments) {
   DataOptions data = model.config.data;
   data.cache = Cache::kNone;  // only its names are wanted

@@ -7,8 +7,8 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "commands/csv.hpp"
 #include "commands/outputs.hpp"
+#include "core/csv.hpp"
 
 namespace bn {
 namespace {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "bn/config.hpp"
 #include "commands/commands.hpp"
 
 namespace bn {

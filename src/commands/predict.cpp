@@ -9,7 +9,9 @@
 #include "bn/evaluate.hpp"
 #include "commands/answers.hpp"
 #include "commands/commands.hpp"
+#include "commands/config_arguments.hpp"
 #include "commands/evaluation_progress.hpp"
+#include "commands/signals.hpp"
 #include "commands/trained_model.hpp"
 #include "core/messages.hpp"
 #include "cpu/bounded_spin.hpp"
@@ -34,7 +36,7 @@ DataOptions data_for_photos(DataOptions data) {
   return data;
 }
 
-// With the names on standard input, a line each, in place of "-".
+// Replaces "-" by the names on standard input, a line each.
 std::vector<std::string> named_images(const std::vector<std::string>& arguments) {
   std::vector<std::string> paths;
   for (const std::string& argument : arguments) {

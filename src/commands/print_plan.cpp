@@ -1,3 +1,5 @@
+#include "commands/print_plan.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,7 +10,6 @@
 #include "bn/cuda_backend.hpp"
 #include "bn/models.hpp"
 #include "bn/training_step.hpp"
-#include "commands/commands.hpp"
 
 namespace bn {
 namespace {

@@ -10,6 +10,8 @@
 #include "bn/rng.hpp"
 #include "bn/training_step.hpp"
 #include "commands/commands.hpp"
+#include "commands/config_arguments.hpp"
+#include "commands/print_plan.hpp"
 #include "commands/scaling.hpp"
 #include "core/messages.hpp"
 #include "cpu/bounded_spin.hpp"

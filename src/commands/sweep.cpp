@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "commands/commands.hpp"
+#include "commands/signals.hpp"
 #include "core/files.hpp"
 #include "core/usable_cores.hpp"
 

@@ -17,8 +17,8 @@
 #include "bn/report.hpp"
 #include "bn/run_folder.hpp"
 #include "bn/tensorboard.hpp"
-#include "commands/commands.hpp"
 #include "commands/first_filters.hpp"
+#include "commands/signals.hpp"
 #include "core/files.hpp"
 #include "core/messages.hpp"
 

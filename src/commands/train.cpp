@@ -12,7 +12,9 @@
 #include "bn/trainer.hpp"
 #include "bn/version.hpp"
 #include "commands/commands.hpp"
+#include "commands/config_arguments.hpp"
 #include "commands/processes.hpp"
+#include "commands/signals.hpp"
 #include "core/messages.hpp"
 #include "cpu/bounded_spin.hpp"
 

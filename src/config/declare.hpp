@@ -42,7 +42,7 @@ inline Field terse(std::string name, Target target, std::string omitted, std::st
   result.omitted = std::move(omitted);
   return result;
 }
-// With a rule that a range cannot say.
+// Declares a key whose values follow a rule that a range cannot say.
 inline Field field(std::string name, Target target, Rule rule, std::string help) {
   Field result = field(std::move(name), std::move(target), std::move(help));
   result.rule = std::move(rule);

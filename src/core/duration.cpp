@@ -6,6 +6,10 @@
 
 namespace bn {
 
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
 std::string describe_duration(double seconds) {
   constexpr double kDay = 86400;
   if (seconds >= 2 * kDay) return fmt::format("{:.1f} days", seconds / kDay);

@@ -11,6 +11,11 @@ fs::path program_folder() {
   return fs::read_symlink("/proc/self/exe", error).parent_path();
 }
 
+fs::path module_file(const std::string& name) {
+  fs::path beside = program_folder() / name;
+  return fs::exists(beside) ? beside : program_folder().parent_path() / BN_MODULE_FOLDER / name;
+}
+
 std::string installed_experiment(const std::string& name) {
   if (name.empty() || fs::path(name).is_absolute()) return "";
   for (const char* configs : {BN_CONFIGS_FOLDER, "configs"}) {

@@ -8,6 +8,9 @@ namespace bn {
 
 std::filesystem::path program_folder();  // holds the running program's file
 
+// The file of a module that the program loads: beside it in a build folder, PREFIX/lib/bninception once installed.
+std::filesystem::path module_file(const std::string& name);
+
 // The experiment of that name that came with the program: PREFIX/share/bninception/configs, beside PREFIX/bin, or in a
 // build folder configs beside the program. "" where there is none.
 std::string installed_experiment(const std::string& name);

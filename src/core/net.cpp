@@ -37,6 +37,11 @@ const Node* Net::find(const std::string& name) const {
   return found == nodes_.end() ? nullptr : &*found;
 }
 
+const Node* Net::producer_of(ValueId value) const {
+  const auto found = std::find_if(nodes_.begin(), nodes_.end(), [&](const Node& node) { return node.output == value; });
+  return found == nodes_.end() ? nullptr : &*found;
+}
+
 std::vector<bool> Net::needed_for_logits() const {
   std::vector<bool> value_needed(values_.size(), false);
   value_needed.at(logits_.index) = true;

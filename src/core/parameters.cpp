@@ -132,7 +132,6 @@ Tensor Parameters::population_slab() const { return span_of(*population_, 0, lea
 Tensor Parameters::average_slab() const { return span_of(*average_, 0, slab_elements_); }
 Tensor Parameters::value_slab() const { return span_of(*values_, 0, slab_elements_); }
 Tensor Parameters::gradient_slab() const { return span_of(*gradients_, 0, learned_elements_); }
-Tensor Parameters::velocity_slab() const { return span_of(*velocities_, 0, slab_elements_); }
 
 void Parameters::sgd_step(const SgdOptions& options, StepState* step) {
   const auto update = [&](int64_t begin, int64_t end, float l2) {

@@ -13,7 +13,7 @@ bool is_1x1(const OpSpec& spec) {
   return conv != nullptr && conv->kernel == 1 && conv->stride == 1 && conv->pad == 0;
 }
 
-// For each node the first of its siblings, or itself.
+// Finds for each node the first of its siblings, or the node itself.
 class FirstSiblings {
  public:
   explicit FirstSiblings(const Net& net) : nodes_(net.nodes()), first_(nodes_.size()), count_(nodes_.size(), 1) {
@@ -43,7 +43,7 @@ class FirstSiblings {
     return maker->second;
   }
 
-  // A batch norm after a sibling is one of those after the others.
+  // Batch norms that normalise siblings are siblings themselves.
   void join_after(size_t node) {
     const auto conv = maker_of<Conv2d>(nodes_[node].inputs[0]);
     if (!conv || !is_1x1(nodes_[*conv].spec)) return;

@@ -1,4 +1,4 @@
-// In which type to multiply what is stored in bf16: a CPU's bf16 instructions can be slower than its f32 ones.
+// The type to multiply in what is stored in bf16. A CPU's bf16 instructions can be slower than its f32 ones.
 #pragma once
 
 #include "bn/backend.hpp"

@@ -32,9 +32,9 @@ std::vector<PlannedConvolution> planned_convolutions(const Convolutions& convolu
 class ConvolutionPlan {
  public:
   ConvolutionPlan() = default;  // empty
-  // The context's plan for this problem. A new one chooses its engine, which is never changed after. Engines that give
-  // other bits in another run are not taken, nor any that is compiled when it is first used, nor in exact f32 any that
-  // rounds its inputs or transforms them. Throws UnsupportedError when cuDNN has none.
+  // The context's plan for this problem. A new plan chooses its engine, which never changes afterwards. It takes no
+  // engine that gives other bits in another run or that is compiled when it is first used. In exact f32 it takes none
+  // that rounds its inputs or transforms them. Throws UnsupportedError when cuDNN has no engine left.
   ConvolutionPlan(const Context& context, const ConvolutionProblem& problem);
 
   bool empty() const { return plan_ == nullptr; }

@@ -47,7 +47,7 @@ float segment(Point p, Point a, Point b) {
   return length(p - a - Point{ab.x * along, ab.y * along});
 }
 
-// Distance to the nearest edge, its sign by counting the edges a ray crosses.
+// Returns the distance to the nearest edge; its sign comes from counting the edges that a ray crosses.
 float polygon(Point p, const std::vector<Point>& corners) {
   float nearest = 1e9F;
   bool inside = false;

@@ -15,6 +15,7 @@
 
 #include "bn/error.hpp"
 #include "bn/loader.hpp"
+#include "core/duration.hpp"
 #include "data/augment.hpp"
 #include "data/batch_filler.hpp"
 
@@ -22,8 +23,6 @@ namespace bn {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 // Decoding ahead must not take a core from the step that is running. On Linux the priority is the thread's own; where
 // it cannot be lowered, nothing is lost.

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "bn/error.hpp"
 #include "core/suggest.hpp"
 
@@ -13,17 +11,11 @@ namespace {
 // The parts of a row's name end before a slash: "inception_3a" has "inception_3a/1x1/conv" and others.
 std::string row_of(const std::string& op) { return op.substr(0, op.find('/')); }
 
-const Node* producer_of(const Net& net, ValueId value) {
-  const auto found =
-      std::find_if(net.nodes().begin(), net.nodes().end(), [&](const Node& node) { return node.output == value; });
-  return found == net.nodes().end() ? nullptr : &*found;
-}
-
 // The node that makes the node's first input, past dropout, which changes nothing in evaluation.
 const Node* before(const Net& net, const Node* node) {
-  const Node* found = node == nullptr ? nullptr : producer_of(net, node->inputs.at(0));
+  const Node* found = node == nullptr ? nullptr : net.producer_of(node->inputs.at(0));
   while (found != nullptr && std::holds_alternative<Dropout>(found->spec)) {
-    found = producer_of(net, found->inputs.at(0));
+    found = net.producer_of(found->inputs.at(0));
   }
   return found;
 }
@@ -89,7 +81,7 @@ std::vector<float> mean_over_positions(const ImageOutput& output) {
 }
 
 ClassActivation::ClassActivation(const Net& net) {
-  const Node* bias = producer_of(net, net.logits());
+  const Node* bias = net.producer_of(net.logits());
   const Node* linear = before(net, bias);
   const Node* pool = before(net, linear);
   const bool is_linear = linear != nullptr && std::holds_alternative<Linear>(linear->spec);

@@ -121,7 +121,7 @@ class Evaluation {
     }
   }
 
-  // Without this a network that has diverged would have an accuracy.
+  // A network that has diverged would have an accuracy if this were not asked.
   void expect_finite(const Batch& batch) const {
     for (int64_t i = 0; i < batch.valid; ++i) {
       const float* logits = &logits_[static_cast<size_t>(i * classes_)];

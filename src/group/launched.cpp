@@ -41,8 +41,7 @@ int64_t launched_processes() {
 }
 
 OpenGroup load_module() {
-  std::filesystem::path path = program_folder() / kModule;
-  if (!std::filesystem::exists(path)) path = program_folder().parent_path() / BN_MODULE_FOLDER / kModule;  // installed
+  const std::filesystem::path path = module_file(kModule);
   void* module = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (module == nullptr) {
     throw UnsupportedError(fmt::format(

@@ -309,7 +309,7 @@ void Compiler::bind_values() {
   }
   for (const std::string& name : options_.keep) {
     if (name == kImages) continue;
-    // By the value: a pass may have removed its op and let others write it.
+    // The value is looked for, since a pass may have removed its op and let others write it.
     const auto found = std::find_if(graph_.values.begin(), graph_.values.end(),
                                     [&](const GraphValue& value) { return value.name == name; });
     if (found == graph_.values.end()) throw ConfigError(fmt::format("the network has no op \"{}\" to keep", name));

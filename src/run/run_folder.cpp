@@ -76,7 +76,7 @@ void remove_temporaries(const std::string& folder) {
   }
 }
 
-// By a temporary file that is never given its name.
+// Writes a temporary file that is never given its name.
 void prove_writable(const std::string& folder) {
   constexpr std::string_view kText = "written to see whether this folder can be";
   AtomicFile(folder + "/" + checkpoint_name(0)).append(kText.data(), static_cast<int64_t>(kText.size()));

@@ -10,22 +10,16 @@
 namespace bn {
 namespace {
 
-const Node* producer_of(const Net& net, ValueId value) {
-  const auto found =
-      std::find_if(net.nodes().begin(), net.nodes().end(), [&](const Node& node) { return node.output == value; });
-  return found == net.nodes().end() ? nullptr : &*found;
-}
-
 // The parameters between each loss and the values that its classifier reads: a linear layer and its bias.
 std::vector<std::string> classifier_parameters(const Net& net) {
   std::vector<std::string> names;
   for (const Node& loss : net.nodes()) {
     if (!std::holds_alternative<SoftmaxLoss>(loss.spec)) continue;
-    const Node* node = producer_of(net, loss.inputs.at(0));
+    const Node* node = net.producer_of(loss.inputs.at(0));
     while (node != nullptr) {
       for (const int parameter : node->parameters)
         names.push_back(net.parameters()[static_cast<size_t>(parameter)].name);
-      node = std::holds_alternative<BiasActivation>(node->spec) ? producer_of(net, node->inputs.at(0)) : nullptr;
+      node = std::holds_alternative<BiasActivation>(node->spec) ? net.producer_of(node->inputs.at(0)) : nullptr;
     }
   }
   return names;

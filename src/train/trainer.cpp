@@ -11,6 +11,7 @@
 #include <array>
 
 #include "bn/error.hpp"
+#include "core/duration.hpp"
 #include "core/files.hpp"
 #include "core/messages.hpp"
 #include "train/describe.hpp"
@@ -20,13 +21,6 @@
 #include "train/warnings.hpp"
 
 namespace bn {
-namespace {
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-}  // namespace
 
 // Which implementation computes each op here: on a GPU the library chooses, when the network is compiled.
 void Trainer::store_plan() const {

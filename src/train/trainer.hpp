@@ -13,7 +13,7 @@
 #include "bn/schedule.hpp"
 #include "bn/trainer.hpp"
 #include "run/progress_line.hpp"
-#include "train/group_exchange.hpp"
+#include "train/batch_norm_exchange.hpp"
 #include "train/part_loaders.hpp"
 #include "train/part_scores.hpp"
 #include "train/parted_step.hpp"
@@ -78,7 +78,7 @@ class Trainer {
   Group& group_;
   std::unique_ptr<Dataset> train_set_, validation_set_;
   Net net_;
-  GroupExchange exchange_;
+  BatchNormExchange exchange_;
   Parameters parameters_;
   ImageNormalization normalization_;
   std::string choices_before_;  // the backend's in the run's earlier processes

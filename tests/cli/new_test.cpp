@@ -34,7 +34,7 @@ class New : public testing::Test {
     ASSERT_EQ(images_.size(), 40U);
   }
 
-  // A file of its own kind each: PNG readers stop at the end of the image.
+  // Makes each file differ from all others by bytes after the end of the image, where PNG readers stop.
   void add(const std::string& place, int64_t count) {
     fs::create_directories(folder_ / place);
     for (int64_t i = 0; i < count; ++i, ++added_) {

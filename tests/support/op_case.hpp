@@ -104,7 +104,7 @@ class GuardedTensor {
   std::unique_ptr<Buffer> buffer_;
 };
 
-// How often run_op() does the same; `before` hears which run comes.
+// run_op() does the same `count` times, and calls `before` with the number of each run before it.
 struct Runs {
   int count = 2;
   std::function<void(int run)> before{};

@@ -36,7 +36,8 @@ struct Tolerance {
   double y = 0, dx = 0, dw = 0, state = 0;
 };
 
-// dw's, where the library could give it in bf16 only, and the op says so, that type's rounding.
+// The tolerance of dw. If `implementation` says that the library could give dw in bf16 only, it is that type's
+// rounding.
 double dw_tolerance(const Tolerance& tolerance, std::string_view implementation);
 
 // Fails the running test where `actual` is further from `expected` than allowed.

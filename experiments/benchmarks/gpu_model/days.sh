@@ -12,18 +12,18 @@ case "${1:-}" in
   "") fail "name the configurations, such as configs/imagenet/bn_x5.yaml." ;;
 esac
 here=experiments/benchmarks/gpu_model
-devices=(a100 rtx4090 h100 b200)
+devices=("$here"/devices/*.json)
 plan=$(mktemp)
 trap 'rm -f "$plan"' EXIT
 
-echo "| network | steps | A100 | RTX 4090 | H100 | B200 |"
-echo "|---|---|---|---|---|---|"
+echo "| network | steps |$(sed -n 's/.*"deviceName": *"NVIDIA \([^"]*\)".*/ \1 |/p' "${devices[@]}" | tr -d '\n')"
+echo "|---|---|$(printf -- '---|%.0s' "${devices[@]}")"
 for config in "$@"; do
   config=$(from_caller "$config")
   steps=$("$bninception" config show "$config" | awk '/^[a-z]/ { inside = $1 == "train:" } inside && $1 == "steps:" { print $2 }')
   row="| $(basename "$config" .yaml) | $steps |"
   for device in "${devices[@]}"; do
-    "$bninception" profile "$config" --set device=cuda --set precision=bf16 --plan-only $here/devices/$device.json --json >"$plan"
+    "$bninception" profile "$config" --set device=cuda --set precision=bf16 --plan-only "$device" --json >"$plan"
     row+=$(python3 $here/model.py --seconds "$plan" | awk -v steps="$steps" '{ printf " %.2f |", $1 * steps / 86400 }')
   done
   echo "$row"

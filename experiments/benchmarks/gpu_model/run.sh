@@ -14,12 +14,12 @@ out=experiments/benchmarks/gpu_model/results.md
 plans=$(mktemp -d)
 trap 'rm -rf "$plans"' EXIT
 files=()
-for device in a100 rtx4090 h100 b200; do
+for device in experiments/benchmarks/gpu_model/devices/*.json; do
   for batch in 32 256; do
-    files+=("$plans/${device}_$batch.json")
+    files+=("$plans/$(basename "$device" .json)_$batch.json")
     # A batch that does not fit ends with a message and status 6, its plan printed.
     "$bninception" profile configs/imagenet/bn_baseline.yaml --set device=cuda --set precision=bf16 \
-      --set train.batch=$batch --plan-only experiments/benchmarks/gpu_model/devices/$device.json --json \
+      --set train.batch=$batch --plan-only "$device" --json \
       >"${files[-1]}" || [ $? -eq 6 ]
   done
 done

@@ -1,4 +1,4 @@
-// How threads cover a matrix; the device side of Cover.
+// Describes how threads cover a matrix. This is the device's side of Cover.
 #pragma once
 
 #include <array>

@@ -26,7 +26,7 @@ struct WeightCopy {
   DType from_dtype = DType::kF32, to_dtype = DType::kF32;
   int64_t rows = 1, from_width = 1, to_width = 1;
 };
-// In as many launches as there are pairs of types, for up to 100 copies each.
+// There is a launch for each pair of types and each 100 copies.
 void copy_weights(const Context& context, std::span<const WeightCopy> copies);
 
 // Paper: Algorithm 2, step 11. scale = gamma / sqrt(var + eps), bias = beta - scale * mean.

@@ -1,4 +1,4 @@
-#include "commands/csv.hpp"
+#include "core/csv.hpp"
 
 namespace bn {
 

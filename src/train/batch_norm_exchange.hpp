@@ -9,10 +9,11 @@
 
 namespace bn {
 
-// So many ranks one after another are synchronised. Every process sends to all, and reads what its own have sent.
-class GroupExchange final : public PartExchange {
+// Each `parts` consecutive ranks share their statistics. Every process sends its sums to all processes, and reads those
+// of the ranks that it shares with.
+class BatchNormExchange final : public PartExchange {
  public:
-  GroupExchange(Group& group, int64_t parts) : group_(group), parts_(parts) {}
+  BatchNormExchange(Group& group, int64_t parts) : group_(group), parts_(parts) {}
 
   void gather(std::span<const double> mine, std::span<double> all) override {
     const Place& place = group_.place();

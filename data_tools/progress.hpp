@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "packing/pack.hpp"
+
+namespace bn {
+
+// A line on the error stream, now and then: images done, images a second, time left. Ends it when it goes.
+class ProgressReport {
+ public:
+  explicit ProgressReport(const char* verb);
+  ~ProgressReport();
+  ProgressReport(const ProgressReport&) = delete;
+  ProgressReport& operator=(const ProgressReport&) = delete;
+  void show(const PackProgress& progress);
+  void show_bytes(int64_t done, int64_t total);
+
+ private:
+  bool is_due();
+  void print(const std::string& line);
+
+  const char* verb_;
+  bool on_terminal_;
+  bool shown_ = false;
+  double start_, last_ = 0;
+};
+
+}  // namespace bn

@@ -1,0 +1,28 @@
+// What commands that start from a configuration share.
+#pragma once
+
+#include <CLI/App.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bn/backend.hpp"
+#include "bn/config.hpp"
+
+namespace bn {
+
+// CONFIG and --set.
+struct ConfigArguments {
+  std::string path;
+  std::vector<std::string> overrides;
+
+  void add_to(CLI::App& command);
+  Config load() const;
+  // A sentence for each override that a later one of the same key makes void: the user may not have meant it.
+  std::vector<std::string> warnings() const;
+};
+
+// The backend the configuration asks for; writes the number of threads used back into it. Throws UnsupportedError.
+std::unique_ptr<Backend> make_backend(Config& config);
+
+}  // namespace bn
