@@ -16,7 +16,7 @@ struct Processor {
 
 // The first that is here counts.
 constexpr Processor kProcessors[] = {
-    // AMX has eight times the products of f32's instructions, by its maker's account.
+    // AMX. Measured on an Intel Xeon: a step of BN-Inception takes 0.4 (224) and 0.6 (64x64) of f32's time.
     {[] { return allows("amx"); }, Bfloat16Math::kBf16},
     // Without instructions for bf16 oneDNN widens in registers, over and over.
     {[] { return !allows("bf16") && !allows("fp16"); }, Bfloat16Math::kF32},
