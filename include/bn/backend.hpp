@@ -34,8 +34,11 @@ struct StepState {
 
 // Everything one call of an op touches. All memory is borrowed and stays put between calls.
 struct OpIo {
-  std::vector<Tensor> x{};      // inputs
-  std::vector<Tensor> dx{};     // their gradients, overwritten; empty tensor = not wanted
+  std::vector<Tensor> x{};   // inputs
+  std::vector<Tensor> dx{};  // their gradients, overwritten; empty tensor = not wanted
+  // Other terms of the sum that dx[0] becomes: backward adds them, each as f32, and rounds the sum once. dx[0] may be
+  // one of them. Empty unless adds_gradient_terms().
+  std::vector<Tensor> dx_terms{};
   std::vector<Tensor> w{};      // parameters, f32
   std::vector<Tensor> dw{};     // their gradients, f32, overwritten
   std::vector<Tensor> state{};  // batch norm: {mean, var}, f32 (see BatchNorm)

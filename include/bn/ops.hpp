@@ -154,6 +154,7 @@ std::vector<ParameterSpec> parameters_of(const OpSpec& spec, std::span<const Sha
 // The channels of mean and of var; 0: the op has no state.
 int64_t state_channels(const OpSpec& spec, std::span<const Shape> x);
 BackwardReads backward_reads(const OpSpec& spec);
+bool adds_gradient_terms(const OpSpec& spec);                         // see OpIo::dx_terms; such an op has one input
 int64_t multiply_adds(const OpSpec& spec, std::span<const Shape> x);  // for convolutions and linear ops, else 0
 
 std::string kind_of(const OpSpec& spec);   // "conv2d", "batch_norm", ...

@@ -171,6 +171,8 @@ BackwardReads backward_reads(const OpSpec& spec) {
       spec);
 }
 
+bool adds_gradient_terms(const OpSpec& spec) { return std::holds_alternative<Pool2d>(spec); }
+
 int64_t multiply_adds(const OpSpec& spec, std::span<const Shape> x) {
   const int64_t outputs = output_shape(spec, x).elements();
   return std::visit(Overloaded{

@@ -36,10 +36,11 @@ class CpuKernels final : public ops::OwnKernels {
 
   // --- pooling.cpp
   void max_pool(const Tensor& y, uint8_t* argmax, const Tensor& x, const PoolGeometry& g) const override;
-  void max_pool_gradient(const Tensor& dx, const Tensor& dy, const uint8_t* argmax,
+  void max_pool_gradient(const Tensor& dx, const Tensor& dy, const uint8_t* argmax, const std::vector<Tensor>& terms,
                          const PoolGeometry& g) const override;
   void average_pool(const Tensor& y, const Tensor& x, const PoolGeometry& g) const override;
-  void average_pool_gradient(const Tensor& dx, const Tensor& dy, const PoolGeometry& g) const override;
+  void average_pool_gradient(const Tensor& dx, const Tensor& dy, const std::vector<Tensor>& terms,
+                             const PoolGeometry& g) const override;
 
   // --- elements.cpp
   void local_response_norm(const Tensor& y, const Tensor& x, const LocalResponseNorm& spec) const override;

@@ -1,6 +1,9 @@
 // Pooling among threads. One task is one row of pixels of one image.
 //
-// Bytes moved per output element of a max pool: the window's new elements of x, y, and one byte of argmax.
+// Bytes moved per output element of a max pool: the window's new elements of x, y, and one byte of argmax. Going back:
+// those of dy and argmax, each term that is added, and dx.
+#include <array>
+
 #include "cpu/cpu_kernels.hpp"
 #include "cpu/parallel.hpp"
 
@@ -26,15 +29,20 @@ void for_rows_of_output(const Tensor& y, const Tensor& x, const PoolGeometry& g,
   }
 }
 
-// Calls task(image, that row's pixels of dx, dy of its image, index of the row in its image) for each row of dx.
+// Calls task(image, that row's pixels of dx, dy of its image, that row's of the terms, index of the row in its image)
+// for each row of dx.
 template <class Task>
-void for_rows_of_input(const Tensor& dx, const Tensor& dy, const PoolGeometry& g, const Task& task) {
+void for_rows_of_input(const Tensor& dx, const Tensor& dy, const std::vector<Tensor>& terms, const PoolGeometry& g,
+                       const Task& task) {
 #pragma omp parallel if (worth_threads_for(g))
   {
     const Share mine = share_of(g.n * g.h);
+    std::array<Rows, kMaxSumSources> term_rows;
+    const RowTerms row_terms{term_rows.data(), static_cast<int64_t>(terms.size())};
     for (int64_t row = mine.begin; row < mine.end; ++row) {
       const int64_t image = row / g.h;
-      task(image, rows_from(dx, row * g.w), rows_from(dy, image * g.oh * g.ow), row % g.h);
+      for (size_t k = 0; k < terms.size(); ++k) term_rows[k] = rows_from(terms[k], row * g.w);
+      task(image, rows_from(dx, row * g.w), rows_from(dy, image * g.oh * g.ow), row_terms, row % g.h);
     }
   }
 }
@@ -49,11 +57,12 @@ void CpuKernels::max_pool(const Tensor& y, uint8_t* argmax, const Tensor& x, con
 }
 
 void CpuKernels::max_pool_gradient(const Tensor& dx, const Tensor& dy, const uint8_t* argmax,
-                                   const PoolGeometry& g) const {
+                                   const std::vector<Tensor>& terms, const PoolGeometry& g) const {
   const PoolKernels& pool = table_.pool(dy.dtype);
-  for_rows_of_input(dx, dy, g, [&](int64_t image, Rows dx_row, Rows dy_image, int64_t h) {
-    pool.max_gradient(dx_row, dy_image, argmax + image * g.oh * g.ow * g.c, g, h);
-  });
+  for_rows_of_input(dx, dy, terms, g,
+                    [&](int64_t image, Rows dx_row, Rows dy_image, const RowTerms& row_terms, int64_t h) {
+                      pool.max_gradient(dx_row, dy_image, argmax + image * g.oh * g.ow * g.c, row_terms, g, h);
+                    });
 }
 
 void CpuKernels::average_pool(const Tensor& y, const Tensor& x, const PoolGeometry& g) const {
@@ -62,10 +71,11 @@ void CpuKernels::average_pool(const Tensor& y, const Tensor& x, const PoolGeomet
                      [&](int64_t, Rows y_row, Rows x_image, int64_t oh) { pool.average(y_row, x_image, g, oh); });
 }
 
-void CpuKernels::average_pool_gradient(const Tensor& dx, const Tensor& dy, const PoolGeometry& g) const {
+void CpuKernels::average_pool_gradient(const Tensor& dx, const Tensor& dy, const std::vector<Tensor>& terms,
+                                       const PoolGeometry& g) const {
   const PoolKernels& pool = table_.pool(dy.dtype);
-  for_rows_of_input(dx, dy, g, [&](int64_t, Rows dx_row, Rows dy_image, int64_t h) {
-    pool.average_gradient(dx_row, dy_image, g, h);
+  for_rows_of_input(dx, dy, terms, g, [&](int64_t, Rows dx_row, Rows dy_image, const RowTerms& row_terms, int64_t h) {
+    pool.average_gradient(dx_row, dy_image, row_terms, g, h);
   });
 }
 

@@ -75,14 +75,15 @@ void CudaKernels::max_pool(const Tensor& y, uint8_t* argmax, const Tensor& x, co
   cuda::max_pool(context_, y, argmax, x, narrowed(geometry));
 }
 void CudaKernels::max_pool_gradient(const Tensor& dx, const Tensor& dy, const uint8_t* argmax,
-                                    const ops::PoolGeometry& geometry) const {
-  cuda::max_pool_gradient(context_, dx, dy, argmax, narrowed(geometry));
+                                    const std::vector<Tensor>& terms, const ops::PoolGeometry& geometry) const {
+  cuda::max_pool_gradient(context_, dx, dy, argmax, sources_of(terms), narrowed(geometry));
 }
 void CudaKernels::average_pool(const Tensor& y, const Tensor& x, const ops::PoolGeometry& geometry) const {
   cuda::average_pool(context_, y, x, narrowed(geometry));
 }
-void CudaKernels::average_pool_gradient(const Tensor& dx, const Tensor& dy, const ops::PoolGeometry& geometry) const {
-  cuda::average_pool_gradient(context_, dx, dy, narrowed(geometry));
+void CudaKernels::average_pool_gradient(const Tensor& dx, const Tensor& dy, const std::vector<Tensor>& terms,
+                                        const ops::PoolGeometry& geometry) const {
+  cuda::average_pool_gradient(context_, dx, dy, sources_of(terms), narrowed(geometry));
 }
 
 void CudaKernels::local_response_norm(const Tensor& y, const Tensor& x, const LocalResponseNorm& spec) const {

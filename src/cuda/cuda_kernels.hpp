@@ -35,10 +35,11 @@ class CudaKernels final : public ops::OwnKernels {
                                 const ops::Matrix& y, Activation activation) const override;
 
   void max_pool(const Tensor& y, uint8_t* argmax, const Tensor& x, const ops::PoolGeometry& geometry) const override;
-  void max_pool_gradient(const Tensor& dx, const Tensor& dy, const uint8_t* argmax,
+  void max_pool_gradient(const Tensor& dx, const Tensor& dy, const uint8_t* argmax, const std::vector<Tensor>& terms,
                          const ops::PoolGeometry& geometry) const override;
   void average_pool(const Tensor& y, const Tensor& x, const ops::PoolGeometry& geometry) const override;
-  void average_pool_gradient(const Tensor& dx, const Tensor& dy, const ops::PoolGeometry& geometry) const override;
+  void average_pool_gradient(const Tensor& dx, const Tensor& dy, const std::vector<Tensor>& terms,
+                             const ops::PoolGeometry& geometry) const override;
 
   void local_response_norm(const Tensor& y, const Tensor& x, const LocalResponseNorm& spec) const override;
   void local_response_norm_gradient(const Tensor& dx, const Tensor& dy, const Tensor& x,

@@ -20,14 +20,7 @@ void load_images(const Context& context, const Tensor& x, const Tensor& images_u
 
 void sum(const Context& context, const Tensor& dst, const std::vector<Tensor>& srcs) {
   require_sum_terms(srcs.size());
-  const auto count = static_cast<int>(srcs.size());
-  SumSources sources{};
-  sources.count = count;
-  for (int i = 0; i < count; ++i) {
-    sources.data[i] = srcs[static_cast<size_t>(i)].data;
-    sources.stride[i] = srcs[static_cast<size_t>(i)].row_stride;
-  }
-  column_sum(context, matrix_of(dst), sources);
+  column_sum(context, matrix_of(dst), sources_of(srcs));
 }
 
 void sgd_step(const Context& context, const SgdUpdate& update) { sgd_slab(context, update); }

@@ -133,12 +133,14 @@ class OwnKernels {
                                         const Matrix& y, Activation activation) const = 0;
 
   // --- Pooling. argmax: the winner's place in its window, row by row, a byte for each element of y, dense; may be
-  // null.
+  // null. terms: added to dx in their order, as f32, before it is rounded; fewer than kMaxSumTerms. dx may be one of
+  // them.
   virtual void max_pool(const Tensor& y, uint8_t* argmax, const Tensor& x, const PoolGeometry& geometry) const = 0;
   virtual void max_pool_gradient(const Tensor& dx, const Tensor& dy, const uint8_t* argmax,
-                                 const PoolGeometry& geometry) const = 0;
+                                 const std::vector<Tensor>& terms, const PoolGeometry& geometry) const = 0;
   virtual void average_pool(const Tensor& y, const Tensor& x, const PoolGeometry& geometry) const = 0;
-  virtual void average_pool_gradient(const Tensor& dx, const Tensor& dy, const PoolGeometry& geometry) const = 0;
+  virtual void average_pool_gradient(const Tensor& dx, const Tensor& dy, const std::vector<Tensor>& terms,
+                                     const PoolGeometry& geometry) const = 0;
 
   // --- On dense tensors.
   virtual void local_response_norm(const Tensor& y, const Tensor& x, const LocalResponseNorm& spec) const = 0;

@@ -23,8 +23,8 @@ class Pool2dOp final : public OwnOp {
   }
   void backward(const OpIo& io) override {
     if (!io.dx[0]) return;
-    if (kind_ == PoolKind::kAverage) return kernels().average_pool_gradient(io.dx[0], io.dy, geometry_);
-    kernels().max_pool_gradient(io.dx[0], io.dy, static_cast<const uint8_t*>(io.saved), geometry_);
+    if (kind_ == PoolKind::kAverage) return kernels().average_pool_gradient(io.dx[0], io.dy, io.dx_terms, geometry_);
+    kernels().max_pool_gradient(io.dx[0], io.dy, static_cast<const uint8_t*>(io.saved), io.dx_terms, geometry_);
   }
 
  private:

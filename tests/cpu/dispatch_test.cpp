@@ -46,7 +46,10 @@ TEST_P(InstructionSet, IsTheOneThatRuns) { EXPECT_STREQ(cpu::kernels().instructi
 
 TEST_P(InstructionSet, BatchNormMatchesReference) { expect_all_match(custom_batch_norm_cases()); }
 TEST_P(InstructionSet, ActivationMatchesReference) { expect_all_match(activation_cases()); }
-TEST_P(InstructionSet, PoolMatchesReference) { expect_all_match(pool_cases()); }
+TEST_P(InstructionSet, PoolMatchesReference) {
+  expect_all_match(pool_cases());
+  expect_all_match(summing_pool_cases());
+}
 TEST_P(InstructionSet, LocalResponseNormMatchesReference) { expect_all_match(local_response_norm_cases()); }
 TEST_P(InstructionSet, DropoutMatchesReference) { expect_all_match(dropout_cases()); }
 TEST_P(InstructionSet, SoftmaxLossMatchesReference) { expect_all_match(softmax_loss_cases()); }

@@ -17,6 +17,44 @@ TEST_P(Pool2dTest, MatchesReference) { expect_matches(GetParam(), make_data(GetP
 
 INSTANTIATE_TEST_SUITE_P(Cases, Pool2dTest, testing::ValuesIn(pool_cases()), numbered_name);
 
+class SummingPool2dTest : public OwnOpTest<testing::TestWithParam<OpCase>> {};
+
+TEST_P(SummingPool2dTest, MatchesReference) {
+  expect_matches(GetParam(), make_data(GetParam()), tolerance_of(GetParam()));
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, SummingPool2dTest, testing::ValuesIn(summing_pool_cases()), numbered_name);
+
+TEST_F(Pool2dBehaviour, SumsInF32LikeASumOfItsOwn) {
+  for (const OpCase& summing : summing_pool_cases()) {
+    if (summing.dtype != DType::kF32) continue;
+    SCOPED_TRACE(name_of(summing));
+    OpCase alone = summing;
+    alone.dx_terms = 0;
+    alone.adds_in_place = false;
+    const OpData data = make_data(summing);
+    const Values dx = run_op(alone, data).dx[0], sums = run_op(summing, data).dx[0];
+    ASSERT_EQ(sums.size(), dx.size());
+    for (size_t i = 0; i < dx.size(); ++i) {
+      auto expected = static_cast<float>(dx[i]);
+      for (const Values& term : data.dx_terms) expected += static_cast<float>(term[i]);
+      ASSERT_EQ(sums[i], expected) << i;
+    }
+  }
+}
+
+// 1 + 2^-8 is 1 in bf16, so a sum that is rounded twice is 0.
+TEST_F(Pool2dBehaviour, RoundsASumOnce) {
+  OpCase op_case{.spec = Pool2d{.kind = PoolKind::kMax, .kernel = 3, .stride = 1, .pad = 1}, .x = {{1, 1, 2, 1}}};
+  op_case.dtype = DType::kBf16;
+  op_case.dx_terms = 1;
+  OpData data = make_data(op_case);
+  data.x = {{2, 1}};  // the first pixel wins both windows
+  data.dy = {1, 0x1p-8};
+  data.dx_terms = {{-1, 3}};
+  EXPECT_EQ(run_op(op_case, data).dx[0], (Values{0x1p-8, 3}));
+}
+
 OpCase max_3x3(const Shape& x, int64_t pad = 0) {
   return {.spec = Pool2d{.kind = PoolKind::kMax, .kernel = 3, .stride = 2, .pad = pad}, .x = {x}};
 }

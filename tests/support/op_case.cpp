@@ -121,6 +121,7 @@ class OpRun {
   OpIo io_;
   std::unique_ptr<Buffer> step_;
   std::vector<GuardedTensor> x_, w_, state_, dx_, dw_;
+  std::vector<GuardedTensor> dx_terms_;                  // those that are not dx
   std::vector<size_t> dx_inputs_;                        // the input that each dx_ belongs to
   std::vector<GuardedTensor> y_, dy_;                    // parts
   std::vector<GuardedTensor> saved_, scratch_, packed_;  // one or none of each
@@ -192,6 +193,11 @@ void OpRun::make_outputs() {
     dx_inputs_.push_back(i);
     io_.dx[i] = dx_.back().tensor();
   }
+  for (int i = 0; i < case_.dx_terms; ++i) {
+    const bool is_dx = i == 0 && case_.adds_in_place;
+    if (!is_dx) dx_terms_.emplace_back(backend_, input_dtype(case_, 0), inputs[0], case_.gaps.x);
+    io_.dx_terms.push_back((is_dx ? dx_ : dx_terms_).back().tensor());
+  }
   for (const GuardedTensor& parameter : w_) {
     dw_.emplace_back(backend_, DType::kF32, parameter.tensor().shape);
     io_.dw.push_back(dw_.back().tensor());
@@ -207,7 +213,7 @@ void OpRun::bind(Tensor& whole, std::vector<Tensor>& parts, const std::vector<Gu
 }
 
 void OpRun::write_inputs() {
-  for (auto* group : {&x_, &w_, &state_, &dx_, &dw_, &y_, &dy_, &saved_, &scratch_}) {
+  for (auto* group : {&x_, &w_, &state_, &dx_, &dx_terms_, &dw_, &y_, &dy_, &saved_, &scratch_}) {
     for (GuardedTensor& tensor : *group) tensor.fill_garbage();
   }
   const std::vector<Values> x = inputs();
@@ -236,6 +242,9 @@ void OpRun::backward() {
   for (GuardedTensor& tensor : scratch_) tensor.fill_garbage();
   const std::vector<Values> dy = split(data_.dy, dy_);
   for (size_t i = 0; i < dy_.size(); ++i) dy_[i].write(dy[i]);
+  const size_t in_place = case_.adds_in_place ? 1 : 0;
+  if (case_.adds_in_place) dx_[0].write(data_.dx_terms[0]);
+  for (size_t i = 0; i < dx_terms_.size(); ++i) dx_terms_[i].write(data_.dx_terms[i + in_place]);
   op_->backward(io_);
   op_->unpack(io_);
 }
@@ -250,6 +259,7 @@ void OpRun::expect_guards_intact() const {
   expect(y_, "y");
   expect(dy_, "dy");
   expect(dx_, "dx");
+  expect(dx_terms_, "a term of dx");
   expect(dw_, "dw");
   expect(saved_, "saved");
   expect(scratch_, "scratch");
@@ -309,6 +319,8 @@ std::string name_of(const OpCase& op_case) {
   if (op_case.phase == Phase::kEvaluate) name += "_evaluate";
   if (!op_case.has_backward) name += "_forward_only";
   if (op_case.gaps.x + op_case.gaps.y + op_case.gaps.dx + op_case.gaps.dy > 0) name += "_strided";
+  if (op_case.dx_terms > 0) name += "_adds_" + std::to_string(op_case.dx_terms);
+  if (op_case.adds_in_place) name += "_in_place";
   if (!op_case.label.empty()) name += "_" + op_case.label;
   for (char& letter : name) {
     if (std::isalnum(static_cast<unsigned char>(letter)) == 0) letter = '_';
@@ -344,6 +356,9 @@ OpData make_data(const OpCase& op_case) {
     for (double& variance : data.state.back()) variance = stream.uniform(0.5, 2.0);
   }
   data.dy = normal_values(stream, output_shape(op_case.spec, op_case.x).elements(), 0.1, 1.0);
+  for (int i = 0; i < op_case.dx_terms; ++i) {
+    data.dx_terms.push_back(normal_values(stream, op_case.x[0].elements(), 0, 1));
+  }
   round_to_storage(op_case, data);
   return data;
 }
@@ -353,6 +368,7 @@ void round_to_storage(const OpCase& op_case, OpData& data) {
   for (Values& values : data.w) round_to_storage(values, DType::kF32);
   for (Values& values : data.state) round_to_storage(values, DType::kF32);
   round_to_storage(data.dy, output_dtype(op_case));
+  for (Values& values : data.dx_terms) round_to_storage(values, input_dtype(op_case, 0));
 }
 
 OpResult run_op(Backend& backend, const OpCase& op_case, const OpData& data, const Runs& runs) {

@@ -34,6 +34,8 @@ struct OpCase {
   RowGaps gaps{};
   std::vector<int64_t> x_parts{};  // channels of the tensors in which the one input and its gradient lie; empty: in one
   std::vector<int64_t> y_parts{};  // the same of y and dy
+  int dx_terms = 0;                // tensors that backward adds to the one input's gradient
+  bool adds_in_place = false;      // dx is the first of them
   uint64_t seed = 1;
   uint64_t step = 3;
   int64_t part = 0, parts = 1;       // see StepScalars
@@ -55,6 +57,7 @@ struct OpData {
   std::vector<Values> w;
   std::vector<Values> state;  // population statistics, in evaluation
   Values dy;
+  std::vector<Values> dx_terms{};
 };
 
 // An op's outputs. dx and dw are empty where there is no backward pass, dx[i] where it is not wanted.

@@ -142,6 +142,24 @@ std::vector<OpCase> pool_cases() {
   return in_both_types(cases);
 }
 
+std::vector<OpCase> summing_pool_cases() {
+  std::vector<OpCase> cases;
+  for (const PoolKind kind : {PoolKind::kMax, PoolKind::kAverage}) {
+    // Windows that overlap, by each of the kernels; windows with gaps between them.
+    for (const Pool2d& spec :
+         {Pool2d{.kind = kind, .kernel = 3, .stride = 1, .pad = 1}, Pool2d{.kind = kind, .kernel = 3, .stride = 2},
+          Pool2d{.kind = kind, .kernel = 3, .stride = 2, .pad = 1}, Pool2d{.kind = kind, .kernel = 5, .stride = 3},
+          Pool2d{.kind = kind, .kernel = 2, .stride = 4}, Pool2d{.kind = kind, .kernel = 3, .stride = 4}}) {
+      for (const Shape& x : {Shape{2, 9, 8, 37}, Shape{2, 11, 13, 48}}) {
+        cases.push_back({.spec = spec, .x = {x}, .dx_terms = 1, .adds_in_place = true});
+        cases.push_back({.spec = spec, .x = {x}, .gaps = kGaps, .dx_terms = 3, .adds_in_place = true});
+        cases.push_back({.spec = spec, .x = {x}, .gaps = {.x = 8, .dx = 16}, .dx_terms = 2});
+      }
+    }
+  }
+  return in_both_types(cases);
+}
+
 std::vector<OpCase> local_response_norm_cases() {
   const LocalResponseNorm strong{.alpha = 2.0F, .beta = 0.75F};  // so strong that it shows
   std::vector<OpCase> cases = {

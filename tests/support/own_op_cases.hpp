@@ -16,6 +16,7 @@ std::vector<OpCase> batch_norm_cases(BatchNormImplementation implementation);
 std::vector<OpCase> custom_batch_norm_cases();
 std::vector<OpCase> activation_cases();  // alone, and with a bias
 std::vector<OpCase> pool_cases();
+std::vector<OpCase> summing_pool_cases();  // whose backward adds other terms to dx
 std::vector<OpCase> local_response_norm_cases();
 std::vector<OpCase> dropout_cases();
 std::vector<OpCase> concat_cases();

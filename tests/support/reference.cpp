@@ -274,6 +274,9 @@ OpResult reference(const OpCase& op_case, const OpData& data) {
     for (const Values& parameter : data.w) result.dw.emplace_back(parameter.size(), 0.0);
   }
   std::visit([&](const auto& spec) { compute(spec, op_case, data, result); }, op_case.spec);
+  for (const Values& term : data.dx_terms) {
+    for (size_t i = 0; i < term.size(); ++i) result.dx[0][i] += term[i];
+  }
   return result;
 }
 

@@ -68,13 +68,20 @@ struct StatisticsKernels {
                            const BatchColumns& batch, const AffineColumns& affine, int64_t m, int64_t columns);
 };
 
+// The same pixels of other tensors, `count` of them, which are added to a row of a gradient as f32.
+struct RowTerms {
+  const Rows* rows = nullptr;
+  int64_t count = 0;
+};
+
 // Each call computes one row of pixels of one image's output (or input gradient); one table per element type. argmax
-// holds the winner's place in its window, row by row, a byte for each output element.
+// holds the winner's place in its window, row by row, a byte for each output element. dx may be one of the terms.
 struct PoolKernels {
   void (*max)(Rows y_row, uint8_t* argmax_row, Rows x_image, const PoolGeometry& g, int64_t oh);  // argmax may be null
-  void (*max_gradient)(Rows dx_row, Rows dy_image, const uint8_t* argmax_image, const PoolGeometry& g, int64_t h);
+  void (*max_gradient)(Rows dx_row, Rows dy_image, const uint8_t* argmax_image, const RowTerms& terms,
+                       const PoolGeometry& g, int64_t h);
   void (*average)(Rows y_row, Rows x_image, const PoolGeometry& g, int64_t oh);
-  void (*average_gradient)(Rows dx_row, Rows dy_image, const PoolGeometry& g, int64_t h);
+  void (*average_gradient)(Rows dx_row, Rows dy_image, const RowTerms& terms, const PoolGeometry& g, int64_t h);
 };
 
 struct DropoutMask {

@@ -113,25 +113,33 @@ BN_INLINE void fill(Covering<T>& covering, Rows dy_image, const uint8_t* argmax_
   }
 }
 
-template <class T>
-void max_gradient(Rows dx_row, Rows dy_image, const uint8_t* argmax_image, const PoolGeometry& g, int64_t h) {
-  if (g.kernel == 3 && g.stride == 1) return max_gradient_3x3<1, T>(dx_row, dy_image, argmax_image, g, h);
-  if (g.kernel == 3 && g.stride == 2) return max_gradient_3x3<2, T>(dx_row, dy_image, argmax_image, g, h);
+template <class T, class Terms>
+void max_gradient_row(Rows dx_row, Rows dy_image, const uint8_t* argmax_image, Terms terms, const PoolGeometry& g,
+                      int64_t h) {
+  if (g.kernel == 3 && g.stride == 1) return max_gradient_3x3<1, T>(dx_row, dy_image, argmax_image, terms, g, h);
+  if (g.kernel == 3 && g.stride == 2) return max_gradient_3x3<2, T>(dx_row, dy_image, argmax_image, terms, g, h);
   Covering<T> covering;
   for (int64_t w = 0; w < g.w; ++w) {
     fill(covering, dy_image, argmax_image, g, h, w);
     T* dx = static_cast<T*>(dx_row.data) + w * dx_row.stride;
     prefetch(dx + g.w * dx_row.stride, g.c);
     for_columns(g.c, [&](int64_t j, auto part) {
-      Float total = {};
+      Float total[1] = {};
       for (int k = 0; k < covering.count; ++k) {
         const Int places = widen(load_lanes<Byte>(covering.argmax[k] + j, part));
         const Float dy = load(covering.dy[k] + j, part);
-        total += places == covering.places[k] ? dy : Float{};
+        total[0] += places == covering.places[k] ? dy : Float{};
       }
-      store(dx + j, total, part);
+      terms.add(total, w, j, part);
+      store(dx + j, total[0], part);
     });
   }
+}
+
+template <class T>
+void max_gradient(Rows dx_row, Rows dy_image, const uint8_t* argmax_image, const RowTerms& terms, const PoolGeometry& g,
+                  int64_t h) {
+  with_terms<T>(terms, g, [&](auto added) { max_gradient_row<T>(dx_row, dy_image, argmax_image, added, g, h); });
 }
 
 // --- average ---------------------------------------------------------------------------------------------------------
@@ -168,7 +176,7 @@ void average(Rows y_row, Rows x_image, const PoolGeometry& g, int64_t oh) {
     s.edge_in = s.inner_in = 1.0F;
     s.edge_out = 1.0F / (extent(oh, g.h, g) * extent(0, g.w, g));
     s.inner_out = 1.0F / (extent(oh, g.h, g) * 3.0F);
-    return slide_row(s);
+    return slide_row(s, Alone{});
   }
   const Range rows = window_of(oh, g.h, g, 0);
   for (int64_t ow = 0; ow < g.ow; ++ow) {
@@ -187,8 +195,8 @@ void average(Rows y_row, Rows x_image, const PoolGeometry& g, int64_t oh) {
   }
 }
 
-template <class T>
-void average_gradient(Rows dx_row, Rows dy_image, const PoolGeometry& g, int64_t h) {
+template <class T, class Terms>
+void average_gradient_row(Rows dx_row, Rows dy_image, Terms terms, const PoolGeometry& g, int64_t h) {
   if (slides(g)) {
     Sliding3x3<T> s = sliding_over<T>(dx_row, dy_image, g, h);
     const int64_t first = window_of(h, g.h, g, 0).begin;
@@ -196,18 +204,24 @@ void average_gradient(Rows dx_row, Rows dy_image, const PoolGeometry& g, int64_t
     s.edge_in = 1.0F / extent(0, g.w, g);
     s.inner_in = 1.0F / 3.0F;
     s.edge_out = s.inner_out = 1.0F;
-    return slide_row(s);
+    return slide_row(s, terms);
   }
   Covering<T> covering;
   for (int64_t w = 0; w < g.w; ++w) {
     fill(covering, dy_image, nullptr, g, h, w);
     T* dx = static_cast<T*>(dx_row.data) + w * dx_row.stride;
     for_columns(g.c, [&](int64_t j, auto part) {
-      Float total = {};
-      for (int k = 0; k < covering.count; ++k) total += load(covering.dy[k] + j, part) * covering.shares[k];
-      store(dx + j, total, part);
+      Float total[1] = {};
+      for (int k = 0; k < covering.count; ++k) total[0] += load(covering.dy[k] + j, part) * covering.shares[k];
+      terms.add(total, w, j, part);
+      store(dx + j, total[0], part);
     });
   }
+}
+
+template <class T>
+void average_gradient(Rows dx_row, Rows dy_image, const RowTerms& terms, const PoolGeometry& g, int64_t h) {
+  with_terms<T>(terms, g, [&](auto added) { average_gradient_row<T>(dx_row, dy_image, added, g, h); });
 }
 
 template <class T>

@@ -17,8 +17,6 @@ constexpr int kNowhere = 255;  // larger than any place in a window
 template <class T>
 constexpr int kLineVectors = sizeof(T) * kLanes < 64 ? 2 : 1;
 
-BN_INLINE void prefetch_line(const void* at) { __builtin_prefetch(at, 0, 2); }
-
 // --- max -------------------------------------------------------------------------------------------------------------
 
 // Elements as integers that compare as the numbers do. The integer is the magnitude, negated for negative numbers, so
@@ -311,16 +309,17 @@ BN_INLINE void add_won(Float (&total)[V], const WindowColumn<R, V>& windows, int
 }
 
 // Window ow begins at column ow * Stride - pad.
-template <int Stride, int R, int V, class T, class P>
-BN_INLINE void max_gradient_strip(const MaxGradient3x3<T>& m, int64_t j, P part) {
+template <int Stride, int R, int V, class T, class Terms, class P>
+BN_INLINE void max_gradient_strip(const MaxGradient3x3<T>& m, Terms terms, int64_t j, P part) {
   Winners places[R][3];
   for (int r = 0; r < R; ++r) {
     for (int k = 0; k < 3; ++k) places[r][k] = winners_at(m.row_places[r] + k);
   }
   WindowColumn<R, V> left, here, right;
   T* dx = m.dx + j;
-  const auto write = [&](Float(&total)[V]) {
+  const auto write = [&](int64_t w, Float(&total)[V]) {
     prefetch_line(dx + m.w * m.dx_stride);
+    terms.add(total, w, j, part);
     for (int v = 0; v < V; ++v) store(dx + v * kLanes, total[v], part);
     dx += m.dx_stride;
   };
@@ -335,7 +334,7 @@ BN_INLINE void max_gradient_strip(const MaxGradient3x3<T>& m, int64_t j, P part)
         add_won(total, here, r, places[r][1]);
         add_won(total, right, r, places[r][0]);
       }
-      write(total);
+      write(w, total);
       left = here;
       here = right;
     }
@@ -343,16 +342,13 @@ BN_INLINE void max_gradient_strip(const MaxGradient3x3<T>& m, int64_t j, P part)
   }
   // Two columns at a time: the first one of a window, shared with the window before, and the one that is its own.
   load_windows(here, m, (m.pad + 1) / 2 - 1, j, part);
-  const auto write_own = [&] {
+  const auto write_own = [&](int64_t w) {
     Float total[V] = {};
     for (int r = 0; r < R; ++r) add_won(total, here, r, places[r][1]);
-    write(total);
+    write(w, total);
   };
   int64_t w = 0;
-  if (m.pad % 2 == 1) {
-    write_own();
-    ++w;
-  }
+  if (m.pad % 2 == 1) write_own(w++);
   for (; w < m.w; w += 2) {
     load_windows(right, m, (w + m.pad) / 2, j, part);
     Float total[V] = {};
@@ -360,14 +356,15 @@ BN_INLINE void max_gradient_strip(const MaxGradient3x3<T>& m, int64_t j, P part)
       add_won(total, here, r, places[r][2]);
       add_won(total, right, r, places[r][0]);
     }
-    write(total);
+    write(w, total);
     here = right;
-    if (w + 1 < m.w) write_own();
+    if (w + 1 < m.w) write_own(w + 1);
   }
 }
 
-template <int Stride, class T>
-void max_gradient_3x3(Rows dx_row, Rows dy_image, const uint8_t* argmax_image, const PoolGeometry& g, int64_t h) {
+template <int Stride, class T, class Terms>
+void max_gradient_3x3(Rows dx_row, Rows dy_image, const uint8_t* argmax_image, Terms terms, const PoolGeometry& g,
+                      int64_t h) {
   const Range covering = windows_covering(h, g.oh, g);
   MaxGradient3x3<T> m = {.dy_stride = dy_image.stride,
                          .ow = g.ow,
@@ -388,8 +385,10 @@ void max_gradient_3x3(Rows dx_row, Rows dy_image, const uint8_t* argmax_image, c
   const auto over_channels = [&]<int R>() {
     constexpr int kVectors = Stride == 2 ? kLineVectors<T> : 1;
     int64_t j = 0;
-    for (; j + kVectors * kLanes <= g.c; j += kVectors * kLanes) max_gradient_strip<Stride, R, kVectors>(m, j, Whole{});
-    for_columns(g.c - j, [&](int64_t i, auto part) { max_gradient_strip<Stride, R, 1>(m, j + i, part); });
+    for (; j + kVectors * kLanes <= g.c; j += kVectors * kLanes) {
+      max_gradient_strip<Stride, R, kVectors>(m, terms, j, Whole{});
+    }
+    for_columns(g.c - j, [&](int64_t i, auto part) { max_gradient_strip<Stride, R, 1>(m, terms, j + i, part); });
   };
   switch (covering.end - covering.begin) {
     case 1:
@@ -401,7 +400,11 @@ void max_gradient_3x3(Rows dx_row, Rows dy_image, const uint8_t* argmax_image, c
       break;
     default:
       for (int64_t w = 0; w < g.w; ++w) {
-        for_columns(g.c, [&](int64_t j, auto part) { store(m.dx + w * m.dx_stride + j, Float{}, part); });
+        for_columns(g.c, [&](int64_t j, auto part) {
+          Float total[1] = {};
+          terms.add(total, w, j, part);
+          store(m.dx + w * m.dx_stride + j, total[0], part);
+        });
       }
   }
 }
@@ -427,8 +430,8 @@ struct Sliding3x3 {
 };
 
 // Vectors of V times as many channels: a line of memory.
-template <int R, int V, class T, class P>
-BN_INLINE void slide_strip(const Sliding3x3<T>& s, int64_t j, P part) {
+template <int R, int V, class T, class Terms, class P>
+BN_INLINE void slide_strip(const Sliding3x3<T>& s, Terms terms, int64_t j, P part) {
   Float row_weights[R];
   for (int r = 0; r < R; ++r) row_weights[r] = Float{} + s.row_weights[r];
   const auto add_column = [&](Float(&sums)[V], int64_t column) {
@@ -452,27 +455,30 @@ BN_INLINE void slide_strip(const Sliding3x3<T>& s, int64_t j, P part) {
     }
     T* to = s.to + column * s.to_stride + j;
     prefetch_line(to + s.w * s.to_stride);
+    Float total[V];
+    for (int v = 0; v < V; ++v) total[v] = (left[v] + here[v] + right[v]) * weight;
+    terms.add(total, column, j, part);
     for (int v = 0; v < V; ++v) {
-      store(to + v * kLanes, (left[v] + here[v] + right[v]) * weight, part);
+      store(to + v * kLanes, total[v], part);
       left[v] = here[v];
       here[v] = right[v];
     }
   }
 }
 
-template <int R, class T>
-void slide(const Sliding3x3<T>& s) {
+template <int R, class T, class Terms>
+void slide(const Sliding3x3<T>& s, Terms terms) {
   constexpr int kVectors = kLineVectors<T>;
   int64_t j = 0;
-  for (; j + kVectors * kLanes <= s.c; j += kVectors * kLanes) slide_strip<R, kVectors>(s, j, Whole{});
-  for_columns(s.c - j, [&](int64_t i, auto part) { slide_strip<R, 1>(s, j + i, part); });
+  for (; j + kVectors * kLanes <= s.c; j += kVectors * kLanes) slide_strip<R, kVectors>(s, terms, j, Whole{});
+  for_columns(s.c - j, [&](int64_t i, auto part) { slide_strip<R, 1>(s, terms, j + i, part); });
 }
 
-template <class T>
-void slide_row(const Sliding3x3<T>& s) {
-  if (s.count == 3) slide<3>(s);
-  if (s.count == 2) slide<2>(s);
-  if (s.count == 1) slide<1>(s);
+template <class T, class Terms>
+void slide_row(const Sliding3x3<T>& s, Terms terms) {
+  if (s.count == 3) slide<3>(s, terms);
+  if (s.count == 2) slide<2>(s, terms);
+  if (s.count == 1) slide<1>(s, terms);
 }
 
 }  // namespace

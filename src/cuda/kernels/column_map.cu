@@ -89,6 +89,16 @@ void column_normalize(const Context& context, const PartedMatrix& y, const Parte
   });
 }
 
+SumSources sources_of(const std::vector<Tensor>& tensors) {
+  SumSources sources{};
+  sources.count = static_cast<int>(tensors.size());
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    sources.data[i] = tensors[i].data;
+    sources.stride[i] = tensors[i].row_stride;
+  }
+  return sources;
+}
+
 void column_sum(const Context& context, const Matrix& dst, const SumSources& sources) {
   Matrices matrices{dst};
   for (int i = 0; i < sources.count; ++i) {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "core/op_checks.hpp"
 #include "cuda/context.hpp"
@@ -59,12 +60,13 @@ void column_input_gradient(const Context& context, const PartedMatrix& dx, const
 void activation_gradient(const Context& context, const Matrix& dx, float* dbias, float* partial, const Matrix& dy,
                          const Matrix& y, Activation activation);
 
-// dst = sum of the sources; dst may be a source.
 struct SumSources {
   const void* data[kMaxSumTerms];
-  int64_t stride[kMaxSumTerms];
+  int64_t stride[kMaxSumTerms];  // between rows
   int count;
 };
+SumSources sources_of(const std::vector<Tensor>& tensors);
+// dst = sum of the sources; dst may be a source.
 void column_sum(const Context& context, const Matrix& dst, const SumSources& sources);
 
 }  // namespace bn::cuda

@@ -2,7 +2,7 @@
 // back, of one input pixel, gathering from the windows that cover it in a fixed order: no atomics.
 //
 // Bytes per output element: the new part of its window from memory (the rest is in the cache), y, and for the maximum a
-// byte of argmax.
+// byte of argmax; going back, each term that is added too. A thread reads a term where it writes dx and nowhere else.
 #include "cuda/kernels/items.hpp"
 #include "cuda/kernels/pool.hpp"
 
@@ -132,8 +132,18 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 template <class T, int N>
-__global__ void __launch_bounds__(kThreads)
-    max_backward(T* dx, const T* dy, const uint8_t* argmax, PoolGeometry g, int64_t dx_stride, int64_t dy_stride) {
+__device__ __forceinline__ void add_terms(float (&sum)[N], const SumSources& terms, const Pixel& at) {
+  for (int i = 0; i < terms.count; ++i) {
+    float term[N];
+    load<T, N>(term, static_cast<const T*>(terms.data[i]) + at.index * terms.stride[i] + at.channel);
+#pragma unroll
+    for (int k = 0; k < N; ++k) sum[k] += term[k];
+  }
+}
+
+template <class T, int N>
+__global__ void __launch_bounds__(kThreads) max_backward(T* dx, const T* dy, const uint8_t* argmax, SumSources terms,
+                                                         PoolGeometry g, int64_t dx_stride, int64_t dy_stride) {
   Pixel at;
   if (!at.find(g.n, g.h, g.w, g.c, N)) return;
   const Covering rows(at.row, g.oh, g.kernel, g.stride, g.pad), columns(at.column, g.ow, g.kernel, g.stride, g.pad);
@@ -151,6 +161,7 @@ __global__ void __launch_bounds__(kThreads)
       for (int k = 0; k < N; ++k) sum[k] += places[k] == here ? v[k] : 0.0F;
     }
   }
+  add_terms<T>(sum, terms, at);
   store(dx + at.index * dx_stride + at.channel, sum);
 }
 
@@ -178,7 +189,7 @@ __global__ void __launch_bounds__(kThreads)
 
 template <class T, int N>
 __global__ void __launch_bounds__(kThreads)
-    average_backward(T* dx, const T* dy, PoolGeometry g, int64_t dx_stride, int64_t dy_stride) {
+    average_backward(T* dx, const T* dy, SumSources terms, PoolGeometry g, int64_t dx_stride, int64_t dy_stride) {
   Pixel at;
   if (!at.find(g.n, g.h, g.w, g.c, N)) return;
   const Covering rows(at.row, g.oh, g.kernel, g.stride, g.pad), columns(at.column, g.ow, g.kernel, g.stride, g.pad);
@@ -193,13 +204,15 @@ __global__ void __launch_bounds__(kThreads)
       for (int k = 0; k < N; ++k) sum[k] = fmaf(v[k], share, sum[k]);
     }
   }
+  add_terms<T>(sum, terms, at);
   store(dx + at.index * dx_stride + at.channel, sum);
 }
 
-Lanes lanes_of(const Tensor& a, const Tensor& b, const uint8_t* argmax = nullptr) {
+Lanes lanes_of(const Tensor& a, const Tensor& b, const uint8_t* argmax, const SumSources& terms = {}) {
   const int64_t wide = 16 / size_of(a.dtype);
-  const bool fits = a.shape.c % wide == 0 && a.row_stride % wide == 0 && b.row_stride % wide == 0 &&
-                    is_aligned(a.data) && is_aligned(b.data) && is_aligned(argmax);
+  bool fits = a.shape.c % wide == 0 && a.row_stride % wide == 0 && b.row_stride % wide == 0 && is_aligned(a.data) &&
+              is_aligned(b.data) && is_aligned(argmax);
+  for (int i = 0; i < terms.count; ++i) fits = fits && terms.stride[i] % wide == 0 && is_aligned(terms.data[i]);
   return fits ? Lanes::kWide : Lanes::kOne;
 }
 
@@ -215,24 +228,25 @@ void max_pool(const Context& context, const Tensor& y, uint8_t* argmax, const Te
 }
 
 void max_pool_gradient(const Context& context, const Tensor& dx, const Tensor& dy, const uint8_t* argmax,
-                       const PoolGeometry& geometry) {
-  dispatch(dx.dtype, lanes_of(dx, dy, argmax), [&]<class T, int N>() {
+                       const SumSources& terms, const PoolGeometry& geometry) {
+  dispatch(dx.dtype, lanes_of(dx, dy, argmax, terms), [&]<class T, int N>() {
     launch(context, "max_pool_gradient", max_backward<T, N>, grid_of(dx.shape.rows(), geometry.c, N), dx.as<T>(),
-           dy.as<T>(), argmax, geometry, dx.row_stride, dy.row_stride);
+           dy.as<T>(), argmax, terms, geometry, dx.row_stride, dy.row_stride);
   });
 }
 
 void average_pool(const Context& context, const Tensor& y, const Tensor& x, const PoolGeometry& geometry) {
-  dispatch(x.dtype, lanes_of(x, y), [&]<class T, int N>() {
+  dispatch(x.dtype, lanes_of(x, y, nullptr), [&]<class T, int N>() {
     launch(context, "average_pool", average_forward<T, N>, grid_of(y.shape.rows(), geometry.c, N), y.as<T>(), x.as<T>(),
            geometry, y.row_stride, x.row_stride);
   });
 }
 
-void average_pool_gradient(const Context& context, const Tensor& dx, const Tensor& dy, const PoolGeometry& geometry) {
-  dispatch(dx.dtype, lanes_of(dx, dy), [&]<class T, int N>() {
+void average_pool_gradient(const Context& context, const Tensor& dx, const Tensor& dy, const SumSources& terms,
+                           const PoolGeometry& geometry) {
+  dispatch(dx.dtype, lanes_of(dx, dy, nullptr, terms), [&]<class T, int N>() {
     launch(context, "average_pool_gradient", average_backward<T, N>, grid_of(dx.shape.rows(), geometry.c, N),
-           dx.as<T>(), dy.as<T>(), geometry, dx.row_stride, dy.row_stride);
+           dx.as<T>(), dy.as<T>(), terms, geometry, dx.row_stride, dy.row_stride);
   });
 }
 

@@ -5,6 +5,7 @@
 
 #include "bn/ops.hpp"
 #include "cuda/context.hpp"
+#include "cuda/kernels/columns.hpp"
 
 namespace bn::cuda {
 
@@ -15,11 +16,13 @@ struct PoolGeometry {
   PoolBorder border;
 };
 
-// argmax: the winner's place in its window, row by row, a byte for each element of y, dense; may be null.
+// argmax: the winner's place in its window, row by row, a byte for each element of y, dense; may be null. terms: added
+// to dx in their order, as f32, before it is rounded; dx may be one of them.
 void max_pool(const Context& context, const Tensor& y, uint8_t* argmax, const Tensor& x, const PoolGeometry& geometry);
 void max_pool_gradient(const Context& context, const Tensor& dx, const Tensor& dy, const uint8_t* argmax,
-                       const PoolGeometry& geometry);
+                       const SumSources& terms, const PoolGeometry& geometry);
 void average_pool(const Context& context, const Tensor& y, const Tensor& x, const PoolGeometry& geometry);
-void average_pool_gradient(const Context& context, const Tensor& dx, const Tensor& dy, const PoolGeometry& geometry);
+void average_pool_gradient(const Context& context, const Tensor& dx, const Tensor& dy, const SumSources& terms,
+                           const PoolGeometry& geometry);
 
 }  // namespace bn::cuda
