@@ -45,7 +45,8 @@ struct StepInfo {
   std::vector<TensorDesc> x{};
   TensorDesc y{};
   std::vector<bool> wants_dx{};
-  int gradient_terms = 0;  // partial gradients of y that are summed before its backward; 0: there is one
+  int gradient_terms = 0;  // partial gradients of y that are summed before its backward, by a step of their own
+  int added_terms = 0;     // partial gradients of x, from other ops, that its backward adds
   int64_t saved_bytes = 0, scratch_bytes = 0, packed_bytes = 0;
 };
 

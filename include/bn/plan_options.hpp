@@ -11,6 +11,7 @@ struct PlanPasses {
   bool eliminate_concat = true;  // the inputs of a concatenation are written in place
   bool share_memory = true;      // values, gradients and what ops save share memory where their lifetimes allow it
   MergeSiblings merge_siblings = MergeSiblings::kWhereFaster;  // a training plan's
+  bool fuse_gradient_sum = true;  // a pool's backward adds the other terms of its input's gradient
 };
 
 }  // namespace bn

@@ -114,6 +114,7 @@ nlohmann::json json_of(const PlannedOp& op) {
           {"wants_dx", op.info.wants_dx},
           {"y", json_of(op.info.y)},
           {"gradient_terms", op.info.gradient_terms},
+          {"added_terms", op.info.added_terms},
           {"saved_bytes", op.info.saved_bytes},
           {"scratch_bytes", op.info.scratch_bytes},
           {"packed_bytes", op.info.packed_bytes},

@@ -288,7 +288,9 @@ Fields describe(Config& config) {
                                                                         {"always", MergeSiblings::kAlways},
                                                                         {"never", MergeSiblings::kNever}}),
                                    "1x1 convolutions of one value, with their batch norms, are one in "
-                                   "training; where_faster: on a GPU")}},
+                                   "training; where_faster: on a GPU"),
+                             field("fuse_gradient_sum", FlagTarget{&config.passes.fuse_gradient_sum},
+                                   "a pool adds the gradients that other ops give its input")}},
                 "rewrites done when the network is compiled")}},
             "how steps are made of ops"),
       field("distributed",

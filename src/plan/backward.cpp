@@ -1,5 +1,5 @@
 // The backward list is the forward list reversed. Where a value has several consumers, each writes a gradient of its
-// own (every op overwrites its dx), and a sum follows the last of them.
+// own (every op overwrites its dx), and a sum follows the last of them. fuse_gradient_sum() changes the list.
 #include <algorithm>
 
 #include "plan/graph.hpp"

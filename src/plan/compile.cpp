@@ -61,6 +61,7 @@ class Compiler {
   void bind_parameters(OpIo& io, const GraphNode& node);
   void bind_steps();
   void bind_backward();
+  void bind_sum(Plan::Impl::BackwardItem& item, const BackwardStep& step, StepInfo& producer);
   void list_calls();
   void make_correction();
 
@@ -92,6 +93,7 @@ void Compiler::run_passes() {
   if (is_training() && wants_merged_siblings()) merge_siblings(graph_, backend_, parameters_);
   pad_images(graph_, backend_);
   if (is_training()) schedule_ = schedule_backward(graph_);
+  if (options_.passes.fuse_gradient_sum) fuse_gradient_sum(schedule_, graph_);
 }
 
 OpDesc Compiler::describe_op(const GraphNode& node) const {
@@ -206,24 +208,28 @@ void Compiler::place_values() {
 }
 
 // A partial gradient lives from its consumer's backward to the sum; the first one holds the sum and lives on to the
-// producer's backward.
+// producer's backward. An op that sums writes into the first, too: it reads each element where it writes it.
 void Compiler::place_gradients() {
   gradient_buffer_.resize(graph_.values.size());
   if (!is_training()) return;
   std::vector<int> sum_time(graph_.values.size(), -1), producer_time(graph_.values.size(), -1);
+  std::vector<int> sum_node(graph_.values.size(), -1);
   for (size_t i = 0; i < schedule_.steps.size(); ++i) {
     const int time = static_cast<int>(graph_.nodes.size() + i);
     const BackwardStep& step = schedule_.steps[i];
     if (step.sum_value >= 0) sum_time[step.sum_value] = time;
+    if (step.sum_value >= 0) sum_node[step.sum_value] = step.node;
     if (step.node < 0) continue;
     for (const int output : graph_.nodes[step.node].written()) producer_time[graph_.root(output)] = time;
   }
   for (size_t v = 0; v < graph_.values.size(); ++v) {
     const GraphValue& value = graph_.values[v];
     for (size_t k = 0; k < schedule_.partials[v].size(); ++k) {
-      const int first = backward_time_[schedule_.partials[v][k].node];
+      const int node = schedule_.partials[v][k].node, first = backward_time_[node];
       const int last = k == 0 ? producer_time[v] : sum_time[v];
-      gradient_buffer_[v].push_back(add_buffer(value.shape.elements() * size_of(value.dtype), first, last));
+      gradient_buffer_[v].push_back(node == sum_node[v]
+                                        ? gradient_buffer_[v][0]
+                                        : add_buffer(value.shape.elements() * size_of(value.dtype), first, last));
     }
   }
 }
@@ -392,20 +398,29 @@ void Compiler::bind_backward() {
   }
   for (const BackwardStep& step : schedule_.steps) {
     Plan::Impl::BackwardItem item{.step = step.node, .sum_dst = {}, .sum_srcs = {}};
-    if (step.sum_value >= 0) {
-      item.step = producer[step.sum_value];
-      item.sum_dst = gradients_[step.sum_value][0];
-      item.sum_srcs = gradients_[step.sum_value];
-      plan_->steps[static_cast<size_t>(item.step)].info.gradient_terms = static_cast<int>(item.sum_srcs.size());
-      try {
-        require_sum_terms(item.sum_srcs.size());
-      } catch (Error& error) {
-        error.add_context("gradient of " + plan_->steps[static_cast<size_t>(item.step)].info.name);
-        throw;
-      }
-    }
+    if (step.sum_value >= 0) bind_sum(item, step, plan_->steps[static_cast<size_t>(producer[step.sum_value])].info);
+    if (step.node < 0) item.step = producer[step.sum_value];
     plan_->backward.push_back(std::move(item));
   }
+}
+
+void Compiler::bind_sum(Plan::Impl::BackwardItem& item, const BackwardStep& step, StepInfo& producer) {
+  const std::vector<Tensor>& terms = gradients_[step.sum_value];
+  try {
+    require_sum_terms(terms.size());
+  } catch (Error& error) {
+    error.add_context("gradient of " + producer.name);
+    throw;
+  }
+  if (step.node < 0) {
+    item.sum_dst = terms[0];
+    item.sum_srcs = terms;
+    producer.gradient_terms = static_cast<int>(terms.size());
+    return;
+  }
+  Plan::Impl::Step& adder = plan_->steps[static_cast<size_t>(step.node)];
+  adder.io.dx_terms.assign(terms.begin(), terms.end() - 1);  // the last is the adder's own
+  adder.info.added_terms = static_cast<int>(adder.io.dx_terms.size());
 }
 
 void Compiler::list_calls() {

@@ -66,8 +66,8 @@ void erase_nodes(Graph& graph, const std::vector<bool>& dead);
 
 // --- backward.cpp: the list of backward steps and who writes which gradient.
 struct BackwardStep {
-  int node = -1;       // run this node's backward, or
-  int sum_value = -1;  // sum the partial gradients of this value
+  int node = -1;       // run this node's backward
+  int sum_value = -1;  // sum the partial gradients of this value: the node does, if there is one, as it writes the last
 };
 struct GradientUse {  // one consumer's contribution to a value's gradient
   int node = -1;
@@ -78,6 +78,7 @@ struct BackwardSchedule {
   std::vector<std::vector<GradientUse>> partials;  // per value, in the order they are written
 };
 BackwardSchedule schedule_backward(const Graph& graph);
+void fuse_gradient_sum(BackwardSchedule& schedule, const Graph& graph);  // pools sum the gradients of their inputs
 
 // --- memory.cpp: the only place that computes an offset.
 constexpr int64_t kBufferAlignment = 64;  // bytes; a cache line

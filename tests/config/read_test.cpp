@@ -28,6 +28,7 @@ TEST(Read, GivesEveryTypeItsValue) {
   EXPECT_FALSE(with("plan.passes.eliminate_concat=false").passes.eliminate_concat);
   EXPECT_FALSE(with("plan.passes.share_memory=false").passes.share_memory);
   EXPECT_EQ(with("plan.passes.merge_siblings=never").passes.merge_siblings, MergeSiblings::kNever);
+  EXPECT_FALSE(with("plan.passes.fuse_gradient_sum=false").passes.fuse_gradient_sum);
   EXPECT_TRUE(with("train.seed=1").cpu.winograd);
   EXPECT_FALSE(with("cpu.winograd=false").cpu.winograd);
   EXPECT_EQ(with("cpu.bfloat16_math=f32").cpu.bfloat16_math, Bfloat16Math::kF32);

@@ -52,8 +52,7 @@ constexpr const char* kLaunches =
     "moments 33\n"
     "sgd 2\n"
     "softmax_loss 1\n"
-    "softmax_loss_gradient 1\n"
-    "sum_rows 10\n";
+    "softmax_loss_gradient 1\n";
 
 struct Arithmetic {
   DType dtype = DType::kF32;

@@ -137,6 +137,89 @@ TEST(ScheduleBackward, SumsTheGradientsOfAValueReadTwice) {
   EXPECT_TRUE(schedule.partials[graph.labels].empty());
 }
 
+// stem -> relu, read by `readers` in this order: "pool" is a 3x3 pool, any other a 1x1 convolution; all are added up by
+// a concatenation.
+Graph module_graph(const Names& readers) {
+  NetBuilder builder({1, 4, 4, 3});
+  ValueId x = builder.add("stem", Conv2d{.out_channels = 8}, {builder.images()});
+  x = builder.add("act", Activate{Activation::kRelu}, {x});
+  std::vector<ValueId> outputs;
+  for (const std::string& name : readers) {
+    const bool is_pool = name.starts_with("pool");
+    outputs.push_back(is_pool ? builder.add(name, Pool2d{.kernel = 3, .stride = 1, .pad = 1}, {x})
+                              : builder.add(name, Conv2d{.out_channels = 8}, {x}));
+  }
+  x = builder.add("concat", Concat{}, outputs);
+  builder.loss("loss", builder.add("linear", Linear{.out_features = 5}, {x}));
+  return make_graph(std::move(builder).build(), {.batch = 2});
+}
+
+// The steps from the concatenation on: "pool + a + b" is a pool that adds two terms, "sum a b" a sum of its own.
+Names steps_of(const Names& readers) {
+  const Graph graph = module_graph(readers);
+  BackwardSchedule schedule = schedule_backward(graph);
+  fuse_gradient_sum(schedule, graph);
+  Names steps;
+  for (const BackwardStep& step : schedule.steps) {
+    std::string text = step.node >= 0 ? graph.nodes[step.node].name : "sum";
+    if (step.sum_value >= 0) {
+      for (const GradientUse& use : schedule.partials[step.sum_value]) {
+        if (use.node != step.node) text += (step.node >= 0 ? " + " : " ") + graph.nodes[use.node].name;
+      }
+      EXPECT_TRUE(step.node < 0 || schedule.partials[step.sum_value].back().node == step.node);
+    }
+    steps.push_back(text);
+  }
+  return {steps.begin() + 3, steps.end()};
+}
+
+TEST(FuseGradientSum, MovesThePoolToTheSumsPlace) {
+  EXPECT_EQ(steps_of({"a", "pool"}), (Names{"a", "pool + a", "act", "stem"}));
+  EXPECT_EQ(steps_of({"pool", "a"}), (Names{"a", "pool + a", "act", "stem"}));
+  EXPECT_EQ(steps_of({"a", "b", "c", "pool"}), (Names{"c", "b", "a", "pool + c + b + a", "act", "stem"}));
+}
+
+// c + pool + a is pool + c + a to the bit, but c + b + pool is not pool + c + b.
+TEST(FuseGradientSum, KeepsTheOrderOfTheTerms) {
+  EXPECT_EQ(steps_of({"a", "pool", "c"}), (Names{"c", "a", "pool + c + a", "act", "stem"}));
+  EXPECT_EQ(steps_of({"pool", "b", "c"}), (Names{"c", "b", "pool", "sum c b pool", "act", "stem"}));
+}
+
+TEST(FuseGradientSum, TakesOnePoolOfSeveral) {
+  EXPECT_EQ(steps_of({"pool", "pool2"}), (Names{"pool", "pool2 + pool", "act", "stem"}));
+}
+
+TEST(FuseGradientSum, LeavesSumsThatNoPoolTakesPartIn) {
+  EXPECT_EQ(steps_of({"a", "b"}), (Names{"b", "a", "sum b a", "act", "stem"}));
+  EXPECT_EQ(steps_of({"pool"}), (Names{"pool", "act", "stem"}));
+}
+
+// The sum is written over its first term, so that no memory is taken for it.
+TEST(FuseGradientSum, TakesNoMoreMemory) {
+  NetBuilder builder({1, 16, 16, 3});
+  const ValueId x = builder.add("stem", Conv2d{.out_channels = 32}, {builder.images()});
+  const ValueId a = builder.add("a", Conv2d{.out_channels = 32}, {x});
+  const ValueId pool = builder.add("pool", Pool2d{.kernel = 3, .stride = 1, .pad = 1}, {x});
+  builder.loss("loss", builder.add("linear", Linear{.out_features = 5}, {builder.add("concat", Concat{}, {a, pool})}));
+  const Net net = std::move(builder).build();
+  const auto backend = make_cpu_backend({.threads = 1});
+  Parameters parameters(net, *backend, DecayScope::kWeights, false);
+  const auto plan = [&](bool fuses) {
+    return compile(net, parameters, *backend, {.batch = 2, .passes = {.fuse_gradient_sum = fuses}});
+  };
+  const Plan fused = plan(true), apart = plan(false);
+  EXPECT_LE(fused.memory().activations, apart.memory().activations);
+  EXPECT_EQ(apart.memory().unshared - fused.memory().unshared, 2 * 16 * 16 * 32 * 4);  // the pool's own term
+  const auto step = [](const Plan& of, const std::string& name) {
+    const std::vector<StepInfo> steps = of.steps();
+    return *std::find_if(steps.begin(), steps.end(), [&](const StepInfo& info) { return info.name == name; });
+  };
+  EXPECT_EQ(step(fused, "pool").added_terms, 1);
+  EXPECT_EQ(step(fused, "stem").gradient_terms, 0);
+  EXPECT_EQ(step(apart, "pool").added_terms, 0);
+  EXPECT_EQ(step(apart, "stem").gradient_terms, 2);
+}
+
 TEST(ScheduleBackward, LeavesOutWhatReachesNoLoss) {
   NetBuilder builder({1, 4, 4, 3});
   const ValueId x = builder.add("linear", Linear{.out_features = 5}, {builder.images()});

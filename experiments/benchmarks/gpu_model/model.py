@@ -107,7 +107,7 @@ class Model:
         elif op["kind"] == "local_response_norm":  # x, dy, dx
             self.add(where, launches, 3 * y)
         else:
-            self.add(where, launches, x + y + op["saved_bytes"])
+            self.add(where, launches, x + y + op["saved_bytes"] + op["added_terms"] * x)
 
     def launches(self):
         return sum(row.launches for row in self.rows.values())
