@@ -18,17 +18,11 @@ enum class Split { kTrain, kValidation };
 struct LeftOut {
   int64_t count = 0;
   std::vector<std::string> names{};  // the first ten
+  int64_t photos = 0;                // those of them that are pictures in a format that is not read: HEIC, AVIF, GIF
 
-  void add(const std::string& name) {
-    constexpr size_t kMostNames = 10;
-    if (names.size() < kMostNames) names.push_back(name);
-    ++count;
-  }
-  void add(const LeftOut& more) {
-    for (const std::string& name : more.names) add(name);
-    count += more.count - static_cast<int64_t>(more.names.size());
-  }
-  std::string list() const;  // "a.txt, b.txt and 7 more"
+  void add(const std::string& name);
+  void add(const LeftOut& more);
+  std::string list() const;  // "a.txt, b.txt and 7 more", and what to do about photos
 };
 
 // A set of labelled images. read() is thread-safe.

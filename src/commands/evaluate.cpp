@@ -309,7 +309,10 @@ class EvaluateCommand {
     if (file) file->close();
     report_.class_names = images_->class_names();
     report_.left_out = images_->left_out();
-    if (page) page->write(report_, models_.front());
+    if (page) {
+      page->write(report_, models_.front());
+      tell(fmt::format("the page: {}/index.html\n", arguments_.page));
+    }
     if (group_.is_first()) print_report(report_, arguments_.style);
   }
 

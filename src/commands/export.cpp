@@ -22,7 +22,7 @@ struct ExportArguments {
 };
 
 // The metadata tell how to prepare the model's input, and which run it came from.
-std::vector<std::pair<std::string, std::string>> metadata_of(const TrainedModel& model) {
+std::vector<std::pair<std::string, std::string>> metadata_of(const TrainedModel& model, bool raw) {
   const DataOptions& data = model.config.data;
   std::vector<std::pair<std::string, std::string>> metadata;
   if (!data.trained_classes.empty()) {
@@ -30,12 +30,17 @@ std::vector<std::pair<std::string, std::string>> metadata_of(const TrainedModel&
   }
   // How `predict` decodes an image before the model sees it.
   metadata.emplace_back("color_order", data.image_channels == 3 ? "RGB" : "grey");
-  metadata.emplace_back("interpolation", "the mean over each pixel's area (OpenCV's INTER_AREA)");
+  metadata.emplace_back("interpolation",
+                        "where both sides shrink, means over each pixel's area (OpenCV's INTER_AREA); else between "
+                        "neighbours (INTER_LINEAR)");
+  metadata.emplace_back("longer_side", "round(longer * resize_shorter / shorter)");
+  metadata.emplace_back("crop", "the centre; its first row and column are (size - image_size) / 2, rounded down");
   metadata.emplace_back("orientation", "turned as EXIF says");
   metadata.emplace_back("resize_shorter", fmt::to_string(data.resize_shorter));
   metadata.emplace_back("image_size", fmt::to_string(data.image_size));
   metadata.emplace_back("mean", fmt::format("{}", fmt::join(data.mean, " ")));
   metadata.emplace_back("std", fmt::format("{}", fmt::join(data.std, " ")));
+  if (raw) metadata.emplace_back("input", "(pixel / 255 - mean) / std, channel by channel");
   if (data.binarize >= 0) metadata.emplace_back("binarize", fmt::to_string(data.binarize));
   metadata.emplace_back("step", fmt::to_string(model.info.progress.step));
   metadata.emplace_back("exporter", "bninception " + source_version());
@@ -60,7 +65,8 @@ ExitCode run_export(const ExportArguments& arguments) {
                .normalization = normalization_of(data),
                .binarize = data.binarize,
                .weights = model.averaged ? WeightsCopy::kAverage : WeightsCopy::kCurrent,
-               .metadata = metadata_of(model)});
+               .metadata = metadata_of(model, arguments.raw)});
+  tell(trailing_averages(model));
   const Shape image = model.net.image_shape();
   const std::string input = arguments.raw
                                 ? fmt::format("f32 [batch, {}, {}, {}], normalised", image.c, image.h, image.w)
@@ -85,9 +91,11 @@ void add_export_command(CLI::App& app, ExitCode& exit_code) {
       ->capture_default_str();
   command->footer(
       "The model normalises pixels itself. It takes images as the evaluation does after decoding: the shorter side\n"
-      "resized by areas (OpenCV's INTER_AREA), then the centre cut out. Its metadata_props have the class names, a "
-      "line\n"
-      "each, those sizes, the mean and deviation, the configuration and what the run was made of.");
+      "resized, by areas (OpenCV's INTER_AREA) where both sides shrink and else by INTER_LINEAR, then the centre cut "
+      "out.\n"
+      "Its metadata_props have the class names, a line each, those sizes, the mean and deviation, the configuration "
+      "and\n"
+      "what the run was made of.");
   command->callback([arguments, &exit_code] { exit_code = run_export(*arguments); });
 }
 

@@ -46,8 +46,9 @@ std::string shell_word(const std::string& text) {
 
 std::string describe(const PhotoSet& set) {
   const auto [least, most] = std::minmax_element(set.counts.begin(), set.counts.end());
-  std::string text = fmt::format("{}: {} classes of {} to {} images, {} x {} pixels at the median\n", set.place,
-                                 set.classes.size(), *least, *most, set.survey.median_width, set.survey.median_height);
+  const std::string counts = *least == *most ? fmt::to_string(*least) : fmt::format("{} to {}", *least, *most);
+  std::string text = fmt::format("{}: {} classes of {} images, {} x {} pixels at the median\n", set.place,
+                                 set.classes.size(), counts, set.survey.median_width, set.survey.median_height);
   text += fmt::format("{} images to train on, {} to validate{}\n", set.training, set.validation,
                       set.data.split.validation > 0 ? ", chosen by their contents" : "");
   for (const std::string& remark : set.remarks) text += "note: " + remark + "\n";

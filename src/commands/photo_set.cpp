@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <filesystem>
+#include <map>
 #include <memory>
 
 #include "bn/dataset.hpp"
@@ -53,12 +55,22 @@ DataOptions find_data(const std::string& path) {
   return data;
 }
 
+bool holds_folder(const fs::path& folder) {
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    if (entry->is_directory(error)) return true;
+  }
+  return false;
+}
+
 void check_classes(const PhotoSet& set, const Dataset& images) {
   constexpr size_t kMostClasses = 16'384;  // model.classes allows no more
   const std::vector<std::string>& classes = set.classes;
   if (classes.size() < 2) {
-    throw DataError(fmt::format("{} has one class, '{}'; a network needs two or more, each a folder of its own",
-                                set.place, classes.at(0)));
+    const fs::path inner = fs::path(set.data.train.at(0)) / classes.at(0);
+    throw DataError(fmt::format("{} has one class, '{}'; a network needs two or more, each a folder of its own{}",
+                                set.place, classes.at(0),
+                                holds_folder(inner) ? fmt::format("; did you mean '{}'?", inner.string()) : ""));
   }
   if (classes.size() > kMostClasses) {
     throw DataError(
@@ -83,6 +95,21 @@ void count_images(PhotoSet& set, const Dataset& images) {
   for (int64_t i = 0; i < images.size(); ++i) ++set.counts[static_cast<size_t>(images.label(i))];
 }
 
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
+  return text;
+}
+
+void remark_on_alike_names(PhotoSet& set) {
+  std::map<std::string, std::string> seen;  // the name as it is, by its small letters
+  for (const std::string& name : set.classes) {
+    const auto [other, is_new] = seen.emplace(lower(name), name);
+    if (is_new) continue;
+    set.remarks.push_back(
+        fmt::format("'{}' and '{}' are two classes; put their images together if they mean one", other->second, name));
+  }
+}
+
 void remark_on_classes(PhotoSet& set) {
   std::vector<std::string> single;
   for (size_t i = 0; i < set.counts.size(); ++i) {
@@ -93,6 +120,7 @@ void remark_on_classes(PhotoSet& set) {
         "{} a single image, which is trained on, so nothing tells whether the class is learned: {}",
         single.size() == 1 ? "1 class has" : fmt::format("{} classes have", single.size()), some_of(single)));
   }
+  remark_on_alike_names(set);
   constexpr int64_t kFew = 10;
   std::vector<int64_t> counts = set.counts;
   const auto median = counts.begin() + static_cast<std::ptrdiff_t>(counts.size() / 2);
@@ -116,8 +144,10 @@ void remark_on_files(PhotoSet& set, const LeftOut& left_out) {
     set.remarks.push_back(fmt::format("left out, as no images of the set: {}", left_out.list()));
   }
   if (!set.survey.unreadable.empty()) {
-    set.remarks.push_back(fmt::format("{} of the images looked at cannot be decoded, and training leaves them out: {}",
-                                      set.survey.unreadable.size(), some_of(set.survey.unreadable)));
+    const auto unreadable = static_cast<int64_t>(set.survey.unreadable.size());
+    set.remarks.push_back(fmt::format("{} of the {} images looked at cannot be decoded, and training leaves {} out: {}",
+                                      unreadable, unreadable + set.survey.measured, unreadable == 1 ? "it" : "them",
+                                      some_of(set.survey.unreadable)));
   }
 }
 

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
 
 #include "bn/dataset.hpp"
@@ -52,6 +53,17 @@ std::vector<std::string> named_images(const std::vector<std::string>& arguments)
   return paths;
 }
 
+// evaluate's --csv takes a file, predict's does not.
+void expect_no_file_for_answers(const PredictArguments& arguments) {
+  for (const std::string& path : arguments.images) {
+    const std::filesystem::path name(path);
+    std::error_code error;
+    if ((name.extension() != ".csv" && name.extension() != ".json") || std::filesystem::exists(name, error)) continue;
+    throw DataError(fmt::format(
+        "there is no file or folder '{}'; answers are printed: to write them to a file, add > {}", path, path));
+  }
+}
+
 AnswerOptions answer_options(const PredictArguments& arguments) {
   if (!arguments.heat_maps.empty() && arguments.crops > 1) {
     throw ConfigError("--heatmap draws what one crop shows, so it needs --crops 1");
@@ -92,6 +104,7 @@ int64_t name_unanswered(const Answers& answers, const Dataset& images, const Dat
 
 ExitCode run_predict(const PredictArguments& arguments) {
   const AnswerOptions options = answer_options(arguments);
+  expect_no_file_for_answers(arguments);
   TrainedModel model = read_model(arguments.run, arguments.which);
   const DataOptions data = data_for_photos(model.config.data);
   std::vector<std::string> closed;  // folders that cannot be read

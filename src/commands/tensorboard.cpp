@@ -156,9 +156,10 @@ ExitCode write_tensorboard(const TensorBoardRequest& request) {
   const bool is_followed = request.following == Following::kUntilAllHaveEnded;
   const std::function<bool()> stop = is_followed ? stop_on_signals() : [] { return false; };
   FollowedRuns runs(request);
-  for (;;) {
+  for (bool is_told = false;; is_told = true) {
     const bool all_have_ended = runs.update();
     if (!is_followed || all_have_ended) break;
+    if (!is_told) tell("waiting for runs that have not ended; Ctrl-C ends\n");
     if (stop()) return ExitCode::kInterrupted;
     poll(nullptr, 0, kMilliseconds);
   }

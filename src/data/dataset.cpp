@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -12,9 +14,38 @@
 
 namespace bn {
 
+namespace {
+
+constexpr size_t kMostNames = 10;
+
+bool is_photo_in_other_format(const std::string& name) {
+  std::string extension = std::filesystem::path(name).extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
+  return extension == ".heic" || extension == ".heif" || extension == ".avif" || extension == ".gif";
+}
+
+}  // namespace
+
+void LeftOut::add(const std::string& name) {
+  if (names.size() < kMostNames) names.push_back(name);
+  if (is_photo_in_other_format(name)) ++photos;
+  ++count;
+}
+
+void LeftOut::add(const LeftOut& more) {
+  for (const std::string& name : more.names) {
+    if (names.size() < kMostNames) names.push_back(name);
+  }
+  photos += more.photos;
+  count += more.count;
+}
+
 std::string LeftOut::list() const {
   const int64_t unnamed = count - static_cast<int64_t>(names.size());
-  return fmt::format("{}{}", fmt::join(names, ", "), unnamed > 0 ? fmt::format(" and {} more", unnamed) : "");
+  return fmt::format(
+      "{}{}{}", fmt::join(names, ", "), unnamed > 0 ? fmt::format(" and {} more", unnamed) : "",
+      photos > 0 ? fmt::format("; {} of them HEIC, AVIF or GIF: convert these to JPEG first", photos) : "");
 }
 
 std::string resolve_data_path(const std::string& path) {

@@ -47,8 +47,9 @@ class FolderDataset final : public Dataset {
     if (paths_.empty()) {
       throw DataError(
           fmt::format("no images found in {}: none of its {} folders holds an image file of one of the {} "
-                      "classes; image files are, by their names, {}",
-                      root_, found.size(), classes.size(), kImageKinds));
+                      "classes; image files are, by their names, {}{}",
+                      root_, found.size(), classes.size(), kImageKinds,
+                      left_out_.count > 0 ? "; there are " + left_out_.list() : ""));
     }
     classes.check_none_empty(labels_, root_);
     class_names_ = classes.names();

@@ -156,6 +156,7 @@ class TarIndexer {
     if (header_ == begin_ && block[0] == 0x1F && block[1] == 0x8B) {
       fail("is compressed; it is read in place, so decompress it first (gunzip)");
     }
+    if (header_ == begin_ && block[0] == 'P' && block[1] == 'K') fail("is a ZIP file; unpack it and name the folder");
     if (!checksum_fits(block)) {
       fail(has_ended_ ? "has bytes behind its end that are no member: is it damaged?"
                       : "is damaged or not a tar file: a header's checksum is wrong");

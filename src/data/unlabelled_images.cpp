@@ -21,8 +21,8 @@ class UnlabelledImages final : public Dataset {
     for (const std::string& path : paths) add(path);
     if (!files_.empty()) return;
     if (!unreadable.empty()) throw DataError(fmt::format("{}", fmt::join(unreadable, "; ")));
-    throw DataError(
-        fmt::format("no images found in {}; image files are, by their names, {}", fmt::join(paths, ", "), kImageKinds));
+    throw DataError(fmt::format("no images found in {}; image files are, by their names, {}{}", fmt::join(paths, ", "),
+                                kImageKinds, left_out_.count > 0 ? "; there are " + left_out_.list() : ""));
   }
 
   int64_t size() const override { return static_cast<int64_t>(files_.size()); }

@@ -8,10 +8,6 @@ namespace bn::report {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-// A network whose best is below this has learned nothing worth an interval: twice chance or, with few classes, half of
-// the way from chance to all right.
-double least_learned(double chance) { return std::min(2 * chance, (1 + chance) / 2); }
-
 double median_of(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const size_t middle = values.size() / 2;
@@ -169,6 +165,8 @@ Comparison compare_accuracy(const Study& study, const Analysis& analysis, size_t
   }
   return compare_with_baseline(table, reference)[row];
 }
+
+double least_learned(double chance) { return std::min(2 * chance, (1 + chance) / 2); }
 
 Analysis analyse(const Study& study) {
   const Config& config = study.arms[study.baseline].config();

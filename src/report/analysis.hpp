@@ -50,6 +50,9 @@ struct Analysis {
   std::vector<ArmResult> arms{};        // in the study's order
 };
 
+// A network whose best is below this has learned nothing worth an interval: twice chance or, with few classes, half of
+// the way from chance to all right.
+double least_learned(double chance);
 Analysis analyse(const Study& study);
 
 // The best accuracies of one arm over another's, by the variance of all arms that learned; the interval holds together

@@ -299,7 +299,10 @@ std::string Judge::headline() const {
   const ArmResult& result = analysis_.arms[study_.baseline];
   if (!result.is_comparable()) {
     return fmt::format("The baseline {} {}, so nothing can be measured against it.", baseline,
-                       result.has_diverged() ? divergence_in_words(result) : "did not learn");
+                       result.has_diverged()
+                           ? divergence_in_words(result)
+                           : fmt::format("did not learn: its best accuracy is below {}, where a guess has {}",
+                                         percent(least_learned(analysis_.chance)), percent(analysis_.chance)));
   }
   if (study_.arms.size() == 1) {
     const std::string seeds = result.finished > 1 ? fmt::format(", the mean of {} seeds", result.finished) : "";

@@ -170,13 +170,40 @@ std::optional<CheckpointInfo> RunFolder::load_latest(Parameters& parameters,
   throw CheckpointError(fmt::format("none of the {} checkpoints of run '{}' can be used", steps.size(), path_));
 }
 
+namespace {
+
+// A user may name the folder above some runs; the newest of them is suggested.
+std::string run_below(const std::string& path) {
+  std::string newest;
+  fs::file_time_type when{};
+  for (const std::string& name : file_names(path)) {
+    const std::string config = fmt::format("{}/{}/config.yaml", path, name);
+    std::error_code error;
+    const fs::file_time_type written = fs::last_write_time(config, error);
+    if (error || (!newest.empty() && written <= when)) continue;
+    newest = fmt::format("; did you mean '{}/{}'?", path, name);
+    when = written;
+  }
+  return newest;
+}
+
+}  // namespace
+
 std::string find_checkpoint(const std::string& path, const std::string& which) {
   if (!fs::exists(path)) throw CheckpointError(path + ": no such file or folder");
-  if (!fs::is_directory(path)) return path;
+  if (!fs::is_directory(path)) {
+    if (!path.ends_with(".onnx")) return path;
+    throw CheckpointError(path + ": is an ONNX model; name the run folder, or a .safetensors checkpoint");
+  }
   const RunFolder folder(path);
   if (which == "best" && fs::exists(folder.best_path())) return folder.best_path();
   const std::vector<int64_t> steps = folder.checkpoint_steps();
-  if (steps.empty()) throw CheckpointError(path + ": the run folder holds no checkpoint");
+  if (steps.empty() && !fs::exists(folder.config_path())) {
+    throw CheckpointError(fmt::format("{}: is no run folder{}", path, run_below(path)));
+  }
+  if (steps.empty()) {
+    throw CheckpointError(path + ": the run folder holds no checkpoint yet; training writes one when it evaluates");
+  }
   return folder.checkpoint_path(steps.back());
 }
 

@@ -71,8 +71,9 @@ std::string check_repeated(const Duplicates& duplicates, const Dataset& training
   if (repeated.count == 0) return "";
   const std::string contradictory =
       repeated.of_other_classes == 0 ? "" : fmt::format(", {} of them in another class", repeated.of_other_classes);
-  return fmt::format("{} of the {} training images repeat an earlier one ({}){}; the first: {} is {}", repeated.count,
-                     training_set.size(), how_compared(duplicates), contradictory, repeated.copy, repeated.original);
+  return fmt::format("{} of the {} training images {} an earlier one ({}){}; the first: {} is {}", repeated.count,
+                     training_set.size(), repeated.count == 1 ? "repeats" : "repeat", how_compared(duplicates),
+                     contradictory, repeated.copy, repeated.original);
 }
 
 }  // namespace

@@ -74,7 +74,17 @@ TEST_F(Commands, EvaluateSaysWhatItCannotDo) {
   std::filesystem::create_directory(root_ / "empty");
   const ProgramResult empty = bninception({"evaluate", root_ / "empty"});
   EXPECT_EQ(empty.exit_code, 5);
-  EXPECT_NE(empty.err.find("holds no checkpoint"), std::string::npos) << empty.err;
+  EXPECT_EQ(empty.err, "error: " + root_ / "empty" + ": is no run folder\n");
+  std::filesystem::rename(run + "/checkpoints", root_ / "taken");
+  EXPECT_EQ(bninception({"evaluate", run}).err,
+            "error: " + run + ": the run folder holds no checkpoint yet; training writes one when it evaluates\n");
+  const std::string above = std::filesystem::path(run).parent_path();
+  EXPECT_EQ(bninception({"evaluate", above}).err,
+            "error: " + above + ": is no run folder; did you mean '" + run + "'?\n");
+  test::write_bytes(root_ / "mine.onnx", "\x08");
+  EXPECT_EQ(
+      bninception({"evaluate", root_ / "mine.onnx"}).err,
+      "error: " + root_ / "mine.onnx" + ": is an ONNX model; name the run folder, or a .safetensors checkpoint\n");
 }
 
 TEST_F(Commands, PopulationStatisticsAreThoseOfTheSavedWeights) {

@@ -56,10 +56,13 @@ TEST_F(Exchange, ExportSaysWhatTheModelTakesAndGives) {
   const std::string model = test::read_bytes(folder_ / "a.onnx");
   EXPECT_THAT(model, HasSubstr("arrow\ncrescent\ncross\n"));
   EXPECT_THAT(model, HasSubstr("Transpose"));
-  EXPECT_THAT(model, HasSubstr("the mean over each pixel's area (OpenCV's INTER_AREA)"));
+  EXPECT_THAT(model, HasSubstr("means over each pixel's area (OpenCV's INTER_AREA); else"));
+  EXPECT_THAT(model, HasSubstr("round(longer * resize_shorter / shorter)"));
+  EXPECT_THAT(model, testing::Not(HasSubstr("(pixel / 255 - mean) / std")));
   const ProgramResult raw = bninception({"export", checkpoint, "--raw", "--onnx", folder_ / "raw.onnx"});
   EXPECT_THAT(raw.out, HasSubstr("images f32 [batch, 3, 16, 16], normalised -> logits f32 [batch, 10]"));
   EXPECT_THAT(test::read_bytes(folder_ / "raw.onnx"), testing::Not(HasSubstr("Transpose")));
+  EXPECT_THAT(test::read_bytes(folder_ / "raw.onnx"), HasSubstr("(pixel / 255 - mean) / std"));
 }
 
 TEST_F(Exchange, ExportSaysWhatItCannotDo) {

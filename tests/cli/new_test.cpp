@@ -71,7 +71,7 @@ TEST_F(New, ThreeCommandsLeadToAPrediction) {
   const test::ProgramOptions here{.folder = folder_.path()};
   const ProgramResult made = bninception({"new", "shapes/train/"}, here);
   ASSERT_EQ(made.exit_code, 0) << made.err;
-  EXPECT_THAT(made.out, StartsWith("shapes/train/: 10 classes of 4 to 4 images, 20 x 20 pixels at the median\n"
+  EXPECT_THAT(made.out, StartsWith("shapes/train/: 10 classes of 4 images, 20 x 20 pixels at the median\n"
                                    "30 images to train on, 10 to validate, chosen by their contents\n"
                                    "note: half of the classes have at most 4 images, too few to learn much from\n"
                                    "wrote train.yaml: Inception at 64x64 pixels, "));
@@ -173,8 +173,25 @@ TEST_F(New, SaysWhatIsUnusualAboutTheClasses) {
                                     "classes too often\n"));
   EXPECT_THAT(result.out, HasSubstr("note: left out, as no images of the set: "));
   EXPECT_THAT(result.out,
-              HasSubstr("note: 1 of the images looked at cannot be decoded, and training leaves them out: "));
+              HasSubstr("note: 1 of the 67 images looked at cannot be decoded, and training leaves it out: "));
   EXPECT_THAT(result.out, HasSubstr("/broken.jpg: the data is damaged"));
+}
+
+TEST_F(New, SaysWhichFilesAndNamesMayBeMeantOtherwise) {
+  add("set/Cat", 5);
+  add("set/cat", 5);
+  test::write_bytes(folder_ / "set/cat/a.HEIC", "a photo");
+  test::write_bytes(folder_ / "set/cat/b.txt", "text");
+  const ProgramResult result = make("set");
+  EXPECT_THAT(result.out,
+              HasSubstr("note: 'Cat' and 'cat' are two classes; put their images together if they mean one"));
+  EXPECT_THAT(result.out, HasSubstr("; 1 of them HEIC, AVIF or GIF: convert these to JPEG first\n"));
+  test::write_bytes(folder_ / "photos.zip", "PK\x03\x04" + std::string(600, 'x'));
+  EXPECT_THAT(error("photos.zip"), HasSubstr("is a ZIP file; unpack it and name the folder"));
+  add("outer/inner/a", 2);
+  add("outer/inner/b", 2);
+  EXPECT_THAT(error("outer"), HasSubstr("each a folder of its own; did you mean '"));
+  EXPECT_THAT(error("outer"), HasSubstr("outer/inner'?\n"));
 }
 
 TEST_F(New, TrainsTheSmallestSet) {
@@ -198,7 +215,7 @@ TEST_F(New, KeepsLargePhotosInMemory) {
 
 TEST_F(New, TakesThousandsOfClasses) {
   for (int c = 0; c < 5000; ++c) add("set/" + std::to_string(c), 2);
-  EXPECT_THAT(make("set").out, HasSubstr(": 5000 classes of 2 to 2 images, "));
+  EXPECT_THAT(make("set").out, HasSubstr(": 5000 classes of 2 images, "));
   EXPECT_EQ(config().model.classes, 5000);
 }
 

@@ -248,6 +248,8 @@ TEST_F(Predict, SaysThatMovingAveragesTrail) {
   EXPECT_EQ(bninception({"predict", brief, photo()}).err,
             "warning: after 3 steps, of 30 that they need, the moving averages of " + brief +
                 "/checkpoints/best.safetensors trail behind its weights, so answers may be far off\n");
+  EXPECT_THAT(bninception({"export", brief, "--onnx", folder() / "brief.onnx"}).err,
+              StartsWith("warning: after 3 steps, of 30 that they need, the moving averages of "));
   EXPECT_EQ(predict({photo()}).err, "");
   EXPECT_EQ(bninception({"evaluate", brief, "--statistics", "population(2)"}).err, "");
 }
@@ -276,6 +278,10 @@ TEST_F(Predict, NamesEachFileThatItCannotRead) {
   EXPECT_EQ(all.out, "");
   EXPECT_EQ(all.err, reasons);
   EXPECT_EQ(predict({folder() / "nowhere"}).err, "error: there is no file or folder '" + folder() / "nowhere" + "'\n");
+  const std::string answers = folder() / "answers.csv";
+  EXPECT_EQ(predict({photo(), "--csv", answers}).err, "error: there is no file or folder '" + answers +
+                                                          "'; answers are printed: to write them to a file, add > " +
+                                                          answers + "\n");
   std::filesystem::create_directory(folder() / "nothing");
   EXPECT_EQ(predict({folder() / "nothing"}).err, "error: no images found in " + folder() / "nothing" +
                                                      "; image files are, by their names, JPEG, PNG, BMP, WebP, "

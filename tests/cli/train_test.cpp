@@ -115,6 +115,14 @@ TEST_F(TrainCommand, SigtermAndSigintWriteACheckpoint) {
               test::read_bytes(folder("reference").checkpoint_path(150)));
 }
 
+TEST_F(TrainCommand, ResumingNothingSaysThatItBeginsAnew) {
+  const ProgramResult result = bninception(arguments("mistyped", {"--resume"}));
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.err,
+              HasSubstr((root_ / "mistyped") + " holds no checkpoint to resume from, so training begins anew"));
+  EXPECT_THAT(bninception(arguments("mistyped", {"--resume"})).err, testing::Not(HasSubstr("begins anew")));
+}
+
 TEST_F(TrainCommand, FullDiskKeepsThePreviousCheckpoint) {
   ASSERT_EQ(bninception(arguments("reference")).exit_code, 0);
   run_and_signal("run", SIGTERM, milliseconds(0));

@@ -83,7 +83,7 @@ TEST_F(Warnings, AnImageTwice) {
   std::filesystem::copy_file(image, copy);
   EXPECT_EQ(
       warnings_of({}),
-      fmt::format("1 of the 61 training images repeat an earlier one (the same bytes), 1 of them in another class; "
+      fmt::format("1 of the 61 training images repeats an earlier one (the same bytes), 1 of them in another class; "
                   "the first: {} is {}\n",
                   copy, image));
 }

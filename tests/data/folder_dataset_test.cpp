@@ -127,7 +127,8 @@ TEST(FolderDataset, SaysThatItFoundNothing) {
   EXPECT_EQ(error_message<DataError>([&] { open(dir.path()); }),
             "no images found in " + dir.path() +
                 ": none of its 1 folders holds an image file of one of the 1 classes; "
-                "image files are, by their names, JPEG, PNG, BMP, WebP, PPM, PGM and TIFF");
+                "image files are, by their names, JPEG, PNG, BMP, WebP, PPM, PGM and TIFF; there are " +
+                dir / "a/readme.txt");
   EXPECT_EQ(error_message<DataError>([&] { open(dir / "nowhere"); }),
             "cannot open the image folder " + dir / "nowhere" + " (No such file or directory)");
 }
