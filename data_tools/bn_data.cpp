@@ -1,6 +1,5 @@
 // bn-data: makes and inspects data sets.
 #include <CLI/CLI.hpp>
-#include <csignal>
 
 #include "bn/dataset.hpp"
 #include "bn/version.hpp"
@@ -25,6 +24,5 @@ int main(int argc, char** argv) {
   bn::add_throughput_command(app, exit_code);
   bn::add_shapes_command(app, exit_code);
   bn::raise_open_file_limit();
-  std::signal(SIGXFSZ, SIG_IGN);  // a limit on the size of files is then an error of write(), as a full disk is
   return bn::run_command_line(app, argc, argv, exit_code, {.error_prefix = "bn-data"});
 }

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <iostream>
 
@@ -134,6 +135,7 @@ int run_command_line(CLI::App& app, int argc, const char* const* argv, const Exi
     std::fprintf(stderr, "%s: %s\n", options.error_prefix.c_str(), error.what());
     return static_cast<int>(code);
   };
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit on the size of files is then an error of write(), as a full disk is
   app.description(wrap(app.get_description(), kTerminalWidth));
   wrap_help(app);
   const auto written = [&](int code) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -190,7 +189,6 @@ void add_train_command(CLI::App& app, ExitCode& exit_code) {
       "checkpoints/ (safetensors: the last ones and the best). Ctrl-C writes a checkpoint first.");
   command->callback([arguments, &exit_code] {
     cpu::bound_spinning();
-    std::signal(SIGXFSZ, SIG_IGN);  // a limit on the size of files is then an error of write(), as a full disk is
     exit_code = run_in_group([&](Group& group) { return run_train(*arguments, group); });
   });
 }

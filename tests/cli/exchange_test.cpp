@@ -83,6 +83,19 @@ TEST_F(Exchange, ExportToNowhereIsAStorageError) {
   EXPECT_EQ(result.err, "error: cannot write '" + folder_ / "none/a.onnx" + "': No such file or directory\n");
 }
 
+// The shell's unit is 512 bytes: too few for the model.
+TEST_F(Exchange, ExportLeavesNothingHalfWritten) {
+  std::vector<std::string> limited{"/bin/sh", "-c", "ulimit -f 10; exec \"$@\"", "sh"};
+  const std::vector<std::string> words = test::bninception_command({"export", train(), "--onnx", folder_ / "a.onnx"});
+  limited.insert(limited.end(), words.begin(), words.end());
+  const ProgramResult result = test::run_program(limited);
+  EXPECT_EQ(result.exit_code, 7);
+  EXPECT_EQ(result.err, "error: cannot write '" + folder_ / "a.onnx" + "': File too large\n");
+  for (const auto& entry : std::filesystem::directory_iterator(folder_.path())) {
+    EXPECT_THAT(entry.path().filename().string(), testing::Not(HasSubstr("onnx")));
+  }
+}
+
 // A file that somebody else made, or that is read, stays as it is.
 TEST_F(Exchange, ReplacesNoFileOfAnotherKind) {
   const std::string run =
