@@ -191,7 +191,7 @@ exchange() {
   python_environment .cache/exchange onnx==1.23.2 onnxruntime==1.32.0 opencv-python-headless==5.0.0.93 \
     safetensors==0.8.0 tensorboard==2.21.0 ||
     echo "The other programs could not be fetched from PyPI: connect this machine to the network; without them the tests are skipped."
-  cmake --build build/release --target test_exchange && ctest --preset release -R '^exchange\.' -j "$jobs"
+  configure -DBN_BUILD_TESTS=ON && cmake --build build/release --target test_exchange && ctest --preset release -R '^exchange\.' -j "$jobs"
 }
 
 tests() { ctest --preset release -j "$jobs"; }
