@@ -90,7 +90,7 @@ class Kernel:
             for access in meant.split():
                 if not any(form.startswith(f"{access}.E.128") for form in found):
                     yield f"no {access}.E.128 {place}"
-            # What other blocks have written is summed by one block, column by column.
+            # These are allowed: one block sums, column by column, what the other blocks have written.
             narrow = {form for form in found if ".128" not in form and not form.endswith(".STRONG.GPU")}
             if place == "in loops" and narrow and self.name not in NARROW:
                 yield f"{', '.join(sorted(narrow))} {place}"

@@ -1,4 +1,4 @@
-// What commands that start from a configuration share.
+// Commands that start from a configuration share these arguments and the way to its backend.
 #pragma once
 
 #include <CLI/App.hpp>

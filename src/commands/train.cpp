@@ -153,10 +153,10 @@ ExitCode run_train(const TrainArguments& arguments, Group& group) {
   in_first(group, [&] {
     const std::string resolved = to_yaml(config);
     if (arguments.resume) expect_same_experiment(config, out, arguments.allow_different_bits);
-    if (arguments.resume && RunFolder(out).checkpoint_steps().empty()) {
+    folder = RunFolder::create(out, resolved, arguments.resume);
+    if (arguments.resume && folder.checkpoint_steps().empty()) {
       tell(fmt::format("{} holds no checkpoint to resume from, so training begins anew\n", out));
     }
-    folder = RunFolder::create(out, resolved, arguments.resume);
     if (arguments.resume) folder.store_config(resolved);
   });
   const TrainResult result = train(config, *backend, folder,

@@ -9,7 +9,7 @@
 namespace bn {
 namespace {
 
-// Of the first two terms, because these can change places.
+// Looks at the first two terms alone, because only these can change places without changing the sum.
 std::vector<GradientUse>::iterator adder_of(std::vector<GradientUse>& partials, const Graph& graph) {
   return std::find_if(partials.begin(), partials.begin() + 2, [&](const GradientUse& use) {
     return adds_gradient_terms(graph.nodes[static_cast<size_t>(use.node)].spec);

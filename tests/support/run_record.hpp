@@ -1,4 +1,4 @@
-// What a run has left in its folder.
+// Reads what a run has left in its folder.
 #pragma once
 
 #include <fmt/format.h>

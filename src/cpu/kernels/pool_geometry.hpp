@@ -36,7 +36,7 @@ BN_INLINE void prefetch(const T* pixel, int64_t c) {
   for (int64_t j = 0; j < c; j += 64 / static_cast<int64_t>(sizeof(T))) prefetch_line(pixel + j);
 }
 
-// What is added to a gradient's V vectors from channel j of column w before they are stored. This adds nothing.
+// A gradient's V vectors, from channel j of column w, pass through add() before they are stored. This one adds nothing.
 struct Alone {
   template <int V, class P>
   BN_INLINE void add(Float (&)[V], int64_t, int64_t, P) const {}
