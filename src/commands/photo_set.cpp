@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <filesystem>
 #include <map>
 #include <memory>
 
 #include "bn/dataset.hpp"
 #include "bn/error.hpp"
+#include "core/lower_case.hpp"
 #include "core/usable_cores.hpp"
 
 namespace bn {
@@ -95,15 +95,10 @@ void count_images(PhotoSet& set, const Dataset& images) {
   for (int64_t i = 0; i < images.size(); ++i) ++set.counts[static_cast<size_t>(images.label(i))];
 }
 
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
-  return text;
-}
-
 void remark_on_alike_names(PhotoSet& set) {
   std::map<std::string, std::string> seen;  // the name as it is, by its small letters
   for (const std::string& name : set.classes) {
-    const auto [other, is_new] = seen.emplace(lower(name), name);
+    const auto [other, is_new] = seen.emplace(lower_case(name), name);
     if (is_new) continue;
     set.remarks.push_back(
         fmt::format("'{}' and '{}' are two classes; put their images together if they mean one", other->second, name));

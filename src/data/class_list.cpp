@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "bn/error.hpp"
+#include "core/lower_case.hpp"
 #include "core/utf8.hpp"
 #include "data/packed_index.hpp"
 
@@ -176,9 +177,7 @@ bool has_image_name(const std::string& path) {
   const std::string name = path.substr(path.rfind('/') + 1);
   const size_t dot = name.rfind('.');
   if (dot == std::string::npos) return false;
-  std::string extension = name.substr(dot + 1);
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string extension = lower_case(name.substr(dot + 1));
   return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
 }
 

@@ -1,7 +1,5 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cctype>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -9,6 +7,7 @@
 
 #include "bn/dataset.hpp"
 #include "bn/error.hpp"
+#include "core/lower_case.hpp"
 #include "data/sources.hpp"
 #include "data/split.hpp"
 
@@ -19,9 +18,7 @@ namespace {
 constexpr size_t kMostNames = 10;
 
 bool is_photo_in_other_format(const std::string& name) {
-  std::string extension = std::filesystem::path(name).extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return std::tolower(c); });
+  const std::string extension = lower_case(std::filesystem::path(name).extension().string());
   return extension == ".heic" || extension == ".heif" || extension == ".avif" || extension == ".gif";
 }
 
