@@ -1,13 +1,19 @@
 #!/usr/bin/env bash
 # Figures 2 and 3 with lengths and decays in the paper's proportions: the search for the plain network's learning rate, then
-# seven networks, five seeds. Needs tiny-imagenet under BN_DATA_ROOT.
-#   usage: run.sh [--dry-run] [--jobs N] [--minutes N] [--out DIR] [--set KEY=VALUE]...
+# seven networks, five seeds. "longer" trains Inception, BN-x5 and BN-x30 equally long instead (longer/README.md). Needs
+# tiny-imagenet under BN_DATA_ROOT.
+#   usage: run.sh [longer] [--dry-run] [--jobs N] [--minutes N] [--out DIR] [--set KEY=VALUE]...
 set -euo pipefail
 # shellcheck source=experiments/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
 here=experiments/figure2_fair
 out=${root}runs/figure2_fair
+longer=no
+if [ "${1:-}" = longer ]; then
+  longer=yes out=${root}runs/figure2_fair_longer
+  shift
+fi
 read_sweep_options "$@"
 build_programs
 use_tiny_imagenet_shards
@@ -25,6 +31,11 @@ winner() {
       sub(/.*=/, "", name); print name
     }' "$1"
 }
+
+if [ $longer = yes ]; then
+  run_study $here/longer/sweep.yaml "$out"
+  exit
+fi
 
 if [ ! -f "$out/sweep.yaml" ]; then
   run_study $here/search.yaml "$out/search"
