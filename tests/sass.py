@@ -46,7 +46,10 @@ NARROW = {
     "max_backward": "argmax has a byte for each channel",
     "normalize_images_kernel": "the images have three bytes for each pixel",
     "copy_each": "rows of different widths are copied element by element",
+    "sgd_kernel": "so are they updated",
 }
+# Each element of a row by itself, or eight at once: one variant does both.
+BOTH = ("copy_each", "sgd_kernel")
 
 
 class Kernel:
@@ -59,7 +62,7 @@ class Kernel:
         self.name, self.arguments = re.match(r"(\w+)(?:<(.*?)>)?\(", plain).groups("")
 
     def is_wide(self):
-        return self.name == "copy_each" or re.search(r"\b[48]\b|uint4", self.arguments) is not None
+        return self.name in BOTH or re.search(r"\b[48]\b|uint4", self.arguments) is not None
 
     def accesses(self):
         """Those of global memory in loops, and those beside them."""

@@ -119,6 +119,14 @@ struct SgdUpdate {
   StepState* step = nullptr;  // holds the learning rate
 };
 
+// What follows a backward pass, in this order: unpack() of the first calls, sgd_step() of each, pack() of the last
+// calls, which were packed before.
+struct ParameterUpdate {
+  std::span<const OpCall> unpacks{};
+  std::span<const SgdUpdate> updates{};
+  std::span<const OpCall> packs{};
+};
+
 // x[n,h,w,c] = (image[n,h,w,c] - mean[c]) * scale[c], in x's type.
 struct ImageNormalization {
   std::vector<float> mean{};   // unit: one step of u8
@@ -198,6 +206,15 @@ class Backend {
   virtual void finish_loading() {}
   virtual void sum(const Tensor& dst, const std::vector<Tensor>& srcs) = 0;  // dst may be srcs[0]
   virtual void sgd_step(const SgdUpdate& update) = 0;
+  // A GPU does it in one pass over the slabs: a gradient that an op left in `packed` is read there, and dw need not
+  // hold it afterwards.
+  virtual void update(const ParameterUpdate& all) {
+    unpack(all.unpacks);
+    for (const SgdUpdate& update : all.updates) {
+      if (update.value.shape.elements() > 0) sgd_step(update);
+    }
+    pack(all.packs);
+  }
   // running += weight * (factor * batch - running), elementwise; factor may be an empty tensor (1), the weight lies in
   // backend memory. A weight of 1 copies.
   virtual void blend(const Tensor& running, const Tensor& batch, const Tensor& factor, const float* weight) = 0;

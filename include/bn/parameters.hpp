@@ -2,6 +2,7 @@
 // outlives every Plan that runs over it; checkpoints save it by name.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -59,7 +60,9 @@ class Parameters {
     float momentum = 0, l2 = 0;
     MomentumKind kind = MomentumKind::kClassical;
   };
-  // Two calls of Backend::sgd_step: decayed, the rest. Frozen parameters have no part in it.
+  // The two spans of a step: decayed, the rest. One is empty where there are no such parameters. Frozen parameters have
+  // no part in it.
+  std::array<SgdUpdate, 2> sgd_updates(const SgdOptions& options, StepState* step) const;
   void sgd_step(const SgdOptions& options, StepState* step);
   void update_average(const StepState* step);  // average += average_weight * (value - average)
   void reset_average();                        // average = value

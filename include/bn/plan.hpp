@@ -50,6 +50,10 @@ struct StepInfo {
   int64_t saved_bytes = 0, scratch_bytes = 0, packed_bytes = 0;
 };
 
+// Where the gradients of parameters are after a backward pass. kWithOps: an op may hold its own, which is cheaper where
+// nothing but update_parameters() reads them.
+enum class Gradients { kInParameters, kWithOps };
+
 class Plan {
  public:
   struct Impl;  // src/plan/plan_impl.hpp
@@ -68,11 +72,10 @@ class Plan {
   void set_labels(const int32_t* labels);
 
   void pack();                             // call after each change of the parameters or of the population statistics
-  void repack();                           // the same where frozen parameters were packed already
   void begin(const StepScalars& scalars);  // call before forward; holds for all that follows in this step
   void set_seed(uint64_t seed);            // dropout's seed
   void forward();
-  void backward();
+  void backward(Gradients gradients = Gradients::kInParameters);
   // Mean main loss over the labels >= 0 of the last forward. Synchronises.
   double read_loss() const;
   int64_t first_bad_step() const;  // -1: none
@@ -83,6 +86,9 @@ class Plan {
   //   moving average: (1 - decay) / (1 - decay^t), so the first update copies;
   //   Algorithm 2:    1 / t, the mean.
   void update_statistics();
+  // Updates the learned parameters, and what their ops keep packed of them; the plan was packed before. `gradients` is
+  // what the backward pass was called with.
+  void update_parameters(const Parameters::SgdOptions& options, Gradients gradients = Gradients::kInParameters);
 
   StepState* step_state() const;
   const PlanOptions& options() const;

@@ -21,17 +21,18 @@ class TrainingStep {
   TrainingStep(Plan& plan, Parameters& parameters, Backend& backend, const UpdateOptions& options)
       : plan_(plan), parameters_(parameters), backend_(backend), options_(options) {}
 
-  // A whole step with these scalars.
+  // A whole step with these scalars. Afterwards not all gradients are in Parameters.
   void run(const StepScalars& scalars);
 
   // A step in parts: the gradients and statistics of one part, and, when they hold the sums over the parts, the update.
   void run_part(const StepScalars& scalars);
   void run_update();
 
-  // The work of run() after Plan::begin(), op by op: forward, backward, update.
+  // The work of run() after Plan::begin(), op by op: forward, backward, update. Afterwards not all gradients are in
+  // Parameters.
   void compute();
-  // Updates the statistics, the parameters, their average and the packed weights.
-  void update();
+  // Updates the statistics, the parameters with the packed weights, and the parameters' average.
+  void update(Gradients gradients);
 
  private:
   // Work that is repeated. The first time it is computed op by op, since libraries load their kernels then; the second
@@ -42,6 +43,7 @@ class TrainingStep {
   };
   void repeat(Repeated& work, void (TrainingStep::*call)());
   void compute_part();
+  void update_alone();
 
   Plan& plan_;
   Parameters& parameters_;

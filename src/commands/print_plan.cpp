@@ -48,10 +48,7 @@ void list_launches(Plan& plan, TrainingStep& step, const PlanningBackend& backen
     PlannedOp& entry = planned.ops[static_cast<size_t>(op)];
     take_new(is_backward ? entry.backward : entry.forward);
   });
-  plan.forward();
-  if (plan.options().purpose != Purpose::kTrain) return;
-  plan.backward();
-  step.update();
+  plan.options().purpose == Purpose::kTrain ? step.compute() : plan.forward();
   take_new(planned.update);
 }
 

@@ -130,7 +130,7 @@ Profile measure(const Config& config, Backend& backend, int64_t steps, bool eval
     if (evaluation) return;
     plan.backward();
     const auto start = now();
-    step.update();
+    step.update(Gradients::kInParameters);  // as for a step of several parts
     profile.update_seconds += seconds(start, now()) / static_cast<double>(steps);
   });
   if (!evaluation) measure_exchanged(parameters, backend, steps, profile);

@@ -133,19 +133,21 @@ Tensor Parameters::average_slab() const { return span_of(*average_, 0, slab_elem
 Tensor Parameters::value_slab() const { return span_of(*values_, 0, slab_elements_); }
 Tensor Parameters::gradient_slab() const { return span_of(*gradients_, 0, learned_elements_); }
 
-void Parameters::sgd_step(const SgdOptions& options, StepState* step) {
+std::array<SgdUpdate, 2> Parameters::sgd_updates(const SgdOptions& options, StepState* step) const {
   const auto update = [&](int64_t begin, int64_t end, float l2) {
-    if (begin == end) return;
-    backend_->sgd_step({.value = span_of(*values_, begin, end),
-                        .velocity = span_of(*velocities_, begin, end),
-                        .gradient = span_of(*gradients_, begin, end),
-                        .momentum = options.momentum,
-                        .l2 = l2,
-                        .kind = options.kind,
-                        .step = step});
+    return SgdUpdate{.value = span_of(*values_, begin, end),
+                     .velocity = span_of(*velocities_, begin, end),
+                     .gradient = span_of(*gradients_, begin, end),
+                     .momentum = options.momentum,
+                     .l2 = l2,
+                     .kind = options.kind,
+                     .step = step};
   };
-  update(0, decayed_elements_, options.l2);
-  update(decayed_elements_, learned_elements_, 0.0F);
+  return {update(0, decayed_elements_, options.l2), update(decayed_elements_, learned_elements_, 0.0F)};
+}
+
+void Parameters::sgd_step(const SgdOptions& options, StepState* step) {
+  backend_->update({.updates = sgd_updates(options, step)});
 }
 
 void Parameters::update_average(const StepState* step) {

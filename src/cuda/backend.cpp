@@ -237,9 +237,12 @@ void CudaBackend::load_images(const Tensor& x, const Tensor& images_u8, const Im
 }
 
 void CudaBackend::sum(const Tensor& dst, const std::vector<Tensor>& srcs) { cuda::sum(context_, dst, srcs); }
-void CudaBackend::sgd_step(const SgdUpdate& update) {
+void CudaBackend::sgd_step(const SgdUpdate& update) { this->update({.updates = {&update, 1}}); }
+void CudaBackend::update(const ParameterUpdate& all) {
   enter_thread();
-  cuda::sgd_step(context_, update);
+  GatheredWork unpacks = gather(context_, [&] { Backend::unpack(all.unpacks); });
+  GatheredWork packs = gather(context_, [&] { Backend::pack(all.packs); });
+  cuda::update(context_, all.updates, std::move(unpacks), std::move(packs));
 }
 void CudaBackend::blend(const Tensor& running, const Tensor& batch, const Tensor& factor, const float* weight) {
   enter_thread();

@@ -103,7 +103,12 @@ void DescribedBackend::load_images(const Tensor& x, const Tensor& images_u8, con
   cuda::load_images(context_, x, images_u8, normalization);
 }
 void DescribedBackend::sum(const Tensor& dst, const std::vector<Tensor>& srcs) { cuda::sum(context_, dst, srcs); }
-void DescribedBackend::sgd_step(const SgdUpdate& update) { cuda::sgd_step(context_, update); }
+void DescribedBackend::sgd_step(const SgdUpdate& update) { this->update({.updates = {&update, 1}}); }
+void DescribedBackend::update(const ParameterUpdate& all) {
+  GatheredWork unpacks = gather(context_, [&] { Backend::unpack(all.unpacks); });
+  GatheredWork packs = gather(context_, [&] { Backend::pack(all.packs); });
+  cuda::update(context_, all.updates, std::move(unpacks), std::move(packs));
+}
 void DescribedBackend::blend(const Tensor& running, const Tensor& batch, const Tensor& factor, const float* weight) {
   cuda::blend(context_, running, batch, factor, weight);
 }

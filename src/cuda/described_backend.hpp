@@ -40,6 +40,7 @@ class DescribedBackend final : public PlanningBackend {
   void load_images(const Tensor& x, const Tensor& images_u8, const ImageNormalization& normalization) override;
   void sum(const Tensor& dst, const std::vector<Tensor>& srcs) override;
   void sgd_step(const SgdUpdate& update) override;
+  void update(const ParameterUpdate& all) override;
   void blend(const Tensor& running, const Tensor& batch, const Tensor& factor, const float* weight) override;
 
  private:

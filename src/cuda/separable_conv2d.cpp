@@ -4,6 +4,7 @@
 
 #include "cuda/dense_convolution.hpp"
 #include "cuda/library_ops.hpp"
+#include "cuda/weight_copies.hpp"
 
 namespace bn::cuda {
 namespace {
@@ -29,9 +30,11 @@ class SeparableConv2dOp final : public Op {
   std::string implementation() const override { return convolution_.implementation(); }
 
   void pack(const OpIo& io) override {
-    auto* w = static_cast<float*>(at(io.scratch, 0));  // [o, kh, kw, i]
-    compose_weights(context_, w, io.w.at(0).as<const float>(), io.w.at(1).as<const float>(), layout_);
-    convolution_.pack(io, w, 2);
+    run_or_gather(context_, [this, &io] {
+      auto* w = static_cast<float*>(at(io.scratch, 0));  // [o, kh, kw, i]
+      compose_weights(context_, w, io.w.at(0).as<const float>(), io.w.at(1).as<const float>(), layout_);
+      convolution_.pack(io, w, 2);
+    });
   }
 
   void forward(const OpIo& io) override { convolution_.forward(io, at(io.scratch, convolution_scratch_)); }

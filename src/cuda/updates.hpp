@@ -1,9 +1,10 @@
-// Backend's updates of whole tensors and slabs; their contracts are at Backend and SgdUpdate.
+// Backend's updates of whole tensors and slabs; their contracts are at Backend, SgdUpdate and ParameterUpdate.
 #pragma once
 
 #include <vector>
 
 #include "cuda/context.hpp"
+#include "cuda/weight_copies.hpp"
 
 namespace bn::cuda {
 
@@ -11,7 +12,8 @@ namespace bn::cuda {
 void load_images(const Context& context, const Tensor& x, const Tensor& images_u8,
                  const ImageNormalization& normalization);
 void sum(const Context& context, const Tensor& dst, const std::vector<Tensor>& srcs);
-void sgd_step(const Context& context, const SgdUpdate& update);
+// Backend::update(), given what unpack() and pack() of its calls would copy.
+void update(const Context& context, std::span<const SgdUpdate> updates, GatheredWork unpacks, GatheredWork packs);
 void blend(const Context& context, const Tensor& running, const Tensor& batch, const Tensor& factor,
            const float* weight);
 

@@ -1,5 +1,7 @@
 #include "cuda/weight_copies.hpp"
 
+#include <utility>
+
 namespace bn::cuda {
 namespace {
 
@@ -7,7 +9,7 @@ namespace {
 class Gathering {
  public:
   explicit Gathering(WeightCopies& copies) : copies_(copies) {
-    copies_.gathered.clear();
+    copies_.gathered = {};
     copies_.is_gathering = true;
   }
   ~Gathering() { copies_.is_gathering = false; }
@@ -18,20 +20,37 @@ class Gathering {
   WeightCopies& copies_;
 };
 
+bool is_gathering(const Context& context) { return context.weight_copies && context.weight_copies->is_gathering; }
+
 }  // namespace
 
 void copy_or_gather(const Context& context, const WeightCopy& copy) {
-  if (context.weight_copies && context.weight_copies->is_gathering) {
-    context.weight_copies->gathered.push_back(copy);
+  if (is_gathering(context)) {
+    context.weight_copies->gathered.copies.push_back(copy);
   } else {
     copy_weights(context, {&copy, 1});
   }
 }
 
-void gather_copies(const Context& context, const std::function<void()>& work) {
+void run_or_gather(const Context& context, std::function<void()> work) {
+  if (is_gathering(context)) {
+    context.weight_copies->gathered.others.push_back(std::move(work));
+  } else {
+    work();
+  }
+}
+
+GatheredWork gather(const Context& context, const std::function<void()>& work) {
   const Gathering until_the_end(*context.weight_copies);
   work();
-  copy_weights(context, context.weight_copies->gathered);
+  return std::move(context.weight_copies->gathered);
 }
+
+void start(const Context& context, const GatheredWork& gathered) {
+  copy_weights(context, gathered.copies);
+  for (const std::function<void()>& work : gathered.others) work();
+}
+
+void gather_copies(const Context& context, const std::function<void()>& work) { start(context, gather(context, work)); }
 
 }  // namespace bn::cuda

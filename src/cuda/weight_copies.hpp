@@ -8,16 +8,26 @@
 
 namespace bn::cuda {
 
-struct WeightCopies {
-  bool is_gathering = false;
-  std::vector<WeightCopy> gathered{};
+struct GatheredWork {
+  std::vector<WeightCopy> copies{};
+  std::vector<std::function<void()>> others{};  // started after the copies
 };
 
-// Copies now, or, while gather_copies() runs its work, at the end of that.
-void copy_or_gather(const Context& context, const WeightCopy& copy);
+struct WeightCopies {
+  bool is_gathering = false;
+  GatheredWork gathered{};
+};
 
-// The gathered copies run when `work` has returned. Their sources must still be there then, so nothing in an op's
-// scratch is gathered.
+// These start now, or, while gather() runs its work, are kept for later.
+void copy_or_gather(const Context& context, const WeightCopy& copy);
+void run_or_gather(const Context& context, std::function<void()> work);
+
+// Returns what `work` asked for, which has not started. The sources of copies must still be there when it does, so
+// nothing in an op's scratch is gathered.
+GatheredWork gather(const Context& context, const std::function<void()>& work);
+void start(const Context& context, const GatheredWork& gathered);
+
+// Both of them.
 void gather_copies(const Context& context, const std::function<void()>& work);
 
 }  // namespace bn::cuda

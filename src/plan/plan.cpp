@@ -59,8 +59,6 @@ void Plan::pack() {
   impl_->backend->pack(impl_->packs);
 }
 
-void Plan::repack() { impl_->backend->pack(impl_->repacks); }
-
 void Plan::begin(const StepScalars& scalars) { impl_->backend->upload(&step_state()->now, &scalars, sizeof(scalars)); }
 
 void Plan::set_seed(uint64_t seed) { impl_->backend->upload(&step_state()->seed, &seed, sizeof(seed)); }
@@ -73,7 +71,7 @@ void Plan::forward() {
   }
 }
 
-void Plan::backward() {
+void Plan::backward(Gradients gradients) {
   impl_->backend->enter_thread();
   for (const auto& item : impl_->backward) {
     auto& current = impl_->steps[static_cast<size_t>(item.step)];
@@ -85,7 +83,7 @@ void Plan::backward() {
       }
     });
   }
-  impl_->backend->unpack(impl_->unpacks);
+  if (gradients == Gradients::kInParameters) impl_->backend->unpack(impl_->unpacks);
 }
 
 double Plan::read_loss() const {
@@ -114,6 +112,13 @@ void Plan::update_statistics() {
   const Tensor factor = dense(impl_->correction->data(), DType::kF32, parameters.population_slab().shape);
   impl_->backend->blend(parameters.population_slab(), parameters.batch_state_slab(), factor,
                         &step_state()->now.statistics_weight);
+}
+
+void Plan::update_parameters(const Parameters::SgdOptions& options, Gradients gradients) {
+  std::span<const OpCall> unpacks;
+  if (gradients == Gradients::kWithOps) unpacks = impl_->unpacks;
+  impl_->backend->update(
+      {.unpacks = unpacks, .updates = impl_->parameters->sgd_updates(options, step_state()), .packs = impl_->repacks});
 }
 
 StepState* Plan::step_state() const { return static_cast<StepState*>(impl_->step_state->data()); }

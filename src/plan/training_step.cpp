@@ -12,7 +12,7 @@ void TrainingStep::run_part(const StepScalars& scalars) {
   repeat(part_, &TrainingStep::compute_part);
 }
 
-void TrainingStep::run_update() { repeat(update_, &TrainingStep::update); }
+void TrainingStep::run_update() { repeat(update_, &TrainingStep::update_alone); }
 
 void TrainingStep::repeat(Repeated& work, void (TrainingStep::*call)()) {
   if (!work.has_run) {
@@ -25,8 +25,9 @@ void TrainingStep::repeat(Repeated& work, void (TrainingStep::*call)()) {
 }
 
 void TrainingStep::compute() {
-  compute_part();
-  update();
+  plan_.forward();
+  plan_.backward(Gradients::kWithOps);
+  update(Gradients::kWithOps);
 }
 
 void TrainingStep::compute_part() {
@@ -34,11 +35,12 @@ void TrainingStep::compute_part() {
   plan_.backward();
 }
 
-void TrainingStep::update() {
+void TrainingStep::update_alone() { update(Gradients::kInParameters); }
+
+void TrainingStep::update(Gradients gradients) {
   if (options_.statistics) plan_.update_statistics();
-  parameters_.sgd_step(options_.sgd, plan_.step_state());
+  plan_.update_parameters(options_.sgd, gradients);
   if (options_.average) parameters_.update_average(plan_.step_state());
-  plan_.repack();
 }
 
 }  // namespace bn

@@ -113,7 +113,8 @@ TEST_P(CudaNetwork, AgreesWithTheCpuInBf16) {
   EXPECT_LT(gpu_sum, kMargin * cpu_sum);
 }
 
-enum class Replay { kCalls, kRecording };
+// kParts: the update by itself, which then reads the gradients of all weights in Parameters.
+enum class Replay { kCalls, kRecording, kParts };
 
 std::vector<float> parameters_after(const ModelOptions& model, DType activations, Replay replay) {
   constexpr int64_t kSteps = 3;
@@ -129,6 +130,9 @@ std::vector<float> parameters_after(const ModelOptions& model, DType activations
                               .statistics_weight = moving_average_weight(0.9F, step + 1)};
     if (replay == Replay::kRecording) {
       training_step.run(scalars);
+    } else if (replay == Replay::kParts) {
+      training_step.run_part(scalars);
+      training_step.run_update();
     } else {
       plan.begin(scalars);
       training_step.compute();
@@ -146,6 +150,7 @@ TEST_P(CudaNetwork, ReplaysTheSameBits) {
     const std::vector<float> called = parameters_after(GetParam().model(), activations, Replay::kCalls);
     EXPECT_EQ(parameters_after(GetParam().model(), activations, Replay::kRecording), called) << name_of(activations);
     EXPECT_EQ(parameters_after(GetParam().model(), activations, Replay::kCalls), called) << name_of(activations);
+    EXPECT_EQ(parameters_after(GetParam().model(), activations, Replay::kParts), called) << name_of(activations);
   }
 }
 

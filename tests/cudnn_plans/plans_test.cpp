@@ -38,7 +38,7 @@ constexpr const char* kLaunches =
     "average_pool 8\n"
     "average_pool_gradient 8\n"
     "blend 1\n"
-    "copy_weights 3\n"
+    "copy_weights 1\n"
     "cublasLt 3\n"
     "cudnn 152\n"
     "dropout 2\n"
@@ -50,7 +50,7 @@ constexpr const char* kLaunches =
     "max_pool 5\n"
     "max_pool_gradient 5\n"
     "moments 33\n"
-    "sgd 2\n"
+    "sgd 1\n"
     "softmax_loss 1\n"
     "softmax_loss_gradient 1\n";
 

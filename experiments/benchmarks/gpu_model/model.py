@@ -56,14 +56,11 @@ class Model:
             self.add_forward(op)
             # Where a value is written by several ops, its gradient is summed before the last of them; the next op reads it.
             self.add_backward(op, following["x"][0])
-        updates = [name for name in plan["update"] if name in ("sgd", "blend")]
-        copies = [name for name in plan["update"] if name == "copy_weights"]
-        row = "update", ""
+        # The update reads three slabs and writes two. In bf16 the gradients are half a slab, and the rounded weights half.
         slab = plan["memory"]["parameters"] // 3  # values; as many gradients and velocities
-        self.add(row, len(updates), slab * 5)  # sgd reads three slabs and writes two
-        for _ in copies:
-            self.add(row, 1, slab * 3 // 2)  # from f32 to bf16, or back
-        self.add(row, len(plan["update"]) - len(updates) - len(copies), 0)
+        launches = len(plan["update"]) - 1
+        self.add(("update", ""), 1, slab * 5)
+        self.add(("update", ""), launches, 0)
 
     def add(self, where, launches, traffic, operations=0, share=OTHER_SHARE, set_bytes=None):
         """traffic: bytes moved; set_bytes: what must stay in the level-2 cache for its rate to hold."""

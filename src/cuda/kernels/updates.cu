@@ -1,22 +1,40 @@
-// A thread updates four floats of a slab where they start on 16 bytes. Bytes per element: sgd reads value, velocity and
-// gradient and writes the first two; blend reads two or three arrays and writes one.
+// A thread updates a few elements, and no sum crosses threads. Bytes per element: sgd reads value and velocity and
+// writes them, 16, and reads a gradient of 4 or 2; a rounded copy is 2 more. blend reads two or three arrays and writes
+// one, four floats of a thread where they start on 16 bytes.
 #include "cuda/kernels/updates.hpp"
 
-#include "cuda/kernels/items.hpp"
+#include "cuda/kernels/entries.hpp"
 
 namespace bn::cuda {
 namespace {
 
-template <int N, MomentumKind Kind>
-__global__ void __launch_bounds__(kThreads) sgd_kernel(float* value, float* velocity, const float* gradient,
-                                                       StepState* step, float momentum, float l2, int64_t count) {
-  const int64_t first = item_index() * N;
-  if (first >= count) return;
-  const float rate = step->now.learning_rate;
-  float w[N], v[N], g[N];
-  load<float, N>(w, value + first);
-  load<float, N>(v, velocity + first);
-  load<float, N>(g, gradient + first);
+struct SgdTable {
+  struct Entry {
+    float *value, *velocity;
+    const void* gradient;
+    __nv_bfloat16* rounded;
+    unsigned first_block, count;
+    unsigned width, packed_width;
+    float l2;
+    Lanes lanes;
+    DType gradient_type;
+  };
+  static constexpr int kEntries = 63;
+  Entry entries[kEntries];
+  int count = 0;
+};
+
+// What holds for all entries.
+struct SgdFactors {
+  StepState* step;
+  float momentum;
+};
+static_assert(sizeof(SgdTable) + sizeof(SgdFactors) <= kArgumentBytes);
+
+// Moves N weights; false if one is no longer finite.
+template <MomentumKind Kind, int N>
+__device__ __forceinline__ bool descend(float (&w)[N], float (&v)[N], const float (&g)[N], float rate, float momentum,
+                                        float l2) {
   bool finite = true;
 #pragma unroll
   for (int k = 0; k < N; ++k) {
@@ -25,8 +43,59 @@ __global__ void __launch_bounds__(kThreads) sgd_kernel(float* value, float* velo
     w[k] += Kind == MomentumKind::kNesterov ? momentum * v[k] - descent : v[k];
     finite = finite && isfinite(w[k]);
   }
-  store(velocity + first, v);
-  store(value + first, w);
+  return finite;
+}
+
+template <MomentumKind Kind>
+__device__ __forceinline__ bool sgd_of_eight(const SgdTable::Entry& entry, unsigned first, float rate, float momentum) {
+  float w[kElements], v[kElements], g[kElements];
+  load_eight(w, entry.value + first);
+  load_eight(v, entry.velocity + first);
+  if (entry.gradient_type == DType::kBf16) {
+    load_eight(g, static_cast<const __nv_bfloat16*>(entry.gradient) + first);
+  } else {
+    load_eight(g, static_cast<const float*>(entry.gradient) + first);
+  }
+  const bool finite = descend<Kind>(w, v, g, rate, momentum, entry.l2);
+  store_eight(entry.velocity + first, v);
+  store_eight(entry.value + first, w);
+  if (entry.rounded != nullptr) store_eight(entry.rounded + first, w);
+  return finite;
+}
+
+template <MomentumKind Kind>
+__device__ __forceinline__ bool sgd_of_one(const SgdTable::Entry& entry, unsigned i, float rate, float momentum) {
+  const unsigned packed = i / entry.width * entry.packed_width + i % entry.width;
+  float w[1], v[1], g[1];
+  load<float, 1>(w, entry.value + i);
+  load<float, 1>(v, entry.velocity + i);
+  if (entry.gradient_type == DType::kBf16) {
+    load<__nv_bfloat16, 1>(g, static_cast<const __nv_bfloat16*>(entry.gradient) + packed);
+  } else {
+    load<float, 1>(g, static_cast<const float*>(entry.gradient) + i);
+  }
+  const bool finite = descend<Kind>(w, v, g, rate, momentum, entry.l2);
+  store(entry.velocity + i, v);
+  store(entry.value + i, w);
+  if (entry.rounded != nullptr) store(entry.rounded + packed, w);
+  return finite;
+}
+
+template <MomentumKind Kind>
+__global__ void __launch_bounds__(kThreads)
+    sgd_kernel(const __grid_constant__ SgdTable table, const SgdFactors factors) {
+  const SgdTable::Entry& entry = entry_of_block(table);
+  const unsigned first = first_element(entry);
+  if (first >= entry.count) return;
+  StepState* step = factors.step;
+  const float rate = step->now.learning_rate;
+  bool finite = true;
+  if (entry.lanes == Lanes::kWide && first + kElements <= entry.count) {
+    finite = sgd_of_eight<Kind>(entry, first, rate, factors.momentum);
+  } else {
+    const unsigned end = first + kElements < entry.count ? first + kElements : entry.count;
+    for (unsigned i = first; i < end; ++i) finite = sgd_of_one<Kind>(entry, i, rate, factors.momentum) && finite;
+  }
   // Threads that get here write the same number.
   if (!finite && step->first_bad_step < 0) step->first_bad_step = static_cast<int64_t>(step->now.step);
 }
@@ -56,20 +125,47 @@ cudaError_t find_kernels() {
   return cudaFuncGetAttributes(&attributes, blend_kernel<1>);
 }
 
-void sgd_slab(const Context& context, const SgdUpdate& update) {
-  auto *value = update.value.as<float>(), *velocity = update.velocity.as<float>();
-  const auto* gradient = update.gradient.as<float>();
-  const int64_t count = update.value.shape.elements();
-  const bool wide = count % 4 == 0 && is_aligned(value) && is_aligned(velocity) && is_aligned(gradient);
-  const auto run = [&](auto kernel, int lanes) {
-    launch(context, "sgd", kernel, grid_of(count / lanes), value, velocity, gradient, update.step, update.momentum,
-           update.l2, count);
-  };
-  if (update.kind == MomentumKind::kNesterov) {
-    wide ? run(sgd_kernel<4, MomentumKind::kNesterov>, 4) : run(sgd_kernel<1, MomentumKind::kNesterov>, 1);
-  } else {
-    wide ? run(sgd_kernel<4, MomentumKind::kClassical>, 4) : run(sgd_kernel<1, MomentumKind::kClassical>, 1);
+namespace {
+
+void launch_sgd(const Context& context, const SgdRule& rule, SgdTable& table, unsigned& blocks) {
+  if (table.count == 0) return;
+  launch(
+      context, "sgd",
+      rule.kind == MomentumKind::kNesterov ? sgd_kernel<MomentumKind::kNesterov> : sgd_kernel<MomentumKind::kClassical>,
+      {.x = blocks, .threads = kThreads}, table, SgdFactors{.step = rule.step, .momentum = rule.momentum});
+  table.count = 0;
+  blocks = 0;
+}
+
+// Where rows are of one width, `rounded` and a bf16 gradient lie as the values do.
+Lanes lanes_of(const SgdRange& range) {
+  const bool is_plain = range.width == range.packed_width && is_aligned(range.value) && is_aligned(range.velocity) &&
+                        is_aligned(range.gradient) && is_aligned(range.rounded);
+  return is_plain ? Lanes::kWide : Lanes::kOne;
+}
+
+}  // namespace
+
+void sgd_ranges(const Context& context, std::span<const SgdRange> ranges, const SgdRule& rule) {
+  SgdTable table;
+  unsigned blocks = 0;
+  for (const SgdRange& range : ranges) {
+    const auto count = static_cast<unsigned>(range.count);
+    table.entries[table.count++] = {.value = range.value,
+                                    .velocity = range.velocity,
+                                    .gradient = range.gradient,
+                                    .rounded = static_cast<__nv_bfloat16*>(range.rounded),
+                                    .first_block = blocks,
+                                    .count = count,
+                                    .width = static_cast<unsigned>(range.width),
+                                    .packed_width = static_cast<unsigned>(range.packed_width),
+                                    .l2 = range.l2,
+                                    .lanes = lanes_of(range),
+                                    .gradient_type = range.gradient_type};
+    blocks += blocks_of(count);
+    if (table.count == SgdTable::kEntries) launch_sgd(context, rule, table, blocks);
   }
+  launch_sgd(context, rule, table, blocks);
 }
 
 void blend_slab(const Context& context, float* running, const float* batch, const float* factor, const float* weight,

@@ -2,7 +2,7 @@
 // is fixed. Bytes: the arguments once each, at most a few megabytes, or all weights of the network once.
 #include "cuda/kernels/weights.hpp"
 
-#include "cuda/kernels/items.hpp"
+#include "cuda/kernels/entries.hpp"
 
 namespace bn::cuda {
 namespace {
@@ -22,7 +22,6 @@ __global__ void __launch_bounds__(kThreads) pack(T* packed, const float* w, cons
   store(packed + i, value);
 }
 
-// Copies of one launch, as an argument of the kernel: no table lies in memory that must stay, or be uploaded.
 struct CopyTable {
   struct Entry {
     const void* from;
@@ -32,59 +31,27 @@ struct CopyTable {
     unsigned from_width, to_width;
     Lanes lanes;
   };
-  static constexpr int kEntries = 100;  // so that the argument keeps to CUDA's limit of 4 kB
+  static constexpr int kEntries = 100;
   Entry entries[kEntries];
   int count = 0;
 };
-static_assert(sizeof(CopyTable) <= 4096);
-
-constexpr unsigned kCopied = 8;  // elements of a thread
-constexpr unsigned kCopiedByBlock = kCopied * kThreads;
-
-template <class T>
-__device__ __forceinline__ void load_eight(float (&to)[8], const T* from) {
-  constexpr int kWide = Element<T>::kWide;
-#pragma unroll
-  for (int first = 0; first < 8; first += kWide) {
-    float part[kWide];
-    load<T, kWide>(part, from + first);
-#pragma unroll
-    for (int k = 0; k < kWide; ++k) to[first + k] = part[k];
-  }
-}
-
-template <class T>
-__device__ __forceinline__ void store_eight(T* to, const float (&from)[8]) {
-  constexpr int kWide = Element<T>::kWide;
-#pragma unroll
-  for (int first = 0; first < 8; first += kWide) {
-    float part[kWide];
-#pragma unroll
-    for (int k = 0; k < kWide; ++k) part[k] = from[first + k];
-    store(to + first, part);
-  }
-}
+static_assert(sizeof(CopyTable) <= kArgumentBytes);
 
 // 4 or 2 bytes read, 2 or 4 written. A block copies 2048 elements of one entry, which it finds by its number.
 template <class From, class To>
 __global__ void __launch_bounds__(kThreads) copy_each(const __grid_constant__ CopyTable table) {
-  int low = 0, high = table.count;
-  while (high - low > 1) {
-    const int middle = (low + high) / 2;
-    (table.entries[middle].first_block <= blockIdx.x ? low : high) = middle;
-  }
-  const CopyTable::Entry& entry = table.entries[low];
-  const unsigned first = (blockIdx.x - entry.first_block) * kCopiedByBlock + threadIdx.x * kCopied;
+  const CopyTable::Entry& entry = entry_of_block(table);
+  const unsigned first = first_element(entry);
   if (first >= entry.count) return;
   const From* from = static_cast<const From*>(entry.from);
   To* to = static_cast<To*>(entry.to);
-  if (entry.lanes == Lanes::kWide && first + kCopied <= entry.count) {
-    float values[kCopied];
+  if (entry.lanes == Lanes::kWide && first + kElements <= entry.count) {
+    float values[kElements];
     load_eight(values, from + first);
     store_eight(to + first, values);
     return;
   }
-  const unsigned end = first + kCopied < entry.count ? first + kCopied : entry.count;
+  const unsigned end = first + kElements < entry.count ? first + kElements : entry.count;
   for (unsigned i = first; i < end; ++i) {
     const unsigned row = i / entry.to_width, column = i % entry.to_width;
     float value[1] = {0.0F};
@@ -193,7 +160,7 @@ void copy_of_types(const Context& context, std::span<const WeightCopy> copies, D
                                     .from_width = static_cast<unsigned>(copy.from_width),
                                     .to_width = static_cast<unsigned>(copy.to_width),
                                     .lanes = is_plain ? Lanes::kWide : Lanes::kOne};
-    blocks += (count + kCopiedByBlock - 1) / kCopiedByBlock;
+    blocks += blocks_of(count);
     if (table.count == CopyTable::kEntries) launch_copies(context, from, to, table, blocks);
   }
   launch_copies(context, from, to, table, blocks);
