@@ -1,5 +1,7 @@
 // Plain loops that compute what NVIDIA's libraries do, since a simulated device has none of them. So the ops around
 // them (packing, folding, widened images, gradients taken apart) run as on a GPU.
+#include <cstring>
+
 #include "bn/error.hpp"
 #include "cuda/cublas_product.hpp"
 #include "cuda/cudnn_graph.hpp"
@@ -75,6 +77,9 @@ void convolve(const ConvolutionProblem& problem, void* result, const void* first
   }
 }
 
+// A library leaves garbage there.
+void use_workspace(void* workspace, int64_t bytes) { std::memset(workspace, 0x7f, static_cast<size_t>(bytes)); }
+
 void multiply(const ProductProblem& problem, void* result, const void* a, const void* b) {
   const bool a_turned = problem.a.transposed == Transposed::kYes, b_turned = problem.b.transposed == Transposed::kYes;
   const int64_t rows = a_turned ? problem.a.columns : problem.a.rows;
@@ -118,8 +123,10 @@ int64_t ConvolutionPlan::workspace_bytes() const { return plan_ ? 1000 : 0; }
 const std::string& ConvolutionPlan::engine() const { return plan_->engine; }
 
 void ConvolutionPlan::run(void* result, const void* first, const void* second, void* workspace) const {
-  static_cast<uint8_t*>(workspace)[workspace_bytes() - 1] = 1;  // it is ours
-  simt::enqueue(plan_->stream, [=, problem = plan_->problem] { convolve(problem, result, first, second); });
+  simt::enqueue(plan_->stream, [=, problem = plan_->problem, bytes = workspace_bytes()] {
+    use_workspace(workspace, bytes);
+    convolve(problem, result, first, second);
+  });
 }
 
 struct Product::Plan {
@@ -137,8 +144,10 @@ int64_t Product::workspace_bytes() const { return plan_ ? 1000 : 0; }
 std::string Product::algorithm() const { return "loops"; }
 
 void Product::run(void* result, const void* a, const void* b, void* workspace) const {
-  static_cast<uint8_t*>(workspace)[workspace_bytes() - 1] = 1;  // it is ours
-  simt::enqueue(plan_->stream, [=, problem = plan_->problem] { multiply(problem, result, a, b); });
+  simt::enqueue(plan_->stream, [=, problem = plan_->problem, bytes = workspace_bytes()] {
+    use_workspace(workspace, bytes);
+    multiply(problem, result, a, b);
+  });
 }
 
 std::unique_ptr<Op> make_batch_norm_cudnn(const Context&, const BatchNorm&, const OpDesc&) {

@@ -118,7 +118,6 @@ TEST(Simulator, RecordsAndReplaysAStream) {
   cudaGraphExec_t executable = nullptr;
   BN_CUDA(cudaStreamBeginCapture(context.compute, cudaStreamCaptureModeThreadLocal));
   cuda::launch(context, "add_one", add_one, {.threads = 8}, x.data(), 5);
-  EXPECT_EQ(cudaStreamSynchronize(context.compute), cudaErrorStreamCaptureUnsupported);
   BN_CUDA(cudaStreamEndCapture(context.compute, &graph));
   EXPECT_EQ(x.values(), std::vector<float>(5, 0.0F)) << "recording runs nothing";
   BN_CUDA(cudaGraphInstantiate(&executable, graph, 0));
@@ -128,6 +127,41 @@ TEST(Simulator, RecordsAndReplaysAStream) {
   BN_CUDA(cudaGraphExecDestroy(executable));
   BN_CUDA(cudaStreamDestroy(context.compute));
 }
+
+TEST(Simulator, ARecordingThatWasRefusedSomethingIsOfNoUse) {
+  cudaStream_t stream = nullptr;
+  BN_CUDA(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
+  BN_CUDA(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
+  EXPECT_EQ(cudaStreamSynchronize(stream), cudaErrorStreamCaptureUnsupported);
+  cudaGraph_t graph = nullptr;
+  EXPECT_EQ(cudaStreamEndCapture(stream, &graph), cudaErrorStreamCaptureInvalidated);
+  EXPECT_EQ(graph, nullptr);
+  BN_CUDA(cudaStreamSynchronize(stream));
+  BN_CUDA(cudaStreamDestroy(stream));
+}
+
+TEST(Simulator, CountsWhatIsHeld) {
+  const simt::Held before = simt::held();
+  cudaEvent_t event = nullptr;
+  BN_CUDA(cudaEventCreateWithFlags(&event, cudaEventDisableTiming));
+  EXPECT_EQ(simt::held().events, before.events + 1);
+  BN_CUDA(cudaEventDestroy(event));
+  EXPECT_EQ(cudaEventDestroy(event), cudaErrorInvalidResourceHandle) << "it is no more";
+  EXPECT_TRUE(simt::held() == before);
+}
+
+#ifndef __SANITIZE_ADDRESS__  // which sees it by itself, and stops
+TEST(Simulator, SeesWhatIsWrittenIntoFreedMemory) {
+  float* memory = nullptr;
+  BN_CUDA(cudaMalloc(&memory, 40));
+  BN_CUDA(cudaFree(memory));
+  simt::require_freed_memory_intact();
+  const float kept = memory[3];
+  memory[3] = 1.0F;
+  EXPECT_THROW(simt::require_freed_memory_intact(), simt::Fault);
+  memory[3] = kept;
+}
+#endif
 
 }  // namespace
 }  // namespace bn::test

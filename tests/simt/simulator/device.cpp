@@ -8,14 +8,14 @@
 #include <set>
 #include <vector>
 
-#include "simt/simulator/guarded_memory.hpp"
-
 // NOLINTBEGIN(readability-identifier-naming): CUDA's names
 using Work = std::vector<std::function<void()>>;
 
 struct CUstream_st {
   int device = 0;
+  bool is_first = true;
   std::unique_ptr<Work> recorded{};  // while it records
+  bool is_broken = false;            // its recording: something was refused
   Work queue{};                      // everything before `done` has been done
   size_t done = 0;
 };
@@ -34,19 +34,6 @@ struct CUgraphExec_st {
 namespace bn::simt {
 namespace {
 
-using Allocations = std::map<void*, std::unique_ptr<GuardedMemory>>;
-
-// They are never destroyed: a static backend frees its memory late.
-Allocations& allocations() {
-  static auto& all = *new Allocations;
-  return all;
-}
-
-size_t& bytes_in_use() {
-  static size_t bytes = 0;
-  return bytes;
-}
-
 std::map<const void*, size_t>& dynamic_shared_limits() {
   static std::map<const void*, size_t> limits;
   return limits;
@@ -62,10 +49,34 @@ void require_dynamic_shared(const void* kernel, const char* name, const GridShap
 
 thread_local int device_of_thread = 0;
 
-std::set<cudaStream_t>& streams() {
-  static auto& all = *new std::set<cudaStream_t>;
+// The objects that exist; whatever is not among them is refused.
+template <class T>
+std::set<T>& existing() {
+  static auto& all = *new std::set<T>;
   return all;
 }
+template <class T>
+bool exists(T object) {
+  return existing<T>().count(object) != 0;
+}
+template <class T>
+cudaError_t destroy(T object) {
+  if (existing<T>().erase(object) == 0) return cudaErrorInvalidResourceHandle;
+  delete object;
+  return cudaSuccess;
+}
+std::set<cudaStream_t>& streams() { return existing<cudaStream_t>(); }
+
+thread_local cudaStream_t captured_by_thread = nullptr;
+
+// What would not be replayed, or would wait, is refused in a thread that captures: then the recording is broken.
+cudaError_t refuse_in_capture(cudaError_t why = cudaErrorStreamCaptureUnsupported) {
+  if (captured_by_thread == nullptr) return cudaSuccess;
+  captured_by_thread->is_broken = true;
+  return why;
+}
+
+bool leaves_out(LeftOut what) { return machine().left_out == what; }
 
 void drain(cudaStream_t stream, size_t end) {
   while (stream->done < end) {
@@ -76,7 +87,12 @@ void drain(cudaStream_t stream, size_t end) {
 }
 
 void drain(cudaEvent_t event) {
-  if (event->stream != nullptr && streams().count(event->stream) != 0) drain(event->stream, event->end);
+  if (event->stream != nullptr && exists(event->stream)) drain(event->stream, event->end);
+}
+
+bool is_late(const CUstream_st& stream) {
+  const Streams wanted = machine().streams;
+  return wanted == Streams::kAsLateAsAllowed || (wanted == Streams::kFirstIsLate && stream.is_first);
 }
 
 void perform(cudaStream_t stream, std::function<void()> work) {
@@ -86,7 +102,7 @@ void perform(cudaStream_t stream, std::function<void()> work) {
     stream->recorded->push_back(std::move(work));
   } else {
     stream->queue.push_back(std::move(work));
-    if (machine().streams == Streams::kAtOnce) drain(stream, stream->queue.size());
+    if (!is_late(*stream)) drain(stream, stream->queue.size());
   }
 }
 
@@ -109,13 +125,19 @@ void submit(cudaStream_t stream, const void* kernel, const char* name, const Gri
   perform(stream, [name, shape, thread = std::move(thread)] { run_grid(name, shape, thread); });
 }
 
-void require_device_memory_intact(const char* kernel) {
-  for (const auto& [pointer, memory] : allocations()) {
-    if (const auto damage = memory->first_damage()) {
-      throw Fault(fmt::format("Kernel {}: wrote to byte {} of an allocation that has {} bytes.", kernel, *damage,
-                              memory->bytes()));
-    }
-  }
+Held held() {
+  return {.device_allocations = device_allocations(),
+          .host_allocations = host_allocations(),
+          .streams = streams().size(),
+          .events = existing<cudaEvent_t>().size(),
+          .graphs = existing<cudaGraph_t>().size(),
+          .executables = existing<cudaGraphExec_t>().size()};
+}
+
+std::string to_string(const Held& held) {
+  return fmt::format("device memory {}, host memory {}, streams {}, events {}, graphs {}, executables {}",
+                     held.device_allocations, held.host_allocations, held.streams, held.events, held.graphs,
+                     held.executables);
 }
 
 }  // namespace bn::simt
@@ -125,45 +147,42 @@ using namespace bn::simt;
 
 cudaError_t cudaMalloc(void** pointer, size_t bytes) {
   *pointer = nullptr;
-  if (bytes > kDeviceBytes - bytes_in_use()) return cudaErrorMemoryAllocation;
-  auto memory = std::make_unique<GuardedMemory>(bytes);
-  std::memset(memory->data(), 0x7f, bytes);
-  *pointer = memory->data();
-  bytes_in_use() += bytes;
-  allocations()[*pointer] = std::move(memory);
-  return cudaSuccess;
+  if (const cudaError_t refused = refuse_in_capture(); refused != cudaSuccess) return refused;
+  *pointer = allocate_on_device(bytes, kDeviceBytes);
+  return *pointer == nullptr ? cudaErrorMemoryAllocation : cudaSuccess;
 }
 
 cudaError_t cudaFree(void* pointer) {
   if (pointer == nullptr) return cudaSuccess;
-  const auto found = allocations().find(pointer);
-  if (found == allocations().end()) return cudaErrorInvalidValue;
+  if (const cudaError_t refused = refuse_in_capture(); refused != cudaSuccess) return refused;
   for (cudaStream_t stream : streams()) drain(stream, stream->queue.size());  // it waits for the device
-  bytes_in_use() -= found->second->bytes();
-  allocations().erase(found);
-  return cudaSuccess;
+  return free_on_device(pointer) ? cudaSuccess : cudaErrorInvalidValue;
 }
 
 cudaError_t cudaMallocHost(void** pointer, size_t bytes) {
   *pointer = nullptr;
+  if (const cudaError_t refused = refuse_in_capture(); refused != cudaSuccess) return refused;
   if (bytes > machine().host_bytes) return cudaErrorMemoryAllocation;
-  *pointer = ::operator new(bytes);
+  *pointer = allocate_on_host(bytes);
   return cudaSuccess;
 }
 
 // Work that was not waited for may still read it: as on a device, it is not waited for here.
 cudaError_t cudaFreeHost(void* pointer) {
-  ::operator delete(pointer);
-  return cudaSuccess;
+  if (pointer == nullptr) return cudaSuccess;
+  if (const cudaError_t refused = refuse_in_capture(); refused != cudaSuccess) return refused;
+  return free_on_host(pointer) ? cudaSuccess : cudaErrorInvalidValue;
 }
 
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
-  *free = kDeviceBytes - bytes_in_use();
+  *free = kDeviceBytes - device_bytes_in_use();
   *total = kDeviceBytes;
   return cudaSuccess;
 }
 
-cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind, cudaStream_t stream) {
+// A replay would read or write the host's memory again, whatever is there then.
+cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
+  if (stream != nullptr && stream->recorded && kind != cudaMemcpyDeviceToDevice) return refuse_in_capture();
   perform(stream, [=] { std::memcpy(to, from, bytes); });
   return cudaSuccess;
 }
@@ -175,84 +194,97 @@ cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stre
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
   if (machine().start_error != cudaSuccess) return machine().start_error;
-  *stream = new CUstream_st{.device = device_of_thread};
+  *stream = new CUstream_st{.device = device_of_thread, .is_first = machine().streams_made++ == 0};
   streams().insert(*stream);
   return cudaSuccess;
 }
 
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
-  if (stream != nullptr) drain(stream, stream->queue.size());
-  streams().erase(stream);
-  delete stream;
-  return cudaSuccess;
+  if (!exists(stream)) return cudaErrorInvalidResourceHandle;
+  drain(stream, stream->queue.size());
+  return destroy(stream);
 }
 
-// Nothing can wait for work that is only being recorded; a device refuses it too.
+// Nothing can wait for work that is only being recorded.
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  if (const cudaError_t refused = refuse_in_capture(); refused != cudaSuccess) return refused;
   if (stream == nullptr) return machine().fault;
-  if (stream->recorded) return cudaErrorStreamCaptureUnsupported;
-  drain(stream, stream->queue.size());
+  if (!exists(stream)) return cudaErrorInvalidResourceHandle;
+  if (!leaves_out(LeftOut::kWaitsForStreams)) drain(stream, stream->queue.size());
   return machine().fault;
 }
 
+// A recording may wait only for what it records itself.
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
+  if (!exists(stream) || !exists(event)) return cudaErrorInvalidResourceHandle;
+  if (stream->recorded) return refuse_in_capture(cudaErrorStreamCaptureIsolation);
+  if (leaves_out(stream->is_first ? LeftOut::kWaitsOfFirstStream : LeftOut::kWaitsOfOtherStreams)) return cudaSuccess;
   perform(stream, [at = *event]() mutable { drain(&at); });
   return cudaSuccess;
 }
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
   *event = new CUevent_st;
+  existing<cudaEvent_t>().insert(*event);
   return cudaSuccess;
 }
 
-cudaError_t cudaEventDestroy(cudaEvent_t event) {
-  delete event;
-  return cudaSuccess;
-}
+cudaError_t cudaEventDestroy(cudaEvent_t event) { return destroy(event); }
 
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
-  if (stream->recorded) return cudaErrorStreamCaptureUnsupported;
+  if (!exists(stream) || !exists(event)) return cudaErrorInvalidResourceHandle;
+  if (stream->recorded) return refuse_in_capture();
   *event = {.stream = stream, .end = stream->queue.size()};
   return cudaSuccess;
 }
 
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
-  drain(event);
+  if (!exists(event)) return cudaErrorInvalidResourceHandle;
+  if (const cudaError_t refused = refuse_in_capture(); refused != cudaSuccess) return refused;
+  if (!leaves_out(LeftOut::kWaitsForEvents)) drain(event);
   return machine().fault;
 }
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
+  if (!exists(stream)) return cudaErrorInvalidResourceHandle;
+  if (stream->recorded) return cudaErrorStreamCaptureUnsupported;
   stream->recorded = std::make_unique<Work>();
+  stream->is_broken = false;
+  captured_by_thread = stream;
   return cudaSuccess;
 }
 
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
-  *graph = new CUgraph_st{.work = std::move(*stream->recorded)};
-  stream->recorded.reset();
+  *graph = nullptr;
+  if (!exists(stream) || !stream->recorded) return cudaErrorInvalidValue;
+  const std::unique_ptr<Work> recorded = std::move(stream->recorded);
+  captured_by_thread = nullptr;
+  if (stream->is_broken) return cudaErrorStreamCaptureInvalidated;
+  *graph = new CUgraph_st{.work = std::move(*recorded)};
+  existing<cudaGraph_t>().insert(*graph);
   return cudaSuccess;
 }
 
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long) {
+  if (!exists(graph)) return cudaErrorInvalidValue;
   *executable = new CUgraphExec_st{.work = graph->work};
+  existing<cudaGraphExec_t>().insert(*executable);
   return cudaSuccess;
 }
 
-cudaError_t cudaGraphUpload(cudaGraphExec_t, cudaStream_t) { return cudaSuccess; }
+cudaError_t cudaGraphUpload(cudaGraphExec_t executable, cudaStream_t) {
+  return exists(executable) ? cudaSuccess : cudaErrorInvalidValue;
+}
 
 cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
+  if (!exists(executable) || !exists(stream)) return cudaErrorInvalidValue;
   for (const auto& work : executable->work) perform(stream, work);
   return cudaSuccess;
 }
 
-cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
-  delete graph;
-  return cudaSuccess;
-}
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) { return destroy(executable); }
 
-cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) {
-  delete executable;
-  return cudaSuccess;
-}
+cudaError_t cudaGraphDestroy(cudaGraph_t graph) { return destroy(graph); }
 
 cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute, int value) {
   if (value < 0 || static_cast<size_t>(value) > kMaxDynamicSharedBytes) return cudaErrorInvalidValue;
@@ -312,6 +344,12 @@ const char* cudaGetErrorName(cudaError_t status) {
       return "cudaErrorMemoryAllocation";
     case cudaErrorStreamCaptureUnsupported:
       return "cudaErrorStreamCaptureUnsupported";
+    case cudaErrorStreamCaptureInvalidated:
+      return "cudaErrorStreamCaptureInvalidated";
+    case cudaErrorStreamCaptureIsolation:
+      return "cudaErrorStreamCaptureIsolation";
+    case cudaErrorInvalidResourceHandle:
+      return "cudaErrorInvalidResourceHandle";
     default:
       return "cudaErrorInvalidValue";
   }
@@ -327,6 +365,12 @@ const char* cudaGetErrorString(cudaError_t status) {
       return "no kernel image is available for execution on the device";
     case cudaErrorStreamCaptureUnsupported:
       return "operation not permitted when stream is capturing";
+    case cudaErrorStreamCaptureInvalidated:
+      return "operation failed due to a previous error during capture";
+    case cudaErrorStreamCaptureIsolation:
+      return "dependency created on uncaptured work in another stream";
+    case cudaErrorInvalidResourceHandle:
+      return "invalid resource handle";
     default:
       return "invalid argument";
   }

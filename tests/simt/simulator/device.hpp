@@ -1,11 +1,13 @@
-// The device behind the CUDA runtime's functions: memory, and streams that do everything at once unless they record, or
-// as late as they may where a test wants that.
+// The device behind the CUDA runtime's functions: streams that do everything at once unless they record, or as late as
+// they may where a test wants that. It refuses what a GPU refuses, and what no program needs while it captures.
 #pragma once
 
 #include <cuda_runtime.h>
 
 #include <functional>
+#include <string>
 
+#include "simt/simulator/device_memory.hpp"
 #include "simt/simulator/kernel.hpp"
 
 namespace bn::simt {
@@ -13,7 +15,13 @@ namespace bn::simt {
 constexpr int kMultiprocessors = 3;               // few: blocks then have more than one turn of work
 constexpr size_t kDeviceBytes = size_t{1} << 30;  // more is out of memory
 
-enum class Streams { kAtOnce, kAsLateAsAllowed };
+// When streams do their work. As late as allowed: when something waits for it. kFirstIsLate: only the first stream
+// that is made, the others at once, so that they overtake it wherever they do not wait for it.
+enum class Streams { kAtOnce, kAsLateAsAllowed, kFirstIsLate };
+
+// Waits that do nothing, as if the program had forgotten them: those of the first stream for an event, those of the
+// other streams, those of the host for an event, those of the host for a stream.
+enum class LeftOut { kNothing, kWaitsOfFirstStream, kWaitsOfOtherStreams, kWaitsForEvents, kWaitsForStreams };
 
 // The machine as tests want it.
 struct Machine {
@@ -25,8 +33,18 @@ struct Machine {
   cudaError_t start_error = cudaSuccess;   // returned by the first use of a device
   cudaError_t fault = cudaSuccess;         // returned by waiting for the device
   Streams streams = Streams::kAtOnce;
+  LeftOut left_out = LeftOut::kNothing;
+  int streams_made = 0;  // the first of them is "the first stream"
 };
 Machine& machine();
+
+// What the program has made and not given back.
+struct Held {
+  size_t device_allocations = 0, host_allocations = 0, streams = 0, events = 0, graphs = 0, executables = 0;
+  bool operator==(const Held&) const = default;
+};
+Held held();
+std::string to_string(const Held& held);
 
 // Does the work of launch(): runs the kernel, or records it.
 void submit(cudaStream_t stream, const void* kernel, const char* name, const GridShape& shape,
@@ -34,8 +52,5 @@ void submit(cudaStream_t stream, const void* kernel, const char* name, const Gri
 
 // Work of the host in the stream's order: done at once, or recorded.
 void enqueue(cudaStream_t stream, std::function<void()> work);
-
-// Throws Fault if something was written beside an allocation.
-void require_device_memory_intact(const char* kernel);
 
 }  // namespace bn::simt
