@@ -63,6 +63,8 @@ mkdir -p "$(dirname "$file")"
 tar -C "$folder" -c gpu_acceptance | xz -T0 -9 >"$file"
 bytes=$(stat -c %s "$file")
 printf '%s: %d.%d MB\n' "$(shown "$file")" $((bytes / 1000000)) $((bytes / 100000 % 10))
+echo "The other machine must have $(objdump -p "$root"/bin/* |
+  awk '$1 == "NEEDED" && $2 ~ /^lib(cudnn|cublas|nvrtc)/ {print $2}' | sort -u | paste -sd' ')."
 if [ "$bytes" -gt $largest ]; then
   echo "bundle.sh: that is more than $((largest / 1000000)) MB." >&2
   exit 1

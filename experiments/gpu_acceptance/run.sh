@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# Proves and measures the CUDA backend on this machine: an NVIDIA driver, CUDA 13 and cuDNN 9 are all it needs. Writes
-# report.json and report.md, as it goes. Run it where bundle.sh's file was unpacked.
+# Proves and measures the CUDA backend on this machine: all it needs are an NVIDIA driver, the libraries of the CUDA that
+# bundle.sh built with, 12 or 13 (cuBLASLt, NVRTC), and cuDNN 9. Writes report.json and report.md, as it goes. Run it
+# where bundle.sh's file was unpacked.
 #   usage: run.sh [--call 1|2] [--data DIR] [--out DIR] [--seconds N] [--cpu-only] [SECTION...]
 # --call: half of it, for a machine that is lent for a few minutes at a time; 1 has what matters most. --out: gpu_report
 # by default, gpu_report_N for a call. --data: a folder with tiny-imagenet-shards, for a training run on real images.
 # --seconds: for all together, 345 a call by default; what they do not suffice for is left out. --cpu-only: the sections
 # that need no GPU. Sections, by importance: operations determinism steps | batch_norm training more_steps; each has a
 # limit of its own, so that none takes the time of the next.
-# Exit status: 0 if everything ran and passed, 1 if something failed or was left out, 2 for a wrong argument. Bars that
-# were missed are in the report only.
+# Exit status: 0 if everything ran and passed, 1 if something failed or was left out, 2 for a wrong argument, 6 if this
+# machine lacks a library, a driver or a GPU. Bars that were missed are in the report only.
 # shellcheck disable=SC2317  # the sections are called by name
 set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd) caller=$PWD
@@ -80,10 +81,13 @@ gpu="no GPU"
 [ $device = cpu ] || gpu=$(limited 20 nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null | head -1)
 gpu=${gpu:-unknown}
 
-# CUDA's libraries: where the loader looks, in the toolkit's folder, or in a Python environment.
+# CUDA's libraries: where the loader looks, in the toolkit's folder, or in a Python environment. Their names end with the
+# major version that the programs were built with.
 python=$(command -v python3)
+cuda=$(ldd "$here/bin/bn_cuda.so" 2>/dev/null | grep -o 'libcublasLt[.]so[.][0-9]*' | head -1)
+cuda=${cuda##*.}
 cuda_libraries=$(
-  ls -d /usr/local/cuda-13*/lib64 /usr/local/cuda/lib64 /usr/local/cuda/lib 2>/dev/null
+  ls -d "/usr/local/cuda-$cuda"*/lib64 /usr/local/cuda/lib64 /usr/local/cuda/lib 2>/dev/null
   [ -z "$python" ] || limited 20 "$python" -c 'import glob, sys
 for path in sys.path:
     for folder in glob.glob(path + "/nvidia/*/lib"): print(folder)' 2>/dev/null
@@ -100,7 +104,21 @@ if ! program 20 bninception --help >/dev/null 2>&1; then
   library_path=$here/lib:$here/lib/fallback:${library_path#*:}
   if ! why=$(program 20 bninception --help 2>&1); then
     echo "run.sh: the programs do not start here: $why" >&2
-    exit 1
+    exit 6
+  fi
+fi
+if [ $device = cuda ]; then
+  missing=$(LD_LIBRARY_PATH=$library_path ldd "$here"/bin/* 2>/dev/null | awk '/=> not found/ {print $1}' | sort -u | paste -sd' ')
+  if [ -n "$missing" ]; then
+    echo "run.sh: the loader does not find $missing here: install the libraries of CUDA $cuda and cuDNN 9, use a python3" \
+      "whose PyTorch is for CUDA $cuda, or name their folders in LD_LIBRARY_PATH." >&2
+    exit 6
+  fi
+  # The program itself says what else a machine lacks. What fails later is for the report.
+  why=$(program 60 bninception profile "$here/configs/quickstart/batch_norm.yaml" --set device=cuda --steps 1 2>&1)
+  if [ $? -eq 6 ]; then
+    echo "run.sh: this machine cannot run the programs: $(tail -1 <<<"$why")" >&2
+    exit 6
   fi
 fi
 
