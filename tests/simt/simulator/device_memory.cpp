@@ -51,7 +51,7 @@ void require_intact(const GuardedMemory& memory) {
   throw Fault(fmt::format("Byte {} of {} that had been freed was written.", damage - begin, memory.bytes()));
 }
 
-void keep(std::unique_ptr<GuardedMemory> memory) {
+void keep([[maybe_unused]] std::unique_ptr<GuardedMemory> memory) {
 #ifndef __SANITIZE_ADDRESS__
   if (memory->bytes() > kMostOfOneKept) return;
   fill(*memory);
