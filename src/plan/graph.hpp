@@ -10,6 +10,8 @@
 
 namespace bn {
 
+constexpr const char* kImages = "images";  // the name of the input value
+
 struct GraphValue {
   std::string name;
   Shape shape;
@@ -45,6 +47,14 @@ struct Graph {
     return whole.padded_row > 0 ? whole.padded_row : whole.shape.c;
   }
 };
+
+inline bool is_training(const PlanOptions& options) { return options.purpose == Purpose::kTrain; }
+inline bool uses_batch_statistics(const PlanOptions& options) {
+  return is_training(options) || options.purpose == Purpose::kStatistics;
+}
+inline bool uses_batch_statistics(const PlanOptions& options, const GraphNode& node) {
+  return uses_batch_statistics(options) && !node.is_frozen;
+}
 
 // The nodes a purpose needs, with batch size and types. Logits, losses and everything elementwise between the last
 // linear op and the loss are f32 whatever the activation type.

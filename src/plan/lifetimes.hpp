@@ -1,0 +1,25 @@
+// Which buffers a plan has, and from when to when each is needed. Time counts the steps: forward, then backward.
+#pragma once
+
+#include <vector>
+
+#include "plan/graph.hpp"
+
+namespace bn {
+
+struct Lifetimes {
+  std::vector<Lifetime> buffers;
+  // Indices into buffers; -1: none.
+  std::vector<int> value;                  // per value
+  std::vector<std::vector<int>> gradient;  // per value, per partial; [0] becomes the sum
+  std::vector<int> saved;                  // per node: what its forward leaves to its backward
+};
+
+// Per node, the time of its backward; -1: it has none.
+std::vector<int> backward_times(const Graph& graph, const BackwardSchedule& schedule);
+
+// saved_bytes is per node. Training alone has gradients and what is saved.
+Lifetimes lifetimes_of(const Graph& graph, const BackwardSchedule& schedule, const std::vector<int64_t>& saved_bytes,
+                       const PlanOptions& options);
+
+}  // namespace bn
