@@ -8,6 +8,7 @@
 #include <map>
 #include <set>
 #include <sstream>
+#include <string_view>
 
 #include "core/messages.hpp"
 #include "core/usable_cores.hpp"
@@ -109,6 +110,14 @@ int64_t shared_threads(Group& group, int64_t threads) {
   const auto sharing =
       std::count_if(reports.begin(), reports.end(), [&](const CoreReport& other) { return shares_cores(mine, other); });
   return std::max<int64_t>(1, default_threads().count / sharing);
+}
+
+void warn_of_separate_tasks(const Group& group, int64_t parts) {
+  const char* tasks = std::getenv("SLURM_STEP_NUM_TASKS");
+  if (!group.is_alone() || parts == 1 || tasks == nullptr || std::string_view(tasks) == "1") return;
+  tell(fmt::format("warning: srun started {} processes without --mpi=pmix, so each trains by itself; with it they "
+                   "would share the {} parts of a step\n",
+                   tasks, parts));
 }
 
 }  // namespace bn

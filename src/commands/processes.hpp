@@ -16,4 +16,7 @@ ExitCode run_in_group(const std::function<ExitCode(Group&)>& work);
 // of machines whose cores lie idle.
 int64_t shared_threads(Group& group, int64_t threads);
 
+// Warns where srun started several processes that could share the parts of a step but were not told of each other.
+void warn_of_separate_tasks(const Group& group, int64_t parts);
+
 }  // namespace bn

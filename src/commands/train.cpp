@@ -146,6 +146,7 @@ ExitCode run_train(const TrainArguments& arguments, Group& group) {
   const bool is_named = config.threads > 0 || std::getenv("OMP_NUM_THREADS") != nullptr;
   if (arguments.resume && !arguments.allow_different_bits && !is_named) config.threads = threads_of_run(group, out);
   config.threads = shared_threads(group, config.threads);
+  warn_of_separate_tasks(group, config.train.parts);
   together(group, [&] { backend = make_backend(config); });
   expect_same_configuration(group, config);
   expect_same_program(group, *backend);

@@ -30,14 +30,20 @@ std::optional<int64_t> number_in(const char* variable) {
   return number;
 }
 
-// The processes that a launcher started: Open MPI's, those of MPICH and Intel, srun's. Nothing where there is no
-// launcher. srun sets SLURM_STEP_NUM_TASKS for every program, but PMIX_RANK only where MPI was asked for.
-int64_t launched_processes() {
+// What the environment tells of a launcher: Open MPI's, those of MPICH and Intel, srun's.
+struct Launched {
+  bool has_started_several = false;
+  std::optional<int64_t> processes{};  // where it is told
+};
+
+// srun sets SLURM_STEP_NUM_TASKS for every program, but PMIX_RANK only where MPI was asked for.
+Launched launched() {
   for (const char* variable : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"}) {
-    if (const std::optional<int64_t> count = number_in(variable)) return *count;
+    if (const std::optional<int64_t> count = number_in(variable)) return {*count > 1, count};
   }
-  if (std::getenv("PMIX_RANK") == nullptr) return 1;
-  return number_in("SLURM_STEP_NUM_TASKS").value_or(2);  // there may be several; MPI knows how many
+  if (std::getenv("PMIX_RANK") == nullptr) return {};
+  const std::optional<int64_t> tasks = number_in("SLURM_STEP_NUM_TASKS");
+  return {tasks.value_or(2) > 1, tasks};
 }
 
 OpenGroup load_module() {
@@ -57,15 +63,22 @@ OpenGroup load_module() {
 }  // namespace
 
 std::unique_ptr<Group> open_group() {
-  const int64_t processes = launched_processes();
-  if (processes <= 1) return alone();
+  const Launched by = launched();
+  if (!by.has_started_several) return alone();
   if (!kBuiltWithMpi) {
     throw UnsupportedError(
         "a launcher started several processes of this program, but it was built without MPI: start it alone, or build "
         "it where Debian's libopenmpi-dev is installed");
   }
   static const OpenGroup kOpen = load_module();  // never unloaded: the group is its code
-  return std::unique_ptr<Group>(kOpen());
+  std::unique_ptr<Group> group(kOpen());
+  if (group->is_alone() && by.processes) {
+    throw UnsupportedError(fmt::format(
+        "a launcher started {} processes of this program, but each sees itself alone: the launcher belongs to another "
+        "MPI library than the one that {} was built with",
+        *by.processes, kModule));
+  }
+  return group;
 }
 
 }  // namespace bn

@@ -157,6 +157,28 @@ TEST_F(Processes, WithoutTheirModuleSaySo) {
                                     "not load: "));
 }
 
+// Both would train into the same folder.
+TEST_F(Processes, StartedByAnotherLibrarysLauncherAreRefused) {
+  ProgramOptions of_mpich = options();
+  of_mpich.environment["PMI_SIZE"] = "2";
+  const ProgramResult result = run_program(train_arguments("run"), of_mpich);
+  EXPECT_EQ(result.exit_code, code(ExitCode::kUnsupported)) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("a launcher started 2 processes of this program, but each sees itself alone: the "
+                                    "launcher belongs to another MPI library"));
+}
+
+TEST_F(Processes, ThatSrunStartedWithoutMpiAreWarned) {
+  ProgramOptions of_slurm = options();
+  of_slurm.environment["SLURM_STEP_NUM_TASKS"] = "2";
+  const ProgramResult several = run_program(train_arguments("run", {"--set", "train.steps=1"}), of_slurm);
+  EXPECT_EQ(several.exit_code, 0) << several.err;
+  EXPECT_THAT(several.err, HasSubstr("warning: srun started 2 processes without --mpi=pmix, so each trains by itself; "
+                                     "with it they would share the 4 parts of a step\n"));
+  of_slurm.environment["SLURM_STEP_NUM_TASKS"] = "1";
+  const ProgramResult one = run_program(train_arguments("one", {"--set", "train.steps=1"}), of_slurm);
+  EXPECT_THAT(one.err, Not(HasSubstr("srun")));
+}
+
 // As above, of a build without MPI; the other tests of this file are skipped there.
 TEST(ProcessesOfABuildWithoutMpi, SaySo) {
   if (BN_HAS_MPI == 1) GTEST_SKIP() << "this build has MPI";
