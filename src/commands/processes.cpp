@@ -115,9 +115,10 @@ int64_t shared_threads(Group& group, int64_t threads) {
 void warn_of_separate_tasks(const Group& group, int64_t parts) {
   const char* tasks = std::getenv("SLURM_STEP_NUM_TASKS");
   if (!group.is_alone() || parts == 1 || tasks == nullptr || std::string_view(tasks) == "1") return;
-  tell(fmt::format("warning: srun started {} processes without --mpi=pmix, so each trains by itself; with it they "
-                   "would share the {} parts of a step\n",
-                   tasks, parts));
+  tell(
+      fmt::format("warning: srun started {} processes without --mpi=pmix, so each trains by itself; with it they "
+                  "would share the {} parts of a step\n",
+                  tasks, parts));
 }
 
 }  // namespace bn
