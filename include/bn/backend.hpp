@@ -9,10 +9,13 @@
 #include <string>
 #include <vector>
 
+#include "bn/error.hpp"
 #include "bn/ops.hpp"
 #include "bn/tensor.hpp"
 
 namespace bn {
+
+class Group;
 
 // Values that change from step to step; see Plan::begin.
 struct StepScalars {
@@ -67,7 +70,7 @@ class PartExchange {
  public:
   virtual ~PartExchange() = default;
   // all[k * mine.size() + i] = mine[i] of the k-th of the parts that are synchronised with this one, itself among them.
-  // Host memory. Allocates nothing once it was called with as many values.
+  // The backend's memory, in the order of its other work. Allocates nothing once it was called with as many values.
   virtual void gather(std::span<const double> mine, std::span<double> all) = 0;
 };
 
@@ -148,6 +151,18 @@ class Recording {
   virtual void replay() = 0;
 };
 
+// What the processes of a group exchange of their backends' memory. All of them call these functions in the same order
+// with equal sizes. The work is done in the order of the backend's other work: on a GPU after the call has returned.
+class Exchange {
+ public:
+  virtual ~Exchange() = default;
+  // Replaces the values of each slab, f32, by their sums over all processes, added by the tree of Group::sum, and
+  // step->first_bad_step by the first of all processes. Allocates nothing once it was called with these slabs.
+  virtual void sum(std::span<const Tensor> slabs, StepState* step) = 0;
+  // For batch normalisation: each `parts` consecutive processes, which compute one part each, share their statistics.
+  virtual std::unique_ptr<PartExchange> parts(int64_t parts) = 0;
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -218,6 +233,12 @@ class Backend {
   // running += weight * (factor * batch - running), elementwise; factor may be an empty tensor (1), the weight lies in
   // backend memory. A weight of 1 copies.
   virtual void blend(const Tensor& running, const Tensor& batch, const Tensor& factor, const float* weight) = 0;
+
+  // Called by all processes of a group of several. The group outlives the backend, and it what is returned. Throws
+  // UnsupportedError where this backend trains in one process only, and AgreedError.
+  virtual std::unique_ptr<Exchange> join(Group&) {
+    throw UnsupportedError(name() + " trains in one process only: start one, or set device: cpu");
+  }
 };
 
 }  // namespace bn

@@ -21,8 +21,8 @@ struct Place {
   std::string host{};
 };
 
-// Every function but place(), wait_at_most() and abort() must be called by all processes in the same order, with equal
-// sizes where not said otherwise. Memory is the host's.
+// Every function but place(), wait_at_most(), watch() and abort() must be called by all processes in the same order,
+// with equal sizes where not said otherwise. Memory is the host's.
 class Group {
  public:
   virtual ~Group() = default;
@@ -42,6 +42,8 @@ class Group {
 
   // How long a call waits for the other processes; then this process ends with ExitCode::kPeerLost.
   virtual void wait_at_most(std::chrono::seconds patience) = 0;
+  // Runs wait(), a call of another library that waits for the other processes, under the same limit.
+  virtual void watch(const std::function<void()>& wait) = 0;
   // Ends all processes at once, as far as they can be reached.
   [[noreturn]] virtual void abort(ExitCode exit_code) = 0;
 };

@@ -15,6 +15,7 @@
 #include "core/usable_cores.hpp"
 #include "cpu/bfloat16_math.hpp"
 #include "cpu/cpu_kernels.hpp"
+#include "cpu/exchange.hpp"
 #include "cpu/library_ops.hpp"
 #include "cpu/onednn.hpp"
 #include "cpu/onednn_api.hpp"
@@ -167,6 +168,8 @@ void CpuBackend::sgd_step(const SgdUpdate& update) { cpu::sgd_step(update); }
 void CpuBackend::blend(const Tensor& running, const Tensor& batch, const Tensor& factor, const float* weight) {
   cpu::blend(running, batch, factor, weight);
 }
+
+std::unique_ptr<Exchange> CpuBackend::join(Group& group) { return make_exchange(group); }
 
 }  // namespace bn::cpu
 

@@ -36,6 +36,7 @@ class CpuBackend : public Backend {
   void sum(const Tensor& dst, const std::vector<Tensor>& srcs) override;
   void sgd_step(const SgdUpdate& update) override;
   void blend(const Tensor& running, const Tensor& batch, const Tensor& factor, const float* weight) override;
+  std::unique_ptr<Exchange> join(Group& group) override;
 
  private:
   CpuOptions options_;

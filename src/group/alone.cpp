@@ -16,6 +16,7 @@ class Alone final : public Group {
   std::vector<std::string> gather(const std::string& mine) override { return {mine}; }
   void broadcast(std::span<std::byte>) override {}
   void wait_at_most(std::chrono::seconds) override {}
+  void watch(const std::function<void()>& wait) override { wait(); }
   void abort(ExitCode exit_code) override { std::_Exit(static_cast<int>(exit_code)); }
 
  private:

@@ -116,6 +116,11 @@ class MpiGroup final : public Group {
 
   void wait_at_most(std::chrono::seconds patience) override { watchdog_.wait_at_most(patience); }
 
+  void watch(const std::function<void()>& wait) override {
+    const Watchdog::Wait watched(watchdog_);
+    wait();
+  }
+
   void abort(ExitCode exit_code) override {
     std::fflush(nullptr);
     MPI_Abort(MPI_COMM_WORLD, static_cast<int>(exit_code));

@@ -1,6 +1,6 @@
 #include "train/parted_step.hpp"
 
-#include <algorithm>
+#include <array>
 
 #include "bn/error.hpp"
 
@@ -9,8 +9,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr size_t kSignals = 3;
-
 UpdateOptions update_options(const TrainOptions& options) {
   return {.sgd = {.momentum = static_cast<float>(options.momentum),
                   .l2 = static_cast<float>(options.l2),
@@ -18,8 +16,6 @@ UpdateOptions update_options(const TrainOptions& options) {
           .statistics = options.statistics == StatisticsKind::kMovingAverage,
           .average = options.average == AverageKind::kPolyak};
 }
-
-std::span<float> span_of(const Tensor& slab) { return {slab.as<float>(), static_cast<size_t>(slab.shape.c)}; }
 
 }  // namespace
 
@@ -43,17 +39,21 @@ void TreeSum::add(int64_t part) {
   if (part + 1 < parts_) backend_.sum(levels_[level].waiting, slab_);
 }
 
-PartedStep::PartedStep(Plan& plan, Parameters& parameters, Backend& backend, Group& group, const TrainOptions& options)
+PartedStep::PartedStep(Plan& plan, Parameters& parameters, Backend& backend, Group& group, Exchange* exchange,
+                       const TrainOptions& options)
     : plan_(plan),
       parameters_(parameters),
       backend_(backend),
       group_(group),
+      exchange_(exchange),
       step_(plan, parameters, backend, update_options(options)),
       parts_(options.parts),
       own_(own_parts(options.parts, group.place())),
       gradients_(backend, parameters.gradient_slab(), own_.count),
       statistics_(backend, parameters.batch_state_slab(), own_.count) {
-  if (!group.is_alone()) tail_.resize(static_cast<size_t>(parameters.batch_state_slab().shape.c) + kSignals);
+  for (const Tensor& slab : {parameters.gradient_slab(), parameters.batch_state_slab()}) {
+    if (slab.shape.c > 0) slabs_.push_back(slab);
+  }
 }
 
 PartedStep::Signals PartedStep::run(const StepScalars& scalars, bool stop, const std::function<void(int64_t)>& load,
@@ -72,10 +72,7 @@ PartedStep::Signals PartedStep::run(const StepScalars& scalars, bool stop, const
     error_ = std::current_exception();
   }
   Signals signals{.stop = stop, .failed = error_ != nullptr};
-  if (!group_.is_alone()) {
-    signals.bad = plan_.first_bad_step() >= 0;
-    signals = exchange(signals);
-  }
+  if (exchange_ != nullptr) signals = exchange(signals);
   if (!signals.failed) step_.run_update();
   return signals;
 }
@@ -97,16 +94,11 @@ void PartedStep::compute_own_parts(const StepScalars& scalars, const std::functi
 // After an error the gradients are anything, but everybody must come here.
 PartedStep::Signals PartedStep::exchange(const Signals& mine) {
   const auto start = Clock::now();
-  const std::span<float> statistics = span_of(parameters_.batch_state_slab());
-  const auto signals = std::copy(statistics.begin(), statistics.end(), tail_.begin());
-  signals[0] = mine.stop ? 1.0F : 0.0F;
-  signals[1] = mine.failed ? 1.0F : 0.0F;
-  signals[2] = mine.bad ? 1.0F : 0.0F;
-  group_.sum(span_of(parameters_.gradient_slab()));
-  group_.sum(tail_);
-  std::copy(tail_.begin(), signals, statistics.begin());
+  exchange_->sum(slabs_, plan_.step_state());
+  std::array<float, 2> signals{mine.stop ? 1.0F : 0.0F, mine.failed ? 1.0F : 0.0F};
+  group_.sum(signals);
   exchange_seconds_ += std::chrono::duration<double>(Clock::now() - start).count();
-  return {.stop = signals[0] > 0, .failed = signals[1] > 0, .bad = signals[2] > 0};
+  return {.stop = signals[0] > 0, .failed = signals[1] > 0};
 }
 
 }  // namespace bn

@@ -41,12 +41,12 @@ class PartedStep {
   struct Signals {
     bool stop = false;    // somebody asked for the end
     bool failed = false;  // a part could not be loaded, and nothing was updated
-    bool bad = false;     // a loss or parameter is not finite
   };
 
-  // The plan is compiled for one part. Throws ConfigError (own_parts) and UnsupportedError: the memory of a device
-  // cannot be exchanged.
-  PartedStep(Plan& plan, Parameters& parameters, Backend& backend, Group& group, const TrainOptions& options);
+  // The plan is compiled for one part. `exchange` is what the backend made for the group, null for a process alone.
+  // Throws ConfigError (own_parts).
+  PartedStep(Plan& plan, Parameters& parameters, Backend& backend, Group& group, Exchange* exchange,
+             const TrainOptions& options);
 
   const OwnParts& own() const { return own_; }
   int64_t parts() const { return parts_; }
@@ -57,6 +57,7 @@ class PartedStep {
               const std::function<void(int64_t)>& computed);
   std::exception_ptr error() const { return error_; }
 
+  // On a GPU without the time of the exchange itself, for which no process waits here.
   double exchange_seconds() const { return exchange_seconds_; }
 
  private:
@@ -68,11 +69,12 @@ class PartedStep {
   Parameters& parameters_;
   Backend& backend_;
   Group& group_;
+  Exchange* exchange_;
   TrainingStep step_;
   int64_t parts_;
   OwnParts own_;
   TreeSum gradients_, statistics_;
-  std::vector<float> tail_;  // sent after the gradients: statistics, then signals
+  std::vector<Tensor> slabs_;  // what the processes add: gradients, statistics
   std::exception_ptr error_;
   double exchange_seconds_ = 0;
 };

@@ -8,8 +8,16 @@
 namespace bn {
 namespace {
 
-std::span<std::byte> bytes_of(const Tensor& tensor) {
-  return {tensor.as<std::byte>(), static_cast<size_t>(tensor.bytes())};
+std::vector<std::byte> copy_of(const Tensor& tensor, Backend& backend) {
+  std::vector<std::byte> bytes(static_cast<size_t>(tensor.bytes()));
+  backend.download(bytes.data(), tensor.data, tensor.bytes());
+  return bytes;
+}
+
+void share(Group& group, const Tensor& tensor, Backend& backend) {
+  std::vector<std::byte> bytes = copy_of(tensor, backend);
+  group.broadcast(bytes);
+  if (!group.is_first()) backend.upload(tensor.data, bytes.data(), tensor.bytes());
 }
 
 }  // namespace
@@ -24,15 +32,15 @@ void share_state(Group& group, Parameters& parameters, Progress& progress) {
   group.broadcast(std::as_writable_bytes(std::span(numbers)));
   progress = numbers.front().progress;
   parameters.statistics_updates = numbers.front().statistics_updates;
-  for (const NamedTensor& named : parameters.named_tensors()) group.broadcast(bytes_of(named.tensor));
+  for (const NamedTensor& named : parameters.named_tensors()) share(group, named.tensor, parameters.backend());
 }
 
 void share(Group& group, bool& value) { group.broadcast(std::as_writable_bytes(std::span(&value, 1))); }
 
 void expect_same_parameters(Group& group, const Parameters& parameters, int64_t step) {
   if (group.is_alone()) return;
-  const Tensor values = parameters.value_slab();
-  const uint64_t hash = XXH3_64bits(values.data, static_cast<size_t>(values.bytes()));
+  const std::vector<std::byte> values = copy_of(parameters.value_slab(), parameters.backend());
+  const uint64_t hash = XXH3_64bits(values.data(), values.size());
   const std::vector<std::string> hashes = group.gather(fmt::format("{:016x}", hash));
   const std::vector<std::string> hosts = group.gather(group.place().host);
   for (size_t rank = 1; rank < hashes.size(); ++rank) {

@@ -68,7 +68,6 @@ void Trainer::train_step() {
         if (is_logged) scores_[static_cast<size_t>(part)] = score_part(plan_, backend_);
       });
   if (signals_.failed) return;
-  if (signals_.bad && signalled_bad_step_ < 0) signalled_bad_step_ = progress_.step;
   if (options().statistics == StatisticsKind::kMovingAverage) ++parameters_.statistics_updates;
   ++progress_.step;
 }
@@ -78,13 +77,6 @@ void Trainer::load_part(int64_t own_part) {
   loaders_->next(own_part, batch);
   backend_.load_images(plan_.images(), batch.images, normalization_);
   plan_.set_labels(batch.labels);
-}
-
-// The first of this plan's, and of the other processes' as the signals told it; -1: none.
-int64_t Trainer::first_bad_step() const {
-  const int64_t own = plan_.first_bad_step();
-  if (own < 0 || signalled_bad_step_ < 0) return std::max(own, signalled_bad_step_);
-  return std::min(own, signalled_bad_step_);
 }
 
 // One process decides by itself, several by what was signalled in the last step.
@@ -209,7 +201,7 @@ TrainResult Trainer::finish(TrainOutcome outcome, const char* event, const std::
 }
 
 TrainResult Trainer::finish_diverged() {
-  progress_.step = first_bad_step() + 1;
+  progress_.step = plan_.first_bad_step() + 1;
   return finish(TrainOutcome::kDiverged, "diverged",
                 fmt::format("diverged at step {}: a loss or parameter is not finite", progress_.step));
 }
@@ -319,8 +311,9 @@ TrainResult Trainer::run_steps() {
 TrainResult train(const Config& config, Backend& backend, const RunFolder& folder, const TrainRequest& request) {
   const std::unique_ptr<Group> alone = bn::alone();
   Group& group = request.group == nullptr ? *alone : *request.group;
+  const std::unique_ptr<Exchange> exchange = group.is_alone() ? nullptr : backend.join(group);
   std::optional<Trainer> trainer;
-  together(group, [&] { trainer.emplace(config, backend, folder, request, group); });
+  together(group, [&] { trainer.emplace(config, backend, folder, request, group, exchange.get()); });
   trainer->prepare();
   TrainResult result = trainer->run();
   result.left_out = trainer->left_out();

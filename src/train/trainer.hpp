@@ -13,7 +13,6 @@
 #include "bn/schedule.hpp"
 #include "bn/trainer.hpp"
 #include "run/progress_line.hpp"
-#include "train/batch_norm_exchange.hpp"
 #include "train/part_loaders.hpp"
 #include "train/part_scores.hpp"
 #include "train/parted_step.hpp"
@@ -23,8 +22,9 @@ namespace bn {
 
 class Trainer {
  public:
-  // The processes of the group need not agree yet.
-  Trainer(const Config& config, Backend& backend, const RunFolder& folder, const TrainRequest& request, Group& group);
+  // The processes of the group need not agree yet; `exchange` is null for a process alone.
+  Trainer(const Config& config, Backend& backend, const RunFolder& folder, const TrainRequest& request, Group& group,
+          Exchange* exchange);
   void prepare();
   TrainResult run();
   LeftOut left_out() const;
@@ -51,8 +51,7 @@ class Trainer {
   void store_plan() const;
   void train_step();
   void load_part(int64_t own_part);
-  int64_t first_bad_step() const;
-  bool has_diverged() const { return first_bad_step() >= 0; }
+  bool has_diverged() const { return plan_.first_bad_step() >= 0; }
   bool must_stop() const;
   void rethrow_error() const;
   StepScalars scalars_of_this_step() const;
@@ -78,7 +77,7 @@ class Trainer {
   Group& group_;
   std::unique_ptr<Dataset> train_set_, validation_set_;
   Net net_;
-  BatchNormExchange exchange_;
+  std::unique_ptr<PartExchange> part_exchange_;  // null: each part has statistics of its own
   Parameters parameters_;
   ImageNormalization normalization_;
   std::string choices_before_;  // the backend's in the run's earlier processes
@@ -94,7 +93,6 @@ class Trainer {
   std::optional<PartLoaders> loaders_;
   std::vector<PartScore> scores_;  // filled in a step that is logged, one for each own part
   PartedStep::Signals signals_;
-  int64_t signalled_bad_step_ = -1;
   std::unique_ptr<RunLog> log_;
   int64_t steps_per_epoch_ = 0, total_steps_ = 0;
   std::optional<ProgressLine> line_;

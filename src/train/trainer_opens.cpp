@@ -11,8 +11,17 @@
 
 namespace bn {
 
+namespace {
+
+std::unique_ptr<PartExchange> part_exchange(Exchange* exchange, const BatchNorm& spec) {
+  if (exchange == nullptr || spec.synchronised_parts == 1) return nullptr;
+  return exchange->parts(spec.synchronised_parts);
+}
+
+}  // namespace
+
 Trainer::Trainer(const Config& config, Backend& backend, const RunFolder& folder, const TrainRequest& request,
-                 Group& group)
+                 Group& group, Exchange* exchange)
     : config_(config),
       backend_(backend),
       folder_(folder),
@@ -21,17 +30,14 @@ Trainer::Trainer(const Config& config, Backend& backend, const RunFolder& folder
       train_set_(open_dataset(config.data, Split::kTrain)),
       validation_set_(open_dataset(config.data, Split::kValidation)),
       net_(build_network(config.model)),
-      exchange_(group, config.model.batch_norm.synchronised_parts),
+      part_exchange_(part_exchange(exchange, config.model.batch_norm)),
       parameters_(net_, backend, config.train.l2_scope, config.train.average == AverageKind::kPolyak),
       normalization_(normalization_of(config.data)),
       choices_before_(request.resume ? repeat_choices(backend, folder) : ""),
       plan_(compile(net_, parameters_, backend, plan_options(Purpose::kTrain, config.train.batch))),
       evaluation_plan_(
           compile(net_, parameters_, backend, plan_options(Purpose::kEvaluateFolded, config.train.evaluate_batch))),
-      step_(plan_, parameters_, backend, group, config.train) {
-  if (config.device == Device::kCuda && !group.is_alone()) {
-    throw UnsupportedError("several processes train on CPUs only so far: start one process, or set device: cpu");
-  }
+      step_(plan_, parameters_, backend, group, exchange, config.train) {
   const int64_t synchronised = config.model.batch_norm.synchronised_parts;
   if (synchronised > 1 && step_.own().count > 1 && !net_.state().empty()) {
     throw ConfigError(fmt::format(
@@ -86,7 +92,7 @@ PlanOptions Trainer::plan_options(Purpose purpose, int64_t batch) {
   return {.batch = batch,
           .purpose = purpose,
           .parts = purpose == Purpose::kTrain ? options().parts : 1,
-          .exchange = purpose == Purpose::kTrain && options().parts > 1 ? &exchange_ : nullptr,
+          .exchange = purpose == Purpose::kTrain ? part_exchange_.get() : nullptr,
           .activations = config_.precision,
           .weights = averaged ? WeightsCopy::kAverage : WeightsCopy::kCurrent,
           .passes = config_.passes,

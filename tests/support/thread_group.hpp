@@ -90,6 +90,7 @@ class ThreadGroup {
     }
 
     void wait_at_most(std::chrono::seconds) override {}
+    void watch(const std::function<void()>& wait) override { wait(); }
     void abort(ExitCode) override { std::abort(); }
 
    private:

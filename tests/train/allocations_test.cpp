@@ -28,7 +28,7 @@ train: {batch: 6, parts: 4, steps: 1, average: polyak, learning_rate: {initial: 
   parameters.initialize(1, config.train.init);
   Plan plan = compile(net, parameters, *backend, {.batch = 6, .purpose = Purpose::kTrain, .parts = 4});
   plan.pack();
-  PartedStep step(plan, parameters, *backend, *group, config.train);
+  PartedStep step(plan, parameters, *backend, *group, nullptr, config.train);
   std::vector<uint8_t> pixels(6 * 16 * 16, 7);
   const std::vector<int32_t> labels{0, 1, 2, 3, 4, 5};
   const Tensor images = dense(pixels.data(), DType::kU8, plan.images().shape);

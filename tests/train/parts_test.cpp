@@ -56,6 +56,7 @@ class FaultyGroup final : public Group {
   std::vector<std::string> gather(const std::string& mine) override { return group_.gather(mine); }
   void broadcast(std::span<std::byte> bytes) override { group_.broadcast(bytes); }
   void wait_at_most(std::chrono::seconds patience) override { group_.wait_at_most(patience); }
+  void watch(const std::function<void()>& wait) override { group_.watch(wait); }
   void abort(ExitCode exit_code) override { group_.abort(exit_code); }
 
  private:
@@ -162,7 +163,7 @@ TEST_F(Parts, PopulationStatisticsAreTheSameInAllProcesses) {
 TEST_F(Parts, AWrongBitStopsTheRunAtTheNextSave) {
   const std::string message = error_message<AgreedError>([&] {
     ThreadGroup(2).run([&](Group& group) {
-      constexpr int64_t kSum = 15;  // two a step: the gradients of the eighth
+      constexpr int64_t kSum = 22;  // three a step: the gradients of the eighth
       FaultyGroup faulty(group, kSum);
       train_in(faulty, "run", config_with(), {});
     });
