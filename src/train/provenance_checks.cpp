@@ -35,6 +35,18 @@ void expect_same_data(Group& group, const Provenance& own) {
                      .exit_code = ExitCode::kData}});
 }
 
+void expect_same_choices(Group& group, const Backend& backend) {
+  const std::vector<std::string> all = group.gather(backend.choices()), hosts = group.gather(group.place().host);
+  for (size_t rank = 1; rank < all.size(); ++rank) {
+    if (all[rank] == all[0]) continue;
+    throw AgreedError(
+        ExitCode::kUnsupported,
+        fmt::format("the processes must compute by the same engines, but that of process 0 on {} for {} is "
+                    "not that of process {} on {}; their GPUs and libraries must be of one kind",
+                    hosts[0], first_changed_line(all[0], all[rank]), rank, hosts[rank]));
+  }
+}
+
 std::string expect_same_provenance(const RunFolder& folder, const Provenance& before, const Provenance& now,
                                    OtherComputation otherwise) {
   const std::vector<std::string> differences = differences_of_data(before, now);

@@ -14,6 +14,9 @@ namespace bn {
 // AgreedError.
 void expect_same_data(Group& group, const Provenance& own);
 
+// Other engines would give other bits. Throws an AgreedError where a library chose otherwise in another process.
+void expect_same_choices(Group& group, const Backend& backend);
+
 // A run goes on with the same images under the same indices, or not at all (DataError); with other last bits only where
 // that is allowed (UnsupportedError). Returns what computed it before, where that differs.
 enum class OtherComputation { kRefused, kAllowed };

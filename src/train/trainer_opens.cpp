@@ -64,6 +64,7 @@ Trainer::Trainer(const Config& config, Backend& backend, const RunFolder& folder
 
 void Trainer::prepare() {
   expect_same_data(group_, provenance_);
+  expect_same_choices(group_, backend_);
   restore();
   first_step_ = progress_.step;
   together(group_, [this] { open_loaders(); });

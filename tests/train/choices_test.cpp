@@ -11,6 +11,7 @@
 #include "support/error_message.hpp"
 #include "support/shapes_experiment.hpp"
 #include "support/temporary_folder.hpp"
+#include "support/thread_group.hpp"
 
 namespace bn::test {
 namespace {
@@ -56,6 +57,7 @@ class ChoosingBackend final : public Backend {
   void blend(const Tensor& running, const Tensor& batch, const Tensor& factor, const float* weight) override {
     cpu_->blend(running, batch, factor, weight);
   }
+  std::unique_ptr<Exchange> join(Group& group) override { return cpu_->join(group); }
 
  private:
   std::unique_ptr<Backend> cpu_ = make_cpu_backend({.threads = 1});
@@ -103,6 +105,21 @@ TEST_F(Choices, ThatAreNotOfferedAreRefusedUnlessOtherBitsAreAllowed) {
   EXPECT_TRUE(std::any_of(log.begin(), log.end(), [](const LogRecord& record) {
     return record.message.find("other bits are allowed: product 10x256: measured until here") != std::string::npos;
   }));
+}
+
+TEST_F(Choices, ThatDifferBetweenProcessesAreRefused) {
+  Config config = parse_config(kChoosingExperiment, "experiment.yaml");
+  config.train.parts = 2;
+  const RunFolder folder = RunFolder::create(path_, to_yaml(config), false);
+  const std::string message = error_message<AgreedError>([&] {
+    ThreadGroup(2).run([&](Group& group) {
+      ChoosingBackend backend({group.is_first() ? "heuristic" : "measured"});
+      train(config, backend, folder, {.quiet = true, .group = &group});
+    });
+  });
+  EXPECT_EQ(message,
+            "the processes must compute by the same engines, but that of process 0 on host0 for product 10x256: "
+            "heuristic is not that of process 1 on host1; their GPUs and libraries must be of one kind");
 }
 
 }  // namespace
