@@ -37,6 +37,7 @@ KERNELS = {
     "copy_rows_kernel": (ANY_KERNEL, "", "LDG STG"),
     "sgd_kernel": (ANY_KERNEL, "", "LDG STG"),
     "blend_kernel": (ANY_KERNEL, "", "LDG STG"),
+    "tree_sum_kernel": (ANY_KERNEL, "", "LDG STG"),
     # They compute the gradients of a few thousand weights.
     "split_depthwise": (4, "", ""),
     "split_pointwise": (4, "", ""),

@@ -8,11 +8,15 @@
 #include "bn/backend.hpp"
 #include "bn/cuda_options.hpp"
 #include "bn/device_description.hpp"
+#include "bn/group.hpp"
 
 namespace bn {
 
 // Throws UnsupportedError where there is no usable GPU, driver or cuDNN, or where the build has no CUDA.
 std::unique_ptr<Backend> make_cuda_backend(const CudaOptions& options);
+// Every process of the group calls it. Of those that see the same GPUs the k-th, from 0, takes GPU options.device + k.
+// Throws an AgreedError, also where they are more than the GPUs.
+std::unique_ptr<Backend> make_cuda_backend(const CudaOptions& options, Group& group);
 // The library that the module was built for: "cuDNN 9.19.0"; "" where the build has no CUDA.
 std::string cuda_library();
 

@@ -29,12 +29,14 @@ std::vector<std::string> ConfigArguments::warnings() const {
                       fmt::join(differences, ", "))};
 }
 
-std::unique_ptr<Backend> make_backend(Config& config) {
+std::unique_ptr<Backend> make_backend(Config& config) { return make_backend(config, *alone()); }
+
+std::unique_ptr<Backend> make_backend(Config& config, Group& group) {
   const CoreCount threads = config.threads == 0 ? default_threads()
                                                 : CoreCount{.count = static_cast<int>(config.threads),
                                                             .reason = fmt::format("threads: {}", config.threads)};
   config.threads = threads.count;
-  if (config.device == Device::kCuda) return make_cuda_backend(config.cuda);
+  if (config.device == Device::kCuda) return make_cuda_backend(config.cuda, group);
   CpuOptions options = config.cpu;
   options.threads = threads.count;
   options.reason = threads.reason;

@@ -8,6 +8,7 @@
 
 #include "bn/backend.hpp"
 #include "bn/config.hpp"
+#include "bn/group.hpp"
 
 namespace bn {
 
@@ -24,5 +25,8 @@ struct ConfigArguments {
 
 // The backend the configuration asks for; writes the number of threads used back into it. Throws UnsupportedError.
 std::unique_ptr<Backend> make_backend(Config& config);
+// Likewise in every process of the group, each with a GPU of its own where the device is one. Throws also an
+// AgreedError.
+std::unique_ptr<Backend> make_backend(Config& config, Group& group);
 
 }  // namespace bn

@@ -280,7 +280,7 @@ class EvaluateCommand {
   }
 
   void load_models() {
-    backend_ = make_backend(config());
+    backend_ = make_backend(config(), group_);
     report_.backend = backend_->name();
     const int64_t at_a_time = std::max<int64_t>(1, config().train.evaluate_batch / arguments_.crops);
     for (TrainedModel& model : models_) {

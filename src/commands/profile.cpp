@@ -287,7 +287,7 @@ void add_profile_command(CLI::App& app, ExitCode& exit_code) {
     const Network network = network_named(arguments->network);
     Config config = arguments->config.load();
     if (arguments->processes > 0 && config.device == Device::kCuda) {
-      throw UnsupportedError("--processes: several processes train on CPUs only so far; set device: cpu");
+      throw UnsupportedError("--processes models processes that compute on CPUs; set device: cpu");
     }
     for (const std::string& warning : arguments->config.warnings()) tell(fmt::format("warning: {}\n", warning));
     if (!arguments->plan_only.empty()) {

@@ -147,7 +147,7 @@ ExitCode run_train(const TrainArguments& arguments, Group& group) {
   if (arguments.resume && !arguments.allow_different_bits && !is_named) config.threads = threads_of_run(group, out);
   config.threads = shared_threads(group, config.threads);
   warn_of_separate_tasks(group, config.train.parts);
-  together(group, [&] { backend = make_backend(config); });
+  together(group, [&] { backend = make_backend(config, group); });
   expect_same_configuration(group, config);
   expect_same_program(group, *backend);
   RunFolder folder(out);  // the other processes' knows its name only

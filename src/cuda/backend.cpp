@@ -6,9 +6,11 @@
 #include <string_view>
 
 #include "bn/error.hpp"
+#include "bn/group.hpp"
 #include "cuda/choices.hpp"
 #include "cuda/dense_convolution.hpp"
 #include "cuda/error.hpp"
+#include "cuda/exchange.hpp"
 #include "cuda/kernels/columns.hpp"
 #include "cuda/kernels/updates.hpp"
 #include "cuda/library_ops.hpp"
@@ -192,7 +194,11 @@ void CudaBackend::zero(void* device, int64_t bytes) {
   BN_CUDA(cudaMemsetAsync(device, 0, static_cast<size_t>(bytes), context_.compute));
 }
 
-void CudaBackend::synchronize() { BN_CUDA(cudaStreamSynchronize(context_.compute)); }
+// Work on the stream may wait for other processes.
+void CudaBackend::synchronize() {
+  const auto wait = [this] { BN_CUDA(cudaStreamSynchronize(context_.compute)); };
+  group_ == nullptr ? wait() : group_->watch(wait);
+}
 
 std::unique_ptr<Op> CudaBackend::make_op(const OpSpec& spec, const OpDesc& desc) {
   enter_thread();
@@ -247,6 +253,13 @@ void CudaBackend::update(const ParameterUpdate& all) {
 void CudaBackend::blend(const Tensor& running, const Tensor& batch, const Tensor& factor, const float* weight) {
   enter_thread();
   cuda::blend(context_, running, batch, factor, weight);
+}
+
+std::unique_ptr<Exchange> CudaBackend::join(Group& group) {
+  enter_thread();
+  std::unique_ptr<Exchange> exchange = make_exchange(context_, group);
+  group_ = &group;
+  return exchange;
 }
 
 }  // namespace bn::cuda

@@ -48,6 +48,7 @@ class CudaBackend final : public Backend {
   void sgd_step(const SgdUpdate& update) override;
   void update(const ParameterUpdate& all) override;
   void blend(const Tensor& running, const Tensor& batch, const Tensor& factor, const float* weight) override;
+  std::unique_ptr<Exchange> join(Group& group) override;
 
   const Context& context() const { return context_; }
 
@@ -55,6 +56,7 @@ class CudaBackend final : public Backend {
   int device() const { return static_cast<int>(context_.options.device); }
 
   Context context_;
+  Group* group_ = nullptr;  // once it has joined one
   CudaKernels kernels_{context_};
   PinnedBuffers pinned_buffers_{context_};
   std::unique_ptr<Buffer> tickets_;

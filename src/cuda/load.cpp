@@ -21,6 +21,7 @@ constexpr bool kBuiltWithCuda = BN_HAS_CUDA != 0;
 constexpr const char* kModule = "bn_cuda.so";
 
 using MakeBackend = Backend* (*)(const CudaOptions&);
+using OwnDevice = int64_t (*)(const CudaOptions&, Group&);
 using MakePlanningBackend = PlanningBackend* (*)(const CudaOptions&, const DeviceDescription&);
 
 void require_build_with_cuda() {
@@ -56,6 +57,17 @@ Function find(const char* name) {
 
 std::unique_ptr<Backend> make_cuda_backend(const CudaOptions& options) {
   return std::unique_ptr<Backend>(find<MakeBackend>("bn_make_cuda_backend")(options));
+}
+
+std::unique_ptr<Backend> make_cuda_backend(const CudaOptions& options, Group& group) {
+  if (group.is_alone()) return make_cuda_backend(options);
+  OwnDevice own_device = nullptr;
+  together(group, [&] { own_device = find<OwnDevice>("bn_own_cuda_device"); });
+  CudaOptions own = options;
+  own.device = own_device(options, group);
+  std::unique_ptr<Backend> backend;
+  together(group, [&] { backend = make_cuda_backend(own); });
+  return backend;
 }
 
 std::unique_ptr<PlanningBackend> make_planning_cuda_backend(const CudaOptions& options,

@@ -116,6 +116,16 @@ TEST_F(TrainProcesses, ThatDoNotDivideThePartsAreRefused) {
 }
 
 // The cores of this machine are divided among the processes that may use the same ones.
+// Without a GPU for each, without the backend for one, or without NCCL, all of them end with one sentence.
+TEST_F(TrainProcesses, WithoutAGpuForEachAreRefused) {
+  const ProgramResult result = train_by(2, "run", {"--set", "device=cuda"});
+  if (result.exit_code == 0) GTEST_SKIP() << "this machine has a GPU for each";
+  EXPECT_EQ(result.exit_code, code(ExitCode::kUnsupported)) << result.err;
+  EXPECT_THAT(result.err, testing::AnyOf(HasSubstr("error: device: cuda was asked for, but "),
+                                         HasSubstr("error: each process needs a GPU of its own, but 2 processes on "),
+                                         HasSubstr("error: several processes with a GPU each need NVIDIA's NCCL")));
+}
+
 TEST_F(TrainProcesses, DivideTheCores) {
   const auto cores = static_cast<int64_t>(sysconf(_SC_NPROCESSORS_ONLN));
   const auto threads_of = [&](const std::string& run) {

@@ -15,8 +15,12 @@ namespace bn::test {
 
 class ThreadGroup {
  public:
-  explicit ThreadGroup(int64_t processes)
+  // `pause` runs the wait that it is given, in whatever a waiting thread must let go of.
+  using Pause = std::function<void(const std::function<void()>&)>;
+  explicit ThreadGroup(
+      int64_t processes, Pause pause = [](const std::function<void()>& wait) { wait(); })
       : processes_(processes),
+        pause_(std::move(pause)),
         barrier_(processes),
         sums_(static_cast<size_t>(processes)),
         doubles_(sums_.size()),
@@ -53,7 +57,7 @@ class ThreadGroup {
     // Each process adds its share of the values of all, and gives it to all.
     void sum(std::span<float> values) override {
       all_.sums_[me()] = values;
-      all_.barrier_.arrive_and_wait();
+      all_.meet();
       const auto world = all_.sums_.size();
       const size_t begin = values.size() * me() / world, end = values.size() * (me() + 1) / world;
       std::vector<std::vector<float>> copies;
@@ -62,31 +66,31 @@ class ThreadGroup {
       for (std::vector<float>& copy : copies) terms.push_back(copy.data());
       add_by_tree(terms, static_cast<int64_t>(end - begin));
       for (const std::span<float> other : all_.sums_) std::copy_n(terms[0], end - begin, other.data() + begin);
-      all_.barrier_.arrive_and_wait();
+      all_.meet();
     }
 
     void gather(std::span<const double> mine, std::span<double> all) override {
       all_.doubles_[me()] = mine;
-      all_.barrier_.arrive_and_wait();
+      all_.meet();
       auto to = all.begin();
       for (const std::span<const double> other : all_.doubles_) to = std::copy(other.begin(), other.end(), to);
-      all_.barrier_.arrive_and_wait();
+      all_.meet();
     }
 
     std::vector<std::string> gather(const std::string& mine) override {
       all_.texts_[me()] = &mine;
-      all_.barrier_.arrive_and_wait();
+      all_.meet();
       std::vector<std::string> texts;
       for (const std::string* other : all_.texts_) texts.push_back(*other);
-      all_.barrier_.arrive_and_wait();
+      all_.meet();
       return texts;
     }
 
     void broadcast(std::span<std::byte> bytes) override {
       if (is_first()) all_.bytes_ = bytes;
-      all_.barrier_.arrive_and_wait();
+      all_.meet();
       if (!is_first()) std::copy(all_.bytes_.begin(), all_.bytes_.end(), bytes.begin());
-      all_.barrier_.arrive_and_wait();
+      all_.meet();
     }
 
     void wait_at_most(std::chrono::seconds) override {}
@@ -100,7 +104,12 @@ class ThreadGroup {
     Place place_;
   };
 
+  void meet() {
+    pause_([this] { barrier_.arrive_and_wait(); });
+  }
+
   const int64_t processes_;
+  const Pause pause_;
   std::barrier<> barrier_;
   std::vector<std::span<float>> sums_;
   std::vector<std::span<const double>> doubles_;

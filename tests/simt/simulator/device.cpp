@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <memory>
@@ -140,6 +141,9 @@ std::string to_string(const Held& held) {
                      held.executables);
 }
 
+bool is_recorded(cudaStream_t stream) { return stream->recorded != nullptr; }
+int current_device() { return device_of_thread; }
+
 }  // namespace bn::simt
 
 // NOLINTBEGIN(readability-identifier-naming): CUDA's names
@@ -155,7 +159,9 @@ cudaError_t cudaMalloc(void** pointer, size_t bytes) {
 cudaError_t cudaFree(void* pointer) {
   if (pointer == nullptr) return cudaSuccess;
   if (const cudaError_t refused = refuse_in_capture(); refused != cudaSuccess) return refused;
-  for (cudaStream_t stream : streams()) drain(stream, stream->queue.size());  // it waits for the device
+  for (cudaStream_t stream : streams()) {  // it waits for the device
+    if (stream->device == device_of_thread) drain(stream, stream->queue.size());
+  }
   return free_on_device(pointer) ? cudaSuccess : cudaErrorInvalidValue;
 }
 
@@ -310,9 +316,10 @@ cudaError_t cudaSetDevice(int device) {
   return cudaSuccess;
 }
 
-cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   *properties = {};
   std::strcpy(properties->name, "simulated");
+  properties->uuid.bytes[0] = static_cast<char>(device);
   properties->multiProcessorCount = kMultiprocessors;
   properties->major = 9;
   properties->totalGlobalMem = kDeviceBytes;

@@ -53,4 +53,7 @@ void submit(cudaStream_t stream, const void* kernel, const char* name, const Gri
 // Work of the host in the stream's order: done at once, or recorded.
 void enqueue(cudaStream_t stream, std::function<void()> work);
 
+bool is_recorded(cudaStream_t stream);
+int current_device();  // the calling thread's
+
 }  // namespace bn::simt

@@ -99,6 +99,13 @@ bool free_on_host(void* pointer) {
   return true;
 }
 
+bool is_on_device(const void* data, size_t bytes) {
+  const auto* begin = static_cast<const std::byte*>(data);
+  return std::ranges::any_of(on_device(), [&](const auto& allocation) {
+    const GuardedMemory& memory = *allocation.second;
+    return begin >= memory.data() && begin + bytes <= memory.data() + memory.bytes();
+  });
+}
 size_t device_bytes_in_use() { return bytes_on_device(); }
 size_t device_allocations() { return on_device().size(); }
 size_t host_allocations() { return on_host().size(); }

@@ -13,6 +13,7 @@ void* allocate_on_host(size_t bytes);
 bool free_on_device(void* pointer);
 bool free_on_host(void* pointer);
 
+bool is_on_device(const void* data, size_t bytes);  // all of these bytes, in one piece of memory
 size_t device_bytes_in_use();
 size_t device_allocations();
 size_t host_allocations();
