@@ -43,7 +43,6 @@ PartedStep::PartedStep(Plan& plan, Parameters& parameters, Backend& backend, Gro
                        const TrainOptions& options)
     : plan_(plan),
       parameters_(parameters),
-      backend_(backend),
       group_(group),
       exchange_(exchange),
       step_(plan, parameters, backend, update_options(options)),

@@ -67,7 +67,6 @@ class PartedStep {
 
   Plan& plan_;
   Parameters& parameters_;
-  Backend& backend_;
   Group& group_;
   Exchange* exchange_;
   TrainingStep step_;
