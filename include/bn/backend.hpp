@@ -169,7 +169,7 @@ class Backend {
   virtual std::string name() const = 0;  // "cpu: AMD EPYC (avx512_core_bf16), oneDNN 2.6.3, 2 threads (all cores)"
 
   // Tells what the last bits depend on beside the configuration: "oneDNN 2.6.3, avx512_core_bf16, own kernels
-  // avx512_bf16, 2 threads".
+  // avx512_bf16, 2 threads"; "avx512_bf16 by clang" where clang compiled them.
   virtual std::string computation() const { return name(); }
 
   // Names, a line each, what a library chose for the ops made so far where it had a choice; "" where it had none. An

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <omp.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -28,6 +29,25 @@ namespace {
 
 constexpr int64_t kCacheLine = 64;
 constexpr int64_t kHugePage = int64_t{2} << 20;
+// Clang contracts other products and sums than GCC, which is not named.
+#ifdef __clang__
+constexpr const char* kCompiler = " by clang";
+
+// Clang's code computes with libomp, and the libgomp that oneDNN brings lies idle. But where OMP_PROC_BIND or its like
+// is set, that libgomp has bound this thread to one core before main(), and libomp would take it for the only one. What
+// a program has in .preinit_array runs before its libraries start, and its constructors run after.
+cpu_set_t allowed_cores;
+volatile bool has_allowed_cores = false;  // clang would take its first value for the constructor's
+void remember_allowed_cores(int, char**, char**) {
+  has_allowed_cores = sched_getaffinity(0, sizeof(allowed_cores), &allowed_cores) == 0;
+}
+[[gnu::section(".preinit_array"), gnu::used]] void (*const first_of_all)(int, char**, char**) = remember_allowed_cores;
+[[gnu::constructor]] void allow_them_again() {
+  if (has_allowed_cores) sched_setaffinity(0, sizeof(allowed_cores), &allowed_cores);
+}
+#else
+constexpr const char* kCompiler = "";
+#endif
 
 class HostBuffer final : public Buffer {
  public:
@@ -122,8 +142,8 @@ std::string CpuBackend::name() const {
 }
 
 std::string CpuBackend::computation() const {
-  return fmt::format("{}, {}, own kernels {}, {} thread{}{}", library_version(), instruction_set_name(),
-                     kernels().instruction_set, options_.threads, options_.threads == 1 ? "" : "s",
+  return fmt::format("{}, {}, own kernels {}{}, {} thread{}{}", library_version(), instruction_set_name(),
+                     kernels().instruction_set, kCompiler, options_.threads, options_.threads == 1 ? "" : "s",
                      options_.bfloat16_math == Bfloat16Math::kF32 ? ", bf16 multiplied in f32" : "");
 }
 

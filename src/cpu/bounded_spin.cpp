@@ -21,6 +21,9 @@ constexpr const char* kSpinCount = "GOMP_SPINCOUNT";
 // takes, and a small part of the milliseconds for which the scheduler lets another program run. Measured in
 // experiments/benchmarks/cpu_notes.md.
 constexpr const char* kSpins = "3000";
+// libomp's default is 200 ms; older ones know only whole milliseconds.
+constexpr const char* kBlockTime = "KMP_BLOCKTIME";
+constexpr const char* kMilliseconds = "1";
 
 // The program's own path, by whose name tools such as ps and pgrep know the process. The kernel's name still means this
 // program where its file has gone or another one lies there by now. The path is empty where the kernel's name means
@@ -66,7 +69,8 @@ void bound_spinning() {
   arguments.push_back(nullptr);
   const std::string path = path_of_this_program();
   if (path.empty()) return;
-  if (setenv(kSpinCount, kSpins, 0) == 0) execv(path.c_str(), arguments.data());
+  if (setenv(kSpinCount, kSpins, 0) != 0 || setenv(kBlockTime, kMilliseconds, 0) != 0) return;
+  execv(path.c_str(), arguments.data());
 }
 
 }  // namespace bn::cpu

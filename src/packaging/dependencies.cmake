@@ -31,7 +31,16 @@ function(bn_find_library target library header debian_package)
                                              INTERFACE_INCLUDE_DIRECTORIES ${${target}_INCLUDE_DIR})
 endfunction()
 
-bn_find(OpenMP "g++ (its libgomp)")
+if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  find_package(OpenMP QUIET)
+  if(NOT OpenMP_FOUND)
+    string(REGEX MATCH "^[0-9]+" bn_clang ${CMAKE_CXX_COMPILER_VERSION})
+    message(FATAL_ERROR "clang ${bn_clang} was found without OpenMP: install Debian's package libomp-${bn_clang}-dev, or "
+                        "compile with g++, which needs no more.")
+  endif()
+else()
+  bn_find(OpenMP "g++ (its libgomp)")
+endif()
 bn_find(Threads libc6-dev)
 # Debian's dnnl-config.cmake asks for OpenCL headers that the CPU engine does not need.
 bn_find_library(dnnl dnnl dnnl.hpp libdnnl-dev)
@@ -70,7 +79,10 @@ if(BN_MPI)
   endif()
 endif()
 
-# oneDNN must share libgomp's pool of threads with our own kernels.
+# oneDNN must share a pool of threads with our own kernels, as tests/cpu/openmp_test.cpp proves. With GCC it is libgomp's.
+# Clang's code needs libomp, which has libgomp's functions under their names and versions as well: the loader looks in the
+# libraries of the program before those that oneDNN is linked with, so oneDNN calls libomp, too. Its libgomp lies idle, but
+# for what src/cpu/backend.cpp undoes.
 file(READ ${dnnl_INCLUDE_DIR}/oneapi/dnnl/dnnl_config.h dnnl_config)
 file(READ ${dnnl_INCLUDE_DIR}/oneapi/dnnl/dnnl_version.h dnnl_version)
 string(REGEX REPLACE ".*DNNL_VERSION_MAJOR ([0-9]+).*DNNL_VERSION_MINOR ([0-9]+).*" "\\1.\\2" dnnl_version "${dnnl_version}")

@@ -21,7 +21,11 @@ set(bn_link_names -lopencv_core -lopencv_imgproc)
 if(BN_IMGCODECS)
   list(APPEND bn_link_names -lopencv_imgcodecs)
 endif()
-list(APPEND bn_link_names ${bn_dnnl} -ljpeg -lz -lxxhash -lyaml-cpp -lfmt -lprotobuf-lite -lgomp -ldl -lpthread)
+set(bn_openmp -lgomp)
+if(CMAKE_CXX_COMPILER_ID MATCHES "Clang") # each version of clang has a libomp of its own
+  set(bn_openmp ${OpenMP_CXX_LIBRARIES})
+endif()
+list(APPEND bn_link_names ${bn_dnnl} -ljpeg -lz -lxxhash -lyaml-cpp -lfmt -lprotobuf-lite ${bn_openmp} -ldl -lpthread)
 target_link_libraries(bninception_library INTERFACE ${bn_link_names})
 target_compile_features(bninception_library INTERFACE cxx_std_20)
 target_include_directories(bninception_library INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>

@@ -158,6 +158,7 @@ TEST_F(Threads, TheNewStartIsTheSameProcessWithTheSameWords) {
   for (const std::string& word : words) expected += word + '\0';
   EXPECT_EQ(test::read_bytes(process + "/cmdline"), expected);
   EXPECT_EQ(test::read_bytes(process + "/comm"), "bninception\n");
+  EXPECT_THAT(test::read_bytes(process + "/environ"), HasSubstr(std::string("\0KMP_BLOCKTIME=1\0", 17)));
   program.signal(SIGINT);
   const ProgramResult result = program.wait();
   EXPECT_EQ(result.exit_code, 9) << result.err;

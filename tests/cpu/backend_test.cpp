@@ -32,6 +32,17 @@ TEST_F(CpuBackendTest, NamesTheProcessorItsInstructionsAndTheThreads) {
       << one->name();
 }
 
+// Another compiler's last bits are others: a run is not continued by a program of clang's as if nothing had changed.
+TEST_F(CpuBackendTest, ItsComputationSaysWhetherClangCompiledIt) {
+#ifdef __clang__
+  constexpr bool kByClang = true;
+#else
+  constexpr bool kByClang = false;
+#endif
+  const std::string computation = make_cpu_backend({})->computation();
+  EXPECT_EQ(computation.find(" by clang,") != std::string::npos, kByClang) << computation;
+}
+
 TEST_F(CpuBackendTest, SetsTheNumberOfThreads) {
   const auto backend = make_cpu_backend({.threads = 3});
   EXPECT_EQ(omp_get_max_threads(), 3);

@@ -45,6 +45,11 @@ refuses "Protobuf 3.12 was not found: install Debian's package libprotobuf-dev a
   -DCMAKE_DISABLE_FIND_PACKAGE_Protobuf=ON
 refuses "protobuf's compiler protoc was not found: install Debian's package protobuf-compiler" \
   -DProtobuf_PROTOC_EXECUTABLE=
+if command -v clang++ >/dev/null; then
+  major=$(clang++ -dumpversion | cut -d. -f1)
+  refuses "clang $major was found without OpenMP: install Debian's package libomp-$major-dev, or compile with g++" \
+    -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_DISABLE_FIND_PACKAGE_OpenMP=ON
+fi
 
 rm -rf "$work/build"
 CUDACXX=/bin/false configure -DBN_CUDA=ON || { cat "$work/said"; fail "a broken CUDA compiler ends the configuration"; }

@@ -64,8 +64,8 @@ if command -v dpkg-shlibdeps >/dev/null; then
   package=("$work"/packages/*.deb)
   needs=$(dpkg-deb --field "${package[0]}" Depends)
   echo "$(basename "${package[0]}") needs: $needs"
-  for library in libc6 libdnnl libopencv-core libgomp1 libyaml-cpp libfmt libprotobuf-lite; do
-    grep -q "$library" <<<"$needs" || fail "the package does not say that it needs $library"
+  for library in libc6 libdnnl libopencv-core 'libgomp1|libomp5' libyaml-cpp libfmt libprotobuf-lite; do
+    grep -qE "$library" <<<"$needs" || fail "the package does not say that it needs $library"
   done
   dpkg-deb --extract "${package[0]}" "$work/deb"
   uses "$work/deb/usr"
