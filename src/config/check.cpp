@@ -296,10 +296,8 @@ class Checker {
   void check_device() {
     if (config_.model.normalization == Normalization::kNone) return;
     if (config_.model.batch_norm.synchronised_parts > 1) {
-      const bool is_own = config_.model.batch_norm.implementation == BatchNormImplementation::kCustom;
-      if (config_.device != Device::kCpu || !is_own) {
-        add("batch_norm.synchronised_parts",
-            "got more than 1, which needs device: cpu and batch_norm.implementation: custom");
+      if (config_.model.batch_norm.implementation != BatchNormImplementation::kCustom) {
+        add("batch_norm.synchronised_parts", "got more than 1, which needs batch_norm.implementation: custom");
       }
     }
     const auto implementation = config_.model.batch_norm.implementation;

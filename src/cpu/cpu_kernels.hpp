@@ -19,7 +19,6 @@ class CpuKernels final : public ops::OwnKernels {
   void zero(float* values, int64_t count) const override;
   void batch_statistics(const BatchColumns& batch, void* partial, const ops::PartedMatrix& x,
                         const AffineColumns& affine, const ops::PartColumns& parts) const override;
-  bool supports_synchronised_parts() const override { return true; }
   void population_scale(float* scale, const float* var, const AffineColumns& affine, int64_t c) const override;
   void normalize(const ops::PartedMatrix& y, const ops::PartedMatrix& x, const NormalizeColumns& by,
                  Activation activation) const override;

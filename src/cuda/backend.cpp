@@ -10,7 +10,6 @@
 #include "cuda/choices.hpp"
 #include "cuda/dense_convolution.hpp"
 #include "cuda/error.hpp"
-#include "cuda/exchange.hpp"
 #include "cuda/kernels/columns.hpp"
 #include "cuda/kernels/updates.hpp"
 #include "cuda/library_ops.hpp"
@@ -223,7 +222,8 @@ void CudaBackend::unpack(std::span<const OpCall> calls) {
 
 std::unique_ptr<Recording> CudaBackend::record(std::function<void()> work) {
   enter_thread();
-  if (context_.check == LaunchCheck::kSynchronize) return ops::record_calls(std::move(work));
+  const bool calls = context_.check == LaunchCheck::kSynchronize || repetition_ == Repetition::kCalls;
+  if (calls) return ops::record_calls(std::move(work));
   return std::make_unique<Graph>(context_, work);
 }
 
@@ -257,7 +257,7 @@ void CudaBackend::blend(const Tensor& running, const Tensor& batch, const Tensor
 
 std::unique_ptr<Exchange> CudaBackend::join(Group& group) {
   enter_thread();
-  std::unique_ptr<Exchange> exchange = make_exchange(context_, group);
+  std::unique_ptr<Exchange> exchange = make_exchange(context_, group, repetition_);
   group_ = &group;
   return exchange;
 }

@@ -8,6 +8,7 @@
 
 #include "cuda/context.hpp"
 #include "cuda/cuda_kernels.hpp"
+#include "cuda/exchange.hpp"
 #include "cuda/transfer.hpp"
 
 namespace bn::cuda {
@@ -57,6 +58,7 @@ class CudaBackend final : public Backend {
 
   Context context_;
   Group* group_ = nullptr;  // once it has joined one
+  Repetition repetition_ = Repetition::kGraph;
   CudaKernels kernels_{context_};
   PinnedBuffers pinned_buffers_{context_};
   std::unique_ptr<Buffer> tickets_;

@@ -25,6 +25,18 @@ PoolGeometry narrowed(const ops::PoolGeometry& geometry) {
           .border = geometry.border};
 }
 
+// What a part sends of c columns: its number of rows and two values for each column.
+int64_t length_of(int64_t c) { return 2 * c + 1; }
+double* sent_by(const ops::PartColumns& parts, int64_t c) {
+  return parts.exchange == nullptr ? nullptr : parts.scratch + parts.parts * length_of(c);
+}
+
+// Afterwards the scratch begins with what all parts have sent.
+void gather(const ops::PartColumns& parts, int64_t c) {
+  const auto length = static_cast<size_t>(length_of(c));
+  parts.exchange->gather({sent_by(parts, c), length}, {parts.scratch, static_cast<size_t>(parts.parts) * length});
+}
+
 int64_t row_bytes_of(const Tensor& tensor) { return tensor.shape.c * size_of(tensor.dtype); }
 
 }  // namespace
@@ -36,8 +48,12 @@ void CudaKernels::zero(float* values, int64_t count) const {
 }
 
 void CudaKernels::batch_statistics(const BatchColumns& batch, void* partial, const ops::PartedMatrix& x,
-                                   const AffineColumns& affine, const ops::PartColumns&) const {
-  column_reduce(context_, batch, floats(partial), x, affine);
+                                   const AffineColumns& affine, const ops::PartColumns& parts) const {
+  const int64_t c = x.c();
+  column_reduce(context_, batch, floats(partial), sent_by(parts, c), x, affine);
+  if (parts.exchange == nullptr) return;
+  gather(parts, c);
+  merge_statistics(context_, batch, parts.scratch, parts.parts, affine, c);
 }
 
 void CudaKernels::population_scale(float* scale, const float* var, const AffineColumns& affine, int64_t c) const {
@@ -52,8 +68,13 @@ void CudaKernels::normalize(const ops::PartedMatrix& y, const ops::PartedMatrix&
 // y is never read: the activation's derivative comes from x.
 void CudaKernels::gradient_sums(const GradientColumns& gradient, void* partial, const ops::PartedMatrix& dy,
                                 const ops::PartedMatrix& x, const ops::PartedMatrix&, const BatchColumns& batch,
-                                const AffineColumns& affine, Activation activation, const ops::PartColumns&) const {
-  column_gradient_sums(context_, gradient, floats(partial), dy, x, batch, affine.eps, activation);
+                                const AffineColumns& affine, Activation activation,
+                                const ops::PartColumns& parts) const {
+  const int64_t c = x.c();
+  column_gradient_sums(context_, gradient, floats(partial), sent_by(parts, c), dy, x, batch, affine.eps, activation);
+  if (parts.exchange == nullptr) return;
+  gather(parts, c);
+  merge_gradient_sums(context_, gradient, parts.scratch, parts.parts, batch, affine.eps, c);
 }
 
 void CudaKernels::input_gradient(const ops::PartedMatrix& dx, const ops::PartedMatrix& dy, const ops::PartedMatrix& x,

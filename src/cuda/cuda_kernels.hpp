@@ -18,7 +18,6 @@ class CudaKernels final : public ops::OwnKernels {
   void zero(float* values, int64_t count) const override;
   void batch_statistics(const ops::BatchColumns& batch, void* partial, const ops::PartedMatrix& x,
                         const ops::AffineColumns& affine, const ops::PartColumns& parts) const override;
-  bool supports_synchronised_parts() const override { return false; }
   void population_scale(float* scale, const float* var, const ops::AffineColumns& affine, int64_t c) const override;
   void normalize(const ops::PartedMatrix& y, const ops::PartedMatrix& x, const ops::NormalizeColumns& by,
                  Activation activation) const override;

@@ -2,7 +2,8 @@
 // changes: process k receives the k-th share of the slab from all processes, adds it by our kernel and hands the sum to
 // all. These are as many bytes as a ring sends.
 //
-// All of it is on the compute stream, between the graph of a part and that of the update, and in neither.
+// All of it is on the compute stream, between the graph of a part and that of the update, and in neither. Synchronised
+// batch normalisation exchanges within a part, which therefore is called op by op.
 #include "cuda/exchange.hpp"
 
 #include <fmt/format.h>
@@ -43,6 +44,13 @@ class Communicator {
     check_nccl(library_, result, "exchange what the processes have computed", communicator_);
   }
 
+  // Sends `from` to the peer and receives as many values from it.
+  void trade(const void* from, void* to, size_t count, NcclType type, int64_t peer, cudaStream_t stream) const {
+    const auto rank = static_cast<int>(peer);
+    check(library_.send(from, count, type, rank, communicator_, stream));
+    check(library_.receive(to, count, type, rank, communicator_, stream));
+  }
+
   // Calls made by `work` are done at the same time.
   template <class Work>
   void group(const Work& work) const {
@@ -72,11 +80,39 @@ struct Shares {
   }
 };
 
+// Each process sends what it has to the processes of its span, and itself a copy.
+class NcclPartExchange final : public PartExchange {
+ public:
+  NcclPartExchange(const Context& context, const Communicator& communicator, int64_t me, int64_t parts)
+      : context_(context), communicator_(communicator), me_(me), first_(me / parts * parts), parts_(parts) {}
+
+  void gather(std::span<const double> mine, std::span<double> all) override {
+    communicator_.group([&] {
+      for (int64_t part = 0; part < parts_; ++part) {
+        double* to = all.data() + part * static_cast<int64_t>(mine.size());
+        const int64_t peer = first_ + part;
+        if (peer == me_) {
+          copy_on_device(context_, to, mine.data(), static_cast<int64_t>(mine.size_bytes()));
+        } else {
+          communicator_.trade(mine.data(), to, mine.size(), NcclType::kFloat64, peer, context_.compute);
+        }
+      }
+    });
+  }
+
+ private:
+  const Context& context_;
+  const Communicator& communicator_;
+  int64_t me_, first_, parts_;
+};
+
 class NcclExchange final : public Exchange {
  public:
-  NcclExchange(const Context& context, const Nccl& library, const NcclId& id, const Place& place)
+  NcclExchange(const Context& context, const Nccl& library, const NcclId& id, const Place& place,
+               Repetition& repetition)
       : context_(context),
         library_(library),
+        repetition_(repetition),
         communicator_(library, id, place),
         me_(place.rank),
         world_(place.world),
@@ -98,8 +134,9 @@ class NcclExchange final : public Exchange {
     first_step(context_, &step->first_bad_step, bad_steps, world_);
   }
 
-  std::unique_ptr<PartExchange> parts(int64_t) override {
-    throw UnsupportedError("batch_norm.synchronised_parts above 1 needs device: cpu; set it to 1.");
+  std::unique_ptr<PartExchange> parts(int64_t parts) override {
+    repetition_ = Repetition::kCalls;
+    return std::make_unique<NcclPartExchange>(context_, communicator_, me_, parts);
   }
 
  private:
@@ -133,11 +170,7 @@ class NcclExchange final : public Exchange {
   void exchange(const float* theirs, const float* ours, float* term, int64_t count, int64_t peer) const {
     if (count == 0) return;
     if (peer == me_) return copy_on_device(context_, term, ours, count * static_cast<int64_t>(sizeof(float)));
-    const auto length = static_cast<size_t>(count);
-    const auto rank = static_cast<int>(peer);
-    const NcclCommunicator all = communicator_.get();
-    communicator_.check(library_.send(theirs, length, NcclType::kFloat32, rank, all, context_.compute));
-    communicator_.check(library_.receive(term, length, NcclType::kFloat32, rank, all, context_.compute));
+    communicator_.trade(theirs, term, static_cast<size_t>(count), NcclType::kFloat32, peer, context_.compute);
   }
 
   void add(const Shares& slab) const {
@@ -155,6 +188,7 @@ class NcclExchange final : public Exchange {
 
   const Context& context_;
   const Nccl& library_;
+  Repetition& repetition_;
   Communicator communicator_;
   int64_t me_, world_;
   std::vector<Shares> shares_;
@@ -164,7 +198,7 @@ class NcclExchange final : public Exchange {
 
 }  // namespace
 
-std::unique_ptr<Exchange> make_exchange(const Context& context, Group& group) {
+std::unique_ptr<Exchange> make_exchange(const Context& context, Group& group, Repetition& repetition) {
   const Nccl* library = nullptr;
   std::string version;
   together(group, [&] {
@@ -176,7 +210,8 @@ std::unique_ptr<Exchange> make_exchange(const Context& context, Group& group) {
   in_first(group, [&] { check_nccl(*library, library->get_unique_id(id.data()), "begin", nullptr); });
   group.broadcast(std::as_writable_bytes(std::span(id)));
   std::unique_ptr<Exchange> exchange;
-  group.watch([&] { exchange = std::make_unique<NcclExchange>(context, *library, id.front(), group.place()); });
+  group.watch(
+      [&] { exchange = std::make_unique<NcclExchange>(context, *library, id.front(), group.place(), repetition); });
   return exchange;
 }
 

@@ -155,9 +155,6 @@ std::unique_ptr<Op> make_op(const OwnKernels& kernels, const BatchNorm& spec, co
   const int64_t m = spec.scope == BatchNormScope::kSpatial ? x.rows() : x.n;
   refuse_parts(spec, desc);
   const bool is_synchronised = spec.synchronised_parts > 1 && desc.exchange != nullptr;
-  if (is_synchronised && !kernels.supports_synchronised_parts()) {
-    throw UnsupportedError("batch_norm.synchronised_parts above 1 needs device: cpu; set it to 1.");
-  }
   if (desc.phase == Phase::kTrain && m * (is_synchronised ? spec.synchronised_parts : 1) < 2) {
     throw ShapeError(fmt::format("Batch normalisation needs at least two values per feature, and {} gives m = {}.",
                                  to_string(x), m));

@@ -110,8 +110,6 @@ class OwnKernels {
   // Paper: Algorithm 1, steps 1 and 2; and the scale and shift that normalise by them.
   virtual void batch_statistics(const BatchColumns& batch, void* partial, const PartedMatrix& x,
                                 const AffineColumns& affine, const PartColumns& parts) const = 0;
-  // A backend that does not exchange host memory refuses synchronised parts when the op is made.
-  virtual bool supports_synchronised_parts() const = 0;
   // Used in evaluation: scale = gamma / sqrt(var + eps); the shift is beta.
   virtual void population_scale(float* scale, const float* var, const AffineColumns& affine, int64_t c) const = 0;
   virtual void normalize(const PartedMatrix& y, const PartedMatrix& x, const NormalizeColumns& by,

@@ -245,6 +245,15 @@ TEST(Check, WantsTheImplementationOfTheDevice) {
       "batch_norm.implementation: got onednn, which needs device: cpu, expected custom or cudnn for device: cuda");
 }
 
+TEST(Check, WantsOwnBatchNormWhereItIsSynchronised) {
+  EXPECT_EQ(check_error([](Config& c) {
+              c.device = Device::kCuda;
+              c.train.parts = 2;
+              c.model.batch_norm = {.implementation = BatchNormImplementation::kCudnn, .synchronised_parts = 2};
+            }),
+            "batch_norm.synchronised_parts: got more than 1, which needs batch_norm.implementation: custom");
+}
+
 TEST(Check, RefusesWhatDoesNotApplyToAnMlp) {
   const std::string what = " does not apply to a network of kind mlp";
   EXPECT_EQ(check_error([](Config& c) { c.model.local_response_norm = true; }), "model.local_response_norm:" + what);

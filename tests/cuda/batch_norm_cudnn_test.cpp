@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
 #include "cuda/cuda_backend.hpp"
+#include "cuda/library_ops.hpp"
+#include "support/error_message.hpp"
 #include "support/library_op_cases.hpp"
 
 namespace bn::test {
@@ -36,6 +38,20 @@ TEST_F(CudnnBatchNorm, RefusesAFusedActivation) {
   EXPECT_FALSE(cuda_backend().supports_fused_activation(spec));
   EXPECT_EQ(batch_norm_refusal<UnsupportedError>(cuda_backend(), spec, {4, 4, 4, 8}),
             "cuDNN's batch normalisation takes no activation; batch_norm.implementation custom does.");
+}
+
+class NoExchange final : public PartExchange {
+  void gather(std::span<const double>, std::span<double>) override {}
+};
+
+TEST(CudnnBatchNormOfParts, NeedsOurOwn) {
+  NoExchange exchange;
+  const TensorDesc x = TensorDesc::dense(DType::kF32, {4, 4, 4, 8});
+  EXPECT_EQ(error_message<UnsupportedError>([&] {
+              cuda::make_batch_norm_cudnn({}, {.implementation = kCudnn, .synchronised_parts = 2},
+                                          {.x = {x}, .y = x, .exchange = &exchange});
+            }),
+            "batch_norm.synchronised_parts above 1 needs batch_norm.implementation: custom.");
 }
 
 }  // namespace

@@ -65,7 +65,8 @@ TEST(NcclLibrary, SaysThatItCannotConnect) {
   }
   ThreadGroup(2).run([](Group& group) {
     const cuda::Context context;
-    const std::string message = error_message<Error>([&] { cuda::make_exchange(context, group); });
+    cuda::Repetition repetition = cuda::Repetition::kGraph;
+    const std::string message = error_message<Error>([&] { cuda::make_exchange(context, group, repetition); });
     EXPECT_EQ(message.find("NCCL cannot connect the GPUs of the 2 processes: "), 0U) << message;
     EXPECT_NE(message.find("; with NCCL_DEBUG=WARN in the environment it says more"), std::string::npos) << message;
   });

@@ -11,12 +11,13 @@ namespace {
 
 constexpr int kMapBlocksPerMultiprocessor = 8;
 
-// partial: [blocks of rows, {sum dz, sum dz * (x - mean)}, c].
+// partial: [blocks of rows, {sum dz, sum dz * (x - mean)}, c]. Where `sent` is not null, it receives the number of rows
+// and the sums; what the input's gradient needs waits for merge_gradient_sums_kernel.
 template <class T, int N, Activation A>
 __global__ void __launch_bounds__(kThreads)
-    gradient_sums_kernel(GradientColumns gradient, float* partial, unsigned* tickets, ColumnParts<const T> dy_parts,
-                         ColumnParts<const T> x_parts, BatchColumns batch, float eps, double share, int m, int64_t c,
-                         int tile) {
+    gradient_sums_kernel(GradientColumns gradient, float* partial, double* sent, unsigned* tickets,
+                         ColumnParts<const T> dy_parts, ColumnParts<const T> x_parts, BatchColumns batch, float eps,
+                         double share, int m, int64_t c, int tile) {
   const Place place(tile, N, m, static_cast<int>(blockIdx.y));
   float sum[N] = {}, product[N] = {};
   if (place.column < c) {
@@ -69,6 +70,26 @@ __global__ void __launch_bounds__(kThreads)
   sum_blocks(sums, partial, c, finish);
   if (finish.group > 0 || finish.column >= c) return;
   finish_gradient_column(gradient, batch, finish.column, sums[0], sums[1], eps, share);
+  if (sent == nullptr) return;
+  if (finish.column == 0) sent[0] = m;
+  sent[1 + finish.column] = sums[0];
+  sent[1 + c + finish.column] = sums[1];
+}
+
+// A thread adds what all parts have sent of a column, in their order.
+__global__ void __launch_bounds__(kThreads)
+    merge_gradient_sums_kernel(GradientColumns gradient, const double* all, int parts, BatchColumns batch, float eps,
+                               int64_t c) {
+  const int64_t column = item_index();
+  if (column >= c) return;
+  double rows = 0, sum = 0, product = 0;
+  for (int k = 0; k < parts; ++k) {
+    const double* part = all + k * (2 * c + 1);
+    rows += part[0];
+    sum += part[1 + column];
+    product += part[1 + c + column];
+  }
+  finish_input_factors(gradient, batch, column, sum, product, eps, 1.0 / rows);
 }
 
 template <class T, int N, Activation A>
@@ -144,15 +165,20 @@ __global__ void __launch_bounds__(kThreads)
 
 }  // namespace
 
-void column_gradient_sums(const Context& context, const GradientColumns& gradient, float* partial,
+void column_gradient_sums(const Context& context, const GradientColumns& gradient, float* partial, double* sent,
                           const PartedMatrix& dy, const PartedMatrix& x, const BatchColumns& batch, float eps,
                           Activation activation) {
   const Cover cover = cover_of_sums(context, x, {x, dy});
   dispatch(x.parts[0].dtype, cover.lanes, activation, [&]<class T, int N, Activation A>() {
-    launch(context, "gradient_sums", gradient_sums_kernel<T, N, A>, grid_of(cover), gradient, partial, context.tickets,
-           parts_of<const T>(dy), parts_of<const T>(x), batch, eps, 1.0 / static_cast<double>(x.m()), x.m(), x.c(),
-           cover.tile);
+    launch(context, "gradient_sums", gradient_sums_kernel<T, N, A>, grid_of(cover), gradient, partial, sent,
+           context.tickets, parts_of<const T>(dy), parts_of<const T>(x), batch, eps, 1.0 / static_cast<double>(x.m()),
+           x.m(), x.c(), cover.tile);
   });
+}
+
+void merge_gradient_sums(const Context& context, const GradientColumns& gradient, const double* all, int64_t parts,
+                         const BatchColumns& batch, float eps, int64_t c) {
+  launch(context, "merge_gradient_sums", merge_gradient_sums_kernel, grid_of(c), gradient, all, parts, batch, eps, c);
 }
 
 void column_input_gradient(const Context& context, const PartedMatrix& dx, const PartedMatrix& dy,

@@ -12,8 +12,8 @@ namespace {
 // Merges what the blocks of rows have left of a range of columns. Called by all threads of one block.
 template <class T, int N>
 __device__ __forceinline__ void finish_moments(const BatchColumns& batch, const AffineColumns& affine,
-                                               const float* partial, const ColumnParts<const T>& x, int m, int64_t c,
-                                               int tile) {
+                                               const float* partial, double* sent, const ColumnParts<const T>& x, int m,
+                                               int64_t c, int tile) {
   const FinishPlace place(tile, N);
   const int blocks = static_cast<int>(gridDim.y), share = (m + blocks - 1) / blocks;
   double sums[2] = {};  // the sum of x - origin, and that of its squares
@@ -29,15 +29,19 @@ __device__ __forceinline__ void finish_moments(const BatchColumns& batch, const 
   }
   add_groups(sums, place);
   if (place.group > 0 || place.column >= c) return;
-  const double deviation = sums[0] / m;
-  finish_column(batch, affine, place.column, element(Rows<const T>(x, place.column)[0]), deviation,
-                sums[1] - sums[0] * deviation, m);
+  const double deviation = sums[0] / m, m2 = sums[1] - sums[0] * deviation;
+  const float origin = element(Rows<const T>(x, place.column)[0]);
+  if (sent == nullptr) return finish_column(batch, affine, place.column, origin, deviation, m2, m);
+  if (place.column == 0) sent[0] = m;
+  sent[1 + place.column] = static_cast<double>(origin) + deviation;
+  sent[1 + c + place.column] = m2 < 0 ? 0 : m2;
 }
 
-// partial: [blocks of rows, {mean, M2}, c], of x - x[0].
+// partial: [blocks of rows, {mean, M2}, c], of x - x[0]. Where `sent` is not null, it receives the number of rows, the
+// means and the M2s, and `batch` waits for merge_statistics_kernel.
 template <class T, int N>
 __global__ void __launch_bounds__(kThreads)
-    moments_kernel(BatchColumns batch, float* partial, unsigned* tickets, ColumnParts<const T> x_parts,
+    moments_kernel(BatchColumns batch, float* partial, double* sent, unsigned* tickets, ColumnParts<const T> x_parts,
                    AffineColumns affine, int m, int64_t c, int tile) {
   const Place place(tile, N, m, static_cast<int>(blockIdx.y));
   Moments moments[N];
@@ -73,7 +77,23 @@ __global__ void __launch_bounds__(kThreads)
       mean[c + k] = moments[k].m2;
     }
   }
-  if (is_last_block(tickets)) finish_moments<T, N>(batch, affine, partial, x_parts, m, c, tile);
+  if (is_last_block(tickets)) finish_moments<T, N>(batch, affine, partial, sent, x_parts, m, c, tile);
+}
+
+// A thread merges what all parts have sent of a column, in their order (Chan, Golub, LeVeque 1983).
+__global__ void __launch_bounds__(kThreads)
+    merge_statistics_kernel(BatchColumns batch, const double* all, int parts, AffineColumns affine, int64_t c) {
+  const int64_t column = item_index();
+  if (column >= c) return;
+  double rows = all[0], mean = all[1 + column], m2 = all[1 + c + column];
+  for (int k = 1; k < parts; ++k) {
+    const double* part = all + k * (2 * c + 1);
+    const double total = rows + part[0], delta = part[1 + column] - mean;
+    mean += delta * (part[0] / total);
+    m2 += part[1 + c + column] + delta * delta * (rows * part[0] / total);
+    rows = total;
+  }
+  finish_column(batch, affine, column, 0.0F, mean, m2, rows);
 }
 
 __global__ void __launch_bounds__(kThreads)
@@ -92,13 +112,18 @@ int64_t partial_bytes(const Context& context, int64_t c) {
   return static_cast<int64_t>(sizeof(float)) * kSums * (sum_blocks_of(context) * kMaxSumColumns + c);
 }
 
-void column_reduce(const Context& context, const BatchColumns& batch, float* partial, const PartedMatrix& x,
-                   const AffineColumns& affine) {
+void column_reduce(const Context& context, const BatchColumns& batch, float* partial, double* sent,
+                   const PartedMatrix& x, const AffineColumns& affine) {
   const Cover cover = cover_of_sums(context, x, {x});
   dispatch(x.parts[0].dtype, cover.lanes, [&]<class T, int N>() {
-    launch(context, "moments", moments_kernel<T, N>, grid_of(cover), batch, partial, context.tickets,
+    launch(context, "moments", moments_kernel<T, N>, grid_of(cover), batch, partial, sent, context.tickets,
            parts_of<const T>(x), affine, x.m(), x.c(), cover.tile);
   });
+}
+
+void merge_statistics(const Context& context, const BatchColumns& batch, const double* all, int64_t parts,
+                      const AffineColumns& affine, int64_t c) {
+  launch(context, "merge_statistics", merge_statistics_kernel, grid_of(c), batch, all, parts, affine, c);
 }
 
 void population_scale(const Context& context, float* scale, const float* var, const AffineColumns& affine, int64_t c) {

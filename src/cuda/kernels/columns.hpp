@@ -36,9 +36,13 @@ int64_t sum_tickets(const Context& context);
 // Bytes of scratch that the reductions below need for c columns.
 int64_t partial_bytes(const Context& context, int64_t c);
 
-// Count, mean and M2 of the columns of x, then BatchColumns from them. Reads x once.
-void column_reduce(const Context& context, const BatchColumns& batch, float* partial, const PartedMatrix& x,
-                   const AffineColumns& affine);
+// Count, mean and M2 of the columns of x, then BatchColumns from them, or, where `sent` is not null, what this part
+// sends of them (ops::PartColumns). Reads x once.
+void column_reduce(const Context& context, const BatchColumns& batch, float* partial, double* sent,
+                   const PartedMatrix& x, const AffineColumns& affine);
+// BatchColumns from what all parts have sent.
+void merge_statistics(const Context& context, const BatchColumns& batch, const double* all, int64_t parts,
+                      const AffineColumns& affine, int64_t c);
 // Reads x, writes y. Rows are taken last to first: the end of x may still be in the cache. Without mean and scale they
 // are 0 and 1, and without a shift it is 0.
 void column_normalize(const Context& context, const PartedMatrix& y, const PartedMatrix& x, const NormalizeColumns& by,
@@ -47,10 +51,14 @@ void column_normalize(const Context& context, const PartedMatrix& y, const Parte
 void population_scale(const Context& context, float* scale, const float* var, const AffineColumns& affine, int64_t c);
 
 // Let dz = dy * activation'(z), z recomputed from x. Computes dbeta = sum dz, dgamma = sum dz * xhat, and all that the
-// input's gradient needs but dz_factor, which is batch.scale. Reads x and dy once.
-void column_gradient_sums(const Context& context, const GradientColumns& gradient, float* partial,
+// input's gradient needs but dz_factor, which is batch.scale. Where `sent` is not null, it receives what this part
+// sends of the two sums. Reads x and dy once.
+void column_gradient_sums(const Context& context, const GradientColumns& gradient, float* partial, double* sent,
                           const PartedMatrix& dy, const PartedMatrix& x, const BatchColumns& batch, float eps,
                           Activation activation);
+// What the input's gradient needs, from what all parts have sent; dgamma and dbeta stay this part's.
+void merge_gradient_sums(const Context& context, const GradientColumns& gradient, const double* all, int64_t parts,
+                         const BatchColumns& batch, float eps, int64_t c);
 // Reads x and dy, writes dx; rows last to first.
 void column_input_gradient(const Context& context, const PartedMatrix& dx, const PartedMatrix& dy,
                            const PartedMatrix& x, const BatchColumns& batch, const GradientColumns& gradient,

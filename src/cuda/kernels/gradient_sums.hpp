@@ -51,17 +51,25 @@ __device__ __forceinline__ void to_dz(float (&dy)[N], float (&x)[N], const Colum
 
 // sum = sum dz and product = sum dz * (x - mean) over the rows; share = 1 / rows. Let s = sqrt(var + eps) and xhat = (x
 // - mean - mean_low) / s; then dx = gamma / s * (dz - dbeta / m - xhat * dgamma / m).
-__device__ __forceinline__ void finish_gradient_column(const GradientColumns& gradient, const BatchColumns& batch,
+// Returns dgamma.
+__device__ __forceinline__ double finish_input_factors(const GradientColumns& gradient, const BatchColumns& batch,
                                                        int64_t column, double sum, double product, float eps,
                                                        double share) {
   const double inverse = 1.0 / sqrt(static_cast<double>(batch.var[column]) + static_cast<double>(eps));
   const double low = batch.mean_low[column], factor = batch.scale[column];
   const double dgamma = inverse * (product - low * sum);
   const double x_factor = -factor * inverse * dgamma * share;
-  gradient.dgamma[column] = static_cast<float>(dgamma);
-  gradient.dbeta[column] = static_cast<float>(sum);
   gradient.x_factor[column] = static_cast<float>(x_factor);
   gradient.constant[column] = static_cast<float>(-factor * sum * share - x_factor * low);
+  return dgamma;
+}
+
+__device__ __forceinline__ void finish_gradient_column(const GradientColumns& gradient, const BatchColumns& batch,
+                                                       int64_t column, double sum, double product, float eps,
+                                                       double share) {
+  const double dgamma = finish_input_factors(gradient, batch, column, sum, product, eps, share);
+  gradient.dgamma[column] = static_cast<float>(dgamma);
+  gradient.dbeta[column] = static_cast<float>(sum);
 }
 
 }  // namespace bn::cuda

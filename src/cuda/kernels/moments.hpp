@@ -75,7 +75,7 @@ __device__ __forceinline__ void merge_lines(Moments (&moments)[N], float count, 
 
 // Turns a column's sums into its statistics: `deviation` = mean - origin, `m2` over m rows.
 __device__ __forceinline__ void finish_column(const BatchColumns& batch, const AffineColumns& affine, int64_t column,
-                                              float origin, double deviation, double m2, int m) {
+                                              float origin, double deviation, double m2, double m) {
   const double mean = static_cast<double>(origin) + deviation;
   const double var = m2 < 0 ? 0 : m2 / m;  // NaN stays
   const float high = static_cast<float>(mean);

@@ -1,0 +1,148 @@
+// Statistics over the rows of several parts, each on a simulated GPU of its own.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "bn/checkpoint.hpp"
+#include "bn/cpu_backend.hpp"
+#include "bn/error.hpp"
+#include "bn/models.hpp"
+#include "simt/gpu_processes.hpp"
+#include "support/error_message.hpp"
+#include "support/op_case.hpp"
+#include "support/reference.hpp"
+
+namespace bn::test {
+namespace {
+
+using GpuBatchNorm = GpuProcesses;
+
+Values images_from(const Values& all, int64_t first, int64_t count, int64_t image) {
+  return {all.begin() + first * image, all.begin() + (first + count) * image};
+}
+
+void expect_within(const Values& values, const Values& expected, double tolerance, const char* what) {
+  ASSERT_EQ(values.size(), expected.size());
+  double largest = 0, worst = 0;
+  for (size_t i = 0; i < values.size(); ++i) {
+    largest = std::max(largest, std::abs(expected[i]));
+    worst = std::max(worst, std::abs(values[i] - expected[i]));
+  }
+  EXPECT_LE(worst, tolerance * largest) << what;
+}
+
+// A batch of five images in two parts of two and three, or of three and two: as each process computes its part.
+struct Part {
+  int64_t first, count;
+};
+
+OpResult result_of(Backend& backend, Group& group, const OpCase& whole, const OpData& data, const Part& part) {
+  const Shape& shape = whole.x[0];
+  const int64_t image = shape.elements() / shape.n;
+  const std::unique_ptr<Exchange> exchange = backend.join(group);
+  const std::unique_ptr<PartExchange> parts = exchange->parts(2);
+  OpCase own_case = whole;
+  std::get<BatchNorm>(own_case.spec).synchronised_parts = 2;
+  own_case.x[0].n = part.count;
+  own_case.exchange = parts.get();
+  OpData own = data;
+  own.x[0] = images_from(data.x[0], part.first, part.count, image);
+  own.dy = images_from(data.dy, part.first, part.count, image);
+  return run_op(backend, own_case, own);
+}
+
+// Against the double-precision reference of all five images, and against what CPUs compute in the same two parts. The
+// four processes are two pairs, with data of their own.
+TEST_F(GpuBatchNorm, OfUnevenPartsIsThatOfTheWholeBatch) {
+  for (const Activation activation : {Activation::kNone, Activation::kRelu, Activation::kSigmoid}) {
+    for (const Shape& shape : {Shape{5, 4, 3, 40}, Shape{5, 9, 9, 5}}) {
+      const OpCase whole{.spec = BatchNorm{.activation = activation}, .x = {shape}};
+      const int64_t image = shape.elements() / shape.n;
+      std::vector<OpResult> gpus(4), cpus(4);
+      std::vector<OpData> data;
+      for (const double offset : {0.0, 1000.0}) {  // of the second pair the mean is far from zero
+        data.push_back(make_data(whole));
+        for (double& x : data.back().x[0]) x += offset;
+        round_to_storage(whole, data.back());
+      }
+      const auto part_of = [](size_t rank) { return rank % 2 == 0 ? Part{0, 2} : Part{2, 3}; };
+      run(4, [&](Group& group) {
+        const auto rank = static_cast<size_t>(group.place().rank);
+        cuda::CudaBackend gpu(options_of(group));
+        gpus[rank] = result_of(gpu, group, whole, data[rank / 2], part_of(rank));
+        const std::unique_ptr<Backend> cpu = make_cpu_backend({.threads = 1});
+        cpus[rank] = result_of(*cpu, group, whole, data[rank / 2], part_of(rank));
+      });
+      for (const size_t pair : {0, 1}) {
+        const OpResult expected = reference(whole, data[pair]);
+        EXPECT_EQ(gpus[2 * pair].state, gpus[2 * pair + 1].state) << "the processes' statistics have different bits";
+        for (const size_t rank : {2 * pair, 2 * pair + 1}) {
+          const Part part = part_of(rank);
+          const OpResult& result = gpus[rank];
+          expect_within(result.y, images_from(expected.y, part.first, part.count, image), 2e-6, "y");
+          expect_within(result.dx[0], images_from(expected.dx[0], part.first, part.count, image), 1e-5, "dx");
+          expect_within(result.y, cpus[rank].y, 2e-6, "y of the CPU");
+          expect_within(result.dx[0], cpus[rank].dx[0], 1e-5, "dx of the CPU");
+          for (const size_t i : {0, 1}) {
+            expect_within(result.state[i], expected.state[i], 1e-6, "statistics");
+            expect_within(result.state[i], cpus[rank].state[i], 1e-6, "statistics of the CPU");
+            expect_within(result.dw[i], cpus[rank].dw[i], 1e-5, "this part's share of a gradient");
+          }
+        }
+        for (const size_t i : {0, 1}) {  // each part's own share of the gradients of gamma and beta
+          Values sum = gpus[2 * pair].dw[i];
+          for (size_t j = 0; j < sum.size(); ++j) sum[j] += gpus[2 * pair + 1].dw[i][j];
+          expect_within(sum, expected.dw[i], 1e-5, "the gradients of gamma and beta");
+        }
+      }
+    }
+  }
+}
+
+// One image in each part: one value per feature, but two together.
+TEST_F(GpuBatchNorm, CountsTheRowsOfAllParts) {
+  const OpCase alone{.spec = BatchNorm{.synchronised_parts = 2}, .x = {{2, 1, 1, 8}}};
+  run(2, [&](Group& group) {
+    OpData data = make_data(alone);
+    for (size_t i = 0; i < data.x[0].size(); ++i) data.x[0][i] = i < 8 ? 1 : 3;
+    cuda::CudaBackend gpu(options_of(group));
+    const OpResult result = result_of(gpu, group, alone, data, {group.place().rank, 1});
+    for (const double mean : result.state[0]) EXPECT_EQ(mean, 2);
+    for (const double variance : result.state[1]) EXPECT_EQ(variance, 1);
+  });
+}
+
+// All parts share their statistics: a step is that of one batch, but for the order of the sums.
+TEST_F(GpuBatchNorm, OfAllPartsMakesTheStepOfOneBatch) {
+  const Config parts = config_with({{"batch: 6\n  parts: 4\n  steps: 8", "batch: 12\n  parts: 2\n  steps: 4"},
+                                    {"dropout: 0.25\n", "dropout: 0.25\nbatch_norm: {synchronised_parts: 2}\n"},
+                                    {"checkpoint_every: 4", "checkpoint_every: 1\n  keep_checkpoints: 20"}});
+  const Config whole = config_with({{"batch: 6\n  parts: 4\n  steps: 8", "batch: 24\n  steps: 4"},
+                                    {"checkpoint_every: 4", "checkpoint_every: 1\n  keep_checkpoints: 20"}});
+  train_by(2, "parts", parts);
+  train_by(1, "whole", whole);
+  const auto tensors = [&](const std::string& name, const Config& config) {
+    const std::unique_ptr<Backend> backend = make_cpu_backend({.threads = 1});
+    const Net net = build_network(config.model);
+    Parameters parameters(net, *backend, config.train.l2_scope, true);
+    load_checkpoint(RunFolder(root_ / name).checkpoint_path(1), parameters);
+    std::map<std::string, Values> all;
+    for (const NamedTensor& named : parameters.named_tensors()) {
+      const auto* values = named.tensor.as<float>();
+      all[named.name].assign(values, values + named.tensor.shape.elements());
+    }
+    return all;
+  };
+  const std::map<std::string, Values> others = tensors("parts", parts);
+  for (const auto& [name, values] : tensors("whole", whole)) {
+    // Velocities are the gradients times the rate.
+    expect_within(others.at(name), values, name.starts_with("velocity/") ? 1e-5 : 1e-6, name.c_str());
+  }
+  const std::vector<LogRecord> a = read_log(RunFolder(root_ / "parts").log_path());
+  const std::vector<LogRecord> b = read_log(RunFolder(root_ / "whole").log_path());
+  for (const size_t step : {1, 4}) EXPECT_NEAR(*a.at(step).loss, *b.at(step).loss, step == 1 ? 1e-6 : 1e-3);
+}
+
+}  // namespace
+}  // namespace bn::test
