@@ -26,15 +26,15 @@ __device__ __forceinline__ void add_terms(float (&sum)[N], const float* terms, i
   }
 }
 
-// Row y of the grid adds its own terms; the sum may overwrite the first of them.
+// The sum may overwrite the first of its terms.
 template <int Levels, int N>
 __global__ void __launch_bounds__(kThreads)
-    tree_sum_kernel(float* to, int64_t to_stride, const float* terms, int64_t stride, int64_t count) {
+    tree_sum_kernel(float* to, const float* terms, int64_t stride, int64_t count) {
   const int64_t first = item_index() * N;
   if (first >= count) return;
   float sum[N];
-  add_terms<Levels, N>(sum, terms + (static_cast<int64_t>(blockIdx.y) << Levels) * stride + first, stride);
-  store(to + blockIdx.y * to_stride + first, sum);
+  add_terms<Levels, N>(sum, terms + first, stride);
+  store(to + first, sum);
 }
 
 __global__ void first_step_kernel(int64_t* first, const int64_t* all, int64_t count) {
@@ -49,19 +49,21 @@ __global__ void first_step_kernel(int64_t* first, const int64_t* all, int64_t co
 
 void tree_sum(const Context& context, float* to, float* terms, int64_t stride, int64_t term_count, int64_t count) {
   const bool wide = count % 4 == 0 && stride % 4 == 0 && is_aligned(to) && is_aligned(terms);
-  const auto run = [&](auto wide_kernel, auto narrow_kernel, float* sums, int64_t sum_stride, int64_t rows) {
-    Grid grid = grid_of(wide ? count / 4 : count);
-    grid.y = static_cast<unsigned>(rows);
-    launch(context, "tree_sum", wide ? wide_kernel : narrow_kernel, grid, sums, sum_stride, terms, stride, count);
+  const auto add = [&](auto wide_kernel, auto narrow_kernel, float* sum, const float* of) {
+    launch(context, "tree_sum", wide ? wide_kernel : narrow_kernel, grid_of(wide ? count / 4 : count), sum, of, stride,
+           count);
   };
   while (term_count > kMostTerms) {
     term_count /= kMostTerms;
-    run(tree_sum_kernel<3, 4>, tree_sum_kernel<3, 1>, terms, kMostTerms * stride, term_count);
+    for (int64_t k = 0; k < term_count; ++k) {
+      float* neighbours = terms + k * kMostTerms * stride;
+      add(tree_sum_kernel<3, 4>, tree_sum_kernel<3, 1>, neighbours, neighbours);
+    }
     stride *= kMostTerms;
   }
-  if (term_count == 8) return run(tree_sum_kernel<3, 4>, tree_sum_kernel<3, 1>, to, 0, 1);
-  if (term_count == 4) return run(tree_sum_kernel<2, 4>, tree_sum_kernel<2, 1>, to, 0, 1);
-  run(tree_sum_kernel<1, 4>, tree_sum_kernel<1, 1>, to, 0, 1);
+  if (term_count == 8) return add(tree_sum_kernel<3, 4>, tree_sum_kernel<3, 1>, to, terms);
+  if (term_count == 4) return add(tree_sum_kernel<2, 4>, tree_sum_kernel<2, 1>, to, terms);
+  add(tree_sum_kernel<1, 4>, tree_sum_kernel<1, 1>, to, terms);
 }
 
 void first_step(const Context& context, int64_t* first, const int64_t* all, int64_t count) {
