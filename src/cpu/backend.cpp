@@ -41,7 +41,7 @@ volatile bool has_allowed_cores = false;  // clang would take its first value fo
 void remember_allowed_cores(int, char**, char**) {
   has_allowed_cores = sched_getaffinity(0, sizeof(allowed_cores), &allowed_cores) == 0;
 }
-[[gnu::section(".preinit_array"), gnu::used]] void (*const first_of_all)(int, char**, char**) = remember_allowed_cores;
+[[gnu::section(".preinit_array"), gnu::used]] void (*const kFirstOfAll)(int, char**, char**) = remember_allowed_cores;
 [[gnu::constructor]] void allow_them_again() {
   if (has_allowed_cores) sched_setaffinity(0, sizeof(allowed_cores), &allowed_cores);
 }
