@@ -20,8 +20,9 @@ int64_t threads_of_this_process() {
 
 void compute_by_onednn() {
   constexpr int64_t kSize = 512;
-  std::vector<float> a(kSize * kSize, 1.0F), b = a, c = a;
-  ASSERT_EQ(dnnl_sgemm('N', 'N', kSize, kSize, kSize, 1.0F, a.data(), kSize, b.data(), kSize, 0.0F, c.data(), kSize),
+  const std::vector<float> a(kSize * kSize, 1.0F);
+  std::vector<float> c(kSize * kSize);
+  ASSERT_EQ(dnnl_sgemm('N', 'N', kSize, kSize, kSize, 1.0F, a.data(), kSize, a.data(), kSize, 0.0F, c.data(), kSize),
             dnnl_success);
   EXPECT_EQ(c.back(), kSize);
 }

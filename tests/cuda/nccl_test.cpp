@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <type_traits>
+#include <utility>
+
 #if __has_include(<nccl.h>)
 #include <nccl.h>
 #endif
@@ -19,8 +22,8 @@ namespace {
 template <auto Theirs, class Ours>
 constexpr bool kTakesAsMany = false;
 template <class... Theirs, ncclResult_t (*Function)(Theirs...), class... Ours>
-constexpr bool kTakesAsMany<Function, int (*)(Ours...)> = sizeof...(Theirs) == sizeof...(Ours) &&
-                                                          ((sizeof(Theirs) == sizeof(Ours)) && ...);
+constexpr bool kTakesAsMany<Function, int (*)(Ours...)> =
+    std::is_same_v<std::index_sequence<sizeof(Theirs)...>, std::index_sequence<sizeof(Ours)...>>;
 
 // What src/cuda/nccl.hpp declares is what the header of this machine has.
 static_assert(static_cast<int>(cuda::NcclType::kInt64) == ncclInt64);

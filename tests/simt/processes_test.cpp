@@ -288,7 +288,7 @@ class NcclDouble : public GpuProcesses {
 TEST_F(NcclDouble, SeesOtherCounts) {
   expect_fault("NCCL: what is gathered of processes 0 and 1: 8 and 9 values.",
                [](const cuda::Nccl& nccl, ncclComm* all, float* data, int rank, cudaStream_t stream) {
-                 nccl.all_gather(data, data, static_cast<size_t>(8 + rank), NcclType::kFloat32, all, stream);
+                 nccl.all_gather(data, data, rank == 0 ? 8 : 9, NcclType::kFloat32, all, stream);
                });
 }
 
