@@ -23,6 +23,7 @@ template <auto Theirs, class Ours>
 constexpr bool kTakesAsMany = false;
 template <class... Theirs, ncclResult_t (*Function)(Theirs...), class... Ours>
 constexpr bool kTakesAsMany<Function, int (*)(Ours...)> =
+    // NOLINTNEXTLINE(bugprone-sizeof-expression): arguments, of which some are pointers
     std::is_same_v<std::index_sequence<sizeof(Theirs)...>, std::index_sequence<sizeof(Ours)...>>;
 
 // What src/cuda/nccl.hpp declares is what the header of this machine has.
