@@ -122,8 +122,8 @@ struct SgdUpdate {
   StepState* step = nullptr;  // holds the learning rate
 };
 
-// What follows a backward pass, in this order: unpack() of the first calls, sgd_step() of each, pack() of the last
-// calls, which were packed before.
+// Lists the work that follows a backward pass, in its order: unpack() of the first calls, sgd_step() of each update,
+// pack() of the last calls, which were packed before.
 struct ParameterUpdate {
   std::span<const OpCall> unpacks{};
   std::span<const SgdUpdate> updates{};
@@ -151,8 +151,9 @@ class Recording {
   virtual void replay() = 0;
 };
 
-// What the processes of a group exchange of their backends' memory. All of them call these functions in the same order
-// with equal sizes. The work is done in the order of the backend's other work: on a GPU after the call has returned.
+// Exchanges memory of their backends between the processes of a group. All of them call these functions in the same
+// order with equal sizes. The work is done in the order of the backend's other work: on a GPU after the call has
+// returned.
 class Exchange {
  public:
   virtual ~Exchange() = default;

@@ -25,7 +25,7 @@ PoolGeometry narrowed(const ops::PoolGeometry& geometry) {
           .border = geometry.border};
 }
 
-// What a part sends of c columns: its number of rows and two values for each column.
+// A part sends its number of rows, and two values for each of c columns.
 int64_t length_of(int64_t c) { return 2 * c + 1; }
 double* sent_by(const ops::PartColumns& parts, int64_t c) {
   return parts.exchange == nullptr ? nullptr : parts.scratch + parts.parts * length_of(c);

@@ -30,7 +30,7 @@ std::optional<int64_t> number_in(const char* variable) {
   return number;
 }
 
-// What the environment tells of a launcher: Open MPI's, those of MPICH and Intel, srun's.
+// The environment tells of a launcher: Open MPI's, those of MPICH and Intel, srun's.
 struct Launched {
   bool has_started_several = false;
   std::optional<int64_t> processes{};  // where it is told

@@ -132,7 +132,7 @@ UnsupportedError Compiler::batch_does_not_fit(const OutOfMemoryError& error, con
 Lifetimes Compiler::find_lifetimes() const {
   std::vector<int64_t> saved_bytes;
   for (const auto& step : plan_->steps) saved_bytes.push_back(step.info.saved_bytes);
-  return lifetimes_of(graph_, schedule_, saved_bytes, options_);
+  return lifetimes_of(graph_, schedule_, backward_time_, saved_bytes, options_);
 }
 
 void Compiler::allocate(Lifetimes& lifetimes) {

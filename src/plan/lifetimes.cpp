@@ -14,8 +14,9 @@ struct Span {
 
 class LifetimeFinder {
  public:
-  LifetimeFinder(const Graph& graph, const BackwardSchedule& schedule, const PlanOptions& options)
-      : graph_(graph), schedule_(schedule), options_(options), backward_time_(backward_times(graph, schedule)) {}
+  LifetimeFinder(const Graph& graph, const BackwardSchedule& schedule, const std::vector<int>& backward_time,
+                 const PlanOptions& options)
+      : graph_(graph), schedule_(schedule), backward_time_(backward_time), options_(options) {}
 
   Lifetimes find(const std::vector<int64_t>& saved_bytes) {
     add_values(spans_of_values());
@@ -39,8 +40,8 @@ class LifetimeFinder {
 
   const Graph& graph_;
   const BackwardSchedule& schedule_;
+  const std::vector<int>& backward_time_;
   const PlanOptions& options_;
-  const std::vector<int> backward_time_;
   Lifetimes found_;
 };
 
@@ -136,9 +137,9 @@ std::vector<int> backward_times(const Graph& graph, const BackwardSchedule& sche
   return times;
 }
 
-Lifetimes lifetimes_of(const Graph& graph, const BackwardSchedule& schedule, const std::vector<int64_t>& saved_bytes,
-                       const PlanOptions& options) {
-  return LifetimeFinder(graph, schedule, options).find(saved_bytes);
+Lifetimes lifetimes_of(const Graph& graph, const BackwardSchedule& schedule, const std::vector<int>& backward_time,
+                       const std::vector<int64_t>& saved_bytes, const PlanOptions& options) {
+  return LifetimeFinder(graph, schedule, backward_time, options).find(saved_bytes);
 }
 
 }  // namespace bn

@@ -18,8 +18,8 @@ struct Lifetimes {
 // Per node, the time of its backward; -1: it has none.
 std::vector<int> backward_times(const Graph& graph, const BackwardSchedule& schedule);
 
-// saved_bytes is per node. Training alone has gradients and what is saved.
-Lifetimes lifetimes_of(const Graph& graph, const BackwardSchedule& schedule, const std::vector<int64_t>& saved_bytes,
-                       const PlanOptions& options);
+// backward_time, as above, and saved_bytes are per node. Training alone has gradients and what is saved.
+Lifetimes lifetimes_of(const Graph& graph, const BackwardSchedule& schedule, const std::vector<int>& backward_time,
+                       const std::vector<int64_t>& saved_bytes, const PlanOptions& options);
 
 }  // namespace bn

@@ -26,7 +26,7 @@ constexpr bool kTakesAsMany<Function, int (*)(Ours...)> =
     // NOLINTNEXTLINE(bugprone-sizeof-expression): arguments, of which some are pointers
     std::is_same_v<std::index_sequence<sizeof(Theirs)...>, std::index_sequence<sizeof(Ours)...>>;
 
-// What src/cuda/nccl.hpp declares is what the header of this machine has.
+// src/cuda/nccl.hpp declares the same as the header of this machine.
 static_assert(static_cast<int>(cuda::NcclType::kInt64) == ncclInt64);
 static_assert(static_cast<int>(cuda::NcclType::kFloat32) == ncclFloat32);
 static_assert(static_cast<int>(cuda::NcclType::kFloat64) == ncclFloat64);

@@ -56,7 +56,7 @@ void population_scale(const Context& context, float* scale, const float* var, co
 void column_gradient_sums(const Context& context, const GradientColumns& gradient, float* partial, double* sent,
                           const PartedMatrix& dy, const PartedMatrix& x, const BatchColumns& batch, float eps,
                           Activation activation);
-// What the input's gradient needs, from what all parts have sent; dgamma and dbeta stay this part's.
+// Makes what the input's gradient needs of what all parts have sent; dgamma and dbeta stay this part's.
 void merge_gradient_sums(const Context& context, const GradientColumns& gradient, const double* all, int64_t parts,
                          const BatchColumns& batch, float eps, int64_t c);
 // Reads x and dy, writes dx; rows last to first.

@@ -30,7 +30,7 @@ __device__ __forceinline__ unsigned first_element(const Entry& entry) {
   return (blockIdx.x - entry.first_block) * kElementsOfBlock + threadIdx.x * kElements;
 }
 
-// Of memory that starts on 16 bytes.
+// The memory starts on 16 bytes.
 template <class T>
 __device__ __forceinline__ void load_eight(float (&to)[8], const T* from) {
   constexpr int kWide = Element<T>::kWide;

@@ -24,7 +24,7 @@ struct SgdTable {
   int count = 0;
 };
 
-// What holds for all entries.
+// These hold for all entries.
 struct SgdFactors {
   StepState* step;
   float momentum;
