@@ -1,6 +1,4 @@
 // bn-data: makes and inspects data sets.
-#include <CLI/CLI.hpp>
-
 #include "bn/dataset.hpp"
 #include "bn/version.hpp"
 #include "command_line/command_line.hpp"

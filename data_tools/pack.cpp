@@ -1,13 +1,8 @@
 // bn-data pack: archives and folders into shards.
 #include "packing/pack.hpp"
 
-#include <fmt/format.h>
-
-#include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdio>
 #include <filesystem>
-#include <map>
 #include <memory>
 
 #include "commands.hpp"
@@ -50,10 +45,8 @@ void add_common_options(CLI::App& command, PackArguments& arguments) {
       .add_option("--decoded", pack.decoded_size,
                   "Pack pixels instead: the centre square, of this side; 0 = pack files")
       ->capture_default_str();
-  command.add_option("--on-corrupt", pack.on_corrupt, "fail or skip an image that cannot be decoded [fail]")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, OnCorrupt>{{"fail", OnCorrupt::kFail}, {"skip", OnCorrupt::kSkip}}, CLI::ignore_case))
-      ->option_text("TEXT");
+  add_choice(command, "--on-corrupt", pack.on_corrupt, "fail or skip an image that cannot be decoded [fail]",
+             {{"fail", OnCorrupt::kFail}, {"skip", OnCorrupt::kSkip}});
   pack.workers = usable_cores().count;
   command.add_option("--workers", pack.workers, "Threads")->capture_default_str();
 }
@@ -66,8 +59,7 @@ Origin origin_of(const std::string& path, Split split, const PackArguments& argu
   const ImagenetArchive official = imagenet_archive(split);
   const auto size = static_cast<int64_t>(fs::file_size(path));
   if (size != official.bytes) {
-    std::printf("%s has %lld bytes, the official archive %lld: there is no MD5 to compare it with\n", path.c_str(),
-                static_cast<long long>(size), static_cast<long long>(official.bytes));
+    say("{} has {} bytes, the official archive {}: there is no MD5 to compare it with\n", path, size, official.bytes);
   }
   if (arguments.skip_md5) return Origin::kAny;
   ProgressReport report("MD5 of");
@@ -76,17 +68,12 @@ Origin origin_of(const std::string& path, Split split, const PackArguments& argu
 }
 
 void print_summary(const PackSummary& summary, const PackOptions& options) {
-  std::string line = fmt::format("{} {} set: {} images in {} shards, {:.1f} MB", options.out, split_name(options.split),
-                                 summary.images, summary.shards, static_cast<double>(summary.bytes) / 1e6);
-  if (summary.shards_found > 0) line += fmt::format(" ({} of the shards were there already)", summary.shards_found);
-  std::printf("%s\n", line.c_str());
-  for (size_t i = 0; i < summary.traits.size(); ++i) {
-    if (summary.traits[i] > 0) {
-      std::printf("  %s: %lld\n", kTraitNames[i], static_cast<long long>(summary.traits[i]));
-    }
-  }
-  if (summary.left_out > 0) std::printf("  left out, undecodable: %lld\n", static_cast<long long>(summary.left_out));
-  for (const std::string& name : summary.left_out_names) std::printf("    %s\n", name.c_str());
+  say("{} {} set: {} images in {} shards, {:.1f} MB", options.out, split_name(options.split), summary.images,
+      summary.shards, static_cast<double>(summary.bytes) / 1e6);
+  if (summary.shards_found > 0) say(" ({} of the shards were there already)", summary.shards_found);
+  say("\n{}", list_traits(summary.traits));
+  if (summary.left_out > 0) say("  left out, undecodable: {}\n", summary.left_out);
+  for (const std::string& name : summary.left_out_names) say("    {}\n", name);
 }
 
 void pack_split(const Dataset& source, Split split, PackArguments& arguments) {
@@ -104,7 +91,7 @@ void pack_split(const Dataset& source, Split split, PackArguments& arguments) {
   }
   print_summary(summary, options);
   if (const LeftOut left_out = source.left_out(); left_out.count > 0) {
-    std::printf("  left out, as no images of the set: %s\n", left_out.list().c_str());
+    say("  left out, as no images of the set: {}\n", left_out.list());
   }
 }
 

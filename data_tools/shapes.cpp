@@ -1,7 +1,5 @@
 #include "packing/shape_files.hpp"
 
-#include <CLI/CLI.hpp>
-#include <cstdio>
 #include <memory>
 #include <string>
 
@@ -28,12 +26,8 @@ CLI::App* add_options(CLI::App& app, ShapesCommand& command) {
       ->capture_default_str();
   shapes->add_option("--size", command.shapes.image_size, "Height and width in pixels")->capture_default_str();
   shapes->add_option("--seed", command.shapes.seed, "Seed of everything drawn")->capture_default_str();
-  shapes->add_option("--split", command.splits, "train, validation or both (the default)")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, Splits>{
-              {"train", Splits::kTrain}, {"validation", Splits::kValidation}, {"both", Splits::kBoth}},
-          CLI::ignore_case))
-      ->option_text("TEXT");
+  add_choice(*shapes, "--split", command.splits, "train, validation or both (the default)",
+             {{"train", Splits::kTrain}, {"validation", Splits::kValidation}, {"both", Splits::kBoth}});
   shapes->add_option("--contact-sheet", command.contact_sheet, "Also write one PNG with a row of samples per class");
   return shapes;
 }
@@ -45,8 +39,7 @@ void run(const ShapesCommand& command) {
   const auto write = [&](Split split, const char* name, int64_t images) {
     const std::string folder = command.out + "/" + name;
     write_shapes_folder(command.shapes, split, folder);
-    std::printf("%s: %lld images of %lld classes\n", folder.c_str(), static_cast<long long>(images),
-                static_cast<long long>(kShapeNames.size()));
+    say("{}: {} images of {} classes\n", folder, images, kShapeNames.size());
   };
   if (!command.out.empty()) {
     if (command.splits != Splits::kValidation) write(Split::kTrain, "train", command.shapes.train_images);
@@ -58,7 +51,7 @@ void run(const ShapesCommand& command) {
     constexpr int64_t kColumns = 16;
     const auto split = command.splits == Splits::kValidation ? Split::kValidation : Split::kTrain;
     write_contact_sheet(command.shapes, split, kColumns, command.contact_sheet);
-    std::printf("%s: %lld images of each class\n", command.contact_sheet.c_str(), static_cast<long long>(kColumns));
+    say("{}: {} images of each class\n", command.contact_sheet, kColumns);
   }
 }
 

@@ -1,10 +1,7 @@
 // bn-data stats: figures of a packed set, and a contact sheet.
 #include "packing/stats.hpp"
 
-#include <fmt/format.h>
-
-#include <CLI/CLI.hpp>
-#include <cstdio>
+#include <filesystem>
 #include <memory>
 
 #include "commands.hpp"
@@ -25,28 +22,21 @@ struct StatsArguments {
 };
 
 void print_extent(const char* name, const Extent& extent) {
-  std::printf("  %-7s %lld to %lld, mean %.1f\n", name, static_cast<long long>(extent.least),
-              static_cast<long long>(extent.most), extent.mean);
+  say("  {:<7} {} to {}, mean {:.1f}\n", name, extent.least, extent.most, extent.mean);
 }
 
 void print_stats(const SetStats& stats, const StatsArguments& arguments) {
-  std::printf("%s: %lld images\n", split_name(arguments.split).c_str(), static_cast<long long>(stats.images));
+  say("{}: {} images\n", split_name(arguments.split), stats.images);
   print_extent("width", stats.width);
   print_extent("height", stats.height);
   print_extent("bytes", stats.bytes);
-  for (size_t i = 0; i < stats.traits.size(); ++i) {
-    if (stats.traits[i] > 0) std::printf("  %s: %lld\n", kTraitNames[i], static_cast<long long>(stats.traits[i]));
-  }
-  std::printf("of the pixels of %lld images, scaled to 0..1:\n", static_cast<long long>(stats.measured));
-  std::printf("%s\n", fmt::format("  mean: [{:.4f}]\n  std: [{:.4f}]", fmt::join(stats.mean, ", "),
-                                  fmt::join(stats.deviation, ", "))
-                          .c_str());
+  say("{}of the pixels of {} images, scaled to 0..1:\n", list_traits(stats.traits), stats.measured);
+  say("  mean: [{:.4f}]\n  std: [{:.4f}]\n", fmt::join(stats.mean, ", "), fmt::join(stats.deviation, ", "));
   for (size_t k = 0; k < 3; ++k) {
-    std::printf("%s\n", fmt::format("  eigenvector [{:.4f}] of the RGB covariance, eigenvalue {:.6f}",
-                                    fmt::join(stats.eigenvectors[k], ", "), stats.eigenvalues[k])
-                            .c_str());
+    say("  eigenvector [{:.4f}] of the RGB covariance, eigenvalue {:.6f}\n", fmt::join(stats.eigenvectors[k], ", "),
+        stats.eigenvalues[k]);
   }
-  std::printf("%s\n", fmt::format("  lighting: [{:.4f}]", fmt::join(stats.lighting, ", ")).c_str());
+  say("  lighting: [{:.4f}]\n", fmt::join(stats.lighting, ", "));
 }
 
 void write_sheet(StatsArguments& arguments) {
@@ -55,9 +45,8 @@ void write_sheet(StatsArguments& arguments) {
       draw_contact_sheet(arguments.data, arguments.split, arguments.rows, arguments.columns, arguments.seed);
   const std::vector<uint8_t> png = encode_png(sheet.view());
   write_file(arguments.contact_sheet, {reinterpret_cast<const char*>(png.data()), png.size()});
-  std::printf("%s: %lld images of the %s set, as evaluation sees them and then as training does\n",
-              arguments.contact_sheet.c_str(), static_cast<long long>(arguments.rows),
-              split_name(arguments.split).c_str());
+  say("{}: {} images of the {} set, as evaluation sees them and then as training does\n", arguments.contact_sheet,
+      arguments.rows, split_name(arguments.split));
 }
 
 }  // namespace
@@ -67,12 +56,8 @@ void add_stats_command(CLI::App& app, ExitCode& exit_code) {
   DataOptions& data = arguments->data;
   CLI::App* command = app.add_subcommand("stats", "Sizes, kinds and colours of a packed set, and a look at it");
   command->add_option("DIR", arguments->folder, "Folder made by bn-data pack")->required();
-  command->add_option("--split", arguments->split, "train or val [train]")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, Split>{
-              {"train", Split::kTrain}, {"val", Split::kValidation}, {"validation", Split::kValidation}},
-          CLI::ignore_case))
-      ->option_text("TEXT");
+  add_choice(*command, "--split", arguments->split, "train or val [train]",
+             {{"train", Split::kTrain}, {"val", Split::kValidation}, {"validation", Split::kValidation}});
   command->add_option("--images", arguments->measured, "Decode this many for the colours")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

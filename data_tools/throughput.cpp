@@ -1,9 +1,7 @@
 // bn-data throughput: how fast the loader fills batches, with nothing else to do.
 #include <sys/resource.h>
 
-#include <CLI/CLI.hpp>
 #include <chrono>
-#include <cstdio>
 #include <filesystem>
 #include <memory>
 
@@ -58,11 +56,10 @@ void measure(ThroughputArguments& arguments) {
   const double seconds = seconds_since(start);
   const Usage after = usage_so_far();
   const auto count = static_cast<double>(images);
-  std::printf(
-      "%.1f images/s, %.1f a second of CPU time (%lld images in %.2f s, %lld workers); peak memory %.1f MB, "
-      "of it %.1f MB while measured\n",
-      count / seconds, count / (after.cpu_seconds - before.cpu_seconds), static_cast<long long>(images), seconds,
-      static_cast<long long>(arguments.data.workers), static_cast<double>(after.peak_kilobytes) / 1e3,
+  say("{:.1f} images/s, {:.1f} a second of CPU time ({} images in {:.2f} s, {} workers); peak memory {:.1f} MB, of it "
+      "{:.1f} MB while measured\n",
+      count / seconds, count / (after.cpu_seconds - before.cpu_seconds), images, seconds, arguments.data.workers,
+      static_cast<double>(after.peak_kilobytes) / 1e3,
       static_cast<double>(after.peak_kilobytes - before.peak_kilobytes) / 1e3);
 }
 
@@ -73,24 +70,17 @@ void add_throughput_command(CLI::App& app, ExitCode& exit_code) {
   DataOptions& data = arguments->data;
   data.workers = 0;
   CLI::App* command = app.add_subcommand("throughput", "Training images a second that the loader delivers");
-  const std::map<std::string, DatasetKind> kinds{
-      {"tar", DatasetKind::kTar}, {"folder", DatasetKind::kFolder}, {"packed", DatasetKind::kPacked}};
-  command->add_option("--kind", data.kind, "tar, folder or packed [tar]")
-      ->transform(CLI::CheckedTransformer(kinds, CLI::ignore_case))
-      ->option_text("TEXT");
+  add_choice(*command, "--kind", data.kind, "tar, folder or packed [tar]",
+             {{"tar", DatasetKind::kTar}, {"folder", DatasetKind::kFolder}, {"packed", DatasetKind::kPacked}});
   command->add_option("PATHS", data.train, "Tar files, a folder of class folders, or a packed set")->required();
   command->add_option("--classes", data.classes, "File of class names");
   command->add_option("--image-size", data.image_size, "Side of the network's input")->capture_default_str();
   command->add_option("--min-area", data.augment.min_area, "Smallest crop")->capture_default_str();
   command->add_option("--distortion", data.distortion, "Strength, 0 to 1")->capture_default_str();
-  command->add_option("--decoder", data.decoder, "jpeg_turbo or opencv [jpeg_turbo]")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, Decoder>{{"jpeg_turbo", Decoder::kJpegTurbo}, {"opencv", Decoder::kOpencv}}))
-      ->option_text("TEXT");
-  command->add_option("--cache", data.cache, "none or decoded [none]")
-      ->transform(
-          CLI::CheckedTransformer(std::map<std::string, Cache>{{"none", Cache::kNone}, {"decoded", Cache::kDecoded}}))
-      ->option_text("TEXT");
+  add_choice(*command, "--decoder", data.decoder, "jpeg_turbo or opencv [jpeg_turbo]",
+             {{"jpeg_turbo", Decoder::kJpegTurbo}, {"opencv", Decoder::kOpencv}});
+  add_choice(*command, "--cache", data.cache, "none or decoded [none]",
+             {{"none", Cache::kNone}, {"decoded", Cache::kDecoded}});
   command->add_option("--batch", arguments->loader.batch, "Images a batch")->capture_default_str();
   command->add_option("--workers", data.workers, "Decoding threads; 0 = the calling thread")->capture_default_str();
   command->add_option("--seconds", arguments->seconds, "How long to measure")->capture_default_str();

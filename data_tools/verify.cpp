@@ -1,9 +1,7 @@
 // bn-data verify: compares a packed set with the checksums made when it was packed.
 #include "packing/verify.hpp"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -34,32 +32,33 @@ void print_json(const VerifyReport& report) {
                                                  {"classes", split.classes_present},
                                                  {"traits", traits}};
   }
-  std::printf("%s\n", object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+  say("{}\n", object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 // The first ten, and how many there are.
 void print_notes(const std::vector<Finding>& notes) {
   constexpr size_t kMost = 10;
   for (size_t i = 0; i < std::min(kMost, notes.size()); ++i) {
-    std::printf("note (%s): %s\n", notes[i].kind.c_str(), notes[i].message.c_str());
+    say("note ({}): {}\n", notes[i].kind, notes[i].message);
   }
-  if (notes.size() > kMost) std::printf("and %zu notes more; --json has all\n", notes.size() - kMost);
+  if (notes.size() > kMost) say("and {} notes more; --json has all\n", notes.size() - kMost);
   const auto is_duplicate = [](const Finding& note) { return note.kind == "duplicate"; };
   const auto shared = std::count_if(notes.begin(), notes.end(), is_duplicate);
-  if (shared > 0) std::printf("%td of the validation images are training images too\n", shared);
+  if (shared > 0) say("{} of the validation images are training images too\n", shared);
 }
 
 void print_text(const VerifyReport& report) {
   for (const SplitReport& split : report.splits) {
-    std::printf("%s: %lld images of %lld classes in %lld shards, %.1f MB\n", split_name(split.split).c_str(),
-                static_cast<long long>(split.images), static_cast<long long>(split.classes_present),
-                static_cast<long long>(split.shards), static_cast<double>(split.bytes) / 1e6);
+    say("{}: {} images of {} classes in {} shards, {:.1f} MB\n", split_name(split.split), split.images,
+        split.classes_present, split.shards, static_cast<double>(split.bytes) / 1e6);
   }
   print_notes(report.notes);
-  for (const Finding& problem : report.problems) {
-    std::printf("PROBLEM (%s): %s\n", problem.kind.c_str(), problem.message.c_str());
+  for (const Finding& problem : report.problems) say("PROBLEM ({}): {}\n", problem.kind, problem.message);
+  if (report.problems.empty()) {
+    say("no problem found\n");
+  } else {
+    say("{} problem(s) found\n", report.problems.size());
   }
-  std::printf(report.problems.empty() ? "no problem found\n" : "%zu problem(s) found\n", report.problems.size());
 }
 
 struct VerifyArguments {

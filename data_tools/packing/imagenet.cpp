@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/uuid/detail/md5.hpp>
 #include <charconv>
 #include <filesystem>
 #include <sstream>
@@ -10,9 +11,7 @@
 
 #include "bn/error.hpp"
 #include "core/files.hpp"
-#include "data/file_reader.hpp"
-#include "data/tar.hpp"
-#include "packing/md5.hpp"
+#include "data/placed_images.hpp"
 
 // The two lists, included in the program unchanged.
 __asm__(
@@ -28,81 +27,36 @@ extern "C" const char kImagenetLabelsText[];   // NOLINT(modernize-avoid-c-array
 namespace bn {
 namespace {
 
-class ImagenetArchiveDataset final : public Dataset {
- public:
-  ImagenetArchiveDataset(const std::string& path, Split split, const ClassList& classes)
-      : file_(path), class_names_(classes.names()) {
-    for (const TarMember& member : list_tar(file_)) {
-      split == Split::kTrain ? add_class(member, classes) : add_validation_image(member, classes);
-    }
-    if (places_.empty()) {
-      throw DataError(fmt::format("no images found in {}: none of its members belongs to one of the {} classes",
-                                  file_.path(), classes.size()));
-    }
+[[noreturn]] void refuse(const std::string& archive, const std::string& member, const char* expected) {
+  throw DataError(fmt::format("{} holds '{}', which does not belong into the official archive: expected {}", archive,
+                              member, expected));
+}
+
+void add_class(const TarMember& tar, const ClassList& classes, PlacedImages& images) {
+  const FileReader& archive = images.tar(0);
+  const std::filesystem::path path(tar.path);
+  if (path.extension() != ".tar") refuse(archive.path(), tar.path, "a tar for each class, nXXXXXXXX.tar");
+  const int32_t label = classes.find(path.stem().string());
+  if (label < 0) return;
+  for (const TarMember& image : list_tar_inside(archive, tar)) {
+    images.add(0, image, path.filename().string() + ":" + image.path, label);
   }
+}
 
-  int64_t size() const override { return static_cast<int64_t>(places_.size()); }
-  int64_t stored_bytes(int64_t index) const override { return places_[static_cast<size_t>(index)].bytes; }
-  int32_t label(int64_t index) const override { return places_[static_cast<size_t>(index)].label; }
-  const std::vector<std::string>& class_names() const override { return class_names_; }
-
-  std::string name(int64_t index) const override {
-    const auto archive = std::filesystem::path(file_.path()).filename().string();
-    return fmt::format("{}:{}", archive, names_.c_str() + places_[static_cast<size_t>(index)].name);
+void add_validation_image(const TarMember& image, const ClassList& classes, PlacedImages& images) {
+  constexpr std::string_view kBegin = "ILSVRC2012_val_";
+  const std::string name = std::filesystem::path(image.path).filename().string();
+  const auto& labels = imagenet_validation_labels();
+  size_t number = 0;
+  if (name.starts_with(kBegin)) {
+    std::from_chars(name.data() + kBegin.size(), name.data() + name.size(), number);
   }
-
-  Sample read(int64_t index, std::vector<uint8_t>& storage) const override {
-    const Place& place = places_[static_cast<size_t>(index)];
-    storage.resize(static_cast<size_t>(place.bytes));
-    file_.read(place.offset, place.bytes, storage.data());
-    return {.data = storage.data(), .bytes = place.bytes};
+  if (number < 1 || number > labels.size()) {
+    refuse(images.tar(0).path(), image.path, "ILSVRC2012_val_00000001.JPEG to _00050000.JPEG");
   }
-
- private:
-  struct Place {
-    int64_t offset, bytes;
-    size_t name;  // an offset in names_
-    int32_t label;
-  };
-
-  [[noreturn]] void fail(const std::string& member, const char* expected) const {
-    throw DataError(fmt::format("{} holds '{}', which does not belong into the official archive: expected {}",
-                                file_.path(), member, expected));
-  }
-
-  void add_class(const TarMember& tar, const ClassList& classes) {
-    const std::filesystem::path path(tar.path);
-    if (path.extension() != ".tar") fail(tar.path, "a tar for each class, nXXXXXXXX.tar");
-    const int32_t label = classes.find(path.stem().string());
-    if (label < 0) return;
-    for (const TarMember& image : list_tar_inside(file_, tar)) add(image, path.filename().string() + ":", label);
-  }
-
-  void add_validation_image(const TarMember& image, const ClassList& classes) {
-    constexpr std::string_view kBegin = "ILSVRC2012_val_";
-    const std::string name = std::filesystem::path(image.path).filename().string();
-    const auto& labels = imagenet_validation_labels();
-    size_t number = 0;
-    if (name.starts_with(kBegin)) {
-      std::from_chars(name.data() + kBegin.size(), name.data() + name.size(), number);
-    }
-    if (number < 1 || number > labels.size()) fail(image.path, "ILSVRC2012_val_00000001.JPEG to _00050000.JPEG");
-    const auto official = static_cast<size_t>(labels[number - 1]);
-    const int32_t label = classes.find(imagenet_classes()[official].name);
-    if (label >= 0) add(image, "", label);
-  }
-
-  void add(const TarMember& image, const std::string& before, int32_t label) {
-    places_.push_back({.offset = image.offset, .bytes = image.size, .name = names_.size(), .label = label});
-    const std::string name = before + image.path;
-    names_.append(name.c_str(), name.size() + 1);
-  }
-
-  FileReader file_;
-  std::vector<Place> places_;
-  std::string names_;  // each closed by a zero: one allocation instead of a million
-  std::vector<std::string> class_names_;
-};
+  const int32_t label = classes.find(imagenet_classes()[static_cast<size_t>(labels[number - 1])].name);
+  if (label >= 0) images.add(0, image, image.path, label);
+}
 
 }  // namespace
 
@@ -153,22 +107,36 @@ Origin check_archive(const std::string& path, const ImagenetArchive& official, c
 }
 
 std::unique_ptr<Dataset> open_imagenet_archive(const std::string& path, Split split, const ClassList& classes) {
-  return std::make_unique<ImagenetArchiveDataset>(path, split, classes);
+  auto images = std::make_unique<PlacedImages>();
+  images->classes = classes.names();
+  images->open_tar(path);
+  for (const TarMember& member : list_tar(images->tar(0))) {
+    split == Split::kTrain ? add_class(member, classes, *images) : add_validation_image(member, classes, *images);
+  }
+  if (images->size() == 0) {
+    throw DataError(fmt::format("no images found in {}: none of its members belongs to one of the {} classes", path,
+                                classes.size()));
+  }
+  return images;
 }
 
 std::string md5_of_file(const std::string& path, const std::function<void(int64_t)>& progress) {
   constexpr int64_t kStep = 1 << 22;
   const FileReader file(path);
   std::vector<uint8_t> bytes(kStep);
-  Md5 sum;
+  boost::uuids::detail::md5 sum;
   for (int64_t done = 0; done < file.size();) {
     const int64_t count = std::min(kStep, file.size() - done);
     file.read(done, count, bytes.data());
-    sum.add(bytes.data(), count);
+    sum.process_bytes(bytes.data(), static_cast<size_t>(count));
     done += count;
     progress(done);
   }
-  return sum.hex();
+  boost::uuids::detail::md5::digest_type digest;
+  sum.get_digest(digest);
+  std::string text;  // of words or, from Boost 1.86 on, of bytes
+  for (const auto part : digest) text += fmt::format("{:0{}x}", part, 2 * sizeof(part));
+  return text;
 }
 
 }  // namespace bn

@@ -291,6 +291,14 @@ class Packer {
 const std::array<const char*, std::tuple_size_v<TraitCounts>> kTraitNames{
     "gray", "CMYK or YCCK", "not JPEG", "progressive", "turned by EXIF", "oddly coded, but sound"};
 
+std::string list_traits(const TraitCounts& traits) {
+  std::string lines;
+  for (size_t i = 0; i < traits.size(); ++i) {
+    if (traits[i] > 0) lines += fmt::format("  {}: {}\n", kTraitNames[i], traits[i]);
+  }
+  return lines;
+}
+
 TraitCounts count_traits(const PackedIndex& index) {
   TraitCounts counts{};
   for (const PackedImage& image : index.images) {

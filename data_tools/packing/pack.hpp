@@ -41,6 +41,7 @@ struct PackSummary {
   TraitCounts traits{};
 };
 extern const std::array<const char*, std::tuple_size_v<TraitCounts>> kTraitNames;
+std::string list_traits(const TraitCounts& traits);  // "  gray: 2\n", a line for each trait that an image has
 
 // Throws DataError (an image that cannot be decoded; a folder begun from another set or with other options),
 // StorageError, ConfigError. progress is called from several threads, one at a time.

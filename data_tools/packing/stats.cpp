@@ -108,14 +108,7 @@ SetStats measure_stats(const std::string& folder, Split split, int64_t measured,
             image = Image()](int64_t i) mutable {
       const int64_t number = i * set->size() / stats.measured;
       try {
-        const auto sample = set->read(number, storage);
-        ImageView pixels{sample.data, sample.raw_height, sample.raw_width, sample.raw_channels};
-        if (sample.raw_channels == 0) {
-          decoder->open(sample.data, sample.bytes);
-          decoder->decode(image);
-          pixels = image.view();
-        }
-        moments[static_cast<size_t>(i)].add(pixels);
+        moments[static_cast<size_t>(i)].add(decoder->pixels(set->read(number, storage), image));
       } catch (const DataError& error) {
         throw DataError(fmt::format("{}: {}", set->name(number), error.what()));
       }

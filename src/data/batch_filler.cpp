@@ -63,7 +63,7 @@ BatchFiller::BatchFiller(const Dataset& dataset, const DataOptions& data, const 
                options.split == Split::kTrain ? options.part : Part{}),
       batches_per_epoch_(count_batches(dataset.size(), sampler_.size(), options)),
       augment_(data.augment),
-      decoder_({.channels = data.image_channels, .decoder = data.decoder, .exif_orientation = data.exif_orientation}) {
+      decoder_(decode_options(data)) {
   if (options.split == Split::kValidation) augment_ = {.random_crop = false, .flip = false};
 }
 
@@ -188,11 +188,7 @@ void BatchFiller::place_encoded(const Dataset::Sample& sample, RandomStream& ran
 }
 
 void BatchFiller::place_raw(const Dataset::Sample& sample, RandomStream& random, uint8_t* out) {
-  ImageView image{sample.data, sample.raw_height, sample.raw_width, sample.raw_channels};
-  if (image.channels != data_.image_channels) {
-    convert_channels(image, data_.image_channels, converted_);
-    image = converted_.view();
-  }
+  const ImageView image = decoder_.pixels(sample, converted_);
   if (augment_.random_crop) {
     resize_crop(image, draw_crop(augment_, image.height, image.width, random), data_.image_size, out);
   } else {

@@ -20,9 +20,7 @@ class CachedDataset final : public Dataset {
       : source_(std::move(source)),
         max_bytes_(max_bytes),
         largest_side_(options.cache == Cache::kShrunk ? 2 * std::max(options.resize_shorter, options.image_size) : 0),
-        options_({.channels = options.image_channels,
-                  .decoder = options.decoder,
-                  .exif_orientation = options.exif_orientation}),
+        options_(decode_options(options)),
         entries_(static_cast<size_t>(source_->size())) {
     parallel_for(size(), std::max<int64_t>(options.workers, 1), [this] {
       return [this, work = std::make_shared<Workplace>(options_)](int64_t index) { decode(index, *work); };
@@ -69,25 +67,19 @@ class CachedDataset final : public Dataset {
 
   void decode(int64_t index, Workplace& work) {
     Entry& entry = entries_[static_cast<size_t>(index)];
-    Image& image = work.image;
+    ImageView image;
     try {
-      const Sample sample = source_->read(index, work.storage);
-      if (sample.raw_channels > 0) {
-        convert_channels({sample.data, sample.raw_height, sample.raw_width, sample.raw_channels}, options_.channels,
-                         image);
-      } else {
-        work.decoder.open(sample.data, sample.bytes);
-        work.decoder.decode(image);
-      }
+      image = work.decoder.pixels(source_->read(index, work.storage), work.image);
     } catch (const DataError& error) {
       entry.damage = error.what();
       return;
     }
     if (largest_side_ > 0 && std::min(image.height, image.width) > largest_side_) {
-      resize_shorter_side(image.view(), largest_side_, work.shrunk);
-      std::swap(image, work.shrunk);
+      resize_shorter_side(image, largest_side_, work.shrunk);
+      image = work.shrunk.view();
     }
-    if ((bytes_ += static_cast<int64_t>(image.pixels.size())) > max_bytes_) {
+    const int64_t bytes = image.height * image.width * image.channels;
+    if ((bytes_ += bytes) > max_bytes_) {
       throw ConfigError(
           fmt::format("data.cache: {} is for sets of up to {:.1f} GB of pixels, and this one of {} images has more; "
                       "use cache: none",
@@ -95,7 +87,7 @@ class CachedDataset final : public Dataset {
     }
     entry.height = image.height;
     entry.width = image.width;
-    entry.pixels.assign(image.pixels.begin(), image.pixels.end());
+    entry.pixels.assign(image.data, image.data + bytes);
   }
 
   const std::unique_ptr<Dataset> source_;

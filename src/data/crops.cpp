@@ -142,20 +142,9 @@ class CroppedDataset final : public Dataset {
 
   void cut(int64_t index, uint8_t* out) const {
     std::vector<uint8_t> encoded;
-    const Sample sample = images_.read(index, encoded);
-    Image decoded, converted;
-    ImageView image{sample.data, sample.raw_height, sample.raw_width, sample.raw_channels};
-    if (sample.raw_channels == 0) {
-      ImageDecoder decoder({.channels = options_.image_channels,
-                            .decoder = options_.decoder,
-                            .exif_orientation = options_.exif_orientation});
-      decoder.open(sample.data, sample.bytes);
-      decoder.decode(decoded);
-      image = decoded.view();
-    } else if (sample.raw_channels != options_.image_channels) {
-      convert_channels(image, options_.image_channels, converted);
-      image = converted.view();
-    }
+    Image decoded;
+    ImageDecoder decoder(decode_options(options_));
+    const ImageView image = decoder.pixels(images_.read(index, encoded), decoded);
     cut_crops(image, evaluation_crops(set_, image.height, image.width, options_), options_.image_size, out);
   }
 

@@ -1,9 +1,11 @@
 #include <fmt/format.h>
+#include <xxhash.h>
 
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <memory>
 
 #include "bn/dataset.hpp"
 #include "bn/error.hpp"
@@ -43,6 +45,26 @@ std::string LeftOut::list() const {
   return fmt::format(
       "{}{}{}", fmt::join(names, ", "), unnamed > 0 ? fmt::format(" and {} more", unnamed) : "",
       photos > 0 ? fmt::format("; {} of them HEIC, AVIF or GIF: convert these to JPEG first", photos) : "");
+}
+
+std::string fingerprint(const Dataset& set) {
+  constexpr int64_t kMostSizes = 200'000;  // each may ask the file system
+  const std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> state(XXH3_createState(), XXH3_freeState);
+  XXH3_64bits_reset(state.get());
+  for (int64_t i = 0; i < set.size(); ++i) {
+    const std::string name = set.name(i);
+    const std::string file = name.substr(name.find_last_of("/:") + 1);  // a set may move
+    const int64_t numbers[] = {set.label(i), set.size() <= kMostSizes ? set.stored_bytes(i) : 0};
+    XXH3_64bits_update(state.get(), file.c_str(), file.size() + 1);
+    XXH3_64bits_update(state.get(), numbers, sizeof numbers);
+  }
+  return fmt::format("{:016x}", XXH3_64bits_digest(state.get()));
+}
+
+uint64_t Dataset::content_key(int64_t index) const {
+  std::vector<uint8_t> storage;
+  const Sample sample = read(index, storage);
+  return XXH3_64bits(sample.data, static_cast<size_t>(sample.bytes));
 }
 
 std::string resolve_data_path(const std::string& path) {

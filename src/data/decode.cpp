@@ -5,10 +5,13 @@
 #include <algorithm>
 #include <opencv2/core/utility.hpp>
 
-#include "bn/dataset.hpp"
 #include "bn/error.hpp"
 
 namespace bn {
+
+DecodeOptions decode_options(const DataOptions& data) {
+  return {.channels = data.image_channels, .decoder = data.decoder, .exif_orientation = data.exif_orientation};
+}
 
 ImageDecoder::ImageDecoder(const DecodeOptions& options) : options_(options) {
   if (options.decoder == Decoder::kOpencv && !has_imgcodecs()) {
@@ -57,15 +60,23 @@ Region ImageDecoder::decode_region(const Region& region, Image& out) {
   return {.height = region.height, .width = region.width};
 }
 
+ImageView ImageDecoder::pixels(const Dataset::Sample& sample, Image& memory) {
+  const ImageView raw{sample.data, sample.raw_height, sample.raw_width, sample.raw_channels};
+  if (raw.channels == options_.channels) return raw;
+  if (raw.channels == 0) {
+    open(sample.data, sample.bytes);
+    decode(memory);
+  } else {
+    convert_channels(raw, options_.channels, memory);
+  }
+  return memory.view();
+}
+
 std::string reason_unreadable(const Dataset& images, int64_t index, const DataOptions& data) {
   try {
     std::vector<uint8_t> encoded;
-    const Dataset::Sample sample = images.read(index, encoded);
-    if (sample.raw_channels != 0) return "";
-    ImageDecoder decoder({.channels = data.image_channels, .decoder = data.decoder});
     Image decoded;
-    decoder.open(sample.data, sample.bytes);
-    decoder.decode(decoded);
+    ImageDecoder(decode_options(data)).pixels(images.read(index, encoded), decoded);
     return "";
   } catch (const DataError& error) {
     return error.what();

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "bn/data_options.hpp"
+#include "bn/dataset.hpp"
 #include "data/exif.hpp"
 #include "data/image.hpp"
 #include "data/jpeg.hpp"
@@ -17,6 +17,7 @@ struct DecodeOptions {
   Decoder decoder = Decoder::kJpegTurbo;
   ExifOrientation exif_orientation = ExifOrientation::kIgnore;
 };
+DecodeOptions decode_options(const DataOptions& data);
 
 // One thread reuses a decoder from image to image. Throws DataError saying what is wrong; the caller knows the image's
 // name.
@@ -30,6 +31,8 @@ class ImageDecoder {
   void decode(Image& out);
   // Decodes at least the region of it, and returns where that lies in out. Its pixels are exactly those of decode().
   Region decode_region(const Region& region, Image& out);
+  // The pixels of a sample, encoded or raw, in as many channels as the options say: in `memory`, or where they are.
+  ImageView pixels(const Dataset::Sample& sample, Image& memory);
 
  private:
   DecodeOptions options_;

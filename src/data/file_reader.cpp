@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xxhash.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -40,6 +42,20 @@ void read_whole_file(const std::string& path, std::vector<uint8_t>& bytes) {
   const FileReader file(path);
   bytes.resize(static_cast<size_t>(file.size()));
   file.read(0, file.size(), bytes.data());
+}
+
+// Photos that differ, differ in their size or in one of their ends; two that do not are taken for copies, which keeps
+// them on one side.
+uint64_t content_key(const FileReader& file, int64_t offset, int64_t bytes) {
+  constexpr int64_t kEnd = 32'768;
+  std::vector<uint8_t> ends(static_cast<size_t>(std::min(bytes, 2 * kEnd)));
+  if (bytes <= 2 * kEnd) {
+    file.read(offset, bytes, ends.data());
+  } else {
+    file.read(offset, kEnd, ends.data());
+    file.read(offset + bytes - kEnd, kEnd, ends.data() + kEnd);
+  }
+  return XXH3_64bits_withSeed(ends.data(), ends.size(), static_cast<uint64_t>(bytes));
 }
 
 }  // namespace bn

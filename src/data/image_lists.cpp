@@ -1,4 +1,4 @@
-// Sets chosen or labelled by a text file that names images.
+// Images named one by one: files and folders of them, and sets chosen or labelled by a text file.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -11,10 +11,9 @@
 #include "bn/error.hpp"
 #include "core/files.hpp"
 #include "data/class_list.hpp"
-#include "data/file_reader.hpp"
 #include "data/folder_walk.hpp"
-#include "data/selection.hpp"
-#include "data/tar.hpp"
+#include "data/placed_images.hpp"
+#include "data/split.hpp"
 
 namespace bn {
 namespace {
@@ -52,109 +51,86 @@ bool read_number(const std::string& text, int64_t& value) {
 std::string file_of(const std::string& name) { return name.substr(name.find_last_of("/:") + 1); }
 std::string stem_of(const std::string& name) { return fs::path(file_of(name)).stem().string(); }
 
-// Images of tar files and folders, by the name of their file.
-class LabelledImages final : public Dataset {
- public:
-  LabelledImages(const std::vector<std::string>& paths, const std::string& labels) {
-    for (const std::string& path : paths) add_path(resolve_data_path(path));
-    if (places_.empty()) throw DataError(fmt::format("no images found in {}", fmt::join(paths, ", ")));
-    read_labels(labels);
+// Adds the images of a tar file or of a folder.
+void add_path(const std::string& path, PlacedImages& images, FolderWalk& walk) {
+  std::error_code error;
+  if (fs::is_directory(path, error)) {
+    const std::string folder = path.ends_with('/') ? path : path + "/";
+    images.begin_files(folder);
+    for (const std::string& image : walk.images_below(path)) images.add(image.substr(folder.size()), -1);
+    return;
   }
-
-  int64_t size() const override { return static_cast<int64_t>(places_.size()); }
-  int32_t label(int64_t index) const override { return places_[static_cast<size_t>(index)].label; }
-  std::string name(int64_t index) const override { return places_[static_cast<size_t>(index)].path; }
-  std::string name_in_set(int64_t index) const override {
-    const Place& place = places_[static_cast<size_t>(index)];
-    return place.path.substr(place.folder);
-  }
-  const std::vector<std::string>& class_names() const override { return class_names_; }
-  LeftOut left_out() const override { return left_out_; }
-
-  Sample read(int64_t index, std::vector<uint8_t>& storage) const override {
-    const Place& place = places_[static_cast<size_t>(index)];
-    if (place.tar < 0) {
-      read_whole_file(place.path, storage);
+  const size_t tar = images.open_tar(path);
+  for (const TarMember& member : list_tar(images.tar(tar), &images.omitted)) {
+    if (has_image_name(member.path)) {
+      images.add(tar, member, member.path, -1);
     } else {
-      storage.resize(static_cast<size_t>(place.bytes));
-      tars_[static_cast<size_t>(place.tar)].read(place.offset, place.bytes, storage.data());
-    }
-    return {.data = storage.data(), .bytes = static_cast<int64_t>(storage.size())};
-  }
-
- private:
-  struct Place {
-    std::string path{};
-    size_t folder = 0;  // the length of the folder's path before it
-    int64_t tar = -1;   // -1: a file of its own
-    int64_t offset = 0, bytes = 0;
-    int32_t label = -1;
-  };
-
-  void add_path(const std::string& path) {
-    std::error_code error;
-    if (!fs::is_directory(path, error)) {
-      tars_.emplace_back(path);
-      const std::string tar = fs::path(path).filename().string();
-      for (const TarMember& member : list_tar(tars_.back(), &left_out_)) {
-        if (!has_image_name(member.path)) {
-          left_out_.add(tar + ":" + member.path);
-          continue;
-        }
-        places_.push_back({.path = tar + ":" + member.path,
-                           .tar = static_cast<int64_t>(tars_.size()) - 1,
-                           .offset = member.offset,
-                           .bytes = member.size});
-      }
-      return;
-    }
-    const size_t folder = path.ends_with('/') ? path.size() : path.size() + 1;
-    for (std::string& image : walk_.images_below(path)) {
-      places_.push_back({.path = std::move(image), .folder = folder});
+      images.omitted.add(fs::path(path).filename().string() + ":" + member.path);
     }
   }
+}
 
-  void read_labels(const std::string& labels) {
-    std::map<std::string, Place*> by_name;
-    for (Place& place : places_) {
-      if (by_name.emplace(file_of(place.path), &place).second) continue;
+void read_labels(const std::string& labels, PlacedImages& images) {
+  std::map<std::string, int64_t> by_name;
+  for (int64_t i = 0; i < images.size(); ++i) {
+    const std::string file = file_of(images.name(i));
+    if (by_name.emplace(file, i).second) continue;
+    throw DataError(fmt::format("two images are called {}, so {} cannot tell them apart", file, labels));
+  }
+  int32_t highest = 0;
+  for (const Line& line : read_lines(labels)) {
+    int64_t value = -1;
+    if (line.words.size() < 2 || !read_number(line.words[1], value) || value > 1'000'000) {
       throw DataError(
-          fmt::format("two images are called {}, so {} cannot tell them apart", file_of(place.path), labels));
+          fmt::format("{}:{}: expected the name of an image and the index of its class", labels, line.number));
     }
-    int32_t highest = 0;
-    for (const Line& line : read_lines(labels)) {
-      int64_t value = -1;
-      if (line.words.size() < 2 || !read_number(line.words[1], value) || value > 1'000'000) {
-        throw DataError(
-            fmt::format("{}:{}: expected the name of an image and the index of its class", labels, line.number));
-      }
-      const auto place = by_name.find(line.words[0]);
-      if (place == by_name.end()) {
-        throw DataError(fmt::format("{}:{}: there is no image {}", labels, line.number, line.words[0]));
-      }
-      if (place->second->label >= 0) {
-        throw DataError(fmt::format("{}:{}: {} has a label already", labels, line.number, line.words[0]));
-      }
-      place->second->label = static_cast<int32_t>(value);
-      highest = std::max(highest, place->second->label);
+    const auto place = by_name.find(line.words[0]);
+    if (place == by_name.end()) {
+      throw DataError(fmt::format("{}:{}: there is no image {}", labels, line.number, line.words[0]));
     }
-    for (const Place& place : places_) {
-      if (place.label < 0) throw DataError(fmt::format("{} has no label in {}", place.path, labels));
+    int32_t& label = images.labels[static_cast<size_t>(place->second)];
+    if (label >= 0) {
+      throw DataError(fmt::format("{}:{}: {} has a label already", labels, line.number, line.words[0]));
     }
-    for (int32_t i = 0; i <= highest; ++i) class_names_.push_back(std::to_string(i));
+    label = static_cast<int32_t>(value);
+    highest = std::max(highest, label);
   }
-
-  std::vector<FileReader> tars_;
-  std::vector<Place> places_;
-  std::vector<std::string> class_names_;
-  LeftOut left_out_;
-  FolderWalk walk_{left_out_};
-};
+  for (int64_t i = 0; i < images.size(); ++i) {
+    if (images.label(i) < 0) throw DataError(fmt::format("{} has no label in {}", images.name(i), labels));
+  }
+  for (int32_t i = 0; i <= highest; ++i) images.classes.push_back(std::to_string(i));
+}
 
 }  // namespace
 
 std::unique_ptr<Dataset> open_labelled_images(const std::vector<std::string>& paths, const std::string& labels) {
-  return std::make_unique<LabelledImages>(paths, labels);
+  auto images = std::make_unique<PlacedImages>();
+  FolderWalk walk(images->omitted);
+  for (const std::string& path : paths) add_path(resolve_data_path(path), *images, walk);
+  if (images->size() == 0) throw DataError(fmt::format("no images found in {}", fmt::join(paths, ", ")));
+  read_labels(labels, *images);
+  return images;
+}
+
+// A file is taken whatever its name; in a folder, names tell images from other files.
+std::unique_ptr<Dataset> open_unlabelled_images(const std::vector<std::string>& paths,
+                                                const std::vector<std::string>& classes,
+                                                std::vector<std::string>& unreadable) {
+  auto images = std::make_unique<PlacedImages>();
+  images->classes = classes;
+  images->begin_files("");
+  FolderWalk walk(images->omitted, &unreadable);
+  for (const std::string& path : paths) {
+    std::error_code error;  // where a folder above it may not be looked into, reading it tells so
+    const fs::file_type type = fs::status(path, error).type();
+    if (type == fs::file_type::not_found) throw DataError(fmt::format("there is no file or folder '{}'", path));
+    const bool is_folder = type == fs::file_type::directory;
+    for (const std::string& file : is_folder ? walk.images_below(path) : std::vector{path}) images->add(file, 0);
+  }
+  if (images->size() > 0) return images;
+  if (!unreadable.empty()) throw DataError(fmt::format("{}", fmt::join(unreadable, "; ")));
+  throw DataError(fmt::format("no images found in {}; image files are, by their names, {}{}", fmt::join(paths, ", "),
+                              kImageKinds, images->omitted.count > 0 ? "; there are " + images->omitted.list() : ""));
 }
 
 std::unique_ptr<Dataset> exclude_images(std::unique_ptr<Dataset> images, const std::string& list) {

@@ -12,27 +12,16 @@ namespace {
 
 constexpr int64_t kPictureChannels = 3;
 
-cv::Mat matrix_of(const Image& image) {
-  return {static_cast<int>(image.height), static_cast<int>(image.width), CV_8UC3,
-          const_cast<uint8_t*>(image.pixels.data())};
-}
-
 // The image in colour, as evaluation decodes it, upright where data.exif_orientation says so.
 cv::Mat read_picture(const Dataset& images, int64_t index, const DataOptions& data) {
   std::vector<uint8_t> encoded;
   Image decoded;
-  const Dataset::Sample sample = images.read(index, encoded);
-  if (sample.raw_channels > 0) {
-    convert_channels(
-        {.data = sample.data, .height = sample.raw_height, .width = sample.raw_width, .channels = sample.raw_channels},
-        kPictureChannels, decoded);
-  } else {
-    ImageDecoder decoder(
-        {.channels = kPictureChannels, .decoder = data.decoder, .exif_orientation = data.exif_orientation});
-    decoder.open(sample.data, sample.bytes);
-    decoder.decode(decoded);
-  }
-  return matrix_of(decoded).clone();
+  DecodeOptions options = decode_options(data);
+  options.channels = kPictureChannels;
+  const ImageView pixels = ImageDecoder(options).pixels(images.read(index, encoded), decoded);
+  return cv::Mat(static_cast<int>(pixels.height), static_cast<int>(pixels.width), CV_8UC3,
+                 const_cast<uint8_t*>(pixels.data))
+      .clone();
 }
 
 // Each side times `scale`, but at least one pixel.

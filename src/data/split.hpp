@@ -1,5 +1,5 @@
-// One set of images in two parts, for training and for validation, by what the images hold: moving or renaming files
-// changes nothing, and equal files are never on both sides.
+// Some images of a set as a set of their own, and one set in two parts, for training and for validation, by what the
+// images hold: moving or renaming files changes nothing, and equal files are never on both sides.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,10 @@
 #include "bn/dataset.hpp"
 
 namespace bn {
+
+// The images at these indices, in ascending order. `left_out` is what the selection says of itself.
+std::unique_ptr<Dataset> select_images(std::unique_ptr<Dataset> images, std::vector<int64_t> kept,
+                                       LeftOut left_out = {});
 
 // Which images are for validation. Of each class about the share asked for, but at least one and not all, so that a
 // class with a single image is only trained on. Images with equal keys stay together, also across classes.

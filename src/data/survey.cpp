@@ -44,12 +44,10 @@ class Measurer {
   Measured measure(const Dataset& images, int64_t index) {
     Measured measured;
     try {
-      const Dataset::Sample sample = images.read(index, encoded_);
-      decoder_.open(sample.data, sample.bytes);
-      decoder_.decode(decoded_);
-      measured.height = decoded_.height;
-      measured.width = decoded_.width;
-      measure_pixels(decoded_.view(), measured);
+      const ImageView image = decoder_.pixels(images.read(index, encoded_), decoded_);
+      measured.height = image.height;
+      measured.width = image.width;
+      measure_pixels(image, measured);
     } catch (const DataError& error) {
       measured.problem = fmt::format("{}: {}", images.name(index), error.what());
     }

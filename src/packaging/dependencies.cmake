@@ -57,7 +57,7 @@ bn_find(yaml-cpp libyaml-cpp-dev)
 bn_find(CLI11 libcli11-dev)
 bn_find(fmt libfmt-dev)
 bn_find(nlohmann_json nlohmann-json3-dev)
-bn_find(Boost libboost-dev 1.74) # headers only: Math and CRC
+bn_find(Boost libboost-dev 1.74) # headers only: Math, CRC and MD5
 bn_find(Protobuf "libprotobuf-dev and protobuf-compiler" 3.12)
 if(NOT Protobuf_PROTOC_EXECUTABLE)
   bn_missing("protobuf's compiler protoc" protobuf-compiler)

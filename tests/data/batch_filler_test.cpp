@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "data/decode.hpp"
-#include "data/memory_dataset.hpp"
+#include "data/fixtures.hpp"
 
 namespace bn {
 namespace {

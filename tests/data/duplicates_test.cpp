@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "data/memory_dataset.hpp"
+#include "data/fixtures.hpp"
 
 namespace bn {
 namespace {

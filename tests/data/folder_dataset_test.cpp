@@ -58,7 +58,7 @@ TEST(UnlabelledImages, OfAFolderAreFoundOnceAndWhatIsLeftOutIsNamed) {
   EXPECT_EQ(set->name(0), dir / "photos/b.jpg");
   EXPECT_EQ(set->name(1), dir / "photos/more/a.jpg");
   EXPECT_EQ(set->left_out().count, 2);
-  EXPECT_NE(set->left_out().list().find("photos/notes.txt"), std::string::npos) << set->left_out().list();
+  EXPECT_CONTAINS(set->left_out().list(), "photos/notes.txt");
 }
 
 TEST(LeftOut, NamesTenAndCountsTheRest) {

@@ -3,7 +3,6 @@
 #include "bn/data_options.hpp"
 #include "bn/dataset.hpp"
 #include "data/fixtures.hpp"
-#include "data/memory_dataset.hpp"
 
 namespace bn {
 namespace {

@@ -10,7 +10,7 @@
 #include "bn/data_options.hpp"
 #include "bn/dataset.hpp"
 #include "bn/loader.hpp"
-#include "data/memory_dataset.hpp"
+#include "data/fixtures.hpp"
 #include "support/allocation_count.hpp"
 
 namespace bn {

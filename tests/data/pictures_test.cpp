@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include "data/fixtures.hpp"
-#include "data/memory_dataset.hpp"
 
 namespace bn {
 namespace {

@@ -11,8 +11,6 @@
 #include "bn/dataset.hpp"
 #include "data/file_reader.hpp"
 #include "data/fixtures.hpp"
-#include "data/memory_dataset.hpp"
-#include "data/selection.hpp"
 
 namespace bn {
 namespace {

@@ -134,5 +134,20 @@ TEST(CheckArchive, ComparesSizeAndMd5) {
   EXPECT_CONTAINS(error_message<DataError>([&] { check(right); }), " is damaged: its MD5 is ");
 }
 
+TEST(Md5OfFile, GivesTheSumsOfItsStandard) {  // RFC 1321, A.5
+  const TemporaryFolder dir;
+  int64_t done = 0;
+  const auto md5_of = [&](const std::string& text) {
+    return md5_of_file(dir.write("text", text), [&](int64_t bytes) { done = bytes; });
+  };
+  EXPECT_EQ(md5_of(""), "d41d8cd98f00b204e9800998ecf8427e");
+  EXPECT_EQ(md5_of("abc"), "900150983cd24fb0d6963f7d28e17f72");
+  EXPECT_EQ(done, 3);
+  EXPECT_EQ(md5_of("12345678901234567890123456789012345678901234567890123456789012345678901234567890"),
+            "57edf4a22be3c955ac49da2e2107b67a");
+  EXPECT_EQ(md5_of(std::string(5 << 20, 'a')),
+            "79b281060d337b9b2b84ccf390adcf74");  // as md5sum prints; more than is read at once
+}
+
 }  // namespace
 }  // namespace bn

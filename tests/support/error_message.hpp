@@ -4,6 +4,8 @@
 
 #include <string>
 
+#define EXPECT_CONTAINS(text, part) EXPECT_NE((text).find(part), std::string::npos) << "in: " << (text)
+
 namespace bn::test {
 
 // The message that the user reads when `action` fails as it must. The test fails when `action` throws nothing or

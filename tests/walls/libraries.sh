@@ -14,7 +14,7 @@ belongs 'oneapi/|dnnl' 'src/cpu'
 belongs 'cuda|cudnn|cublas|nccl|nvrtc' 'src/cuda'
 belongs 'opencv2/|jpeglib|libexif/' 'src/data|data_tools'
 belongs 'yaml-cpp/' 'src/config'
-belongs 'boost/' 'src/report|src/exchange'
+belongs 'boost/' 'src/report|src/exchange|data_tools'
 belongs 'google/protobuf|exchange/.*[.]pb[.]h' 'src/exchange'
 belongs 'CLI/' 'src/commands|src/command_line|src/main.cpp|data_tools'
 exit $status

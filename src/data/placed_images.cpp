@@ -1,0 +1,62 @@
+#include "data/placed_images.hpp"
+
+#include <filesystem>
+
+namespace bn {
+
+void PlacedImages::begin_files(const std::string& path) { sources_.push_back({.path = path, .tar = std::nullopt}); }
+
+void PlacedImages::add(const std::string& file, int32_t label) { add(sources_.size() - 1, TarMember{}, file, label); }
+
+size_t PlacedImages::open_tar(const std::string& path) {
+  const std::string file = std::filesystem::path(path).filename().string();
+  sources_.push_back({.path = file + ":", .tar = FileReader(path)});
+  return sources_.size() - 1;
+}
+
+void PlacedImages::add(size_t tar, const TarMember& member, const std::string& name, int32_t label) {
+  places_.push_back({.name = names_.size(), .source = tar, .offset = member.offset, .bytes = member.size});
+  names_.append(name.c_str(), name.size() + 1);
+  labels.push_back(label);
+  ++sources_[tar].images;
+}
+
+std::string PlacedImages::name(int64_t index) const {
+  return source(index).path + (names_.c_str() + place(index).name);
+}
+
+std::string PlacedImages::name_in_set(int64_t index) const {
+  return source(index).tar ? name(index) : names_.c_str() + place(index).name;
+}
+
+int64_t PlacedImages::stored_bytes(int64_t index) const {
+  if (source(index).tar) return place(index).bytes;
+  std::error_code error;  // reading the file will report the failure
+  const auto bytes = std::filesystem::file_size(name(index), error);
+  return error ? 0 : static_cast<int64_t>(bytes);
+}
+
+uint64_t PlacedImages::content_key(int64_t index) const {
+  if (source(index).tar) return bn::content_key(*source(index).tar, place(index).offset, place(index).bytes);
+  const FileReader file(name(index));
+  return bn::content_key(file, 0, file.size());
+}
+
+std::vector<int64_t> PlacedImages::shard_sizes() const {
+  std::vector<int64_t> sizes;
+  for (const Source& source : sources_) sizes.push_back(source.images);
+  return sizes;
+}
+
+Dataset::Sample PlacedImages::read(int64_t index, std::vector<uint8_t>& storage) const {
+  storage.clear();
+  if (const auto& tar = source(index).tar) {
+    storage.resize(static_cast<size_t>(place(index).bytes));
+    tar->read(place(index).offset, place(index).bytes, storage.data());
+  } else {
+    read_whole_file(name(index), storage);
+  }
+  return {.data = storage.data(), .bytes = static_cast<int64_t>(storage.size())};
+}
+
+}  // namespace bn
