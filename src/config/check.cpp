@@ -1,5 +1,3 @@
-#include "config/check.hpp"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,7 +6,7 @@
 #include "bn/error.hpp"
 #include "bn/models.hpp"
 #include "config/keys.hpp"
-#include "config/schedule_keys.hpp"
+#include "config/merge.hpp"
 #include "config/schema.hpp"
 #include "config/yaml_node.hpp"
 #include "core/suggest.hpp"
@@ -215,24 +213,20 @@ class Checker {
   }
 
   void check_paths(const std::vector<std::string>& paths, const std::string& key) {
-    const size_t count = paths.size();
-    switch (config_.data.kind) {
-      case DatasetKind::kShapes:
-        if (count != 0) add(key, fmt::format("got {} paths, expected none: kind shapes is generated", count));
-        break;
-      case DatasetKind::kMnist:
-        if (count != 2) add(key, fmt::format("got {} paths, expected two for kind mnist: images, labels", count));
-        break;
-      case DatasetKind::kFolder:
-        if (count != 1) add(key, fmt::format("got {} paths, expected one for kind folder", count));
-        break;
-      case DatasetKind::kPacked:
-        if (count != 1) add(key, fmt::format("got {} paths, expected one for kind packed: the folder", count));
-        break;
-      case DatasetKind::kTar:
-        if (count == 0) add(key, "got no path, expected one or more for kind tar");
-        break;
-    }
+    struct Expected {
+      size_t least, most;
+      const char* what;
+    };
+    static constexpr Expected kExpected[] = {// in the order of DatasetKind
+                                             {0, 0, "none: kind shapes is generated"},
+                                             {2, 2, "two for kind mnist: images, labels"},
+                                             {1, 1, "one for kind folder"},
+                                             {1, SIZE_MAX, "one or more for kind tar"},
+                                             {1, 1, "one for kind packed: the folder"}};
+    const Expected& expected = kExpected[static_cast<size_t>(config_.data.kind)];
+    if (paths.size() >= expected.least && paths.size() <= expected.most) return;
+    const std::string got = expected.least < expected.most ? "no path" : fmt::format("{} paths", paths.size());
+    add(key, fmt::format("got {}, expected {}", got, expected.what));
   }
 
   void check_split(const DataOptions& data) {

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 
-#include "config/check.hpp"
 #include "config/keys.hpp"
 #include "config/load.hpp"
 #include "config/merge.hpp"
 #include "config/read.hpp"
+#include "config/schema.hpp"
 #include "core/installation.hpp"
 #include "core/terminal.hpp"
 

@@ -58,6 +58,21 @@ bool may_change(const std::string& difference) {
   return is_length(difference);
 }
 
+bool is_table(const YamlNode& node) {
+  return node.kind == config::NodeKind::kList && !node.items.empty() &&
+         node.items.front().kind == config::NodeKind::kMap;
+}
+
+void collect(const YamlNode& node, const std::string& path, std::vector<std::pair<std::string, std::string>>& values) {
+  if (node.kind == config::NodeKind::kMap) {
+    for (const YamlEntry& entry : node.entries) {
+      collect(entry.value, config::join_path(path, entry.key), values);
+    }
+  } else if (!is_table(node)) {
+    values.emplace_back(path, node.kind == config::NodeKind::kScalar ? node.text : config::print_flow(node));
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> diff(const Config& a, const Config& b) {
@@ -73,6 +88,12 @@ std::vector<std::string> experiment_diff(const Config& a, const Config& b) {
   std::erase_if(lines,
                 [&](const std::string& line) { return may_change(line) && !(has_fixed_length && is_length(line)); });
   return lines;
+}
+
+std::vector<std::pair<std::string, std::string>> values_of(const Config& config) {
+  std::vector<std::pair<std::string, std::string>> values;
+  collect(config::write_config(config), "", values);
+  return values;
 }
 
 }  // namespace bn

@@ -6,7 +6,6 @@
 #include <array>
 #include <charconv>
 
-#include "config/schedule_keys.hpp"
 #include "core/suggest.hpp"
 
 namespace bn::config {

@@ -1,7 +1,9 @@
 // One layer of settings over another: a file over its base, a `--set` over everything.
 #pragma once
 
+#include <array>
 #include <string>
+#include <string_view>
 
 #include "config/mistakes.hpp"
 #include "config/yaml_node.hpp"
@@ -18,6 +20,19 @@ struct Override {
 };
 // The map that sets one key: {train: {batch: 60}}. `order`: among the overrides.
 YamlNode parse_override(const Override& override, int order = 0);
+
+// Which keys of train.learning_rate have no meaning for which shape.
+struct ShapeKeys {
+  std::string_view shape;
+  std::array<std::string_view, 5> meaningless;  // "" fills up
+};
+constexpr std::array<ShapeKeys, 4> kShapeKeys{{
+    // in the order of DecayShape
+    {"staircase", {"power"}},
+    {"smooth", {"decay_at_epochs", "power"}},
+    {"cosine", {"decay_factor", "decay_epochs", "decay_steps", "decay_at_epochs", "power"}},
+    {"polynomial", {"decay_factor", "decay_epochs", "decay_steps", "decay_at_epochs"}},
+}};
 
 // Returns where the key stands, or the nearest map around it when it is not written.
 Position locate(const YamlNode& tree, const std::string& path);

@@ -83,8 +83,7 @@ std::string to_string(const Position& position) {
 }
 
 YamlEntry* YamlNode::find(std::string_view key) {
-  const auto found = std::find_if(entries.begin(), entries.end(), [&](const YamlEntry& e) { return e.key == key; });
-  return found == entries.end() ? nullptr : &*found;
+  return const_cast<YamlEntry*>(static_cast<const YamlNode*>(this)->find(key));
 }
 
 const YamlEntry* YamlNode::find(std::string_view key) const {

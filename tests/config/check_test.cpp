@@ -133,9 +133,7 @@ TEST(Check, WantsPathsThatACheckpointCanName) {
     });
   };
   for (const char* path : {"s\xFFt", "\xC3", "\x80", "\xE2\x82"}) {
-    EXPECT_NE(error_of(path).find("which is not UTF-8, so a checkpoint cannot name it; expected another name"),
-              std::string::npos)
-        << error_of(path);
+    EXPECT_CONTAINS(error_of(path), "which is not UTF-8, so a checkpoint cannot name it; expected another name");
   }
   Config config = experiment();
   config.data.kind = DatasetKind::kTar;

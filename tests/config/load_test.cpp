@@ -46,7 +46,7 @@ TEST(Load, ABaseThatIsNotBesideTheFileMayHaveComeWithTheProgram) {
   folder.write("mnist/batch_norm.yaml", kExperiment + kTrain + "threads: 3\n");
   EXPECT_EQ(load_config(path).threads, 3);
   const std::string message = load_error(folder.write("other.yaml", "base: mnist/none.yaml\n"));
-  EXPECT_NE(message.find("mnist/none.yaml': No such file"), std::string::npos) << message;
+  EXPECT_CONTAINS(message, "mnist/none.yaml': No such file");
 }
 
 TEST(Load, BaseAndNetworkAreRelativeToTheFileThatNamesThem) {
@@ -85,8 +85,8 @@ TEST(Load, NamesAMissingFileAndWhoAskedForIt) {
   EXPECT_EQ(load_error(run),
             run + ":2:12: model.network: cannot read '" + (folder / "none.yaml") + "': No such file or directory");
   folder.write("run.yaml", "base: .\n");
-  EXPECT_NE(load_error(run).find(run + ":1:7: base: cannot read '"), std::string::npos);
-  EXPECT_NE(load_error(run).find("': it is a folder, expected a YAML file"), std::string::npos);
+  EXPECT_CONTAINS(load_error(run), run + ":1:7: base: cannot read '");
+  EXPECT_CONTAINS(load_error(run), "': it is a folder, expected a YAML file");
   folder.write("run.yaml", "base: [a.yaml]\n");
   EXPECT_EQ(load_error(run), run + ":1:7: base: got a list, expected the path of a YAML file");
 }
@@ -220,6 +220,46 @@ TEST(Load, AResolvedTextIsComplete) {
   const Config again = parse_config(to_yaml(config), "resolved.yaml");
   EXPECT_EQ(to_yaml(again), to_yaml(config));
   EXPECT_EQ(std::get<InceptionTable>(again.model.table).auxiliary->pool_stride, 1);
+}
+
+// Overrides of two keys that say one thing: steps or epochs, in either order.
+TEST(OverrideOrder, AZeroSwitchesNothingElseOff) {
+  const TemporaryFolder folder;
+  for (const char* train : {"train: {epochs: 3}\n", "train: {steps: 5}\n"}) {
+    const std::string path = folder.write("run.yaml", kExperiment + train);
+    std::vector<std::string> overrides{"train.epochs=0.0", "train.evaluate_every=7", "train.steps=200"};
+    do {
+      const Config config = load_config(path, overrides);
+      EXPECT_EQ(config.train.steps, 200);
+      EXPECT_EQ(config.train.epochs, 0);
+    } while (std::next_permutation(overrides.begin(), overrides.end()));
+  }
+  const std::string decay = "train: {steps: 5, learning_rate: {decay_factor: 0.5, decay_epochs: 2}}\n";
+  const std::string path = folder.write("run.yaml", kExperiment + decay);
+  const std::string steps = "train.learning_rate.decay_steps=3", epochs = "train.learning_rate.decay_epochs=0";
+  for (const auto& overrides : {std::vector{steps, epochs}, std::vector{epochs, steps}}) {
+    EXPECT_EQ(load_config(path, overrides).train.learning_rate.decay_steps, 3);
+    EXPECT_EQ(load_config(path, overrides).train.learning_rate.decay_epochs, 0);
+  }
+}
+
+TEST(OverrideOrder, AZeroOfWhatIsNotUsedChangesNothing) {
+  const TemporaryFolder folder;
+  const std::string path = folder.write("run.yaml", kExperiment + kTrain);
+  EXPECT_EQ(load_config(path, {"train.epochs=0"}).train.steps, 10);
+}
+
+TEST(OverrideOrder, TheKeyThatIsWrongIsBlamed) {
+  const TemporaryFolder folder;
+  const std::string path = folder.write("run.yaml", kExperiment + "train: {epochs: 3}\n");
+  const std::string what = "got steps 0 and epochs 0, expected exactly one of them above 0";
+  EXPECT_EQ(load_error(path, {"train.epochs=0", "train.evaluate_every=5"}),
+            "--set train.epochs=0: train.epochs: " + what);
+  EXPECT_EQ(load_error(path, {"train.epochs=0", "train.steps=0", "train.l2=1"}),
+            "--set train.steps=0: train.steps: " + what);
+  // An override beside it is not where it is missing.
+  const std::string neither = folder.write("neither.yaml", kExperiment + "train: {batch: 3}\n");
+  EXPECT_EQ(load_error(neither, {"train.evaluate_every=5"}), neither + ":5:1: train.steps: " + what);
 }
 
 }  // namespace

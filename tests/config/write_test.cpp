@@ -123,14 +123,10 @@ TEST(Diff, ComparesRowsByName) {
 
 TEST(Help, DescribesEveryKeyThatIsWritten) {
   const std::string help = config_help();
-  EXPECT_NE(help.find("\ntrain.momentum: a number of at least 0 and below 1 [0.9]\n    0 = plain gradient descent\n"),
-            std::string::npos);
-  EXPECT_NE(help.find("\nmodel.network.hidden (kind: mlp): a list [...], each an integer from 1 to 16384\n"),
-            std::string::npos);
-  EXPECT_NE(help.find("\nmodel.network.rows[].reduce (type: convolution): an integer from 0 to 16384 [0]\n"),
-            std::string::npos);
-  EXPECT_NE(help.find("\nmodel.network.auxiliary.units (kind: inception): an integer from 1 to 16384 [768]\n"),
-            std::string::npos);
+  EXPECT_CONTAINS(help, "\ntrain.momentum: a number of at least 0 and below 1 [0.9]\n    0 = plain gradient descent\n");
+  EXPECT_CONTAINS(help, "\nmodel.network.hidden (kind: mlp): a list [...], each an integer from 1 to 16384\n");
+  EXPECT_CONTAINS(help, "\nmodel.network.rows[].reduce (type: convolution): an integer from 0 to 16384 [0]\n");
+  EXPECT_CONTAINS(help, "\nmodel.network.auxiliary.units (kind: inception): an integer from 1 to 16384 [768]\n");
   EXPECT_EQ(help.rfind("base: text\n", 0), 0U);
   // Every line of a resolved text that is not nested too deep to read off starts with a key the help text knows.
   const std::string yaml = to_yaml(experiment());
@@ -143,7 +139,7 @@ TEST(Help, DescribesEveryKeyThatIsWritten) {
     if (key.front() != ' ') group = key;
     if (key.starts_with("   ")) continue;
     const std::string path = key.front() == ' ' ? group + "." + key.substr(2) : key;
-    EXPECT_NE(help.find("\n" + path), std::string::npos) << path;
+    EXPECT_CONTAINS(help, "\n" + path);
   }
 }
 
