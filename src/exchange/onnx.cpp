@@ -5,24 +5,111 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
+#include <span>
 
 #include "bn/error.hpp"
 #include "bn/version.hpp"
 #include "core/files.hpp"
 #include "exchange/evaluated_weights.hpp"
-#include "exchange/onnx_graph.hpp"
+#include "exchange/onnx.pb.h"
 
 namespace bn {
 namespace {
 
 using exchange::EvaluatedWeights;
-using exchange::OnnxGraph;
 using exchange::ScaleAndShift;
 
 constexpr int64_t kIrVersion = 8;
 constexpr int64_t kOperatorSet = 13;
 constexpr const char* kImages = "images";
 constexpr const char* kLogits = "logits";
+
+static_assert(std::endian::native == std::endian::little, "ONNX stores little-endian values");
+
+// One node with one output; the attributes follow.
+class OnnxNode {
+ public:
+  explicit OnnxNode(onnx::NodeProto& node) : node_(node) {}
+  OnnxNode& integer(const char* name, int64_t value) {
+    add(name, onnx::AttributeProto::INT).set_i(value);
+    return *this;
+  }
+  OnnxNode& integers(const char* name, const std::vector<int64_t>& values) {
+    onnx::AttributeProto& attribute = add(name, onnx::AttributeProto::INTS);
+    for (const int64_t value : values) attribute.add_ints(value);
+    return *this;
+  }
+  OnnxNode& real(const char* name, float value) {
+    add(name, onnx::AttributeProto::FLOAT).set_f(value);
+    return *this;
+  }
+
+ private:
+  onnx::AttributeProto& add(const char* name, onnx::AttributeProto::AttributeType type) {
+    onnx::AttributeProto& attribute = *node_.add_attribute();
+    attribute.set_name(name);
+    attribute.set_type(type);
+    return attribute;
+  }
+
+  onnx::NodeProto& node_;
+};
+
+// Nodes and tensors of a graph, a call each.
+class OnnxGraph {
+ public:
+  explicit OnnxGraph(onnx::GraphProto& graph) : graph_(graph) {}
+
+  // A node is named after its output.
+  OnnxNode add(const char* type, const std::vector<std::string>& inputs, const std::string& output) {
+    onnx::NodeProto& node = *graph_.add_node();
+    node.set_name(output);
+    node.set_op_type(type);
+    for (const std::string& input : inputs) node.add_input(input);
+    node.add_output(output);
+    return OnnxNode(node);
+  }
+
+  // A constant of the graph; returns its name.
+  std::string constant(const std::string& name, const std::vector<int64_t>& dims, std::span<const float> values) {
+    return add_tensor(name, onnx::TensorProto::FLOAT, dims, values);
+  }
+  std::string constant(const std::string& name, std::span<const int64_t> values) {
+    return add_tensor(name, onnx::TensorProto::INT64, {static_cast<int64_t>(values.size())}, values);
+  }
+
+  // The first dimension is the batch: any number of images.
+  void declare_input(const std::string& name, onnx::TensorProto::DataType type, const std::vector<int64_t>& image) {
+    declare(*graph_.add_input(), name, type, image);
+  }
+  void declare_output(const std::string& name, const std::vector<int64_t>& image) {
+    declare(*graph_.add_output(), name, onnx::TensorProto::FLOAT, image);
+  }
+
+ private:
+  template <class Value>
+  std::string add_tensor(const std::string& name, onnx::TensorProto::DataType type, const std::vector<int64_t>& dims,
+                         std::span<const Value> values) {
+    onnx::TensorProto& tensor = *graph_.add_initializer();
+    tensor.set_name(name);
+    tensor.set_data_type(type);
+    for (const int64_t dim : dims) tensor.add_dims(dim);
+    tensor.set_raw_data(values.data(), values.size_bytes());
+    return name;
+  }
+
+  static void declare(onnx::ValueInfoProto& value, const std::string& name, onnx::TensorProto::DataType type,
+                      const std::vector<int64_t>& image) {
+    value.set_name(name);
+    onnx::TypeProto::Tensor& tensor = *value.mutable_type()->mutable_tensor_type();
+    tensor.set_elem_type(type);
+    tensor.mutable_shape()->add_dim()->set_dim_param("batch");
+    for (const int64_t dim : image) tensor.mutable_shape()->add_dim()->set_dim_value(dim);
+  }
+
+  onnx::GraphProto& graph_;
+};
 
 class OnnxWriter {
  public:
@@ -64,14 +151,13 @@ class OnnxWriter {
   // u8 NHWC -> f32 NCHW, as the loader and Backend::load_images do it.
   void add_preprocessing(const OnnxOptions& options, const Shape& image) {
     onnx_.declare_input(kImages, onnx::TensorProto::UINT8, {image.h, image.w, image.c});
-    const exchange::IntAttribute to_float{"to", onnx::TensorProto::FLOAT};
-    onnx_.add("Cast", {kImages}, "images/f32").set(to_float);
+    onnx_.add("Cast", {kImages}, "images/f32").integer("to", onnx::TensorProto::FLOAT);
     std::string pixels = "images/f32";
     if (options.binarize >= 0) {
       const auto threshold = static_cast<float>(options.binarize);
       const float white = 255;
       onnx_.add("Greater", {pixels, onnx_.constant("images/threshold", {}, {&threshold, 1})}, "images/above");
-      onnx_.add("Cast", {"images/above"}, "images/binary").set(to_float);
+      onnx_.add("Cast", {"images/above"}, "images/binary").integer("to", onnx::TensorProto::FLOAT);
       onnx_.add("Mul", {"images/binary", onnx_.constant("images/white", {}, {&white, 1})}, "images/binarized");
       pixels = "images/binarized";
     }
@@ -80,7 +166,7 @@ class OnnxWriter {
     onnx_.add("Mul", {"images/centred", onnx_.constant("images/scale", {image.c}, normalization.scale)},
               "images/normalized");
     names_[static_cast<size_t>(graph_.images)] = "images/nchw";
-    onnx_.add("Transpose", {"images/normalized"}, "images/nchw").set({"perm", {0, 3, 1, 2}});
+    onnx_.add("Transpose", {"images/normalized"}, "images/nchw").integers("perm", {0, 3, 1, 2});
   }
 
   void add_activation(Activation activation, const std::string& from, const std::string& to) {
@@ -118,9 +204,9 @@ class OnnxWriter {
     const std::vector<std::string> inputs = operands(node, input(node), weights_.convolution(node, spec),
                                                      {spec.out_channels, shape(node.inputs.at(0)).c, k, k});
     onnx_.add("Conv", inputs, before_activation(node, spec.folded))
-        .set({"kernel_shape", {k, k}})
-        .set({"strides", {spec.stride, spec.stride}})
-        .set({"pads", {p, p, p, p}});
+        .integers("kernel_shape", {k, k})
+        .integers("strides", {spec.stride, spec.stride})
+        .integers("pads", {p, p, p, p});
     finish(node, spec.folded);
   }
   void add(const GraphNode& node, const Conv2d& spec) { add_convolution(node, spec); }
@@ -131,12 +217,12 @@ class OnnxWriter {
     std::string flat = input(node);
     if (!is_flat(node.inputs.at(0))) {
       flat = node.name + "/flat";
-      onnx_.add("Flatten", {input(node)}, flat).set(exchange::IntAttribute{"axis", 1});
+      onnx_.add("Flatten", {input(node)}, flat).integer("axis", 1);
     }
     is_flat_[static_cast<size_t>(node.output)] = true;
     const std::vector<std::string> inputs =
         operands(node, flat, weights_.linear(node, spec, x), {spec.out_features, x.h * x.w * x.c});
-    onnx_.add("Gemm", inputs, before_activation(node, spec.folded)).set(exchange::IntAttribute{"transB", 1});
+    onnx_.add("Gemm", inputs, before_activation(node, spec.folded)).integer("transB", 1);
     finish(node, spec.folded);
   }
 
@@ -192,24 +278,24 @@ class OnnxWriter {
     };
     const std::vector<int64_t> pads{pad, pad, std::max<int64_t>(0, far(x.h, y.h)), std::max<int64_t>(0, far(x.w, y.w))};
     onnx_.add(is_average ? "AveragePool" : "MaxPool", {from}, output(node))
-        .set({"kernel_shape", {spec.kernel, spec.kernel}})
-        .set({"strides", {spec.stride, spec.stride}})
-        .set({"pads", pads});
+        .integers("kernel_shape", {spec.kernel, spec.kernel})
+        .integers("strides", {spec.stride, spec.stride})
+        .integers("pads", pads);
   }
 
   void add(const GraphNode& node, const LocalResponseNorm& spec) {
     if (spec.size % 2 == 0) refuse(node, "a window of an even number of channels has another centre");
     onnx_.add("LRN", {input(node)}, output(node))
-        .set(exchange::IntAttribute{"size", spec.size})
-        .set(exchange::FloatAttribute{"alpha", spec.alpha})
-        .set(exchange::FloatAttribute{"beta", spec.beta})
-        .set(exchange::FloatAttribute{"bias", spec.k});
+        .integer("size", spec.size)
+        .real("alpha", spec.alpha)
+        .real("beta", spec.beta)
+        .real("bias", spec.k);
   }
 
   void add(const GraphNode& node, const Concat&) {
     std::vector<std::string> inputs;
     for (const int value : node.inputs) inputs.push_back(name(value));
-    onnx_.add("Concat", inputs, output(node)).set(exchange::IntAttribute{"axis", 1});
+    onnx_.add("Concat", inputs, output(node)).integer("axis", 1);
   }
 
   // Evaluation has neither.

@@ -3,17 +3,118 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
+#include <string_view>
 
 #include "bn/error.hpp"
-#include "exchange/pytorch_names.hpp"
+#include "bn/net.hpp"
 #include "run/safetensors.hpp"
 
 namespace bn {
 namespace {
 
-using exchange::ChannelOrder;
-using exchange::PytorchLayer;
+// --- the layers of an Inception network by their names in PyTorch
+
+enum class ChannelOrder { kAsHere, kReversed };
+
+// A convolution with its batch norm, or the last linear layer. Numbers are indices into Net::parameters() and
+// Net::state(); -1: it has none.
+struct PytorchLayer {
+  std::string name;            // "inception_3a_double_3x3_1"; its batch norm's is NAME_bn
+  std::string op;              // "inception_3a/double3x3a/conv"
+  Shape w;                     // [o, kh, kw, i]
+  int weight = -1, bias = -1;  // bias: the linear layer's
+  int gamma = -1, beta = -1, mean = -1, var = -1;
+  ChannelOrder input = ChannelOrder::kAsHere;  // reversed: of the images, RGB here and BGR there
+
+  bool is_linear() const { return gamma < 0; }
+};
+
+using Names = std::pair<std::string_view, std::string_view>;  // here, there
+constexpr std::array kBranches{Names{"1x1", "1x1"},
+                               Names{"3x3_reduce", "3x3_reduce"},
+                               Names{"3x3", "3x3"},
+                               Names{"double3x3_reduce", "double_3x3_reduce"},
+                               Names{"double3x3a", "double_3x3_1"},
+                               Names{"double3x3b", "double_3x3_2"},
+                               Names{"projection", "pool_proj"}};
+
+[[noreturn]] void refuse(const std::string& op, const std::string& why) {
+  throw UnsupportedError(fmt::format("{}: the public BN-Inception has no name for it: {}", op, why));
+}
+
+const Node& node_of(const Net& net, const std::string& name, const char* why) {
+  const Node* node = net.find(name);
+  if (node == nullptr) refuse(name, why);
+  return *node;
+}
+
+// "conv1_7x7_s2" for the op "conv1/conv", "conv2_3x3_reduce" for "conv2/reduce/conv", and the branches of a module.
+std::string name_of(const Net& net, const std::string& op, const Conv2d& spec) {
+  const std::string path = op.substr(0, op.rfind('/'));  // without "conv"
+  const size_t slash = path.find('/');
+  const std::string row = path.substr(0, slash);
+  if (slash == std::string::npos) {
+    const std::string step = spec.stride > 1 ? fmt::format("_s{}", spec.stride) : "";
+    return fmt::format("{0}_{1}x{1}{2}", row, spec.kernel, step);
+  }
+  const std::string_view branch = std::string_view(path).substr(slash + 1);
+  if (branch == "reduce") {
+    const auto& main = std::get<Conv2d>(node_of(net, row + "/conv", "a row without its convolution").spec);
+    return fmt::format("{0}_{1}x{1}_reduce", row, main.kernel);
+  }
+  for (const auto& [here, there] : kBranches) {
+    if (here == branch) return fmt::format("{}_{}", row, there);
+  }
+  refuse(op, "it is in no branch of a module");
+}
+
+PytorchLayer convolution(const Net& net, const Node& node, const Conv2d& spec) {
+  const std::string path = node.name.substr(0, node.name.rfind('/'));
+  const Node& norm = node_of(net, path + "/bn", "its convolutions have batch normalisation");
+  if (std::get<BatchNorm>(norm.spec).scope != BatchNormScope::kSpatial) refuse(norm.name, "its statistics are spatial");
+  PytorchLayer layer{.name = name_of(net, node.name, spec),
+                     .op = node.name,
+                     .w = net.parameters()[static_cast<size_t>(node.parameters.at(0))].spec.shape,
+                     .weight = node.parameters.at(0)};
+  layer.gamma = norm.parameters.at(0);
+  layer.beta = norm.parameters.at(1);
+  layer.mean = norm.state.at(0);
+  layer.var = norm.state.at(1);
+  if (node.inputs.at(0) == net.images() && layer.w.c == 3) layer.input = ChannelOrder::kReversed;
+  return layer;
+}
+
+PytorchLayer linear(const Net& net, const Node& node) {
+  if (node.name != "logits/linear") refuse(node.name, "its one linear layer gives the logits");
+  const Shape& x = net.values()[static_cast<size_t>(node.inputs.at(0).index)].shape;
+  if (x.h != 1 || x.w != 1) refuse(node.name, "the last pool must leave one pixel");
+  const Node& bias = node_of(net, "logits/bias", "the linear layer has a bias");
+  return {.name = "last_linear",
+          .op = node.name,
+          .w = net.parameters()[static_cast<size_t>(node.parameters.at(0))].spec.shape,
+          .weight = node.parameters.at(0),
+          .bias = bias.parameters.at(0)};
+}
+
+// Lists the layers that the logits need, in the network's order. Throws UnsupportedError for an op that PyTorch's
+// network has no name for.
+std::vector<PytorchLayer> pytorch_layers(const Net& net) {
+  std::vector<PytorchLayer> layers;
+  const std::vector<bool> needed = net.needed_for_logits();
+  for (size_t i = 0; i < needed.size(); ++i) {
+    const Node& node = net.nodes()[i];
+    if (!needed[i]) continue;
+    if (const auto* spec = std::get_if<Conv2d>(&node.spec)) layers.push_back(convolution(net, node, *spec));
+    if (std::holds_alternative<Linear>(node.spec)) layers.push_back(linear(net, node));
+    if (std::holds_alternative<SeparableConv2d>(node.spec)) refuse(node.name, "its first convolution is dense");
+    if (std::holds_alternative<LocalResponseNorm>(node.spec)) refuse(node.name, "it normalises batches alone");
+  }
+  return layers;
+}
+
+// --- weights
 
 // Calls visit(index here, index there) for each weight: [o, h, w, i] here, [o, i, h, w] there.
 template <class Visit>
@@ -169,7 +270,7 @@ class PytorchWriter {
 }  // namespace
 
 PytorchMetadata read_pytorch(const std::string& path, Parameters& parameters) {
-  const std::vector<PytorchLayer> layers = exchange::pytorch_layers(parameters.net());
+  const std::vector<PytorchLayer> layers = pytorch_layers(parameters.net());
   expect_all_named(parameters.net(), layers);
   PytorchFile file(path);
   std::vector<Upload> uploads;
@@ -185,7 +286,7 @@ PytorchMetadata read_pytorch(const std::string& path, Parameters& parameters) {
 void write_pytorch(const std::string& path, const Parameters& parameters, WeightsCopy copy,
                    const PytorchMetadata& metadata) {
   PytorchWriter writer(parameters, copy);
-  for (const PytorchLayer& layer : exchange::pytorch_layers(parameters.net())) writer.add(layer);
+  for (const PytorchLayer& layer : pytorch_layers(parameters.net())) writer.add(layer);
   writer.write(path, metadata);
 }
 
