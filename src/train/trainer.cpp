@@ -14,13 +14,51 @@
 #include "core/duration.hpp"
 #include "core/files.hpp"
 #include "core/messages.hpp"
-#include "train/describe.hpp"
-#include "train/origin.hpp"
-#include "train/provenance_checks.hpp"
-#include "train/shared_state.hpp"
+#include "train/agreement.hpp"
 #include "train/warnings.hpp"
 
 namespace bn {
+namespace {
+
+// Empty when no image was skipped.
+std::string describe_skipped(int64_t count, const std::vector<std::string>& names) {
+  if (count == 0) return "";
+  const auto images = static_cast<int64_t>(names.size());
+  const std::string often = count == images ? "" : fmt::format(", {} times in all", count);
+  return fmt::format("undecodable images were skipped{}: {}", often, fmt::join(names, ", "));
+}
+
+// Empty when there was nothing.
+std::string describe_left_out(const LeftOut& left_out, const char* set) {
+  if (left_out.count == 0) return "";
+  return fmt::format("; left out beside the {} images: {}", set, left_out.list());
+}
+
+// Nothing is said of a step that is one batch.
+std::string describe_parts(const TrainOptions& train, const Place& place) {
+  if (train.parts == 1) return "";
+  return fmt::format("; {} parts x {} = {} images a step, by {} process{}; the learning rate is as given", train.parts,
+                     train.batch, train.parts * train.batch, place.world, place.world == 1 ? "" : "es");
+}
+
+// "frozen: conv1, conv2 (1234 of 5678 parameters)"; empty where nothing is. `init_from`: model.init_from.
+std::string describe_frozen(const Net& net, const std::string& init_from) {
+  std::vector<std::string> rows;
+  for (const Node& node : net.nodes()) {
+    const std::string row = node.name.substr(0, node.name.find('/'));
+    if (node.is_frozen && (rows.empty() || rows.back() != row)) rows.push_back(row);
+  }
+  if (rows.empty()) return "";
+  int64_t frozen = 0;
+  for (const ParameterInfo& parameter : net.parameters()) {
+    if (parameter.is_frozen) frozen += parameter.spec.shape.elements();
+  }
+  return fmt::format("frozen{}: {} ({} of {} parameters)",
+                     init_from.empty() ? " as drawn, for model.init_from is empty" : "", fmt::join(rows, ", "), frozen,
+                     net.parameter_count());
+}
+
+}  // namespace
 
 // Which implementation computes each op here: on a GPU the library chooses, when the network is compiled.
 void Trainer::store_plan() const {
@@ -224,13 +262,13 @@ void Trainer::write_opening() {
                         provenance_.computation);
   }
   LogRecord opening = record("start");
-  opening.message = describe_start({.config = config_,
-                                    .backend = backend_,
-                                    .net = net_,
-                                    .training = *train_set_,
-                                    .validation = *validation_set_,
-                                    .place = group_.place()},
-                                   note);
+  opening.message =
+      fmt::format("{}; {} parameters; {:.1f} M multiply-adds per image; {} training and {} validation images",
+                  backend_.name(), net_.parameter_count(), static_cast<double>(net_.multiply_adds()) / 1e6,
+                  train_set_->size(), validation_set_->size());
+  opening.message += describe_parts(options(), group_.place()) + note +
+                     describe_left_out(train_set_->left_out(), "training") +
+                     describe_left_out(validation_set_->left_out(), "validation");
   write(opening);
   line_->message(opening.message);
 }

@@ -13,9 +13,8 @@
 #include "bn/schedule.hpp"
 #include "bn/trainer.hpp"
 #include "run/progress_line.hpp"
-#include "train/part_loaders.hpp"
-#include "train/part_scores.hpp"
 #include "train/parted_step.hpp"
+#include "train/parts.hpp"
 #include "train/probe.hpp"
 
 namespace bn {

@@ -1,12 +1,13 @@
 // A run begins with the data, the network and its plans; then come a checkpoint's values, another run's, or drawn ones.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "bn/error.hpp"
 #include "bn/models.hpp"
+#include "bn/run_folder.hpp"
 #include "core/messages.hpp"
-#include "train/origin.hpp"
-#include "train/provenance_checks.hpp"
-#include "train/shared_state.hpp"
+#include "train/agreement.hpp"
 #include "train/trainer.hpp"
 
 namespace bn {
@@ -16,6 +17,28 @@ namespace {
 std::unique_ptr<PartExchange> part_exchange(Exchange* exchange, const BatchNorm& spec) {
   if (exchange == nullptr || spec.synchronised_parts == 1) return nullptr;
   return exchange->parts(spec.synchronised_parts);
+}
+
+// The parameters between each loss and the values that its classifier reads: a linear layer and its bias.
+std::vector<std::string> classifier_parameters(const Net& net) {
+  std::vector<std::string> names;
+  for (const Node& loss : net.nodes()) {
+    if (!std::holds_alternative<SoftmaxLoss>(loss.spec)) continue;
+    const Node* node = net.producer_of(loss.inputs.at(0));
+    while (node != nullptr) {
+      for (const int parameter : node->parameters)
+        names.push_back(net.parameters()[static_cast<size_t>(parameter)].name);
+      node = std::holds_alternative<BiasActivation>(node->spec) ? net.producer_of(node->inputs.at(0)) : nullptr;
+    }
+  }
+  return names;
+}
+
+std::string describe_classes(const std::vector<std::string>& before, const std::vector<std::string>& now) {
+  if (before.size() != now.size()) return fmt::format("for {} classes, where it knew {}", now.size(), before.size());
+  const auto [old_class, new_class] = std::mismatch(before.begin(), before.end(), now.begin());
+  return fmt::format("for other classes: its class {} was '{}' and is '{}' here", old_class - before.begin(),
+                     *old_class, *new_class);
 }
 
 }  // namespace
@@ -138,12 +161,25 @@ int64_t Trainer::read_checkpoint() {
   return progress_.step;
 }
 
-// A new run's values may come from another run's checkpoint.
+// A new run's values, drawn already, may be replaced by those of another run's checkpoint. The layers whose outputs are
+// class scores are taken only where the other network knew the same classes.
 void Trainer::start_from_another() {
   if (config_.model.init_from.empty()) return;
-  Start start = start_from(config_.model.init_from, parameters_, provenance_.classes);
-  provenance_.origin = std::move(start.origin);
-  origin_message_ = std::move(start.message);
+  try {
+    const std::string path = find_checkpoint(config_.model.init_from, "best");
+    const std::optional<Provenance> before = read_checkpoint_info(path).provenance;
+    const bool knew_others = before && before->classes != provenance_.classes;
+    const CheckpointInfo info =
+        load_values(path, parameters_, knew_others ? classifier_parameters(net_) : std::vector<std::string>{});
+    origin_message_ = fmt::format("starts from '{}' (step {})", path, info.progress.step);
+    if (knew_others) {
+      origin_message_ += ", but the classifier is drawn anew " + describe_classes(before->classes, provenance_.classes);
+    }
+    provenance_.origin = Origin{.checkpoint = path, .step = info.progress.step, .checksum = info.checksum};
+  } catch (Error& error) {
+    error.add_context("model.init_from");
+    throw;
+  }
 }
 
 void Trainer::check_data() const {

@@ -97,8 +97,7 @@ TEST_F(Choices, AreTakenAgainWhenARunIsResumed) {
 TEST_F(Choices, ThatAreNotOfferedAreRefusedUnlessOtherBitsAreAllowed) {
   train_until(2, {"measured"});
   const std::string message = error_message<UnsupportedError>([&] { train_until(4, {"heuristic"}); });
-  EXPECT_NE(message.find("used an engine that is not offered here (product 10x256: measured)"), std::string::npos)
-      << message;
+  EXPECT_CONTAINS(message, "used an engine that is not offered here (product 10x256: measured)");
   train_until(4, {"heuristic"}, true);
   EXPECT_EQ(recorded(), "product 10x256: heuristic\n");
   const std::vector<LogRecord> log = read_log(RunFolder(path_).log_path());

@@ -11,10 +11,12 @@
 #include "bn/models.hpp"
 #include "bn/run_log.hpp"
 #include "bn/trainer.hpp"
+#include "support/allocation_count.hpp"
 #include "support/error_message.hpp"
 #include "support/shapes_experiment.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/thread_group.hpp"
+#include "train/parted_step.hpp"
 
 namespace bn {
 namespace {
@@ -168,9 +170,7 @@ TEST_F(Parts, AWrongBitStopsTheRunAtTheNextSave) {
       train_in(faulty, "run", config_with(), {});
     });
   });
-  EXPECT_NE(message.find("after step 10 the parameters of process 1 on host1 are not those of process 0 on host0"),
-            std::string::npos)
-      << message;
+  EXPECT_CONTAINS(message, "after step 10 the parameters of process 1 on host1 are not those of process 0 on host0");
   EXPECT_EQ(RunFolder(root_ / "run").checkpoint_steps(), std::vector<int64_t>{5});
 }
 
@@ -191,17 +191,14 @@ TEST_F(Parts, OtherImagesInOneProcessAreRefused) {
       train_in(group, "run", config, {});
     });
   });
-  EXPECT_NE(message.find("the processes must agree on the training images, but process 0 on host0 has 170 images"),
-            std::string::npos)
-      << message;
+  EXPECT_CONTAINS(message, "the processes must agree on the training images, but process 0 on host0 has 170 images");
 }
 
 TEST_F(Parts, MoreProcessesThanPartsAreRefused) {
   const std::string message = error_message<AgreedError>([&] {
     train_by(2, "run", config_with({{"parts: 4", "parts: 1"}}));
   });
-  EXPECT_NE(message.find("2 processes cannot share train.parts: 1; start 1, or set train.parts"), std::string::npos)
-      << message;
+  EXPECT_CONTAINS(message, "2 processes cannot share train.parts: 1; start 1, or set train.parts");
 }
 
 // All parts share their statistics: a step is that of one batch, but for the order of the sums.
@@ -249,9 +246,47 @@ TEST_F(SynchronisedParts, MakeTheStepOfOneBatch) {
 TEST_F(SynchronisedParts, NeedAProcessForEachPart) {
   const Config config = config_with({{"dropout: 0.25\n", "dropout: 0.25\nbatch_norm: {synchronised_parts: 2}\n"}});
   const std::string message = error_message<ConfigError>([&] { train_in(*alone(), "run", config, {}); });
-  EXPECT_NE(message.find("batch_norm.synchronised_parts: 2 needs a process for each part"), std::string::npos)
-      << message;
-  EXPECT_NE(message.find("start 4 processes (mpirun -n 4)"), std::string::npos) << message;
+  EXPECT_CONTAINS(message, "batch_norm.synchronised_parts: 2 needs a process for each part");
+  EXPECT_CONTAINS(message, "start 4 processes (mpirun -n 4)");
+}
+
+// A step of training in parts allocates nothing of ours once it has run.
+TEST(PartedStepAllocations, AreNoneAfterTheSecondStep) {
+  const Config config = parse_config(R"(
+model:
+  network: {kind: mlp, image_size: 16, image_channels: 1, hidden: [40, 40]}
+  classes: 10
+  normalization: batch
+  dropout: 0.25
+data: {kind: shapes, image_size: 16, image_channels: 1, resize_shorter: 0, mean: [0.5], std: [0.25]}
+train: {batch: 6, parts: 4, steps: 1, average: polyak, learning_rate: {initial: 0.1}}
+)",
+                                     "experiment.yaml");
+  const std::unique_ptr<Backend> backend = make_cpu_backend({.threads = 1});
+  const std::unique_ptr<Group> group = alone();
+  const Net net = build_network(config.model);
+  Parameters parameters(net, *backend, config.train.l2_scope, true);
+  parameters.initialize(1, config.train.init);
+  Plan plan = compile(net, parameters, *backend, {.batch = 6, .purpose = Purpose::kTrain, .parts = 4});
+  plan.pack();
+  PartedStep step(plan, parameters, *backend, *group, nullptr, config.train);
+  std::vector<uint8_t> pixels(6 * 16 * 16, 7);
+  const std::vector<int32_t> labels{0, 1, 2, 3, 4, 5};
+  const Tensor images = dense(pixels.data(), DType::kU8, plan.images().shape);
+  const ImageNormalization normalization{.mean = {127}, .scale = {0.02F}};
+  const std::function<void(int64_t)> load = [&](int64_t) {
+    backend->load_images(plan.images(), images, normalization);
+    plan.set_labels(labels.data());
+  };
+  const auto run = [&](uint64_t number) {
+    step.run({.step = number, .learning_rate = 0.1F, .statistics_weight = 0.1F, .average_weight = 0.1F}, false, load,
+             [](int64_t) {});
+  };
+  run(0);
+  run(1);
+  const test::AllocationCount count;
+  run(2);
+  EXPECT_EQ(count.own(), 0);
 }
 
 }  // namespace

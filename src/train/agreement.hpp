@@ -1,10 +1,12 @@
-// A run is resumed with its own provenance, and all its processes work with the same.
+// What must be alike in all processes of a run, and before and after it is resumed.
 #pragma once
 
 #include <string>
 
 #include "bn/backend.hpp"
+#include "bn/checkpoint.hpp"
 #include "bn/group.hpp"
+#include "bn/parameters.hpp"
 #include "bn/provenance.hpp"
 #include "bn/run_folder.hpp"
 
@@ -31,5 +33,14 @@ std::string repeat_choices(Backend& backend, const RunFolder& folder);
 // A library that no longer offers an engine changes last bits (UnsupportedError). Returns the choice that it lacks.
 std::string expect_same_choices(const RunFolder& folder, const std::string& before, const std::string& now,
                                 OtherComputation otherwise);
+
+// The first process's parameters, velocities, averages, statistics and progress replace those of the others.
+void share_state(Group& group, Parameters& parameters, Progress& progress);
+
+// The first process's value replaces those of the others.
+void share(Group& group, bool& value);
+
+// Throws an AgreedError that names the processes whose parameters are not those of the first one.
+void expect_same_parameters(Group& group, const Parameters& parameters, int64_t step);
 
 }  // namespace bn

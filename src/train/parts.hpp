@@ -1,4 +1,4 @@
-// The training images of the parts that this process computes.
+// The training images of the parts that this process computes, and how well the network knows them.
 #pragma once
 
 #include <memory>
@@ -6,6 +6,7 @@
 
 #include "bn/group.hpp"
 #include "bn/loader.hpp"
+#include "bn/plan.hpp"
 
 namespace bn {
 
@@ -23,5 +24,16 @@ class PartLoaders {
  private:
   std::vector<std::unique_ptr<Loader>> loaders_;
 };
+
+struct PartScore {
+  double loss = 0;            // mean over the part's images
+  double top1 = 0, top5 = 0;  // fractions of them
+};
+
+// Scores the training plan's last forward pass.
+PartScore score_part(const Plan& plan, Backend& backend);
+
+// The mean over the parts of all processes, in the order of the parts.
+PartScore mean_over_parts(Group& group, const std::vector<PartScore>& own);
 
 }  // namespace bn
