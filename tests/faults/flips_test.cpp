@@ -7,6 +7,7 @@
 #include "bn/error.hpp"
 #include "cli/program.hpp"
 #include "faults/campaign.hpp"
+#include "support/error_message.hpp"
 
 namespace bn::test {
 namespace {
@@ -35,7 +36,7 @@ TEST(FlippedBits, OfACheckpoint) {
     }
     const ProgramResult resumed = run_program(experiment.resume("run"));
     EXPECT_EQ(resumed.exit_code, 0) << i << resumed.err;
-    EXPECT_NE(resumed.err.find("is damaged"), std::string::npos) << i << resumed.err;
+    EXPECT_CONTAINS(resumed.err, "is damaged");
     EXPECT_TRUE(experiment.result("run") == reference) << i;
     tally.add("refused, and resumed from the one before it");
   }

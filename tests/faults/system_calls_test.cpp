@@ -11,6 +11,7 @@
 #include "bn/run_log.hpp"
 #include "cli/program.hpp"
 #include "faults/campaign.hpp"
+#include "support/error_message.hpp"
 
 namespace bn::test {
 namespace {
@@ -176,7 +177,7 @@ TEST(FailingCallsForGood, LeaveACheckpoint) {
   const ProgramResult broken =
       run_program(train(run, {}), {.environment = {{"LD_PRELOAD", BN_FAILING_CALLS}, {"BN_FAILING_CALL", fault}}});
   EXPECT_EQ(broken.exit_code, 7);
-  EXPECT_NE(broken.err.find("(Input/output error)"), std::string::npos) << broken.err;
+  EXPECT_CONTAINS(broken.err, "(Input/output error)");
   const std::vector<LogRecord> log = read_log(RunFolder(run).log_path());
   EXPECT_EQ(log.back().event, "error");
   EXPECT_GT(log.back().step, 0);
