@@ -7,35 +7,16 @@
 namespace bn {
 namespace {
 
-using Matrix3 = std::array<std::array<double, 3>, 3>;
-
 constexpr std::array<double, 3> kLuma{0.299, 0.587, 0.114};
 
-Matrix3 product(const Matrix3& a, const Matrix3& b) {
-  Matrix3 result{};
-  for (size_t i = 0; i < 3; ++i) {
-    for (size_t j = 0; j < 3; ++j) {
-      for (size_t k = 0; k < 3; ++k) result[i][j] += a[i][k] * b[k][j];
-    }
-  }
-  return result;
-}
-
-// Goes to YIQ, turns I and Q, and comes back. The second matrix is the first one's inverse.
-Matrix3 hue_matrix(double angle) {
-  constexpr Matrix3 kToYiq{{kLuma, {0.596, -0.274, -0.322}, {0.211, -0.523, 0.312}}};
-  const auto& [y, i, q] = kToYiq;
-  const double determinant =
-      y[0] * (i[1] * q[2] - i[2] * q[1]) - y[1] * (i[0] * q[2] - i[2] * q[0]) + y[2] * (i[0] * q[1] - i[1] * q[0]);
-  Matrix3 from_yiq{};
-  for (size_t row = 0; row < 3; ++row) {
-    for (size_t column = 0; column < 3; ++column) {
-      const size_t a = (column + 1) % 3, b = (column + 2) % 3, c = (row + 1) % 3, d = (row + 2) % 3;
-      from_yiq[row][column] = (kToYiq[a][c] * kToYiq[b][d] - kToYiq[a][d] * kToYiq[b][c]) / determinant;
-    }
-  }
+// Goes to YIQ, turns I and Q, and comes back. The first matrix is the last one's inverse.
+cv::Matx33d hue_matrix(double angle) {
+  static const cv::Matx33d kFromYiq{
+      1.0000000000000002,  0.95617068540414529, 0.62143256634658561, 1, -0.27268860233010628, -0.6468132370201739, 1,
+      -1.1037440821760263, 1.7006230946773064};
+  static const cv::Matx33d kToYiq{kLuma[0], kLuma[1], kLuma[2], 0.596, -0.274, -0.322, 0.211, -0.523, 0.312};
   const double cosine = std::cos(angle), sine = std::sin(angle);
-  return product(from_yiq, product({{{1, 0, 0}, {0, cosine, -sine}, {0, sine, cosine}}}, kToYiq));
+  return kFromYiq * (cv::Matx33d{1, 0, 0, 0, cosine, -sine, 0, sine, cosine} * kToYiq);
 }
 
 }  // namespace
@@ -59,15 +40,15 @@ Distortion draw_distortion(double strength, const std::vector<double>& direction
 ColorMatrix color_matrix(const Distortion& distortion, const std::array<double, 3>& mean) {
   constexpr double kFullScale = 255;
   const double saturation = distortion.saturation;
-  Matrix3 saturate{};
-  for (size_t i = 0; i < 3; ++i) {
-    for (size_t j = 0; j < 3; ++j) saturate[i][j] = (i == j ? saturation : 0) + (1 - saturation) * kLuma[j];
+  cv::Matx33d saturate;
+  for (int i = 0; i < 3; ++i) {
+    for (int j = 0; j < 3; ++j) saturate(i, j) = (i == j ? saturation : 0) + (1 - saturation) * kLuma.at(j);
   }
-  const Matrix3 colour = product(saturate, hue_matrix(distortion.hue));
+  const cv::Matx33d colour = saturate * hue_matrix(distortion.hue);
   const double gray = kLuma[0] * mean[0] + kLuma[1] * mean[1] + kLuma[2] * mean[2];
   ColorMatrix matrix{};
-  for (size_t i = 0; i < 3; ++i) {
-    for (size_t j = 0; j < 3; ++j) matrix[i][j] = distortion.contrast * colour[i][j];
+  for (int i = 0; i < 3; ++i) {
+    for (int j = 0; j < 3; ++j) matrix[i][j] = distortion.contrast * colour(i, j);
     matrix[i][3] = (1 - distortion.contrast) * gray + kFullScale * (distortion.brightness + distortion.lighting[i]);
   }
   return matrix;
