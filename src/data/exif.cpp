@@ -3,54 +3,28 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <optional>
 
 namespace bn {
 namespace {
 
-enum class ByteOrder { kLittle, kBig };
-
-// The TIFF structure inside an EXIF block; every read is checked against its end.
-class Tiff {
- public:
-  Tiff(const uint8_t* bytes, int64_t size) : bytes_(bytes), size_(size) {}
-
-  // 1 to 8; nothing if there is none.
-  std::optional<uint32_t> orientation() {
-    if (size_ < 8) return std::nullopt;
-    if (std::memcmp(bytes_, "II*\0", 4) != 0 && std::memcmp(bytes_, "MM\0*", 4) != 0) return std::nullopt;
-    order_ = bytes_[0] == 'I' ? ByteOrder::kLittle : ByteOrder::kBig;
-    constexpr int64_t kEntry = 12;
-    constexpr uint32_t kOrientation = 0x0112, kShort = 3;
-    const auto directory = number(4, 4);
-    const auto entries = directory ? number(*directory, 2) : std::nullopt;
-    for (int64_t i = 0; entries && i < *entries; ++i) {
-      const int64_t entry = int64_t{*directory} + 2 + i * kEntry;
-      if (number(entry, 2) != kOrientation) continue;
-      const auto value = number(entry + 8, 2);
-      if (number(entry + 2, 2) != kShort || !value || *value < 1 || *value > 8) return std::nullopt;
-      return value;
-    }
-    return std::nullopt;
+// The orientation in the TIFF structure of an EXIF block: 1 to 8, or 0 if there is none.
+int64_t orientation_in(const FileHeader& tiff) {
+  constexpr int64_t kEntry = 12, kOrientation = 0x0112, kShort = 3;
+  const ByteOrder order = tiff.begins("II") ? ByteOrder::kLittle : ByteOrder::kBig;
+  if (!tiff.begins({"II*\0", 4}) && !tiff.begins({"MM\0*", 4})) return 0;
+  const int64_t directory = tiff.number(4, 4, order), entries = tiff.number(directory, 2, order);
+  for (int64_t i = 0; i < entries; ++i) {
+    const int64_t entry = directory + 2 + i * kEntry;
+    if (tiff.number(entry, 2, order) != kOrientation) continue;
+    const int64_t value = tiff.number(entry + 8, 2, order);
+    return tiff.number(entry + 2, 2, order) == kShort && value <= 8 ? value : 0;
   }
+  return 0;
+}
 
- private:
-  std::optional<uint32_t> number(int64_t offset, int64_t length) const {
-    if (offset > size_ - length) return std::nullopt;
-    uint32_t value = 0;
-    for (int64_t i = 0; i < length; ++i) {
-      value = value << 8 | bytes_[offset + (order_ == ByteOrder::kBig ? i : length - 1 - i)];
-    }
-    return value;
-  }
-
-  const uint8_t* bytes_;
-  int64_t size_;
-  ByteOrder order_ = ByteOrder::kBig;
-};
-
-// EXIF's 1 to 8: upright, mirrored, half a turn, upside down, transposed, a quarter turn, ...
-constexpr std::array<Orientation, 8> kOrientations{{
+// EXIF's 1 to 8, behind the one for none: upright, mirrored, half a turn, upside down, transposed, a quarter turn, ...
+constexpr std::array<Orientation, 9> kOrientations{{
+    {},
     {},
     {.mirrored_columns = true},
     {.mirrored_rows = true, .mirrored_columns = true},
@@ -72,8 +46,7 @@ Orientation exif_orientation(const uint8_t* bytes, int64_t size) {
     if (length < 2 || length > size - at - 2) return {};
     const uint8_t* data = bytes + at + 4;
     if (bytes[at + 1] == kApp1 && length >= 2 + kSignature && std::memcmp(data, "Exif\0\0", kSignature) == 0) {
-      const auto value = Tiff(data + kSignature, length - 2 - kSignature).orientation();
-      return value ? kOrientations[*value - 1] : Orientation{};
+      return kOrientations.at(static_cast<size_t>(orientation_in({data + kSignature, length - 2 - kSignature})));
     }
     at += 2 + length;
   }

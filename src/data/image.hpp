@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <string_view>
 #include <vector>
 
 namespace bn {
@@ -29,6 +31,30 @@ struct Image {
     if (pixels.size() < bytes) pixels.resize(bytes);
   }
   ImageView view() const { return {.data = pixels.data(), .height = height, .width = width, .channels = channels}; }
+};
+
+enum class ByteOrder { kLittle, kBig };
+
+// Numbers of an encoded image's header. One that does not lie whole within the file reads as zero.
+class FileHeader {
+ public:
+  FileHeader(const uint8_t* bytes, int64_t size) : bytes_(bytes), size_(size) {}
+
+  int64_t size() const { return size_; }
+  bool begins(std::string_view magic) const {
+    return size_ >= static_cast<int64_t>(magic.size()) && std::memcmp(bytes_, magic.data(), magic.size()) == 0;
+  }
+  int64_t number(int64_t at, int64_t count, ByteOrder order) const {
+    int64_t value = 0;
+    for (int64_t i = 0; i < count && at <= size_ - count; ++i) {
+      value = value << 8 | bytes_[order == ByteOrder::kBig ? at + i : at + count - 1 - i];
+    }
+    return value;
+  }
+
+ private:
+  const uint8_t* bytes_;
+  int64_t size_;
 };
 
 }  // namespace bn

@@ -6,11 +6,11 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
-#include <numeric>
 
 #include "bn/error.hpp"
 #include "data/class_list.hpp"
 #include "data/sources.hpp"
+#include "data/split.hpp"
 
 namespace bn {
 namespace {
@@ -107,19 +107,22 @@ class MnistDataset final : public Dataset {
     class_names_ = classes.names();
     read_labels(labels, paths[1]);
     if (!options.classes.empty()) classes.check_none_empty(labels_, paths[1]);
-    if (options.classes_limit > 0) limit_classes(options.classes_limit);
+    if (options.classes_limit == 0) return;
+    if (options.classes_limit > classes.size()) {
+      throw DataError(
+          fmt::format("classes_limit is {}, but there are {} classes", options.classes_limit, classes.size()));
+    }
+    class_names_.resize(static_cast<size_t>(options.classes_limit));
   }
 
   int64_t size() const override { return static_cast<int64_t>(labels_.size()); }
   int32_t label(int64_t index) const override { return labels_[static_cast<size_t>(index)]; }
-  std::string name(int64_t index) const override {
-    return fmt::format("{}:{}", name_, positions_[static_cast<size_t>(index)]);
-  }
+  std::string name(int64_t index) const override { return fmt::format("{}:{}", name_, index); }
   const std::vector<std::string>& class_names() const override { return class_names_; }
 
   Sample read(int64_t index, std::vector<uint8_t>&) const override {
     const int64_t bytes = height_ * width_;
-    return {.data = images_.bytes.data() + images_.header + positions_[static_cast<size_t>(index)] * bytes,
+    return {.data = images_.bytes.data() + images_.header + index * bytes,
             .bytes = bytes,
             .raw_height = height_,
             .raw_width = width_,
@@ -135,8 +138,6 @@ class MnistDataset final : public Dataset {
   void read_labels(const IdxFile& file, const std::string& path) {
     const auto begin = file.bytes.begin() + file.header;
     labels_.assign(begin, file.bytes.end());
-    positions_.resize(labels_.size());
-    std::iota(positions_.begin(), positions_.end(), 0);
     const auto classes = static_cast<int32_t>(class_names_.size());
     const auto wrong = std::find_if(labels_.begin(), labels_.end(), [&](int32_t label) { return label >= classes; });
     if (wrong == labels_.end()) return;
@@ -144,34 +145,24 @@ class MnistDataset final : public Dataset {
                                 wrong - labels_.begin(), *wrong, classes));
   }
 
-  void limit_classes(int64_t limit) {
-    if (limit > static_cast<int64_t>(class_names_.size())) {
-      throw DataError(fmt::format("classes_limit is {}, but there are {} classes", limit, class_names_.size()));
-    }
-    class_names_.resize(static_cast<size_t>(limit));
-    size_t kept = 0;
-    for (size_t i = 0; i < labels_.size(); ++i) {
-      if (labels_[i] >= limit) continue;
-      labels_[kept] = labels_[i];
-      positions_[kept++] = positions_[i];
-    }
-    labels_.resize(kept);
-    positions_.resize(kept);
-  }
-
   IdxFile images_;
   std::string name_;
   int64_t height_ = 0, width_ = 0;
   std::vector<int32_t> labels_;
-  std::vector<int32_t> positions_;  // each image's index in the file
   std::vector<std::string> class_names_;
 };
 
 }  // namespace
 
 std::unique_ptr<Dataset> open_mnist(const DataOptions& options, Split split) {
-  return std::make_unique<MnistDataset>(split_paths(options, split, 2, "a file of images and a file of labels"),
-                                        options);
+  auto images =
+      std::make_unique<MnistDataset>(split_paths(options, split, 2, "a file of images and a file of labels"), options);
+  if (options.classes_limit == 0) return images;
+  std::vector<int64_t> kept;
+  for (int64_t i = 0; i < images->size(); ++i) {
+    if (images->label(i) < options.classes_limit) kept.push_back(i);
+  }
+  return select_images(std::move(images), std::move(kept));
 }
 
 }  // namespace bn

@@ -6,10 +6,8 @@
 #include <algorithm>
 #include <cstdarg>
 #include <cstdlib>
-#include <cstring>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
-#include <string_view>
 
 #include "bn/error.hpp"
 #include "data/decode.hpp"
@@ -18,43 +16,20 @@ namespace bn {
 
 namespace {
 
-enum class ByteOrder { kLittle, kBig };
-
-// Numbers of a file's header; what lies behind its end reads as zero.
-class Header {
- public:
-  Header(const uint8_t* bytes, int64_t size) : bytes_(bytes), size_(size) {}
-
-  bool begins(std::string_view magic) const {
-    return size_ >= static_cast<int64_t>(magic.size()) && std::memcmp(bytes_, magic.data(), magic.size()) == 0;
+// The decimal number after blanks and comments, of which `at` then is the end.
+int64_t decimal(const FileHeader& header, int64_t& at) {
+  const auto byte = [&] { return header.number(at, 1, ByteOrder::kBig); };
+  for (bool comment = false; at < header.size() && (comment || byte() <= ' ' || byte() == '#'); ++at) {
+    comment = byte() == '#' || (comment && byte() != '\n');
   }
-  int64_t number(int64_t at, int64_t count, ByteOrder order) const {
-    int64_t value = 0;
-    for (int64_t i = 0; i < count; ++i)
-      value = value << 8 | byte(order == ByteOrder::kBig ? at + i : at + count - 1 - i);
-    return value;
-  }
-  // The decimal number after blanks and comments, of which `at` then is the end.
-  int64_t decimal(int64_t& at) const {
-    for (bool comment = false; at < size_ && (comment || bytes_[at] <= ' ' || bytes_[at] == '#'); ++at) {
-      comment = bytes_[at] == '#' || (comment && bytes_[at] != '\n');
-    }
-    int64_t value = 0;
-    for (; at < size_ && bytes_[at] >= '0' && bytes_[at] <= '9'; ++at) {
-      value = std::min<int64_t>(10 * value + bytes_[at] - '0', UINT32_MAX);
-    }
-    return value;
-  }
+  int64_t value = 0;
+  for (; byte() >= '0' && byte() <= '9'; ++at) value = std::min<int64_t>(10 * value + byte() - '0', UINT32_MAX);
+  return value;
+}
 
- private:
-  int64_t byte(int64_t at) const { return at < size_ ? bytes_[at] : 0; }
-  const uint8_t* bytes_;
-  int64_t size_;
-};
+bool is_tiff(const FileHeader& header) { return header.begins({"II*\0", 4}) || header.begins({"MM\0*", 4}); }
 
-bool is_tiff(const Header& header) { return header.begins({"II*\0", 4}) || header.begins({"MM\0*", 4}); }
-
-void refuse_huge_tiff(const Header& header, ByteOrder order, int64_t size) {
+void refuse_huge_tiff(const FileHeader& header, ByteOrder order, int64_t size) {
   constexpr int64_t kEntry = 12, kWidth = 256, kHeight = 257, kShort = 3;
   const int64_t directory = header.number(4, 4, order);
   int64_t width = 0, height = 0;
@@ -69,7 +44,7 @@ void refuse_huge_tiff(const Header& header, ByteOrder order, int64_t size) {
 
 // Called before OpenCV takes memory for the pixels: its own limit is 2^30 of them, read from the environment before
 // main(). WebP has at most 2^28.
-void refuse_huge_header(const Header& header, int64_t size) {
+void refuse_huge_header(const FileHeader& header, int64_t size) {
   if (header.begins("\x89PNG"))
     refuse_huge(header.number(16, 4, ByteOrder::kBig), header.number(20, 4, ByteOrder::kBig), size);
   if (header.begins("BM")) {
@@ -82,7 +57,7 @@ void refuse_huge_header(const Header& header, int64_t size) {
   if (header.begins("P") && header.number(1, 1, ByteOrder::kBig) >= '1' &&
       header.number(1, 1, ByteOrder::kBig) <= '6') {
     int64_t at = 2;
-    const int64_t width = header.decimal(at), height = header.decimal(at);
+    const int64_t width = decimal(header, at), height = decimal(header, at);
     refuse_huge(width, height, size);
   }
   if (header.begins({"II*\0", 4})) refuse_huge_tiff(header, ByteOrder::kLittle, size);
@@ -90,7 +65,7 @@ void refuse_huge_header(const Header& header, int64_t size) {
 }
 
 // OpenCV opens more, by content, whatever a file is called; those readers are not strict, or ask for memory first.
-bool is_known_format(const Header& header) {
+bool is_known_format(const FileHeader& header) {
   const bool is_netpbm =
       header.begins("P") && header.number(1, 1, ByteOrder::kBig) >= '1' && header.number(1, 1, ByteOrder::kBig) <= '6';
   return header.begins("\xFF\xD8") || header.begins("\x89PNG") || header.begins("BM") || header.begins("RIFF") ||
@@ -133,7 +108,7 @@ class TiffErrors {
 bool has_imgcodecs() { return true; }
 
 void decode_with_imgcodecs(const uint8_t* bytes, int64_t size, int64_t channels, Image& out) {
-  const Header header(bytes, size);
+  const FileHeader header(bytes, size);
   if (!is_known_format(header)) {
     throw DataError("the data is damaged or in no format that is read here (JPEG, PNG, BMP, WebP, PPM, PGM, TIFF)");
   }
