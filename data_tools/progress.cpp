@@ -3,20 +3,13 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <cstdio>
 
 #include "core/duration.hpp"
 
 namespace bn {
-namespace {
 
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-
-}  // namespace
-
-ProgressReport::ProgressReport(const char* verb)
-    : verb_(verb), on_terminal_(isatty(STDERR_FILENO) != 0), start_(now()), last_(start_) {}
+ProgressReport::ProgressReport(const char* verb) : verb_(verb), on_terminal_(isatty(STDERR_FILENO) != 0) {}
 
 ProgressReport::~ProgressReport() {
   if (shown_ && on_terminal_) std::fputc('\n', stderr);
@@ -24,7 +17,7 @@ ProgressReport::~ProgressReport() {
 
 bool ProgressReport::is_due() {
   const double interval = on_terminal_ ? 0.5 : 10;
-  const double time = now();
+  const double time = seconds_since(start_);
   if (time - last_ < interval) return false;
   last_ = time;
   return true;
@@ -38,7 +31,7 @@ void ProgressReport::print(const std::string& line) {
 
 void ProgressReport::show(const PackProgress& progress) {
   if (!is_due()) return;
-  const double rate = static_cast<double>(progress.images - progress.found) / (last_ - start_);
+  const double rate = static_cast<double>(progress.images - progress.found) / last_;
   const double left = rate > 0 ? static_cast<double>(progress.total - progress.images) / rate : 0;
   print(fmt::format("{} {} of {} images, {:.0f} images/s, {} left", verb_, progress.images, progress.total, rate,
                     describe_duration(left)));
@@ -46,7 +39,7 @@ void ProgressReport::show(const PackProgress& progress) {
 
 void ProgressReport::show_bytes(int64_t done, int64_t total) {
   if (!is_due()) return;
-  const double rate = static_cast<double>(done) / (last_ - start_);
+  const double rate = static_cast<double>(done) / last_;
   print(fmt::format("{} {:.1f} of {:.1f} GB, {:.0f} MB/s, {} left", verb_, static_cast<double>(done) / 1e9,
                     static_cast<double>(total) / 1e9, rate / 1e6,
                     describe_duration(static_cast<double>(total - done) / rate)));

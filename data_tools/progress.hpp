@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 
@@ -24,7 +25,8 @@ class ProgressReport {
   const char* verb_;
   bool on_terminal_;
   bool shown_ = false;
-  double start_, last_ = 0;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  double last_ = 0;  // seconds from the start to the last line
 };
 
 }  // namespace bn

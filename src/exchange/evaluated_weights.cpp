@@ -5,15 +5,15 @@
 namespace bn::exchange {
 namespace {
 
+std::vector<double> widened(const std::vector<float>& values) { return {values.begin(), values.end()}; }
+
+}  // namespace
+
 std::vector<float> download(Backend& backend, const Tensor& tensor) {
   std::vector<float> values(static_cast<size_t>(tensor.shape.elements()));
   backend.download(values.data(), tensor.data, tensor.bytes());
   return values;
 }
-
-std::vector<double> widened(const std::vector<float>& values) { return {values.begin(), values.end()}; }
-
-}  // namespace
 
 std::vector<float> WeightsReader::value(int parameter) const {
   return download(parameters_.backend(), parameters_.value(parameter, copy_));

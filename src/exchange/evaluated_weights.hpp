@@ -9,6 +9,8 @@
 
 namespace bn::exchange {
 
+std::vector<float> download(Backend& backend, const Tensor& tensor);  // of f32
+
 // y[o] = sum over inputs of w[o, input] * x + bias[o]; the bias is empty where the op has none.
 struct EvaluatedWeights {
   std::vector<float> w{}, bias{};

@@ -9,6 +9,7 @@
 
 #include "bn/error.hpp"
 #include "bn/net.hpp"
+#include "exchange/evaluated_weights.hpp"
 #include "run/safetensors.hpp"
 
 namespace bn {
@@ -255,11 +256,7 @@ class PytorchWriter {
     entries_.push_back({.name = name, .dims = dims});
     data_.push_back(std::move(values));
   }
-  std::vector<float> download(const Tensor& tensor) const {
-    std::vector<float> values(static_cast<size_t>(tensor.shape.elements()));
-    parameters_.backend().download(values.data(), tensor.data, tensor.bytes());
-    return values;
-  }
+  std::vector<float> download(const Tensor& tensor) const { return exchange::download(parameters_.backend(), tensor); }
 
   const Parameters& parameters_;
   WeightsCopy copy_;
