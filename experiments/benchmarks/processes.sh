@@ -2,7 +2,8 @@
 # Several processes that train together, on this machine: their exchange against MPI's all-reduce, two of them against two
 # independent runs and against one process with two threads, and what `profile --processes` predicts. Prints tables in
 # Markdown.
-#   usage: processes.sh [PART...]   parts: exchange scaling      default: both
+#   usage: processes.sh [PART...]   parts: exchange scaling model      default: all of them
+# The part model draws processes.svg beside this file.
 # Quotients are medians of rounds in which what is compared is measured in turns. Leave the machine otherwise alone, or
 # as root give the measured programs the first place at its cores: PREFIX="chrt -f 5".
 # Environment: BN_DATA_ROOT  the folder with tiny-imagenet
@@ -16,11 +17,11 @@ parts=()
 for argument in "$@"; do
   case "$argument" in
     -h | --help) print_help ;;
-    exchange | scaling) parts+=("$argument") ;;
-    *) fail "unknown part '$argument'; there are: exchange scaling." ;;
+    exchange | scaling | model) parts+=("$argument") ;;
+    *) fail "unknown part '$argument'; there are: exchange scaling model." ;;
   esac
 done
-[ ${#parts[@]} -gt 0 ] || parts=(exchange scaling)
+[ ${#parts[@]} -gt 0 ] || parts=(exchange scaling model)
 build=build/release
 [ -z "${BUILD:-}" ] || build=$(from_caller "$BUILD")
 [ -n "${BUILD:-}" ] || build_beside_tests bninception benchmark_processes
@@ -82,6 +83,23 @@ scaling() {
       "| $(awk '{ print $1 / $4 }' "$work/rates" | median) | $(calculate "100 * $share" %.1f) %" \
       "| $(calculate "$predicted" %.0f) | $(calculate "128000 / $both" %.0f) |"
   done
+}
+
+# The paper's workers: each computes 32 images of 224x224, then all exchange. Efficiency is the time of a step without the
+# exchange over its time.
+model() {
+  local network
+  : >"$work/model.tsv"
+  for network in 1GbE 10GbE 25GbE 100GbE; do
+    "${prefix[@]}" "$build/bninception" profile experiments/benchmarks/inception_224.yaml --steps 3 --processes 4096 \
+      --network $network | awk -v network=$network '$1 ~ /^[0-9]+$/ && $7 ~ /^[0-9.]+$/ { print network, $1, $5, $7 }' >>"$work/model.tsv"
+    printf '\n\n' >>"$work/model.tsv"
+  done
+  gnuplot -c experiments/benchmarks/processes.gp svg experiments/benchmarks/processes.svg "$work/model.tsv"
+  echo "| processes | 1GbE | 10GbE | 25GbE | 100GbE |"
+  echo "|---|---|---|---|---|"
+  awk 'NF { if (!($2 in row)) { order[++rows] = $2 } row[$2] = row[$2] " | " $4 " %" }
+       END { for (i = 1; i <= rows; ++i) print "| " order[i] row[order[i]] " |" }' "$work/model.tsv"
 }
 
 echo "Measured on $(getconf _NPROCESSORS_ONLN) cores of $(sed -n 's/^model name\s*: //p' /proc/cpuinfo | head -n 1), load $(cut -d' ' -f1 /proc/loadavg)."
