@@ -1,19 +1,22 @@
 #!/usr/bin/env bash
 # Figures 2 and 3 with lengths and decays in the paper's proportions: the search for the plain network's learning rate, then
-# seven networks, five seeds. "longer" trains Inception, BN-x5 and BN-x30 equally long instead (longer/README.md). Needs
-# tiny-imagenet under BN_DATA_ROOT.
-#   usage: run.sh [longer] [--dry-run] [--jobs N] [--minutes N] [--out DIR] [--set KEY=VALUE]...
+# seven networks, five seeds. "longer" trains Inception, BN-x5 and BN-x30 equally long instead (longer/README.md), and
+# "one_change" takes one change of BN-x5 away, or adds one to BN-Baseline (one_change/README.md). Needs tiny-imagenet under
+# BN_DATA_ROOT.
+#   usage: run.sh [longer|one_change] [--dry-run] [--jobs N] [--minutes N] [--out DIR] [--set KEY=VALUE]...
 set -euo pipefail
 # shellcheck source=experiments/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
 here=experiments/figure2_fair
 out=${root}runs/figure2_fair
-longer=no
-if [ "${1:-}" = longer ]; then
-  longer=yes out=${root}runs/figure2_fair_longer
-  shift
-fi
+study=""
+case "${1:-}" in
+  longer | one_change)
+    study=$1 out=${root}runs/figure2_fair_$1
+    shift
+    ;;
+esac
 read_sweep_options "$@"
 build_programs
 use_tiny_imagenet_shards
@@ -32,10 +35,14 @@ winner() {
     }' "$1"
 }
 
-if [ $longer = yes ]; then
-  run_study $here/longer/sweep.yaml "$out"
-  exit
-fi
+case "$study" in
+  longer) run_study $here/longer/sweep.yaml "$out" ;;
+  one_change)
+    run_study $here/one_change/leave_one_out.yaml "$out/leave_one_out"
+    run_study $here/one_change/add_one.yaml "$out/add_one"
+    ;;
+esac
+[ -z "$study" ] || exit 0
 
 if [ ! -f "$out/sweep.yaml" ]; then
   run_study $here/search.yaml "$out/search"

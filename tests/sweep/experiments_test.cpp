@@ -51,10 +51,13 @@ TEST(ExperimentSweeps, TheLearningRateIsSearchedAroundThePapers) {
 
 // Paper: sec. 4.2.1. Taking a change back from BN-x5 gives what the other six changes alone give.
 TEST(ExperimentSweeps, TheAblationsTurnEachOfSevenChanges) {
-  const Sweep left_out = load("ablation_tiny_imagenet/sweep.yaml"), added = load("ablation_tiny_imagenet/add_one.yaml");
+  const Sweep first = load("ablation_tiny_imagenet/sweep.yaml");
+  const Sweep left_out = load("figure2_fair/one_change/leave_one_out.yaml");
+  const Sweep added = load("figure2_fair/one_change/add_one.yaml");
   const Sweep full_size = load("figure2_imagenet/ablation.yaml");
   EXPECT_EQ(left_out.runs.size(), 24U);
   EXPECT_EQ(left_out.baseline, "bn_x5");
+  EXPECT_EQ(arms_of(left_out), arms_of(first));
   EXPECT_EQ(arms_of(added).size(), 8U);
   EXPECT_EQ(arms_of(full_size).size(), 16U);
   struct Pair {
