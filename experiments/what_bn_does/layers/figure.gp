@@ -1,4 +1,4 @@
-# How far the mean of a last-hidden-layer sigmoid's input moves in one training step.
+# How far the mean of a nonlinearity's input moves in one training step.
 #   usage: gnuplot -c figure.gp svg|png FILE DATA_FOLDER
 format = ARG1; file = ARG2; width = 760; height = 330
 data = ARG3
@@ -9,7 +9,6 @@ set margins 9, 22, 3.8, 1
 set logscale y
 set format y "10^{%L}"
 set format x "%.0f"
-set xtics 1000
 set xlabel "training steps"
 set ylabel "mean's move in a step, in deviations" offset 0.5, 0
 arms = "bn_noise plain bn"
