@@ -1,9 +1,4 @@
-// A study as a repository keeps it. Two files hold all that a report is made of:
-//   study.yaml  a YAML document in JSON's notation: name, baseline, notes, and for each run its arm, seed, folder and
-//               the program's version; then one for each arm, headed "--- # ARM": the configuration of its first run
-//   curves.csv  a line for each step of each run that has a record; an empty cell for no value, and no column for what
-//   no
-//               run has
+// A study as a repository keeps it: study.yaml and curves.csv, which FORMATS.md describes.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -14,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "bn/error.hpp"
+#include "config/yaml_node.hpp"
 #include "core/csv.hpp"
 #include "core/files.hpp"
 #include "report/study.hpp"
@@ -22,6 +18,7 @@ namespace bn::report {
 namespace {
 
 namespace fs = std::filesystem;
+using config::YamlNode;
 
 enum class Digits {
   kAll,          // an accuracy is a count over images
@@ -130,16 +127,79 @@ std::string json_of(const Study& study) {
       Json(study.kept_figures).dump(), runs);
 }
 
+YamlNode parse(const std::string& config_text) {
+  return config::parse_yaml(config_text, std::make_shared<const config::Source>());
+}
+
+bool are_maps(const YamlNode& a, const YamlNode& b) {
+  return a.kind == config::NodeKind::kMap && b.kind == config::NodeKind::kMap;
+}
+
+// The keys of `map` that `base` lacks or has otherwise.
+YamlNode differences(const YamlNode& base, const YamlNode& map) {
+  YamlNode result;
+  result.kind = config::NodeKind::kMap;
+  for (const auto& [key, position, value] : map.entries) {
+    const config::YamlEntry* below = base.find(key);
+    if (below != nullptr && print_flow(below->value) == print_flow(value)) continue;
+    const bool is_deeper = below != nullptr && are_maps(below->value, value);
+    result.entries.push_back({key, {}, is_deeper ? differences(below->value, value) : value});
+  }
+  return result;
+}
+
+void lay_over(YamlNode& base, const YamlNode& over) {
+  for (const config::YamlEntry& entry : over.entries) {
+    config::YamlEntry* below = base.find(entry.key);
+    if (below == nullptr) {
+      base.entries.push_back(entry);
+    } else if (are_maps(below->value, entry.value)) {
+      lay_over(below->value, entry.value);
+    } else {
+      below->value = entry.value;
+    }
+  }
+}
+
+std::string laid_over(const std::string& base, const std::string& over) {
+  YamlNode tree = parse(base);
+  lay_over(tree, parse(over));
+  return print_yaml(tree);
+}
+
 constexpr std::string_view kNextDocument = "\n--- # ";
 std::string head_of_config(const std::string& arm) { return fmt::format("--- # {}\n", arm); }
+std::string head_of_differences(const std::string& arm, const std::string& first) {
+  return fmt::format("--- # {}: what differs from {}\n", arm, first);
+}
+
+// The configuration of an arm, whole where the first arm's with differences over it would not be the same text: where
+// it lacks one of the first arm's keys.
+std::string document_of(const Arm& arm, const Arm& first) {
+  const std::string &text = arm.runs.front().config_text, &base = first.runs.front().config_text;
+  if (&arm != &first) {
+    const std::string over = print_yaml(differences(parse(base), parse(text)));
+    if (laid_over(base, over) == text) return head_of_differences(arm.name, first.name) + over;
+  }
+  return head_of_config(arm.name) + text;
+}
 
 // The text between the line `head` and the next document.
-std::string document_after(const std::string& head, const std::string& text, const std::string& path) {
+std::optional<std::string> document_after(const std::string& head, const std::string& text) {
   const size_t at = text.find("\n" + head);
-  if (at == std::string::npos)
-    throw DataError(fmt::format("'{}' has no line {}", path, head.substr(0, head.size() - 1)));
-  const size_t begin = at + 1 + head.size(), end = text.find(kNextDocument, begin);
+  if (at == std::string::npos) return std::nullopt;
+  const size_t begin = at + 1 + head.size(), end = text.find(kNextDocument, begin - 1);
   return text.substr(begin, end == std::string::npos ? end : end + 1 - begin);
+}
+
+// Reads what document_of() wrote. `base`: the first arm's configuration, empty for the first arm itself.
+std::string config_text_of(const Arm& arm, const Arm& first, const std::string& base, const std::string& text,
+                           const std::string& path) {
+  const std::string head = head_of_config(arm.name);
+  if (const auto whole = document_after(head, text)) return *whole;
+  const auto over = document_after(head_of_differences(arm.name, first.name), text);
+  if (base.empty() || !over) throw DataError(fmt::format("'{}' has no line {}", path, head.substr(0, head.size() - 1)));
+  return laid_over(base, *over);
 }
 
 // Splits a line of CSV; an unclosed quote gives too few cells.
@@ -251,47 +311,43 @@ bool is_kept_study(const std::string& folder) { return fs::exists(folder + "/cur
 
 Study read_kept_study(const std::string& folder) {
   const std::string path = folder + "/study.yaml";
-  std::string text;
+  std::string text, baseline;
   if (read_file(path, text) == ReadResult::kMissing) throw DataError(fmt::format("'{}' is missing", path));
   Study study;
-  std::string baseline;
-  std::vector<std::string> arms;
-  std::vector<std::pair<std::string, Run>> runs;
   try {
     const auto json = nlohmann::json::parse(text.substr(0, text.find(kNextDocument)));
-    study.name = json.at("name").get<std::string>();
-    study.notes = json.at("notes").get<std::vector<std::string>>();
-    baseline = json.at("baseline").get<std::string>();
-    study.kept_figures = json.at("figures").get<std::vector<std::string>>();
+    json.at("name").get_to(study.name);
+    json.at("notes").get_to(study.notes);
+    json.at("baseline").get_to(baseline);
+    json.at("figures").get_to(study.kept_figures);
     for (const auto& entry : json.at("runs")) {
-      Run run{.folder = folder + "/" + entry.at("folder").get<std::string>(),
-              .seed = entry.at("seed").get<uint64_t>(),
-              .version = entry.at("version").get<std::string>()};
-      const auto arm = entry.at("arm").get<std::string>();
-      if (std::find(arms.begin(), arms.end(), arm) == arms.end()) arms.push_back(arm);
-      runs.emplace_back(arm, std::move(run));
+      study.arm_named(entry.at("arm").get<std::string>())
+          .runs.push_back({.folder = folder + "/" + entry.at("folder").get<std::string>(),
+                           .seed = entry.at("seed").get<uint64_t>(),
+                           .version = entry.at("version").get<std::string>()});
     }
   } catch (const nlohmann::json::exception& error) {
     throw DataError(fmt::format("'{}' is not the record of a kept study: {}", path, error.what()));
   }
   Curves curves = read_curves(folder + "/curves.csv");
-  for (const std::string& arm : arms) {
-    if (arm == baseline) study.baseline = study.arms.size();
-    study.arms.push_back({.name = arm});
-  }
-  for (auto& [arm, run] : runs) {
-    const auto curve = curves.find({arm, run.seed});
-    if (curve == curves.end()) {
-      throw DataError(fmt::format("'{}' names {} with seed {}, of which curves.csv has no line", path, arm, run.seed));
+  std::string base;
+  for (Arm& arm : study.arms) {
+    if (arm.name == baseline) study.baseline = static_cast<size_t>(&arm - study.arms.data());
+    const std::string config_text = config_text_of(arm, study.arms.front(), base, text, path);
+    if (base.empty()) base = config_text;
+    const Config config = parse_config(config_text, fmt::format("{} of {}", arm.name, path));
+    for (Run& run : arm.runs) {
+      auto curve = curves.extract({arm.name, run.seed});
+      if (curve.empty()) {
+        throw DataError(
+            fmt::format("'{}' names {} with seed {}, of which curves.csv has no line", path, arm.name, run.seed));
+      }
+      run.config_text = config_text;
+      run.config = config;
+      run.config.train.seed = run.seed;
+      run.log = std::move(curve.mapped());
+      read_end(run);
     }
-    run.config_text = document_after(head_of_config(arm), text, path);
-    run.config = parse_config(run.config_text, fmt::format("{} of {}", arm, path));
-    run.config.train.seed = run.seed;
-    run.log = std::move(curve->second);
-    curves.erase(curve);
-    read_end(run);
-    study.arms[static_cast<size_t>(std::find(arms.begin(), arms.end(), arm) - arms.begin())].runs.push_back(
-        std::move(run));
   }
   if (!curves.empty()) {
     const auto& [arm, seed] = curves.begin()->first;
@@ -303,7 +359,7 @@ Study read_kept_study(const std::string& folder) {
 
 void keep_study(const Study& study, const std::string& folder) {
   std::string text = json_of(study);
-  for (const Arm& arm : study.arms) text += head_of_config(arm.name) + arm.runs.front().config_text;
+  for (const Arm& arm : study.arms) text += document_of(arm, study.arms.front());
   write_file(folder + "/study.yaml", text);
   write_file(folder + "/curves.csv", curves_of(study));
 }

@@ -63,14 +63,6 @@ std::vector<std::string> differences(const Config& a, const Config& b) {
   return lines;
 }
 
-Arm& arm_named(Study& study, const std::string& name) {
-  for (Arm& arm : study.arms) {
-    if (arm.name == name) return arm;
-  }
-  study.arms.push_back({.name = name});
-  return study.arms.back();
-}
-
 void add_run(Arm& arm, Run run) {
   if (const Run* same = arm.find(run.seed)) {
     throw DataError(fmt::format("'{}' and '{}' are both runs of {} with seed {}; give one of them", same->folder,
@@ -129,7 +121,7 @@ void read_sweep(const std::string& folder, Study& study, std::string& baseline) 
         continue;
       }
       if (!run->has_ended() && !message.empty()) run->state = "crashed: " + message;
-      add_run(arm_named(study, arm), std::move(*run));
+      add_run(study.arm_named(arm), std::move(*run));
     }
   } catch (const nlohmann::json::exception& error) {
     throw DataError(fmt::format("'{}' is not the record of a sweep: {}", path, error.what()));
@@ -161,7 +153,7 @@ void add_listed_run(Run run, Study& study) {
   const auto is_taken = [&](const Arm& arm) { return arm.name == unique; };
   for (int i = 2; std::any_of(study.arms.begin(), study.arms.end(), is_taken); ++i)
     unique = fmt::format("{} ({})", name, i);
-  add_run(arm_named(study, unique), std::move(run));
+  add_run(study.arm_named(unique), std::move(run));
 }
 
 void add_kept_study(const std::string& folder, Study& study, std::string& baseline) {
@@ -171,7 +163,7 @@ void add_kept_study(const std::string& folder, Study& study, std::string& baseli
   if (baseline.empty()) baseline = kept.arms[kept.baseline].name;
   study.notes.insert(study.notes.end(), kept.notes.begin(), kept.notes.end());
   for (Arm& arm : kept.arms) {
-    for (Run& run : arm.runs) add_run(arm_named(study, arm.name), std::move(run));
+    for (Run& run : arm.runs) add_run(study.arm_named(arm.name), std::move(run));
   }
 }
 
@@ -305,6 +297,13 @@ std::vector<uint64_t> Study::seeds() const {
     for (const Run& run : arm.runs) seeds.insert(run.seed);
   }
   return {seeds.begin(), seeds.end()};
+}
+
+Arm& Study::arm_named(const std::string& arm_name) {
+  for (Arm& arm : arms) {
+    if (arm.name == arm_name) return arm;
+  }
+  return arms.emplace_back(Arm{.name = arm_name});
 }
 
 Study read_study(const std::vector<std::string>& inputs, const std::string& baseline) {

@@ -239,6 +239,40 @@ TEST_F(KeptStudy, NamesMayHoldAnything) {
   EXPECT_EQ(read_study({kept_ + "/b"}, "").arms[0].config().model.normalization, Normalization::kBatch);
 }
 
+TEST_F(KeptStudy, LaterArmsAreWrittenAsDifferences) {
+  EXPECT_THAT(test::read_bytes(kept_ + "/study.yaml"),
+              testing::EndsWith("\n--- # q \"2\", x: what differs from a\nmodel:\n  normalization: batch\n"));
+  Study study = read_study({kept_}, "");
+  const Arm a = study.arms.front();
+  study.arms.clear();
+  const auto add = [&](const char* name, std::string text, const std::string& from = "", const std::string& to = "") {
+    EXPECT_NE(text.find(from), std::string::npos) << name;
+    text.replace(text.find(from), from.size(), to);
+    study.arms.push_back(a);
+    study.arms.back().name = study.arms.back().runs.front().folder = name;
+    return study.arms.back().runs.front().config_text = text;
+  };
+  const std::string last_keys = "distributed:\n  timeout_seconds: 120\n";
+  const std::string first = add("first", a.runs.front().config_text, last_keys);
+  add("same", first);
+  add("more", a.runs.front().config_text);
+  add("less", first, "  momentum: 0.9\n");
+  add("other_list", first, "hidden: [20]", "hidden: [20, 10]");
+  keep_study(study, folder_.path());
+  const Study again = read_kept_study(folder_.path());
+  ASSERT_EQ(again.arms.size(), study.arms.size());
+  for (size_t i = 0; i < again.arms.size(); ++i) {
+    EXPECT_EQ(again.arms[i].runs.front().config_text, study.arms[i].runs.front().config_text) << again.arms[i].name;
+  }
+  const std::string text = test::read_bytes(folder_ / "study.yaml");
+  EXPECT_THAT(text, HasSubstr("\n--- # same: what differs from first\n--- # more: what differs from first\n" +
+                              last_keys + "--- # less\nmodel:\n"));
+  EXPECT_THAT(text, testing::EndsWith("\n--- # other_list: what differs from first\nmodel:\n  network:\n"
+                                      "    hidden: [20, 10]\n"));
+  keep_study(again, kept_);
+  EXPECT_EQ(test::read_bytes(kept_ + "/study.yaml"), text);
+}
+
 TEST_F(KeptStudy, HasNoColumnForWhatNoRunHas) {
   const std::string curves = test::read_bytes(kept_ + "/curves.csv");
   EXPECT_EQ(curves.substr(0, curves.find('\n')),
