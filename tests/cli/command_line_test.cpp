@@ -14,13 +14,13 @@ namespace {
 
 using test::bn_data;
 using test::bninception;
+using test::lines_of;
 using test::ProgramResult;
+using test::Words;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
-
-using Words = std::vector<std::string>;
 
 std::string usage_error(const ProgramResult& result) {
   EXPECT_EQ(result.exit_code, 2) << result.out << result.err;
@@ -72,10 +72,8 @@ TEST(MissingCommand, ListsTheCommands) {
 
 TEST(Help, IsACommandToo) {
   for (const Words& words : {Words{}, Words{"train"}, Words{"config", "show"}, Words{"config"}}) {
-    Words command{"help"}, option = words;
-    command.insert(command.end(), words.begin(), words.end());
-    option.emplace_back("--help");
-    const ProgramResult by_command = bninception(command), by_option = bninception(option);
+    const ProgramResult by_command = bninception(test::joined({"help"}, words));
+    const ProgramResult by_option = bninception(test::joined(words, {"--help"}));
     EXPECT_EQ(by_command.exit_code, 0);
     EXPECT_EQ(by_command.err, "");
     EXPECT_EQ(by_command.out, by_option.out);
@@ -90,8 +88,7 @@ TEST(Help, FitsATerminal) {
   const auto expect_narrow = [](const ProgramResult& result, const std::string& name) {
     EXPECT_EQ(result.exit_code, 0) << name;
     EXPECT_NE(result.out, "") << name;
-    std::istringstream lines(result.out);
-    for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100U) << name << ": " << line;
+    for (const std::string& line : lines_of(result.out)) EXPECT_LE(line.size(), 100U) << name << ": " << line;
   };
   for (const char* words : {"", "train", "evaluate", "predict", "sweep", "profile", "report", "config", "config show",
                             "config diff", "config keys", "config check"}) {
@@ -108,8 +105,7 @@ TEST(Help, FitsATerminal) {
 TEST(Help, OfBothProgramsHasTheSameWordsForAnExitCode) {
   const std::string own = bninception({"--help"}).out, data = bn_data({"--help"}).out;
   int common = 0;
-  std::istringstream lines(data.substr(data.find("Exit codes:")));
-  for (std::string line; std::getline(lines, line);) {
+  for (const std::string& line : lines_of(data.substr(data.find("Exit codes:")))) {
     if (line.size() < 5 || !line.starts_with("  ")) continue;
     EXPECT_THAT(own, HasSubstr("\n" + line + "\n"));
     ++common;
@@ -169,8 +165,7 @@ TEST(ConfigKeys, MayBeFiltered) {
   const ProgramResult rate = bninception({"config", "keys", "train.learning_rate"});
   EXPECT_EQ(rate.exit_code, 0);
   EXPECT_THAT(rate.out, AllOf(StartsWith("train.learning_rate\n"), HasSubstr("\ntrain.learning_rate.initial: ")));
-  std::istringstream lines(rate.out);
-  for (std::string line; std::getline(lines, line);) {
+  for (const std::string& line : lines_of(rate.out)) {
     EXPECT_TRUE(line.starts_with(" ") || line.starts_with("train.learning_rate")) << line;
   }
   const std::string both = bninception({"config", "keys", "threads", "train.l2"}).out;
@@ -178,10 +173,8 @@ TEST(ConfigKeys, MayBeFiltered) {
 }
 
 TEST(ConfigKeys, NameTheNearestOfAnUnknownPrefix) {
-  const ProgramResult unknown = bninception({"config", "keys", "train", "train.lerning_rate"});
-  EXPECT_EQ(unknown.exit_code, 3);
-  EXPECT_EQ(unknown.out, "");
-  EXPECT_EQ(unknown.err, "error: no key is called 'train.lerning_rate'; did you mean train.learning_rate?\n");
+  EXPECT_EQ(test::error_of(3, {"config", "keys", "train", "train.lerning_rate"}),
+            "error: no key is called 'train.lerning_rate'; did you mean train.learning_rate?\n");
 }
 
 TEST(ConfigCheck, ListsAllMistakesOfEachFile) {
@@ -189,12 +182,11 @@ TEST(ConfigCheck, ListsAllMistakesOfEachFile) {
   test::write_bytes(folder / "wrong.yaml", "train: {batch: x, stpes: 3}\n");
   const std::string wrong = folder / "wrong.yaml";
   for (const Words& words : {Words{"config", "check", wrong}, Words{"config", "show", wrong}}) {
-    const ProgramResult result = bninception(words);
-    EXPECT_EQ(result.exit_code, 3);
-    EXPECT_EQ(result.err, fmt::format("error: 2 mistakes:\n"
-                                      "  {0}:1:16: train.batch: got 'x', expected an integer from 1 to 1048576\n"
-                                      "  {0}:1:19: train.stpes: unknown key; did you mean train.steps?\n",
-                                      wrong));
+    EXPECT_EQ(test::error_of(3, words),
+              fmt::format("error: 2 mistakes:\n"
+                          "  {0}:1:16: train.batch: got 'x', expected an integer from 1 to 1048576\n"
+                          "  {0}:1:19: train.stpes: unknown key; did you mean train.steps?\n",
+                          wrong));
   }
 }
 

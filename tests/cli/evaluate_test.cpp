@@ -22,6 +22,7 @@ using test::bninception;
 using test::code;
 using test::ProgramResult;
 using test::TemporaryFolder;
+using test::Words;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -43,56 +44,33 @@ class Evaluate : public testing::Test {
     shared() = std::make_unique<TemporaryFolder>();
     test::write_bytes(folder() / "experiment.yaml", kExperiment);
     train("first", {});
-    train("second", {"--set", "train.seed=2"});
+    train("second", {"train.seed=2"});
   }
   static void TearDownTestSuite() { shared().reset(); }
 
-  static std::string train(const std::string& run, const std::vector<std::string>& more) {
-    return test::train(folder() / "experiment.yaml", folder() / run, more);
+  static std::string train(const std::string& run, const Words& keys) {
+    return test::train(folder() / "experiment.yaml", folder() / run, test::set(keys));
   }
-  // OUT/train and OUT/validation, ten classes of PNG files.
-  static void write_images(const std::string& out) {
-    const ProgramResult result = test::bn_data(
-        {"shapes", "--out", folder() / out, "--size", "16", "--images", "40", "--validation-images", "20"});
-    EXPECT_EQ(result.exit_code, 0) << result.err;
+  static void write_images(const std::string& out) { test::write_shapes(folder() / out, 16, 40, 20); }
+  static std::string train_on_images(const std::string& run, const std::string& images, const Words& keys) {
+    return train(run, test::joined({"data.kind=folder", "data.train=[" + (folder() / images) + "/train]",
+                                    "data.validation=[" + (folder() / images) + "/validation]", "train.steps=2"},
+                                   keys));
   }
-  static std::string train_on_images(const std::string& run, const std::string& images,
-                                     const std::vector<std::string>& more) {
-    std::vector<std::string> words{"--set", "data.kind=folder",
-                                   "--set", "data.train=[" + (folder() / images) + "/train]",
-                                   "--set", "data.validation=[" + (folder() / images) + "/validation]",
-                                   "--set", "train.steps=2"};
-    words.insert(words.end(), more.begin(), more.end());
-    return train(run, words);
+  static ProgramResult evaluate(const Words& words) { return bninception(test::joined({"evaluate"}, words)); }
+  static nlohmann::json report(const Words& words) {
+    return nlohmann::json::parse(test::output_of(test::joined({"evaluate", "--json"}, words)));
   }
-  static ProgramResult evaluate(const std::vector<std::string>& words) {
-    std::vector<std::string> all{"evaluate"};
-    all.insert(all.end(), words.begin(), words.end());
-    return bninception(all);
-  }
-  static nlohmann::json report(std::vector<std::string> words) {
-    words.emplace_back("--json");
-    const ProgramResult result = evaluate(words);
-    EXPECT_EQ(result.exit_code, 0) << result.err;
-    return nlohmann::json::parse(result.out);
-  }
-  static std::string error(const std::vector<std::string>& words, ExitCode code) {
-    const ProgramResult result = evaluate(words);
-    EXPECT_EQ(result.exit_code, test::code(code)) << result.err;
-    return result.err;
+  static std::string error(const Words& words, ExitCode code) {
+    return test::error_of(code, test::joined({"evaluate"}, words));
   }
   // The column's value for each image, by the image's name.
   static std::map<std::string, std::string> column(const std::string& path, size_t number) {
     std::map<std::string, std::string> values;
-    std::istringstream lines(test::read_bytes(path));
-    std::string line;
-    std::getline(lines, line);  // the heading
-    while (std::getline(lines, line)) {
-      std::istringstream fields(line);
-      std::vector<std::string> words;
-      for (std::string word; std::getline(fields, word, ',');) words.push_back(word);
-      EXPECT_TRUE(values.emplace(words.front(), words.at(number)).second) << line;
+    for (const Words& row : test::rows_of(test::read_bytes(path))) {
+      EXPECT_TRUE(values.emplace(row.front(), row.at(number)).second) << row.front();
     }
+    values.erase("image");  // the heading
     return values;
   }
 
@@ -171,26 +149,25 @@ TEST_F(Evaluate, TheReportSaysWhichStatisticsWereUsed) {
   const std::string heading = "statistics of batch normalisation: ";
   EXPECT_EQ(report({first_}).at("statistics"), "moving");
   EXPECT_THAT(evaluate({first_}).out, HasSubstr(heading + "moving\n"));
-  const std::vector<std::string> estimated{first_, "--statistics", "population:15"};
+  const Words estimated{first_, "--statistics", "population:15"};
   EXPECT_EQ(report(estimated).at("statistics"), "population(15)");
   EXPECT_THAT(evaluate(estimated).out, HasSubstr(heading + "population(15)\n"));
-  const std::string algorithm2 =
-      train("algorithm2", {"--set", "train.statistics=population", "--set", "train.statistics_batches=7"});
+  const std::string algorithm2 = train("algorithm2", {"train.statistics=population", "train.statistics_batches=7"});
   EXPECT_EQ(report({algorithm2}).at("statistics"), "population(7)");
   const nlohmann::json both = report({first_, algorithm2});
   EXPECT_EQ(both.at("members").at(0).at("statistics"), "moving");
   EXPECT_EQ(both.at("members").at(1).at("statistics"), "population(7)");
   EXPECT_THAT(evaluate({first_, algorithm2}).out, HasSubstr(heading + "moving, population(7)\n"));
-  const std::string without = train("without", {"--set", "model.normalization=none"});
+  const std::string without = train("without", {"model.normalization=none"});
   EXPECT_EQ(report({without}).at("statistics"), "none");
 }
 
 TEST_F(Evaluate, StatisticsThatAreNotThereAreRefused) {
   EXPECT_THAT(error({first_, "--statistics", "population"}, ExitCode::kConfig),
               HasSubstr("--statistics: got 'population', expected moving or population(N)"));
-  const std::string plain = train("plain", {"--set", "model.normalization=none"});
+  const std::string plain = train("plain", {"model.normalization=none"});
   EXPECT_THAT(error({plain, "--statistics", "population(3)"}, ExitCode::kConfig), HasSubstr("no batch normalisation"));
-  const std::string population = train("population", {"--set", "train.statistics=population"});
+  const std::string population = train("population", {"train.statistics=population"});
   EXPECT_THAT(error({population, "--statistics", "moving"}, ExitCode::kConfig), HasSubstr("holds no moving averages"));
 }
 
@@ -207,16 +184,16 @@ TEST_F(Evaluate, ImagesCanBeExcluded) {
 }
 
 TEST_F(Evaluate, AnEnsembleNeedsTheSameClassesAndInput) {
-  const std::string five = train("five", {"--set", "data.classes_limit=5", "--set", "model.classes=5"});
+  const std::string five = train("five", {"data.classes_limit=5", "model.classes=5"});
   const std::string message = error({first_, five}, ExitCode::kConfig);
   EXPECT_THAT(message, HasSubstr("an ensemble needs networks of the same classes, but " + first_));
   EXPECT_THAT(message, HasSubstr("has 10 and " + five));
-  const std::string binary = train("binary", {"--set", "data.binarize=127"});
+  const std::string binary = train("binary", {"data.binarize=127"});
   EXPECT_THAT(error({first_, binary}, ExitCode::kConfig), HasSubstr("an ensemble needs networks of the same input"));
 }
 
 TEST_F(Evaluate, AnEnsembleNeedsOneSetOfImages) {
-  const std::string other = train("other", {"--set", "data.shapes.seed=2", "--set", "data.shapes.train_images=200"});
+  const std::string other = train("other", {"data.shapes.seed=2", "data.shapes.train_images=200"});
   const std::string message = error({first_, other}, ExitCode::kConfig);
   EXPECT_THAT(message,
               HasSubstr("an ensemble needs networks of one list of classes and one set of images, but " + first_ +
@@ -237,9 +214,9 @@ TEST_F(Evaluate, AnEnsembleNeedsOneListOfClasses) {
   test::write_bytes(original, forwards);
   test::write_bytes(same, forwards);
   test::write_bytes(reversed, backwards);
-  const std::string a = train_on_images("listed", "images", {"--set", "data.classes=" + original});
-  const std::string b = train_on_images("moved", "images", {"--set", "data.classes=" + same});
-  const std::string c = train_on_images("reversed", "images", {"--set", "data.classes=" + reversed});
+  const std::string a = train_on_images("listed", "images", {"data.classes=" + original});
+  const std::string b = train_on_images("moved", "images", {"data.classes=" + same});
+  const std::string c = train_on_images("reversed", "images", {"data.classes=" + reversed});
   EXPECT_EQ(report({a, b}).at("members").size(), 2U);
   const std::string difference = "one list of classes, but class 0 is 'arrow' in " + a +
                                  "/checkpoints/best.safetensors and 'triangle' in " + c +
@@ -271,8 +248,7 @@ TEST_F(Evaluate, ImagesNamedByTheUserAreThoseOfAllMembers) {
 
 TEST_F(Evaluate, APageShowsConfusionsMistakesAndFilters) {
   const std::string run =
-      train("convolutional", {"--set",
-                              "model.network={kind: inception, image_size: 16, image_channels: 1, rows: [{row: conv1, "
+      train("convolutional", {"model.network={kind: inception, image_size: 16, image_channels: 1, rows: [{row: conv1, "
                               "type: convolution, patch: 3, stride: 2, filters: 8}, {row: pool2, type: average_pool, "
                               "patch: 0}]}"});
   const std::string page = folder() / "page", csv = folder() / "page.csv";
@@ -303,7 +279,7 @@ TEST_F(Evaluate, AnImageThatCannotBeReadIsCountedAndNamedOrEndsIt) {
   const std::string folder_of_class = folder() / "damaged/validation/disk";
   const std::string image = folder_of_class + "/" + *test::names_in(folder_of_class).begin();
   const std::string strict = train_on_images("strict", "damaged", {});
-  const std::string lenient = train_on_images("lenient", "damaged", {"--set", "data.on_corrupt=skip"});
+  const std::string lenient = train_on_images("lenient", "damaged", {"data.on_corrupt=skip"});
   test::write_bytes(image, "no image");
   EXPECT_THAT(error({strict}, ExitCode::kData), HasSubstr(image));
   const ProgramResult text = evaluate({lenient});

@@ -11,8 +11,10 @@ namespace bn {
 namespace {
 
 using test::bninception;
+using test::error_of;
 using test::ProgramResult;
 using test::TemporaryFolder;
+using test::Words;
 using testing::HasSubstr;
 
 constexpr const char* kInception = R"(
@@ -40,8 +42,8 @@ threads: 1
 
 class Exchange : public testing::Test {
  protected:
-  std::string train(const std::vector<std::string>& more = {}) const {
-    return test::train(folder_.write("experiment.yaml", kInception), folder_ / "run", more);
+  std::string train(const Words& keys = {}) const {
+    return test::train(folder_.write("experiment.yaml", kInception), folder_ / "run", test::set(keys));
   }
 
   const TemporaryFolder folder_;
@@ -49,9 +51,7 @@ class Exchange : public testing::Test {
 
 TEST_F(Exchange, ExportSaysWhatTheModelTakesAndGives) {
   const std::string run = train(), checkpoint = run + "/checkpoints/best.safetensors";
-  const ProgramResult pixels = bninception({"export", run, "--onnx", folder_ / "a.onnx"});
-  EXPECT_EQ(pixels.exit_code, 0) << pixels.err;
-  EXPECT_EQ(pixels.out,
+  EXPECT_EQ(test::output_of({"export", run, "--onnx", folder_ / "a.onnx"}),
             folder_ / "a.onnx" + ": images u8 [batch, 16, 16, 3] -> logits f32 [batch, 10], from " + checkpoint + "\n");
   const std::string model = test::read_bytes(folder_ / "a.onnx");
   EXPECT_THAT(model, HasSubstr("arrow\ncrescent\ncross\n"));
@@ -59,55 +59,43 @@ TEST_F(Exchange, ExportSaysWhatTheModelTakesAndGives) {
   EXPECT_THAT(model, HasSubstr("means over each pixel's area (OpenCV's INTER_AREA); else"));
   EXPECT_THAT(model, HasSubstr("round(longer * resize_shorter / shorter)"));
   EXPECT_THAT(model, testing::Not(HasSubstr("(pixel / 255 - mean) / std")));
-  const ProgramResult raw = bninception({"export", checkpoint, "--raw", "--onnx", folder_ / "raw.onnx"});
-  EXPECT_THAT(raw.out, HasSubstr("images f32 [batch, 3, 16, 16], normalised -> logits f32 [batch, 10]"));
+  EXPECT_THAT(test::output_of({"export", checkpoint, "--raw", "--onnx", folder_ / "raw.onnx"}),
+              HasSubstr("images f32 [batch, 3, 16, 16], normalised -> logits f32 [batch, 10]"));
   EXPECT_THAT(test::read_bytes(folder_ / "raw.onnx"), testing::Not(HasSubstr("Transpose")));
   EXPECT_THAT(test::read_bytes(folder_ / "raw.onnx"), HasSubstr("(pixel / 255 - mean) / std"));
 }
 
 TEST_F(Exchange, ExportSaysWhatItCannotDo) {
-  const ProgramResult missing = bninception({"export", folder_ / "nowhere", "--onnx", folder_ / "a.onnx"});
-  EXPECT_EQ(missing.exit_code, 5);
-  EXPECT_EQ(missing.err, "error: " + folder_ / "nowhere" + ": no such file or folder\n");
-  const std::string run = train({"--set", "model.local_response_norm=true"});
-  const ProgramResult even = bninception({"export", run, "--onnx", folder_ / "a.onnx"});
-  EXPECT_EQ(even.exit_code, 6);
-  EXPECT_EQ(even.err,
+  EXPECT_EQ(error_of(5, {"export", folder_ / "nowhere", "--onnx", folder_ / "a.onnx"}),
+            "error: " + folder_ / "nowhere" + ": no such file or folder\n");
+  const std::string run = train({"model.local_response_norm=true"});
+  EXPECT_EQ(error_of(6, {"export", run, "--onnx", folder_ / "a.onnx"}),
             "error: conv1/lrn: local_response_norm size 4 has no counterpart in ONNX: a window of an even number of "
             "channels has another centre\n");
 }
 
 TEST_F(Exchange, ExportToNowhereIsAStorageError) {
-  const ProgramResult result = bninception({"export", train(), "--onnx", folder_ / "none/a.onnx"});
-  EXPECT_EQ(result.exit_code, 7);
-  EXPECT_EQ(result.err, "error: cannot write '" + folder_ / "none/a.onnx" + "': No such file or directory\n");
+  EXPECT_EQ(error_of(7, {"export", train(), "--onnx", folder_ / "none/a.onnx"}),
+            "error: cannot write '" + folder_ / "none/a.onnx" + "': No such file or directory\n");
 }
 
 // The shell's unit is 512 bytes: too few for the model.
 TEST_F(Exchange, ExportLeavesNothingHalfWritten) {
-  std::vector<std::string> limited{"/bin/sh", "-c", "ulimit -f 10; exec \"$@\"", "sh"};
-  const std::vector<std::string> words = test::bninception_command({"export", train(), "--onnx", folder_ / "a.onnx"});
-  limited.insert(limited.end(), words.begin(), words.end());
-  const ProgramResult result = test::run_program(limited);
+  const Words words = test::bninception_command({"export", train(), "--onnx", folder_ / "a.onnx"});
+  const ProgramResult result =
+      test::run_program(test::joined({"/bin/sh", "-c", "ulimit -f 10; exec \"$@\"", "sh"}, words));
   EXPECT_EQ(result.exit_code, 7);
   EXPECT_EQ(result.err, "error: cannot write '" + folder_ / "a.onnx" + "': File too large\n");
-  for (const auto& entry : std::filesystem::directory_iterator(folder_.path())) {
-    EXPECT_THAT(entry.path().filename().string(), testing::Not(HasSubstr("onnx")));
-  }
+  for (const std::string& name : test::names_in(folder_.path())) EXPECT_THAT(name, testing::Not(HasSubstr("onnx")));
 }
 
 // A file that somebody else made, or that is read, stays as it is.
 TEST_F(Exchange, ReplacesNoFileOfAnotherKind) {
-  const std::string run =
-      train({"--set", "train.steps=3", "--set", "train.evaluate_every=3", "--set", "train.statistics_decay=0.1"});
+  const std::string run = train({"train.steps=3", "train.evaluate_every=3", "train.statistics_decay=0.1"});
   const std::string best = run + "/checkpoints/best.safetensors", photo = folder_ / "photo.jpg";
   test::write_bytes(photo, "\xff\xd8 a photo");
   const std::string before = test::read_bytes(best);
-  const auto refused = [](const std::vector<std::string>& words) {
-    const ProgramResult result = bninception(words);
-    EXPECT_EQ(result.exit_code, 3);
-    return result.err;
-  };
+  const auto refused = [](const Words& words) { return error_of(3, words); };
   EXPECT_EQ(refused({"export", run, "--onnx", photo}),
             "error: --onnx: '" + photo + "' is there already and is no such file: give another name\n");
   EXPECT_EQ(refused({"export", run, "--onnx", best}),
@@ -139,16 +127,11 @@ TEST_F(Exchange, ReplacesNoFileOfAnotherKind) {
 // There and back: the same accuracy and loss.
 TEST_F(Exchange, ConvertsToPytorchAndBack) {
   const std::string run = train();
-  const ProgramResult there = bninception({"convert", run, folder_ / "there", "--names", "pytorch"});
-  EXPECT_EQ(there.exit_code, 0) << there.err;
-  EXPECT_EQ(there.out, folder_ / "there\n");
-  const ProgramResult back = bninception({"convert", folder_ / "there", folder_ / "back.safetensors", "--names",
-                                          "bninception", "--config", folder_ / "experiment.yaml"});
-  EXPECT_EQ(back.exit_code, 0) << back.err;
+  EXPECT_EQ(test::output_of({"convert", run, folder_ / "there", "--names", "pytorch"}), folder_ / "there\n");
+  test::output_of({"convert", folder_ / "there", folder_ / "back.safetensors", "--names", "bninception", "--config",
+                   folder_ / "experiment.yaml"});
   const auto score = [](const std::string& path) {
-    const ProgramResult result = bninception({"evaluate", path, "--json"});
-    EXPECT_EQ(result.exit_code, 0) << result.err;
-    const auto report = nlohmann::json::parse(result.out);
+    const auto report = nlohmann::json::parse(test::output_of({"evaluate", path, "--json"}));
     return std::pair{report.at("loss").get<double>(), report.at("top1").get<double>()};
   };
   EXPECT_EQ(score(folder_ / "back.safetensors"), score(run));
@@ -156,33 +139,21 @@ TEST_F(Exchange, ConvertsToPytorchAndBack) {
 
 TEST_F(Exchange, ConvertSaysWhatItCannotDo) {
   const std::string run = train();
-  const auto convert = [&](std::vector<std::string> words) {
-    words.insert(words.begin(), "convert");
-    return bninception(words);
-  };
-  const ProgramResult nameless = convert({run, folder_ / "out"});
-  EXPECT_EQ(nameless.exit_code, 2);
-  const ProgramResult unknown = convert({run, folder_ / "out", "--names", "pytorch", "--checkpoint", "first"});
-  EXPECT_EQ(unknown.exit_code, 2);
-  const ProgramResult alone = convert({folder_ / "in", folder_ / "out", "--names", "bninception"});
-  EXPECT_EQ(alone.exit_code, 3);
-  EXPECT_EQ(alone.err,
+  const std::string in = folder_ / "in", out = folder_ / "out", experiment = folder_ / "experiment.yaml";
+  error_of(2, {"convert", run, out});
+  error_of(2, {"convert", run, out, "--names", "pytorch", "--checkpoint", "first"});
+  EXPECT_EQ(error_of(3, {"convert", in, out, "--names", "bninception"}),
             "error: --names bninception needs --config FILE, the experiment that describes the network, such as "
             "imagenet/public_bn_inception.yaml\n");
-  const ProgramResult missing =
-      convert({folder_ / "in", folder_ / "out", "--names", "bninception", "--config", folder_ / "experiment.yaml"});
-  EXPECT_EQ(missing.exit_code, 5);
-  EXPECT_THAT(missing.err, HasSubstr("/in' cannot be opened: No such file or directory"));
+  EXPECT_THAT(error_of(5, {"convert", in, out, "--names", "bninception", "--config", experiment}),
+              HasSubstr("/in' cannot be opened: No such file or directory"));
   // A checkpoint has other names.
-  const ProgramResult ours = convert({run + "/checkpoints/best.safetensors", folder_ / "out", "--names", "bninception",
-                                      "--config", folder_ / "experiment.yaml"});
-  EXPECT_EQ(ours.exit_code, 5);
-  EXPECT_THAT(ours.err, HasSubstr("has no 'conv1_3x3_s2.weight', which conv1/conv needs"));
+  const std::string ours = run + "/checkpoints/best.safetensors";
+  EXPECT_THAT(error_of(5, {"convert", ours, out, "--names", "bninception", "--config", experiment}),
+              HasSubstr("has no 'conv1_3x3_s2.weight', which conv1/conv needs"));
   // And what PyTorch wrote is no checkpoint.
-  EXPECT_EQ(convert({run, folder_ / "there", "--names", "pytorch"}).exit_code, 0);
-  const ProgramResult evaluated = bninception({"evaluate", folder_ / "there"});
-  EXPECT_EQ(evaluated.exit_code, 5);
-  EXPECT_THAT(evaluated.err,
+  test::output_of({"convert", run, folder_ / "there", "--names", "pytorch"});
+  EXPECT_THAT(error_of(5, {"evaluate", folder_ / "there"}),
               HasSubstr("was not written by bninception: 'conv1_3x3_s2.bias' does not have four dimensions; "
                         "`bninception convert` reads the files of other programs"));
   EXPECT_FALSE(std::filesystem::exists(folder_ / "out"));

@@ -15,9 +15,10 @@
 namespace bn {
 namespace {
 
-using test::bninception;
-using test::ProgramResult;
+using test::error_of;
+using test::output_of;
 using test::TemporaryFolder;
+using test::Words;
 using testing::HasSubstr;
 
 const std::string kExperiment = test::small_model("20, 16") + test::shapes_data(300, 60) + R"(train:
@@ -36,20 +37,15 @@ class FineTuning : public testing::Test {
  protected:
   FineTuning() {
     test::write_bytes(root_ / "first.yaml", kExperiment);
-    expect_trained("first", {});
+    train("first", {});
   }
 
-  ProgramResult train(const std::string& run, const std::vector<std::string>& keys,
-                      const std::vector<std::string>& more = {}) const {
-    std::vector<std::string> arguments{"train", root_ / "first.yaml", "--out", root_ / run};
-    for (const std::string& key : keys) arguments.insert(arguments.end(), {"--set", key});
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    return bninception(arguments);
+  Words arguments(const std::string& run, const Words& keys) const {
+    return test::joined({"train", root_ / "first.yaml", "--out", root_ / run}, test::set(keys));
   }
-  void expect_trained(const std::string& run, const std::vector<std::string>& keys,
-                      const std::vector<std::string>& more = {}) const {
-    const ProgramResult result = train(run, keys, more);
-    ASSERT_EQ(result.exit_code, 0) << result.err;
+  // What the program tells.
+  std::string train(const std::string& run, const Words& keys, const Words& more = {}) const {
+    return error_of(0, test::joined(arguments(run, keys), more));
   }
   std::string from_first() const { return "model.init_from=" + (root_ / "first"); }
   std::string opening(const std::string& run) const {
@@ -63,17 +59,15 @@ class FineTuning : public testing::Test {
 };
 
 TEST_F(FineTuning, KeepsTheClassifierOfTheSameClasses) {
-  const ProgramResult result = train("second", {from_first(), "train.seed=7"});
-  ASSERT_EQ(result.exit_code, 0) << result.err;
   const std::string start = "starts from '" + (root_ / "first") + "/checkpoints/best.safetensors' (step ";
-  EXPECT_THAT(result.err, HasSubstr(start));
+  EXPECT_THAT(train("second", {from_first(), "train.seed=7"}), HasSubstr(start));
   EXPECT_THAT(opening("second"), HasSubstr(start));
   EXPECT_THAT(opening("second"), testing::Not(HasSubstr("drawn anew")));
   // A step of the least rate leaves what was loaded: it scores as its origin does.
   const std::string best = RunFolder(root_ / "first").best_path();
-  expect_trained("still", {"model.init_from=" + best, "train.steps=1", "train.learning_rate.initial=1e-30"});
+  train("still", {"model.init_from=" + best, "train.steps=1", "train.learning_rate.initial=1e-30"});
   const auto score = [](const std::string& of) {
-    return nlohmann::json::parse(bninception({"evaluate", of, "--json", "--statistics", "population(15)"}).out)
+    return nlohmann::json::parse(output_of({"evaluate", of, "--json", "--statistics", "population(15)"}))
         .at("loss")
         .get<double>();
   };
@@ -81,10 +75,8 @@ TEST_F(FineTuning, KeepsTheClassifierOfTheSameClasses) {
 }
 
 TEST_F(FineTuning, DrawsTheClassifierOfOtherClassesAndRecordsItsOrigin) {
-  const std::vector<std::string> keys{from_first(), "model.classes=4", "data.classes_limit=4"};
-  const ProgramResult result = train("second", keys);
-  ASSERT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_THAT(result.err, HasSubstr("but the classifier is drawn anew for 4 classes, where it knew 10"));
+  EXPECT_THAT(train("second", {from_first(), "model.classes=4", "data.classes_limit=4"}),
+              HasSubstr("but the classifier is drawn anew for 4 classes, where it knew 10"));
   EXPECT_THAT(opening("second"), HasSubstr("but the classifier is drawn anew for 4 classes, where it knew 10"));
   const auto provenance = nlohmann::json::parse(test::read_bytes(root_ / "second/made_of.json"));
   const CheckpointInfo first = read_checkpoint_info(RunFolder(root_ / "first").best_path());
@@ -94,53 +86,42 @@ TEST_F(FineTuning, DrawsTheClassifierOfOtherClassesAndRecordsItsOrigin) {
 }
 
 TEST_F(FineTuning, ResumesToTheSameBitsAndIsScoredWithoutItsOrigin) {
-  const std::vector<std::string> keys{from_first(), "model.classes=4", "data.classes_limit=4",
-                                      "model.freeze=[hidden1]"};
-  const auto with = [&](const char* more) {
-    std::vector<std::string> all = keys;
-    all.emplace_back(more);
-    return all;
+  const auto with = [&](const char* length) {
+    return Words{from_first(), "model.classes=4", "data.classes_limit=4", "model.freeze=[hidden1]", length};
   };
-  expect_trained("straight", with("train.steps=20"));
-  expect_trained("resumed", with("train.steps=10"));
+  train("straight", with("train.steps=20"));
+  train("resumed", with("train.steps=10"));
   std::filesystem::rename(root_ / "first", root_ / "gone");
-  expect_trained("resumed", with("train.steps=20"), {"--resume"});
+  train("resumed", with("train.steps=20"), {"--resume"});
   EXPECT_TRUE(checkpoint("resumed", 20) == checkpoint("straight", 20));
   EXPECT_EQ(test::read_bytes(root_ / "resumed/made_of.json"), test::read_bytes(root_ / "straight/made_of.json"));
   EXPECT_THAT(opening("straight"), HasSubstr("; frozen: hidden1 (5160 of "));
 
-  const ProgramResult scored = bninception({"evaluate", root_ / "straight", "--checkpoint", "last", "--json"});
-  ASSERT_EQ(scored.exit_code, 0) << scored.err;
+  const std::string scored = output_of({"evaluate", root_ / "straight", "--checkpoint", "last", "--json"});
   const LogRecord last = read_log(RunFolder(root_ / "straight").log_path()).rbegin()[1];
-  EXPECT_EQ(nlohmann::json::parse(scored.out).at("top1").get<double>(), last.validation_top1.value_or(-1));
+  EXPECT_EQ(nlohmann::json::parse(scored).at("top1").get<double>(), last.validation_top1.value_or(-1));
 }
 
 TEST_F(FineTuning, AnotherNetworkIsRefusedByItsFirstTensor) {
-  const ProgramResult wider = train("second", {from_first(), "model.network.hidden=[20, 24]"});
-  EXPECT_EQ(wider.exit_code, 5);
-  EXPECT_THAT(wider.err, HasSubstr("model.init_from: checkpoint '" + (root_ / "first")));
-  EXPECT_THAT(wider.err, HasSubstr("was written by another network: 'value/hidden2/linear/w' is 16x1x1x20 there and "
-                                   "24x1x1x20 here"));
-  const ProgramResult plain = train("third", {from_first(), "model.normalization=none"});
-  EXPECT_EQ(plain.exit_code, 5);
-  EXPECT_THAT(plain.err, HasSubstr("it has no 'value/hidden1/bias/bias'"));
-  const ProgramResult shallow =
-      train("fourth", {from_first(), "model.network.hidden=[20]", "model.classes=4", "data.classes_limit=4"});
-  EXPECT_EQ(shallow.exit_code, 5);
-  EXPECT_THAT(shallow.err, HasSubstr("its 'value/hidden2/linear/w' (16x1x1x20) does not exist here"));
+  const std::string wider = error_of(5, arguments("second", {from_first(), "model.network.hidden=[20, 24]"}));
+  EXPECT_THAT(wider, HasSubstr("model.init_from: checkpoint '" + (root_ / "first")));
+  EXPECT_THAT(wider, HasSubstr("was written by another network: 'value/hidden2/linear/w' is 16x1x1x20 there and "
+                               "24x1x1x20 here"));
+  EXPECT_THAT(error_of(5, arguments("third", {from_first(), "model.normalization=none"})),
+              HasSubstr("it has no 'value/hidden1/bias/bias'"));
+  EXPECT_THAT(error_of(5, arguments("fourth", {from_first(), "model.network.hidden=[20]", "model.classes=4",
+                                               "data.classes_limit=4"})),
+              HasSubstr("its 'value/hidden2/linear/w' (16x1x1x20) does not exist here"));
 }
 
 TEST_F(FineTuning, WhatIsNotThereIsSaid) {
-  const ProgramResult missing = train("second", {"model.init_from=" + (root_ / "nowhere")});
-  EXPECT_EQ(missing.exit_code, 5);
-  EXPECT_THAT(missing.err, HasSubstr("model.init_from: " + (root_ / "nowhere") + ": no such file or folder"));
-  const ProgramResult text = train("third", {"model.init_from=" + (root_ / "first.yaml")});
-  EXPECT_EQ(text.exit_code, 5);
-  EXPECT_THAT(text.err, HasSubstr("model.init_from: "));
-  const ProgramResult row = train("fourth", {"model.freeze=[hiden1]"});
-  EXPECT_EQ(row.exit_code, 3);
-  EXPECT_THAT(row.err, HasSubstr("model.freeze: got 'hiden1', expected a row of the network, or how the names of some "
-                                 "begin; did you mean hidden1?"));
+  EXPECT_THAT(error_of(5, arguments("second", {"model.init_from=" + (root_ / "nowhere")})),
+              HasSubstr("model.init_from: " + (root_ / "nowhere") + ": no such file or folder"));
+  EXPECT_THAT(error_of(5, arguments("third", {"model.init_from=" + (root_ / "first.yaml")})),
+              HasSubstr("model.init_from: "));
+  EXPECT_THAT(error_of(3, arguments("fourth", {"model.freeze=[hiden1]"})),
+              HasSubstr("model.freeze: got 'hiden1', expected a row of the network, or how the names of some begin; "
+                        "did you mean hidden1?"));
 }
 
 }  // namespace

@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <sstream>
 
 #include "bn/config.hpp"
 #include "bn/error.hpp"
@@ -15,8 +14,9 @@ namespace bn {
 namespace {
 
 using test::bninception;
-using test::code;
+using test::error_of;
 using test::ProgramResult;
+using test::Words;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -25,9 +25,7 @@ namespace fs = std::filesystem;
 class New : public testing::Test {
  protected:
   void SetUp() override {
-    const ProgramResult result = test::bn_data(
-        {"shapes", "--out", folder_ / "shapes", "--size", "20", "--images", "40", "--validation-images", "20"});
-    ASSERT_EQ(result.exit_code, 0) << result.err;
+    test::write_shapes(folder_ / "shapes", 20, 40, 20);
     for (const auto& entry : fs::recursive_directory_iterator(folder_ / "shapes/train")) {
       if (entry.is_regular_file()) images_.push_back(test::read_bytes(entry.path().string()));
     }
@@ -48,7 +46,7 @@ class New : public testing::Test {
   }
   std::string error(const std::string& images) const {
     const ProgramResult result = make(images);
-    EXPECT_EQ(result.exit_code, code(ExitCode::kData)) << result.err;
+    EXPECT_EQ(result.exit_code, test::code(ExitCode::kData)) << result.err;
     EXPECT_EQ(result.out, "");
     EXPECT_FALSE(fs::exists(folder_ / "mine.yaml"));
     return result.err;
@@ -60,61 +58,46 @@ class New : public testing::Test {
   int64_t added_ = 0;
 };
 
-std::vector<std::string> words_of(const std::string& line) {
-  std::istringstream stream(line);
-  std::vector<std::string> words;
-  for (std::string word; stream >> word;) words.push_back(word);
-  return words;
-}
-
 TEST_F(New, ThreeCommandsLeadToAPrediction) {
   const test::ProgramOptions here{.folder = folder_.path()};
-  const ProgramResult made = bninception({"new", "shapes/train/"}, here);
-  ASSERT_EQ(made.exit_code, 0) << made.err;
-  EXPECT_THAT(made.out, StartsWith("shapes/train/: 10 classes of 4 images, 20 x 20 pixels at the median\n"
-                                   "30 images to train on, 10 to validate, chosen by their contents\n"
-                                   "note: half of the classes have at most 4 images, too few to learn much from\n"
-                                   "wrote train.yaml: Inception at 64x64 pixels, "));
-  std::vector<std::vector<std::string>> commands;
-  std::istringstream lines(made.out);
-  for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with("  ")) commands.push_back(words_of(line));
+  const std::string made = test::output_of({"new", "shapes/train/"}, here);
+  EXPECT_THAT(made, StartsWith("shapes/train/: 10 classes of 4 images, 20 x 20 pixels at the median\n"
+                               "30 images to train on, 10 to validate, chosen by their contents\n"
+                               "note: half of the classes have at most 4 images, too few to learn much from\n"
+                               "wrote train.yaml: Inception at 64x64 pixels, "));
+  Words commands;
+  for (const std::string& line : test::lines_of(made)) {
+    if (line.starts_with("  ")) commands.push_back(line);
   }
   ASSERT_EQ(commands.size(), 2U);
-  for (const char* word : {"--quiet", "--set", "train.epochs=1", "--set", "threads=1"}) commands[0].emplace_back(word);
-  const ProgramResult trained = test::run_program(commands[0], here);
+  commands[0] += " --quiet --set train.epochs=1 --set threads=1";
+  const ProgramResult trained = test::run_program({"/bin/sh", "-c", commands[0]}, here);
   ASSERT_EQ(trained.exit_code, 0) << trained.err;
-  const ProgramResult predicted = test::run_program(commands[1], here);
+  const ProgramResult predicted = test::run_program({"/bin/sh", "-c", commands[1]}, here);
   ASSERT_EQ(predicted.exit_code, 0) << predicted.err;
   EXPECT_THAT(predicted.out, HasSubstr("shapes/train/"));
   EXPECT_THAT(predicted.out, HasSubstr(" %"));
   // The network can be scored on the images that were kept apart.
-  const ProgramResult scored = bninception({"evaluate", folder_ / "runs/train"});
-  EXPECT_THAT(scored.out, HasSubstr("over 10 images")) << scored.err;
+  EXPECT_THAT(test::output_of({"evaluate", folder_ / "runs/train"}), HasSubstr("over 10 images"));
   // And says so when it is scored on what it was trained on, or when the split is another one by now.
-  const ProgramResult seen = bninception({"evaluate", folder_ / "runs/train", "--data", folder_ / "shapes/train"});
-  EXPECT_EQ(seen.exit_code, 0);
-  EXPECT_THAT(seen.err, HasSubstr("warning: the network was trained on images of " + folder_ / "shapes/train" +
-                                  ", so this says little about new ones\n"));
+  EXPECT_THAT(error_of(0, {"evaluate", folder_ / "runs/train", "--data", folder_ / "shapes/train"}),
+              HasSubstr("warning: the network was trained on images of " + folder_ / "shapes/train" +
+                        ", so this says little about new ones\n"));
   // A checkpoint that comes back from PyTorch no longer says which images were kept.
   const std::string back = folder_ / "back.safetensors";
-  ASSERT_EQ(bninception({"convert", folder_ / "runs/train", folder_ / "there", "--names", "pytorch"}).exit_code, 0);
-  ASSERT_EQ(bninception({"convert", folder_ / "there", back, "--names", "bninception", "--config", "train.yaml"}, here)
-                .exit_code,
-            0);
-  const ProgramResult unsure = bninception({"evaluate", back});
-  EXPECT_EQ(unsure.exit_code, 0);
-  EXPECT_THAT(unsure.err, HasSubstr("warning: " + back +
-                                    " does not say which images were kept for validation when it "
-                                    "was trained, so it may have been trained on some of these"));
+  test::output_of({"convert", folder_ / "runs/train", folder_ / "there", "--names", "pytorch"});
+  test::output_of({"convert", folder_ / "there", back, "--names", "bninception", "--config", "train.yaml"}, here);
+  EXPECT_THAT(error_of(0, {"evaluate", back}),
+              HasSubstr("warning: " + back +
+                        " does not say which images were kept for validation when it was trained, so it may have been "
+                        "trained on some of these"));
   const std::string bytes = test::read_bytes(folder_ / "shapes/train/arrow/000000.png");
   for (int i = 0; i < 20; ++i) {
     test::write_bytes(folder_ / fmt::format("shapes/train/arrow/more{}.png", i), fmt::format("{}{}", bytes, i));
   }
-  const ProgramResult changed = bninception({"evaluate", folder_ / "runs/train"});
-  EXPECT_EQ(changed.exit_code, 4);
-  EXPECT_THAT(changed.err, HasSubstr("the images of data.train were changed, so the "));
-  EXPECT_THAT(changed.err, HasSubstr("(then 10 were kept): restore them, or name other images by --data\n"));
+  const std::string changed = error_of(4, {"evaluate", folder_ / "runs/train"});
+  EXPECT_THAT(changed, HasSubstr("the images of data.train were changed, so the "));
+  EXPECT_THAT(changed, HasSubstr("(then 10 were kept): restore them, or name other images by --data\n"));
 }
 
 TEST_F(New, WritesAFileOfFewLinesThatSaysWhatItFound) {
@@ -199,16 +182,14 @@ TEST_F(New, TrainsTheSmallestSet) {
   add("set/b", 1);
   EXPECT_THAT(make("set").out, HasSubstr("2 images to train on, 1 to validate"));
   EXPECT_EQ(config().train.batch, 2);
-  test::train(folder_ / "mine.yaml", folder_ / "run", {"--set", "train.epochs=2", "--set", "threads=1"});
+  test::train(folder_ / "mine.yaml", folder_ / "run", test::set({"train.epochs=2", "threads=1"}));
 }
 
 TEST_F(New, KeepsLargePhotosInMemory) {
-  const ProgramResult made = test::bn_data(
-      {"shapes", "--out", folder_ / "large", "--size", "420", "--images", "20", "--validation-images", "10"});
-  ASSERT_EQ(made.exit_code, 0) << made.err;
+  test::write_shapes(folder_ / "large", 420, 20, 10);
   EXPECT_THAT(make("large").out, HasSubstr("420 x 420 pixels at the median"));
   EXPECT_EQ(config().data.cache, Cache::kShrunk);
-  test::train(folder_ / "mine.yaml", folder_ / "run", {"--set", "train.epochs=1", "--set", "threads=1"});
+  test::train(folder_ / "mine.yaml", folder_ / "run", test::set({"train.epochs=1", "threads=1"}));
   make("shapes");
   EXPECT_EQ(config().data.cache, Cache::kNone);
 }
@@ -246,13 +227,10 @@ TEST_F(New, RefusesWhatCannotBeTrained) {
 
 TEST_F(New, LeavesAFileThatIsThere) {
   test::write_bytes(folder_ / "there.yaml", "mine");
-  const ProgramResult result = bninception({"new", folder_ / "shapes", "--out", folder_ / "there.yaml"});
-  EXPECT_EQ(result.exit_code, code(ExitCode::kConfig));
-  EXPECT_EQ(result.err,
+  EXPECT_EQ(error_of(ExitCode::kConfig, {"new", folder_ / "shapes", "--out", folder_ / "there.yaml"}),
             "error: " + (folder_ / "there.yaml") + " is there already; name another file with --out, or remove it\n");
   EXPECT_EQ(test::read_bytes(folder_ / "there.yaml"), "mine");
-  EXPECT_EQ(bninception({"new", folder_ / "shapes", "--out", folder_ / "no/where.yaml"}).exit_code,
-            code(ExitCode::kStorage));
+  error_of(ExitCode::kStorage, {"new", folder_ / "shapes", "--out", folder_ / "no/where.yaml"});
 }
 
 }  // namespace

@@ -10,7 +10,6 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <regex>
-#include <sstream>
 
 #include "bn/checkpoint.hpp"
 #include "bn/config.hpp"
@@ -25,9 +24,12 @@ namespace {
 
 using test::bninception;
 using test::code;
+using test::output_of;
 using test::ProgramOptions;
 using test::ProgramResult;
+using test::rows_of;
 using test::TemporaryFolder;
+using test::Words;
 using testing::EndsWith;
 using testing::StartsWith;
 
@@ -53,40 +55,28 @@ train: {batch: 20, steps: 30, learning_rate: {initial: 0.05}, statistics_decay: 
 threads: 1
 )";
 
-using Table = std::vector<std::vector<std::string>>;
-
-Table csv_of(const std::string& text) {
-  Table table;
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream fields(line);
-    auto& row = table.emplace_back();
-    for (std::string field; std::getline(fields, field, ',');) row.push_back(field);
-  }
-  return table;
-}
+using Table = std::vector<Words>;
 
 class Predict : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     shared() = std::make_unique<TemporaryFolder>();
-    const ProgramResult images = test::bn_data(
-        {"shapes", "--out", folder() / "photos", "--size", "20", "--images", "40", "--validation-images", "20"});
-    ASSERT_EQ(images.exit_code, 0) << images.err;
+    test::write_shapes(folder() / "photos", 20, 40, 20);
     std::string classes;
     for (const std::string& name : test::names_in(photos())) classes += name + " a " + name + ", drawn\n";
     test::write_bytes(folder() / "classes.txt", classes);
     test::write_bytes(folder() / "experiment.yaml", kExperiment);
-    test::train(folder() / "experiment.yaml", run(),
-                {"--set", "data.train=[" + (folder() / "photos/train") + "]", "--set",
-                 "data.validation=[" + photos() + "]", "--set", "data.classes=" + (folder() / "classes.txt")});
+    train("run", {"data.classes=" + (folder() / "classes.txt")});
   }
   static void TearDownTestSuite() { shared().reset(); }
 
-  static ProgramResult predict(std::vector<std::string> words) {
-    words.insert(words.begin(), {"predict", run()});
-    return bninception(words);
+  static std::string train(const std::string& run, const Words& keys) {
+    const std::string images = "data.train=[" + (folder() / "photos/train") + "]";
+    return test::train(folder() / "experiment.yaml", folder() / run,
+                       test::set(test::joined({images, "data.validation=[" + photos() + "]"}, keys)));
   }
+  static ProgramResult predict(const Words& words) { return bninception(test::joined({"predict", run()}, words)); }
+  static nlohmann::json json_of(const Words& words) { return nlohmann::json::parse(predict(words).out); }
   static std::unique_ptr<TemporaryFolder>& shared() {
     static std::unique_ptr<TemporaryFolder> folder;
     return folder;
@@ -100,16 +90,14 @@ class Predict : public testing::Test {
 TEST_F(Predict, AnswersAsEvaluationDoes) {
   const std::string scored = folder() / "scored.csv";
   ASSERT_EQ(bninception({"evaluate", run(), "--csv", scored}).exit_code, 0);
-  std::map<std::string, std::vector<std::string>> by_name;
-  for (const auto& row : csv_of(test::read_bytes(scored))) by_name[row.at(0)] = row;
-  const ProgramResult result = predict({photos(), "--csv"});
-  ASSERT_EQ(result.exit_code, 0) << result.err;
+  std::map<std::string, Words> by_name;
+  for (const auto& row : rows_of(test::read_bytes(scored))) by_name[row.at(0)] = row;
   const std::string place = photos() + "/";
-  const Table table = csv_of(result.out);
+  const Table table = rows_of(output_of({"predict", run(), photos(), "--csv"}));
   ASSERT_EQ(table.size(), 21U);
   EXPECT_EQ(table[0].at(10), "probability5");
   for (size_t i = 1; i < table.size(); ++i) {
-    const std::vector<std::string>& expected = by_name.at(table[i].at(0).substr(place.size()));
+    const Words& expected = by_name.at(table[i].at(0).substr(place.size()));
     for (size_t k = 1; k <= 10; k += 2) {
       EXPECT_EQ(table[i].at(k), expected.at(k + 3));
       EXPECT_NEAR(std::stod(table[i].at(k + 1)), std::stod(expected.at(k + 4)), 1e-5);
@@ -121,15 +109,13 @@ TEST_F(Predict, AnswersAsEvaluationDoes) {
 // As they were typed, or below the folder that was; evaluate names them below the folder of its set.
 TEST_F(Predict, NamesImagesAsTheyWereTyped) {
   const ProgramOptions here{.folder = folder().path()};
-  const std::vector<std::string> typed{"photos/validation/arrow", "./photos/validation/arrow/000000.png", photo()};
-  const auto answers = [&](std::vector<std::string> words, const char* form) {
-    words.insert(words.begin(), {"predict", run(), form, "--top", "1"});
-    return bninception(words, here).out;
+  const Words typed{"photos/validation/arrow", "./photos/validation/arrow/000000.png", photo()};
+  const auto answers = [&](const Words& words, const char* form) {
+    return output_of(test::joined({"predict", run(), form, "--top", "1"}, words), here);
   };
-  const Table table = csv_of(answers(typed, "--csv"));
-  std::vector<std::string> names;
+  const Table table = rows_of(answers(typed, "--csv"));
+  Words names, expected;
   for (size_t i = 1; i < table.size(); ++i) names.push_back(table[i].at(0));
-  std::vector<std::string> expected;
   for (const std::string& file : test::names_in(photos() + "/arrow")) expected.push_back(typed[0] + "/" + file);
   expected.insert(expected.end(), {typed[1], typed[2]});
   EXPECT_EQ(names, expected);
@@ -138,7 +124,7 @@ TEST_F(Predict, NamesImagesAsTheyWereTyped) {
   for (const std::string& set : {photos(), std::string("photos/validation/")}) {
     const std::string csv = folder() / "named.csv", list = folder() / "one.txt";
     ASSERT_EQ(bninception({"evaluate", run(), "--data", set, "--csv", csv}, data).exit_code, 0);
-    EXPECT_EQ(csv_of(test::read_bytes(csv)).at(1).at(0), "arrow/000000.png");
+    EXPECT_EQ(rows_of(test::read_bytes(csv)).at(1).at(0), "arrow/000000.png");
     test::write_bytes(list, "arrow/000000.png\n");
     const ProgramResult less = bninception({"evaluate", run(), "--data", set, "--exclude", list, "--json"}, data);
     EXPECT_EQ(nlohmann::json::parse(less.out).at("excluded"), 1) << less.err;
@@ -150,16 +136,16 @@ TEST_F(Predict, NamesClassesAndWhatTheyAreCalled) {
   EXPECT_THAT(text.out, StartsWith(photo() + ": "));
   const std::regex answers(R"(: (\w+) \(a \1\) [0-9.]+ %, (\w+) \(a \2\) [0-9.]+ %\n$)");
   EXPECT_TRUE(std::regex_search(text.out, answers)) << text.out;
-  const auto json = nlohmann::json::parse(predict({photo(), "--json", "--top", "1"}).out);
+  const auto json = json_of({photo(), "--json", "--top", "1"});
   ASSERT_EQ(json.at("classes").size(), 1U);
   const auto& first = json.at("classes")[0];
   EXPECT_EQ(first.at("words"), "a " + first.at("class").get<std::string>() + ", drawn");
 }
 
 TEST_F(Predict, NamesAsManyClassesAsAreAskedForAndThereAre) {
-  const std::vector<std::string> five = csv_of(predict({photo(), "--csv"}).out).at(1);
+  const Words five = rows_of(predict({photo(), "--csv"}).out).at(1);
   for (const auto& [top, named] : {std::pair("7", 7U), {"10", 10U}, {"99", 10U}}) {
-    const Table table = csv_of(predict({photo(), "--csv", "--top", top}).out);
+    const Table table = rows_of(predict({photo(), "--csv", "--top", top}).out);
     ASSERT_EQ(table.size(), 2U);
     EXPECT_EQ(table[0].size(), 1 + 2 * named);
     EXPECT_EQ(table[0].back(), "probability" + std::to_string(named));
@@ -167,7 +153,7 @@ TEST_F(Predict, NamesAsManyClassesAsAreAskedForAndThereAre) {
     EXPECT_TRUE(std::equal(five.begin(), five.end(), table[1].begin()));
   }
   for (const char* crops : {"1", "10"}) {
-    const auto json = nlohmann::json::parse(predict({photo(), "--json", "--top", "99", "--crops", crops}).out);
+    const auto json = json_of({photo(), "--json", "--top", "99", "--crops", crops});
     std::set<std::string> names;
     double sum = 0, before = 1;
     for (const auto& one : json.at("classes")) {
@@ -180,9 +166,8 @@ TEST_F(Predict, NamesAsManyClassesAsAreAskedForAndThereAre) {
     EXPECT_EQ(names, test::names_in(photos()));
     EXPECT_NEAR(sum, 1, 1e-6);
   }
-  const ProgramResult none = predict({photo(), "--top", "0"});
-  EXPECT_EQ(none.exit_code, code(ExitCode::kUsage));
-  EXPECT_THAT(none.err, testing::HasSubstr("--top: Value 0 not in range 1 to 16384"));
+  EXPECT_THAT(test::error_of(ExitCode::kUsage, {"predict", run(), photo(), "--top", "0"}),
+              testing::HasSubstr("--top: Value 0 not in range 1 to 16384"));
 }
 
 TEST_F(Predict, ReadsNamesFromStandardInput) {
@@ -194,39 +179,37 @@ TEST_F(Predict, ReadsNamesFromStandardInput) {
       test::run_program({"/bin/sh", "-c", std::string(BN_PROGRAM) + " predict " + run() + " - --csv < " + list});
   EXPECT_EQ(piped.exit_code, 0) << piped.err;
   EXPECT_EQ(piped.out, predict({photo(), any.string(), "--csv"}).out);
-  EXPECT_EQ(csv_of(piped.out).size(), 3U);
+  EXPECT_EQ(rows_of(piped.out).size(), 3U);
   const ProgramResult none =
       test::run_program({"/bin/sh", "-c", std::string(BN_PROGRAM) + " predict " + run() + " - < /dev/null"});
   EXPECT_EQ(none.err, "error: there is no file name on standard input; it needs one a line\n");
 }
 
 TEST_F(Predict, PrintsARowsOutput) {
-  const Table table = csv_of(predict({photos(), "--features", "pool3"}).out);
+  const Table table = rows_of(predict({photos(), "--features", "pool3"}).out);
   ASSERT_EQ(table.size(), 21U);
   EXPECT_EQ(table[0].at(32), "feature32");
   EXPECT_EQ(table[1].size(), 33U);
   EXPECT_NE(table[1], table[2]);
   // The scores are a row too, whose softmax the probabilities are.
-  const auto json = nlohmann::json::parse(predict({photo(), "--json", "--features", "logits"}).out);
+  const auto json = json_of({photo(), "--json", "--features", "logits"});
   double sum = 0, most = 0;
   for (const double score : json.at("features").get<std::vector<double>>()) {
     sum += std::exp(score);
     most = std::max(most, std::exp(score));
   }
   EXPECT_NEAR(json.at("classes")[0].at("probability").get<double>(), most / sum, 1e-5);
-  EXPECT_EQ(csv_of(predict({photos(), "--features", "pool3", "--crops", "10"}).out).size(), 21U);
-  const ProgramResult unknown = predict({photo(), "--features", "pool4"});
-  EXPECT_EQ(unknown.exit_code, code(ExitCode::kConfig));
-  EXPECT_THAT(unknown.err, EndsWith("its rows are conv1, inception_2a, pool3, logits; did you mean pool3?\n"));
+  EXPECT_EQ(rows_of(predict({photos(), "--features", "pool3", "--crops", "10"}).out).size(), 21U);
+  EXPECT_THAT(test::error_of(ExitCode::kConfig, {"predict", run(), photo(), "--features", "pool4"}),
+              EndsWith("its rows are conv1, inception_2a, pool3, logits; did you mean pool3?\n"));
 }
 
 TEST_F(Predict, DrawsWhereTheClassIsSeen) {
   const std::string maps = folder() / "maps";
   const ProgramResult result = predict({photos() + "/arrow", photos() + "/disk", "--heatmap", maps, "--json"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  std::istringstream lines(result.out);
   std::set<std::string> pictures;
-  for (std::string line; std::getline(lines, line);) {
+  for (const std::string& line : test::lines_of(result.out)) {
     const std::string picture = nlohmann::json::parse(line).at("heatmap");
     EXPECT_THAT(test::read_bytes(picture), StartsWith("\x89PNG"));
     pictures.insert(std::filesystem::path(picture).filename().string());
@@ -241,10 +224,7 @@ TEST_F(Predict, DrawsWhereTheClassIsSeen) {
 }
 
 TEST_F(Predict, SaysThatMovingAveragesTrail) {
-  const std::string brief =
-      test::train(folder() / "experiment.yaml", folder() / "brief",
-                  {"--set", "train.steps=3", "--set", "data.train=[" + (folder() / "photos/train") + "]", "--set",
-                   "data.validation=[" + photos() + "]"});
+  const std::string brief = train("brief", {"train.steps=3"});
   EXPECT_EQ(bninception({"predict", brief, photo()}).err,
             "warning: after 3 steps, of 30 that they need, the moving averages of " + brief +
                 "/checkpoints/best.safetensors trail behind its weights, so answers may be far off\n");
@@ -256,9 +236,8 @@ TEST_F(Predict, SaysThatMovingAveragesTrail) {
 
 TEST_F(Predict, DrawsNoMapOverAPhoto) {
   const std::string folder = std::filesystem::path(photo()).parent_path(), before = test::read_bytes(photo());
-  const ProgramResult result = predict({photo(), "--heatmap", folder});
-  EXPECT_EQ(result.exit_code, 3);
-  EXPECT_EQ(result.err, "error: --heatmap: '" + folder + "' holds 000000.png itself: name another folder\n");
+  EXPECT_EQ(test::error_of(3, {"predict", run(), photo(), "--heatmap", folder}),
+            "error: --heatmap: '" + folder + "' holds 000000.png itself: name another folder\n");
   EXPECT_TRUE(test::read_bytes(photo()) == before);
 }
 
@@ -291,14 +270,10 @@ TEST_F(Predict, NamesEachFileThatItCannotRead) {
 TEST_F(Predict, NamesClassesAfterTheWayToPytorchAndBack) {
   const std::string there = folder() / "there.safetensors", back = folder() / "back.safetensors";
   const auto convert_back = [&](const std::string& from) {
-    return bninception({"convert", from, back, "--names", "bninception", "--config", run() + "/config.yaml"});
+    return bninception({"convert", from, back, "--names", "bninception", "--config", run() + "/config.yaml"}).err;
   };
-  const ProgramResult out = bninception({"convert", run(), there, "--names", "pytorch"});
-  ASSERT_EQ(out.exit_code, 0) << out.err;
-  EXPECT_EQ(out.err, "");
-  const ProgramResult in = convert_back(there);
-  ASSERT_EQ(in.exit_code, 0) << in.err;
-  EXPECT_EQ(in.err, "");
+  EXPECT_EQ(test::error_of(0, {"convert", run(), there, "--names", "pytorch"}), "");
+  EXPECT_EQ(convert_back(there), "");
   EXPECT_EQ(bninception({"predict", back, photo()}).out, predict({photo()}).out);
   // Other programs may have lost them, or hold names of other classes.
   const std::string changed = folder() / "changed.safetensors";
@@ -307,7 +282,7 @@ TEST_F(Predict, NamesClassesAfterTheWayToPytorchAndBack) {
     const size_t place = bytes.find(before);
     EXPECT_LT(place, bytes.size()) << before;
     test::write_bytes(changed, std::string(bytes).replace(place, before.size(), after));
-    return convert_back(changed).err;
+    return convert_back(changed);
   };
   EXPECT_THAT(with("\"classes\":", "\"klasses\":"),
               EndsWith("; a program that changes such a file has to leave the metadata 'checksum' out\n"));
@@ -325,13 +300,12 @@ TEST_F(Predict, NamesClassesAfterTheWayToPytorchAndBack) {
 }
 
 // As a user who may not look into every folder: root may, unless a program starts without two of root's capabilities.
-std::string predict_as_user(std::vector<std::string> words) {
+std::string predict_as_user(const Words& words) {
   return test::result_in_child([&]() -> std::string {
     for (const int capability : {CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH}) {
       if (getuid() == 0 && prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0) return "cannot drop privileges";
     }
-    words.insert(words.begin(), "predict");
-    const ProgramResult result = bninception(words);
+    const ProgramResult result = bninception(test::joined({"predict"}, words));
     return std::to_string(result.exit_code) + "\n" + result.out + result.err;
   });
 }
@@ -371,7 +345,7 @@ TEST_F(Predict, SaysThatACheckpointHasNoNames) {
   EXPECT_EQ(result.err, old + " holds no class names, so classes are numbers\n");
   EXPECT_EQ(bninception({"convert", old, folder() / "old_there", "--names", "pytorch"}).err,
             old + ": it names no classes, so the file has numbers alone\n");
-  EXPECT_LT(std::stoi(csv_of(result.out).at(1).at(1)), 10);
+  EXPECT_LT(std::stoi(rows_of(result.out).at(1).at(1)), 10);
 }
 
 }  // namespace

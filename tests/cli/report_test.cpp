@@ -11,7 +11,8 @@
 namespace bn {
 namespace {
 
-using test::bninception;
+using test::error_of;
+using test::output_of;
 using test::ProgramResult;
 using testing::HasSubstr;
 
@@ -26,45 +27,42 @@ const std::string kExperiment = test::small_model() + test::shapes_data(300, 70)
 threads: 1
 )";
 
+// The folder "two" of a sweep with two runs.
+void train_two(const test::TemporaryFolder& folder) {
+  test::write_bytes(folder / "experiment.yaml", kExperiment);
+  test::write_bytes(folder / "sweep.yaml", "name: two\nseeds: [1, 2]\nconfigs: [{arm: bn, config: experiment.yaml}]\n");
+  output_of({"sweep", folder / "sweep.yaml", "--out", folder / "two"});
+}
+
 TEST(ReportCommand, ReportsRunsOfTheProgram) {
   const test::TemporaryFolder folder;
   test::write_bytes(folder / "experiment.yaml", kExperiment);
   for (const char* seed : {"1", "2"}) {
     for (const char* normalization : {"none", "batch"}) {
-      test::train(
-          folder / "experiment.yaml", folder / (std::string(normalization) + "_seed" + seed),
-          {"--set", std::string("train.seed=") + seed, "--set", std::string("model.normalization=") + normalization});
+      test::train(folder / "experiment.yaml", folder / (std::string(normalization) + "_seed" + seed),
+                  test::set({std::string("train.seed=") + seed, std::string("model.normalization=") + normalization}));
     }
   }
-  const ProgramResult result =
-      bninception({"report", folder / "none_seed1", folder / "none_seed2", folder / "batch_seed1",
-                   folder / "batch_seed2", "--out", folder / "report"});
-  EXPECT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_THAT(result.out, HasSubstr(folder / "report/index.html"));
+  EXPECT_THAT(output_of({"report", folder / "none_seed1", folder / "none_seed2", folder / "batch_seed1",
+                         folder / "batch_seed2", "--out", folder / "report"}),
+              HasSubstr(folder / "report/index.html"));
   EXPECT_THAT(test::read_bytes(folder / "report/index.html"), HasSubstr("Input of hidden1/act, unit 3"));
 }
 
 // Two runs of one sweep and one beside it: TensorBoard's names are the folders below the one that holds all.
 TEST(ReportCommand, WritesEventsForTensorBoard) {
   const test::TemporaryFolder folder;
-  test::write_bytes(folder / "experiment.yaml", kExperiment);
-  test::write_bytes(folder / "sweep.yaml", "name: two\nseeds: [1, 2]\nconfigs: [{arm: bn, config: experiment.yaml}]\n");
-  const ProgramResult none = bninception({"report", folder / "two", "--tensorboard", folder / "logs"});
-  EXPECT_EQ(none.exit_code, 4);
-  const ProgramResult swept = bninception({"sweep", folder / "sweep.yaml", "--out", folder / "two"});
-  ASSERT_EQ(swept.exit_code, 0) << swept.err;
+  error_of(4, {"report", folder / "two", "--tensorboard", folder / "logs"});
+  train_two(folder);
   const std::string network =
       "model.network={kind: inception, image_size: 16, image_channels: 1, rows: [{row: conv1, type: convolution, "
       "patch: 3, stride: 2, filters: 8}, {row: pool2, type: average_pool, patch: 0}]}";
-  test::train(folder / "experiment.yaml", folder / "other", {"--set", "train.probe.op=\"\"", "--set", network});
-
-  const ProgramResult result =
-      bninception({"report", folder / "two", folder / "other", "--tensorboard", folder / "logs"});
-  EXPECT_EQ(result.exit_code, 0) << result.err;
+  test::train(folder / "experiment.yaml", folder / "other", test::set({"train.probe.op=\"\"", network}));
   // The file's version, the session, the hyperparameters, 4 probes, 3 times train and evaluate, the end. The
   // convolutional network has a picture of its filters in place of the probes.
-  EXPECT_EQ(result.out, folder / "logs/two/bn/seed_1" + ": 14 events\n" + (folder / "logs/two/bn/seed_2") +
-                            ": 14 events\n" + (folder / "logs/other") + ": 11 events\n");
+  EXPECT_EQ(output_of({"report", folder / "two", folder / "other", "--tensorboard", folder / "logs"}),
+            folder / "logs/two/bn/seed_1" + ": 14 events\n" + (folder / "logs/two/bn/seed_2") + ": 14 events\n" +
+                (folder / "logs/other") + ": 11 events\n");
   const auto events_of = [&](const char* run) {
     return test::read_bytes(folder / run + "/events.out.tfevents.bninception");
   };
@@ -78,18 +76,16 @@ TEST(ReportCommand, WritesEventsForTensorBoard) {
 // It starts before the runs of the sweep do, and ends when the last of them has.
 TEST(ReportCommand, FollowsASweepUntilAllRunsHaveEnded) {
   const test::TemporaryFolder folder;
-  test::write_bytes(folder / "experiment.yaml", kExperiment);
-  test::write_bytes(folder / "sweep.yaml", "name: two\nseeds: [1, 2]\nconfigs: [{arm: bn, config: experiment.yaml}]\n");
-  const ProgramResult swept = bninception({"sweep", folder / "sweep.yaml", "--out", folder / "two"});
-  ASSERT_EQ(swept.exit_code, 0) << swept.err;
+  train_two(folder);
   std::filesystem::rename(folder / "two/bn/seed_2", folder / "later");
-  const std::vector<std::string> follow{"report", folder / "two", "--tensorboard", folder / "logs", "--follow"};
-  test::RunningProgram following(test::bninception_command(follow));
+  const auto follow = [&](const std::string& logs) {
+    return test::bninception_command({"report", folder / "two", "--tensorboard", folder / logs, "--follow"});
+  };
+  test::RunningProgram following(follow("logs"));
   const std::string first = folder / "logs/bn/seed_1/events.out.tfevents.bninception";
   EXPECT_TRUE(test::wait_until(std::chrono::seconds(20), [&] { return std::filesystem::exists(first); }));
   EXPECT_FALSE(following.has_ended());
-  test::RunningProgram stopped(test::bninception_command(
-      {"report", folder / "two", "--tensorboard", folder / "logs_until_stopped", "--follow"}));
+  test::RunningProgram stopped(follow("logs_until_stopped"));
   const std::string until = folder / "logs_until_stopped/bn/seed_1";
   EXPECT_TRUE(test::wait_until(std::chrono::seconds(20), [&] { return std::filesystem::exists(until); }));
   stopped.signal(SIGTERM);
@@ -102,31 +98,22 @@ TEST(ReportCommand, FollowsASweepUntilAllRunsHaveEnded) {
 
 TEST(ReportCommand, ExplainsWhatIsNoRun) {
   const test::TemporaryFolder folder;
-  const ProgramResult result = bninception({"report", folder / "nowhere", "--out", folder / "report"});
-  EXPECT_EQ(result.exit_code, 4);
-  EXPECT_EQ(result.err, "error: there is no folder '" + folder / "nowhere" + "'\n");
-  const ProgramResult nowhere_to = bninception({"report", folder.path()});
-  EXPECT_EQ(nowhere_to.exit_code, 2);
-  EXPECT_THAT(nowhere_to.err, HasSubstr("report needs --out FOLDER or --tensorboard FOLDER; "));
-  const ProgramResult alone = bninception({"report", folder.path(), "--out", folder / "report", "--follow"});
-  EXPECT_EQ(alone.exit_code, 2);
-  EXPECT_THAT(alone.err, HasSubstr("--follow requires --tensorboard"));
-  const ProgramResult events = bninception({"report", folder / "nowhere", "--tensorboard", folder / "logs"});
-  EXPECT_EQ(events.exit_code, 4);
-  EXPECT_EQ(events.err, "error: there is no folder '" + folder / "nowhere" + "'\n");
+  const std::string missing = "error: there is no folder '" + folder / "nowhere" + "'\n";
+  EXPECT_EQ(error_of(4, {"report", folder / "nowhere", "--out", folder / "report"}), missing);
+  EXPECT_EQ(error_of(4, {"report", folder / "nowhere", "--tensorboard", folder / "logs"}), missing);
+  EXPECT_THAT(error_of(2, {"report", folder.path()}), HasSubstr("report needs --out FOLDER or --tensorboard FOLDER; "));
+  EXPECT_THAT(error_of(2, {"report", folder.path(), "--out", folder / "report", "--follow"}),
+              HasSubstr("--follow requires --tensorboard"));
 }
 
 TEST(ReportCommand, NamesTheRunsInAFolderThatIsNone) {
   const test::TemporaryFolder folder;
   const auto error = [&](const std::string& input) {
-    const ProgramResult result = bninception({"report", folder / input, "--out", folder / "report"});
-    EXPECT_EQ(result.exit_code, 4);
-    return result.err;
+    return error_of(4, {"report", folder / input, "--out", folder / "report"});
   };
   const auto add_run = [&](const std::string& run) {
-    std::filesystem::create_directories(folder / run);
-    test::write_bytes(folder / (run + "/config.yaml"), "");
-    test::write_bytes(folder / (run + "/log.jsonl"), "");
+    folder.write(run + "/config.yaml", "");
+    folder.write(run + "/log.jsonl", "");
   };
   std::filesystem::create_directory(folder / "study");
   const std::string plain = "error: '" + folder / "study" +

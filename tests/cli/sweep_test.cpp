@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <thread>
 
 #include "bn/error.hpp"
@@ -25,9 +24,11 @@ using std::chrono::milliseconds;
 using test::bninception;
 using test::bninception_command;
 using test::code;
+using test::lines_of;
 using test::ProgramResult;
 using test::RunningProgram;
 using test::TemporaryFolder;
+using test::Words;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -50,14 +51,15 @@ class SweepCommand : public testing::Test {
   }
 
   void write_sweep(const std::string& text) const { test::write_bytes(root_ / "sweep.yaml", "name: tiny\n" + text); }
-  std::vector<std::string> arguments(const std::vector<std::string>& more = {}) const {
-    std::vector<std::string> all{"sweep", root_ / "sweep.yaml", "--out", root_ / "out"};
-    all.insert(all.end(), more.begin(), more.end());
-    return all;
+  Words arguments(const Words& more = {}) const {
+    return test::joined({"sweep", root_ / "sweep.yaml", "--out", root_ / "out"}, more);
   }
+  // What the sweep prints, and what it tells, when it succeeds or ends with this exit code.
+  std::string output(const Words& more) const { return test::output_of(arguments(more)); }
+  std::string told(ExitCode exit_code = ExitCode::kSuccess) const { return test::error_of(exit_code, arguments()); }
   nlohmann::json record() const { return nlohmann::json::parse(test::read_bytes(root_ / "out/sweep.json")); }
-  std::vector<std::string> outcomes() const {
-    std::vector<std::string> all;
+  Words outcomes() const {
+    Words all;
     const nlohmann::json whole = record();
     for (const auto& run : whole.at("runs")) all.push_back(run.at("outcome"));
     return all;
@@ -69,61 +71,46 @@ class SweepCommand : public testing::Test {
   const TemporaryFolder root_;
 };
 
-const std::vector<std::string> kAllFinished(4, "finished");
-
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  std::istringstream stream(text);
-  for (std::string line; std::getline(stream, line);) lines.push_back(line);
-  return lines;
-}
+const Words kAllFinished(4, "finished");
 
 // As GNU parallel does it: a shell for each line, on any machine.
 TEST_F(SweepCommand, ListedCommandsTrainTheSweep) {
   write_sweep("configs: [plain.yaml, batch_norm.yaml]\nseeds: [1, 2]\nset: {train.steps: 20}\n");
-  const ProgramResult list = bninception(arguments({"--list"}));
-  ASSERT_EQ(list.exit_code, 0) << list.err;
-  const std::vector<std::string> lines = lines_of(list.out);
-  ASSERT_EQ(lines.size(), 4U) << list.out;
+  const Words lines = lines_of(output({"--list"}));
+  ASSERT_EQ(lines.size(), 4U);
   for (const std::string& line : lines) {
     const ProgramResult run = test::run_program({"/bin/sh", "-c", line});
     EXPECT_EQ(run.exit_code, 0) << line << run.err;
   }
-  const ProgramResult status = bninception(arguments({"--status"}));
-  EXPECT_EQ(status.exit_code, 0) << status.err;
-  EXPECT_THAT(status.out, HasSubstr("tiny: 4 finished"));
+  EXPECT_THAT(output({"--status"}), HasSubstr("tiny: 4 finished"));
   EXPECT_EQ(outcomes(), kAllFinished);
-  EXPECT_EQ(lines_of(bninception(arguments({"--list"})).out), lines) << "the numbers of --run must not move";
+  EXPECT_EQ(lines_of(output({"--list"})), lines) << "the numbers of --run must not move";
   // The sweep itself finds nothing left to do.
-  const ProgramResult sweep = bninception(arguments());
-  EXPECT_EQ(sweep.exit_code, 0) << sweep.err;
-  EXPECT_THAT(sweep.err, Not(HasSubstr("started")));
+  EXPECT_THAT(told(), Not(HasSubstr("started")));
 }
 
 // As an array of Slurm does it.
 TEST_F(SweepCommand, RunTrainsOneLine) {
-  const ProgramResult run = bninception(arguments({"--run", "2"}));
-  EXPECT_EQ(run.exit_code, 0) << run.err;
-  EXPECT_EQ(outcomes(), (std::vector<std::string>(4, "pending")));
-  EXPECT_THAT(bninception(arguments({"--status"})).out, HasSubstr("tiny: 3 pending, 1 finished"));
-  EXPECT_EQ(outcomes(), (std::vector<std::string>{"pending", "pending", "finished", "pending"}));
-  const ProgramResult beyond = bninception(arguments({"--run", "4"}));
-  EXPECT_EQ(beyond.exit_code, code(ExitCode::kUsage));
-  EXPECT_THAT(beyond.err, HasSubstr("--run 4: the sweep has the runs 0 to 3; --list prints their commands"));
+  output({"--run", "2"});
+  EXPECT_EQ(outcomes(), (Words(4, "pending")));
+  EXPECT_THAT(output({"--status"}), HasSubstr("tiny: 3 pending, 1 finished"));
+  EXPECT_EQ(outcomes(), (Words{"pending", "pending", "finished", "pending"}));
+  EXPECT_THAT(test::error_of(ExitCode::kUsage, arguments({"--run", "4"})),
+              HasSubstr("--run 4: the sweep has the runs 0 to 3; --list prints their commands"));
 }
 
 // A diverged run's exit code is what the scheduler sees.
 TEST_F(SweepCommand, RunHasTheExitCodeOfTraining) {
   write_sweep("configs: [plain.yaml]\nseeds: [1]\nset: {train.learning_rate.initial: 1.0e30}\n");
-  EXPECT_EQ(bninception(arguments({"--run", "0"})).exit_code, code(ExitCode::kDiverged));
-  EXPECT_THAT(bninception(arguments({"--status"})).out, HasSubstr("tiny: 1 diverged"));
+  test::error_of(ExitCode::kDiverged, arguments({"--run", "0"}));
+  EXPECT_THAT(output({"--status"}), HasSubstr("tiny: 1 diverged"));
 }
 
 TEST_F(SweepCommand, ListQuotesForAShell) {
   write_sweep("configs: [plain.yaml]\nseeds: [1]\nset: {model.init_scale: 0.5}\n");
   std::filesystem::create_directory(root_ / "it's here");
-  const ProgramResult list = bninception({"sweep", root_ / "sweep.yaml", "--out", root_ / "it's here/out", "--list"});
-  EXPECT_THAT(list.out, HasSubstr("'" + (root_ / "it'\\''s here/out/")));
+  EXPECT_THAT(test::output_of({"sweep", root_ / "sweep.yaml", "--out", root_ / "it's here/out", "--list"}),
+              HasSubstr("'" + (root_ / "it'\\''s here/out/")));
 }
 
 TEST_F(SweepCommand, RunsEverythingAndRecordsIt) {
@@ -146,20 +133,17 @@ TEST_F(SweepCommand, RunsEverythingAndRecordsIt) {
 }
 
 TEST_F(SweepCommand, WhatIsDoneIsNotRepeated) {
-  ASSERT_EQ(bninception(arguments()).exit_code, 0);
+  told();
   const auto written = std::filesystem::last_write_time(root_ / "out/plain/seed_1/log.jsonl");
   write_sweep("configs: [plain.yaml, batch_norm.yaml]\nseeds: [1, 2, 3]\n");
-  const ProgramResult result = bninception(arguments());
-  ASSERT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_THAT(result.err, Not(HasSubstr("seed 1")));
-  EXPECT_THAT(result.err, HasSubstr("batch_norm seed 3: finished"));
-  EXPECT_EQ(outcomes(), std::vector<std::string>(6, "finished"));
+  EXPECT_THAT(told(), testing::AllOf(Not(HasSubstr("seed 1")), HasSubstr("batch_norm seed 3: finished")));
+  EXPECT_EQ(outcomes(), Words(6, "finished"));
   EXPECT_EQ(std::filesystem::last_write_time(root_ / "out/plain/seed_1/log.jsonl"), written);
 }
 
 // The sweep alone is killed; its runs must notice, and the next sweep must wait for them and go on.
 TEST_F(SweepCommand, KilledAnywhereItContinuesToTheSameBits) {
-  ASSERT_EQ(bninception(arguments()).exit_code, 0);
+  told();
   const std::string reference = checkpoint("batch_norm/seed_2", 60);
   std::filesystem::remove_all(root_ / "out");
   for (const int milliseconds_alive : {30, 150, 300}) {
@@ -168,8 +152,7 @@ TEST_F(SweepCommand, KilledAnywhereItContinuesToTheSameBits) {
     sweep.signal(SIGKILL);
     sweep.wait();
   }
-  const ProgramResult result = bninception(arguments());
-  ASSERT_EQ(result.exit_code, 0) << result.err;
+  told();
   EXPECT_EQ(outcomes(), kAllFinished);
   EXPECT_TRUE(checkpoint("batch_norm/seed_2", 60) == reference);
 }
@@ -183,32 +166,28 @@ TEST_F(SweepCommand, InterruptedItSavesItsRuns) {
   }));
   sweep.signal(SIGTERM);
   EXPECT_EQ(sweep.wait().exit_code, code(ExitCode::kInterrupted));
-  EXPECT_EQ(outcomes(), std::vector<std::string>{"interrupted"});
+  EXPECT_EQ(outcomes(), Words{"interrupted"});
   EXPECT_FALSE(RunFolder(root_ / "out/plain/seed_1").checkpoint_steps().empty());
 }
 
 TEST_F(SweepCommand, ADivergedRunIsAResult) {
   write_sweep("configs: [plain.yaml, {arm: x1e30, config: plain.yaml, set: {train.learning_rate.initial: 1e30}}]\n");
-  const ProgramResult result = bninception(arguments());
-  EXPECT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_EQ(outcomes(), (std::vector<std::string>{"finished", "diverged"}));
-  EXPECT_EQ(bninception(arguments()).err.find("started"), std::string::npos);
+  told();
+  EXPECT_EQ(outcomes(), (Words{"finished", "diverged"}));
+  EXPECT_THAT(told(), Not(HasSubstr("started")));
 }
 
 TEST_F(SweepCommand, ACrashedRunIsTriedOnceMoreAndReported) {
   write_sweep("configs: [{arm: broken, config: plain.yaml, set: {train.l2: 0.5}}, plain.yaml]\nbaseline: plain\n");
   std::filesystem::create_directories(root_ / "out/broken/seed_1");
   test::write_bytes(root_ / "out/broken/seed_1/log.jsonl", "garbage\n");  // training refuses to continue it
-  const ProgramResult result = bninception(arguments());
-  EXPECT_EQ(result.exit_code, code(ExitCode::kFailure)) << result.err;
-  EXPECT_EQ(outcomes(), (std::vector<std::string>{"crashed", "finished"}));
-  const size_t first = result.err.find("broken seed 1: crashed");
-  ASSERT_NE(first, std::string::npos) << result.err;
-  EXPECT_NE(result.err.find("broken seed 1: crashed", first + 1), std::string::npos) << result.err;
+  const std::string error = told(ExitCode::kFailure), crashed = "broken seed 1: crashed";
+  EXPECT_EQ(outcomes(), (Words{"crashed", "finished"}));
+  ASSERT_THAT(error, HasSubstr(crashed));
+  EXPECT_THAT(error.substr(error.find(crashed) + 1), HasSubstr(crashed));
   EXPECT_THAT(record().at("runs").at(0).at("message").dump(), HasSubstr("exit code 4, error: "));
-  const ProgramResult report = bninception({"report", root_ / "out", "--out", root_ / "report"});
-  EXPECT_EQ(report.exit_code, 0) << report.err;
-  EXPECT_THAT(report.out, HasSubstr("broken with seed 1 is left out: it crashed: exit code 4, error: "));
+  EXPECT_THAT(test::output_of({"report", root_ / "out", "--out", root_ / "report"}),
+              HasSubstr("broken with seed 1 is left out: it crashed: exit code 4, error: "));
 }
 
 TEST_F(SweepCommand, TheSweepFileMustNotChangeMeanwhile) {
@@ -218,58 +197,50 @@ TEST_F(SweepCommand, TheSweepFileMustNotChangeMeanwhile) {
                                [&] { return std::filesystem::exists(root_ / "out/plain/seed_1/log.jsonl"); }));
   write_sweep("configs: [plain.yaml]\nseeds: [1, 2]\n");
   const ProgramResult result = sweep.wait();
-  EXPECT_EQ(outcomes(), std::vector<std::string>{"interrupted"});
+  EXPECT_EQ(outcomes(), Words{"interrupted"});
   EXPECT_EQ(result.exit_code, code(ExitCode::kConfig));
   EXPECT_THAT(result.err, HasSubstr("sweep.yaml was changed while the sweep was running"));
 }
 
 TEST_F(SweepCommand, AFolderOfAnotherConfigurationIsRefused) {
-  ASSERT_EQ(bninception(arguments()).exit_code, 0);
+  told();
   write_sweep("configs: [plain.yaml]\nset: {train.l2: 0.5}\n");
-  const ProgramResult result = bninception(arguments());
-  EXPECT_EQ(result.exit_code, code(ExitCode::kConfig));
-  EXPECT_THAT(result.err, HasSubstr("plain/seed_1' was begun with another configuration; remove it or give another "
-                                    "--out:\n  train.l2: 0 -> 0.5"));
+  EXPECT_THAT(told(ExitCode::kConfig), HasSubstr("plain/seed_1' was begun with another configuration; remove it or "
+                                                 "give another --out:\n  train.l2: 0 -> 0.5"));
   test::write_bytes(root_ / "sweep.yaml", "name: other\nconfigs: [plain.yaml]\n");
-  EXPECT_THAT(bninception(arguments()).err, HasSubstr("holds the sweep tiny, not other; give another --out"));
+  EXPECT_THAT(told(ExitCode::kConfig), HasSubstr("holds the sweep tiny, not other; give another --out"));
 }
 
 TEST_F(SweepCommand, AFolderInUseIsRefused) {
   std::filesystem::create_directories(root_ / "out");
   const FolderLock lock(root_ / "out");
-  const ProgramResult result = bninception(arguments());
-  EXPECT_EQ(result.exit_code, code(ExitCode::kStorage));
-  EXPECT_THAT(result.err, HasSubstr("sweep folder '" + (root_ / "out") + "' is in use: process "));
+  EXPECT_THAT(told(ExitCode::kStorage), HasSubstr("sweep folder '" + (root_ / "out") + "' is in use: process "));
 }
 
 TEST_F(SweepCommand, MissingDataAreFoundBeforeTheFirstStep) {
   write_sweep(
       "configs: [plain.yaml, {arm: gone, config: plain.yaml, set: {data.kind: tar, data.train: [/nowhere/a.tar], "
       "data.validation: [/nowhere/b.tar]}}]\n");
-  const ProgramResult result = bninception(arguments());
-  EXPECT_EQ(result.exit_code, code(ExitCode::kData));
-  EXPECT_THAT(result.err, HasSubstr("arm gone: cannot open /nowhere/a.tar"));
+  EXPECT_THAT(told(ExitCode::kData), HasSubstr("arm gone: cannot open /nowhere/a.tar"));
   EXPECT_FALSE(std::filesystem::exists(root_ / "out/plain"));
 }
 
 TEST_F(SweepCommand, ADryRunPlansAndWritesNothing) {
-  const ProgramResult result = bninception(arguments({"--dry-run", "--set", "train.steps=50"}));
-  ASSERT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_THAT(result.out, HasSubstr("sweep tiny: 2 arms, 4 runs, 1 at a time"));
-  EXPECT_THAT(result.out, HasSubstr("       5.0         50 "));  // epochs and steps
-  EXPECT_THAT(result.out, HasSubstr("in all about 0:0"));
+  const std::string plan = output({"--dry-run", "--set", "train.steps=50"});
+  EXPECT_THAT(plan, HasSubstr("sweep tiny: 2 arms, 4 runs, 1 at a time"));
+  EXPECT_THAT(plan, HasSubstr("       5.0         50 "));  // epochs and steps
+  EXPECT_THAT(plan, HasSubstr("in all about 0:0"));
   EXPECT_FALSE(std::filesystem::exists(root_ / "out"));
 }
 
 TEST_F(SweepCommand, ADryRunCanDoWithoutTheData) {
   const std::string gone = "set: {data.kind: tar, data.train: [/nowhere/a.tar], data.validation: [/nowhere/b.tar]}\n";
   write_sweep("configs: [plain.yaml]\n" + gone);
-  EXPECT_EQ(bninception(arguments({"--dry-run"})).exit_code, code(ExitCode::kData));
+  test::error_of(ExitCode::kData, arguments({"--dry-run"}));
   write_sweep("configs: [plain.yaml]\nimages: {train: 400, validation: 40}\n" + gone);
-  const ProgramResult result = bninception(arguments({"--dry-run"}));
-  ASSERT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_THAT(result.out, HasSubstr("       3.0         60 "));
-  EXPECT_THAT(result.out, HasSubstr("400 training and 40 validation images, as "));
+  const std::string plan = output({"--dry-run"});
+  EXPECT_THAT(plan, HasSubstr("       3.0         60 "));
+  EXPECT_THAT(plan, HasSubstr("400 training and 40 validation images, as "));
 }
 
 }  // namespace

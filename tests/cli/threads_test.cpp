@@ -20,11 +20,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-using test::bninception;
-using test::code;
+using test::joined;
 using test::ProgramResult;
 using test::run_program;
 using test::RunningProgram;
+using test::Words;
 using testing::ElementsAre;
 using testing::EndsWith;
 using testing::HasSubstr;
@@ -39,36 +39,36 @@ class Threads : public testing::Test {
   Threads() { test::write_bytes(experiment_, kExperiment); }
 
   // "cpu: ..., 2 threads (all cores)"
-  std::string backend(const std::vector<std::string>& more, const test::ProgramOptions& options = {}) const {
-    std::vector<std::string> arguments{"profile", experiment_, "--steps", "1", "--json"};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    const ProgramResult result = bninception(arguments, options);
-    EXPECT_EQ(result.exit_code, 0) << result.err;
-    return nlohmann::json::parse(result.out).at("backend");
+  std::string backend(const Words& more, const test::ProgramOptions& options = {}) const {
+    const Words arguments = joined({"profile", experiment_, "--steps", "1", "--json"}, more);
+    return nlohmann::json::parse(test::output_of(arguments, options)).at("backend");
   }
 
   // Starts the program as a user does who has not said how threads wait, unless `variables` ("NAME=value") say it.
   // libgomp writes its settings each time the program starts.
-  static std::vector<std::string> command(const std::vector<std::string>& variables,
-                                          const std::vector<std::string>& words) {
-    std::vector<std::string> all{"/usr/bin/env",           "-u", "OMP_WAIT_POLICY", "-u", "GOMP_SPINCOUNT",
-                                 "OMP_DISPLAY_ENV=verbose"};
-    all.insert(all.end(), variables.begin(), variables.end());
-    all.insert(all.end(), words.begin(), words.end());
-    return all;
+  static Words command(const Words& variables, const Words& words) {
+    const Words env{"/usr/bin/env", "-u", "OMP_WAIT_POLICY", "-u", "GOMP_SPINCOUNT", "OMP_DISPLAY_ENV=verbose"};
+    return joined(joined(env, variables), words);
   }
 
   // The settings that libgomp wrote at each start.
-  static std::vector<std::string> spin_counts(const ProgramResult& result) {
+  static Words spin_counts(const ProgramResult& result) {
     const std::regex setting("GOMP_SPINCOUNT = '([^']*)'");
-    std::vector<std::string> counts;
+    Words counts;
     for (std::sregex_iterator found(result.err.begin(), result.err.end(), setting), end; found != end; ++found) {
       counts.push_back((*found)[1]);
     }
     return counts;
   }
 
-  std::vector<std::string> profile() const { return {BN_PROGRAM, "profile", experiment_, "--steps", "1"}; }
+  // The program starts once more, and ends with this exit code.
+  static void expect_started_anew(const Words& words, int exit_code = 0) {
+    const ProgramResult result = run_program(command({}, words));
+    EXPECT_EQ(result.exit_code, exit_code) << result.err;
+    EXPECT_EQ(spin_counts(result).size(), 2U) << result.err;
+  }
+
+  Words profile() const { return {BN_PROGRAM, "profile", experiment_, "--steps", "1"}; }
 
   const test::TemporaryFolder root_;
   const std::string experiment_ = root_ / "experiment.yaml";
@@ -84,9 +84,8 @@ TEST_F(Threads, TheirNumberIsSaidWithItsReason) {
 }
 
 TEST_F(Threads, ARunRecordsThem) {
-  const ProgramResult result = bninception({"train", experiment_, "--quiet", "--out", root_ / "run"},
-                                           {.environment = {{"OMP_NUM_THREADS", "2"}}});
-  ASSERT_EQ(result.exit_code, 0) << result.err;
+  test::output_of({"train", experiment_, "--quiet", "--out", root_ / "run"},
+                  {.environment = {{"OMP_NUM_THREADS", "2"}}});
   const LogRecord start = read_log(RunFolder(root_ / "run").log_path()).front();
   EXPECT_EQ(start.event, "start");
   EXPECT_THAT(start.message, HasSubstr(", 2 threads (OMP_NUM_THREADS); "));
@@ -95,22 +94,18 @@ TEST_F(Threads, ARunRecordsThem) {
 }
 
 TEST_F(Threads, OfARunStayWhereNobodyNamesOthers) {
-  const std::vector<std::string> train{"train", experiment_, "--quiet", "--out", root_ / "run"};
-  ASSERT_EQ(bninception(train, {.environment = {{"OMP_NUM_THREADS", "3"}}}).exit_code, 0);
-  std::vector<std::string> resume = train;
-  resume.insert(resume.end(), {"--resume", "--set", "train.steps=12"});
-  const ProgramResult same = bninception(resume);
-  EXPECT_EQ(same.exit_code, 0) << same.err;
+  const Words train{"train", experiment_, "--quiet", "--out", root_ / "run"};
+  test::output_of(train, {.environment = {{"OMP_NUM_THREADS", "3"}}});
+  Words resume = joined(train, {"--resume", "--set", "train.steps=12"});
+  test::output_of(resume);
   EXPECT_THAT(test::read_bytes(root_ / "run/config.yaml"), HasSubstr("\nthreads: 3\n"));
   resume.back() = "train.steps=14";
   const test::ProgramOptions four{.environment = {{"OMP_NUM_THREADS", "4"}}};
-  const ProgramResult refused = bninception(resume, four);
-  EXPECT_EQ(refused.exit_code, code(ExitCode::kConfig));
-  EXPECT_THAT(refused.err, HasSubstr("threads: 3 -> 4\nthe bits depend on the number of threads; "
-                                     "--allow-different-bits goes on with another"));
-  resume.emplace_back("--allow-different-bits");
-  const ProgramResult other = bninception(resume, four);
-  EXPECT_EQ(other.exit_code, 0) << other.err;
+  EXPECT_THAT(
+      test::error_of(ExitCode::kConfig, resume, four),
+      HasSubstr("threads: 3 -> 4\nthe bits depend on the number of threads; --allow-different-bits goes on with "
+                "another"));
+  test::output_of(joined(resume, {"--allow-different-bits"}), four);
   EXPECT_THAT(test::read_bytes(root_ / "run/config.yaml"), HasSubstr("\nthreads: 4\n"));
 }
 
@@ -144,11 +139,10 @@ TEST_F(Threads, WhatDoesNotComputeStartsOnce) {
 }
 
 TEST_F(Threads, TheNewStartIsTheSameProcessWithTheSameWords) {
-  const std::vector<std::string> words{
+  const Words words{
       "a name", "train", experiment_, "--out", root_ / "it's a \"run\"", "--set", "train.steps=100000000"};
-  std::vector<std::string> shell{"/bin/bash", "-c", "exec -a \"$1\" " BN_PROGRAM " \"${@:2}\"", "bash"};
-  shell.insert(shell.end(), words.begin(), words.end());
-  RunningProgram program(command({}, shell));
+  const Words shell{"/bin/bash", "-c", "exec -a \"$1\" " BN_PROGRAM " \"${@:2}\"", "bash"};
+  RunningProgram program(command({}, joined(shell, words)));
   ASSERT_TRUE(test::wait_until(std::chrono::milliseconds(20'000), [&] {
     return program.has_ended() || fs::exists(RunFolder(root_ / "it's a \"run\"").log_path());
   }));
@@ -166,29 +160,19 @@ TEST_F(Threads, TheNewStartIsTheSameProcessWithTheSameWords) {
 }
 
 TEST_F(Threads, ANewStartHasTheExitCodeOfItsFailure) {
-  const ProgramResult result =
-      run_program(command({}, {BN_PROGRAM, "train", root_ / "missing.yaml", "--out", root_ / "run"}));
-  EXPECT_EQ(result.exit_code, 3) << result.err;
-  EXPECT_EQ(spin_counts(result).size(), 2U) << result.err;
+  expect_started_anew({BN_PROGRAM, "train", root_ / "missing.yaml", "--out", root_ / "run"}, 3);
 }
 
 TEST_F(Threads, StartsAnewThroughTheDynamicLoaderToo) {
-  std::vector<std::string> words = profile();
-  words.insert(words.begin(), "/lib64/ld-linux-x86-64.so.2");
-  const ProgramResult result = run_program(command({}, words));
-  EXPECT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_EQ(spin_counts(result).size(), 2U) << result.err;
+  expect_started_anew(joined({"/lib64/ld-linux-x86-64.so.2"}, profile()));
 }
 
 TEST_F(Threads, StartsAnewAfterItsFileHasGone) {
   const std::string copy = root_ / "copy";
   fs::copy_file(BN_PROGRAM, copy);
-  std::vector<std::string> words{"/bin/sh", "-c", "exec 3<\"$0\"; rm \"$0\"; exec /proc/self/fd/3 \"$@\"", copy};
-  const std::vector<std::string> more = profile();
-  words.insert(words.end(), more.begin() + 1, more.end());
-  const ProgramResult result = run_program(command({}, words));
-  EXPECT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_EQ(spin_counts(result).size(), 2U) << result.err;
+  const Words more = profile();
+  expect_started_anew(joined({"/bin/sh", "-c", "exec 3<\"$0\"; rm \"$0\"; exec /proc/self/fd/3 \"$@\"", copy},
+                             Words(more.begin() + 1, more.end())));
 }
 
 }  // namespace

@@ -13,8 +13,7 @@
 namespace bn {
 namespace {
 
-using test::bninception;
-using test::ProgramResult;
+using test::Words;
 
 constexpr const char* kExperiment = R"(
 model: {network: {kind: mlp, image_size: 16, image_channels: 1, hidden: [8]}, classes: 10, normalization: batch}
@@ -35,29 +34,28 @@ class Warnings : public testing::Test {
  protected:
   Warnings() {
     test::write_bytes(root_ / "experiment.yaml", kExperiment);
-    test::bn_data({"shapes", "--out", root_ / "set", "--images", "60", "--validation-images", "20", "--size", "16"});
+    test::write_shapes(root_ / "set", 16, 60, 20);
   }
 
-  ProgramResult train(const std::vector<std::string>& overrides, const std::vector<std::string>& more = {}) const {
-    std::vector<std::string> words{"train", root_ / "experiment.yaml", "--out", root_ / "run", "--quiet"};
-    for (const std::string& override : overrides) words.insert(words.end(), {"--set", override});
-    words.insert(words.end(), more.begin(), more.end());
-    const ProgramResult result = bninception(words, {.environment = {{"BN_DATA_ROOT", root_.path()}}});
-    EXPECT_EQ(result.exit_code, 0) << result.err;
-    return result;
+  // What the program tells as it trains.
+  std::string train(const Words& overrides, const Words& more = {}) const {
+    const Words words{"train", root_ / "experiment.yaml", "--out", root_ / "run", "--quiet"};
+    return test::error_of(0, test::joined(test::joined(words, test::set(overrides)), more),
+                          {.environment = {{"BN_DATA_ROOT", root_.path()}}});
+  }
+  std::string in_log(const std::string& before_each) const {
+    std::string text;
+    for (const LogRecord& record : read_log(root_ / "run/log.jsonl")) {
+      if (record.event == "warning") text += before_each + record.message + "\n";
+    }
+    return text;
   }
   // Those of the log; the terminal has the same ones.
-  std::string warnings_of(const std::vector<std::string>& overrides) const {
+  std::string warnings_of(const Words& overrides) const {
     std::filesystem::remove_all(root_ / "run");
-    const ProgramResult result = train(overrides);
-    std::string in_log, on_terminal;
-    for (const LogRecord& record : read_log(root_ / "run/log.jsonl")) {
-      if (record.event != "warning") continue;
-      in_log += record.message + "\n";
-      on_terminal += "warning: " + record.message + "\n";
-    }
-    EXPECT_EQ(result.err, on_terminal);
-    return in_log;
+    const std::string on_terminal = train(overrides);
+    EXPECT_EQ(on_terminal, in_log("warning: "));
+    return in_log("");
   }
   void pack_a_tar(const std::string& name, const std::string& folder) const {
     EXPECT_EQ(test::run_program({"/bin/tar", "--sort=name", "-C", root_ / folder, "-cf", root_ / name, "."}).exit_code,
@@ -91,11 +89,9 @@ TEST_F(Warnings, AnImageTwice) {
 TEST_F(Warnings, ATarSortedByClass) {
   pack_a_tar("train.tar", "set/train");
   pack_a_tar("validation.tar", "set/validation");
-  const std::vector<std::string> tars{"data.kind=tar", "data.train=[train.tar]", "data.validation=[validation.tar]"};
+  const Words tars{"data.kind=tar", "data.train=[train.tar]", "data.validation=[validation.tar]"};
   for (const char* shuffle : {"none", "shards"}) {
-    std::vector<std::string> overrides = tars;
-    overrides.push_back(fmt::format("data.shuffle={}", shuffle));
-    EXPECT_EQ(warnings_of(overrides),
+    EXPECT_EQ(warnings_of(test::joined(tars, {fmt::format("data.shuffle={}", shuffle)})),
               "the training images come in runs of one class: a batch of 20 holds 4.0 classes on average, where a "
               "shuffled one would hold 8.8; data.shuffle: full mixes them\n");
   }
@@ -138,13 +134,9 @@ TEST_F(Warnings, OverridesThatUndoEachOther) {
 
 TEST_F(Warnings, StandInTheLogOnce) {
   const std::string once = warnings_of({"model.classes=12"});
-  const ProgramResult resumed = train({"model.classes=12", "train.steps=8"}, {"--resume"});
-  EXPECT_EQ(resumed.err, "this run was started with another length: train.steps: 4 -> 8\n");
-  std::string in_log;
-  for (const LogRecord& record : read_log(root_ / "run/log.jsonl")) {
-    if (record.event == "warning") in_log += record.message + "\n";
-  }
-  EXPECT_EQ(in_log, once);
+  EXPECT_EQ(train({"model.classes=12", "train.steps=8"}, {"--resume"}),
+            "this run was started with another length: train.steps: 4 -> 8\n");
+  EXPECT_EQ(in_log(""), once);
 }
 
 }  // namespace
