@@ -15,10 +15,13 @@ namespace {
 
 using test::TemporaryFolder;
 using test::write_run;
+using test::WrittenRun;
 using testing::ElementsAre;
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
+
+constexpr Normalization kBatch = Normalization::kBatch;
 
 TEST(Analysis, StepsBetweenEvaluations) {
   const std::vector<Point> curve = {{100, 0.2}, {200, 0.4}, {300, 0.3}, {400, 0.5}};
@@ -30,16 +33,28 @@ TEST(Analysis, StepsBetweenEvaluations) {
   EXPECT_FALSE(step_reaching({}, 0.6, 0.1));
 }
 
-Analysis analyse_folder(const TemporaryFolder& folder, Study& study) {
-  study = read_study({folder.path()}, "");
-  return analyse(study);
-}
+// A sweep that is written run by run; its first arm is the baseline.
+class WrittenSweep {
+ public:
+  void add(const std::string& arm, const WrittenRun& run) {
+    list_.push_back({arm, run.seed, fmt::format("{}{}", arm, run.seed)});
+    write_run(folder_ / list_.back().folder, run);
+  }
+  Study read() const {
+    test::write_sweep(folder_.path(), list_.front().arm, list_);
+    return read_study({folder_.path()}, "");
+  }
+
+ private:
+  const TemporaryFolder folder_;
+  std::vector<test::ListedRun> list_;
+};
 
 TEST(Analysis, OfAStudyLikeThePapers) {
   const TemporaryFolder folder;
   test::write_study(folder.path());
-  Study study;
-  const Analysis analysis = analyse_folder(folder, study);
+  const Study study = read_study({folder.path()}, "");
+  const Analysis analysis = analyse(study);
   EXPECT_DOUBLE_EQ(analysis.chance, 0.1);
   EXPECT_EQ(analysis.targets.size(), 3U);
 
@@ -70,18 +85,12 @@ TEST(Analysis, OfAStudyLikeThePapers) {
 
 // Never reached is not a number: no mean, no ratio; a median only when more than half got there.
 TEST(Analysis, CountsRunsThatNeverReachTheTarget) {
-  const TemporaryFolder folder;
-  std::vector<test::ListedRun> list;
+  WrittenSweep sweep;
   for (uint64_t seed = 1; seed <= 3; ++seed) {
-    const double last = seed == 2 ? 0.45 : 0.7;
-    write_run(folder / fmt::format("a{}", seed), {.seed = seed, .accuracies = {0.3, 0.5}});
-    write_run(folder / fmt::format("b{}", seed), {.seed = seed, .learning_rate = 0.2, .accuracies = {0.4, last}});
-    list.push_back({"a", seed, fmt::format("a{}", seed)});
-    list.push_back({"b", seed, fmt::format("b{}", seed)});
+    sweep.add("a", {.seed = seed, .accuracies = {0.3, 0.5}});
+    sweep.add("b", {.seed = seed, .learning_rate = 0.2, .accuracies = {0.4, seed == 2 ? 0.45 : 0.7}});
   }
-  test::write_sweep(folder.path(), "a", list);
-  Study study;
-  const Analysis analysis = analyse_folder(folder, study);
+  const Analysis analysis = analyse(sweep.read());
   const StepsToTarget& steps = analysis.arms[1].steps;
   EXPECT_EQ(steps.runs, 3);
   EXPECT_EQ(steps.reached, 2);
@@ -94,23 +103,16 @@ TEST(Analysis, CountsRunsThatNeverReachTheTarget) {
 // An arm that is as good as the baseline gets to the baseline's luckiest evaluation earlier than the baseline itself,
 // in each seed by chance: no sign of speed.
 TEST(Analysis, GivesNoIntervalOfRatiosBetweenEqualAccuracies) {
-  const TemporaryFolder folder;
-  std::vector<test::ListedRun> list;
+  WrittenSweep sweep;
   const double own[] = {0, 0.004, 0.0005};
   for (uint64_t seed = 1; seed <= 3; ++seed) {
     const double luck = 0.01 * static_cast<double>(seed), extra = own[seed - 1];
-    write_run(folder / fmt::format("a{}", seed),
-              {.seed = seed, .accuracies = {0.3, 0.499 + luck, 0.498 + luck, 0.499 + luck, 0.50 + luck}});
-    write_run(
-        folder / fmt::format("b{}", seed),
-        {.seed = seed, .normalization = Normalization::kBatch, .accuracies = {0.3, 0.50 + luck + extra, 0.498 + luck}});
-    write_run(folder / fmt::format("c{}", seed),
-              {.seed = seed, .learning_rate = 0.2, .accuracies = {0.3, 0.50 + luck - extra, 0.53 + luck - extra}});
-    for (const char* arm : {"a", "b", "c"}) list.push_back({arm, seed, fmt::format("{}{}", arm, seed)});
+    sweep.add("a", {.seed = seed, .accuracies = {0.3, 0.499 + luck, 0.498 + luck, 0.499 + luck, 0.50 + luck}});
+    sweep.add("b", {.seed = seed, .normalization = kBatch, .accuracies = {0.3, 0.50 + luck + extra, 0.498 + luck}});
+    sweep.add("c", {.seed = seed, .learning_rate = 0.2, .accuracies = {0.3, 0.50 + luck - extra, 0.53 + luck - extra}});
   }
-  test::write_sweep(folder.path(), "a", list);
-  Study study;
-  const Analysis analysis = analyse_folder(folder, study);
+  const Study study = sweep.read();
+  const Analysis analysis = analyse(study);
   const ArmResult &equal = analysis.arms[1], &better = analysis.arms[2];
   ASSERT_EQ(equal.accuracy.outcome, Outcome::kIndistinguishable);
   EXPECT_NEAR(std::exp(equal.log_speed_up.difference), 500.0 / 200, 0.05);
@@ -127,7 +129,7 @@ TEST(Analysis, GivesNoIntervalOfRatiosBetweenEqualAccuracies) {
 // Twice chance is out of reach with two classes.
 TEST(Analysis, TwoClassesCanBeLearned) {
   const TemporaryFolder folder;
-  const test::WrittenRun run{.accuracies = {0.7, 0.9}};
+  const WrittenRun run{.accuracies = {0.7, 0.9}};
   Config config = config_of(run);
   config.model.classes = config.data.classes_limit = 2;
   write_run(folder / "a", run, config);
@@ -137,23 +139,17 @@ TEST(Analysis, TwoClassesCanBeLearned) {
 
 // A run that diverged at one seed takes neither its own nor the baseline's value of that seed along.
 TEST(Analysis, PairsWhatFinished) {
-  const TemporaryFolder folder;
-  std::vector<test::ListedRun> list;
+  WrittenSweep sweep;
   const double own[] = {0, 0.003, -0.004, 0.001};
   for (uint64_t seed = 1; seed <= 4; ++seed) {
-    write_run(folder / fmt::format("a{}", seed),
-              {.seed = seed, .accuracies = {0.3, 0.5 + 0.01 * static_cast<double>(seed)}});
-    write_run(folder / fmt::format("b{}", seed),
-              {.seed = seed,
-               .learning_rate = 0.2,
-               .accuracies = {0.4, 0.6 + 0.01 * static_cast<double>(seed) + own[seed - 1]},
-               .end = seed == 4 ? "diverged" : "end"});
-    list.push_back({"a", seed, fmt::format("a{}", seed)});
-    list.push_back({"b", seed, fmt::format("b{}", seed)});
+    const double luck = 0.01 * static_cast<double>(seed);
+    sweep.add("a", {.seed = seed, .accuracies = {0.3, 0.5 + luck}});
+    sweep.add("b", {.seed = seed,
+                    .learning_rate = 0.2,
+                    .accuracies = {0.4, 0.6 + luck + own[seed - 1]},
+                    .end = seed == 4 ? "diverged" : "end"});
   }
-  test::write_sweep(folder.path(), "a", list);
-  Study study;
-  const ArmResult result = analyse_folder(folder, study).arms[1];
+  const ArmResult result = analyse(sweep.read()).arms[1];
   EXPECT_EQ(result.finished, 3);
   EXPECT_EQ(result.accuracy.pairs, 3);
   EXPECT_NEAR(result.accuracy.difference, 0.1 - 0.001 / 3, 1e-9);
@@ -161,12 +157,12 @@ TEST(Analysis, PairsWhatFinished) {
   EXPECT_EQ(divergence_in_words(result), "diverged at step 200 in 1 of 4 seeds");
 }
 
+Verdict judge_study(const Study& study) { return judge(study, analyse(study)); }
+
 TEST(Verdict, JudgesThePapersClaims) {
   const TemporaryFolder folder;
   test::write_study(folder.path());
-  Study study;
-  const Analysis analysis = analyse_folder(folder, study);
-  const Verdict verdict = judge(study, analysis);
+  const Verdict verdict = judge_study(read_study({folder.path()}, ""));
   ASSERT_EQ(verdict.claims.size(), 7U);
   for (const Claim& claim : verdict.claims) EXPECT_EQ(claim.finding, Finding::kHeld) << claim.claim << claim.evidence;
   EXPECT_THAT(verdict.headline, StartsWith("bn_x30 beats plain by 11."));
@@ -177,21 +173,14 @@ TEST(Verdict, JudgesThePapersClaims) {
 }
 
 TEST(Verdict, ReportsAClaimThatFails) {
-  const TemporaryFolder folder;
-  std::vector<test::ListedRun> list;
+  WrittenSweep sweep;
   for (uint64_t seed = 1; seed <= 3; ++seed) {
     const double luck = 0.01 * static_cast<double>(seed), own = 0.001 * static_cast<double>(seed * seed % 4);
-    write_run(folder / fmt::format("a{}", seed), {.seed = seed, .accuracies = {0.5, 0.6 + luck}});
-    write_run(folder / fmt::format("b{}", seed),
-              {.seed = seed, .normalization = Normalization::kBatch, .accuracies = {0.3, 0.4 + luck + own}});
-    write_run(folder / fmt::format("c{}", seed),
-              {.seed = seed, .learning_rate = 0.5, .accuracies = {0.5, 0.7 + luck + own}});
-    for (const char* arm : {"a", "b", "c"}) list.push_back({arm, seed, fmt::format("{}{}", arm, seed)});
+    sweep.add("a", {.seed = seed, .accuracies = {0.5, 0.6 + luck}});
+    sweep.add("b", {.seed = seed, .normalization = kBatch, .accuracies = {0.3, 0.4 + luck + own}});
+    sweep.add("c", {.seed = seed, .learning_rate = 0.5, .accuracies = {0.5, 0.7 + luck + own}});
   }
-  test::write_sweep(folder.path(), "a", list);
-  Study study;
-  const Analysis analysis = analyse_folder(folder, study);
-  const Verdict verdict = judge(study, analysis);
+  const Verdict verdict = judge_study(sweep.read());
   ASSERT_EQ(verdict.claims.size(), 3U);
   for (const Claim& claim : verdict.claims) EXPECT_EQ(claim.finding, Finding::kFailed) << claim.claim << claim.evidence;
   EXPECT_EQ(verdict.claims[0].evidence, "b did not reach it in 3 of 3 seeds.");
@@ -200,38 +189,26 @@ TEST(Verdict, ReportsAClaimThatFails) {
 }
 
 TEST(Verdict, ASpeedThatMostSeedsDoNotReachFails) {
-  const TemporaryFolder folder;
-  std::vector<test::ListedRun> list;
+  WrittenSweep sweep;
   for (uint64_t seed = 1; seed <= 3; ++seed) {
-    write_run(folder / fmt::format("a{}", seed), {.seed = seed, .accuracies = {0.5, 0.6}});
-    write_run(folder / fmt::format("b{}", seed), {.seed = seed,
-                                                  .normalization = Normalization::kBatch,
-                                                  .accuracies = {seed == 1 ? 0.7 : 0.5, seed == 1 ? 0.71 : 0.52}});
-    for (const char* arm : {"a", "b"}) list.push_back({arm, seed, fmt::format("{}{}", arm, seed)});
+    sweep.add("a", {.seed = seed, .accuracies = {0.5, 0.6}});
+    sweep.add("b",
+              {.seed = seed, .normalization = kBatch, .accuracies = {seed == 1 ? 0.7 : 0.5, seed == 1 ? 0.71 : 0.52}});
   }
-  test::write_sweep(folder.path(), "a", list);
-  Study study;
-  const Analysis analysis = analyse_folder(folder, study);
-  const Claim claim = judge(study, analysis).claims.at(0);
+  const Claim claim = judge_study(sweep.read()).claims.at(0);
   EXPECT_EQ(claim.finding, Finding::kFailed);
   EXPECT_EQ(claim.evidence, "b did not reach it in 2 of 3 seeds.");
 }
 
 TEST(Verdict, SaysInHowManySeedsANetworkLearned) {
-  const TemporaryFolder folder;
-  std::vector<test::ListedRun> list;
+  WrittenSweep sweep;
   for (uint64_t seed = 1; seed <= 3; ++seed) {
-    write_run(folder / fmt::format("a{}", seed),
-              {.seed = seed, .accuracies = {0.5, 0.6 + 0.01 * static_cast<double>(seed)}});
-    write_run(folder / fmt::format("b{}", seed),
-              {.seed = seed, .learning_rate = 0.5, .accuracies = {0.1, seed == 1 ? 0.4 : 0.1}});
-    for (const char* arm : {"a", "b"}) list.push_back({arm, seed, fmt::format("{}{}", arm, seed)});
+    sweep.add("a", {.seed = seed, .accuracies = {0.5, 0.6 + 0.01 * static_cast<double>(seed)}});
+    sweep.add("b", {.seed = seed, .learning_rate = 0.5, .accuracies = {0.1, seed == 1 ? 0.4 : 0.1}});
   }
-  test::write_run(folder / "c1", {.normalization = Normalization::kBatch, .accuracies = {0.6, 0.7}});
-  list.push_back({"c", 1, "c1"});
-  test::write_sweep(folder.path(), "a", list);
-  Study study;
-  const Analysis analysis = analyse_folder(folder, study);
+  sweep.add("c", {.normalization = kBatch, .accuracies = {0.6, 0.7}});
+  const Study study = sweep.read();
+  const Analysis analysis = analyse(study);
   EXPECT_EQ(analysis.arms[1].learned, 1);
   EXPECT_EQ(learned_in_words(analysis.arms[1]), "learned in 1 of 3 seeds");
   EXPECT_EQ(learned_in_words(analysis.arms[0]), "");
@@ -244,13 +221,10 @@ TEST(Verdict, SaysInHowManySeedsANetworkLearned) {
 }
 
 TEST(Verdict, OneSeedTellsNothing) {
-  const TemporaryFolder folder;
-  write_run(folder / "a", {.accuracies = {0.5, 0.6}});
-  write_run(folder / "b", {.normalization = Normalization::kBatch, .accuracies = {0.7, 0.8}});
-  test::write_sweep(folder.path(), "a", {{"a", 1, "a"}, {"b", 1, "b"}});
-  Study study;
-  const Analysis analysis = analyse_folder(folder, study);
-  const Verdict verdict = judge(study, analysis);
+  WrittenSweep sweep;
+  sweep.add("a", {.accuracies = {0.5, 0.6}});
+  sweep.add("b", {.normalization = kBatch, .accuracies = {0.7, 0.8}});
+  const Verdict verdict = judge_study(sweep.read());
   ASSERT_EQ(verdict.claims.size(), 2U);
   for (const Claim& claim : verdict.claims) EXPECT_EQ(claim.finding, Finding::kUnclear);
   EXPECT_THAT(verdict.claims[0].evidence, HasSubstr("by one seed: no interval can be given"));
@@ -265,14 +239,12 @@ TEST(Verdict, DoesNotRestOnSurvivors) {
   const TemporaryFolder folder;
   test::write_study(folder.path());
   write_run(folder / "bn_x30/seed_2", {.seed = 2,
-                                       .normalization = Normalization::kBatch,
+                                       .normalization = kBatch,
                                        .learning_rate = 3,
                                        .accuracies = {0.45},
                                        .end = "diverged",
                                        .end_step = 130});
-  Study study;
-  const Analysis analysis = analyse_folder(folder, study);
-  const Verdict verdict = judge(study, analysis);
+  const Verdict verdict = judge_study(read_study({folder.path()}, ""));
   ASSERT_EQ(verdict.claims.size(), 7U);
   EXPECT_THAT(verdict.claims[3].claim, HasSubstr("end at a higher accuracy"));
   EXPECT_EQ(verdict.claims[3].finding, Finding::kUnclear);
@@ -284,21 +256,18 @@ TEST(Verdict, DoesNotRestOnSurvivors) {
 
 // All three reach the target, but what one finished run says of the accuracy has no interval, so neither has the ratio.
 TEST(Verdict, ClaimsNoSpeedOfRunsThatDivergedLater) {
-  const TemporaryFolder folder;
-  std::vector<test::ListedRun> list;
+  WrittenSweep sweep;
   for (uint64_t seed = 1; seed <= 3; ++seed) {
     const double luck = 0.01 * static_cast<double>(seed);
-    write_run(folder / fmt::format("a{}", seed), {.seed = seed, .accuracies = {0.4, 0.5, 0.6 + luck}});
-    write_run(folder / fmt::format("b{}", seed), {.seed = seed,
-                                                  .normalization = Normalization::kBatch,
-                                                  .accuracies = {0.62 + 2 * luck},
-                                                  .end = seed == 1 ? "end" : "diverged",
-                                                  .end_step = 130});
-    for (const char* arm : {"a", "b"}) list.push_back({arm, seed, fmt::format("{}{}", arm, seed)});
+    sweep.add("a", {.seed = seed, .accuracies = {0.4, 0.5, 0.6 + luck}});
+    sweep.add("b", {.seed = seed,
+                    .normalization = kBatch,
+                    .accuracies = {0.62 + 2 * luck},
+                    .end = seed == 1 ? "end" : "diverged",
+                    .end_step = 130});
   }
-  test::write_sweep(folder.path(), "a", list);
-  Study study;
-  const Analysis analysis = analyse_folder(folder, study);
+  const Study study = sweep.read();
+  const Analysis analysis = analyse(study);
   EXPECT_EQ(analysis.arms[1].log_speed_up.pairs, 3);
   EXPECT_FALSE(analysis.arms[1].log_speed_up.interval);
   const Claim claim = judge(study, analysis).claims.at(0);
@@ -314,29 +283,23 @@ TEST(Verdict, JudgesTheFirstArmOfEachKind) {
   for (const char* arm : {"plain", "bn", "bn_x5", "bn_x30", "plain_x5", "plain_sigmoid", "bn_sigmoid"}) {
     for (uint64_t seed = 1; seed <= 3; ++seed) list.push_back({arm, seed, fmt::format("{}/seed_{}", arm, seed)});
   }
-  test::WrittenRun member{
-      .seed = 9, .normalization = Normalization::kBatch, .learning_rate = 3, .accuracies = {0.1, 0.2, 0.3}};
+  const WrittenRun member{.seed = 9, .normalization = kBatch, .learning_rate = 3, .accuracies = {0.1, 0.2, 0.3}};
   Config config = config_of(member);
   config.model.dropout = 0.1;
   write_run(folder / "member", member, config);
   list.push_back({"member", 9, "member"});
   test::write_sweep(folder.path(), "plain", list);
-  Study study;
-  const Analysis analysis = analyse_folder(folder, study);
-  const Verdict verdict = judge(study, analysis);
+  const Verdict verdict = judge_study(read_study({folder.path()}, ""));
   EXPECT_THAT(verdict.headline, StartsWith("bn_x30 beats plain by 11."));
   EXPECT_THAT(verdict.headline, EndsWith(". 7 of 7 of the paper's claims held here."));
 }
 
 // A search for a learning rate, for one.
 TEST(Verdict, ClaimsNothingWhereNoNetworkNormalises) {
-  const TemporaryFolder folder;
-  write_run(folder / "a", {.accuracies = {0.5, 0.6}});
-  write_run(folder / "b", {.learning_rate = 0.2, .accuracies = {0.5, 0.7}});
-  test::write_sweep(folder.path(), "a", {{"a", 1, "a"}, {"b", 1, "b"}});
-  Study study;
-  const Analysis analysis = analyse_folder(folder, study);
-  const Verdict verdict = judge(study, analysis);
+  WrittenSweep sweep;
+  sweep.add("a", {.accuracies = {0.5, 0.6}});
+  sweep.add("b", {.learning_rate = 0.2, .accuracies = {0.5, 0.7}});
+  const Verdict verdict = judge_study(sweep.read());
   EXPECT_TRUE(verdict.claims.empty());
   ASSERT_EQ(verdict.effects.size(), 1U);
   EXPECT_THAT(verdict.effects[0], HasSubstr("b: +10.0 points (1 seed, no interval)"));
@@ -344,23 +307,14 @@ TEST(Verdict, ClaimsNothingWhereNoNetworkNormalises) {
 
 // An ablation has a normalised baseline: effects instead of the paper's claims.
 TEST(Verdict, ListsEffectsOfAnAblation) {
-  const TemporaryFolder folder;
-  std::vector<test::ListedRun> list;
+  WrittenSweep sweep;
   const double own[] = {0.004, -0.003, 0.001};
   for (uint64_t seed = 1; seed <= 3; ++seed) {
-    const double luck = 0.01 * static_cast<double>(seed);
-    const auto batch = Normalization::kBatch;
-    write_run(folder / fmt::format("a{}", seed),
-              {.seed = seed, .normalization = batch, .accuracies = {0.5, 0.6 + luck}});
-    write_run(
-        folder / fmt::format("b{}", seed),
-        {.seed = seed, .normalization = batch, .learning_rate = 0.5, .accuracies = {0.3, 0.6 + luck + own[seed - 1]}});
-    for (const char* arm : {"a", "b"}) list.push_back({arm, seed, fmt::format("{}{}", arm, seed)});
+    const double luck = 0.01 * static_cast<double>(seed), last = 0.6 + luck + own[seed - 1];
+    sweep.add("a", {.seed = seed, .normalization = kBatch, .accuracies = {0.5, 0.6 + luck}});
+    sweep.add("b", {.seed = seed, .normalization = kBatch, .learning_rate = 0.5, .accuracies = {0.3, last}});
   }
-  test::write_sweep(folder.path(), "a", list);
-  Study study;
-  const Analysis analysis = analyse_folder(folder, study);
-  const Verdict verdict = judge(study, analysis);
+  const Verdict verdict = judge_study(sweep.read());
   EXPECT_TRUE(verdict.claims.empty());
   ASSERT_EQ(verdict.effects.size(), 1U);
   EXPECT_THAT(verdict.effects[0], HasSubstr("; cannot be told apart."));
@@ -368,33 +322,26 @@ TEST(Verdict, ListsEffectsOfAnAblation) {
 }
 
 TEST(Verdict, SeveralNetworksWithoutAClaimAreCounted) {
-  const TemporaryFolder folder;
-  std::vector<test::ListedRun> list;
+  WrittenSweep sweep;
   const double best[] = {0.6, 0.6, 0.8, 0.9}, luck[] = {0, 0.002, 0.001};
   for (uint64_t seed = 1; seed <= 3; ++seed) {
     for (size_t arm = 0; arm < std::size(best); ++arm) {
-      const std::string name(1, static_cast<char>('a' + arm)), run = fmt::format("{}{}", name, seed);
-      write_run(folder / run, {.seed = seed,
-                               .normalization = Normalization::kBatch,
-                               .accuracies = {0.3, best[arm] + luck[(seed + arm) % 3]}});
-      list.push_back({name, seed, run});
+      const double last = best[arm] + luck[(seed + arm) % 3];
+      sweep.add(std::string(1, static_cast<char>('a' + arm)),
+                {.seed = seed, .normalization = kBatch, .accuracies = {0.3, last}});
     }
   }
-  test::write_sweep(folder.path(), "a", list);
-  Study study;
-  const Analysis analysis = analyse_folder(folder, study);
-  const Verdict verdict = judge(study, analysis);
+  const Verdict verdict = judge_study(sweep.read());
   EXPECT_TRUE(verdict.claims.empty());
   EXPECT_THAT(verdict.headline, EndsWith(". Of the 3 networks beside a 2 are higher, 1 cannot be told apart from it."));
 }
 
 TEST(Verdict, ABaselineThatDidNotLearnMeasuresNothing) {
-  const TemporaryFolder folder;
-  write_run(folder / "a", {.accuracies = {0.1, 0.1}});
-  write_run(folder / "b", {.normalization = Normalization::kBatch, .accuracies = {0.7, 0.8}});
-  test::write_sweep(folder.path(), "a", {{"a", 1, "a"}, {"b", 1, "b"}});
-  Study study;
-  const Analysis analysis = analyse_folder(folder, study);
+  WrittenSweep sweep;
+  sweep.add("a", {.accuracies = {0.1, 0.1}});
+  sweep.add("b", {.normalization = kBatch, .accuracies = {0.7, 0.8}});
+  const Study study = sweep.read();
+  const Analysis analysis = analyse(study);
   EXPECT_TRUE(analysis.targets.empty());
   EXPECT_EQ(judge(study, analysis).headline,
             "The baseline a did not learn: its best accuracy is below 20.0\u00a0%, where a guess has 10.0\u00a0%, so "
