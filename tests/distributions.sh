@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Tries the project as a stranger would, on a fresh system of another Debian: both commands of the README in a clean
-# clone, as a user with sudo and as root, then the package that cpack makes, installed by apt and used.
-#   usage: distributions.sh [bookworm|trixie] [--quick]      default: trixie
+# clone, as a user with sudo and as root, then the package that cpack makes, installed by apt and used. Where buildah is
+# installed, the image of .container/Containerfile is built on the same fresh system, and trains.
+#   usage: distributions.sh [bookworm|trixie] [--quick] [--image]      default: trixie
+# --image: nothing but the image.
 # --quick: the quickstart's short trial as the user, and no tests as root. Needs root (debootstrap and chroot), 5 GB under
 # .cache/distributions and network. The fresh system is kept as an archive there; each run starts from it.
 # The minutes and versions that it prints stand in tests/README.md.
@@ -9,13 +11,14 @@ set -euo pipefail
 # shellcheck source=experiments/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../experiments/common.sh"
 
-suite=trixie quick=no
+suite=trixie quick=no image_only=no
 for argument in "$@"; do
   case "$argument" in
     bookworm | trixie) suite=$argument ;;
     --quick) quick=yes ;;
+    --image) image_only=yes ;;
     -h | --help) print_help ;;
-    *) fail "unknown argument '$argument'; the options are bookworm, trixie and --quick." ;;
+    *) fail "unknown argument '$argument'; the options are bookworm, trixie, --quick and --image." ;;
   esac
 done
 [ "$(id -u)" -eq 0 ] || fail "a system inside this one can only be made by root: please run this as root."
@@ -25,8 +28,10 @@ system=$PWD/.cache/distributions/$suite
 mkdir -p "$(dirname "$system")"
 exec {lock}>"$system.lock"
 flock --nonblock "$lock" || fail "another run uses $system: wait until it has ended, then try again."
+layers="" # the image's
 clean_up() {
   local place
+  [ -z "$layers" ] || rm -rf "$layers"
   for place in dev/pts dev proc; do
     while mountpoint -q "$system/$place"; do umount "$system/$place" || umount --lazy "$system/$place"; done
   done
@@ -35,16 +40,39 @@ trap clean_up EXIT
 inside() { chroot "$system" /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 "$@"; }
 as_user() { inside su - newcomer -c "$1"; }
 
-clean_up
-rm -rf --one-file-system "$system" # a mounted /dev would not be touched
-mkdir -p "$system"
-if [ ! -f "$system.tar" ]; then
+# The image, by a program that needs no service and no kernel of its own; its layers are thrown away.
+image() {
+  local made
+  layers=$(mktemp -d "$system.layers.XXXXXX")
+  builder() { buildah --storage-driver vfs --root "$layers/root" --runroot "$layers/run" "$@"; }
+  made=$(builder from scratch)
+  builder add "$made" "$system.tar" / >/dev/null
+  builder commit --quiet "$made" localhost/fresh >/dev/null
+  git clone --quiet --no-hardlinks . "$layers/bninception"
+  builder bud --isolation chroot --network host --build-arg BASE=localhost/fresh \
+    -f "$layers/bninception/.container/Containerfile" -t localhost/bninception "$layers/bninception"
+  made=$(builder from localhost/bninception)
+  builder run --isolation chroot "$made" -- bninception train quickstart/batch_norm.yaml --out /tmp/first \
+    --set train.steps=20 --set train.evaluate_every=20
+}
+
+make_archive() {
+  rm -rf --one-file-system "$system" # a mounted /dev would not be touched
+  mkdir -p "$system"
+  if [ -f "$system.tar" ]; then return; fi
   debootstrap --variant=minbase --include=sudo,git,ca-certificates "$suite" "$system"
   tar -C "$system" -cf "$system.tar.part" .
   mv "$system.tar.part" "$system.tar"
-else
-  tar -C "$system" -xpf "$system.tar"
+}
+
+clean_up
+make_archive
+if [ $image_only = yes ]; then
+  command -v buildah >/dev/null || fail "buildah is missing: install it with 'apt-get install buildah', then try again."
+  image
+  exit
 fi
+tar -C "$system" -xpf "$system.tar"
 cp -L /etc/resolv.conf "$system/etc/resolv.conf"
 echo "127.0.1.1 $(hostname)" >>"$system/etc/hosts" # sudo asks for it
 mount --bind /proc "$system/proc"
@@ -85,6 +113,11 @@ package() {
   inside apt-get remove -y -q bninception
 }
 timed "the package: made, installed by apt, used, removed" package
+if command -v buildah >/dev/null; then
+  timed "the image: built, trains" image
+else
+  echo "SKIPPED: buildah is not installed, so no image was built."
+fi
 
 printf '\n%s, %s:\n\n| command | time |\n|---|---|\n%s\n' "$(. "$system/etc/os-release" && echo "$PRETTY_NAME")" \
   "$(nproc) cores of $(sed -n 's/^model name\s*: //p' /proc/cpuinfo | head -n 1)" "$table"
