@@ -15,7 +15,6 @@
 #include "core/files.hpp"
 #include "core/messages.hpp"
 #include "train/agreement.hpp"
-#include "train/warnings.hpp"
 
 namespace bn {
 namespace {

@@ -107,4 +107,8 @@ class Trainer {
   double interval_wait_ = 0, interval_exchange_ = 0;
 };
 
+// A sentence for each setting that the user has probably not meant; `first_evaluation` is a step.
+std::vector<std::string> warnings_of(const Config& config, const Net& net, const Dataset& training_set,
+                                     const Dataset& validation_set, int64_t first_evaluation);
+
 }  // namespace bn

@@ -1,5 +1,4 @@
-#include "train/warnings.hpp"
-
+// Settings that a user has probably not meant are told when a run starts.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -9,6 +8,7 @@
 #include "bn/duplicates.hpp"
 #include "bn/sampler.hpp"
 #include "core/usable_cores.hpp"
+#include "train/trainer.hpp"
 
 namespace bn {
 namespace {
@@ -30,6 +30,31 @@ std::string check_classes(const Net& net, const Dataset& training_set) {
   if (classes >= net.classes()) return "";
   return fmt::format("model.classes is {}, but the data have only {} classes: no image is of the others", net.classes(),
                      classes);
+}
+
+// How many classes a batch holds on average, in the order that training reads the set, and in a random one.
+struct ClassesInBatch {
+  double found = 0, expected = 0;
+};
+ClassesInBatch classes_in_batch(const Dataset& training_set, const DataOptions& data, int64_t batch, uint64_t seed) {
+  constexpr int64_t kMostBatches = 200;
+  ClassesInBatch classes;
+  Sampler sampler(training_set.shard_sizes(), data.shuffle, seed);
+  const int64_t batches = std::min(kMostBatches, training_set.size() / batch);
+  for (int64_t i = 0; i < batches; ++i) {
+    std::set<int32_t> found;
+    for (int64_t position = i * batch; position < (i + 1) * batch; ++position) {
+      found.insert(training_set.label(sampler.index(0, position)));
+    }
+    classes.found += static_cast<double>(found.size()) / static_cast<double>(batches);
+  }
+  std::vector<double> counts(training_set.class_names().size());
+  for (int64_t i = 0; i < training_set.size(); ++i) ++counts[static_cast<size_t>(training_set.label(i))];
+  for (const double count : counts) {
+    const double share = count / static_cast<double>(training_set.size());
+    classes.expected += 1 - std::pow(1 - share, static_cast<double>(batch));
+  }
+  return classes;
 }
 
 std::string check_order(const Config& config, const Dataset& training_set) {
@@ -77,27 +102,6 @@ std::string check_repeated(const Duplicates& duplicates, const Dataset& training
 }
 
 }  // namespace
-
-ClassesInBatch classes_in_batch(const Dataset& training_set, const DataOptions& data, int64_t batch, uint64_t seed) {
-  constexpr int64_t kMostBatches = 200;
-  ClassesInBatch classes;
-  Sampler sampler(training_set.shard_sizes(), data.shuffle, seed);
-  const int64_t batches = std::min(kMostBatches, training_set.size() / batch);
-  for (int64_t i = 0; i < batches; ++i) {
-    std::set<int32_t> found;
-    for (int64_t position = i * batch; position < (i + 1) * batch; ++position) {
-      found.insert(training_set.label(sampler.index(0, position)));
-    }
-    classes.found += static_cast<double>(found.size()) / static_cast<double>(batches);
-  }
-  std::vector<double> counts(training_set.class_names().size());
-  for (int64_t i = 0; i < training_set.size(); ++i) ++counts[static_cast<size_t>(training_set.label(i))];
-  for (const double count : counts) {
-    const double share = count / static_cast<double>(training_set.size());
-    classes.expected += 1 - std::pow(1 - share, static_cast<double>(batch));
-  }
-  return classes;
-}
 
 std::vector<std::string> warnings_of(const Config& config, const Net& net, const Dataset& training_set,
                                      const Dataset& validation_set, int64_t first_evaluation) {
