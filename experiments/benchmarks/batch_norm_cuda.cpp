@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "benchmark.hpp"
 #include "bn/config.hpp"
 #include "bn/error.hpp"
 #include "bn/models.hpp"
@@ -327,11 +328,5 @@ int main(int argc, char** argv) {
   app.add_option("--batch", arguments.batches, "Batch sizes")->capture_default_str();
   app.add_option("--json", arguments.json, "File for the numbers");
   CLI11_PARSE(app, argc, argv);
-  try {
-    bn::run(arguments);
-  } catch (const bn::Error& error) {
-    fmt::print(stderr, "error: {}\n", error.what());
-    return static_cast<int>(error.exit_code());
-  }
-  return 0;
+  return bn::exit_code_of([&] { bn::run(arguments); });
 }

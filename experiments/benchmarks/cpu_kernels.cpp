@@ -18,7 +18,7 @@
 #include <functional>
 #include <limits>
 
-#include "bn/error.hpp"
+#include "benchmark.hpp"
 #include "bn/rng.hpp"
 #include "cpu/backend.hpp"
 
@@ -247,11 +247,5 @@ int main(int argc, char** argv) {
   app.add_option("--rounds", arguments.rounds, "Of which the least is taken")->capture_default_str();
   app.add_option("--milliseconds", arguments.milliseconds, "Of each measurement")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
-  try {
-    bn::run(arguments);
-  } catch (const bn::Error& error) {
-    fmt::print(stderr, "error: {}\n", error.what());
-    return static_cast<int>(error.exit_code());
-  }
-  return 0;
+  return bn::exit_code_of([&] { bn::run(arguments); });
 }

@@ -9,16 +9,15 @@
 #include <cmath>
 #include <functional>
 
+#include "benchmark.hpp"
 #include "bn/config.hpp"
 #include "bn/cpu_backend.hpp"
-#include "bn/error.hpp"
 #include "bn/evaluate.hpp"
 #include "bn/loader.hpp"
 #include "bn/models.hpp"
 #include "bn/rng.hpp"
 #include "bn/training_step.hpp"
 #include "convolutions_alone.hpp"
-#include "median.hpp"
 
 namespace bn {
 namespace {
@@ -286,12 +285,8 @@ int main(int argc, char** argv) {
     command->add_option("--rounds", arguments.rounds, "Measurements to take the median of")->capture_default_str();
   }
   CLI11_PARSE(app, argc, argv);
-  try {
+  return bn::exit_code_of([&] {
     if (*step) bn::run_step(arguments);
     if (*scaling) bn::run_scaling(arguments);
-  } catch (const bn::Error& error) {
-    fmt::print(stderr, "error: {}\n", error.what());
-    return static_cast<int>(error.exit_code());
-  }
-  return 0;
+  });
 }

@@ -9,14 +9,13 @@
 #include <chrono>
 #include <map>
 
+#include "benchmark.hpp"
 #include "bn/config.hpp"
 #include "bn/cpu_backend.hpp"
-#include "bn/error.hpp"
 #include "bn/models.hpp"
 #include "bn/rng.hpp"
 #include "cpu/dense_convolution.hpp"
 #include "cpu/winograd.hpp"
-#include "median.hpp"
 
 namespace bn {
 namespace {
@@ -168,11 +167,5 @@ int main(int argc, char** argv) {
   app.add_option("--set", arguments.overrides, "Override one value")->take_all()->allow_extra_args(false);
   app.add_option("--rounds", arguments.rounds, "Measurements to take the median of")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
-  try {
-    bn::run(arguments);
-  } catch (const bn::Error& error) {
-    fmt::print(stderr, "error: {}\n", error.what());
-    return static_cast<int>(error.exit_code());
-  }
-  return 0;
+  return bn::exit_code_of([&] { bn::run(arguments); });
 }

@@ -8,9 +8,9 @@
 #include <chrono>
 #include <vector>
 
+#include "benchmark.hpp"
 #include "bn/error.hpp"
 #include "bn/group.hpp"
-#include "median.hpp"
 #include "support/allocation_count.hpp"
 
 namespace bn {
