@@ -57,25 +57,16 @@ TEST(ClassList, BothSplitsMustHaveTheSameClasses) {
   const auto choose = [&](const Names& training, const Names& validation) {
     return choose_classes(options, Split::kValidation, validation, [&] { return training; });
   };
+  const auto refusal = [&](const Names& training, const Names& validation) {
+    return error_message<DataError>([&] { choose(training, validation); });
+  };
   EXPECT_EQ(choose({"b", "a"}, {"a", "b"}).names(), (Names{"a", "b"}));
   const std::string advice = " set; correct the paths, or name a classes file that lists those to use";
   const std::string differ = "the training and validation sets have different classes: ";
-  EXPECT_EQ(error_message<DataError>([&] {
-              choose({"a", "b"}, {"a"});
-            }),
-            differ + "'b' is only in the training" + advice);
-  EXPECT_EQ(error_message<DataError>([&] {
-              choose({"a"}, {"a", "b"});
-            }),
-            differ + "'b' is only in the validation" + advice);
-  EXPECT_EQ(error_message<DataError>([&] {
-              choose({"a", "c"}, {"b", "c"});
-            }),
-            differ + "'a' is only in the training" + advice);
-  EXPECT_EQ(error_message<DataError>([&] {
-              choose({"b", "c"}, {"a", "c"});
-            }),
-            differ + "'a' is only in the validation" + advice);
+  EXPECT_EQ(refusal({"a", "b"}, {"a"}), differ + "'b' is only in the training" + advice);
+  EXPECT_EQ(refusal({"a"}, {"a", "b"}), differ + "'b' is only in the validation" + advice);
+  EXPECT_EQ(refusal({"a", "c"}, {"b", "c"}), differ + "'a' is only in the training" + advice);
+  EXPECT_EQ(refusal({"b", "c"}, {"a", "c"}), differ + "'a' is only in the validation" + advice);
 }
 
 TEST(ClassList, NamesTheFirstEmptyClass) {

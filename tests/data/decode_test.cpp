@@ -31,6 +31,10 @@ double mean_difference(const Image& a, const Image& b) {
   return sum / static_cast<double>(a.pixels.size());
 }
 
+std::string refusal(const Bytes& bytes) {
+  return error_message<DataError>([&] { decode(bytes); });
+}
+
 TEST(Decode, ReadsJpegAndPngAsRgb) {
   const Image png = decode(png_image(40, 60, 3)), jpeg = decode(jpeg_image(40, 60, 3));
   EXPECT_EQ(png.height, 40);
@@ -102,27 +106,27 @@ TEST(Decode, RefusesHugeImagesOfOtherFormatsByTheirHeaders) {
   const char* message = "the image claims 20000 x 30000 pixels, more than the 268435456 accepted";
   Bytes png = png_image(20, 30, 1);
   std::copy_n(Bytes{0, 0, 0x4E, 0x20, 0, 0, 0x75, 0x30}.begin(), 8, png.begin() + 16);
-  EXPECT_EQ(error_message<DataError>([&] { decode(png); }), message);
+  EXPECT_EQ(refusal(png), message);
   Bytes bmp = bytes_of("BM");
   bmp.resize(54);
   bmp[14] = 40;  // size of the second header
   std::copy_n(Bytes{0x20, 0x4E, 0, 0, 0x30, 0x75, 0, 0}.begin(), 8, bmp.begin() + 18);
-  EXPECT_EQ(error_message<DataError>([&] { decode(bmp); }), message);
+  EXPECT_EQ(refusal(bmp), message);
   std::copy_n(Bytes{0xD0, 0x8A, 0xFF, 0xFF}.begin(), 4, bmp.begin() + 22);  // -30000: rows from the top
-  EXPECT_EQ(error_message<DataError>([&] { decode(bmp); }), message);
-  EXPECT_EQ(error_message<DataError>([&] { decode(bytes_of("P6\n# a comment\n20000 30000\n255\n")); }), message);
+  EXPECT_EQ(refusal(bmp), message);
+  EXPECT_EQ(refusal(bytes_of("P6\n# a comment\n20000 30000\n255\n")), message);
   const Bytes little{'I',  'I', 42, 0, 8, 0, 0, 0, 2, 0, 0, 1,    4,    0, 1, 0, 0, 0, 0x20,
                      0x4E, 0,   0,  1, 1, 3, 0, 1, 0, 0, 0, 0x30, 0x75, 0, 0, 0, 0, 0, 0};
-  EXPECT_EQ(error_message<DataError>([&] { decode(little); }), message);
+  EXPECT_EQ(refusal(little), message);
   const Bytes big{'M',  'M', 0, 42, 0, 0, 0, 8, 0, 2, 1, 0, 0, 3,    0,    0, 0, 1, 0x4E,
                   0x20, 0,   0, 1,  1, 0, 4, 0, 0, 0, 1, 0, 0, 0x75, 0x30, 0, 0, 0, 0};
-  EXPECT_EQ(error_message<DataError>([&] { decode(big); }), message);
+  EXPECT_EQ(refusal(big), message);
 }
 
 TEST(Decode, NamesTheDamage) {
-  EXPECT_EQ(error_message<DataError>([] { decode({}); }), "the file is empty");
+  EXPECT_EQ(refusal({}), "the file is empty");
   for (const Bytes& bytes : {bytes_of("not an image at all"), Bytes{0xFF}, Bytes(5000, 0)}) {
-    EXPECT_EQ(error_message<DataError>([&] { decode(bytes); }),
+    EXPECT_EQ(refusal(bytes),
               "the data is damaged or in no format that is read here (JPEG, PNG, BMP, WebP, PPM, PGM, TIFF)");
   }
 }
@@ -130,22 +134,21 @@ TEST(Decode, NamesTheDamage) {
 TEST(Decode, ATruncatedJpegIsAnError) {
   const Bytes whole = jpeg_image(200, 300, 4);
   for (const double share : {0.01, 0.1, 0.5, 0.9, 0.99}) {
-    EXPECT_CONTAINS(error_message<DataError>([&] { decode(first_part(whole, share)); }),
-                    "the JPEG data is damaged or cut off (");
+    EXPECT_CONTAINS(refusal(first_part(whole, share)), "the JPEG data is damaged or cut off (");
   }
-  EXPECT_CONTAINS(error_message<DataError>([&] { decode(first_part(whole, 0.6)); }), "Premature end of JPEG file");
+  EXPECT_CONTAINS(refusal(first_part(whole, 0.6)), "Premature end of JPEG file");
 }
 
 TEST(Decode, ADamagedJpegIsAnError) {
   Bytes spoiled = jpeg_image(200, 300, 4);
   std::fill(spoiled.end() - 400, spoiled.end() - 300, uint8_t{0xFF});
-  EXPECT_CONTAINS(error_message<DataError>([&] { decode(spoiled); }), "the JPEG data is damaged or cut off (");
+  EXPECT_CONTAINS(refusal(spoiled), "the JPEG data is damaged or cut off (");
 }
 
 TEST(Decode, ATruncatedPngIsAnError) {
   const Bytes whole = png_image(200, 300, 4);
   for (const double share : {0.02, 0.5, 0.9}) {
-    EXPECT_CONTAINS(error_message<DataError>([&] { decode(first_part(whole, share)); }), "damaged");
+    EXPECT_CONTAINS(refusal(first_part(whole, share)), "damaged");
   }
 }
 
@@ -156,8 +159,7 @@ TEST(Decode, RefusesAnAbsurdSizeBeforeAllocating) {
     if (jpeg[i] == 0xFF && jpeg[i + 1] == 0xC0)
       std::fill_n(jpeg.begin() + static_cast<int64_t>(i) + 5, 4, uint8_t{0xF0});
   }
-  EXPECT_EQ(error_message<DataError>([&] { decode(jpeg); }),
-            "the image claims 61680 x 61680 pixels, more than the 268435456 accepted");
+  EXPECT_EQ(refusal(jpeg), "the image claims 61680 x 61680 pixels, more than the 268435456 accepted");
 }
 
 TEST(Decode, RefusesMorePixelsThanTheBytesCanHold) {
@@ -166,7 +168,7 @@ TEST(Decode, RefusesMorePixelsThanTheBytesCanHold) {
     if (jpeg[i] == 0xFF && jpeg[i + 1] == 0xC0)
       std::fill_n(jpeg.begin() + static_cast<int64_t>(i) + 5, 4, uint8_t{0x13});
   }
-  EXPECT_EQ(error_message<DataError>([&] { decode(jpeg); }),
+  EXPECT_EQ(refusal(jpeg),
             "the image claims 4883 x 4883 pixels, which its " + std::to_string(jpeg.size()) + " bytes cannot hold");
   Image gray;  // an image with the most pixels a byte is still read
   gray.reshape(1500, 1500, 1);
@@ -250,15 +252,14 @@ TEST(Decode, DecoderTestsAgreeWithTheirReferences) {
   EXPECT_EQ(compared, 12);
   // Its last scans are missing; the reference shows what a lenient decoder makes of the rest.
   const auto partial = bytes_of(read_bytes(real_data("oddities/jpeg-decoder/partial_progressive.jpg")));
-  EXPECT_CONTAINS(error_message<DataError>([&] { decode(partial); }), "the JPEG data is damaged or cut off (");
+  EXPECT_CONTAINS(refusal(partial), "the JPEG data is damaged or cut off (");
 }
 
 TEST(Decode, DamagedRealFilesAreErrors) {
   REQUIRE_REAL_DATA("oddities/synthetic");
-  EXPECT_EQ(error_message<DataError>([] { decode(bytes_of(read_bytes(real_data("oddities/synthetic/empty.JPEG")))); }),
-            "the file is empty");
+  EXPECT_EQ(refusal(bytes_of(read_bytes(real_data("oddities/synthetic/empty.JPEG")))), "the file is empty");
   const auto cut = bytes_of(read_bytes(real_data("oddities/synthetic/golden_retriever_truncated60pct.JPEG")));
-  EXPECT_CONTAINS(error_message<DataError>([&] { decode(cut); }), "the JPEG data is damaged or cut off (");
+  EXPECT_CONTAINS(refusal(cut), "the JPEG data is damaged or cut off (");
 }
 
 TEST(Decode, CmykOfARealImageLooksLikeTheOriginal) {

@@ -19,18 +19,24 @@ Bytes counting_pixels(int64_t count) {
 
 Bytes images(int64_t count) { return idx_images(count, kHeight, kWidth, counting_pixels(count)); }
 
-std::unique_ptr<Dataset> open(const TemporaryFolder& dir, const Bytes& image_file, const Bytes& label_file,
-                              DataOptions options = {}) {
-  options.kind = DatasetKind::kMnist;
-  options.train = {dir.write("images", image_file), dir.write("labels", label_file)};
-  return open_dataset(options, Split::kTrain);
-}
+class MnistIdx : public testing::Test {
+ protected:
+  std::unique_ptr<Dataset> open(const Bytes& image_file, const Bytes& label_file, DataOptions options = {}) const {
+    options.kind = DatasetKind::kMnist;
+    options.train = {dir_.write("images", image_file), dir_.write("labels", label_file)};
+    return open_dataset(options, Split::kTrain);
+  }
+  std::string refusal(const Bytes& image_file, const Bytes& label_file, const DataOptions& options = {}) const {
+    return error_message<DataError>([&] { open(image_file, label_file, options); });
+  }
 
-TEST(MnistIdx, ReadsPlainAndGzippedFilesAlike) {
-  const TemporaryFolder dir;
+  const TemporaryFolder dir_;
+};
+
+TEST_F(MnistIdx, ReadsPlainAndGzippedFilesAlike) {
   for (const bool packed : {false, true}) {
     const Bytes image_file = images(4), label_file = idx_labels({7, 0, 9, 7});
-    const auto set = packed ? open(dir, gzip(image_file), gzip(label_file)) : open(dir, image_file, label_file);
+    const auto set = packed ? open(gzip(image_file), gzip(label_file)) : open(image_file, label_file);
     ASSERT_EQ(set->size(), 4);
     EXPECT_EQ(set->label(0), 7);
     EXPECT_EQ(set->label(2), 9);
@@ -48,9 +54,8 @@ TEST(MnistIdx, ReadsPlainAndGzippedFilesAlike) {
   }
 }
 
-TEST(MnistIdx, ClassesLimitKeepsTheFirstClasses) {
-  const TemporaryFolder dir;
-  const auto set = open(dir, images(4), idx_labels({7, 0, 1, 0}), {.classes_limit = 2});
+TEST_F(MnistIdx, ClassesLimitKeepsTheFirstClasses) {
+  const auto set = open(images(4), idx_labels({7, 0, 1, 0}), {.classes_limit = 2});
   ASSERT_EQ(set->size(), 3);
   EXPECT_EQ(set->class_names(), (std::vector<std::string>{"0", "1"}));
   EXPECT_EQ(set->label(1), 1);
@@ -59,99 +64,80 @@ TEST(MnistIdx, ClassesLimitKeepsTheFirstClasses) {
   EXPECT_EQ(set->read(2, storage).data[0], 3 * kPixels);
 }
 
-TEST(MnistIdx, TakesClassNamesFromAFile) {
-  const TemporaryFolder dir;
-  const std::string classes = dir.write("classes.txt", "shirt\ntrousers\n");
-  const auto set = open(dir, images(2), idx_labels({1, 0}), {.classes = classes});
+TEST_F(MnistIdx, TakesClassNamesFromAFile) {
+  const std::string classes = dir_.write("classes.txt", "shirt\ntrousers\n");
+  const auto set = open(images(2), idx_labels({1, 0}), {.classes = classes});
   EXPECT_EQ(set->class_names(), (std::vector<std::string>{"shirt", "trousers"}));
-  const auto missing = error_message<DataError>([&] {
-    open(dir, images(2), idx_labels({1, 1}), {.classes = classes});
-  });
+  const auto missing = refusal(images(2), idx_labels({1, 1}), {.classes = classes});
   EXPECT_CONTAINS(missing, "class 'shirt' (number 1 of the classes file ");
-  EXPECT_CONTAINS(missing, ") has no image in " + dir / "labels");
+  EXPECT_CONTAINS(missing, ") has no image in " + dir_ / "labels");
 }
 
-TEST(MnistIdx, NamesAMissingFile) {
+TEST_F(MnistIdx, NamesAMissingFile) {
   const DataOptions options{.kind = DatasetKind::kMnist, .train = {"/nowhere/images", "/nowhere/labels"}};
   EXPECT_EQ(error_message<DataError>([&] { open_dataset(options, Split::kTrain); }),
             "cannot open /nowhere/images (No such file or directory)");
 }
 
-TEST(MnistIdx, NoticesATruncatedGzip) {
-  const TemporaryFolder dir;
+TEST_F(MnistIdx, NoticesATruncatedGzip) {
   Bytes pixels(600 * kPixels);
   for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<uint8_t>(i * i >> 3);
   const Bytes whole = gzip(idx_images(600, kHeight, kWidth, pixels));
   for (const double share : {0.3, 0.7}) {
-    const auto message = error_message<DataError>([&] { open(dir, first_part(whole, share), idx_labels(Bytes(600))); });
-    EXPECT_CONTAINS(message, dir / "images" + " is a damaged or cut off gzip file (");
+    const auto message = refusal(first_part(whole, share), idx_labels(Bytes(600)));
+    EXPECT_CONTAINS(message, dir_ / "images" + " is a damaged or cut off gzip file (");
   }
   // Only the check sum at the end is missing.
   const Bytes tail(whole.begin(), whole.end() - 4);
-  EXPECT_CONTAINS(error_message<DataError>([&] { open(dir, tail, idx_labels(Bytes(600))); }),
-                  "damaged or cut off gzip file");
+  EXPECT_CONTAINS(refusal(tail, idx_labels(Bytes(600))), "damaged or cut off gzip file");
 }
 
-TEST(MnistIdx, NoticesATruncatedIdx) {
-  const TemporaryFolder dir;
+TEST_F(MnistIdx, NoticesATruncatedIdx) {
   Bytes cut = images(4);
   cut.pop_back();
-  EXPECT_EQ(error_message<DataError>([&] { open(dir, cut, idx_labels(Bytes(4))); }),
-            dir / "images" + " is cut off: its header announces 24 bytes of images, 23 follow");
-  EXPECT_EQ(error_message<DataError>([&] { open(dir, gzip(cut), idx_labels(Bytes(4))); }),
-            dir / "images" + " is cut off: its header announces 24 bytes of images, 23 follow");
-  EXPECT_EQ(error_message<DataError>([&] {
-              open(dir, {0, 0, 8, 3, 0}, idx_labels(Bytes(4)));
-            }),
-            dir / "images" + " is cut off: 5 bytes do not hold an idx header");
-  EXPECT_EQ(error_message<DataError>([&] { open(dir, {}, idx_labels(Bytes(4))); }),
-            dir / "images" + " is cut off: 0 bytes do not hold an idx header");
+  EXPECT_EQ(refusal(cut, idx_labels(Bytes(4))),
+            dir_ / "images" + " is cut off: its header announces 24 bytes of images, 23 follow");
+  EXPECT_EQ(refusal(gzip(cut), idx_labels(Bytes(4))),
+            dir_ / "images" + " is cut off: its header announces 24 bytes of images, 23 follow");
+  EXPECT_EQ(refusal({0, 0, 8, 3, 0}, idx_labels(Bytes(4))),
+            dir_ / "images" + " is cut off: 5 bytes do not hold an idx header");
+  EXPECT_EQ(refusal({}, idx_labels(Bytes(4))), dir_ / "images" + " is cut off: 0 bytes do not hold an idx header");
 }
 
-TEST(MnistIdx, NoticesTrailingBytesAndAbsurdSizes) {
-  const TemporaryFolder dir;
+TEST_F(MnistIdx, NoticesTrailingBytesAndAbsurdSizes) {
   Bytes longer = images(4);
   longer.push_back(0);
-  EXPECT_EQ(error_message<DataError>([&] { open(dir, longer, idx_labels(Bytes(4))); }),
-            dir / "images" + " is too long: its header announces 24 bytes of images, more follow");
+  EXPECT_EQ(refusal(longer, idx_labels(Bytes(4))),
+            dir_ / "images" + " is too long: its header announces 24 bytes of images, more follow");
   const Bytes absurd = idx_images(0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF, Bytes(10));
-  EXPECT_EQ(error_message<DataError>([&] { open(dir, absurd, idx_labels(Bytes(4))); }),
-            dir / "images" + " is cut off: its header announces at least 2147483648 bytes of images, 10 follow");
+  EXPECT_EQ(refusal(absurd, idx_labels(Bytes(4))),
+            dir_ / "images" + " is cut off: its header announces at least 2147483648 bytes of images, 10 follow");
 }
 
-TEST(MnistIdx, NoticesAWrongMagic) {
-  const TemporaryFolder dir;
-  EXPECT_EQ(error_message<DataError>([&] { open(dir, idx_labels(Bytes(40)), idx_labels(Bytes(4))); }),
-            dir / "images" + " is not an idx file of images: it begins with 0x00000801, not 0x00000803");
-  EXPECT_EQ(error_message<DataError>([&] { open(dir, images(4), images(4)); }),
-            dir / "labels" + " is not an idx file of labels: it begins with 0x00000803, not 0x00000801");
+TEST_F(MnistIdx, NoticesAWrongMagic) {
+  EXPECT_EQ(refusal(idx_labels(Bytes(40)), idx_labels(Bytes(4))),
+            dir_ / "images" + " is not an idx file of images: it begins with 0x00000801, not 0x00000803");
+  EXPECT_EQ(refusal(images(4), images(4)),
+            dir_ / "labels" + " is not an idx file of labels: it begins with 0x00000803, not 0x00000801");
 }
 
-TEST(MnistIdx, NoticesDifferentCounts) {
-  const TemporaryFolder dir;
-  EXPECT_EQ(error_message<DataError>([&] { open(dir, images(4), idx_labels(Bytes(5))); }),
-            dir / "images" + " has 4 images, but " + dir / "labels" + " has 5 labels");
+TEST_F(MnistIdx, NoticesDifferentCounts) {
+  EXPECT_EQ(refusal(images(4), idx_labels(Bytes(5))),
+            dir_ / "images" + " has 4 images, but " + dir_ / "labels" + " has 5 labels");
 }
 
-TEST(MnistIdx, NoticesALabelThatIsNoClass) {
-  const TemporaryFolder dir;
-  EXPECT_EQ(error_message<DataError>([&] {
-              open(dir, images(2), idx_labels({3, 10}));
-            }),
-            dir / "labels" + " gives image 1 the label 10, but there are 10 classes");
-  EXPECT_EQ(error_message<DataError>([&] {
-              open(dir, images(2), idx_labels({3, 1}), {.classes_limit = 11});
-            }),
+TEST_F(MnistIdx, NoticesALabelThatIsNoClass) {
+  EXPECT_EQ(refusal(images(2), idx_labels({3, 10})),
+            dir_ / "labels" + " gives image 1 the label 10, but there are 10 classes");
+  EXPECT_EQ(refusal(images(2), idx_labels({3, 1}), {.classes_limit = 11}),
             "classes_limit is 11, but there are 10 classes");
 }
 
-TEST(MnistIdx, NoticesAnEmptySet) {
-  const TemporaryFolder dir;
-  EXPECT_EQ(error_message<DataError>([&] { open(dir, images(0), idx_labels({})); }),
-            "no images found in " + dir / "images");
+TEST_F(MnistIdx, NoticesAnEmptySet) {
+  EXPECT_EQ(refusal(images(0), idx_labels({})), "no images found in " + dir_ / "images");
 }
 
-TEST(MnistIdx, ReadsTheRealFiles) {
+TEST_F(MnistIdx, ReadsTheRealFiles) {
   REQUIRE_REAL_DATA("mnist/train-images-idx3-ubyte.gz");
   const DataOptions options{.kind = DatasetKind::kMnist,
                             .train = {"mnist/train-images-idx3-ubyte.gz", "mnist/train-labels-idx1-ubyte.gz"},
@@ -175,12 +161,11 @@ TEST(MnistIdx, ReadsTheRealFiles) {
   EXPECT_NEAR(static_cast<double>(sum) / (60000.0 * 784 * 255), 0.1307, 0.0001);
 }
 
-TEST(MnistIdx, InflatesNoMoreThanTheHeaderAnnounces) {
-  const TemporaryFolder dir;
+TEST_F(MnistIdx, InflatesNoMoreThanTheHeaderAnnounces) {
   const Bytes endless = gzip(idx_images(4, kHeight, kWidth, Bytes(64 << 20)));
   // Were it inflated further, the cut would be noticed.
-  EXPECT_EQ(error_message<DataError>([&] { open(dir, first_part(endless, 0.5), idx_labels(Bytes(4))); }),
-            dir / "images" + " is too long: its header announces 24 bytes of images, more follow");
+  EXPECT_EQ(refusal(first_part(endless, 0.5), idx_labels(Bytes(4))),
+            dir_ / "images" + " is too long: its header announces 24 bytes of images, more follow");
 }
 
 }  // namespace

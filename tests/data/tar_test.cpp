@@ -12,16 +12,6 @@ namespace {
 
 using namespace test;  // NOLINT(google-build-using-namespace)
 
-std::vector<TarMember> list(const TemporaryFolder& dir, const Bytes& tar) {
-  return list_tar(FileReader(dir.write("x.tar", tar)));
-}
-
-std::string content(const TemporaryFolder& dir, const TarMember& member) {
-  std::string text(static_cast<size_t>(member.size), '\0');
-  FileReader(dir / "x.tar").read(member.offset, member.size, reinterpret_cast<uint8_t*>(text.data()));
-  return text;
-}
-
 Bytes pax_record(const std::string& key, const std::string& value) {
   const std::string body = " " + key + "=" + value + "\n";
   size_t length = body.size() + 1;
@@ -41,8 +31,22 @@ Bytes link(const std::string& path, const std::string& target, char type) {
   return header;
 }
 
-TEST(Tar, ALinkIsItsFileUnderAnotherName) {
-  const TemporaryFolder dir;
+class Tar : public testing::Test {
+ protected:
+  std::vector<TarMember> list(const Bytes& tar) const { return list_tar(FileReader(dir_.write("x.tar", tar))); }
+  std::string refusal(const Bytes& tar) const {
+    return error_message<DataError>([&] { list(tar); });
+  }
+  std::string content(const TarMember& member) const {
+    std::string text(static_cast<size_t>(member.size), '\0');
+    FileReader(dir_ / "x.tar").read(member.offset, member.size, reinterpret_cast<uint8_t*>(text.data()));
+    return text;
+  }
+
+  const TemporaryFolder dir_;
+};
+
+TEST_F(Tar, ALinkIsItsFileUnderAnotherName) {
   const Bytes content_of_a = bytes_of("pixels");
   Bytes tar;
   append(tar, tar_header("ant/a.jpg", static_cast<int64_t>(content_of_a.size())));
@@ -53,30 +57,28 @@ TEST(Tar, ALinkIsItsFileUnderAnotherName) {
   append(tar, link("device", "", '3'));
   append(tar, Bytes(1024));
   LeftOut left_out;
-  const std::string path = dir.write("x.tar", tar);
+  const std::string path = dir_.write("x.tar", tar);
   const auto members = list_tar(FileReader(path), &left_out);
   ASSERT_EQ(members.size(), 3U);
-  for (const TarMember& member : members) EXPECT_EQ(content(dir, member), "pixels") << member.path;
+  for (const TarMember& member : members) EXPECT_EQ(content(member), "pixels") << member.path;
   EXPECT_EQ(members[1].path, "bee/hard.jpg");
   EXPECT_EQ(left_out.count, 2);
   EXPECT_EQ(left_out.names,
             (std::vector<std::string>{path + ":bee/gone.jpg (a link to ../ant/z.jpg)", path + ":device"}));
 }
 
-TEST(Tar, ReadsJoinedArchivesOnAndALabel) {
-  const TemporaryFolder dir;
+TEST_F(Tar, ReadsJoinedArchivesOnAndALabel) {
   const Bytes one = tar_of({{"a/1.jpg", bytes_of("1")}}), two = tar_of({{"b/2.jpg", bytes_of("2")}});
   Bytes joined = link("label", "", 'V');
   for (const Bytes* part : {&one, &two}) append(joined, *part);
-  const auto members = list(dir, joined);
+  const auto members = list(joined);
   ASSERT_EQ(members.size(), 2U);
-  EXPECT_EQ(content(dir, members[1]), "2");
+  EXPECT_EQ(content(members[1]), "2");
   append(joined, Bytes(512, 'x'));
-  EXPECT_CONTAINS(error_message<DataError>([&] { list(dir, joined); }), "has bytes behind its end that are no member");
+  EXPECT_CONTAINS(refusal(joined), "has bytes behind its end that are no member");
 }
 
-TEST(Tar, ListsRegularFilesInOrder) {
-  const TemporaryFolder dir;
+TEST_F(Tar, ListsRegularFilesInOrder) {
   Bytes tar;
   append(tar, tar_header("train/", 0, '5'));
   append_member(tar, "train/b/1.jpg", bytes_of("first"));
@@ -84,17 +86,16 @@ TEST(Tar, ListsRegularFilesInOrder) {
   append_member(tar, "train/a/2.jpg", Bytes(512, 'x'));
   append_member(tar, "train/a/empty.jpg", {});
   close_tar(tar);
-  const auto members = list(dir, tar);
+  const auto members = list(tar);
   ASSERT_EQ(members.size(), 3U);
   EXPECT_EQ(members[0].path, "train/b/1.jpg");
-  EXPECT_EQ(content(dir, members[0]), "first");
+  EXPECT_EQ(content(members[0]), "first");
   EXPECT_EQ(members[1].path, "train/a/2.jpg");
-  EXPECT_EQ(content(dir, members[1]), std::string(512, 'x'));
+  EXPECT_EQ(content(members[1]), std::string(512, 'x'));
   EXPECT_EQ(members[2].size, 0);
 }
 
-TEST(Tar, JoinsThePrefixOfUstarOnly) {
-  const TemporaryFolder dir;
+TEST_F(Tar, JoinsThePrefixOfUstarOnly) {
   Bytes tar, header = tar_header("1.jpg", 0);
   std::memcpy(header.data() + 345, "deep/folder", 11);
   seal_tar_header(header);
@@ -103,13 +104,12 @@ TEST(Tar, JoinsThePrefixOfUstarOnly) {
   seal_tar_header(header);
   append(tar, header);
   close_tar(tar);
-  const auto members = list(dir, tar);
+  const auto members = list(tar);
   EXPECT_EQ(members[0].path, "deep/folder/1.jpg");
   EXPECT_EQ(members[1].path, "1.jpg");
 }
 
-TEST(Tar, ReadsGnuLongNames) {
-  const TemporaryFolder dir;
+TEST_F(Tar, ReadsGnuLongNames) {
   const std::string name = std::string(150, 'n') + "/" + std::string(120, 'm') + ".jpg";
   Bytes tar;
   Bytes body = bytes_of(name);
@@ -118,15 +118,14 @@ TEST(Tar, ReadsGnuLongNames) {
   append_member(tar, name, bytes_of("long"));
   append_member(tar, "short/1.jpg", bytes_of("short"));
   close_tar(tar);
-  const auto members = list(dir, tar);
+  const auto members = list(tar);
   ASSERT_EQ(members.size(), 2U);
   EXPECT_EQ(members[0].path, name);
-  EXPECT_EQ(content(dir, members[0]), "long");
+  EXPECT_EQ(content(members[0]), "long");
   EXPECT_EQ(members[1].path, "short/1.jpg");
 }
 
-TEST(Tar, ReadsPaxPathsAndSizes) {
-  const TemporaryFolder dir;
+TEST_F(Tar, ReadsPaxPathsAndSizes) {
   const std::string name = std::string(300, 'p') + "/1.jpg";
   Bytes tar;
   append_extended(tar, 'g', pax_record("comment", "for all"));
@@ -138,15 +137,14 @@ TEST(Tar, ReadsPaxPathsAndSizes) {
   append_padded(tar, bytes_of("data"));
   append_member(tar, "plain/1.jpg", bytes_of("plain"));
   close_tar(tar);
-  const auto members = list(dir, tar);
+  const auto members = list(tar);
   ASSERT_EQ(members.size(), 2U);
   EXPECT_EQ(members[0].path, name);
-  EXPECT_EQ(content(dir, members[0]), "data");
-  EXPECT_EQ(content(dir, members[1]), "plain");
+  EXPECT_EQ(content(members[0]), "data");
+  EXPECT_EQ(content(members[1]), "plain");
 }
 
-TEST(Tar, ReadsBinarySizes) {
-  const TemporaryFolder dir;
+TEST_F(Tar, ReadsBinarySizes) {
   Bytes tar, header = tar_header("a/1.jpg", 0);
   std::memset(header.data() + 124, 0, 12);
   header[124] = 0x80;
@@ -155,16 +153,13 @@ TEST(Tar, ReadsBinarySizes) {
   append(tar, header);
   append_padded(tar, bytes_of("abc"));
   close_tar(tar);
-  EXPECT_EQ(content(dir, list(dir, tar).at(0)), "abc");
+  EXPECT_EQ(content(list(tar).at(0)), "abc");
 }
 
-TEST(Tar, NoticesThatItIsCutOff) {
-  const TemporaryFolder dir;
+TEST_F(Tar, NoticesThatItIsCutOff) {
   const Bytes tar = tar_of({{"a/1.jpg", Bytes(600, 'a')}, {"a/2.jpg", Bytes(600, 'b')}});
-  const std::string start = "the tar file " + dir / "x.tar" + " is cut off: ";
-  const auto cut_at = [&](int64_t size) {
-    return error_message<DataError>([&] { list(dir, Bytes(tar.begin(), tar.begin() + size)); });
-  };
+  const std::string start = "the tar file " + dir_ / "x.tar" + " is cut off: ";
+  const auto cut_at = [&](int64_t size) { return refusal(Bytes(tar.begin(), tar.begin() + size)); };
   EXPECT_EQ(cut_at(0), start + "it ends without the closing blocks of zeros (block at byte 0)");
   EXPECT_EQ(cut_at(300), start + "it ends without the closing blocks of zeros (block at byte 0)");
   EXPECT_EQ(cut_at(900), start + "a member of 600 bytes does not fit into the file's 900 (block at byte 0)");
@@ -173,28 +168,24 @@ TEST(Tar, NoticesThatItIsCutOff) {
   EXPECT_EQ(cut_at(3072), start + "it ends without the closing blocks of zeros (block at byte 3072)");
 }
 
-TEST(Tar, NoticesGarbage) {
-  const TemporaryFolder dir;
+TEST_F(Tar, NoticesGarbage) {
   Bytes tar = tar_of({{"a/1.jpg", bytes_of("one")}, {"a/2.jpg", bytes_of("two")}});
   tar[1024 + 10] ^= 0x40;  // this byte is in the second header
-  EXPECT_EQ(error_message<DataError>([&] { list(dir, tar); }),
-            "the tar file " + dir / "x.tar" +
-                " is damaged or not a tar file: a header's checksum is wrong (block at byte 1024)");
-  EXPECT_CONTAINS(error_message<DataError>([&] { list(dir, Bytes(2048, 'g')); }), "is damaged or not a tar file");
+  EXPECT_EQ(refusal(tar), "the tar file " + dir_ / "x.tar" +
+                              " is damaged or not a tar file: a header's checksum is wrong (block at byte 1024)");
+  EXPECT_CONTAINS(refusal(Bytes(2048, 'g')), "is damaged or not a tar file");
   Bytes packed = gzip(tar_of({{"a/1.jpg", jpeg_image(40, 40, 1)}}));
   packed.resize(2048);
-  EXPECT_CONTAINS(error_message<DataError>([&] { list(dir, packed); }),
-                  "is compressed; it is read in place, so decompress it first (gunzip)");
+  EXPECT_CONTAINS(refusal(packed), "is compressed; it is read in place, so decompress it first (gunzip)");
 }
 
-TEST(Tar, NoticesImpossibleSizes) {
-  const TemporaryFolder dir;
+TEST_F(Tar, NoticesImpossibleSizes) {
   const auto with_size_field = [&](const Bytes& field) {
     Bytes header = tar_header("a/1.jpg", 0);
     std::copy(field.begin(), field.end(), header.begin() + 124);
     seal_tar_header(header);
     close_tar(header);
-    return error_message<DataError>([&] { list(dir, header); });
+    return refusal(header);
   };
   const std::string no_number = "is damaged: a member's size is no number or too large (block at byte 0)";
   EXPECT_CONTAINS(with_size_field(Bytes(12, 0xFF)), no_number);  // beyond 63 bits
@@ -206,28 +197,25 @@ TEST(Tar, NoticesImpossibleSizes) {
   EXPECT_CONTAINS(with_size_field(bytes_of("77777777777")), "is cut off: a member of 8589934591 bytes does not fit");
 }
 
-TEST(Tar, NoticesDamagedExtensions) {
-  const TemporaryFolder dir;
+TEST_F(Tar, NoticesDamagedExtensions) {
   for (const char* body : {"999 path=x\n", "path=x\n", "0 path=x\n", "3 x", "99999999999999999999999 path=x\n"}) {
     Bytes tar;
     append_extended(tar, 'x', bytes_of(body));
     append_member(tar, "a/1.jpg", {});
     close_tar(tar);
-    EXPECT_CONTAINS(error_message<DataError>([&] { list(dir, tar); }), "is damaged: a pax record has a wrong length");
+    EXPECT_CONTAINS(refusal(tar), "is damaged: a pax record has a wrong length");
   }
   Bytes tar;
   append_extended(tar, 'x', pax_record("size", "12x"));
   close_tar(tar);
-  EXPECT_CONTAINS(error_message<DataError>([&] { list(dir, tar); }),
-                  "is damaged: a member's size is no number or too large");
+  EXPECT_CONTAINS(refusal(tar), "is damaged: a member's size is no number or too large");
   Bytes huge;
   append_extended(huge, 'L', Bytes(2 << 20, 'n'));
   close_tar(huge);
-  EXPECT_CONTAINS(error_message<DataError>([&] { list(dir, huge); }),
-                  "is damaged: a member's name is over a megabyte long");
+  EXPECT_CONTAINS(refusal(huge), "is damaged: a member's name is over a megabyte long");
   Bytes sparse = tar_header("a/1.jpg", 0, 'S');
   close_tar(sparse);
-  EXPECT_CONTAINS(error_message<DataError>([&] { list(dir, sparse); }), "holds a sparse file, which is not supported");
+  EXPECT_CONTAINS(refusal(sparse), "holds a sparse file, which is not supported");
 }
 
 }  // namespace

@@ -81,11 +81,17 @@ std::string bits_of(const Parameters& parameters) {
   return bits;
 }
 
-TEST(Pytorch, WritesTheNamesAndLayoutsOfThePublicNetwork) {
-  const TemporaryFolder folder;
-  RandomModel model(small_network(kBatch));
-  write_pytorch(folder / "a", model.parameters(), WeightsCopy::kCurrent, {{"format", "pt"}});
-  const SafetensorsFile file(folder / "a", SafetensorsWriter::kAny);
+class Pytorch : public testing::Test {
+ protected:
+  Pytorch() { write_pytorch(folder_ / "a", model_.parameters(), WeightsCopy::kCurrent, {{"format", "pt"}}); }
+
+  const TemporaryFolder folder_;
+  RandomModel model_{small_network(kBatch)};
+  const std::string before_ = bits_of(model_.parameters());
+};
+
+TEST_F(Pytorch, WritesTheNamesAndLayoutsOfThePublicNetwork) {
+  const SafetensorsFile file(folder_ / "a", SafetensorsWriter::kAny);
   std::vector<std::string> weights;
   for (const SafetensorsEntry& entry : file.entries()) {
     if (entry.dims.size() > 1) weights.push_back(entry.name + " " + to_string(entry.dims));
@@ -96,67 +102,53 @@ TEST(Pytorch, WritesTheNamesAndLayoutsOfThePublicNetwork) {
                          "inception_3a_3x3.weight 16x8x3x3", "inception_3a_double_3x3_reduce.weight 8x16x1x1",
                          "inception_3a_double_3x3_1.weight 16x8x3x3", "inception_3a_double_3x3_2.weight 16x16x3x3",
                          "inception_3a_pool_proj.weight 8x16x1x1", "last_linear.weight 5x48"}));
-  Weights written(folder / "a");
+  Weights written(folder_ / "a");
   EXPECT_EQ(written["conv1_7x7_s2.bias"], std::vector<float>(8));
   // Red of the first filter's second row and third column; there it is the last channel.
-  const float* here = model.parameters().value(0).as<const float>();  // [o, kh, kw, i]
+  const float* here = model_.parameters().value(0).as<const float>();  // [o, kh, kw, i]
   EXPECT_EQ(written["conv1_7x7_s2.weight"].at(2 * 49 + 1 * 7 + 2), here[(1 * 7 + 2) * 3 + 0]);
 }
 
-TEST(Pytorch, BringsBackEveryBit) {
-  const TemporaryFolder folder;
-  RandomModel model(small_network(kBatch));
-  const std::string before = bits_of(model.parameters());
-  write_pytorch(folder / "a", model.parameters(), WeightsCopy::kCurrent, {});
-  model.parameters().initialize(9, {});
-  EXPECT_NE(bits_of(model.parameters()), before);
-  read_pytorch(folder / "a", model.parameters());
-  EXPECT_EQ(bits_of(model.parameters()), before);
+TEST_F(Pytorch, BringsBackEveryBit) {
+  model_.parameters().initialize(9, {});
+  EXPECT_NE(bits_of(model_.parameters()), before_);
+  read_pytorch(folder_ / "a", model_.parameters());
+  EXPECT_EQ(bits_of(model_.parameters()), before_);
 }
 
-TEST(Pytorch, ABiasBecomesPartOfTheMean) {
-  const TemporaryFolder folder;
-  RandomModel model(small_network(kBatch));
-  write_pytorch(folder / "a", model.parameters(), WeightsCopy::kCurrent, {});
-  Weights changed(folder / "a");
+TEST_F(Pytorch, ABiasBecomesPartOfTheMean) {
+  Weights changed(folder_ / "a");
   changed["inception_3a_3x3.bias"].at(3) = 0.5F;
   changed["inception_3a_3x3_bn.running_mean"].at(3) = 0.75F;
-  changed.write(folder / "b");
-  read_pytorch(folder / "b", model.parameters());
-  const Node* norm = model.net().find("inception_3a/3x3/bn");
-  EXPECT_EQ(model.parameters().population(norm->state.at(0)).as<const float>()[3], 0.25F);
+  changed.write(folder_ / "b");
+  read_pytorch(folder_ / "b", model_.parameters());
+  const Node* norm = model_.net().find("inception_3a/3x3/bn");
+  EXPECT_EQ(model_.parameters().population(norm->state.at(0)).as<const float>()[3], 0.25F);
 }
 
-TEST(Pytorch, ReadsWhatOldVersionsAndOtherTypesLeave) {
-  const TemporaryFolder folder;
-  RandomModel model(small_network(kBatch));
-  write_pytorch(folder / "a", model.parameters(), WeightsCopy::kCurrent, {});
-  const std::string before = bits_of(model.parameters());
-  Weights changed(folder / "a");
+TEST_F(Pytorch, ReadsWhatOldVersionsAndOtherTypesLeave) {
+  Weights changed(folder_ / "a");
   changed.entries[changed.index("conv2_3x3_bn.weight")].dims = {1, 16};
   changed.entries.push_back({.name = "conv2_3x3_bn.num_batches_tracked", .dims = {1}});
   changed.data.push_back({7});
   changed.remove("conv2_3x3.bias");
-  changed.write(folder / "b");
-  model.parameters().initialize(9, {});
-  read_pytorch(folder / "b", model.parameters());
-  EXPECT_EQ(bits_of(model.parameters()), before);
+  changed.write(folder_ / "b");
+  model_.parameters().initialize(9, {});
+  read_pytorch(folder_ / "b", model_.parameters());
+  EXPECT_EQ(bits_of(model_.parameters()), before_);
 }
 
-TEST(Pytorch, NamesTheFirstTensorThatDoesNotFit) {
-  const TemporaryFolder folder;
-  RandomModel model(small_network(kBatch));
-  write_pytorch(folder / "a", model.parameters(), WeightsCopy::kCurrent, {});
-  const std::string before = bits_of(model.parameters());
+TEST_F(Pytorch, NamesTheFirstTensorThatDoesNotFit) {
   const auto message_after = [&](const std::function<void(Weights&)>& change) {
-    Weights changed(folder / "a");
+    Weights changed(folder_ / "a");
     change(changed);
-    changed.write(folder / "b");
-    const std::string message = error_message<CheckpointError>([&] { read_pytorch(folder / "b", model.parameters()); });
-    EXPECT_EQ(bits_of(model.parameters()), before);
+    changed.write(folder_ / "b");
+    const std::string message =
+        error_message<CheckpointError>([&] { read_pytorch(folder_ / "b", model_.parameters()); });
+    EXPECT_EQ(bits_of(model_.parameters()), before_);
     return message;
   };
-  const std::string file = "'" + folder / "b" + "' ";
+  const std::string file = "'" + folder_ / "b" + "' ";
   EXPECT_EQ(message_after([](Weights& w) { w.remove("inception_3a_pool_proj_bn.running_var"); }),
             file + "has no 'inception_3a_pool_proj_bn.running_var', which inception_3a/projection/conv needs");
   EXPECT_EQ(message_after([](Weights& w) {
@@ -172,7 +164,7 @@ TEST(Pytorch, NamesTheFirstTensorThatDoesNotFit) {
             file + "fits another network: its 'fc.weight' (2x2) belongs to no layer here");
 }
 
-TEST(Pytorch, NamesTheOpThatThePublicNetworkDoesNotHave) {
+TEST(PytorchRefusal, NamesTheOpThatThePublicNetworkDoesNotHave) {
   const TemporaryFolder folder;
   const auto refusal = [&](const std::string& experiment, const std::string& input = RandomModel::kColours) {
     RandomModel model(experiment, input);
@@ -197,12 +189,9 @@ TEST(Pytorch, NamesTheOpThatThePublicNetworkDoesNotHave) {
   EXPECT_TRUE(test::names_in(folder.path()).empty());
 }
 
-TEST(Pytorch, IsReadByTheSafetensorsLibrary) {
+TEST_F(Pytorch, IsReadByTheSafetensorsLibrary) {
   BN_REQUIRE_PEERS();
-  const TemporaryFolder folder;
-  RandomModel model(small_network(kBatch));
-  write_pytorch(folder / "a", model.parameters(), WeightsCopy::kCurrent, {{"format", "pt"}});
-  Weights written(folder / "a");
+  Weights written(folder_ / "a");
   std::vector<std::string> lines;
   for (size_t i = 0; i < written.entries.size(); ++i) {
     lines.push_back(fmt::format("{} float32 {} {:.9g} {:.9g}\n", written.entries[i].name,
@@ -211,7 +200,7 @@ TEST(Pytorch, IsReadByTheSafetensorsLibrary) {
   std::sort(lines.begin(), lines.end());
   std::string expected;
   for (const std::string& line : lines) expected += line;
-  const test::ProgramResult result = test::run_peer("safetensors_peer.py", {folder / "a"});
+  const test::ProgramResult result = test::run_peer("safetensors_peer.py", {folder_ / "a"});
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_EQ(result.out, expected);
 }

@@ -23,8 +23,6 @@ using test::TemporaryFolder;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-constexpr const char* kFile = "/events.out.tfevents.bninception";
-
 // The events of a file; each checksum is compared.
 std::vector<Event> read_events(const std::string& path) {
   constexpr size_t kHead = 12, kTail = 4;
@@ -72,11 +70,16 @@ const LogRecord kEnd{.event = "end", .step = 20, .epoch = 2, .seconds = 4};
 // The check value of CRC-32C, E3069283, masked as TensorFlow's record format says.
 TEST(EventFraming, HasMaskedCrc32c) { EXPECT_EQ(exchange::masked_crc32c("123456789"), 0xC78AB0E5U); }
 
-TEST(TensorBoard, HasWhatTheLogHas) {
-  const TemporaryFolder folder;
-  TensorBoardFile file(folder / "run", {.start = 1000});
+class TensorBoard : public testing::Test {
+ protected:
+  const TemporaryFolder folder_;
+  const std::string file_ = folder_ / "run/events.out.tfevents.bninception";
+};
+
+TEST_F(TensorBoard, HasWhatTheLogHas) {
+  TensorBoardFile file(folder_ / "run", {.start = 1000});
   file.update(kLog);
-  const std::vector<Event> events = read_events(folder / "run" + kFile);
+  const std::vector<Event> events = read_events(file_);
   EXPECT_EQ(static_cast<int64_t>(events.size()), file.events());
   EXPECT_EQ(events.front().file_version(), "brain.Event:2");
   EXPECT_THAT(scalars_of(events),
@@ -86,10 +89,9 @@ TEST(TensorBoard, HasWhatTheLogHas) {
   EXPECT_EQ(events.back().wall_time(), 1002);
 }
 
-TEST(TensorBoard, AProbeIsAHistogram) {
-  const TemporaryFolder folder;
-  TensorBoardFile(folder / "run", {}).update({kLog.at(1)});
-  const Event event = read_events(folder / "run" + kFile).back();
+TEST_F(TensorBoard, AProbeIsAHistogram) {
+  TensorBoardFile(folder_ / "run", {}).update({kLog.at(1)});
+  const Event event = read_events(file_).back();
   const auto& value = event.summary().value(3);
   EXPECT_EQ(value.tag(), "probe");
   EXPECT_THAT(value.histo().bucket_limit(), ElementsAre(-1, 0, 2, 2));
@@ -99,17 +101,15 @@ TEST(TensorBoard, AProbeIsAHistogram) {
 }
 
 // A diverged run has such a probe, and its histogram could not be drawn.
-TEST(TensorBoard, AProbeThatIsNotFiniteHasNoHistogram) {
-  const TemporaryFolder folder;
+TEST_F(TensorBoard, AProbeThatIsNotFiniteHasNoHistogram) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  TensorBoardFile(folder / "run", {}).update({{.event = "probe", .percentiles = {0, 1, nan}}});
-  EXPECT_EQ(read_events(folder / "run" + kFile).back().summary().value_size(), 3);
+  TensorBoardFile(folder_ / "run", {}).update({{.event = "probe", .percentiles = {0, 1, nan}}});
+  EXPECT_EQ(read_events(file_).back().summary().value_size(), 3);
 }
 
-TEST(TensorBoard, HyperparametersAreNumbersTruthsOrTexts) {
-  const TemporaryFolder folder;
-  TensorBoardFile(folder / "run", {.hyperparameters = {{"a", "1e-3"}, {"b", "true"}, {"c", "[1, 2]"}}}).update({kEnd});
-  const std::vector<Event> events = read_events(folder / "run" + kFile);
+TEST_F(TensorBoard, HyperparametersAreNumbersTruthsOrTexts) {
+  TensorBoardFile(folder_ / "run", {.hyperparameters = {{"a", "1e-3"}, {"b", "true"}, {"c", "[1, 2]"}}}).update({kEnd});
+  const std::vector<Event> events = read_events(file_);
   ASSERT_EQ(events.size(), 4U);
   tensorboard::HParamsPluginData data;
   const auto& start = events.at(2).summary().value(0);
@@ -123,64 +123,60 @@ TEST(TensorBoard, HyperparametersAreNumbersTruthsOrTexts) {
   EXPECT_EQ(data.session_end_info().status(), tensorboard::SessionEndInfo::STATUS_SUCCESS);
 }
 
-TEST(TensorBoard, AGrowingLogOnlyAdds) {
-  const TemporaryFolder folder;
+TEST_F(TensorBoard, AGrowingLogOnlyAdds) {
   std::vector<LogRecord> log = kLog;
-  TensorBoardFile file(folder / "run", {});
+  TensorBoardFile file(folder_ / "run", {});
   file.update(log);
-  const std::string before = test::read_bytes(folder / "run" + kFile);
+  const std::string before = test::read_bytes(file_);
   log.push_back(kNext);
   file.update(log);
-  EXPECT_TRUE(test::read_bytes(folder / "run" + kFile).starts_with(before));
-  EXPECT_EQ(scalars_of(read_events(folder / "run" + kFile)).back(), "20 loss/train=2");
-  const std::string after = test::read_bytes(folder / "run" + kFile);
+  EXPECT_TRUE(test::read_bytes(file_).starts_with(before));
+  EXPECT_EQ(scalars_of(read_events(file_)).back(), "20 loss/train=2");
+  const std::string after = test::read_bytes(file_);
   file.update(log);
-  EXPECT_EQ(test::read_bytes(folder / "run" + kFile), after);
+  EXPECT_EQ(test::read_bytes(file_), after);
 }
 
 // The records that a resume drops lie behind its checkpoint: step 10 stays, 11 and more are forgotten.
-TEST(TensorBoard, AResumedRunForgetsWhatItDropped) {
-  const TemporaryFolder folder;
+TEST_F(TensorBoard, AResumedRunForgetsWhatItDropped) {
   std::vector<LogRecord> log = kLog;
   log.push_back(kNext);
-  TensorBoardFile file(folder / "run", {});
+  TensorBoardFile file(folder_ / "run", {});
   file.update(log);
-  const size_t before = read_events(folder / "run" + kFile).size();
+  const size_t before = read_events(file_).size();
   log.back() = {.event = "train", .step = 15, .loss = 1, .seconds = 9};
   file.update(log);
-  const std::vector<Event> events = read_events(folder / "run" + kFile);
+  const std::vector<Event> events = read_events(file_);
   ASSERT_EQ(events.size(), before + 2);
   EXPECT_EQ(events.at(before).session_log().status(), tensorboard::SessionLog::START);
   EXPECT_EQ(events.at(before).step(), 11);
   EXPECT_EQ(scalars_of(events).back(), "15 loss/train=1");
 }
 
-TEST(TensorBoard, NamesWhatCannotBeWritten) {
-  const TemporaryFolder folder;
-  test::write_bytes(folder / "taken", "");
-  TensorBoardFile file(folder / "taken/run", {});
-  EXPECT_THAT(test::error_message<StorageError>([&] { file.update(kLog); }), HasSubstr(folder / "taken"));
-  TensorBoardFile lost(folder / "run", {});
+TEST_F(TensorBoard, NamesWhatCannotBeWritten) {
+  test::write_bytes(folder_ / "taken", "");
+  TensorBoardFile file(folder_ / "taken/run", {});
+  EXPECT_THAT(test::error_message<StorageError>([&] { file.update(kLog); }), HasSubstr(folder_ / "taken"));
+  TensorBoardFile lost(folder_ / "run", {});
   lost.update(kLog);
-  std::filesystem::remove_all(folder / "run");
+  std::filesystem::remove_all(folder_ / "run");
   EXPECT_EQ(test::error_message<StorageError>([&] { lost.update({kEnd}); }),
-            "cannot write '" + folder / "run" + kFile + "': No such file or directory");
+            "cannot write '" + file_ + "': No such file or directory");
 }
 
-TEST(TensorBoard, ReadsEveryEvent) {
+TEST_F(TensorBoard, ReadsEveryEvent) {
   BN_REQUIRE_PEERS();
-  const TemporaryFolder folder;
   std::vector<LogRecord> log = kLog;
   log.push_back(kNext);
   // The first bytes of a PNG file of 3 x 2 pixels; TensorBoard passes it on to a browser as it is.
   const std::string png("\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x03\0\0\0\x02", 24);
-  TensorBoardFile resumed(folder / "logs/resumed", {.hyperparameters = {{"train.batch", "32"}, {"device", "cpu"}},
-                                                    .pictures = {{.tag = "filters", .step = 10, .png = png}}});
+  TensorBoardFile resumed(folder_ / "logs/resumed", {.hyperparameters = {{"train.batch", "32"}, {"device", "cpu"}},
+                                                     .pictures = {{.tag = "filters", .step = 10, .png = png}}});
   resumed.update(log);
   log.back() = {.event = "train", .step = 15, .loss = 1, .seconds = 9};
   log.push_back({.event = "end", .step = 15, .seconds = 10});
   resumed.update(log);
-  const ProgramResult result = test::run_peer("tensorboard_peer.py", {folder / "logs"});
+  const ProgramResult result = test::run_peer("tensorboard_peer.py", {folder_ / "logs"});
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_EQ(result.out,
             "resumed scalars learning_rate 10:0.125\n"
@@ -198,14 +194,13 @@ TEST(TensorBoard, ReadsEveryEvent) {
 }
 
 // 20,000 events, as of a long run.
-TEST(TensorBoard, ReadsEveryEventOfALongRun) {
+TEST_F(TensorBoard, ReadsEveryEventOfALongRun) {
   BN_REQUIRE_PEERS();
   constexpr int64_t kEvents = 20000;
-  const TemporaryFolder folder;
   std::vector<LogRecord> log;
   for (int64_t step = 1; step <= kEvents; ++step) log.push_back({.event = "train", .step = step, .loss = 1});
-  TensorBoardFile(folder / "logs/long", {}).update(log);
-  const ProgramResult result = test::run_peer("tensorboard_peer.py", {folder / "logs", "--count"});
+  TensorBoardFile(folder_ / "logs/long", {}).update(log);
+  const ProgramResult result = test::run_peer("tensorboard_peer.py", {folder_ / "logs", "--count"});
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr("long scalars loss/train 20000 points\n"));
 }

@@ -14,39 +14,41 @@ namespace {
 
 using namespace test;  // NOLINT(google-build-using-namespace)
 
-TEST(BnData, WritesTheShapesAsImageFolders) {
-  const TemporaryFolder dir;
-  const auto result = bn_data({"shapes", "--out", dir / "set", "--images", "20", "--validation-images", "10", "--size",
-                               "16", "--seed", "3", "--contact-sheet", dir / "sheet.png"});
+class BnData : public testing::Test {
+ protected:
+  const TemporaryFolder dir_;
+};
+
+TEST_F(BnData, WritesTheShapesAsImageFolders) {
+  const auto result = bn_data({"shapes", "--out", dir_ / "set", "--images", "20", "--validation-images", "10", "--size",
+                               "16", "--seed", "3", "--contact-sheet", dir_ / "sheet.png"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_EQ(result.out, dir / "set/train" + ": 20 images of 10 classes\n" + dir / "set/validation" +
-                            ": 10 images of 10 classes\n" + dir / "sheet.png" + ": 16 images of each class\n");
+  EXPECT_EQ(result.out, dir_ / "set/train" + ": 20 images of 10 classes\n" + dir_ / "set/validation" +
+                            ": 10 images of 10 classes\n" + dir_ / "sheet.png" + ": 16 images of each class\n");
   const DataOptions options{
-      .kind = DatasetKind::kFolder, .train = {dir / "set/train"}, .validation = {dir / "set/validation"}};
+      .kind = DatasetKind::kFolder, .train = {dir_ / "set/train"}, .validation = {dir_ / "set/validation"}};
   EXPECT_EQ(open_dataset(options, Split::kTrain)->size(), 20);
   EXPECT_EQ(open_dataset(options, Split::kValidation)->size(), 10);
-  EXPECT_FALSE(read_bytes(dir / "sheet.png").empty());
+  EXPECT_FALSE(read_bytes(dir_ / "sheet.png").empty());
 }
 
-TEST(BnData, WritesOneSplitAlone) {
-  const TemporaryFolder dir;
-  ASSERT_EQ(bn_data({"shapes", "--out", dir / "set", "--validation-images", "10", "--split", "validation"}).exit_code,
+TEST_F(BnData, WritesOneSplitAlone) {
+  ASSERT_EQ(bn_data({"shapes", "--out", dir_ / "set", "--validation-images", "10", "--split", "validation"}).exit_code,
             0);
-  EXPECT_EQ(names_in(dir / "set"), (std::set<std::string>{"validation"}));
+  EXPECT_EQ(names_in(dir_ / "set"), (std::set<std::string>{"validation"}));
 }
 
-TEST(BnData, ExitCodesTellTheClassOfFailure) {
-  const TemporaryFolder dir;
+TEST_F(BnData, ExitCodesTellTheClassOfFailure) {
   const auto nothing = bn_data({"shapes"});
   EXPECT_EQ(nothing.exit_code, code(ExitCode::kUsage));
   EXPECT_EQ(nothing.err, "bn-data: shapes needs --out FOLDER or --contact-sheet FILE\n");
   EXPECT_EQ(bn_data({}).exit_code, code(ExitCode::kUsage));
   EXPECT_EQ(bn_data({"shapes", "--sise", "3"}).exit_code, code(ExitCode::kUsage));
-  const auto size = bn_data({"shapes", "--out", dir / "set", "--size", "8"});
+  const auto size = bn_data({"shapes", "--out", dir_ / "set", "--size", "8"});
   EXPECT_EQ(size.exit_code, code(ExitCode::kConfig));
   EXPECT_EQ(size.err, "bn-data: generated shapes are 16 to 512 pixels wide, not 8\n");
-  dir.write("file", "in the way");
-  EXPECT_EQ(bn_data({"shapes", "--out", dir / "file"}).exit_code, code(ExitCode::kStorage));
+  dir_.write("file", "in the way");
+  EXPECT_EQ(bn_data({"shapes", "--out", dir_ / "file"}).exit_code, code(ExitCode::kStorage));
   EXPECT_EQ(bn_data({"--help"}).exit_code, 0);
 }
 
@@ -60,9 +62,8 @@ std::string source_tar(const TemporaryFolder& dir, int images) {
   return dir.write("source.tar", tar_of(members));
 }
 
-TEST(BnData, PacksVerifiesAndMeasuresAFolder) {
-  const TemporaryFolder dir;
-  const std::string tar = source_tar(dir, 40), out = dir / "out";
+TEST_F(BnData, PacksVerifiesAndMeasuresAFolder) {
+  const std::string tar = source_tar(dir_, 40), out = dir_ / "out";
   const auto packed = bn_data({"pack", "folder", "--train", tar, "--val", tar, "--out", out, "--shards", "8"});
   ASSERT_EQ(packed.exit_code, 0) << packed.err;
   EXPECT_CONTAINS(packed.out, out + " train set: 40 images in 8 shards, ");
@@ -75,42 +76,40 @@ TEST(BnData, PacksVerifiesAndMeasuresAFolder) {
                   "and 30 notes more; --json has all\n40 of the validation images are training images too\n");
   EXPECT_CONTAINS(verified.out, "\nno problem found\n");
   const auto stats =
-      bn_data({"stats", out, "--contact-sheet", dir / "sheet.png", "--image-size", "32", "--distortion", "1"});
+      bn_data({"stats", out, "--contact-sheet", dir_ / "sheet.png", "--image-size", "32", "--distortion", "1"});
   EXPECT_EQ(stats.exit_code, 0) << stats.err;
   EXPECT_CONTAINS(stats.out, "  height  60 to 68, mean ");
   EXPECT_CONTAINS(stats.out, "  lighting: [");
-  EXPECT_FALSE(read_bytes(dir / "sheet.png").empty());
-  const auto validation = bn_data({"stats", out, "--split", "val", "--contact-sheet", dir / "val.png"});
-  EXPECT_CONTAINS(validation.out, dir / "val.png" + ": 8 images of the val set, ");
+  EXPECT_FALSE(read_bytes(dir_ / "sheet.png").empty());
+  const auto validation = bn_data({"stats", out, "--split", "val", "--contact-sheet", dir_ / "val.png"});
+  EXPECT_CONTAINS(validation.out, dir_ / "val.png" + ": 8 images of the val set, ");
   const auto speed = bn_data({"throughput", "--kind", "packed", out, "--image-size", "32", "--images", "64"});
   EXPECT_EQ(speed.exit_code, 0) << speed.err;
   EXPECT_CONTAINS(speed.out, " images/s, ");
 }
 
-TEST(BnData, VerifyPrintsJsonAndFailsOnAProblem) {
-  const TemporaryFolder dir;
-  const std::string out = dir / "out";
-  ASSERT_EQ(bn_data({"pack", "folder", "--train", source_tar(dir, 10), "--out", out, "--shards", "2"}).exit_code, 0);
+TEST_F(BnData, VerifyPrintsJsonAndFailsOnAProblem) {
+  const std::string out = dir_ / "out";
+  ASSERT_EQ(bn_data({"pack", "folder", "--train", source_tar(dir_, 10), "--out", out, "--shards", "2"}).exit_code, 0);
   const auto sound = bn_data({"verify", out, "--json"});
   EXPECT_EQ(sound.exit_code, 0);
   EXPECT_CONTAINS(sound.out, "\"ok\": true");
   Bytes shard = bytes_of(read_bytes(out + "/train-00001.tar"));
   shard[700] ^= 1;
-  dir.write("out/train-00001.tar", shard);
+  dir_.write("out/train-00001.tar", shard);
   const auto damaged = bn_data({"verify", out, "--json"});
   EXPECT_EQ(damaged.exit_code, code(ExitCode::kData));
   EXPECT_CONTAINS(damaged.out, "\"ok\": false");
   EXPECT_CONTAINS(damaged.out, "\"kind\": \"image\"");
   EXPECT_CONTAINS(bn_data({"verify", out}).out, "\n2 problem(s) found\n");
-  const auto nothing = bn_data({"verify", dir.path()});
+  const auto nothing = bn_data({"verify", dir_.path()});
   EXPECT_EQ(nothing.exit_code, code(ExitCode::kData));
   EXPECT_CONTAINS(nothing.err, "holds no packed set");
 }
 
-TEST(BnData, PacksTheOfficialLayout) {
+TEST_F(BnData, PacksTheOfficialLayout) {
   REQUIRE_REAL_DATA("official-layout-sample/ILSVRC2012_img_train.sample.tar");
-  const TemporaryFolder dir;
-  const std::string folder = real_data("official-layout-sample"), out = dir / "out";
+  const std::string folder = real_data("official-layout-sample"), out = dir_ / "out";
   const auto packed = bn_data({"pack", "imagenet", "--train", folder + "/ILSVRC2012_img_train.sample.tar", "--val",
                                folder + "/ILSVRC2012_img_val.sample.tar", "--out", out, "--shards", "3"});
   ASSERT_EQ(packed.exit_code, 0) << packed.err;
@@ -127,19 +126,18 @@ TEST(BnData, PacksTheOfficialLayout) {
   EXPECT_TRUE(loader.next(batch));
 }
 
-TEST(BnData, KilledAtAnyMomentPackingIsContinuedToTheSameBytes) {
-  const TemporaryFolder dir;
-  const std::string tar = source_tar(dir, 400);
+TEST_F(BnData, KilledAtAnyMomentPackingIsContinuedToTheSameBytes) {
+  const std::string tar = source_tar(dir_, 400);
   const auto command = [&](const std::string& out) {
-    return bn_data_command({"pack", "folder", "--train", tar, "--out", dir / out, "--shards", "40", "--workers", "2"});
+    return bn_data_command({"pack", "folder", "--train", tar, "--out", dir_ / out, "--shards", "40", "--workers", "2"});
   };
   ASSERT_EQ(run_program(command("whole")).exit_code, 0);
   int interrupted = 0;
   for (int round = 0; round < 12; ++round) {
     RunningProgram program(command("killed"));
     wait_until(std::chrono::seconds(5), [&] {  // each round waits for more files
-      return program.has_ended() ||
-             (std::filesystem::exists(dir / "killed") && static_cast<int>(names_in(dir / "killed").size()) > 6 * round);
+      return program.has_ended() || (std::filesystem::exists(dir_ / "killed") &&
+                                     static_cast<int>(names_in(dir_ / "killed").size()) > 6 * round);
     });
     program.signal(SIGKILL);
     interrupted += program.wait().exit_code == 0 ? 0 : 1;
@@ -148,39 +146,36 @@ TEST(BnData, KilledAtAnyMomentPackingIsContinuedToTheSameBytes) {
   const auto last = run_program(command("killed"));
   ASSERT_EQ(last.exit_code, 0) << last.err;
   EXPECT_CONTAINS(last.out, "of the shards were there already");
-  EXPECT_EQ(names_in(dir / "killed"), names_in(dir / "whole"));
-  for (const auto& name : names_in(dir / "whole")) {
-    EXPECT_TRUE(read_bytes(dir / ("killed/" + name)) == read_bytes(dir / ("whole/" + name))) << name;
+  EXPECT_EQ(names_in(dir_ / "killed"), names_in(dir_ / "whole"));
+  for (const auto& name : names_in(dir_ / "whole")) {
+    EXPECT_TRUE(read_bytes(dir_ / ("killed/" + name)) == read_bytes(dir_ / ("whole/" + name))) << name;
   }
 }
 
-TEST(BnData, PackSaysWhatItNeeds) {
-  const TemporaryFolder dir;
-  const auto nothing = bn_data({"pack", "folder", "--out", dir / "out"});
+TEST_F(BnData, PackSaysWhatItNeeds) {
+  const auto nothing = bn_data({"pack", "folder", "--out", dir_ / "out"});
   EXPECT_EQ(nothing.exit_code, code(ExitCode::kUsage));
   EXPECT_EQ(nothing.err, "bn-data: pack needs --train, --val or both\n");
   EXPECT_EQ(bn_data({"pack"}).exit_code, code(ExitCode::kUsage));
-  const std::string tar = source_tar(dir, 2);
+  const std::string tar = source_tar(dir_, 2);
   const auto classes = bn_data({"pack", "imagenet", "--train", tar, "--classes",
-                                dir.write("c.txt", "n01440764\nnonsense\n"), "--out", dir / "out"});
+                                dir_.write("c.txt", "n01440764\nnonsense\n"), "--out", dir_ / "out"});
   EXPECT_EQ(classes.exit_code, code(ExitCode::kData));
   EXPECT_EQ(classes.err, "bn-data: 'nonsense' is no class of ImageNet 2012\n");
 }
 
-TEST(BnData, OpensMoreShardsThanTheSoftLimitOfFiles) {
-  const TemporaryFolder dir;
-  const std::string out = dir / "out";
-  ASSERT_EQ(bn_data({"pack", "folder", "--train", source_tar(dir, 60), "--out", out, "--shards", "60"}).exit_code, 0);
+TEST_F(BnData, OpensMoreShardsThanTheSoftLimitOfFiles) {
+  const std::string out = dir_ / "out";
+  ASSERT_EQ(bn_data({"pack", "folder", "--train", source_tar(dir_, 60), "--out", out, "--shards", "60"}).exit_code, 0);
   const auto stats = run_program({"/bin/sh", "-c", "ulimit -S -n 40; exec \"$0\" stats \"$1\"", BN_DATA_PROGRAM, out});
   EXPECT_EQ(stats.exit_code, 0) << stats.err;
 }
 
-TEST(BnData, PacksFoldersOrTarsNotBoth) {
-  const TemporaryFolder dir;
-  const std::string tar = source_tar(dir, 4), out = dir / "out";
-  dir.write("folder/a/1.jpg", jpeg_image(20, 20, 1));
-  dir.write("folder/b/2.jpg", jpeg_image(20, 20, 2));
-  const std::vector<std::string> command{"pack", "folder", "--train", tar, "--val", dir / "folder", "--out", out};
+TEST_F(BnData, PacksFoldersOrTarsNotBoth) {
+  const std::string tar = source_tar(dir_, 4), out = dir_ / "out";
+  dir_.write("folder/a/1.jpg", jpeg_image(20, 20, 1));
+  dir_.write("folder/b/2.jpg", jpeg_image(20, 20, 2));
+  const std::vector<std::string> command{"pack", "folder", "--train", tar, "--val", dir_ / "folder", "--out", out};
   const auto mixed = bn_data(command);
   EXPECT_EQ(mixed.exit_code, code(ExitCode::kUsage));
   EXPECT_EQ(mixed.err,
@@ -188,53 +183,50 @@ TEST(BnData, PacksFoldersOrTarsNotBoth) {
             "classes with --classes\n");
   EXPECT_FALSE(std::filesystem::exists(out));
   auto named = command;
-  named.insert(named.end(), {"--classes", dir.write("classes.txt", "a\nb\n")});
+  named.insert(named.end(), {"--classes", dir_.write("classes.txt", "a\nb\n")});
   EXPECT_EQ(bn_data(named).exit_code, 0);
 }
 
 // An archive of the official size, mostly a hole.
-TEST(BnData, PackNamesWhatItLeavesOut) {
-  const TemporaryFolder dir;
+TEST_F(BnData, PackNamesWhatItLeavesOut) {
   const Bytes image = jpeg_image(20, 20, 1);
-  dir.write("set/a/1.jpg", image);
-  dir.write("set/a/notes.txt", "no image");
-  const std::string tar = dir.write("set.tar", tar_of({{"a/1.jpg", image}, {"a/notes.txt", bytes_of("no image")}}));
-  for (const std::string& source : {dir / "set", tar}) {
-    const auto packed = bn_data({"pack", "folder", "--train", source, "--out", dir / "out", "--shards", "1"});
+  dir_.write("set/a/1.jpg", image);
+  dir_.write("set/a/notes.txt", "no image");
+  const std::string tar = dir_.write("set.tar", tar_of({{"a/1.jpg", image}, {"a/notes.txt", bytes_of("no image")}}));
+  for (const std::string& source : {dir_ / "set", tar}) {
+    const auto packed = bn_data({"pack", "folder", "--train", source, "--out", dir_ / "out", "--shards", "1"});
     EXPECT_EQ(packed.exit_code, 0) << packed.err;
     EXPECT_CONTAINS(packed.out, "left out, as no images of the set: ");
     EXPECT_CONTAINS(packed.out, "a/notes.txt\n");
-    std::filesystem::remove_all(dir / "out");
+    std::filesystem::remove_all(dir_ / "out");
   }
 }
 
-TEST(BnData, PackComparesTheClassesBeforeItPacks) {
-  const TemporaryFolder dir;
-  for (const char* name : {"train/a/1.jpg", "train/b/1.jpg", "val/a/1.jpg"}) dir.write(name, jpeg_image(20, 20, 1));
-  const auto packed = bn_data({"pack", "folder", "--train", dir / "train", "--val", dir / "val", "--out", dir / "out"});
+TEST_F(BnData, PackComparesTheClassesBeforeItPacks) {
+  for (const char* name : {"train/a/1.jpg", "train/b/1.jpg", "val/a/1.jpg"}) dir_.write(name, jpeg_image(20, 20, 1));
+  const auto packed =
+      bn_data({"pack", "folder", "--train", dir_ / "train", "--val", dir_ / "val", "--out", dir_ / "out"});
   EXPECT_EQ(packed.exit_code, code(ExitCode::kData));
   EXPECT_CONTAINS(packed.err, "'b' is only in the training set");
-  EXPECT_FALSE(std::filesystem::exists(dir / "out/train-00000.tar"));
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "out/train-00000.tar"));
 }
 
-TEST(BnData, TheMd5CanBeLeftOut) {
-  const TemporaryFolder dir;
-  const std::string tar = dir.write("val.tar", tar_of({{"ILSVRC2012_val_00000001.JPEG", jpeg_image(40, 40, 1)}}));
+TEST_F(BnData, TheMd5CanBeLeftOut) {
+  const std::string tar = dir_.write("val.tar", tar_of({{"ILSVRC2012_val_00000001.JPEG", jpeg_image(40, 40, 1)}}));
   std::filesystem::resize_file(tar, static_cast<uintmax_t>(imagenet_archive(Split::kValidation).bytes));
-  const auto packed = bn_data({"pack", "imagenet", "--val", tar, "--out", dir / "out", "--no-md5"});
+  const auto packed = bn_data({"pack", "imagenet", "--val", tar, "--out", dir_ / "out", "--no-md5"});
   EXPECT_EQ(packed.exit_code, 0) << packed.err;
   EXPECT_CONTAINS(packed.out, " val set: 1 images in 1 shards, ");
   EXPECT_EQ(packed.out.find("MD5"), std::string::npos) << packed.out;
 }
 
-TEST(BnData, NotesOfTheMd5StayUntilBothSetsArePacked) {
-  const TemporaryFolder dir;
-  const std::string out = dir / "out";
+TEST_F(BnData, NotesOfTheMd5StayUntilBothSetsArePacked) {
+  const std::string out = dir_ / "out";
   const std::string train =
-      dir.write("train.tar", tar_of({{"n01440764.tar", tar_of({{"n01440764_1.JPEG", jpeg_image(40, 40, 1)}})}}));
-  dir.write("out/train.md5", "of a run before\n");
+      dir_.write("train.tar", tar_of({{"n01440764.tar", tar_of({{"n01440764_1.JPEG", jpeg_image(40, 40, 1)}})}}));
+  dir_.write("out/train.md5", "of a run before\n");
   const auto pack_with = [&](const char* validation_image) {
-    const std::string val = dir.write("val.tar", tar_of({{validation_image, jpeg_image(40, 40, 2)}}));
+    const std::string val = dir_.write("val.tar", tar_of({{validation_image, jpeg_image(40, 40, 2)}}));
     return bn_data({"pack", "imagenet", "--train", train, "--val", val, "--out", out}).exit_code;
   };
   EXPECT_EQ(pack_with("not_official.JPEG"), code(ExitCode::kData));

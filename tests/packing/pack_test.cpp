@@ -38,16 +38,20 @@ class RepeatedImage final : public Dataset {
 
 std::string text_of(const Bytes& bytes) { return {bytes.begin(), bytes.end()}; }
 
-TEST(Pack, KeepsEveryFileAndItsLabel) {
-  const TemporaryFolder dir;
-  const auto source = made_set(dir, 30);
-  const auto summary = pack_quietly(*source, {.out = dir / "out", .shards = 4, .workers = 3});
+class Pack : public testing::Test {
+ protected:
+  const TemporaryFolder dir_;
+};
+
+TEST_F(Pack, KeepsEveryFileAndItsLabel) {
+  const auto source = made_set(dir_, 30);
+  const auto summary = pack_quietly(*source, {.out = dir_ / "out", .shards = 4, .workers = 3});
   EXPECT_EQ(summary.images, 30);
   EXPECT_EQ(summary.shards, 4);
   EXPECT_EQ(summary.left_out, 0);
-  EXPECT_EQ(names_in(dir / "out"), (std::set<std::string>{"classes.txt", "train-00000.tar", "train-00001.tar",
-                                                          "train-00002.tar", "train-00003.tar", "train.index"}));
-  const auto packed = open_dataset(packed_options(dir / "out"), Split::kTrain);
+  EXPECT_EQ(names_in(dir_ / "out"), (std::set<std::string>{"classes.txt", "train-00000.tar", "train-00001.tar",
+                                                           "train-00002.tar", "train-00003.tar", "train.index"}));
+  const auto packed = open_dataset(packed_options(dir_ / "out"), Split::kTrain);
   EXPECT_EQ(packed->size(), 30);
   EXPECT_EQ(packed->class_names(), (std::vector<std::string>{"a", "b"}));
   std::multiset<std::pair<std::string, int32_t>> before, after;
@@ -58,10 +62,9 @@ TEST(Pack, KeepsEveryFileAndItsLabel) {
   EXPECT_TRUE(before == after);
 }
 
-TEST(Pack, ShardsArePlainTarsOfImagesAndLabels) {
-  const TemporaryFolder dir;
-  pack_quietly(*made_set(dir, 6), {.out = dir / "out", .shards = 2});
-  const FileReader shard(dir / "out/train-00001.tar");
+TEST_F(Pack, ShardsArePlainTarsOfImagesAndLabels) {
+  pack_quietly(*made_set(dir_, 6), {.out = dir_ / "out", .shards = 2});
+  const FileReader shard(dir_ / "out/train-00001.tar");
   const auto members = list_tar(shard);
   ASSERT_EQ(members.size(), 6U);
   for (size_t i = 0; i < members.size(); i += 2) {
@@ -75,16 +78,15 @@ TEST(Pack, ShardsArePlainTarsOfImagesAndLabels) {
   }
 }
 
-TEST(Pack, ImagesAreSpreadEvenlyAtRandom) {
-  const TemporaryFolder dir;
-  const auto source = made_set(dir, 26);
-  pack_quietly(*source, {.out = dir / "four", .shards = 4});
-  EXPECT_EQ(open_dataset(packed_options(dir / "four"), Split::kTrain)->shard_sizes(),
+TEST_F(Pack, ImagesAreSpreadEvenlyAtRandom) {
+  const auto source = made_set(dir_, 26);
+  pack_quietly(*source, {.out = dir_ / "four", .shards = 4});
+  EXPECT_EQ(open_dataset(packed_options(dir_ / "four"), Split::kTrain)->shard_sizes(),
             (std::vector<int64_t>{6, 7, 6, 7}));
   constexpr int64_t kSeeds = 20;
   int64_t alike = 0;
   for (uint64_t seed = 0; seed < kSeeds; ++seed) {
-    const std::string out = dir / ("out" + std::to_string(seed));
+    const std::string out = dir_ / ("out" + std::to_string(seed));
     pack_quietly(*source, {.out = out, .shards = 1, .seed = seed});
     const auto packed = open_dataset(packed_options(out), Split::kTrain);
     for (int64_t i = 1; i < 26; ++i) alike += packed->label(i) == packed->label(i - 1) ? 1 : 0;
@@ -93,23 +95,21 @@ TEST(Pack, ImagesAreSpreadEvenlyAtRandom) {
   EXPECT_NEAR(static_cast<double>(alike) / (25 * kSeeds), 12.0 / 25, 0.1);
 }
 
-TEST(Pack, TheSameSeedGivesTheSameBytesWhateverTheThreads) {
-  const TemporaryFolder dir;
-  const auto source = made_set(dir, 20);
-  pack_quietly(*source, {.out = dir / "one", .shards = 5, .workers = 1});
-  pack_quietly(*source, {.out = dir / "many", .shards = 5, .workers = 4});
-  pack_quietly(*source, {.out = dir / "other", .shards = 5, .seed = 2});
-  EXPECT_TRUE(contents_of(dir / "one") == contents_of(dir / "many"));
-  EXPECT_FALSE(contents_of(dir / "one") == contents_of(dir / "other"));
+TEST_F(Pack, TheSameSeedGivesTheSameBytesWhateverTheThreads) {
+  const auto source = made_set(dir_, 20);
+  pack_quietly(*source, {.out = dir_ / "one", .shards = 5, .workers = 1});
+  pack_quietly(*source, {.out = dir_ / "many", .shards = 5, .workers = 4});
+  pack_quietly(*source, {.out = dir_ / "other", .shards = 5, .seed = 2});
+  EXPECT_TRUE(contents_of(dir_ / "one") == contents_of(dir_ / "many"));
+  EXPECT_FALSE(contents_of(dir_ / "one") == contents_of(dir_ / "other"));
 }
 
-TEST(Pack, ARunThatStoppedIsContinuedToTheSameBytes) {
-  const TemporaryFolder dir;
-  const auto source = made_set(dir, 20);
-  const PackOptions whole{.out = dir / "whole", .shards = 5};
+TEST_F(Pack, ARunThatStoppedIsContinuedToTheSameBytes) {
+  const auto source = made_set(dir_, 20);
+  const PackOptions whole{.out = dir_ / "whole", .shards = 5};
   pack_quietly(*source, whole);
   PackOptions broken = whole;
-  broken.out = dir / "broken";
+  broken.out = dir_ / "broken";
   for (const int64_t stop_at : {1, 7, 13}) {
     EXPECT_THROW(pack(*source, broken,
                       [&](const PackProgress& progress) {
@@ -117,72 +117,70 @@ TEST(Pack, ARunThatStoppedIsContinuedToTheSameBytes) {
                       }),
                  std::runtime_error);
   }
-  dir.write("broken/train-00002.tar.tmp.99999", "left by a killed process");
+  dir_.write("broken/train-00002.tar.tmp.99999", "left by a killed process");
   PackSummary summary = pack_quietly(*source, broken);
   EXPECT_GT(summary.shards_found, 0);
   EXPECT_LT(summary.shards_found, 5);
-  auto contents = contents_of(dir / "broken");
+  auto contents = contents_of(dir_ / "broken");
   contents.erase("train-00002.tar.tmp.99999");
-  EXPECT_TRUE(contents == contents_of(dir / "whole"));
+  EXPECT_TRUE(contents == contents_of(dir_ / "whole"));
   summary = pack_quietly(*source, broken);  // nothing left to do
   EXPECT_EQ(summary.shards_found, 5);
   EXPECT_EQ(summary.images, 20);
 }
 
-TEST(Pack, AFolderOfAnotherSetIsRefused) {
-  const TemporaryFolder dir;
+TEST_F(Pack, AFolderOfAnotherSetIsRefused) {
   const TemporaryFolder other_dir;
-  pack_quietly(*made_set(dir, 6), {.out = dir / "out", .shards = 2});
-  EXPECT_EQ(error_message<DataError>([&] { pack_quietly(*made_set(other_dir, 8), {.out = dir / "out", .shards = 2}); }),
-            dir / "out" +
-                " holds a train set that was packed from other images or with other options; pack into "
-                "an empty folder");
-  EXPECT_CONTAINS(error_message<DataError>([&] { pack_quietly(*made_set(dir, 6), {.out = dir / "out", .shards = 3}); }),
-                  "with other options");
+  pack_quietly(*made_set(dir_, 6), {.out = dir_ / "out", .shards = 2});
+  EXPECT_EQ(
+      error_message<DataError>([&] { pack_quietly(*made_set(other_dir, 8), {.out = dir_ / "out", .shards = 2}); }),
+      dir_ / "out" +
+          " holds a train set that was packed from other images or with other options; pack into "
+          "an empty folder");
+  EXPECT_CONTAINS(
+      error_message<DataError>([&] { pack_quietly(*made_set(dir_, 6), {.out = dir_ / "out", .shards = 3}); }),
+      "with other options");
   EXPECT_EQ(error_message<DataError>([&] {
-              pack_quietly(*made_set(dir, 6), {.out = dir / "out", .class_lines = {"c", "d"}});
+              pack_quietly(*made_set(dir_, 6), {.out = dir_ / "out", .class_lines = {"c", "d"}});
             }),
-            dir / "out/classes.txt" + " names other classes than this set has; pack into an empty folder");
+            dir_ / "out/classes.txt" + " names other classes than this set has; pack into an empty folder");
 }
 
-TEST(Pack, CountsWhatIsOutOfTheOrdinary) {
+TEST_F(Pack, CountsWhatIsOutOfTheOrdinary) {
   if (!has_imgcodecs()) GTEST_SKIP() << "this build has no imgcodecs to read a PNG with";
-  const TemporaryFolder dir;
   Image gray;
   gray.reshape(20, 20, 1);
   Bytes stray = jpeg_image(40, 40, 2);
   stray.insert(stray.end() - 2, {1, 2, 3});
-  const auto source = made_set(dir, 4,
+  const auto source = made_set(dir_, 4,
                                {{"b/gray.jpg", encode_jpeg(gray.view(), 90)},
                                 {"b/inks.jpg", cmyk_jpeg_image(16, 16, {1, 2, 3, 4})},
                                 {"b/called.jpg", png_image(16, 16, 1)},
                                 {"b/stray.jpg", stray}});
-  const auto summary = pack_quietly(*source, {.out = dir / "out", .shards = 1});
+  const auto summary = pack_quietly(*source, {.out = dir_ / "out", .shards = 1});
   EXPECT_EQ(summary.traits, (TraitCounts{1, 1, 1, 0, 0, 1}));
   std::set<std::string> names;
-  for (const auto& member : list_tar(FileReader(dir / "out/train-00000.tar"))) names.insert(member.path);
+  for (const auto& member : list_tar(FileReader(dir_ / "out/train-00000.tar"))) names.insert(member.path);
   EXPECT_TRUE(names.contains("b/called.png"));  // named by its content
 }
 
-TEST(Pack, AnUndecodableImageFailsOrIsLeftOut) {
-  const TemporaryFolder dir;
-  const auto source = made_set(dir, 6, {{"b/cut.jpg", first_part(jpeg_image(40, 40, 3), 0.7)}, {"b/empty.jpg", {}}});
-  PackOptions options{.out = dir / "out", .shards = 2};
+TEST_F(Pack, AnUndecodableImageFailsOrIsLeftOut) {
+  const auto source = made_set(dir_, 6, {{"b/cut.jpg", first_part(jpeg_image(40, 40, 3), 0.7)}, {"b/empty.jpg", {}}});
+  PackOptions options{.out = dir_ / "out", .shards = 2};
   EXPECT_CONTAINS(error_message<DataError>([&] { pack_quietly(*source, options); }),
                   "; --on-corrupt skip would pack the others");
   options.on_corrupt = OnCorrupt::kSkip;  // goes on in the same folder
   const auto summary = pack_quietly(*source, options);
   EXPECT_EQ(summary.images, 6);
   EXPECT_EQ(summary.left_out, 2);
-  EXPECT_EQ(open_dataset(packed_options(dir / "out"), Split::kTrain)->size(), 6);
+  EXPECT_EQ(open_dataset(packed_options(dir_ / "out"), Split::kTrain)->size(), 6);
 }
 
-TEST(Pack, ResizesLargerImagesOnly) {
-  const TemporaryFolder dir;
+TEST_F(Pack, ResizesLargerImagesOnly) {
   const auto source =
-      made_set(dir, 0, {{"a/large.jpg", jpeg_image(120, 200, 1)}, {"a/small.jpg", jpeg_image(30, 90, 2)}});
-  pack_quietly(*source, {.out = dir / "out", .shards = 1, .resize_shorter = 60});
-  const auto packed = open_dataset(packed_options(dir / "out"), Split::kTrain);
+      made_set(dir_, 0, {{"a/large.jpg", jpeg_image(120, 200, 1)}, {"a/small.jpg", jpeg_image(30, 90, 2)}});
+  pack_quietly(*source, {.out = dir_ / "out", .shards = 1, .resize_shorter = 60});
+  const auto packed = open_dataset(packed_options(dir_ / "out"), Split::kTrain);
   for (int64_t i = 0; i < 2; ++i) {
     const Bytes bytes = sample_bytes(*packed, i);
     const Image image = decode(bytes);
@@ -197,18 +195,17 @@ TEST(Pack, ResizesLargerImagesOnly) {
   }
 }
 
-TEST(Pack, DecodedSetsTrainOnTheirPixels) {
-  const TemporaryFolder dir;
-  const auto source = made_set(dir, 8);
-  pack_quietly(*source, {.out = dir / "out", .shards = 2, .decoded_size = 24});
-  const auto packed = open_dataset(packed_options(dir / "out"), Split::kTrain);
+TEST_F(Pack, DecodedSetsTrainOnTheirPixels) {
+  const auto source = made_set(dir_, 8);
+  pack_quietly(*source, {.out = dir_ / "out", .shards = 2, .decoded_size = 24});
+  const auto packed = open_dataset(packed_options(dir_ / "out"), Split::kTrain);
   std::vector<uint8_t> storage;
   const auto sample = packed->read(3, storage);
   EXPECT_EQ(sample.raw_height, 24);
   EXPECT_EQ(sample.raw_channels, 3);
   EXPECT_TRUE(packed->name(3).ends_with(".rgb"));
   // Evaluation of the source at that size gives the same pixels.
-  DataOptions options = packed_options(dir / "out");
+  DataOptions options = packed_options(dir_ / "out");
   options.image_size = 24;
   options.resize_shorter = 24;
   Loader from_pixels(*packed, options, {.batch = 8, .split = Split::kValidation});
@@ -224,11 +221,10 @@ TEST(Pack, DecodedSetsTrainOnTheirPixels) {
   EXPECT_TRUE(a == b);
 }
 
-TEST(Pack, RefusesOptionsThatMakeNoSense) {
-  const TemporaryFolder dir;
-  const auto source = made_set(dir, 2);
+TEST_F(Pack, RefusesOptionsThatMakeNoSense) {
+  const auto source = made_set(dir_, 2);
   const auto message = [&](PackOptions options) {
-    options.out = dir / "out";
+    options.out = dir_ / "out";
     return error_message<ConfigError>([&] { pack_quietly(*source, options); });
   };
   EXPECT_EQ(message({.shards = 0}), "pack: the number of shards must be 1 to 65536");
@@ -239,73 +235,69 @@ TEST(Pack, RefusesOptionsThatMakeNoSense) {
   EXPECT_EQ(message({.workers = 0}), "pack: there must be at least one worker");
 }
 
-TEST(Pack, RefusesAClassWithASpaceInItsName) {
-  const TemporaryFolder dir;
-  const auto source = made_set(dir, 2, {{"ice cream/1.jpg", jpeg_image(20, 20, 1)}});
-  EXPECT_EQ(error_message<DataError>([&] { pack_quietly(*source, {.out = dir / "out"}); }),
+TEST_F(Pack, RefusesAClassWithASpaceInItsName) {
+  const auto source = made_set(dir_, 2, {{"ice cream/1.jpg", jpeg_image(20, 20, 1)}});
+  EXPECT_EQ(error_message<DataError>([&] { pack_quietly(*source, {.out = dir_ / "out"}); }),
             "the class 'ice cream' cannot be packed: classes.txt ends a name at the first space; rename its folder "
             "(ice_cream)");
-  EXPECT_FALSE(std::filesystem::exists(dir / "out"));
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "out"));
 }
 
-TEST(Pack, AnImageReplacedUnderItsNameIsAnotherSet) {
-  const TemporaryFolder dir;
-  const PackOptions options{.out = dir / "out", .shards = 2};
-  pack_quietly(*made_set(dir, 4, {{"b/x.jpg", jpeg_image(40, 40, 1)}}), options);
+TEST_F(Pack, AnImageReplacedUnderItsNameIsAnotherSet) {
+  const PackOptions options{.out = dir_ / "out", .shards = 2};
+  pack_quietly(*made_set(dir_, 4, {{"b/x.jpg", jpeg_image(40, 40, 1)}}), options);
   EXPECT_CONTAINS(error_message<DataError>([&] {
-                    pack_quietly(*made_set(dir, 4, {{"b/x.jpg", jpeg_image(48, 48, 2)}}), options);
+                    pack_quietly(*made_set(dir_, 4, {{"b/x.jpg", jpeg_image(48, 48, 2)}}), options);
                   }),
                   "was packed from other images or with other options; pack into an empty folder");
   for (const auto& [name, seed] : {std::pair{"1", 1}, {"2", 2}}) {
-    dir.write(std::string("folder/") + name + "/x.jpg", jpeg_image(40, 40, seed));
+    dir_.write(std::string("folder/") + name + "/x.jpg", jpeg_image(40, 40, seed));
   }
-  const DataOptions folder{.kind = DatasetKind::kFolder, .train = {dir / "folder"}};
+  const DataOptions folder{.kind = DatasetKind::kFolder, .train = {dir_ / "folder"}};
   PackOptions other = options;
-  other.out = dir / "other";
+  other.out = dir_ / "other";
   pack_quietly(*open_dataset(folder, Split::kTrain), other);
-  dir.write("folder/1/x.jpg", jpeg_image(48, 48, 2));
+  dir_.write("folder/1/x.jpg", jpeg_image(48, 48, 2));
   EXPECT_CONTAINS(error_message<DataError>([&] { pack_quietly(*open_dataset(folder, Split::kTrain), other); }),
                   "from other images");
 }
 
-TEST(Pack, AShardThatWasLostIsPackedAgain) {
-  const TemporaryFolder dir;
-  const auto source = made_set(dir, 12);
-  const PackOptions options{.out = dir / "out", .shards = 4};
+TEST_F(Pack, AShardThatWasLostIsPackedAgain) {
+  const auto source = made_set(dir_, 12);
+  const PackOptions options{.out = dir_ / "out", .shards = 4};
   pack_quietly(*source, options);
-  const auto whole = contents_of(dir / "out");
-  std::filesystem::remove(dir / "out/train-00001.tar");
-  write_bytes(dir / "out/train-00003.tar", whole.at("train-00003.tar").substr(0, 3000));
+  const auto whole = contents_of(dir_ / "out");
+  std::filesystem::remove(dir_ / "out/train-00001.tar");
+  write_bytes(dir_ / "out/train-00003.tar", whole.at("train-00003.tar").substr(0, 3000));
   EXPECT_EQ(pack_quietly(*source, options).shards_found, 2);
-  EXPECT_TRUE(contents_of(dir / "out") == whole);
+  EXPECT_TRUE(contents_of(dir_ / "out") == whole);
   // A lost shard is made again before the set is complete, too: its parts are there, the shard is not.
-  EXPECT_THROW(pack(*source, {.out = dir / "broken", .shards = 4},
+  EXPECT_THROW(pack(*source, {.out = dir_ / "broken", .shards = 4},
                     [&](const PackProgress& progress) {
                       if (progress.images == 10) throw std::runtime_error("stopped");
                     }),
                std::runtime_error);
-  std::filesystem::remove(dir / "broken/train-00002.tar");
-  EXPECT_EQ(pack_quietly(*source, {.out = dir / "broken", .shards = 4}).shards_found, 2);
-  EXPECT_TRUE(contents_of(dir / "broken") == whole);
+  std::filesystem::remove(dir_ / "broken/train-00002.tar");
+  EXPECT_EQ(pack_quietly(*source, {.out = dir_ / "broken", .shards = 4}).shards_found, 2);
+  EXPECT_TRUE(contents_of(dir_ / "broken") == whole);
 }
 
-TEST(Pack, NamesAreToldApart) {
-  const TemporaryFolder dir;
-  const auto source = made_set(dir, 4,
+TEST_F(Pack, NamesAreToldApart) {
+  const auto source = made_set(dir_, 4,
                                {{"b/d1/x.jpg", jpeg_image(20, 20, 1)},
                                 {"b/d2/x.jpg", jpeg_image(20, 20, 2)},
                                 {"b/x.jpeg", jpeg_image(20, 20, 3)},
                                 {"a/x.jpg", jpeg_image(20, 20, 4)}});
-  pack_quietly(*source, {.out = dir / "out", .shards = 1});
+  pack_quietly(*source, {.out = dir_ / "out", .shards = 1});
   std::set<std::string> names;
-  for (const auto& member : list_tar(FileReader(dir / "out/train-00000.tar"))) names.insert(member.path);
+  for (const auto& member : list_tar(FileReader(dir_ / "out/train-00000.tar"))) names.insert(member.path);
   EXPECT_EQ(names.size(), 16U);  // an image and its label each
   EXPECT_TRUE(names.contains("a/x.jpg"));
   EXPECT_TRUE(names.contains("b/x-5.jpg"));
   EXPECT_TRUE(names.contains("b/x-5.cls"));
 }
 
-TEST(Pack, RefusesAFileTooLargeForTheIndex) {
+TEST_F(Pack, RefusesAFileTooLargeForTheIndex) {
   const Bytes bytes = jpeg_image(20, 20, 1);
   ImagePacker packer(PackOptions{});
   EXPECT_EQ(error_message<DataError>([&] { packer.inspect(bytes.data(), int64_t{1} << 31); }),
@@ -320,18 +312,17 @@ Bytes noise_jpeg() {
   return encode_jpeg(image.view(), 98);
 }
 
-TEST(Pack, TakesMemoryForAFewImagesOnly) {
+TEST_F(Pack, TakesMemoryForAFewImagesOnly) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   GTEST_SKIP() << "the sanitizer keeps freed memory for a while";
 #endif
-  const TemporaryFolder dir;
   const Bytes jpeg = noise_jpeg();
   constexpr int64_t kImages = 400;
   ASSERT_GT(kImages * static_cast<int64_t>(jpeg.size()), int64_t{60} << 20);
   const std::string grown = result_in_child([&] {
     const auto peak_after = [&](int64_t count, const char* out) {
       RepeatedImage set(jpeg, count);
-      pack_quietly(set, {.out = dir / out, .shards = 1});
+      pack_quietly(set, {.out = dir_ / out, .shards = 1});
       rusage usage{};
       getrusage(RUSAGE_SELF, &usage);
       return usage.ru_maxrss / 1024;  // MB
