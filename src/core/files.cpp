@@ -36,6 +36,10 @@ bool is_number(std::string_view text) {
   throw StorageError(fmt::format("cannot write '{}': {}", path, errno_text(error)));
 }
 
+[[noreturn]] void throw_read_error(const std::string& path) {
+  throw StorageError(fmt::format("cannot read '{}': {}", path, errno_text(errno)));
+}
+
 // The path that a symbolic link leads to, even if nothing is there yet.
 std::string behind_links(const std::string& path) {
   constexpr int kMostLinks = 40;  // Linux follows no more; opening the file reports a loop
@@ -56,18 +60,35 @@ void sync_directory_of(const std::string& path) {
   if (fsync(directory.get()) != 0 && errno != EINVAL) throw_write_error(path, errno);
 }
 
+// Calls take(data, bytes) for each block up to the file's end.
+template <class Take>
+void read_blocks(const FileDescriptor& file, const std::string& path, const Take& take) {
+  std::string block(1 << 16, '\0');
+  while (true) {
+    const ssize_t count = read(file.get(), block.data(), block.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw_read_error(path);
+    if (count == 0) return;
+    take(block.data(), count);
+  }
+}
+
+// Calls write_some(from, bytes, bytes written before) until all is written.
+template <class Write>
+void write_all(const std::string& path, const void* data, int64_t bytes, const Write& write_some) {
+  for (int64_t done = 0; done < bytes;) {
+    const ssize_t count = write_some(static_cast<const char*>(data) + done, static_cast<size_t>(bytes - done), done);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw_write_error(path, errno);
+    done += count;
+  }
+}
+
 void copy_file(const std::string& source, const std::string& path) {
   const FileDescriptor input(open(source.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!input) throw StorageError(fmt::format("cannot read '{}': {}", source, errno_text(errno)));
+  if (!input) throw_read_error(source);
   AtomicFile output(path);
-  std::string block(1 << 20, '\0');
-  while (true) {
-    const ssize_t count = read(input.get(), block.data(), block.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw StorageError(fmt::format("cannot read '{}': {}", source, errno_text(errno)));
-    if (count == 0) break;
-    output.append(block.data(), count);
-  }
+  read_blocks(input, source, [&](const char* data, int64_t bytes) { output.append(data, bytes); });
   output.commit();
 }
 
@@ -113,26 +134,13 @@ AtomicFile::~AtomicFile() {
 }
 
 void AtomicFile::append(const void* data, int64_t bytes) {
-  const char* from = static_cast<const char*>(data);
-  while (bytes > 0) {
-    const ssize_t count = write(file_.get(), from, static_cast<size_t>(bytes));
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw_write_error(path_, errno);
-    from += count;
-    bytes -= count;
-  }
+  write_all(path_, data, bytes, [&](const char* from, size_t left, int64_t) { return write(file_.get(), from, left); });
 }
 
 void AtomicFile::overwrite(int64_t offset, const void* data, int64_t bytes) {
-  const char* from = static_cast<const char*>(data);
-  while (bytes > 0) {
-    const ssize_t count = pwrite(file_.get(), from, static_cast<size_t>(bytes), offset);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw_write_error(path_, errno);
-    from += count;
-    offset += count;
-    bytes -= count;
-  }
+  write_all(path_, data, bytes, [&](const char* from, size_t left, int64_t done) {
+    return pwrite(file_.get(), from, left, offset + done);
+  });
 }
 
 void AtomicFile::commit() {
@@ -157,7 +165,7 @@ void publish_file(const std::string& source, const std::string& path) {
   const std::string temporary = temporary_name(path);
   unlink(temporary.c_str());
   if (link(source.c_str(), temporary.c_str()) != 0) {
-    if (errno == ENOENT) throw StorageError(fmt::format("cannot read '{}': {}", source, errno_text(errno)));
+    if (errno == ENOENT) throw_read_error(source);
     copy_file(source, path);
     return;
   }
@@ -239,16 +247,10 @@ PatientRead read_patiently(int file, void* out, int64_t bytes, int64_t offset) {
 ReadResult read_file(const std::string& path, std::string& text) {
   const FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file && errno == ENOENT) return ReadResult::kMissing;
-  if (!file) throw StorageError(fmt::format("cannot read '{}': {}", path, errno_text(errno)));
+  if (!file) throw_read_error(path);
   text.clear();
-  std::string block(1 << 16, '\0');
-  while (true) {
-    const ssize_t count = read(file.get(), block.data(), block.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw StorageError(fmt::format("cannot read '{}': {}", path, errno_text(errno)));
-    if (count == 0) return ReadResult::kRead;
-    text.append(block.data(), static_cast<size_t>(count));
-  }
+  read_blocks(file, path, [&](const char* data, int64_t bytes) { text.append(data, static_cast<size_t>(bytes)); });
+  return ReadResult::kRead;
 }
 
 }  // namespace bn
