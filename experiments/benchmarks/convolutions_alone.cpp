@@ -143,11 +143,11 @@ void ConvolutionsAlone::add_convolutions(std::vector<TimedDirection>& directions
   const dnnl::convolution_forward::primitive_desc hint = cpu::convolution_forward(
       dnnl::prop_kind::forward_training, call, attributes,
       add_all_to(directions[0], {{DNNL_ARG_SRC, operands.x.data}, {DNNL_ARG_DST, operands.y.data}}, DNNL_ARG_WEIGHTS));
-  cpu::convolution_backward_weights(
+  cpu::convolution_gradient<cpu::WeightGradient>(
       {.x = x, .w = dw, .y = y, .stride = stride, .pad = pad}, attributes, hint,
       add_all_to(directions[1], {{DNNL_ARG_SRC, operands.x.data}, {DNNL_ARG_DIFF_DST, dy_}}, DNNL_ARG_DIFF_WEIGHTS));
   if (!operands.wants_dx) return;
-  cpu::convolution_backward_data(
+  cpu::convolution_gradient<cpu::InputGradient>(
       call, attributes, hint,
       add_all_to(directions[2], {{DNNL_ARG_DIFF_DST, dy_}, {DNNL_ARG_DIFF_SRC, dx_}}, DNNL_ARG_WEIGHTS));
 }

@@ -102,11 +102,7 @@ DenseConvolution::DenseConvolution(const ConvolutionWindow& window, const std::o
                            .pad = pad_,
                            .bias = has_bias_ ? vector(desc.y.shape.c) : dnnl::memory::desc()},
                           attributes(folded ? folded->activation : Activation::kNone), forward_implementation(desc));
-  if (has_bias_) {
-    forward_ = PreparedCall(forward, {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_BIAS, DNNL_ARG_DST});
-  } else {
-    forward_ = PreparedCall(forward, {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST});
-  }
+  forward_ = PreparedCall(forward, {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_BIAS, DNNL_ARG_DST});
   pack_forward_ = prepare_reorder(plain_w_, forward.weights_desc());
   packed_.add(static_cast<int64_t>(forward.weights_desc().get_size()));
   if (has_bias_) bias_offset_ = packed_.add(desc.y.shape.c * size_of(DType::kF32));
@@ -130,7 +126,7 @@ void DenseConvolution::prepare_input_gradient(const dnnl::convolution_forward::p
     packed = product.weights_desc();
     pack_backward_ = prepare_reorder(row_major(DType::kF32, y.c, x.c), packed);
   } else {
-    const dnnl::convolution_backward_data::primitive_desc data = convolution_backward_data(
+    const auto data = convolution_gradient<InputGradient>(
         {.x = x_, .w = free_weights(window, desc, desc.x[0].dtype), .y = y_, .stride = stride_, .pad = pad_},
         attributes(), forward);
     backward_data_ = PreparedCall(data, {dy_argument_, DNNL_ARG_WEIGHTS, dx_argument_});
@@ -150,7 +146,7 @@ void DenseConvolution::prepare_weight_gradient(const dnnl::convolution_forward::
     return;
   }
   const auto [x, y] = weight_gradient_sees(window, desc);
-  const dnnl::convolution_backward_weights::primitive_desc weights = convolution_backward_weights(
+  const auto weights = convolution_gradient<WeightGradient>(
       {.x = x, .w = free_weights(window, desc, DType::kF32), .y = y, .stride = stride_, .pad = pad_}, attributes(),
       forward, weight_gradient_implementation(window, desc));
   backward_weights_ = PreparedCall(weights, {DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_WEIGHTS});

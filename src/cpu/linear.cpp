@@ -76,13 +76,10 @@ class LinearOp final : public Op {
     const auto x = row_major(dtype_, images_, inputs_);
     const auto w_transposed = column_major(dtype_, inputs_, outputs_);
     const auto y = row_major(desc.y.dtype, images_, outputs_);
-    if (folded_) {
-      forward_ = PreparedCall(
-          matrix_product(y, x, w_transposed, attributes(folded_->activation), row_major(DType::kF32, 1, outputs_)),
-          {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_BIAS, DNNL_ARG_DST});
-    } else {
-      forward_ = prepare_product(y, x, w_transposed);
-    }
+    const auto bias = folded_ ? row_major(DType::kF32, 1, outputs_) : dnnl::memory::desc();
+    const Activation activation = folded_ ? folded_->activation : Activation::kNone;
+    forward_ = PreparedCall(matrix_product(y, x, w_transposed, attributes(activation), bias),
+                            {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_BIAS, DNNL_ARG_DST});
     if (dtype_ != DType::kF32) {
       round_w_ = prepare_reorder(row_major(DType::kF32, outputs_, inputs_), row_major(dtype_, outputs_, inputs_));
     }

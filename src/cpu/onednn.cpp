@@ -70,7 +70,8 @@ PreparedCall::PreparedCall(const dnnl::primitive_desc_base& description, const s
   if (implementation_.find("ref") != std::string::npos) throw dnnl::error(dnnl_unimplemented, "reference loops");
   primitive_ = dnnl::primitive(description.get());
   for (const int argument : arguments) {
-    add_argument(description.query_md(dnnl::query::exec_arg_md, argument), argument);
+    const dnnl::memory::desc memory = description.query_md(dnnl::query::exec_arg_md, argument);
+    if (memory.get_size() > 0) add_argument(memory, argument);
   }
   const dnnl::memory::desc scratch = description.query_md(dnnl::query::scratchpad_md);
   scratch_bytes_ = static_cast<int64_t>(scratch.get_size());

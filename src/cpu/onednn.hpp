@@ -37,7 +37,8 @@ class PreparedCall {
   };
 
   PreparedCall() = default;
-  // Throws dnnl::error (unimplemented) when the library would run its reference loops.
+  // Throws dnnl::error (unimplemented) when the library would run its reference loops. Of `arguments` those are left
+  // out that the primitive lacks, such as a bias.
   PreparedCall(const dnnl::primitive_desc_base& description, const std::vector<int>& arguments);
 
   // Every argument must have been bound by this or an earlier run.

@@ -107,37 +107,28 @@ dnnl::convolution_forward::primitive_desc convolution_forward(dnnl::prop_kind ki
   return first_accepted(make, accept);
 }
 
-dnnl::convolution_backward_data::primitive_desc convolution_backward_data(
-    const ConvolutionDescription& call, const dnnl::primitive_attr& attributes,
-    const dnnl::convolution_forward::primitive_desc& forward, const Accept& accept) {
-  using Operation = dnnl::convolution_backward_data;
+template <class Operation>
+typename Operation::primitive_desc convolution_gradient(const ConvolutionDescription& call,
+                                                        const dnnl::primitive_attr& attributes,
+                                                        const dnnl::convolution_forward::primitive_desc& forward,
+                                                        const Accept& accept) {
+  using Description = typename Operation::primitive_desc;
 #if BN_ONEDNN_3
   const auto make = [&] {
-    return Operation::primitive_desc(engine(), kDirect, call.x, call.w, call.y, call.stride, call.pad, call.pad,
-                                     forward, attributes);
+    return Description(engine(), kDirect, call.x, call.w, call.y, call.stride, call.pad, call.pad, forward, attributes);
   };
 #else
-  const Operation::desc desc(kDirect, call.x, call.w, call.y, call.stride, call.pad, call.pad);
-  const auto make = [&] { return Operation::primitive_desc(desc, attributes, engine(), forward); };
+  const typename Operation::desc desc(kDirect, call.x, call.w, call.y, call.stride, call.pad, call.pad);
+  const auto make = [&] { return Description(desc, attributes, engine(), forward); };
 #endif
   return first_accepted(make, accept);
 }
-
-dnnl::convolution_backward_weights::primitive_desc convolution_backward_weights(
-    const ConvolutionDescription& call, const dnnl::primitive_attr& attributes,
-    const dnnl::convolution_forward::primitive_desc& forward, const Accept& accept) {
-  using Operation = dnnl::convolution_backward_weights;
-#if BN_ONEDNN_3
-  const auto make = [&] {
-    return Operation::primitive_desc(engine(), kDirect, call.x, call.w, call.y, call.stride, call.pad, call.pad,
-                                     forward, attributes);
-  };
-#else
-  const Operation::desc desc(kDirect, call.x, call.w, call.y, call.stride, call.pad, call.pad);
-  const auto make = [&] { return Operation::primitive_desc(desc, attributes, engine(), forward); };
-#endif
-  return first_accepted(make, accept);
-}
+template InputGradient::primitive_desc convolution_gradient<InputGradient>(
+    const ConvolutionDescription&, const dnnl::primitive_attr&, const dnnl::convolution_forward::primitive_desc&,
+    const Accept&);
+template WeightGradient::primitive_desc convolution_gradient<WeightGradient>(
+    const ConvolutionDescription&, const dnnl::primitive_attr&, const dnnl::convolution_forward::primitive_desc&,
+    const Accept&);
 
 dnnl::matmul::primitive_desc matrix_product(const dnnl::memory::desc& y, const dnnl::memory::desc& a,
                                             const dnnl::memory::desc& b, const dnnl::primitive_attr& attributes,

@@ -42,12 +42,13 @@ bool is_brgemm_convolution(const std::string& implementation);
 dnnl::convolution_forward::primitive_desc convolution_forward(dnnl::prop_kind kind, const ConvolutionDescription& call,
                                                               const dnnl::primitive_attr& attributes,
                                                               const Accept& accept = {});
-dnnl::convolution_backward_data::primitive_desc convolution_backward_data(
-    const ConvolutionDescription& call, const dnnl::primitive_attr& attributes,
-    const dnnl::convolution_forward::primitive_desc& forward, const Accept& accept = {});
-dnnl::convolution_backward_weights::primitive_desc convolution_backward_weights(
-    const ConvolutionDescription& call, const dnnl::primitive_attr& attributes,
-    const dnnl::convolution_forward::primitive_desc& forward, const Accept& accept = {});
+using InputGradient = dnnl::convolution_backward_data;
+using WeightGradient = dnnl::convolution_backward_weights;
+template <class Operation>  // one of the two
+typename Operation::primitive_desc convolution_gradient(const ConvolutionDescription& call,
+                                                        const dnnl::primitive_attr& attributes,
+                                                        const dnnl::convolution_forward::primitive_desc& forward,
+                                                        const Accept& accept = {});
 
 // y = a b + bias, bias being one row; an empty bias means none.
 dnnl::matmul::primitive_desc matrix_product(const dnnl::memory::desc& y, const dnnl::memory::desc& a,
