@@ -52,22 +52,17 @@ void dropout_of_part(const Tensor& y, const Tensor& x, const StepState& state, c
 }  // namespace
 
 void CpuKernels::local_response_norm(const Tensor& y, const Tensor& x, const LocalResponseNorm& spec) const {
-#pragma omp parallel if (worth_threads(x.shape.elements()))
-  {
-    const Share mine = share_of(x.shape.rows());
-    table_.elements(x.dtype).local_response_norm(row_of(y, mine.begin), row_of(x, mine.begin), spec,
-                                                 mine.end - mine.begin, x.shape.c);
-  }
+  in_shares(x.shape.rows(), x.shape.elements(), [&](int64_t begin, int64_t end) {
+    table_.elements(x.dtype).local_response_norm(row_of(y, begin), row_of(x, begin), spec, end - begin, x.shape.c);
+  });
 }
 
 void CpuKernels::local_response_norm_gradient(const Tensor& dx, const Tensor& dy, const Tensor& x,
                                               const LocalResponseNorm& spec) const {
-#pragma omp parallel if (worth_threads(x.shape.elements()))
-  {
-    const Share mine = share_of(x.shape.rows());
-    table_.elements(x.dtype).local_response_norm_gradient(
-        row_of(dx, mine.begin), row_of(dy, mine.begin), row_of(x, mine.begin), spec, mine.end - mine.begin, x.shape.c);
-  }
+  in_shares(x.shape.rows(), x.shape.elements(), [&](int64_t begin, int64_t end) {
+    table_.elements(x.dtype).local_response_norm_gradient(row_of(dx, begin), row_of(dy, begin), row_of(x, begin), spec,
+                                                          end - begin, x.shape.c);
+  });
 }
 
 void CpuKernels::dropout(const Tensor& y, const Tensor& x, const StepState* state, const ops::DropoutKey& key) const {
@@ -77,16 +72,10 @@ void CpuKernels::dropout(const Tensor& y, const Tensor& x, const StepState* stat
   }
   constexpr int64_t kSpan = 4096;  // elements in a task; a multiple of the four that one draw serves
   const DropoutMask mask{.key = state->seed ^ key.op, .step = state->now.step, .rate = key.rate};
-  const int64_t elements = x.shape.elements();
-#pragma omp parallel if (worth_threads(elements))
-  {
-    const Share mine = share_of((elements + kSpan - 1) / kSpan);
-    const int64_t first = mine.begin * kSpan, count = std::min(elements, mine.end * kSpan) - first;
+  in_spans(x.shape.elements(), kSpan, x.shape.elements(), [&](int64_t first, int64_t count) {
     const int64_t offset = first * size_of(x.dtype);
-    if (count > 0) {
-      table_.elements(x.dtype).dropout(y.as<uint8_t>() + offset, x.as<uint8_t>() + offset, mask, first, count);
-    }
-  }
+    table_.elements(x.dtype).dropout(y.as<uint8_t>() + offset, x.as<uint8_t>() + offset, mask, first, count);
+  });
 }
 
 void CpuKernels::copy(const Tensor& y, const Tensor& x) const {
@@ -94,39 +83,33 @@ void CpuKernels::copy(const Tensor& y, const Tensor& x) const {
 }
 
 void CpuKernels::concat(const Tensor& y, const std::vector<Tensor>& x) const {
-#pragma omp parallel if (worth_threads(y.shape.elements()))
-  {
-    const Share mine = share_of(y.shape.rows());
-    for (int64_t row = mine.begin; row < mine.end; ++row) {
+  in_shares(y.shape.rows(), y.shape.elements(), [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
       uint8_t* to = row_of(y, row);
       for (const Tensor& part : x) {
         std::memcpy(to, row_of(part, row), static_cast<size_t>(row_bytes_of(part)));
         to += row_bytes_of(part);
       }
     }
-  }
+  });
 }
 
 void CpuKernels::concat_gradient(const std::vector<Tensor>& dx, const Tensor& dy) const {
-#pragma omp parallel if (worth_threads(dy.shape.elements()))
-  {
-    const Share mine = share_of(dy.shape.rows());
-    for (int64_t row = mine.begin; row < mine.end; ++row) {
+  in_shares(dy.shape.rows(), dy.shape.elements(), [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
       const uint8_t* from = row_of(dy, row);
       for (const Tensor& part : dx) {
         if (part) std::memcpy(row_of(part, row), from, static_cast<size_t>(row_bytes_of(part)));
         from += row_bytes_of(part);
       }
     }
-  }
+  });
 }
 
 void CpuKernels::softmax_loss(float* losses, StepState* state, float* probabilities, const float* logits,
                               const int32_t* labels, int64_t n, int64_t classes) const {
-#pragma omp parallel if (worth_threads(n * classes))
-  {
-    const Share mine = share_of(n);
-    for (int64_t i = mine.begin; i < mine.end; ++i) {
+  in_shares(n, n * classes, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
       const float* row = logits + i * classes;
       const double log_sum = table_.updates.softmax(probabilities + i * classes, row, classes);
       if (labels[i] < 0) {
@@ -137,7 +120,7 @@ void CpuKernels::softmax_loss(float* losses, StepState* state, float* probabilit
         losses[i] = std::numeric_limits<float>::quiet_NaN();
       }
     }
-  }
+  });
   const bool is_finite = std::all_of(losses, losses + n, [](float loss) { return std::isfinite(loss); });
   if (!is_finite && state->first_bad_step < 0) state->first_bad_step = static_cast<int64_t>(state->now.step);
 }
@@ -146,16 +129,14 @@ void CpuKernels::softmax_loss_gradient(float* dlogits, const float* logits, cons
                                        int64_t classes, float weight) const {
   const auto count = std::count_if(labels, labels + n, [](int32_t label) { return label >= 0; });
   const float factor = count == 0 ? 0.0F : weight / static_cast<float>(count);
-#pragma omp parallel if (worth_threads(n * classes))
-  {
-    const Share mine = share_of(n);
-    for (int64_t i = mine.begin; i < mine.end; ++i) {
+  in_shares(n, n * classes, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
       float* row = dlogits + i * classes;
       table_.updates.softmax(row, logits + i * classes, classes);
       if (labels[i] >= 0 && labels[i] < classes) row[labels[i]] -= 1.0F;
       table_.updates.scale(row, row, labels[i] >= 0 ? factor : 0.0F, classes);
     }
-  }
+  });
 }
 
 }  // namespace bn::cpu

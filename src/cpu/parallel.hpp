@@ -4,6 +4,7 @@
 
 #include <omp.h>
 
+#include <algorithm>
 #include <cstdint>
 
 namespace bn::cpu {
@@ -24,6 +25,23 @@ struct Share {
 inline Share share_of(int64_t tasks) {
   const int64_t thread = omp_get_thread_num(), threads = omp_get_num_threads();
   return {tasks * thread / threads, tasks * (thread + 1) / threads};
+}
+
+// Calls work(begin, end) with each thread's share of `tasks`, where it has one. They touch so many elements.
+template <class Work>
+void in_shares(int64_t tasks, int64_t elements, const Work& work) {
+#pragma omp parallel if (worth_threads(elements))
+  {
+    const Share mine = share_of(tasks);
+    if (mine.begin < mine.end) work(mine.begin, mine.end);
+  }
+}
+
+// Calls work(first, count) with each thread's share of `count` elements, which is made of whole spans.
+template <class Work>
+void in_spans(int64_t count, int64_t span, int64_t elements, const Work& work) {
+  in_shares(divide_up(count, span), elements,
+            [&](int64_t begin, int64_t end) { work(begin * span, std::min(count, end * span) - begin * span); });
 }
 
 }  // namespace bn::cpu

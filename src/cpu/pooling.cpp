@@ -15,18 +15,16 @@ Rows rows_from(const Tensor& tensor, int64_t pixel) {
   return {tensor.as<uint8_t>() + pixel * tensor.row_stride * size_of(tensor.dtype), tensor.row_stride};
 }
 
-bool worth_threads_for(const PoolGeometry& g) { return worth_threads(g.n * g.h * g.w * g.c); }
+int64_t elements_of(const PoolGeometry& g) { return g.n * g.h * g.w * g.c; }
 
 // Calls task(row of y, that row's pixels, x of its image, index of the row in its image) for each row of y.
 template <class Task>
 void for_rows_of_output(const Tensor& y, const Tensor& x, const PoolGeometry& g, const Task& task) {
-#pragma omp parallel if (worth_threads_for(g))
-  {
-    const Share mine = share_of(g.n * g.oh);
-    for (int64_t row = mine.begin; row < mine.end; ++row) {
+  in_shares(g.n * g.oh, elements_of(g), [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
       task(row, rows_from(y, row * g.ow), rows_from(x, row / g.oh * g.h * g.w), row % g.oh);
     }
-  }
+  });
 }
 
 // Calls task(image, that row's pixels of dx, dy of its image, that row's of the terms, index of the row in its image)
@@ -34,17 +32,15 @@ void for_rows_of_output(const Tensor& y, const Tensor& x, const PoolGeometry& g,
 template <class Task>
 void for_rows_of_input(const Tensor& dx, const Tensor& dy, const std::vector<Tensor>& terms, const PoolGeometry& g,
                        const Task& task) {
-#pragma omp parallel if (worth_threads_for(g))
-  {
-    const Share mine = share_of(g.n * g.h);
+  in_shares(g.n * g.h, elements_of(g), [&](int64_t begin, int64_t end) {
     std::array<Rows, kMaxSumSources> term_rows;
     const RowTerms row_terms{term_rows.data(), static_cast<int64_t>(terms.size())};
-    for (int64_t row = mine.begin; row < mine.end; ++row) {
+    for (int64_t row = begin; row < end; ++row) {
       const int64_t image = row / g.h;
       for (size_t k = 0; k < terms.size(); ++k) term_rows[k] = rows_from(terms[k], row * g.w);
       task(image, rows_from(dx, row * g.w), rows_from(dy, image * g.oh * g.ow), row_terms, row % g.h);
     }
-  }
+  });
 }
 
 }  // namespace

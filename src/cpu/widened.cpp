@@ -1,7 +1,6 @@
 #include "cpu/widened.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <vector>
 
 #include "core/op_checks.hpp"
@@ -122,34 +121,26 @@ class WidenedOp final : public Op {
 
   // A last chunk may lack images: zeros add nothing to a sum over images.
   void read(const Tensor& to, const Tensor& from, const Images& images) const {
-    const int64_t image = from.shape.elements() / from.shape.n, count = images.count * image;
+    const int64_t image = from.shape.elements() / from.shape.n, first = images.first * image;
+    const int64_t count = images.count * image;
     auto* floats = to.as<float>();
     std::fill(floats + count, floats + chunk_images_ * image, 0.0F);
-    if (from.dtype == DType::kF32) {
-      std::memcpy(floats, from.as<float>() + images.first * image, static_cast<size_t>(count) * sizeof(float));
-      return;
-    }
-    convert(floats, from.as<uint16_t>() + images.first * image, count, table_.conversions.widen);
+    if (from.dtype == DType::kBf16)
+      return convert(floats, from.as<uint16_t>() + first, count, table_.conversions.widen);
+    std::copy_n(from.as<float>() + first, count, floats);
   }
 
   void write(const Tensor& to, const Tensor& from, const Images& images) const {
-    const int64_t image = to.shape.elements() / to.shape.n, count = images.count * image;
+    const int64_t image = to.shape.elements() / to.shape.n, first = images.first * image;
+    const int64_t count = images.count * image;
     const auto* floats = from.as<float>();
-    if (to.dtype == DType::kF32) {
-      std::memcpy(to.as<float>() + images.first * image, floats, static_cast<size_t>(count) * sizeof(float));
-      return;
-    }
-    convert(to.as<uint16_t>() + images.first * image, floats, count, table_.conversions.narrow);
+    if (to.dtype == DType::kBf16) return convert(to.as<uint16_t>() + first, floats, count, table_.conversions.narrow);
+    std::copy_n(floats, count, to.as<float>() + first);
   }
 
   template <class To, class From>
   static void convert(To* to, const From* from, int64_t count, void (*kernel)(To*, const From*, int64_t)) {
-#pragma omp parallel if (worth_threads(count))
-    {
-      const Share lines = share_of(divide_up(count, kBf16PerLine));
-      const int64_t begin = lines.begin * kBf16PerLine, end = std::min(lines.end * kBf16PerLine, count);
-      if (begin < end) kernel(to + begin, from + begin, end - begin);
-    }
+    in_spans(count, kBf16PerLine, count, [&](int64_t first, int64_t here) { kernel(to + first, from + first, here); });
   }
 
   void add_gradients(const OpIo& io) {
