@@ -19,17 +19,11 @@
 namespace bn::cuda {
 namespace {
 
-class TensorDescriptor {
- public:
-  TensorDescriptor() { BN_CUDNN(cudnnCreateTensorDescriptor(&descriptor_)); }
-  ~TensorDescriptor() { cudnnDestroyTensorDescriptor(descriptor_); }
-  TensorDescriptor(const TensorDescriptor&) = delete;
-  TensorDescriptor& operator=(const TensorDescriptor&) = delete;
-  cudnnTensorDescriptor_t get() const { return descriptor_; }
-
- private:
-  cudnnTensorDescriptor_t descriptor_ = nullptr;
-};
+Owned<cudnnTensorDescriptor_t> make_descriptor() {
+  cudnnTensorDescriptor_t descriptor = nullptr;
+  BN_CUDNN(cudnnCreateTensorDescriptor(&descriptor));
+  return Owned<cudnnTensorDescriptor_t>(descriptor);
+}
 
 // The shape that the library is shown. Per-activation: images of one pixel.
 Shape shape_of(const BatchNorm& spec, const Shape& x) {
@@ -125,7 +119,7 @@ class CudnnBatchNorm final : public Op {
   cudnnBatchNormMode_t mode_;
   Phase phase_;
   bool has_backward_;
-  TensorDescriptor x_, columns_;
+  Owned<cudnnTensorDescriptor_t> x_ = make_descriptor(), columns_ = make_descriptor();
   Regions saved_, scratch_;
   int64_t mean_offset_ = 0, factor_offset_ = 0;
 };

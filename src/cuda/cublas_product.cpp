@@ -4,8 +4,6 @@
 #include <cublasLt.h>
 #include <fmt/format.h>
 
-#include <type_traits>
-
 #include "bn/error.hpp"
 #include "cuda/libraries.hpp"
 
@@ -24,29 +22,7 @@ cublasComputeType_t compute_type(const Context& context, DType dtype) {
              : CUBLAS_COMPUTE_32F;
 }
 
-class Preference {
- public:
-  Preference() { BN_CUBLAS(cublasLtMatmulPreferenceCreate(&preference_)); }
-  ~Preference() { cublasLtMatmulPreferenceDestroy(preference_); }
-  Preference(const Preference&) = delete;
-  Preference& operator=(const Preference&) = delete;
-  cublasLtMatmulPreference_t get() const { return preference_; }
-
-  template <class T>
-  void set(cublasLtMatmulPreferenceAttributes_t attribute, T value) {
-    BN_CUBLAS(cublasLtMatmulPreferenceSetAttribute(preference_, attribute, &value, sizeof(value)));
-  }
-
- private:
-  cublasLtMatmulPreference_t preference_ = nullptr;
-};
-
-struct Destroy {
-  void operator()(cublasLtMatmulDesc_t operation) const { cublasLtMatmulDescDestroy(operation); }
-  void operator()(cublasLtMatrixLayout_t layout) const { cublasLtMatrixLayoutDestroy(layout); }
-};
-using Layout = std::unique_ptr<std::remove_pointer_t<cublasLtMatrixLayout_t>, Destroy>;
-using Operation = std::unique_ptr<std::remove_pointer_t<cublasLtMatmulDesc_t>, Destroy>;
+using Layout = Owned<cublasLtMatrixLayout_t>;
 
 Layout layout_of(int64_t rows, int64_t columns, DType dtype) {
   cublasLtMatrixLayout_t layout = nullptr;
@@ -59,7 +35,7 @@ Layout layout_of(int64_t rows, int64_t columns, DType dtype) {
 
 struct Product::Plan {
   const Context& context;
-  Operation operation;
+  Owned<cublasLtMatmulDesc_t> operation;
   Layout a, b, result;
   cublasLtMatmulHeuristicResult_t chosen{};
 
@@ -91,20 +67,24 @@ void Product::Plan::choose(const ProductProblem& problem) {
     chosen.workspaceSize = kWorkspaceLimit;
     return;
   }
-  Preference preference;
-  preference.set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, kWorkspaceLimit);
+  cublasLtMatmulPreference_t preference = nullptr;
+  BN_CUBLAS(cublasLtMatmulPreferenceCreate(&preference));
+  const Owned<cublasLtMatmulPreference_t> owned(preference);
+  const auto prefer = [&](cublasLtMatmulPreferenceAttributes_t attribute, auto value) {
+    BN_CUBLAS(cublasLtMatmulPreferenceSetAttribute(preference, attribute, &value, sizeof(value)));
+  };
+  prefer(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, kWorkspaceLimit);
   // Partial sums are never rounded to the result's type.
-  preference.set(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
-                 uint32_t{CUBLASLT_REDUCTION_SCHEME_NONE} | uint32_t{CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE});
+  prefer(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
+         uint32_t{CUBLASLT_REDUCTION_SCHEME_NONE} | uint32_t{CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE});
   for (const auto attribute :
        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
         CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES}) {
-    preference.set(attribute, kAlignment);
+    prefer(attribute, kAlignment);
   }
   int found = 0;
-  const cublasStatus_t status =
-      cublasLtMatmulAlgoGetHeuristic(context.cublas_lt, operation.get(), b.get(), a.get(), result.get(), result.get(),
-                                     preference.get(), 1, &chosen, &found);
+  const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
+      context.cublas_lt, operation.get(), b.get(), a.get(), result.get(), result.get(), preference, 1, &chosen, &found);
   if (status == CUBLAS_STATUS_SUCCESS && found == 1 && chosen.state == CUBLAS_STATUS_SUCCESS) return;
   throw UnsupportedError(
       fmt::format("cuBLASLt has no algorithm for a product of {}x{} and {}x{} matrices from {} to {}: {}",

@@ -64,23 +64,21 @@ Attributes window(const ConvolutionProblem& problem) {
 }
 
 void add_node(fe::graph::Graph& graph, const ConvolutionProblem& problem) {
+  const auto in = [&](int64_t uid, const Shape& shape) { return input(graph, uid, shape, problem.dtype); };
   TensorPointer result;
   Shape shape = problem.y;
   switch (problem.part) {
     case ConvolutionPart::kForward:
-      result = graph.conv_fprop(input(graph, kFirst, problem.x, problem.dtype),
-                                input(graph, kSecond, problem.w, problem.dtype),
+      result = graph.conv_fprop(in(kFirst, problem.x), in(kSecond, problem.w),
                                 window<fe::graph::Conv_fprop_attributes>(problem));
       break;
     case ConvolutionPart::kInputGradient:
-      result = graph.conv_dgrad(input(graph, kFirst, problem.y, problem.dtype),
-                                input(graph, kSecond, problem.w, problem.dtype),
+      result = graph.conv_dgrad(in(kFirst, problem.y), in(kSecond, problem.w),
                                 window<fe::graph::Conv_dgrad_attributes>(problem));
       shape = problem.x;
       break;
     case ConvolutionPart::kWeightGradient:
-      result = graph.conv_wgrad(input(graph, kFirst, problem.y, problem.dtype),
-                                input(graph, kSecond, problem.x, problem.dtype),
+      result = graph.conv_wgrad(in(kFirst, problem.y), in(kSecond, problem.x),
                                 window<fe::graph::Conv_wgrad_attributes>(problem));
       shape = problem.w;
       break;
@@ -102,45 +100,18 @@ std::vector<fe::NumericalNote_t> barred_notes(const Context& context, DType dtyp
   return notes;
 }
 
-class Event {
- public:
-  Event() { BN_CUDA(cudaEventCreate(&event_)); }
-  ~Event() { cudaEventDestroy(event_); }
-  Event(const Event&) = delete;
-  Event& operator=(const Event&) = delete;
-  cudaEvent_t get() const { return event_; }
-
- private:
-  cudaEvent_t event_ = nullptr;
-};
-
-}  // namespace
-
-namespace {
-
 struct Graph : fe::graph::Graph {
   using fe::graph::Graph::plans;  // made public: the chosen plan's notes are read
 };
 
-const char* text_of(fe::NumericalNote_t note) {
-  using Note = fe::NumericalNote_t;
-  switch (note) {
-    case Note::TENSOR_CORE:
-      return "tensor cores";
-    case Note::DOWN_CONVERT_INPUTS:
-      return "rounds its inputs";
-    case Note::REDUCED_PRECISION_REDUCTION:
-      return "sums in reduced precision";
-    case Note::FFT:
-      return "Fourier transform";
-    case Note::NONDETERMINISTIC:
-      return "not deterministic";
-    case Note::WINOGRAD:
-      return "Winograd";
-    default:
-      return nullptr;
-  }
-}
+constexpr std::pair<fe::NumericalNote_t, const char*> kNotes[] = {
+    {fe::NumericalNote_t::TENSOR_CORE, "tensor cores"},
+    {fe::NumericalNote_t::DOWN_CONVERT_INPUTS, "rounds its inputs"},
+    {fe::NumericalNote_t::REDUCED_PRECISION_REDUCTION, "sums in reduced precision"},
+    {fe::NumericalNote_t::FFT, "Fourier transform"},
+    {fe::NumericalNote_t::NONDETERMINISTIC, "not deterministic"},
+    {fe::NumericalNote_t::WINOGRAD, "Winograd"},
+};
 
 }  // namespace
 
@@ -158,8 +129,7 @@ struct PreparedConvolution {
 
  private:
   void prepare(const ConvolutionProblem& problem);
-  void choose_named(const std::string& name);
-  void choose_first(const ConvolutionProblem& problem);
+  void choose_first(const ConvolutionProblem& problem, const std::string* name);
   void choose_quickest(const ConvolutionProblem& problem);
   std::optional<float> milliseconds(int64_t candidate, const std::array<void*, 4>& buffers) const;
 };
@@ -170,11 +140,11 @@ PreparedConvolution::PreparedConvolution(const Context& device, const Convolutio
   const bool can_measure = context.launches == nullptr;
   try {
     prepare(problem);
-    if (wanted != nullptr) choose_named(*wanted);
+    if (wanted != nullptr) choose_first(problem, wanted);
     if (index < 0 && can_measure && context.options.convolution_choice == ConvolutionChoice::kMeasured) {
       choose_quickest(problem);
     }
-    if (index < 0) choose_first(problem);
+    if (index < 0) choose_first(problem, nullptr);
   } catch (const fe::cudnnException& error) {
     refuse(context, problem, error.what());
   }
@@ -205,7 +175,9 @@ std::vector<std::string> PreparedConvolution::notes() const {
   const auto chosen = static_cast<size_t>(index);
   std::vector<std::string> texts;
   for (const fe::NumericalNote_t note : graph.plans.numeric_notes[chosen]) {
-    if (const char* text = text_of(note)) texts.emplace_back(text);
+    for (const auto& [known, text] : kNotes) {
+      if (known == note) texts.emplace_back(text);
+    }
   }
   for (const fe::BehaviorNote_t note : graph.plans.behavior_notes[chosen]) {
     if (note == fe::BehaviorNote_t::RUNTIME_COMPILATION) texts.emplace_back("compiled at run time");
@@ -213,19 +185,12 @@ std::vector<std::string> PreparedConvolution::notes() const {
   return texts;
 }
 
-void PreparedConvolution::choose_named(const std::string& name) {
-  for (int64_t i = 0; i < graph.get_execution_plan_count(); ++i) {
-    std::string offered;
-    if (graph.get_plan_name_at_index(i, offered).is_bad() || offered != name) continue;
-    if (graph.build_plan_at_index(i).is_bad()) continue;
-    index = i;
-    return;
-  }
-}
-
-void PreparedConvolution::choose_first(const ConvolutionProblem& problem) {
+// Takes the first one that can be built, of this name where one is given.
+void PreparedConvolution::choose_first(const ConvolutionProblem& problem, const std::string* name) {
   std::string last = "cuDNN names none";
   for (int64_t i = 0; i < graph.get_execution_plan_count(); ++i) {
+    std::string offered;
+    if (name != nullptr && (graph.get_plan_name_at_index(i, offered).is_bad() || offered != *name)) continue;
     fe::error_t status = graph.build_plan_at_index(i);
     if (status.is_good()) {
       index = i;
@@ -233,7 +198,7 @@ void PreparedConvolution::choose_first(const ConvolutionProblem& problem) {
     }
     last = status.get_message();
   }
-  refuse(context, problem, last);
+  if (name == nullptr) refuse(context, problem, last);
 }
 
 void PreparedConvolution::choose_quickest(const ConvolutionProblem& problem) {
@@ -266,13 +231,13 @@ void PreparedConvolution::choose_quickest(const ConvolutionProblem& problem) {
 
 // The least of a few runs; nothing if the engine does not run.
 std::optional<float> PreparedConvolution::milliseconds(int64_t candidate, const std::array<void*, 4>& buffers) const {
-  const Event begin, end;
+  const Event begin(cudaEventDefault), end(cudaEventDefault);
   std::optional<float> least;
   for (int run = 0; run <= kMeasuredRuns; ++run) {
-    BN_CUDA(cudaEventRecord(begin.get(), context.compute));
+    begin.record(context.compute);
     if (execute(candidate, buffers[0], buffers[1], buffers[2], buffers[3]).is_bad()) return {};
-    BN_CUDA(cudaEventRecord(end.get(), context.compute));
-    BN_CUDA(cudaEventSynchronize(end.get()));
+    end.record(context.compute);
+    end.wait();
     float time = 0;
     BN_CUDA(cudaEventElapsedTime(&time, begin.get(), end.get()));
     if (run > 0) least = std::min(time, least.value_or(time));  // the first one loads the kernel

@@ -5,12 +5,24 @@
 #include <cudnn.h>
 
 #include <cstddef>
+#include <memory>
 #include <string>
+#include <type_traits>
 
 namespace bn::cuda {
 
 [[noreturn]] void throw_cudnn_error(cudnnStatus_t status, const char* call);
 [[noreturn]] void throw_cublas_error(cublasStatus_t status, const char* call);
+
+// A library's object that its owner destroys.
+struct Destroy {
+  void operator()(cudnnTensorDescriptor_t tensor) const { cudnnDestroyTensorDescriptor(tensor); }
+  void operator()(cublasLtMatmulDesc_t operation) const { cublasLtMatmulDescDestroy(operation); }
+  void operator()(cublasLtMatrixLayout_t layout) const { cublasLtMatrixLayoutDestroy(layout); }
+  void operator()(cublasLtMatmulPreference_t preference) const { cublasLtMatmulPreferenceDestroy(preference); }
+};
+template <class Handle>
+using Owned = std::unique_ptr<std::remove_pointer_t<Handle>, Destroy>;
 
 std::string loaded_cudnn_version();  // "9.19.0"
 

@@ -1,10 +1,11 @@
-// Memory that is freed on destruction: the device's, and the host's that a GPU can read by itself.
+// What ends with its owner: memory of the device, memory of the host that a GPU can read by itself, and events.
 #pragma once
 
 #include <cstdint>
 
 #include "bn/backend.hpp"
 #include "cuda/context.hpp"
+#include "cuda/error.hpp"
 
 namespace bn::cuda {
 
@@ -38,6 +39,24 @@ class PinnedMemory : public Memory {
  public:
   explicit PinnedMemory(int64_t bytes);  // not initialised; throws OutOfMemoryError
   ~PinnedMemory() override;
+};
+
+// The place in a stream's work where it was recorded last; never recorded, it has passed.
+class Event {
+ public:
+  Event() : Event(cudaEventDisableTiming) {}
+  explicit Event(unsigned flags) { BN_CUDA(cudaEventCreateWithFlags(&event_, flags)); }
+  ~Event() { cudaEventDestroy(event_); }
+  Event(const Event&) = delete;
+  Event& operator=(const Event&) = delete;
+
+  void record(cudaStream_t stream) const { BN_CUDA(cudaEventRecord(event_, stream)); }
+  void wait() const { BN_CUDA(cudaEventSynchronize(event_)); }
+  void delay(cudaStream_t stream) const { BN_CUDA(cudaStreamWaitEvent(stream, event_, 0)); }
+  cudaEvent_t get() const { return event_; }
+
+ private:
+  cudaEvent_t event_ = nullptr;
 };
 
 }  // namespace bn::cuda

@@ -6,22 +6,14 @@
 
 namespace bn::cuda {
 
-SmallUploads::SmallUploads(const Context& context) : context_(context) {
-  for (cudaEvent_t& event : copied_) BN_CUDA(cudaEventCreateWithFlags(&event, cudaEventDisableTiming));
-}
-
-SmallUploads::~SmallUploads() {
-  for (cudaEvent_t event : copied_) cudaEventDestroy(event);
-}
-
 void SmallUploads::upload(void* device, const void* host, int64_t bytes) {
   const auto slot = static_cast<size_t>(next_);
   next_ = (next_ + 1) % kSlots;
   uint8_t* pinned = static_cast<uint8_t*>(pinned_.data()) + slot * kSlotBytes;
-  BN_CUDA(cudaEventSynchronize(copied_[slot]));
+  copied_[slot].wait();
   std::memcpy(pinned, host, static_cast<size_t>(bytes));
   BN_CUDA(cudaMemcpyAsync(device, pinned, static_cast<size_t>(bytes), cudaMemcpyHostToDevice, context_.compute));
-  BN_CUDA(cudaEventRecord(copied_[slot], context_.compute));
+  copied_[slot].record(context_.compute);
 }
 
 class PinnedBuffers::Listed final : public PinnedMemory {
@@ -49,28 +41,13 @@ bool PinnedBuffers::holds(const void* data, int64_t bytes) const {
   return begin + bytes <= first + size;
 }
 
-ImageUploads::ImageUploads(const Context& context, const PinnedBuffers& pinned_buffers)
-    : context_(context), pinned_buffers_(pinned_buffers) {
-  for (Slot& slot : slots_) {
-    BN_CUDA(cudaEventCreateWithFlags(&slot.copied, cudaEventDisableTiming));
-    BN_CUDA(cudaEventCreateWithFlags(&slot.read, cudaEventDisableTiming));
-  }
-}
-
-ImageUploads::~ImageUploads() {
-  for (Slot& slot : slots_) {
-    cudaEventDestroy(slot.copied);
-    cudaEventDestroy(slot.read);
-  }
-}
-
 // Allocates only at the first batch, and when a larger one comes: then for both slots.
 void ImageUploads::resize(int64_t bytes) {
   if (bytes_ >= bytes) return;
   bytes_ = 0;
   for (Slot& slot : slots_) {
-    BN_CUDA(cudaEventSynchronize(slot.copied));
-    BN_CUDA(cudaEventSynchronize(slot.read));
+    slot.copied.wait();
+    slot.read.wait();
     slot.pinned.reset();
     slot.device.reset();
   }
@@ -80,7 +57,7 @@ void ImageUploads::resize(int64_t bytes) {
 
 const void* ImageUploads::pinned_copy(Slot& slot, const void* host, int64_t bytes) const {
   if (!slot.pinned) slot.pinned = std::make_unique<PinnedMemory>(bytes_);
-  BN_CUDA(cudaEventSynchronize(slot.copied));
+  slot.copied.wait();
   std::memcpy(slot.pinned->data(), host, static_cast<size_t>(bytes));
   return slot.pinned->data();
 }
@@ -89,19 +66,19 @@ const void* ImageUploads::upload(const void* host, int64_t bytes) {
   resize(bytes);
   Slot& slot = slots_[current_];
   const void* from = pinned_buffers_.holds(host, bytes) ? host : pinned_copy(slot, host, bytes);
-  BN_CUDA(cudaStreamWaitEvent(context_.copy, slot.read, 0));
+  slot.read.delay(context_.copy);
   void* device = slot.device->data();
   BN_CUDA(cudaMemcpyAsync(device, from, static_cast<size_t>(bytes), cudaMemcpyHostToDevice, context_.copy));
-  BN_CUDA(cudaEventRecord(slot.copied, context_.copy));
-  BN_CUDA(cudaStreamWaitEvent(context_.compute, slot.copied, 0));
+  slot.copied.record(context_.copy);
+  slot.copied.delay(context_.compute);
   return device;
 }
 
 void ImageUploads::release() {
-  BN_CUDA(cudaEventRecord(slots_[current_].read, context_.compute));
+  slots_[current_].read.record(context_.compute);
   current_ = 1 - current_;
 }
 
-void ImageUploads::finish() { BN_CUDA(cudaEventSynchronize(slots_[1 - current_].copied)); }
+void ImageUploads::finish() { slots_[1 - current_].copied.wait(); }
 
 }  // namespace bn::cuda

@@ -17,18 +17,14 @@ class SmallUploads {
  public:
   static constexpr int64_t kSlotBytes = 16 * 1024;
 
-  explicit SmallUploads(const Context& context);
-  ~SmallUploads();
-  SmallUploads(const SmallUploads&) = delete;
-  SmallUploads& operator=(const SmallUploads&) = delete;
-
+  explicit SmallUploads(const Context& context) : context_(context) {}
   void upload(void* device, const void* host, int64_t bytes);  // at most kSlotBytes
 
  private:
   static constexpr int kSlots = 16;
   const Context& context_;
   PinnedMemory pinned_{kSlots * kSlotBytes};
-  std::array<cudaEvent_t, kSlots> copied_{};
+  std::array<Event, kSlots> copied_{};
   int next_ = 0;
 };
 
@@ -48,10 +44,8 @@ class PinnedBuffers {
 // Uploads images of a batch, on the copy stream, two in flight.
 class ImageUploads {
  public:
-  ImageUploads(const Context& context, const PinnedBuffers& pinned_buffers);
-  ~ImageUploads();
-  ImageUploads(const ImageUploads&) = delete;
-  ImageUploads& operator=(const ImageUploads&) = delete;
+  ImageUploads(const Context& context, const PinnedBuffers& pinned_buffers)
+      : context_(context), pinned_buffers_(pinned_buffers) {}
 
   // Returns where the bytes will be; the compute stream waits for them.
   const void* upload(const void* host, int64_t bytes);
@@ -64,7 +58,7 @@ class ImageUploads {
   struct Slot {
     std::unique_ptr<PinnedMemory> pinned{};  // takes images that are not in PinnedBuffers
     std::unique_ptr<DeviceMemory> device{};
-    cudaEvent_t copied = nullptr, read = nullptr;
+    Event copied{}, read{};
   };
   void resize(int64_t bytes);
   const void* pinned_copy(Slot& slot, const void* host, int64_t bytes) const;
