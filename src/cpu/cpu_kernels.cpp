@@ -4,15 +4,17 @@
 #include <map>
 #include <mutex>
 
-#include "cpu/columns.hpp"
 #include "cpu/part_columns.hpp"
+#include "cpu/tiles.hpp"
 
 namespace bn::cpu {
 namespace {
 
+using ops::Matrix;
+
 double* doubles(void* partial) { return static_cast<double*>(partial); }
 
-// The columns of one part of y among all: kernels here take the parts one by one.
+// A range of columns: those of one part of y among all, since kernels here take the parts one by one, or a tile's.
 struct Columns {
   int64_t first = 0, count = 0;
 
@@ -34,13 +36,13 @@ struct Columns {
   GradientColumns of(const GradientColumns& all) const {
     return {at(all.dgamma), at(all.dbeta), at(all.dz_factor), at(all.x_factor), at(all.constant)};
   }
-
- private:
   template <class T>
   T* at(T* array) const {
     return array == nullptr ? nullptr : array + first;
   }
 };
+
+Columns columns_of(const Tile& tile) { return {tile.column, tile.columns}; }
 
 // Calls f(part's number, its columns).
 template <class F>
@@ -58,6 +60,36 @@ Matrix read_of_output(const Matrix& y, Activation activation) {
   return activation == Activation::kSigmoid ? y : Matrix{};
 }
 
+constexpr int64_t kMergeColumns = 128;
+
+// The first c doubles of `partial` become the mean of each column, the next c the sum of its squared deviations.
+void column_moments(double* partial, const Matrix& x, const KernelTable& kernels) {
+  const int64_t c = x.c;
+  const Tiles tiles(x.m, c);
+  tiles.for_each([&](const Tile& tile) {
+    double* mean = partial + 2 * tile.group * c + tile.column;
+    kernels.columns(x.dtype).moments(mean, mean + c, tile.of(x), tile.rows, tile.columns);
+  });
+  in_spans(c, kMergeColumns, x.m * c, [&](int64_t first, int64_t columns) {
+    int64_t count = tiles.rows_of_group(0);
+    for (int64_t group = 1; group < tiles.groups(); ++group) {
+      const double* other = partial + 2 * group * c + first;
+      const int64_t rows = tiles.rows_of_group(group);
+      kernels.statistics.merge_moments(partial + first, partial + c + first, count, other, other + c, rows, columns);
+      count += rows;
+    }
+  });
+}
+
+// Adds the groups' partial sums, `width` doubles each, into the first group's, in order.
+void add_groups(double* partial, int64_t width, const Tiles& tiles, const KernelTable& kernels) {
+  in_spans(width, kMergeColumns, width * tiles.groups(), [&](int64_t first, int64_t columns) {
+    for (int64_t group = 1; group < tiles.groups(); ++group) {
+      kernels.statistics.add(partial + first, partial + group * width + first, columns);
+    }
+  });
+}
+
 }  // namespace
 
 const CpuKernels& cpu_kernels() {
@@ -69,7 +101,7 @@ const CpuKernels& cpu_kernels() {
 }
 
 int64_t CpuKernels::partial_bytes(int64_t m, int64_t c) const {
-  return Tiles(m, c).partial_elements() * static_cast<int64_t>(sizeof(double));
+  return 2 * Tiles(m, c).groups() * c * static_cast<int64_t>(sizeof(double));
 }
 
 void CpuKernels::zero(float* values, int64_t count) const { std::fill_n(values, count, 0.0F); }
@@ -77,16 +109,12 @@ void CpuKernels::zero(float* values, int64_t count) const { std::fill_n(values, 
 void CpuKernels::batch_statistics(const BatchColumns& batch, void* partial, const ops::PartedMatrix& x,
                                   const AffineColumns& affine, const ops::PartColumns& parts) const {
   for_each_part(x, [&](size_t i, const Columns& columns) {
-    statistics_of_part(columns.of(batch), partial, x.parts[i], columns.of(affine), parts);
+    const Matrix& part = x.parts[i];
+    double* moments = doubles(partial);
+    column_moments(moments, part, table_);
+    const int64_t m = parts.exchange == nullptr ? part.m : merge_moments(moments, part.m, part.c, parts, table_);
+    table_.statistics.prepare_batch(columns.of(batch), moments, moments + part.c, columns.of(affine), m, part.c);
   });
-}
-
-void CpuKernels::statistics_of_part(const BatchColumns& batch, void* partial, const Matrix& x,
-                                    const AffineColumns& affine, const ops::PartColumns& parts) const {
-  double* moments = doubles(partial);
-  column_reduce(moments, x, Tiles(x.m, x.c), table_);
-  const int64_t m = parts.exchange == nullptr ? x.m : merge_moments(moments, x.m, x.c, parts, table_);
-  table_.statistics.prepare_batch(batch, moments, moments + x.c, affine, m, x.c);
 }
 
 void CpuKernels::population_scale(float* scale, const float* var, const AffineColumns& affine, int64_t c) const {
@@ -96,7 +124,13 @@ void CpuKernels::population_scale(float* scale, const float* var, const AffineCo
 void CpuKernels::normalize(const ops::PartedMatrix& y, const ops::PartedMatrix& x, const NormalizeColumns& by,
                            Activation activation) const {
   for_each_part(y, [&](size_t i, const Columns& columns) {
-    column_normalize(y.parts[i], columns.of(x), columns.of(by), activation, Tiles(x.m(), columns.count), table_);
+    const Matrix from = columns.of(x);
+    const NormalizeColumns of_part = columns.of(by);
+    const ColumnKernels& kernels = table_.columns(from.dtype);
+    Tiles(from.m, from.c).for_each_backwards([&](const Tile& tile) {
+      kernels.normalize(tile.of(y.parts[i]), tile.of(from), columns_of(tile).of(of_part), tile.rows, tile.columns,
+                        activation);
+    });
   });
 }
 
@@ -110,18 +144,26 @@ void CpuKernels::gradient_sums(const GradientColumns& gradient, void* partial, c
   });
 }
 
+// The first c doubles of `partial` become sum dz, the next c sum dz * (x - mean), where dz = dy * activation'.
 void CpuKernels::sums_of_part(const GradientColumns& gradient, void* partial, const Matrix& dy, const Matrix& x,
                               const Matrix& y, const BatchColumns& batch, const AffineColumns& affine,
                               Activation activation, const ops::PartColumns& parts) const {
   double* sums = doubles(partial);
-  column_gradient_sums(sums, dy, x, read_of_output(y, activation), batch.normalization(), activation, Tiles(x.m, x.c),
-                       table_);
+  const Tiles tiles(x.m, x.c);
+  const Matrix output = read_of_output(y, activation);
+  tiles.for_each([&](const Tile& tile) {
+    double* sum_dz = sums + 2 * tile.group * x.c + tile.column;
+    table_.columns(x.dtype).gradient_sums(sum_dz, sum_dz + x.c, tile.of(dy), tile.of(x), tile.of(output),
+                                          columns_of(tile).of(batch.normalization()), tile.rows, tile.columns,
+                                          activation);
+  });
+  add_groups(sums, 2 * x.c, tiles, table_);
   table_.statistics.prepare_gradient(gradient, sums, sums + x.c, batch, affine, x.m, x.c);
   if (parts.exchange == nullptr) return;
   // gamma's and beta's gradients are this part's; the input's depends on the sums of all.
   const int64_t m = add_sums(sums, x.m, x.c, parts, table_);
   auto* unused = reinterpret_cast<float*>(parts.scratch);
-  ops::GradientColumns of_all = gradient;
+  GradientColumns of_all = gradient;
   of_all.dgamma = unused;
   of_all.dbeta = unused + x.c;
   table_.statistics.prepare_gradient(of_all, sums, sums + x.c, batch, affine, m, x.c);
@@ -131,24 +173,37 @@ void CpuKernels::input_gradient(const ops::PartedMatrix& dx, const ops::PartedMa
                                 const ops::PartedMatrix& y, const BatchColumns& batch, const GradientColumns& gradient,
                                 Activation activation) const {
   for_each_part(dy, [&](size_t i, const Columns& columns) {
-    const GradientColumns of_part = columns.of(gradient);
-    const InputGradientColumns by{
-        .dz_factor = of_part.dz_factor, .x_factor = of_part.x_factor, .constant = of_part.constant};
-    column_input_gradient(columns.of(dx), dy.parts[i], columns.of(x), read_of_output(y.parts[i], activation),
-                          columns.of(batch).normalization(), by, activation, Tiles(x.m(), columns.count), table_);
+    const Matrix input = columns.of(x), to = columns.of(dx), output = read_of_output(y.parts[i], activation);
+    const NormalizeColumns forward = columns.of(batch.normalization());
+    const GradientColumns by = columns.of(gradient);
+    const ColumnKernels& kernels = table_.columns(input.dtype);
+    Tiles(input.m, input.c).for_each_backwards([&](const Tile& tile) {
+      kernels.input_gradient(tile.of(to), tile.of(dy.parts[i]), tile.of(input), tile.of(output),
+                             columns_of(tile).of(forward), columns_of(tile).of(by), tile.rows, tile.columns,
+                             activation);
+    });
   });
 }
 
 void CpuKernels::bias_activation(const Matrix& y, const Matrix& x, const float* bias, Activation activation) const {
-  column_bias_activation(y, x, bias, activation, Tiles(x.m, x.c), table_);
+  Tiles(x.m, x.c).for_each([&](const Tile& tile) {
+    table_.columns(x.dtype).bias_activation(tile.of(y), tile.of(x), columns_of(tile).at(bias), tile.rows, tile.columns,
+                                            activation);
+  });
 }
 
 void CpuKernels::bias_activation_gradient(const Matrix& dx, float* dbias, void* partial, const Matrix& dy,
                                           const Matrix& y, Activation activation) const {
-  const Matrix read = activation == Activation::kNone ? Matrix{} : y;
-  double* sums = dbias == nullptr ? nullptr : doubles(partial);
-  column_activation_gradient(dx, sums, dy, read, activation, Tiles(dy.m, dy.c), table_);
-  if (dbias != nullptr) table_.statistics.to_float(dbias, sums, dy.c);
+  const Tiles tiles(dy.m, dy.c);
+  const Matrix output = activation == Activation::kNone ? Matrix{} : y;
+  tiles.for_each([&](const Tile& tile) {
+    double* sum = dbias == nullptr ? nullptr : doubles(partial) + tile.group * dy.c + tile.column;
+    table_.columns(dy.dtype).bias_activation_gradient(tile.of(dx), sum, tile.of(dy), tile.of(output), tile.rows,
+                                                      tile.columns, activation);
+  });
+  if (dbias == nullptr) return;
+  add_groups(doubles(partial), dy.c, tiles, table_);
+  table_.statistics.to_float(dbias, doubles(partial), dy.c);
 }
 
 }  // namespace bn::cpu

@@ -55,8 +55,6 @@ class CpuKernels final : public ops::OwnKernels {
                              float weight) const override;
 
  private:
-  void statistics_of_part(const BatchColumns& batch, void* partial, const ops::Matrix& x, const AffineColumns& affine,
-                          const ops::PartColumns& parts) const;
   void sums_of_part(const GradientColumns& gradient, void* partial, const ops::Matrix& dy, const ops::Matrix& x,
                     const ops::Matrix& y, const BatchColumns& batch, const AffineColumns& affine, Activation activation,
                     const ops::PartColumns& parts) const;

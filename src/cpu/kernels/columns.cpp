@@ -266,7 +266,7 @@ void gradient_sums(double* sum_dz, double* sum_dz_x, Rows dy, Rows x, Rows y, co
 }
 
 template <class T>
-void input_gradient(Rows dx, Rows dy, Rows x, Rows y, const NormalizeColumns& forward, const InputGradientColumns& by,
+void input_gradient(Rows dx, Rows dy, Rows x, Rows y, const NormalizeColumns& forward, const GradientColumns& by,
                     int64_t rows, int64_t columns, Activation activation) {
   // Copied here, or they would be read again after every store.
   const float *mean = forward.mean, *scale = forward.scale, *shift = forward.shift;

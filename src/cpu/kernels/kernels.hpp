@@ -26,12 +26,6 @@ using ops::GradientColumns;
 using ops::NormalizeColumns;
 using ops::PoolGeometry;
 
-struct InputGradientColumns {  // dx = dz * dz_factor + (x - mean) * x_factor + constant
-  const float* dz_factor;
-  const float* x_factor;
-  const float* constant;
-};
-
 // Kernels on matrices [rows, columns] with columns <= kColumnBlock (others: any); one table per element type.
 struct ColumnKernels {
   // mean and m2 (sum of squared deviations from it) of each column.
@@ -41,8 +35,8 @@ struct ColumnKernels {
   // normalize; y is read for kSigmoid only, scale and shift for kRelu only.
   void (*gradient_sums)(double* sum_dz, double* sum_dz_x, Rows dy, Rows x, Rows y, const NormalizeColumns& forward,
                         int64_t rows, int64_t columns, Activation activation);
-  void (*input_gradient)(Rows dx, Rows dy, Rows x, Rows y, const NormalizeColumns& forward,
-                         const InputGradientColumns& by, int64_t rows, int64_t columns, Activation activation);
+  void (*input_gradient)(Rows dx, Rows dy, Rows x, Rows y, const NormalizeColumns& forward, const GradientColumns& by,
+                         int64_t rows, int64_t columns, Activation activation);
   // y = activation(x + bias); bias may be null.
   void (*bias_activation)(Rows y, Rows x, const float* bias, int64_t rows, int64_t columns, Activation activation);
   // dx = dz, sum_dz = sum of dz; dx.data or sum_dz may be null. y is unread for kNone.
