@@ -24,7 +24,7 @@ KERNELS = {
     "activation_gradient_kernel": (4, "LDG STG", ""),
     # A thread keeps what its eight columns of bf16 need in registers: three to six values of each.
     "map": (3, "LDG STG", ""),
-    "input_gradient": (2, "LDG STG", ""),
+    "input_gradient_kernel": (2, "LDG STG", ""),
     "sum_rows": (ANY_KERNEL, "LDG STG", ""),
     "max_forward": (4, "LDG", "STG"),
     "max_backward": (4, "LDG", "STG"),

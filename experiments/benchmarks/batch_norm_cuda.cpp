@@ -101,11 +101,11 @@ double time(Backend& backend, int64_t calls, const std::function<void()>& work) 
   using Clock = std::chrono::steady_clock;
   work();
   backend.synchronize();
-  const std::unique_ptr<Recording> recording = backend.record(work);
+  const std::function<void()> replay = backend.record(work);
   const auto run = [&](int64_t times) {
     backend.synchronize();
     const auto start = Clock::now();
-    for (int64_t i = 0; i < times; ++i) recording->replay();
+    for (int64_t i = 0; i < times; ++i) replay();
     backend.synchronize();
     return std::chrono::duration<double>(Clock::now() - start).count();
   };

@@ -19,8 +19,8 @@ class Group;
 
 // Values that change from step to step; see Plan::begin.
 struct StepScalars {
-  uint64_t step = 0;            // the step being computed, from 0; also dropout's counter
-  float learning_rate = 0;      // used by sgd_step
+  uint64_t step = 0;  // the step being computed, from 0; also dropout's counter
+  float learning_rate = 0;
   float statistics_weight = 0;  // blends the batch's statistics into the population's
   float average_weight = 0;     // blends the parameters into their average
   // Image i of the plan's batch is image i * parts + part of the step; dropout draws by that place.
@@ -28,7 +28,7 @@ struct StepScalars {
 };
 
 // Lives in backend memory, so that a recorded step can be replayed with other values; first_bad_step is written by
-// softmax_loss and sgd_step.
+// softmax_loss and Backend::update.
 struct StepState {
   uint64_t seed = 0;
   int64_t first_bad_step = -1;  // first step with a non-finite loss or parameter; -1: none
@@ -122,8 +122,8 @@ struct SgdUpdate {
   StepState* step = nullptr;  // holds the learning rate
 };
 
-// Lists the work that follows a backward pass, in its order: unpack() of the first calls, sgd_step() of each update,
-// pack() of the last calls, which were packed before.
+// Lists the work that follows a backward pass, in its order: unpack() of the first calls, each update, pack() of the
+// last calls, which were packed before.
 struct ParameterUpdate {
   std::span<const OpCall> unpacks{};
   std::span<const SgdUpdate> updates{};
@@ -142,13 +142,6 @@ class Buffer {
   virtual ~Buffer() = default;
   virtual void* data() const = 0;
   virtual int64_t bytes() const = 0;
-};
-
-// Work on a backend that is repeated on the same memory.
-class Recording {
- public:
-  virtual ~Recording() = default;
-  virtual void replay() = 0;
 };
 
 // Exchanges memory of their backends between the processes of a group. All of them call these functions in the same
@@ -192,14 +185,10 @@ class Backend {
 
   // Throws UnsupportedError when this backend has no proper implementation (never a silent fallback).
   virtual std::unique_ptr<Op> make_op(const OpSpec& spec, const OpDesc& desc) = 0;
-  // True if the op accepts row_stride != c on its y and dy (and, for one-input ops, on x and dx).
-  virtual bool supports_row_stride(const OpSpec& spec) const = 0;
-  // True if BatchNorm::activation may be set on this spec.
-  virtual bool supports_fused_activation(const BatchNorm& spec) const = 0;
   // True if a training step is quicker here where 1x1 convolutions that read the same value are computed as one.
   virtual bool prefers_merged_siblings(DType) const { return false; }
   // The row stride this backend wants for images that only convolutions read; load_images zeroes what lies between.
-  virtual int64_t image_row_stride(int64_t channels, DType dtype) const = 0;
+  virtual int64_t image_row_stride(int64_t channels, DType) const { return channels; }
 
   // Op::pack() and Op::unpack() of each; a GPU copies the weights of all in one launch.
   virtual void pack(std::span<const OpCall> calls) {
@@ -210,9 +199,9 @@ class Backend {
   }
 
   // `work` calls ops and updates of this backend only; nothing it reads from the host may change. The caller has run it
-  // once before, because libraries load their kernels on the first call. record() runs nothing: a GPU captures the
-  // calls and replays them as one graph, a CPU keeps them and calls them again.
-  virtual std::unique_ptr<Recording> record(std::function<void()> work) = 0;
+  // once before, because libraries load their kernels on the first call. record() runs nothing; what it returns repeats
+  // the work on the same memory. A GPU captures the calls and replays them as one graph, a CPU calls them again.
+  virtual std::function<void()> record(std::function<void()> work) { return work; }
 
   // Memory of the host, which load_images() reads without a copy of the host's: images decoded into it go straight to
   // the device. Null where any memory does.
@@ -221,16 +210,9 @@ class Backend {
   virtual void load_images(const Tensor& x, const Tensor& images_u8, const ImageNormalization& normalization) = 0;
   virtual void finish_loading() {}
   virtual void sum(const Tensor& dst, const std::vector<Tensor>& srcs) = 0;  // dst may be srcs[0]
-  virtual void sgd_step(const SgdUpdate& update) = 0;
   // A GPU does it in one pass over the slabs: a gradient that an op left in `packed` is read there, and dw need not
   // hold it afterwards.
-  virtual void update(const ParameterUpdate& all) {
-    unpack(all.unpacks);
-    for (const SgdUpdate& update : all.updates) {
-      if (update.value.shape.elements() > 0) sgd_step(update);
-    }
-    pack(all.packs);
-  }
+  virtual void update(const ParameterUpdate& all) = 0;
   // running += weight * (factor * batch - running), elementwise; factor may be an empty tensor (1), the weight lies in
   // backend memory. A weight of 1 copies.
   virtual void blend(const Tensor& running, const Tensor& batch, const Tensor& factor, const float* weight) = 0;

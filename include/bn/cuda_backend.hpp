@@ -30,7 +30,7 @@ struct PlannedConvolution {
 
 // The same backend for a GPU that is only described: it prepares every op as it would be there, counts the memory, and
 // lists what would be started. Nothing runs, and nothing can be read back.
-class PlanningBackend : public Backend {
+class PlanningBackend : public virtual Backend {
  public:
   // Names what the ops and updates that were called would have started, in order: kernels, "cudnn", "cublasLt", "copy".
   virtual const std::vector<std::string>& launches() const = 0;

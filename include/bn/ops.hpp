@@ -154,7 +154,11 @@ std::vector<ParameterSpec> parameters_of(const OpSpec& spec, std::span<const Sha
 // The channels of mean and of var; 0: the op has no state.
 int64_t state_channels(const OpSpec& spec, std::span<const Shape> x);
 BackwardReads backward_reads(const OpSpec& spec);
-bool adds_gradient_terms(const OpSpec& spec);                         // see OpIo::dx_terms; such an op has one input
+bool adds_gradient_terms(const OpSpec& spec);  // see OpIo::dx_terms; such an op has one input
+// True if the op accepts row_stride != c on its y and dy (and, if it has one input, on x and dx): our own ops do where
+// rows are pixels, a library's do not.
+bool supports_row_stride(const OpSpec& spec);
+bool supports_fused_activation(const BatchNorm& spec);                // whether BatchNorm::activation may be set
 int64_t multiply_adds(const OpSpec& spec, std::span<const Shape> x);  // for convolutions and linear ops, else 0
 
 std::string kind_of(const OpSpec& spec);   // "conv2d", "batch_norm", ...

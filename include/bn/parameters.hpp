@@ -63,7 +63,6 @@ class Parameters {
   // The two spans of a step: decayed, the rest. One is empty where there are no such parameters. Frozen parameters have
   // no part in it.
   std::array<SgdUpdate, 2> sgd_updates(const SgdOptions& options, StepState* step) const;
-  void sgd_step(const SgdOptions& options, StepState* step);
   void update_average(const StepState* step);  // average += average_weight * (value - average)
   void reset_average();                        // average = value
 
@@ -78,6 +77,7 @@ class Parameters {
 
  private:
   Tensor slice(const Buffer& slab, int parameter) const;
+  Tensor state_slice(const Buffer& slab, int state) const;
 
   const Net* net_;
   Backend* backend_;

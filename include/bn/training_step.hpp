@@ -1,7 +1,7 @@
 // One step of training, as the trainer, the profile and the benchmarks compute it.
 #pragma once
 
-#include <memory>
+#include <functional>
 
 #include "bn/parameters.hpp"
 #include "bn/plan.hpp"
@@ -38,7 +38,7 @@ class TrainingStep {
   // Work that is repeated. The first time it is computed op by op, since libraries load their kernels then; the second
   // time it is recorded, and that and all that follow are replayed.
   struct Repeated {
-    std::unique_ptr<Recording> recording{};
+    std::function<void()> replay{};
     bool has_run = false;
   };
   void repeat(Repeated& work, void (TrainingStep::*call)());

@@ -115,9 +115,9 @@ Profile measure(const Config& config, Backend& backend, int64_t steps, bool eval
   };
   plan.begin({});
   for (int i = 0; i < 2; ++i) compute();
-  const std::unique_ptr<Recording> recorded = backend.record(compute);
-  recorded->replay();
-  profile.seconds_per_step = time_steps([&] { recorded->replay(); });
+  const std::function<void()> replay = backend.record(compute);
+  replay();
+  profile.seconds_per_step = time_steps(replay);
   profile.seconds_per_unrecorded_step = time_steps(compute);
 
   for (const StepInfo& info : plan.steps()) profile.ops.push_back({.info = info});

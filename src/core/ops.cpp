@@ -173,6 +173,19 @@ BackwardReads backward_reads(const OpSpec& spec) {
 
 bool adds_gradient_terms(const OpSpec& spec) { return std::holds_alternative<Pool2d>(spec); }
 
+bool supports_row_stride(const OpSpec& spec) {
+  // Per-activation statistics see whole images as rows: only dense ones are.
+  if (const auto* norm = std::get_if<BatchNorm>(&spec)) {
+    return norm->implementation == BatchNormImplementation::kCustom && norm->scope == BatchNormScope::kSpatial;
+  }
+  return std::holds_alternative<BiasActivation>(spec) || std::holds_alternative<Activate>(spec) ||
+         std::holds_alternative<Pool2d>(spec);
+}
+
+bool supports_fused_activation(const BatchNorm& spec) {
+  return spec.implementation == BatchNormImplementation::kCustom;
+}
+
 int64_t multiply_adds(const OpSpec& spec, std::span<const Shape> x) {
   const int64_t outputs = output_shape(spec, x).elements();
   return std::visit(Overloaded{

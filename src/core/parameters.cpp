@@ -118,14 +118,12 @@ Tensor Parameters::value(int parameter, WeightsCopy copy) const {
 Tensor Parameters::gradient(int parameter) const { return slice(*gradients_, parameter); }
 Tensor Parameters::velocity(int parameter) const { return slice(*velocities_, parameter); }
 
-Tensor Parameters::batch_state(int state) const {
-  const int64_t begin = state_offsets_.at(static_cast<size_t>(state));
-  return span_of(*batch_state_, begin, begin + net_->state()[static_cast<size_t>(state)].channels);
+Tensor Parameters::state_slice(const Buffer& slab, int state) const {
+  const int64_t begin = state_offset(state);
+  return span_of(slab, begin, begin + net_->state()[static_cast<size_t>(state)].channels);
 }
-Tensor Parameters::population(int state) const {
-  const int64_t begin = state_offsets_.at(static_cast<size_t>(state));
-  return span_of(*population_, begin, begin + net_->state()[static_cast<size_t>(state)].channels);
-}
+Tensor Parameters::batch_state(int state) const { return state_slice(*batch_state_, state); }
+Tensor Parameters::population(int state) const { return state_slice(*population_, state); }
 
 Tensor Parameters::batch_state_slab() const { return span_of(*batch_state_, 0, learned_state_elements_); }
 Tensor Parameters::population_slab() const { return span_of(*population_, 0, learned_state_elements_); }
@@ -144,10 +142,6 @@ std::array<SgdUpdate, 2> Parameters::sgd_updates(const SgdOptions& options, Step
                      .step = step};
   };
   return {update(0, decayed_elements_, options.l2), update(decayed_elements_, learned_elements_, 0.0F)};
-}
-
-void Parameters::sgd_step(const SgdOptions& options, StepState* step) {
-  backend_->update({.updates = sgd_updates(options, step)});
 }
 
 void Parameters::update_average(const StepState* step) {

@@ -20,7 +20,6 @@
 #include "cpu/library_ops.hpp"
 #include "cpu/onednn.hpp"
 #include "cpu/onednn_api.hpp"
-#include "cpu/updates.hpp"
 #include "cpu/widened.hpp"
 #include "ops/own_ops.hpp"
 
@@ -172,21 +171,6 @@ std::unique_ptr<Op> CpuBackend::make_op(const OpSpec& spec, const OpDesc& desc) 
   } catch (const dnnl::error& error) {
     rethrow_as_ours(error, spec, desc);
   }
-}
-
-bool CpuBackend::supports_row_stride(const OpSpec& spec) const { return ops::supports_row_stride(spec); }
-
-bool CpuBackend::supports_fused_activation(const BatchNorm& spec) const { return ops::supports_fused_activation(spec); }
-
-std::unique_ptr<Recording> CpuBackend::record(std::function<void()> work) { return ops::record_calls(std::move(work)); }
-
-void CpuBackend::load_images(const Tensor& x, const Tensor& images_u8, const ImageNormalization& normalization) {
-  cpu::load_images(x, images_u8, normalization);
-}
-void CpuBackend::sum(const Tensor& dst, const std::vector<Tensor>& srcs) { cpu::sum(dst, srcs); }
-void CpuBackend::sgd_step(const SgdUpdate& update) { cpu::sgd_step(update); }
-void CpuBackend::blend(const Tensor& running, const Tensor& batch, const Tensor& factor, const float* weight) {
-  cpu::blend(running, batch, factor, weight);
 }
 
 std::unique_ptr<Exchange> CpuBackend::join(Group& group) { return make_exchange(group); }

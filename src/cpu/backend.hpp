@@ -1,7 +1,6 @@
 // The CPU backend: memory, and the dispatch from a spec to its implementation.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,15 +26,13 @@ class CpuBackend : public Backend {
   void synchronize() override {}
 
   std::unique_ptr<Op> make_op(const OpSpec& spec, const OpDesc& desc) override;
-  bool supports_row_stride(const OpSpec& spec) const override;
-  bool supports_fused_activation(const BatchNorm& spec) const override;
-  int64_t image_row_stride(int64_t channels, DType) const override { return channels; }
-  std::unique_ptr<Recording> record(std::function<void()> work) override;
 
+  // --- updates.cpp
   void load_images(const Tensor& x, const Tensor& images_u8, const ImageNormalization& normalization) override;
   void sum(const Tensor& dst, const std::vector<Tensor>& srcs) override;
-  void sgd_step(const SgdUpdate& update) override;
+  void update(const ParameterUpdate& all) override;
   void blend(const Tensor& running, const Tensor& batch, const Tensor& factor, const float* weight) override;
+
   std::unique_ptr<Exchange> join(Group& group) override;
 
  private:

@@ -1,15 +1,13 @@
-// Backend's updates of whole tensors and slabs; their contracts are at Backend and SgdUpdate.
+// The sum of the gradients that several consumers of one tensor produce.
 #pragma once
 
 #include <vector>
 
-#include "bn/backend.hpp"
+#include "bn/tensor.hpp"
 
 namespace bn::cpu {
 
-void load_images(const Tensor& x, const Tensor& images_u8, const ImageNormalization& normalization);
+// Implements Backend::sum.
 void sum(const Tensor& dst, const std::vector<Tensor>& srcs);
-void sgd_step(const SgdUpdate& update);
-void blend(const Tensor& running, const Tensor& batch, const Tensor& factor, const float* weight);
 
 }  // namespace bn::cpu

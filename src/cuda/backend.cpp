@@ -7,22 +7,15 @@
 
 #include "bn/error.hpp"
 #include "bn/group.hpp"
-#include "cuda/choices.hpp"
-#include "cuda/dense_convolution.hpp"
 #include "cuda/error.hpp"
-#include "cuda/kernels/columns.hpp"
 #include "cuda/kernels/updates.hpp"
 #include "cuda/library_ops.hpp"
-#include "cuda/make_op.hpp"
 #include "cuda/memory.hpp"
-#include "cuda/updates.hpp"
-#include "cuda/weight_copies.hpp"
-#include "ops/own_ops.hpp"
 
 namespace bn::cuda {
 namespace {
 
-class Graph final : public Recording {
+class Graph {
  public:
   Graph(const Context& context, const std::function<void()>& work) : context_(context) {
     BN_CUDA(cudaStreamBeginCapture(context.compute, cudaStreamCaptureModeThreadLocal));
@@ -40,11 +33,11 @@ class Graph final : public Recording {
     BN_CUDA(status);
     BN_CUDA(cudaGraphUpload(executable_, context.compute));  // or else the first replay would do it
   }
-  ~Graph() override { cudaGraphExecDestroy(executable_); }
+  ~Graph() { cudaGraphExecDestroy(executable_); }
   Graph(const Graph&) = delete;
   Graph& operator=(const Graph&) = delete;
 
-  void replay() override { BN_CUDA(cudaGraphLaunch(executable_, context_.compute)); }
+  void replay() const { BN_CUDA(cudaGraphLaunch(executable_, context_.compute)); }
 
  private:
   const Context& context_;
@@ -119,10 +112,8 @@ bool wants_synchronous_launches() {
 
 }  // namespace
 
-CudaBackend::CudaBackend(const CudaOptions& options) {
+CudaBackend::CudaBackend(const CudaOptions& options) : DeviceBackend(options) {
   require_device(options.device);
-  context_.options = options;
-  context_.weight_copies = std::make_shared<WeightCopies>();
   start(cudaSetDevice(device()));
   cudaDeviceProp properties{};
   start(cudaGetDeviceProperties(&properties, device()));
@@ -154,11 +145,6 @@ std::string CudaBackend::name() const {
   cudaRuntimeGetVersion(&runtime);
   return fmt::format("cuda: {}, CUDA {}", context_.device_name, version_text(runtime));
 }
-
-void CudaBackend::require(DType activations) const { require_storage(activations); }
-
-std::string CudaBackend::choices() const { return text_of_choices(*context_.convolutions); }
-void CudaBackend::repeat_choices(const std::string& text) { cuda::repeat_choices(*context_.convolutions, text); }
 
 // CUDA keeps the current device for each thread; setting the one that is set costs next to nothing.
 void CudaBackend::enter_thread() { BN_CUDA(cudaSetDevice(device())); }
@@ -199,32 +185,10 @@ void CudaBackend::synchronize() {
   group_ == nullptr ? wait() : group_->watch(wait);
 }
 
-std::unique_ptr<Op> CudaBackend::make_op(const OpSpec& spec, const OpDesc& desc) {
+std::function<void()> CudaBackend::record(std::function<void()> work) {
   enter_thread();
-  return cuda::make_op(context_, kernels_, spec, desc);
-}
-
-bool CudaBackend::supports_row_stride(const OpSpec& spec) const { return ops::supports_row_stride(spec); }
-bool CudaBackend::supports_fused_activation(const BatchNorm& spec) const {
-  return ops::supports_fused_activation(spec);
-}
-
-int64_t CudaBackend::image_row_stride(int64_t channels, DType dtype) const {
-  return cuda::image_row_stride(channels, dtype);
-}
-
-void CudaBackend::pack(std::span<const OpCall> calls) {
-  gather_copies(context_, [&] { Backend::pack(calls); });
-}
-void CudaBackend::unpack(std::span<const OpCall> calls) {
-  gather_copies(context_, [&] { Backend::unpack(calls); });
-}
-
-std::unique_ptr<Recording> CudaBackend::record(std::function<void()> work) {
-  enter_thread();
-  const bool calls = context_.check == LaunchCheck::kSynchronize || repetition_ == Repetition::kCalls;
-  if (calls) return ops::record_calls(std::move(work));
-  return std::make_unique<Graph>(context_, work);
+  if (context_.check == LaunchCheck::kSynchronize || repetition_ == Repetition::kCalls) return work;
+  return [graph = std::make_shared<Graph>(context_, work)] { graph->replay(); };
 }
 
 std::unique_ptr<Buffer> CudaBackend::allocate_host(int64_t bytes) {
@@ -238,21 +202,8 @@ void CudaBackend::load_images(const Tensor& x, const Tensor& images_u8, const Im
   enter_thread();
   Tensor on_device = images_u8;
   on_device.data = const_cast<void*>(image_uploads_->upload(images_u8.data, images_u8.bytes()));  // only read
-  cuda::load_images(context_, x, on_device, normalization);
+  DeviceBackend::load_images(x, on_device, normalization);
   image_uploads_->release();
-}
-
-void CudaBackend::sum(const Tensor& dst, const std::vector<Tensor>& srcs) { cuda::sum(context_, dst, srcs); }
-void CudaBackend::sgd_step(const SgdUpdate& update) { this->update({.updates = {&update, 1}}); }
-void CudaBackend::update(const ParameterUpdate& all) {
-  enter_thread();
-  GatheredWork unpacks = gather(context_, [&] { Backend::unpack(all.unpacks); });
-  GatheredWork packs = gather(context_, [&] { Backend::pack(all.packs); });
-  cuda::update(context_, all.updates, std::move(unpacks), std::move(packs));
-}
-void CudaBackend::blend(const Tensor& running, const Tensor& batch, const Tensor& factor, const float* weight) {
-  enter_thread();
-  cuda::blend(context_, running, batch, factor, weight);
 }
 
 std::unique_ptr<Exchange> CudaBackend::join(Group& group) {

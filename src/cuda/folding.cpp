@@ -1,7 +1,7 @@
 #include "cuda/folding.hpp"
 
 #include "bn/error.hpp"
-#include "cuda/kernels/columns.hpp"
+#include "cuda/cuda_kernels.hpp"
 #include "cuda/kernels/weights.hpp"
 #include "cuda/memory.hpp"
 
@@ -41,7 +41,7 @@ void Folding::finish(const OpIo& io) const {
   if (!folded_) return;
   const Matrix y = matrix_of(io.y);
   const auto* bias = static_cast<const float*>(at(io.packed, bias_offset_));
-  column_normalize(context_, y, y, {.mean = nullptr, .scale = nullptr, .shift = bias}, folded_->activation);
+  CudaKernels(context_).bias_activation(y, y, bias, folded_->activation);
 }
 
 }  // namespace bn::cuda

@@ -51,6 +51,4 @@ void start(const Context& context, const GatheredWork& gathered) {
   for (const std::function<void()>& work : gathered.others) work();
 }
 
-void gather_copies(const Context& context, const std::function<void()>& work) { start(context, gather(context, work)); }
-
 }  // namespace bn::cuda

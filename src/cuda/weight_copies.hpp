@@ -27,7 +27,4 @@ void run_or_gather(const Context& context, std::function<void()> work);
 GatheredWork gather(const Context& context, const std::function<void()>& work);
 void start(const Context& context, const GatheredWork& gathered);
 
-// Both of them.
-void gather_copies(const Context& context, const std::function<void()>& work);
-
 }  // namespace bn::cuda

@@ -2,7 +2,6 @@
 // types of `desc` can be computed, and throws UnsupportedError, ShapeError or ConfigError otherwise.
 #pragma once
 
-#include <functional>
 #include <memory>
 
 #include "ops/own_kernels.hpp"
@@ -17,13 +16,5 @@ std::unique_ptr<Op> make_op(const OwnKernels& kernels, const LocalResponseNorm& 
 std::unique_ptr<Op> make_op(const OwnKernels& kernels, const Dropout& spec, const OpDesc& desc);
 std::unique_ptr<Op> make_op(const OwnKernels& kernels, const Concat& spec, const OpDesc& desc);
 std::unique_ptr<Op> make_op(const OwnKernels& kernels, const SoftmaxLoss& spec, const OpDesc& desc);
-
-// The answers of Backend's functions of the same name: our own ops take row strides where rows are pixels, a library's
-// do not.
-bool supports_row_stride(const OpSpec& spec);
-bool supports_fused_activation(const BatchNorm& spec);
-
-// A Recording that calls the work again.
-std::unique_ptr<Recording> record_calls(std::function<void()> work);
 
 }  // namespace bn::ops

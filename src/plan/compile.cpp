@@ -61,9 +61,9 @@ void Compiler::run_passes() {
   if (!uses_batch_statistics(options_)) remove_dropout(graph_);
   if (is_training()) use_own_frozen_batch_norm(graph_);
   if (options_.purpose == Purpose::kEvaluateFolded) fold_batch_norm(graph_);
-  if (options_.passes.fuse_activation) fuse_activation(graph_, backend_);
-  if (options_.passes.eliminate_concat) eliminate_concat(graph_, backend_);
-  if (is_training() && wants_merged_siblings()) merge_siblings(graph_, backend_, parameters_);
+  if (options_.passes.fuse_activation) fuse_activation(graph_);
+  if (options_.passes.eliminate_concat) eliminate_concat(graph_);
+  if (is_training() && wants_merged_siblings()) merge_siblings(graph_, parameters_);
   pad_images(graph_, backend_);
   if (is_training()) schedule_ = schedule_backward(graph_);
   if (options_.passes.fuse_gradient_sum) fuse_gradient_sum(schedule_, graph_);

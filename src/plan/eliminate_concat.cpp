@@ -7,27 +7,21 @@
 namespace bn {
 namespace {
 
-const GraphNode* producer_of(const Graph& graph, int value) {
-  const auto found =
-      std::find_if(graph.nodes.begin(), graph.nodes.end(), [&](const GraphNode& node) { return node.output == value; });
-  return found == graph.nodes.end() ? nullptr : &*found;
-}
-
-bool can_write_slice(const Graph& graph, int value, const Backend& backend) {
-  const GraphNode* producer = producer_of(graph, value);
-  return producer != nullptr && backend.supports_row_stride(producer->spec) && graph.consumers(value).size() == 1 &&
+bool can_write_slice(Graph& graph, int value) {
+  const GraphNode* producer = graph.producer_of(value);
+  return producer != nullptr && supports_row_stride(producer->spec) && graph.consumers(value).size() == 1 &&
          graph.values[value].view_of < 0;
 }
 
 }  // namespace
 
-void eliminate_concat(Graph& graph, const Backend& backend) {
+void eliminate_concat(Graph& graph) {
   std::vector<bool> dead(graph.nodes.size(), false);
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     const GraphNode& node = graph.nodes[i];
     if (!std::holds_alternative<Concat>(node.spec)) continue;
     if (!std::all_of(node.inputs.begin(), node.inputs.end(),
-                     [&](int input) { return can_write_slice(graph, input, backend); })) {
+                     [&](int input) { return can_write_slice(graph, input); })) {
       continue;
     }
     int64_t channel = 0;

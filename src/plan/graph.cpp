@@ -1,5 +1,7 @@
 #include "plan/graph.hpp"
 
+#include <algorithm>
+
 namespace bn {
 namespace {
 
@@ -44,6 +46,12 @@ std::vector<int> Graph::consumers(int value) const {
     }
   }
   return found;
+}
+
+GraphNode* Graph::producer_of(int value) {
+  const auto found =
+      std::find_if(nodes.begin(), nodes.end(), [&](const GraphNode& node) { return node.output == value; });
+  return found == nodes.end() ? nullptr : &*found;
 }
 
 Graph make_graph(const Net& net, const PlanOptions& options) {

@@ -41,6 +41,7 @@ struct Graph {
   int images = 0, labels = 1, logits = -1;
 
   std::vector<int> consumers(int value) const;  // node indices, once per use
+  GraphNode* producer_of(int value);            // null: an input of the network
   int root(int value) const { return values[value].view_of >= 0 ? values[value].view_of : value; }
   int64_t row_stride(int value) const {
     const GraphValue& whole = values[root(value)];
@@ -61,14 +62,14 @@ inline bool uses_batch_statistics(const PlanOptions& options, const GraphNode& n
 Graph make_graph(const Net& net, const PlanOptions& options);
 
 // Passes, one file each; each leaves a valid graph.
-void remove_dropout(Graph& graph);                            // identity in evaluation
-void use_own_frozen_batch_norm(Graph& graph);                 // training: libraries lack its gradient
-void fold_batch_norm(Graph& graph);                           // evaluation: batch norm and activation into the weights
-void fuse_activation(Graph& graph, const Backend& backend);   // batch norm + activation in one step
-void eliminate_concat(Graph& graph, const Backend& backend);  // producers write into the concatenation
+void remove_dropout(Graph& graph);             // identity in evaluation
+void use_own_frozen_batch_norm(Graph& graph);  // training: libraries lack its gradient
+void fold_batch_norm(Graph& graph);            // evaluation: batch norm and activation into the weights
+void fuse_activation(Graph& graph);            // batch norm + activation in one step
+void eliminate_concat(Graph& graph);           // producers write into the concatenation
 // 1x1 convolutions of one value, with their batch norms, and other batch norms of one concatenation: one of each. For
 // training.
-void merge_siblings(Graph& graph, const Backend& backend, const Parameters& parameters);
+void merge_siblings(Graph& graph, const Parameters& parameters);
 void pad_images(Graph& graph, const Backend& backend);  // rows as wide as the backend's convolutions want
 
 // Removes nodes marked dead.

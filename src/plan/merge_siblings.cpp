@@ -42,8 +42,8 @@ std::vector<bool> reaching_a_loss(const Graph& graph) {
 
 class Merger {
  public:
-  Merger(Graph& graph, const Backend& backend, const Parameters& parameters)
-      : graph_(graph), backend_(backend), parameters_(parameters), reaching_(reaching_a_loss(graph)) {}
+  Merger(Graph& graph, const Parameters& parameters)
+      : graph_(graph), parameters_(parameters), reaching_(reaching_a_loss(graph)) {}
 
   void merge();
 
@@ -62,7 +62,6 @@ class Merger {
   void merge_norms(const Siblings& siblings);
 
   Graph& graph_;
-  const Backend& backend_;
   const Parameters& parameters_;
   std::vector<bool> reaching_;
   std::vector<std::pair<int, GraphNode>> after_;  // a new node, and the one behind which it stands
@@ -73,7 +72,7 @@ bool Merger::is_mergeable_norm(int index) {
   const GraphNode& norm = node(index);
   const auto* spec = std::get_if<BatchNorm>(&norm.spec);
   return spec != nullptr && !dead_[static_cast<size_t>(index)] && !norm.is_frozen && spec->synchronised_parts == 1 &&
-         backend_.supports_row_stride(*spec) && reaching_[static_cast<size_t>(graph_.root(norm.output))];
+         supports_row_stride(*spec) && reaching_[static_cast<size_t>(graph_.root(norm.output))];
 }
 
 bool Merger::is_sibling(int conv, Sibling& found) {
@@ -226,8 +225,6 @@ void Merger::merge() {
 
 }  // namespace
 
-void merge_siblings(Graph& graph, const Backend& backend, const Parameters& parameters) {
-  Merger(graph, backend, parameters).merge();
-}
+void merge_siblings(Graph& graph, const Parameters& parameters) { Merger(graph, parameters).merge(); }
 
 }  // namespace bn

@@ -20,8 +20,8 @@ void TrainingStep::repeat(Repeated& work, void (TrainingStep::*call)()) {
     (this->*call)();
     return;
   }
-  if (!work.recording) work.recording = backend_.record([this, call] { (this->*call)(); });
-  work.recording->replay();
+  if (!work.replay) work.replay = backend_.record([this, call] { (this->*call)(); });
+  work.replay();
 }
 
 void TrainingStep::compute() {

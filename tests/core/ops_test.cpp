@@ -83,5 +83,15 @@ TEST(MultiplyAdds, OfTheSeparableStemIsThePapers34Million) {
   EXPECT_EQ(multiply_adds(stem, x), 112 * 112 * 2712);
 }
 
+TEST(SupportsRowStride, OfOurColumnOpsAlone) {
+  EXPECT_FALSE(supports_row_stride(Conv2d{.out_channels = 8}));
+  EXPECT_FALSE(supports_row_stride(SeparableConv2d{.out_channels = 8}));
+  EXPECT_FALSE(supports_row_stride(Linear{.out_features = 8}));
+  EXPECT_FALSE(supports_row_stride(BatchNorm{.implementation = BatchNormImplementation::kOnednn}));
+  EXPECT_FALSE(supports_row_stride(BatchNorm{.scope = BatchNormScope::kPerActivation}));
+  EXPECT_TRUE(supports_row_stride(BatchNorm{}));
+  EXPECT_TRUE(supports_row_stride(Pool2d{}));
+}
+
 }  // namespace
 }  // namespace bn

@@ -136,16 +136,5 @@ TEST_F(CpuBackendTest, RefusesCudnnBatchNorm) {
             "batch_norm.implementation cudnn needs a CUDA device; on the CPU it can be custom or onednn.");
 }
 
-TEST_F(CpuBackendTest, OnlyColumnOpsTakeStridedRows) {
-  const Backend& backend = cpu_backend();
-  EXPECT_FALSE(backend.supports_row_stride(Conv2d{.out_channels = 8}));
-  EXPECT_FALSE(backend.supports_row_stride(SeparableConv2d{.out_channels = 8}));
-  EXPECT_FALSE(backend.supports_row_stride(Linear{.out_features = 8}));
-  EXPECT_FALSE(backend.supports_row_stride(BatchNorm{.implementation = BatchNormImplementation::kOnednn}));
-  EXPECT_FALSE(backend.supports_row_stride(BatchNorm{.scope = BatchNormScope::kPerActivation}));
-  EXPECT_TRUE(backend.supports_row_stride(BatchNorm{}));
-  EXPECT_TRUE(backend.supports_row_stride(Pool2d{}));
-}
-
 }  // namespace
 }  // namespace bn::test

@@ -33,7 +33,7 @@ TEST(OnednnBatchNorm, RefusesOneValuePerChannel) {
 
 TEST(OnednnBatchNorm, RefusesAFusedActivation) {
   const BatchNorm spec{.implementation = kOnednn, .activation = Activation::kRelu};
-  EXPECT_FALSE(cpu_backend().supports_fused_activation(spec));
+  EXPECT_FALSE(supports_fused_activation(spec));
   EXPECT_EQ(batch_norm_refusal<UnsupportedError>(cpu_backend(), spec, {4, 4, 4, 8}),
             "oneDNN's batch normalisation takes no activation; batch_norm.implementation custom does.");
 }

@@ -35,7 +35,7 @@ TEST_F(CudnnBatchNorm, RefusesOneValuePerChannel) {
 
 TEST_F(CudnnBatchNorm, RefusesAFusedActivation) {
   const BatchNorm spec{.implementation = kCudnn, .activation = Activation::kRelu};
-  EXPECT_FALSE(cuda_backend().supports_fused_activation(spec));
+  EXPECT_FALSE(supports_fused_activation(spec));
   EXPECT_EQ(batch_norm_refusal<UnsupportedError>(cuda_backend(), spec, {4, 4, 4, 8}),
             "cuDNN's batch normalisation takes no activation; batch_norm.implementation custom does.");
 }

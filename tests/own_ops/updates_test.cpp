@@ -1,4 +1,4 @@
-// sgd_step, blend, sum and load_images against scalar formulas.
+// update, blend, sum and load_images against scalar formulas.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -67,13 +67,14 @@ TEST_P(Sgd, FollowsItsFormula) {
       const GuardedTensor value = vector_of(w), velocity = vector_of(v), gradient = vector_of(g);
       constexpr double kRate = 0.05, kMomentum = 0.9, kL2 = 0.01;
       const Stored<StepState> step({.now = {.step = 7, .learning_rate = kRate}});
-      tested_backend().sgd_step({.value = value.tensor(),
-                                 .velocity = velocity.tensor(),
-                                 .gradient = gradient.tensor(),
-                                 .momentum = kMomentum,
-                                 .l2 = kL2,
-                                 .kind = GetParam(),
-                                 .step = step.data()});
+      const SgdUpdate update{.value = value.tensor(),
+                             .velocity = velocity.tensor(),
+                             .gradient = gradient.tensor(),
+                             .momentum = kMomentum,
+                             .l2 = kL2,
+                             .kind = GetParam(),
+                             .step = step.data()};
+      tested_backend().update({.updates = {&update, 1}});
       Values expected_w(count), expected_v(count);
       for (int64_t i = 0; i < count; ++i) {
         const double slope = g[i] + kL2 * w[i];
@@ -103,12 +104,12 @@ TEST_P(Sgd, ReportsTheFirstStepWithANonFiniteValue) {
                        .gradient = gradient.tensor(),
                        .kind = GetParam(),
                        .step = step.data()};
-      tested_backend().sgd_step(update);
+      tested_backend().update({.updates = {&update, 1}});
       EXPECT_EQ(step.get().first_bad_step, 7);
       StepState later = step.get();
       later.now.step = 8;
       step.set(later);
-      tested_backend().sgd_step(update);
+      tested_backend().update({.updates = {&update, 1}});
       EXPECT_EQ(step.get().first_bad_step, 7) << "a later step must not replace it";
     }
   }

@@ -39,8 +39,8 @@ Graph merged_graph(const Net& net) {
   const auto backend = make_cpu_backend({.threads = 1});
   const Parameters parameters(net, *backend, DecayScope::kWeights, false);
   Graph graph = make_graph(net, {.batch = 2});
-  eliminate_concat(graph, *backend);
-  merge_siblings(graph, *backend, parameters);
+  eliminate_concat(graph);
+  merge_siblings(graph, parameters);
   return graph;
 }
 

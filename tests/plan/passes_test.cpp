@@ -76,27 +76,24 @@ TEST(FoldBatchNorm, LeavesPerActivationNormsAlone) {
 }
 
 TEST(FuseActivation, JoinsBatchNormWithItsActivation) {
-  const auto backend = make_cpu_backend({.threads = 1});
   Graph graph = make_graph(small_net(), {.batch = 2});
   const int activated = node_of(graph, "act").output;
-  fuse_activation(graph, *backend);
+  fuse_activation(graph);
   EXPECT_EQ(names(graph), (Names{"conv", "bn", "left", "concat", "dropout", "linear", "bias", "loss"}));
   EXPECT_EQ(std::get<BatchNorm>(node_of(graph, "bn").spec).activation, Activation::kRelu);
   EXPECT_EQ(node_of(graph, "bn").output, activated);
 }
 
 TEST(FuseActivation, LeavesAnImplementationThatCannotAlone) {
-  const auto backend = make_cpu_backend({.threads = 1});
   Graph graph = make_graph(small_net(), {.batch = 2});
   for (GraphNode& node : graph.nodes) {
     if (auto* spec = std::get_if<BatchNorm>(&node.spec)) spec->implementation = BatchNormImplementation::kOnednn;
   }
-  fuse_activation(graph, *backend);
+  fuse_activation(graph);
   EXPECT_EQ(graph.nodes.size(), 9U);
 }
 
 TEST(EliminateConcat, LetsColumnOpsWriteTheirSlices) {
-  const auto backend = make_cpu_backend({.threads = 1});
   NetBuilder builder({1, 4, 4, 3});
   const ValueId pool = builder.add("pool", Pool2d{.kernel = 3, .stride = 1, .pad = 1}, {builder.images()});
   ValueId x = builder.add("conv", Conv2d{.out_channels = 8}, {builder.images()});
@@ -105,7 +102,7 @@ TEST(EliminateConcat, LetsColumnOpsWriteTheirSlices) {
   builder.loss("loss", builder.add("linear", Linear{.out_features = 5}, {x}));
   Graph graph = make_graph(std::move(builder).build(), {.batch = 2});
   const int whole = node_of(graph, "concat").output;
-  eliminate_concat(graph, *backend);
+  eliminate_concat(graph);
   EXPECT_EQ(names(graph), (Names{"pool", "conv", "bn", "linear", "loss"}));
   const GraphValue& slice = graph.values[node_of(graph, "pool").output];
   EXPECT_EQ(slice.view_of, whole);
@@ -119,9 +116,8 @@ TEST(EliminateConcat, LetsColumnOpsWriteTheirSlices) {
 }
 
 TEST(EliminateConcat, StaysWhereAConvolutionWritesDirectly) {
-  const auto backend = make_cpu_backend({.threads = 1});
   Graph graph = make_graph(small_net(), {.batch = 2});  // "left" is a bare convolution, "act" is read twice
-  eliminate_concat(graph, *backend);
+  eliminate_concat(graph);
   EXPECT_EQ(graph.nodes.size(), 9U);
 }
 

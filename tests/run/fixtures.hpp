@@ -27,17 +27,13 @@ class HostBackend : public Backend {
   void zero(void* device, int64_t bytes) override { std::memset(device, 0, static_cast<size_t>(bytes)); }
   void synchronize() override {}
   std::unique_ptr<Op> make_op(const OpSpec&, const OpDesc&) override { throw std::logic_error("memory only"); }
-  bool supports_row_stride(const OpSpec&) const override { return false; }
-  bool supports_fused_activation(const BatchNorm&) const override { return false; }
   void load_images(const Tensor&, const Tensor&, const ImageNormalization&) override {
     throw std::logic_error("memory only");
   }
   void sum(const Tensor& dst, const std::vector<Tensor>& srcs) override {
     std::memcpy(dst.data, srcs.at(0).data, static_cast<size_t>(dst.bytes()));  // a sum of one term
   }
-  int64_t image_row_stride(int64_t channels, DType) const override { return channels; }
-  std::unique_ptr<Recording> record(std::function<void()>) override { throw std::logic_error("memory only"); }
-  void sgd_step(const SgdUpdate&) override { throw std::logic_error("memory only"); }
+  void update(const ParameterUpdate&) override { throw std::logic_error("memory only"); }
   void blend(const Tensor&, const Tensor&, const Tensor&, const float*) override {
     throw std::logic_error("memory only");
   }

@@ -43,17 +43,11 @@ class ChoosingBackend final : public Backend {
   void zero(void* device, int64_t bytes) override { cpu_->zero(device, bytes); }
   void synchronize() override { cpu_->synchronize(); }
   std::unique_ptr<Op> make_op(const OpSpec& spec, const OpDesc& desc) override { return cpu_->make_op(spec, desc); }
-  bool supports_row_stride(const OpSpec& spec) const override { return cpu_->supports_row_stride(spec); }
-  bool supports_fused_activation(const BatchNorm& spec) const override { return cpu_->supports_fused_activation(spec); }
-  int64_t image_row_stride(int64_t channels, DType dtype) const override {
-    return cpu_->image_row_stride(channels, dtype);
-  }
-  std::unique_ptr<Recording> record(std::function<void()> work) override { return cpu_->record(std::move(work)); }
   void load_images(const Tensor& x, const Tensor& images, const ImageNormalization& by) override {
     cpu_->load_images(x, images, by);
   }
   void sum(const Tensor& dst, const std::vector<Tensor>& srcs) override { cpu_->sum(dst, srcs); }
-  void sgd_step(const SgdUpdate& update) override { cpu_->sgd_step(update); }
+  void update(const ParameterUpdate& all) override { cpu_->update(all); }
   void blend(const Tensor& running, const Tensor& batch, const Tensor& factor, const float* weight) override {
     cpu_->blend(running, batch, factor, weight);
   }

@@ -134,7 +134,7 @@ void train_step(Subject& subject, Plan& plan, const FixtureBatch& batch, int64_t
   plan.forward();
   plan.backward();
   plan.update_statistics();
-  subject.parameters.sgd_step(options.sgd, plan.step_state());
+  subject.backend->update({.updates = subject.parameters.sgd_updates(options.sgd, plan.step_state())});
   plan.pack();
 }
 

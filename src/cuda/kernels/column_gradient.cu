@@ -94,8 +94,8 @@ __global__ void __launch_bounds__(kThreads)
 
 template <class T, int N, Activation A>
 __global__ void __launch_bounds__(kThreads)
-    input_gradient(ColumnParts<T> dx_parts, ColumnParts<const T> dy_parts, ColumnParts<const T> x_parts,
-                   BatchColumns batch, GradientColumns gradient, int m, int64_t c, int tile) {
+    input_gradient_kernel(ColumnParts<T> dx_parts, ColumnParts<const T> dy_parts, ColumnParts<const T> x_parts,
+                          BatchColumns batch, GradientColumns gradient, int m, int64_t c, int tile) {
   const Place place(tile, N, m, static_cast<int>(gridDim.y - 1 - blockIdx.y));
   if (place.column >= c) return;
   const Rows<const T> dy(dy_parts, place.column), x(x_parts, place.column);
@@ -165,41 +165,43 @@ __global__ void __launch_bounds__(kThreads)
 
 }  // namespace
 
-void column_gradient_sums(const Context& context, const GradientColumns& gradient, float* partial, double* sent,
-                          const PartedMatrix& dy, const PartedMatrix& x, const BatchColumns& batch, float eps,
-                          Activation activation) {
-  const Cover cover = cover_of_sums(context, x, {x, dy});
+// y is never read: the activation's derivative comes from x.
+void CudaKernels::gradient_sums(const GradientColumns& gradient, void* partial, const PartedMatrix& dy,
+                                const PartedMatrix& x, const PartedMatrix&, const BatchColumns& batch,
+                                const AffineColumns& affine, Activation activation, const PartColumns& parts) const {
+  const int64_t c = x.c();
+  const Cover cover = cover_of_sums(context_, x, {x, dy});
   dispatch(x.parts[0].dtype, cover.lanes, activation, [&]<class T, int N, Activation A>() {
-    launch(context, "gradient_sums", gradient_sums_kernel<T, N, A>, grid_of(cover), gradient, partial, sent,
-           context.tickets, parts_of<const T>(dy), parts_of<const T>(x), batch, eps, 1.0 / static_cast<double>(x.m()),
-           x.m(), x.c(), cover.tile);
+    launch(context_, "gradient_sums", gradient_sums_kernel<T, N, A>, grid_of(cover), gradient, partial,
+           sent_by(parts, c), context_.tickets, parts_of<const T>(dy), parts_of<const T>(x), batch, affine.eps,
+           1.0 / static_cast<double>(x.m()), x.m(), c, cover.tile);
+  });
+  if (parts.exchange == nullptr) return;
+  gather(parts, c);
+  launch(context_, "merge_gradient_sums", merge_gradient_sums_kernel, grid_of(c), gradient, parts.scratch, parts.parts,
+         batch, affine.eps, c);
+}
+
+// dz_factor is batch.scale. Rows are taken last to first: the end of x and dy may still be in the cache.
+void CudaKernels::input_gradient(const PartedMatrix& dx, const PartedMatrix& dy, const PartedMatrix& x,
+                                 const PartedMatrix&, const BatchColumns& batch, const GradientColumns& gradient,
+                                 Activation activation) const {
+  const Cover cover = bn::cuda::cover(context_, x, {x, dy, dx}, kMapBlocksPerMultiprocessor);
+  dispatch(x.parts[0].dtype, cover.lanes, activation, [&]<class T, int N, Activation A>() {
+    launch(context_, "input_gradient", input_gradient_kernel<T, N, A>, grid_of(cover), parts_of<T>(dx),
+           parts_of<const T>(dy), parts_of<const T>(x), batch, gradient, x.m(), x.c(), cover.tile);
   });
 }
 
-void merge_gradient_sums(const Context& context, const GradientColumns& gradient, const double* all, int64_t parts,
-                         const BatchColumns& batch, float eps, int64_t c) {
-  launch(context, "merge_gradient_sums", merge_gradient_sums_kernel, grid_of(c), gradient, all, parts, batch, eps, c);
-}
-
-void column_input_gradient(const Context& context, const PartedMatrix& dx, const PartedMatrix& dy,
-                           const PartedMatrix& x, const BatchColumns& batch, const GradientColumns& gradient,
-                           Activation activation) {
-  const Cover cover = bn::cuda::cover(context, x, {x, dy, dx}, kMapBlocksPerMultiprocessor);
-  dispatch(x.parts[0].dtype, cover.lanes, activation, [&]<class T, int N, Activation A>() {
-    launch(context, "input_gradient", input_gradient<T, N, A>, grid_of(cover), parts_of<T>(dx), parts_of<const T>(dy),
-           parts_of<const T>(x), batch, gradient, x.m(), x.c(), cover.tile);
-  });
-}
-
-void activation_gradient(const Context& context, const Matrix& dx, float* dbias, float* partial, const Matrix& dy,
-                         const Matrix& y, Activation activation) {
+void CudaKernels::bias_activation_gradient(const Matrix& dx, float* dbias, void* partial, const Matrix& dy,
+                                           const Matrix& y, Activation activation) const {
   Matrices matrices{dy};
   if (activation != Activation::kNone) matrices.add(y);
   if (dx.data != nullptr) matrices.add(dx);
-  const Cover cover = cover_of_sums(context, dy, matrices);
+  const Cover cover = cover_of_sums(context_, dy, matrices);
   dispatch(dy.dtype, cover.lanes, activation, [&]<class T, int N, Activation A>() {
-    launch(context, "activation_gradient", activation_gradient_kernel<T, N, A>, grid_of(cover),
-           static_cast<T*>(dx.data), dbias, partial, context.tickets, static_cast<const T*>(dy.data),
+    launch(context_, "activation_gradient", activation_gradient_kernel<T, N, A>, grid_of(cover),
+           static_cast<T*>(dx.data), dbias, partial, context_.tickets, static_cast<const T*>(dy.data),
            static_cast<const T*>(y.data), dy.m, dy.c, dx.stride, dy.stride, y.stride, cover.tile);
   });
 }

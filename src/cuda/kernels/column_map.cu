@@ -3,6 +3,7 @@
 //
 // Bytes per element: x read once, y written once. Each element is one thread's alone.
 #include "cuda/kernels/cover.hpp"
+#include "cuda/updates.hpp"
 
 namespace bn::cuda {
 namespace {
@@ -75,18 +76,24 @@ __global__ void __launch_bounds__(kThreads)
 
 }  // namespace
 
-void column_normalize(const Context& context, const PartedMatrix& y, const PartedMatrix& x, const NormalizeColumns& by,
-                      Activation activation) {
-  const Cover cover = bn::cuda::cover(context, x, {x, y}, kBlocksPerMultiprocessor);
+// Rows are taken last to first: the end of x may still be in the cache. Without mean and scale they are 0 and 1, and
+// without a shift it is 0.
+void CudaKernels::normalize(const PartedMatrix& y, const PartedMatrix& x, const NormalizeColumns& by,
+                            Activation activation) const {
+  const Cover cover = bn::cuda::cover(context_, x, {x, y}, kBlocksPerMultiprocessor);
   dispatch(x.parts[0].dtype, cover.lanes, activation, [&]<class T, int N, Activation A>() {
     const auto run = [&](auto kernel) {
-      launch(context, "map", kernel, grid_of(cover), parts_of<T>(y), parts_of<const T>(x), by, x.m(), x.c(),
+      launch(context_, "map", kernel, grid_of(cover), parts_of<T>(y), parts_of<const T>(x), by, x.m(), x.c(),
              cover.tile);
     };
     if (by.mean != nullptr) return run(map<T, N, A, Affine::kFull>);
     if (by.shift != nullptr) return run(map<T, N, A, Affine::kShift>);
     run(map<T, N, A, Affine::kNone>);
   });
+}
+
+void CudaKernels::bias_activation(const Matrix& y, const Matrix& x, const float* bias, Activation activation) const {
+  normalize(y, x, {.shift = bias}, activation);
 }
 
 SumSources sources_of(const std::vector<Tensor>& tensors) {
@@ -99,18 +106,15 @@ SumSources sources_of(const std::vector<Tensor>& tensors) {
   return sources;
 }
 
-void column_sum(const Context& context, const Matrix& dst, const SumSources& sources) {
-  Matrices matrices{dst};
-  for (int i = 0; i < sources.count; ++i) {
-    Matrix source = dst;
-    source.data = const_cast<void*>(sources.data[i]);  // only its place counts
-    source.stride = sources.stride[i];
-    matrices.add(source);
-  }
-  const Cover cover = bn::cuda::cover(context, dst, matrices, kBlocksPerMultiprocessor);
-  dispatch(dst.dtype, cover.lanes, [&]<class T, int N>() {
-    launch(context, "sum_rows", sum_rows<T, N>, grid_of(cover), static_cast<T*>(dst.data), sources, dst.m, dst.c,
-           dst.stride, cover.tile);
+void sum(const Context& context, const Tensor& dst, const std::vector<Tensor>& srcs) {
+  require_sum_terms(srcs.size());
+  const Matrix to = matrix_of(dst);
+  Matrices matrices{to};
+  for (const Tensor& source : srcs) matrices.add(matrix_of(source));
+  const Cover cover = bn::cuda::cover(context, to, matrices, kBlocksPerMultiprocessor);
+  dispatch(to.dtype, cover.lanes, [&]<class T, int N>() {
+    launch(context, "sum_rows", sum_rows<T, N>, grid_of(cover), dst.as<T>(), sources_of(srcs), to.m, to.c, to.stride,
+           cover.tile);
   });
 }
 

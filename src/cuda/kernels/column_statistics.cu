@@ -107,27 +107,27 @@ __global__ void __launch_bounds__(kThreads)
 }  // namespace
 
 // With several blocks of rows, these times the columns of one block are at most kMaxSumColumns times the blocks wanted.
-int64_t partial_bytes(const Context& context, int64_t c) {
+int64_t CudaKernels::partial_bytes(int64_t, int64_t c) const {
   constexpr int64_t kSums = 2;
-  return static_cast<int64_t>(sizeof(float)) * kSums * (sum_blocks_of(context) * kMaxSumColumns + c);
+  return static_cast<int64_t>(sizeof(float)) * kSums * (sum_blocks_of(context_) * kMaxSumColumns + c);
 }
 
-void column_reduce(const Context& context, const BatchColumns& batch, float* partial, double* sent,
-                   const PartedMatrix& x, const AffineColumns& affine) {
-  const Cover cover = cover_of_sums(context, x, {x});
+void CudaKernels::batch_statistics(const BatchColumns& batch, void* partial, const PartedMatrix& x,
+                                   const AffineColumns& affine, const PartColumns& parts) const {
+  const int64_t c = x.c();
+  const Cover cover = cover_of_sums(context_, x, {x});
   dispatch(x.parts[0].dtype, cover.lanes, [&]<class T, int N>() {
-    launch(context, "moments", moments_kernel<T, N>, grid_of(cover), batch, partial, sent, context.tickets,
-           parts_of<const T>(x), affine, x.m(), x.c(), cover.tile);
+    launch(context_, "moments", moments_kernel<T, N>, grid_of(cover), batch, partial, sent_by(parts, c),
+           context_.tickets, parts_of<const T>(x), affine, x.m(), c, cover.tile);
   });
+  if (parts.exchange == nullptr) return;
+  gather(parts, c);
+  launch(context_, "merge_statistics", merge_statistics_kernel, grid_of(c), batch, parts.scratch, parts.parts, affine,
+         c);
 }
 
-void merge_statistics(const Context& context, const BatchColumns& batch, const double* all, int64_t parts,
-                      const AffineColumns& affine, int64_t c) {
-  launch(context, "merge_statistics", merge_statistics_kernel, grid_of(c), batch, all, parts, affine, c);
-}
-
-void population_scale(const Context& context, float* scale, const float* var, const AffineColumns& affine, int64_t c) {
-  launch(context, "population_scale", population_scale_kernel, grid_of(c), scale, var, affine, c);
+void CudaKernels::population_scale(float* scale, const float* var, const AffineColumns& affine, int64_t c) const {
+  launch(context_, "population_scale", population_scale_kernel, grid_of(c), scale, var, affine, c);
 }
 
 }  // namespace bn::cuda

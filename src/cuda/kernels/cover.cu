@@ -4,10 +4,8 @@
 
 namespace bn::cuda {
 
-namespace {
-
-Cover cover_with(const Context& context, const PartedMatrix& shape, const Matrices& matrices,
-                 int blocks_per_multiprocessor, int64_t max_columns) {
+Cover cover(const Context& context, const PartedMatrix& shape, const Matrices& matrices, int blocks_per_multiprocessor,
+            int64_t max_columns) {
   const int64_t c = shape.c(), m = shape.m();
   const int64_t wide = 16 / size_of(shape.parts[0].dtype);
   Cover cover{.lanes = Lanes::kWide};
@@ -33,18 +31,10 @@ Cover cover_with(const Context& context, const PartedMatrix& shape, const Matric
   return cover;
 }
 
-}  // namespace
-
-Cover cover(const Context& context, const PartedMatrix& shape, const Matrices& matrices,
-            int blocks_per_multiprocessor) {
-  constexpr int64_t kAnyColumns = 256;
-  return cover_with(context, shape, matrices, blocks_per_multiprocessor, kAnyColumns);
-}
-
 int64_t sum_tickets(const Context& context) { return sum_blocks_of(context); }
 
 Cover cover_of_sums(const Context& context, const PartedMatrix& shape, const Matrices& matrices) {
-  return cover_with(context, shape, matrices, kSumBlocksPerMultiprocessor, kMaxSumColumns);
+  return cover(context, shape, matrices, kSumBlocksPerMultiprocessor, kMaxSumColumns);
 }
 
 }  // namespace bn::cuda

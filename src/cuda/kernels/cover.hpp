@@ -1,14 +1,26 @@
-// Describes how threads cover a matrix. This is the device's side of Cover.
+// How threads cover an [m, c] matrix whose rows lie `stride` elements apart. Column arrays are f32.
+//
+// In every kernel on columns one thread owns 16 bytes of neighbouring columns (or one column, where rows are not made
+// of whole 16 bytes) and walks down rows, several loads in flight. Every sum is taken in an order that the shape alone
+// decides: rows within a thread, threads by a fixed tree, blocks by the last of them.
 #pragma once
 
 #include <array>
 #include <initializer_list>
 #include <span>
 
-#include "cuda/kernels/columns.hpp"
+#include "core/op_checks.hpp"
+#include "cuda/cuda_kernels.hpp"
 #include "cuda/kernels/items.hpp"
 
 namespace bn::cuda {
+
+// Blocks of `tile` accesses of columns by a range of rows.
+struct Cover {
+  Lanes lanes = Lanes::kOne;
+  int tile = 32;                   // threads side by side in a block
+  unsigned columns = 1, rows = 1;  // blocks
+};
 
 constexpr int kRowsInFlight = 4;  // loads in one thread that do not wait for each other
 // Where columns are summed: as many blocks as run at one time, and so few columns in each that one of them can then add
@@ -35,10 +47,29 @@ class Matrices {
   int count_ = 0;
 };
 
-// `shape`: one of the matrices. blocks_per_multiprocessor: how many are wanted at most.
-Cover cover(const Context& context, const PartedMatrix& shape, const Matrices& matrices, int blocks_per_multiprocessor);
+// `shape`: one of the matrices. blocks_per_multiprocessor: how many are wanted at most. max_columns: of a block.
+Cover cover(const Context& context, const PartedMatrix& shape, const Matrices& matrices, int blocks_per_multiprocessor,
+            int64_t max_columns = 256);
 // Where columns are summed. A kernel then has at most as many tickets as sum_blocks_of() (see last_block.hpp).
 Cover cover_of_sums(const Context& context, const PartedMatrix& shape, const Matrices& matrices);
+
+// Tensors that a kernel adds up.
+struct SumSources {
+  const void* data[kMaxSumTerms];
+  int64_t stride[kMaxSumTerms];  // between rows
+  int count;
+};
+SumSources sources_of(const std::vector<Tensor>& tensors);
+
+// Where a part sends its number of rows, and two values for each of c columns; null where it is alone.
+inline double* sent_by(const PartColumns& parts, int64_t c) {
+  return parts.exchange == nullptr ? nullptr : parts.scratch + parts.parts * (2 * c + 1);
+}
+// Afterwards the scratch begins with what all parts have sent.
+inline void gather(const PartColumns& parts, int64_t c) {
+  const auto length = static_cast<size_t>(2 * c + 1);
+  parts.exchange->gather({sent_by(parts, c), length}, {parts.scratch, static_cast<size_t>(parts.parts) * length});
+}
 
 // Where a parted matrix's columns lie, for a kernel. Parts begin where a thread's columns do.
 template <class T>

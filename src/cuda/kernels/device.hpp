@@ -9,7 +9,6 @@
 #include <cstdint>
 
 #include "bn/tensor.hpp"
-#include "cuda/kernels/lanes.hpp"
 
 // Shared memory, declared so that tests/simt can see each array: BN_SHARED(float, sums, [8][32]);
 #ifndef BN_SHARED
@@ -18,6 +17,11 @@
 #endif
 
 namespace bn::cuda {
+
+// Elements of one access: one, or as many as fill 16 bytes.
+enum class Lanes { kOne, kWide };
+
+inline bool is_aligned(const void* pointer) { return reinterpret_cast<uintptr_t>(pointer) % 16 == 0; }
 
 // kWide elements fill 16 bytes.
 template <class T>

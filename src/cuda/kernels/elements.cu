@@ -1,7 +1,12 @@
-#include "cuda/kernels/elements.hpp"
+// Our own ops over dense tensors, and images: a few elements a thread.
+#include <algorithm>
 
 #include "bn/rng.hpp"
+#include "core/op_checks.hpp"
+#include "cuda/cuda_kernels.hpp"
 #include "cuda/kernels/items.hpp"
+#include "cuda/memory.hpp"
+#include "cuda/updates.hpp"
 
 namespace bn::cuda {
 namespace {
@@ -120,6 +125,11 @@ __global__ void __launch_bounds__(kThreads) copy_rows_kernel(uint8_t* to, int64_
   reinterpret_cast<Unit*>(to + row * to_pitch)[unit] = reinterpret_cast<const Unit*>(from + row * from_pitch)[unit];
 }
 
+struct ChannelNormalization {
+  float mean[kMaxImageChannels];
+  float scale[kMaxImageChannels];
+};
+
 // A thread makes one pixel, N channels at a time. Bytes per pixel: c read, stride elements written.
 template <class T, int N>
 __global__ void __launch_bounds__(kThreads)
@@ -138,28 +148,7 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-}  // namespace
-
-void dropout(const Context& context, const Tensor& y, const Tensor& x, const StepState* step, uint64_t op, float rate) {
-  const int64_t elements = x.shape.elements();
-  dispatch(x.dtype, Lanes::kOne, [&]<class T, int>() {
-    launch(context, "dropout", dropout_kernel<T>, grid_of((elements + 3) / 4), y.as<T>(), x.as<T>(), step, op, rate,
-           elements, elements / x.shape.n);
-  });
-}
-
-void softmax_loss(const Context& context, float* losses, StepState* step, const float* logits, const int32_t* labels,
-                  int64_t n, int64_t classes) {
-  launch(context, "softmax_loss", softmax_loss_kernel, {.x = static_cast<unsigned>(n), .threads = kThreads}, losses,
-         step, logits, labels, classes);
-}
-
-void softmax_loss_gradient(const Context& context, float* dx, const float* logits, const int32_t* labels, int64_t n,
-                           int64_t classes, float weight) {
-  launch(context, "softmax_loss_gradient", softmax_gradient_kernel,
-         {.x = static_cast<unsigned>(n), .threads = kThreads}, dx, logits, labels, n, classes, weight);
-}
-
+// One row of an image each: to[row, 0..bytes) = from[row, 0..bytes), rows `pitch` bytes apart.
 void copy_rows(const Context& context, void* to, int64_t to_pitch, const void* from, int64_t from_pitch, int64_t rows,
                int64_t bytes) {
   const bool wide = bytes % 16 == 0 && to_pitch % 16 == 0 && from_pitch % 16 == 0 && is_aligned(to) && is_aligned(from);
@@ -170,13 +159,67 @@ void copy_rows(const Context& context, void* to, int64_t to_pitch, const void* f
   wide ? run(copy_rows_kernel<uint4>, 16) : run(copy_rows_kernel<uint16_t>, 2);
 }
 
-void normalize_images(const Context& context, const Tensor& x, const uint8_t* images,
-                      const ChannelNormalization& normalization) {
+int64_t row_bytes_of(const Tensor& tensor) { return tensor.shape.c * size_of(tensor.dtype); }
+
+}  // namespace
+
+void CudaKernels::zero(float* values, int64_t count) const {
+  if (is_only_listed(context_, "zero")) return;
+  BN_CUDA(cudaMemsetAsync(values, 0, static_cast<size_t>(count) * sizeof(float), context_.compute));
+}
+
+void CudaKernels::dropout(const Tensor& y, const Tensor& x, const StepState* state, const ops::DropoutKey& key) const {
+  const int64_t elements = x.shape.elements();
+  dispatch(x.dtype, Lanes::kOne, [&]<class T, int>() {
+    launch(context_, "dropout", dropout_kernel<T>, grid_of((elements + 3) / 4), y.as<T>(), x.as<T>(), state, key.op,
+           key.rate, elements, elements / x.shape.n);
+  });
+}
+
+void CudaKernels::copy(const Tensor& y, const Tensor& x) const { copy_on_device(context_, y.data, x.data, y.bytes()); }
+
+void CudaKernels::concat(const Tensor& y, const std::vector<Tensor>& x) const {
+  auto* to = y.as<uint8_t>();
+  for (const Tensor& part : x) {
+    const int64_t bytes = row_bytes_of(part);
+    copy_rows(context_, to, row_bytes_of(y), part.data, bytes, y.shape.rows(), bytes);
+    to += bytes;
+  }
+}
+
+void CudaKernels::concat_gradient(const std::vector<Tensor>& dx, const Tensor& dy) const {
+  const auto* from = dy.as<uint8_t>();
+  for (const Tensor& part : dx) {
+    const int64_t bytes = row_bytes_of(part);
+    if (part) copy_rows(context_, part.data, bytes, from, row_bytes_of(dy), dy.shape.rows(), bytes);
+    from += bytes;
+  }
+}
+
+void CudaKernels::softmax_loss(float* losses, StepState* state, float*, const float* logits, const int32_t* labels,
+                               int64_t n, int64_t classes) const {
+  launch(context_, "softmax_loss", softmax_loss_kernel, {.x = static_cast<unsigned>(n), .threads = kThreads}, losses,
+         state, logits, labels, classes);
+}
+
+void CudaKernels::softmax_loss_gradient(float* dlogits, const float* logits, const int32_t* labels, int64_t n,
+                                        int64_t classes, float weight) const {
+  launch(context_, "softmax_loss_gradient", softmax_gradient_kernel,
+         {.x = static_cast<unsigned>(n), .threads = kThreads}, dlogits, logits, labels, n, classes, weight);
+}
+
+// Writes zeros from channel c to x's row stride.
+void load_images(const Context& context, const Tensor& x, const Tensor& images_u8,
+                 const ImageNormalization& normalization) {
+  require_normalization(x, images_u8, normalization);
+  ChannelNormalization by{};
+  std::copy(normalization.mean.begin(), normalization.mean.end(), by.mean);
+  std::copy(normalization.scale.begin(), normalization.scale.end(), by.scale);
   const int64_t pixels = x.shape.rows();
   const bool wide = x.row_stride * size_of(x.dtype) % 16 == 0 && is_aligned(x.data);
   dispatch(x.dtype, wide ? Lanes::kWide : Lanes::kOne, [&]<class T, int N>() {
-    launch(context, "normalize_images", normalize_images_kernel<T, N>, grid_of(pixels), x.as<T>(), images,
-           normalization, pixels, x.shape.c, x.row_stride);
+    launch(context, "normalize_images", normalize_images_kernel<T, N>, grid_of(pixels), x.as<T>(),
+           images_u8.as<uint8_t>(), by, pixels, x.shape.c, x.row_stride);
   });
 }
 

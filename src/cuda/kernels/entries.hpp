@@ -30,27 +30,27 @@ __device__ __forceinline__ unsigned first_element(const Entry& entry) {
   return (blockIdx.x - entry.first_block) * kElementsOfBlock + threadIdx.x * kElements;
 }
 
-// The memory starts on 16 bytes.
-template <class T>
-__device__ __forceinline__ void load_eight(float (&to)[8], const T* from) {
-  constexpr int kWide = Element<T>::kWide;
+// One element, or so many that the memory must start on 16 bytes.
+template <class T, int N>
+__device__ __forceinline__ void load_all(float (&to)[N], const T* from) {
+  constexpr int kAccess = N == 1 ? 1 : Element<T>::kWide;
 #pragma unroll
-  for (int first = 0; first < 8; first += kWide) {
-    float part[kWide];
-    load<T, kWide>(part, from + first);
+  for (int first = 0; first < N; first += kAccess) {
+    float part[kAccess];
+    load<T, kAccess>(part, from + first);
 #pragma unroll
-    for (int k = 0; k < kWide; ++k) to[first + k] = part[k];
+    for (int k = 0; k < kAccess; ++k) to[first + k] = part[k];
   }
 }
 
-template <class T>
-__device__ __forceinline__ void store_eight(T* to, const float (&from)[8]) {
-  constexpr int kWide = Element<T>::kWide;
+template <class T, int N>
+__device__ __forceinline__ void store_all(T* to, const float (&from)[N]) {
+  constexpr int kAccess = N == 1 ? 1 : Element<T>::kWide;
 #pragma unroll
-  for (int first = 0; first < 8; first += kWide) {
-    float part[kWide];
+  for (int first = 0; first < N; first += kAccess) {
+    float part[kAccess];
 #pragma unroll
-    for (int k = 0; k < kWide; ++k) part[k] = from[first + k];
+    for (int k = 0; k < kAccess; ++k) part[k] = from[first + k];
     store(to + first, part);
   }
 }

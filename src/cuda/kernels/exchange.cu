@@ -4,7 +4,6 @@
 #include "cuda/kernels/exchange.hpp"
 
 #include "cuda/kernels/items.hpp"
-#include "cuda/kernels/lanes.hpp"
 
 namespace bn::cuda {
 namespace {

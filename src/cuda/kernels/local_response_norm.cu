@@ -1,7 +1,7 @@
 // Local response normalisation across channels, y_i = x_i base_i^-beta with base_i = k + alpha / size * sum of the
 // squares in the window of i. A wide access has all that the paper's window of 5 needs from its neighbours, so a thread
 // computes 16 bytes of channels and each base once; other windows take one element a thread.
-#include "cuda/kernels/elements.hpp"
+#include "cuda/cuda_kernels.hpp"
 #include "cuda/kernels/items.hpp"
 
 namespace bn::cuda {
@@ -160,28 +160,28 @@ Lanes lanes_of(const Tensor& x, const LocalResponseNorm& spec, std::initializer_
 
 }  // namespace
 
-void local_response_norm(const Context& context, const Tensor& y, const Tensor& x, const LocalResponseNorm& spec) {
+void CudaKernels::local_response_norm(const Tensor& y, const Tensor& x, const LocalResponseNorm& spec) const {
   const int64_t elements = x.shape.elements();
   dispatch(x.dtype, lanes_of(x, spec, {y.data}), [&]<class T, int N>() {
     if constexpr (N == 1) {
-      launch(context, "local_response_norm", forward_one<T>, grid_of(elements), y.as<T>(), x.as<T>(), spec, elements,
+      launch(context_, "local_response_norm", forward_one<T>, grid_of(elements), y.as<T>(), x.as<T>(), spec, elements,
              x.shape.c);
     } else {
-      launch(context, "local_response_norm", forward_wide<T, N>, grid_of(elements / N), y.as<T>(), x.as<T>(), spec,
+      launch(context_, "local_response_norm", forward_wide<T, N>, grid_of(elements / N), y.as<T>(), x.as<T>(), spec,
              x.shape.rows(), x.shape.c);
     }
   });
 }
 
-void local_response_norm_gradient(const Context& context, const Tensor& dx, const Tensor& dy, const Tensor& x,
-                                  const LocalResponseNorm& spec) {
+void CudaKernels::local_response_norm_gradient(const Tensor& dx, const Tensor& dy, const Tensor& x,
+                                               const LocalResponseNorm& spec) const {
   const int64_t elements = x.shape.elements();
   dispatch(x.dtype, lanes_of(x, spec, {dx.data, dy.data}), [&]<class T, int N>() {
     if constexpr (N == 1) {
-      launch(context, "local_response_norm_gradient", backward_one<T>, grid_of(elements), dx.as<T>(), dy.as<T>(),
+      launch(context_, "local_response_norm_gradient", backward_one<T>, grid_of(elements), dx.as<T>(), dy.as<T>(),
              x.as<T>(), spec, elements, x.shape.c);
     } else {
-      launch(context, "local_response_norm_gradient", backward_wide<T, N>, grid_of(elements / N), dx.as<T>(),
+      launch(context_, "local_response_norm_gradient", backward_wide<T, N>, grid_of(elements / N), dx.as<T>(),
              dy.as<T>(), x.as<T>(), spec, x.shape.rows(), x.shape.c);
     }
   });

@@ -3,11 +3,29 @@
 //
 // Bytes per output element: the new part of its window from memory (the rest is in the cache), y, and for the maximum a
 // byte of argmax; going back, each term that is added too. A thread reads a term where it writes dx and nowhere else.
-#include "cuda/kernels/items.hpp"
-#include "cuda/kernels/pool.hpp"
+#include "cuda/kernels/cover.hpp"
 
 namespace bn::cuda {
 namespace {
+
+// ops::PoolGeometry in numbers that a GPU computes with quickly.
+struct PoolGeometry {
+  int n, h, w, oh, ow, c;
+  int kernel, stride, pad;
+  PoolBorder border;
+
+  explicit PoolGeometry(const ops::PoolGeometry& g)
+      : n(static_cast<int>(g.n)),
+        h(static_cast<int>(g.h)),
+        w(static_cast<int>(g.w)),
+        oh(static_cast<int>(g.oh)),
+        ow(static_cast<int>(g.ow)),
+        c(static_cast<int>(g.c)),
+        kernel(static_cast<int>(g.kernel)),
+        stride(static_cast<int>(g.stride)),
+        pad(static_cast<int>(g.pad)),
+        border(g.border) {}
+};
 
 // A pixel of one image and the first of a thread's channels. False beyond the end.
 struct Pixel {
@@ -216,37 +234,39 @@ Lanes lanes_of(const Tensor& a, const Tensor& b, const uint8_t* argmax, const Su
   return fits ? Lanes::kWide : Lanes::kOne;
 }
 
-Grid grid_of(int64_t pixels, int c, int lanes) { return bn::cuda::grid_of(pixels * (c / lanes)); }
+Grid grid_of(const Tensor& pixels, int lanes) { return bn::cuda::grid_of(pixels.shape.elements() / lanes); }
 
 }  // namespace
 
-void max_pool(const Context& context, const Tensor& y, uint8_t* argmax, const Tensor& x, const PoolGeometry& geometry) {
+void CudaKernels::max_pool(const Tensor& y, uint8_t* argmax, const Tensor& x, const ops::PoolGeometry& g) const {
   dispatch(x.dtype, lanes_of(x, y, argmax), [&]<class T, int N>() {
-    launch(context, "max_pool", max_forward<T, N>, grid_of(y.shape.rows(), geometry.c, N), y.as<T>(), argmax, x.as<T>(),
-           geometry, y.row_stride, x.row_stride);
+    launch(context_, "max_pool", max_forward<T, N>, grid_of(y, N), y.as<T>(), argmax, x.as<T>(), g, y.row_stride,
+           x.row_stride);
   });
 }
 
-void max_pool_gradient(const Context& context, const Tensor& dx, const Tensor& dy, const uint8_t* argmax,
-                       const SumSources& terms, const PoolGeometry& geometry) {
-  dispatch(dx.dtype, lanes_of(dx, dy, argmax, terms), [&]<class T, int N>() {
-    launch(context, "max_pool_gradient", max_backward<T, N>, grid_of(dx.shape.rows(), geometry.c, N), dx.as<T>(),
-           dy.as<T>(), argmax, terms, geometry, dx.row_stride, dy.row_stride);
+void CudaKernels::max_pool_gradient(const Tensor& dx, const Tensor& dy, const uint8_t* argmax,
+                                    const std::vector<Tensor>& terms, const ops::PoolGeometry& g) const {
+  const SumSources added = sources_of(terms);
+  dispatch(dx.dtype, lanes_of(dx, dy, argmax, added), [&]<class T, int N>() {
+    launch(context_, "max_pool_gradient", max_backward<T, N>, grid_of(dx, N), dx.as<T>(), dy.as<T>(), argmax, added, g,
+           dx.row_stride, dy.row_stride);
   });
 }
 
-void average_pool(const Context& context, const Tensor& y, const Tensor& x, const PoolGeometry& geometry) {
+void CudaKernels::average_pool(const Tensor& y, const Tensor& x, const ops::PoolGeometry& g) const {
   dispatch(x.dtype, lanes_of(x, y, nullptr), [&]<class T, int N>() {
-    launch(context, "average_pool", average_forward<T, N>, grid_of(y.shape.rows(), geometry.c, N), y.as<T>(), x.as<T>(),
-           geometry, y.row_stride, x.row_stride);
+    launch(context_, "average_pool", average_forward<T, N>, grid_of(y, N), y.as<T>(), x.as<T>(), g, y.row_stride,
+           x.row_stride);
   });
 }
 
-void average_pool_gradient(const Context& context, const Tensor& dx, const Tensor& dy, const SumSources& terms,
-                           const PoolGeometry& geometry) {
-  dispatch(dx.dtype, lanes_of(dx, dy, nullptr, terms), [&]<class T, int N>() {
-    launch(context, "average_pool_gradient", average_backward<T, N>, grid_of(dx.shape.rows(), geometry.c, N),
-           dx.as<T>(), dy.as<T>(), terms, geometry, dx.row_stride, dy.row_stride);
+void CudaKernels::average_pool_gradient(const Tensor& dx, const Tensor& dy, const std::vector<Tensor>& terms,
+                                        const ops::PoolGeometry& g) const {
+  const SumSources added = sources_of(terms);
+  dispatch(dx.dtype, lanes_of(dx, dy, nullptr, added), [&]<class T, int N>() {
+    launch(context_, "average_pool_gradient", average_backward<T, N>, grid_of(dx, N), dx.as<T>(), dy.as<T>(), added, g,
+           dx.row_stride, dy.row_stride);
   });
 }
 

@@ -4,6 +4,7 @@
 #include "cuda/kernels/updates.hpp"
 
 #include "cuda/kernels/entries.hpp"
+#include "cuda/updates.hpp"
 
 namespace bn::cuda {
 namespace {
@@ -31,53 +32,30 @@ struct SgdFactors {
 };
 static_assert(sizeof(SgdTable) + sizeof(SgdFactors) <= kArgumentBytes);
 
-// Moves N weights; false if one is no longer finite.
+// Moves N weights from element `first` on, which begin at `packed` in `rounded` and in a gradient of bf16. False if one
+// is no longer finite.
 template <MomentumKind Kind, int N>
-__device__ __forceinline__ bool descend(float (&w)[N], float (&v)[N], const float (&g)[N], float rate, float momentum,
-                                        float l2) {
+__device__ __forceinline__ bool descend(const SgdTable::Entry& entry, unsigned first, unsigned packed, float rate,
+                                        float momentum) {
+  float w[N], v[N], g[N];
+  load_all(w, entry.value + first);
+  load_all(v, entry.velocity + first);
+  if (entry.gradient_type == DType::kBf16) {
+    load_all(g, static_cast<const __nv_bfloat16*>(entry.gradient) + packed);
+  } else {
+    load_all(g, static_cast<const float*>(entry.gradient) + first);
+  }
   bool finite = true;
 #pragma unroll
   for (int k = 0; k < N; ++k) {
-    const float descent = rate * fmaf(l2, w[k], g[k]);
+    const float descent = rate * fmaf(entry.l2, w[k], g[k]);
     v[k] = momentum * v[k] - descent;
     w[k] += Kind == MomentumKind::kNesterov ? momentum * v[k] - descent : v[k];
     finite = finite && isfinite(w[k]);
   }
-  return finite;
-}
-
-template <MomentumKind Kind>
-__device__ __forceinline__ bool sgd_of_eight(const SgdTable::Entry& entry, unsigned first, float rate, float momentum) {
-  float w[kElements], v[kElements], g[kElements];
-  load_eight(w, entry.value + first);
-  load_eight(v, entry.velocity + first);
-  if (entry.gradient_type == DType::kBf16) {
-    load_eight(g, static_cast<const __nv_bfloat16*>(entry.gradient) + first);
-  } else {
-    load_eight(g, static_cast<const float*>(entry.gradient) + first);
-  }
-  const bool finite = descend<Kind>(w, v, g, rate, momentum, entry.l2);
-  store_eight(entry.velocity + first, v);
-  store_eight(entry.value + first, w);
-  if (entry.rounded != nullptr) store_eight(entry.rounded + first, w);
-  return finite;
-}
-
-template <MomentumKind Kind>
-__device__ __forceinline__ bool sgd_of_one(const SgdTable::Entry& entry, unsigned i, float rate, float momentum) {
-  const unsigned packed = i / entry.width * entry.packed_width + i % entry.width;
-  float w[1], v[1], g[1];
-  load<float, 1>(w, entry.value + i);
-  load<float, 1>(v, entry.velocity + i);
-  if (entry.gradient_type == DType::kBf16) {
-    load<__nv_bfloat16, 1>(g, static_cast<const __nv_bfloat16*>(entry.gradient) + packed);
-  } else {
-    load<float, 1>(g, static_cast<const float*>(entry.gradient) + i);
-  }
-  const bool finite = descend<Kind>(w, v, g, rate, momentum, entry.l2);
-  store(entry.velocity + i, v);
-  store(entry.value + i, w);
-  if (entry.rounded != nullptr) store(entry.rounded + packed, w);
+  store_all(entry.velocity + first, v);
+  store_all(entry.value + first, w);
+  if (entry.rounded != nullptr) store_all(entry.rounded + packed, w);
   return finite;
 }
 
@@ -91,10 +69,13 @@ __global__ void __launch_bounds__(kThreads)
   const float rate = step->now.learning_rate;
   bool finite = true;
   if (entry.lanes == Lanes::kWide && first + kElements <= entry.count) {
-    finite = sgd_of_eight<Kind>(entry, first, rate, factors.momentum);
+    finite = descend<Kind, kElements>(entry, first, first, rate, factors.momentum);
   } else {
     const unsigned end = first + kElements < entry.count ? first + kElements : entry.count;
-    for (unsigned i = first; i < end; ++i) finite = sgd_of_one<Kind>(entry, i, rate, factors.momentum) && finite;
+    for (unsigned i = first; i < end; ++i) {
+      const unsigned packed = i / entry.width * entry.packed_width + i % entry.width;
+      finite = descend<Kind, 1>(entry, i, packed, rate, factors.momentum) && finite;
+    }
   }
   // Threads that get here write the same number.
   if (!finite && step->first_bad_step < 0) step->first_bad_step = static_cast<int64_t>(step->now.step);
@@ -168,12 +149,13 @@ void sgd_ranges(const Context& context, std::span<const SgdRange> ranges, const 
   launch_sgd(context, rule, table, blocks);
 }
 
-void blend_slab(const Context& context, float* running, const float* batch, const float* factor, const float* weight,
-                int64_t count) {
-  const bool wide =
-      count % 4 == 0 && is_aligned(running) && is_aligned(batch) && (factor == nullptr || is_aligned(factor));
+void blend(const Context& context, const Tensor& running, const Tensor& batch, const Tensor& factor,
+           const float* weight) {
+  const int64_t count = running.shape.elements();
+  const bool wide = count % 4 == 0 && is_aligned(running.data) && is_aligned(batch.data) && is_aligned(factor.data);
   const auto run = [&](auto kernel, int lanes) {
-    launch(context, "blend", kernel, grid_of(count / lanes), running, batch, factor, weight, count);
+    launch(context, "blend", kernel, grid_of(count / lanes), running.as<float>(), batch.as<float>(), factor.as<float>(),
+           weight, count);
   };
   wide ? run(blend_kernel<4>, 4) : run(blend_kernel<1>, 1);
 }

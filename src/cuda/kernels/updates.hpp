@@ -1,4 +1,4 @@
-// Kernels over whole slabs of f32; their contracts are at SgdUpdate and Backend::blend.
+// The kernel that updates the slabs of parameters; its contract is at SgdUpdate.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace bn::cuda {
 
-// cudaSuccess, or why this device runs none of the kernels here: they were compiled for others.
+// cudaSuccess, or why this device runs none of our kernels: they were compiled for others.
 cudaError_t find_kernels();
 
 // A part of the slabs. `rounded`, where there is one, gets the values in bf16. There and in a gradient of bf16, rows of
@@ -34,7 +34,5 @@ struct SgdRule {
 
 // There is a launch for each 63 ranges.
 void sgd_ranges(const Context& context, std::span<const SgdRange> ranges, const SgdRule& rule);
-void blend_slab(const Context& context, float* running, const float* batch, const float* factor, const float* weight,
-                int64_t count);  // factor may be null
 
 }  // namespace bn::cuda

@@ -47,8 +47,8 @@ __global__ void __launch_bounds__(kThreads) copy_each(const __grid_constant__ Co
   To* to = static_cast<To*>(entry.to);
   if (entry.lanes == Lanes::kWide && first + kElements <= entry.count) {
     float values[kElements];
-    load_eight(values, from + first);
-    store_eight(to + first, values);
+    load_all(values, from + first);
+    store_all(to + first, values);
     return;
   }
   const unsigned end = first + kElements < entry.count ? first + kElements : entry.count;

@@ -1,4 +1,4 @@
-// Backend::update on a device: what one pass over the slabs does must be what unpack(), sgd_step() and pack() do one
+// Backend::update on a device: what one pass over the slabs does must be what unpack(), the updates and pack() do one
 // after another.
 #include <gtest/gtest.h>
 
