@@ -9,12 +9,7 @@ namespace {
 
 constexpr auto kOnednn = BatchNormImplementation::kOnednn;
 
-class OnednnBatchNormCase : public testing::TestWithParam<OpCase> {
- protected:
-  void SetUp() override {
-    if (!supports(GetParam().dtype)) GTEST_SKIP() << "this CPU has no AVX-512, which bf16 needs";
-  }
-};
+class OnednnBatchNormCase : public CpuCase {};
 
 TEST_P(OnednnBatchNormCase, MatchesReference) {
   const OpCase& op_case = GetParam();

@@ -10,12 +10,7 @@
 namespace bn::test {
 namespace {
 
-class ConvolutionCase : public testing::TestWithParam<OpCase> {
- protected:
-  void SetUp() override {
-    if (!supports(GetParam().dtype)) GTEST_SKIP() << "this CPU has no AVX-512, which bf16 needs";
-  }
-};
+class ConvolutionCase : public CpuCase {};
 
 TEST_P(ConvolutionCase, MatchesReference) {
   const OpCase& op_case = GetParam();

@@ -1,11 +1,14 @@
 // The backend under test, shared by this program's tests.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <memory>
 
 #include "bn/backend.hpp"
 #include "bn/cpu_backend.hpp"
 #include "bn/error.hpp"
+#include "support/op_case.hpp"
 
 namespace bn::test {
 
@@ -30,5 +33,13 @@ inline bool supports(DType dtype) {
     return false;
   }
 }
+
+// Skips the cases that cannot be tested here.
+class CpuCase : public testing::TestWithParam<OpCase> {
+ protected:
+  void SetUp() override {
+    if (!supports(GetParam().dtype)) GTEST_SKIP() << "this CPU has no AVX-512, which bf16 needs";
+  }
+};
 
 }  // namespace bn::test

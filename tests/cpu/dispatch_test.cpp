@@ -33,7 +33,7 @@ class InstructionSet : public testing::TestWithParam<const char*> {
   void expect_all_match(const std::vector<OpCase>& cases) {
     for (const OpCase& op_case : cases) {
       Tolerance tolerance = tolerance_of(op_case);
-      if (op_case.x[0].rows() == 2) tolerance.dx = 1e-2;  // see batch_norm_test.cpp
+      if (op_case.x[0].rows() == 2) tolerance.dx = 1e-2;  // see tolerance_of
       expect_matches(cpu_backend(), op_case, make_data(op_case), tolerance);
     }
   }

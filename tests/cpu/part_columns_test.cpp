@@ -4,15 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 
 #include "bn/error.hpp"
 #include "bn/rng.hpp"
 #include "cpu/cpu_backend.hpp"
 #include "support/error_message.hpp"
-#include "support/op_case.hpp"
 #include "support/reference.hpp"
+#include "support/synchronised_parts.hpp"
 #include "support/thread_group.hpp"
 
 namespace bn::test {
@@ -86,62 +85,29 @@ TEST(PartMoments, OfOneRowInAllAreRefused) {
   EXPECT_EQ(message, "Batch normalisation needs at least two values per feature in all its parts together.");
 }
 
-class GroupGather final : public PartExchange {
- public:
-  explicit GroupGather(Group& group) : group_(group) {}
-  void gather(std::span<const double> mine, std::span<double> all) override { group_.gather(mine, all); }
-
- private:
-  Group& group_;
-};
-
-Values images_of(const Values& all, int64_t first, int64_t count, int64_t image) {
-  return {all.begin() + first * image, all.begin() + (first + count) * image};
-}
-
-void expect_near(const Values& values, const Values& expected, double tolerance) {
-  ASSERT_EQ(values.size(), expected.size());
-  double largest = 0, worst = 0;
-  for (size_t i = 0; i < values.size(); ++i) {
-    largest = std::max(largest, std::abs(expected[i]));
-    worst = std::max(worst, std::abs(values[i] - expected[i]));
-  }
-  EXPECT_LE(worst, tolerance * largest);
-}
-
 // Five images in two parts of two and three, against the double-precision reference of all five.
 TEST(SynchronisedBatchNorm, OfUnevenPartsIsThatOfTheWholeBatch) {
+  const PartImages images[] = {{0, 2}, {2, 3}};
   for (const Activation activation : {Activation::kNone, Activation::kRelu, Activation::kSigmoid}) {
-    OpCase whole{.spec = BatchNorm{.activation = activation}, .x = {{5, 4, 3, 40}}};
+    const OpCase whole{.spec = BatchNorm{.activation = activation}, .x = {{5, 4, 3, 40}}};
     const int64_t image = 4 * 3 * 40;
     const OpData data = make_data(whole);
     const OpResult expected = reference(whole, data);
     std::vector<OpResult> parts(2);
     ThreadGroup(2).run([&](Group& group) {
       const auto rank = static_cast<size_t>(group.place().rank);
-      const int64_t first = rank == 0 ? 0 : 2, count = rank == 0 ? 2 : 3;
-      GroupGather exchange(group);
-      OpCase part = whole;
-      part.spec = BatchNorm{.activation = activation, .synchronised_parts = 2};
-      part.x = {{count, 4, 3, 40}};
-      part.exchange = &exchange;
-      OpData own = data;
-      own.x[0] = images_of(data.x[0], first, count, image);
-      own.dy = images_of(data.dy, first, count, image);
-      const std::unique_ptr<Backend> backend = make_cpu_backend({.threads = 1});
-      parts[rank] = run_op(*backend, part, own);
+      parts[rank] = result_of(*make_cpu_backend({.threads = 1}), group, whole, data, images[rank]);
     });
     EXPECT_EQ(parts[0].state, parts[1].state) << "the processes' statistics have different bits";
     for (const size_t rank : {0, 1}) {
-      const int64_t first = rank == 0 ? 0 : 2, count = rank == 0 ? 2 : 3;
-      expect_near(parts[rank].y, images_of(expected.y, first, count, image), 1e-6);
-      expect_near(parts[rank].dx[0], images_of(expected.dx[0], first, count, image), 1e-5);
-      for (const size_t i : {0, 1}) expect_near(parts[rank].state[i], expected.state[i], 1e-6);
+      expect_within(parts[rank].y, images_of(expected.y, images[rank], image), 1e-6, "y");
+      expect_within(parts[rank].dx[0], images_of(expected.dx[0], images[rank], image), 1e-5, "dx");
+      for (const size_t i : {0, 1}) expect_within(parts[rank].state[i], expected.state[i], 1e-6, "statistics");
     }
     for (const size_t i : {0, 1}) {  // each part's own share of the gradients of gamma and beta
       Values sum = parts[0].dw[i];
       for (size_t j = 0; j < sum.size(); ++j) sum[j] += parts[1].dw[i][j];
-      expect_near(sum, expected.dw[i], 1e-5);
+      expect_within(sum, expected.dw[i], 1e-5, "the gradients of gamma and beta");
     }
   }
 }
@@ -151,13 +117,9 @@ TEST(SynchronisedBatchNorm, CountsTheRowsOfAllParts) {
   const OpCase alone{.spec = BatchNorm{.synchronised_parts = 2}, .x = {{1, 1, 1, 8}}};
   EXPECT_THROW(run_op(cpu_backend(), alone, make_data(alone)), ShapeError);
   ThreadGroup(2).run([&](Group& group) {
-    GroupGather exchange(group);
-    OpCase part = alone;
-    part.exchange = &exchange;
-    OpData data = make_data(part);
+    OpData data = make_data(alone);
     for (double& x : data.x[0]) x = group.is_first() ? 1 : 3;
-    const std::unique_ptr<Backend> backend = make_cpu_backend({.threads = 1});
-    const OpResult result = run_op(*backend, part, data);
+    const OpResult result = result_of(*make_cpu_backend({.threads = 1}), group, alone, data, {0, 1});
     for (const double mean : result.state[0]) EXPECT_EQ(mean, 2);
     for (const double variance : result.state[1]) EXPECT_EQ(variance, 1);
   });

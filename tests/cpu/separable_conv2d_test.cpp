@@ -7,12 +7,7 @@
 namespace bn::test {
 namespace {
 
-class SeparableConvolutionCase : public testing::TestWithParam<OpCase> {
- protected:
-  void SetUp() override {
-    if (!supports(GetParam().dtype)) GTEST_SKIP() << "this CPU has no AVX-512, which bf16 needs";
-  }
-};
+class SeparableConvolutionCase : public CpuCase {};
 
 TEST_P(SeparableConvolutionCase, MatchesReference) {
   const OpCase& op_case = GetParam();

@@ -52,12 +52,7 @@ std::vector<OpCase> widened_cases() {
   return cases;
 }
 
-class WidenedCase : public testing::TestWithParam<OpCase> {
- protected:
-  void SetUp() override {
-    if (!supports(DType::kBf16)) GTEST_SKIP() << "this CPU has no AVX-512, which bf16 needs";
-  }
-};
+class WidenedCase : public CpuCase {};
 
 TEST_P(WidenedCase, MatchesReference) {
   const OpCase& op_case = GetParam();

@@ -69,12 +69,7 @@ std::vector<OpCase> cases() {
   return cases;
 }
 
-class WinogradCase : public testing::TestWithParam<OpCase> {
- protected:
-  void SetUp() override {
-    if (!supports(GetParam().dtype)) GTEST_SKIP() << "this CPU has no AVX-512, which bf16 needs";
-  }
-};
+class WinogradCase : public CpuCase {};
 
 TEST_P(WinogradCase, MatchesReference) {
   expect_matches(winograd_backend(), GetParam(), make_data(GetParam()), winograd_tolerance(GetParam()), reference_conv);

@@ -12,14 +12,6 @@ namespace {
 
 using ActivationBehaviour = OwnOpTest<>;
 
-class ActivationTest : public OwnOpTest<testing::TestWithParam<OpCase>> {};
-
-TEST_P(ActivationTest, MatchesReference) {
-  expect_matches(GetParam(), make_data(GetParam()), tolerance_of(GetParam()));
-}
-
-INSTANTIATE_TEST_SUITE_P(Cases, ActivationTest, testing::ValuesIn(activation_cases()), numbered_name);
-
 OpCase evaluated(Activation activation, int64_t count) {
   return {.spec = Activate{activation}, .x = {{1, 1, 1, count}}, .phase = Phase::kEvaluate};
 }

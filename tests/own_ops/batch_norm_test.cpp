@@ -9,18 +9,6 @@
 namespace bn::test {
 namespace {
 
-std::vector<OpCase> all_cases() {
-  std::vector<OpCase> cases = batch_norm_cases(BatchNormImplementation::kCustom);
-  for (const OpCase& op_case : custom_batch_norm_cases()) cases.push_back(op_case);
-  return cases;
-}
-
-class BatchNormTest : public OwnOpTest<testing::TestWithParam<OpCase>> {};
-
-TEST_P(BatchNormTest, MatchesReference) { expect_matches(GetParam(), make_data(GetParam()), tolerance_of(GetParam())); }
-
-INSTANTIATE_TEST_SUITE_P(Cases, BatchNormTest, testing::ValuesIn(all_cases()), numbered_name);
-
 class BatchNormOfEach : public OwnOpTest<testing::TestWithParam<BatchNormImplementation>> {
  protected:
   OpCase case_of(const Shape& x) const { return {.spec = BatchNorm{.implementation = GetParam()}, .x = {x}}; }

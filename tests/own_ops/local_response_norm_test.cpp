@@ -9,14 +9,6 @@ namespace {
 
 using LocalResponseNormBehaviour = OwnOpTest<>;
 
-class LocalResponseNormTest : public OwnOpTest<testing::TestWithParam<OpCase>> {};
-
-TEST_P(LocalResponseNormTest, MatchesReference) {
-  expect_matches(GetParam(), make_data(GetParam()), tolerance_of(GetParam()));
-}
-
-INSTANTIATE_TEST_SUITE_P(Cases, LocalResponseNormTest, testing::ValuesIn(local_response_norm_cases()), numbered_name);
-
 TEST_F(LocalResponseNormBehaviour, RefusesTooLargeAWindow) {
   const OpCase op_case{.spec = LocalResponseNorm{.size = 65}, .x = {{1, 2, 2, 100}}};
   const std::string message = error_message<UnsupportedError>([&] { run_op(op_case, make_data(op_case)); });

@@ -11,20 +11,6 @@ namespace {
 
 using Pool2dBehaviour = OwnOpTest<>;
 
-class Pool2dTest : public OwnOpTest<testing::TestWithParam<OpCase>> {};
-
-TEST_P(Pool2dTest, MatchesReference) { expect_matches(GetParam(), make_data(GetParam()), tolerance_of(GetParam())); }
-
-INSTANTIATE_TEST_SUITE_P(Cases, Pool2dTest, testing::ValuesIn(pool_cases()), numbered_name);
-
-class SummingPool2dTest : public OwnOpTest<testing::TestWithParam<OpCase>> {};
-
-TEST_P(SummingPool2dTest, MatchesReference) {
-  expect_matches(GetParam(), make_data(GetParam()), tolerance_of(GetParam()));
-}
-
-INSTANTIATE_TEST_SUITE_P(Cases, SummingPool2dTest, testing::ValuesIn(summing_pool_cases()), numbered_name);
-
 TEST_F(Pool2dBehaviour, SumsInF32LikeASumOfItsOwn) {
   for (const OpCase& summing : summing_pool_cases()) {
     if (summing.dtype != DType::kF32) continue;

@@ -9,14 +9,6 @@ namespace {
 
 using SoftmaxLossBehaviour = OwnOpTest<>;
 
-class SoftmaxLossTest : public OwnOpTest<testing::TestWithParam<OpCase>> {};
-
-TEST_P(SoftmaxLossTest, MatchesReference) {
-  expect_matches(GetParam(), make_data(GetParam()), tolerance_of(GetParam()));
-}
-
-INSTANTIATE_TEST_SUITE_P(Cases, SoftmaxLossTest, testing::ValuesIn(softmax_loss_cases()), numbered_name);
-
 const OpCase kCase{.spec = SoftmaxLoss{}, .x = {{10, 1, 1, 21}, {10, 1, 1, 1}}};
 
 TEST_F(SoftmaxLossBehaviour, IgnoresPaddedImages) {

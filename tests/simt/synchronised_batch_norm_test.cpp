@@ -1,56 +1,19 @@
 // Statistics over the rows of several parts, each on a simulated GPU of its own.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cmath>
-
 #include "bn/checkpoint.hpp"
 #include "bn/cpu_backend.hpp"
 #include "bn/error.hpp"
 #include "bn/models.hpp"
 #include "simt/gpu_processes.hpp"
 #include "support/error_message.hpp"
-#include "support/op_case.hpp"
 #include "support/reference.hpp"
+#include "support/synchronised_parts.hpp"
 
 namespace bn::test {
 namespace {
 
 using GpuBatchNorm = GpuProcesses;
-
-Values images_from(const Values& all, int64_t first, int64_t count, int64_t image) {
-  return {all.begin() + first * image, all.begin() + (first + count) * image};
-}
-
-void expect_within(const Values& values, const Values& expected, double tolerance, const char* what) {
-  ASSERT_EQ(values.size(), expected.size());
-  double largest = 0, worst = 0;
-  for (size_t i = 0; i < values.size(); ++i) {
-    largest = std::max(largest, std::abs(expected[i]));
-    worst = std::max(worst, std::abs(values[i] - expected[i]));
-  }
-  EXPECT_LE(worst, tolerance * largest) << what;
-}
-
-// A batch of five images in two parts of two and three, or of three and two: as each process computes its part.
-struct Part {
-  int64_t first, count;
-};
-
-OpResult result_of(Backend& backend, Group& group, const OpCase& whole, const OpData& data, const Part& part) {
-  const Shape& shape = whole.x[0];
-  const int64_t image = shape.elements() / shape.n;
-  const std::unique_ptr<Exchange> exchange = backend.join(group);
-  const std::unique_ptr<PartExchange> parts = exchange->parts(2);
-  OpCase own_case = whole;
-  std::get<BatchNorm>(own_case.spec).synchronised_parts = 2;
-  own_case.x[0].n = part.count;
-  own_case.exchange = parts.get();
-  OpData own = data;
-  own.x[0] = images_from(data.x[0], part.first, part.count, image);
-  own.dy = images_from(data.dy, part.first, part.count, image);
-  return run_op(backend, own_case, own);
-}
 
 // Against the double-precision reference of all five images, and against what CPUs compute in the same two parts. The
 // four processes are two pairs, with data of their own.
@@ -66,7 +29,7 @@ TEST_F(GpuBatchNorm, OfUnevenPartsIsThatOfTheWholeBatch) {
         for (double& x : data.back().x[0]) x += offset;
         round_to_storage(whole, data.back());
       }
-      const auto part_of = [](size_t rank) { return rank % 2 == 0 ? Part{0, 2} : Part{2, 3}; };
+      const auto part_of = [](size_t rank) { return rank % 2 == 0 ? PartImages{0, 2} : PartImages{2, 3}; };
       run(4, [&](Group& group) {
         const auto rank = static_cast<size_t>(group.place().rank);
         cuda::CudaBackend gpu(options_of(group));
@@ -78,10 +41,10 @@ TEST_F(GpuBatchNorm, OfUnevenPartsIsThatOfTheWholeBatch) {
         const OpResult expected = reference(whole, data[pair]);
         EXPECT_EQ(gpus[2 * pair].state, gpus[2 * pair + 1].state) << "the processes' statistics have different bits";
         for (const size_t rank : {2 * pair, 2 * pair + 1}) {
-          const Part part = part_of(rank);
+          const PartImages part = part_of(rank);
           const OpResult& result = gpus[rank];
-          expect_within(result.y, images_from(expected.y, part.first, part.count, image), 2e-6, "y");
-          expect_within(result.dx[0], images_from(expected.dx[0], part.first, part.count, image), 1e-5, "dx");
+          expect_within(result.y, images_of(expected.y, part, image), 2e-6, "y");
+          expect_within(result.dx[0], images_of(expected.dx[0], part, image), 1e-5, "dx");
           expect_within(result.y, cpus[rank].y, 2e-6, "y of the CPU");
           expect_within(result.dx[0], cpus[rank].dx[0], 1e-5, "dx of the CPU");
           for (const size_t i : {0, 1}) {

@@ -1,82 +1,70 @@
 #include "support/library_op_cases.hpp"
 
+#include <span>
 #include <string>
+#include <utility>
 
 namespace bn::test {
 namespace {
 
-struct ConvolutionLayer {
+struct Layer {
   Shape x;
-  Conv2d spec;
+  OpSpec spec;
   bool wants_dx = true;
   const char* label = "";
 };
 
-std::vector<ConvolutionLayer> convolution_layers() {
+std::vector<Layer> convolution_layers() {
   return {
       // Rows of the Inception table.
-      {{1, 224, 224, 3}, {.out_channels = 64, .kernel = 7, .stride = 2, .pad = 3}, false, "conv1"},
-      {{1, 28, 28, 192}, {.out_channels = 64}, true, "3a_1x1"},
-      {{1, 28, 28, 64}, {.out_channels = 96, .kernel = 3, .pad = 1}, true, "3a_double3x3a"},
-      {{1, 28, 28, 128}, {.out_channels = 160, .kernel = 3, .stride = 2, .pad = 1}, true, "3c_3x3"},
-      {{2, 7, 7, 1024}, {.out_channels = 352}, true, "5a_1x1"},
-      {{2, 7, 7, 192}, {.out_channels = 320, .kernel = 3, .pad = 1}, true, "5a_3x3"},
+      {{1, 224, 224, 3}, Conv2d{.out_channels = 64, .kernel = 7, .stride = 2, .pad = 3}, false, "conv1"},
+      {{1, 28, 28, 192}, Conv2d{.out_channels = 64}, true, "3a_1x1"},
+      {{1, 28, 28, 64}, Conv2d{.out_channels = 96, .kernel = 3, .pad = 1}, true, "3a_double3x3a"},
+      {{1, 28, 28, 128}, Conv2d{.out_channels = 160, .kernel = 3, .stride = 2, .pad = 1}, true, "3c_3x3"},
+      {{2, 7, 7, 1024}, Conv2d{.out_channels = 352}, true, "5a_1x1"},
+      {{2, 7, 7, 192}, Conv2d{.out_channels = 320, .kernel = 3, .pad = 1}, true, "5a_3x3"},
       // Sizes and channels that fill no vector; borders; single pixels and images.
-      {{2, 9, 7, 5}, {.out_channels = 7, .kernel = 3, .stride = 2, .pad = 1}},
-      {{3, 13, 11, 3}, {.out_channels = 8, .kernel = 7, .stride = 2, .pad = 3}},
-      {{3, 13, 11, 3}, {.out_channels = 8, .kernel = 7, .stride = 2, .pad = 3}, false, "no_dx"},
-      {{1, 5, 5, 1}, {.out_channels = 1}},
-      {{2, 15, 15, 24}, {.out_channels = 40, .kernel = 3, .pad = 1}},
-      {{2, 15, 15, 24}, {.out_channels = 40, .kernel = 3, .pad = 1}, false, "no_dx"},
-      {{1, 8, 9, 17}, {.out_channels = 33, .kernel = 5, .pad = 2}},
-      {{2, 6, 6, 16}, {.out_channels = 16, .kernel = 3}},
-      {{2, 7, 7, 16}, {.out_channels = 24, .kernel = 1, .stride = 2}},
-      {{1, 10, 10, 8}, {.out_channels = 12, .kernel = 2, .stride = 2}},
-      {{3, 4, 4, 24}, {.out_channels = 40, .kernel = 3, .pad = 1}, true, "short_rows"},
-      {{5, 4, 4, 24}, {.out_channels = 40, .kernel = 3, .stride = 2, .pad = 1}, true, "short_rows"},
-      {{3, 6, 10, 24}, {.out_channels = 40}},
-      {{2, 5, 6, 8}, {.out_channels = 12, .kernel = 1, .pad = 1}},
-      {{4, 1, 1, 48}, {.out_channels = 20}},
-      {{1, 1, 1, 19}, {.out_channels = 21, .kernel = 3, .pad = 1}},
+      {{2, 9, 7, 5}, Conv2d{.out_channels = 7, .kernel = 3, .stride = 2, .pad = 1}},
+      {{3, 13, 11, 3}, Conv2d{.out_channels = 8, .kernel = 7, .stride = 2, .pad = 3}},
+      {{3, 13, 11, 3}, Conv2d{.out_channels = 8, .kernel = 7, .stride = 2, .pad = 3}, false, "no_dx"},
+      {{1, 5, 5, 1}, Conv2d{.out_channels = 1}},
+      {{2, 15, 15, 24}, Conv2d{.out_channels = 40, .kernel = 3, .pad = 1}},
+      {{2, 15, 15, 24}, Conv2d{.out_channels = 40, .kernel = 3, .pad = 1}, false, "no_dx"},
+      {{1, 8, 9, 17}, Conv2d{.out_channels = 33, .kernel = 5, .pad = 2}},
+      {{2, 6, 6, 16}, Conv2d{.out_channels = 16, .kernel = 3}},
+      {{2, 7, 7, 16}, Conv2d{.out_channels = 24, .kernel = 1, .stride = 2}},
+      {{1, 10, 10, 8}, Conv2d{.out_channels = 12, .kernel = 2, .stride = 2}},
+      {{3, 4, 4, 24}, Conv2d{.out_channels = 40, .kernel = 3, .pad = 1}, true, "short_rows"},
+      {{5, 4, 4, 24}, Conv2d{.out_channels = 40, .kernel = 3, .stride = 2, .pad = 1}, true, "short_rows"},
+      {{3, 6, 10, 24}, Conv2d{.out_channels = 40}},
+      {{2, 5, 6, 8}, Conv2d{.out_channels = 12, .kernel = 1, .pad = 1}},
+      {{4, 1, 1, 48}, Conv2d{.out_channels = 20}},
+      {{1, 1, 1, 19}, Conv2d{.out_channels = 21, .kernel = 3, .pad = 1}},
   };
 }
 
-struct SeparableLayer {
-  Shape x;
-  SeparableConv2d spec;
-  bool wants_dx = true;
-  const char* label = "";
-};
-
-std::vector<SeparableLayer> separable_layers() {
+std::vector<Layer> separable_layers() {
   return {
-      {{1, 56, 56, 3}, {.out_channels = 64}, false, "stem"},
-      {{2, 17, 15, 3}, {.out_channels = 24}, true, "stem_with_dx"},
-      {{2, 9, 9, 5}, {.out_channels = 7, .kernel = 3, .stride = 1, .pad = 1, .depth_multiplier = 2}},
-      {{1, 8, 7, 2}, {.out_channels = 16, .kernel = 3, .stride = 2, .pad = 1, .depth_multiplier = 1}},
+      {{1, 56, 56, 3}, SeparableConv2d{.out_channels = 64}, false, "stem"},
+      {{2, 17, 15, 3}, SeparableConv2d{.out_channels = 24}, true, "stem_with_dx"},
+      {{2, 9, 9, 5}, SeparableConv2d{.out_channels = 7, .kernel = 3, .stride = 1, .pad = 1, .depth_multiplier = 2}},
+      {{1, 8, 7, 2}, SeparableConv2d{.out_channels = 16, .kernel = 3, .stride = 2, .pad = 1, .depth_multiplier = 1}},
   };
 }
 
-struct LinearLayer {
-  Shape x;
-  int64_t out_features;
-  bool wants_dx = true;
-  const char* label = "";
-};
-
-std::vector<LinearLayer> linear_layers() {
+std::vector<Layer> linear_layers() {
   return {
-      {{60, 28, 28, 1}, 100, false, "mnist_hidden1"},
-      {{60, 1, 1, 100}, 100, true, "mnist_hidden2"},
-      {{60, 1, 1, 100}, 10, true, "mnist_logits"},
-      {{4, 1, 1, 1024}, 1000, true, "logits"},
-      {{3, 4, 4, 128}, 96, true, "auxiliary"},
-      {{5, 3, 2, 7}, 13, true, "odd"},
-      {{5, 3, 2, 7}, 13, false, "odd_no_dx"},
-      {{1, 1, 1, 100}, 10, true, "one_image"},
-      {{7, 1, 1, 33}, 1, true, "one_output"},
-      {{7, 1, 1, 1}, 5, true, "one_input"},
-      {{1, 1, 1, 1}, 1, true, "single"},
+      {{60, 28, 28, 1}, Linear{100}, false, "mnist_hidden1"},
+      {{60, 1, 1, 100}, Linear{100}, true, "mnist_hidden2"},
+      {{60, 1, 1, 100}, Linear{10}, true, "mnist_logits"},
+      {{4, 1, 1, 1024}, Linear{1000}, true, "logits"},
+      {{3, 4, 4, 128}, Linear{96}, true, "auxiliary"},
+      {{5, 3, 2, 7}, Linear{13}, true, "odd"},
+      {{5, 3, 2, 7}, Linear{13}, false, "odd_no_dx"},
+      {{1, 1, 1, 100}, Linear{10}, true, "one_image"},
+      {{7, 1, 1, 33}, Linear{1}, true, "one_output"},
+      {{7, 1, 1, 1}, Linear{5}, true, "one_input"},
+      {{1, 1, 1, 1}, Linear{1}, true, "single"},
   };
 }
 
@@ -85,48 +73,63 @@ struct Types {
 };
 constexpr Types kTypes[] = {{DType::kF32, DType::kF32}, {DType::kBf16, DType::kBf16}, {DType::kBf16, DType::kF32}};
 
-std::string label(const std::string& text, const Types& types) { return text + (types.x == types.y ? "" : "_f32_out"); }
+// What an op absorbs: batch normalisation or a bias, and each activation.
+struct Absorbed {
+  std::string name;
+  Folded folded;
+};
 
-}  // namespace
-
-std::vector<OpCase> convolution_cases() {
-  std::vector<OpCase> cases;
-  for (const DType dtype : {DType::kF32, DType::kBf16}) {
-    for (const ConvolutionLayer& layer : convolution_layers()) {
-      cases.push_back(
-          {.spec = layer.spec, .x = {layer.x}, .dtype = dtype, .wants_dx = {layer.wants_dx}, .label = layer.label});
+std::vector<Absorbed> all_absorbed() {
+  std::vector<Absorbed> all;
+  for (const std::optional<float> eps : {std::optional<float>(1e-3F), std::optional<float>()}) {
+    for (const Activation activation : {Activation::kNone, Activation::kRelu, Activation::kSigmoid}) {
+      const std::string name = (eps ? "batch_norm_" : "bias_") + std::to_string(static_cast<int>(activation));
+      all.push_back({name, {.eps = eps, .activation = activation}});
     }
+  }
+  return all;
+}
+
+OpCase training_case(const Layer& layer, const Types& types) {
+  const char* suffix = types.x == types.y ? "" : "_f32_out";
+  return {.spec = layer.spec,
+          .x = {layer.x},
+          .dtype = types.x,
+          .y_dtype = types.y,
+          .wants_dx = {layer.wants_dx},
+          .label = std::string(layer.label) + suffix};
+}
+
+OpCase evaluation_case(const OpSpec& spec, const Shape& x, const Types& types, const std::string& label) {
+  OpCase op_case = training_case({x, spec, true, label.c_str()}, types);
+  op_case.phase = Phase::kEvaluate;
+  op_case.wants_dx.clear();
+  return op_case;
+}
+
+std::vector<OpCase> training_cases(const std::vector<Layer>& layers, std::span<const Types> all_types) {
+  std::vector<OpCase> cases;
+  for (const Types& types : all_types) {
+    for (const Layer& layer : layers) cases.push_back(training_case(layer, types));
   }
   return cases;
 }
 
+}  // namespace
+
+std::vector<OpCase> convolution_cases() { return training_cases(convolution_layers(), std::span(kTypes).first(2)); }
+
 std::vector<OpCase> folded_convolution_cases() {
   std::vector<OpCase> cases;
-  for (const DType dtype : {DType::kF32, DType::kBf16}) {
-    for (const std::optional<float> eps : {std::optional<float>(1e-3F), std::optional<float>()}) {
-      for (const Activation activation : {Activation::kNone, Activation::kRelu, Activation::kSigmoid}) {
-        const std::string label = (eps ? "batch_norm_" : "bias_") + std::to_string(static_cast<int>(activation));
-        const Folded folded{.eps = eps, .activation = activation};
-        cases.push_back({.spec = Conv2d{.out_channels = 40, .kernel = 3, .stride = 2, .pad = 1, .folded = folded},
-                         .x = {{2, 15, 13, 24}},
-                         .dtype = dtype,
-                         .phase = Phase::kEvaluate,
-                         .label = label});
-        cases.push_back({.spec = Conv2d{.out_channels = 64, .folded = folded},
-                         .x = {{1, 28, 28, 192}},
-                         .dtype = dtype,
-                         .phase = Phase::kEvaluate,
-                         .label = label});
-        cases.push_back({.spec = Conv2d{.out_channels = 64, .folded = folded},
-                         .x = {{3, 4, 5, 48}},
-                         .dtype = dtype,
-                         .phase = Phase::kEvaluate,
-                         .label = label});
-        cases.push_back({.spec = Conv2d{.out_channels = 40, .kernel = 3, .pad = 1, .folded = folded},
-                         .x = {{3, 4, 4, 24}},
-                         .dtype = dtype,
-                         .phase = Phase::kEvaluate,
-                         .label = label});
+  for (const Types& types : std::span(kTypes).first(2)) {
+    for (const auto& [name, folded] : all_absorbed()) {
+      for (auto [x, spec] :
+           {std::pair{Shape{2, 15, 13, 24}, Conv2d{.out_channels = 40, .kernel = 3, .stride = 2, .pad = 1}},
+            std::pair{Shape{1, 28, 28, 192}, Conv2d{.out_channels = 64}},
+            std::pair{Shape{3, 4, 5, 48}, Conv2d{.out_channels = 64}},
+            std::pair{Shape{3, 4, 4, 24}, Conv2d{.out_channels = 40, .kernel = 3, .pad = 1}}}) {
+        spec.folded = folded;
+        cases.push_back(evaluation_case(spec, x, types, name));
       }
     }
   }
@@ -135,52 +138,26 @@ std::vector<OpCase> folded_convolution_cases() {
 
 std::vector<OpCase> separable_convolution_cases() {
   std::vector<OpCase> cases;
-  for (const DType dtype : {DType::kF32, DType::kBf16}) {
-    for (const SeparableLayer& layer : separable_layers()) {
-      cases.push_back(
-          {.spec = layer.spec, .x = {layer.x}, .dtype = dtype, .wants_dx = {layer.wants_dx}, .label = layer.label});
+  for (const Types& types : std::span(kTypes).first(2)) {
+    for (const Layer& layer : separable_layers()) {
+      cases.push_back(training_case(layer, types));
       for (const std::optional<float> eps : {std::optional<float>(1e-3F), std::optional<float>()}) {
-        SeparableConv2d folded = layer.spec;
-        folded.folded = Folded{.eps = eps, .activation = Activation::kRelu};
-        cases.push_back({.spec = folded,
-                         .x = {layer.x},
-                         .dtype = dtype,
-                         .phase = Phase::kEvaluate,
-                         .label = eps ? "batch_norm" : "bias"});
+        auto spec = std::get<SeparableConv2d>(layer.spec);
+        spec.folded = Folded{.eps = eps, .activation = Activation::kRelu};
+        cases.push_back(evaluation_case(spec, layer.x, types, eps ? "batch_norm" : "bias"));
       }
     }
   }
   return cases;
 }
 
-std::vector<OpCase> linear_cases() {
-  std::vector<OpCase> cases;
-  for (const Types& types : kTypes) {
-    for (const LinearLayer& layer : linear_layers()) {
-      cases.push_back({.spec = Linear{.out_features = layer.out_features},
-                       .x = {layer.x},
-                       .dtype = types.x,
-                       .y_dtype = types.y,
-                       .wants_dx = {layer.wants_dx},
-                       .label = label(layer.label, types)});
-    }
-  }
-  return cases;
-}
+std::vector<OpCase> linear_cases() { return training_cases(linear_layers(), kTypes); }
 
 std::vector<OpCase> folded_linear_cases() {
   std::vector<OpCase> cases;
   for (const Types& types : kTypes) {
-    for (const std::optional<float> eps : {std::optional<float>(1e-3F), std::optional<float>()}) {
-      for (const Activation activation : {Activation::kNone, Activation::kRelu, Activation::kSigmoid}) {
-        const std::string text = (eps ? "batch_norm_" : "bias_") + std::to_string(static_cast<int>(activation));
-        cases.push_back({.spec = Linear{.out_features = 13, .folded = Folded{.eps = eps, .activation = activation}},
-                         .x = {{5, 3, 2, 17}},
-                         .dtype = types.x,
-                         .y_dtype = types.y,
-                         .phase = Phase::kEvaluate,
-                         .label = label(text, types)});
-      }
+    for (const auto& [name, folded] : all_absorbed()) {
+      cases.push_back(evaluation_case(Linear{.out_features = 13, .folded = folded}, {5, 3, 2, 17}, types, name));
     }
   }
   return cases;
