@@ -1,7 +1,7 @@
 // Stands in for CUDA's header of the same name where kernels run on a CPU (see simt/simulator/kernel.hpp). It has what
-// src/cuda and the simulator's own tests use, and what a kernel may well use next, with CUDA's names. Features that
-// cannot be simulated faithfully are left out, so that their use does not compile: float atomics (their order is not
-// fixed), __activemask, inline PTX, cooperative groups.
+// src/cuda and the simulator's own tests use, with CUDA's names. Features that cannot be simulated faithfully stay out,
+// so that their use does not compile: float atomics (their order is not fixed), __activemask, inline PTX, cooperative
+// groups.
 #pragma once
 
 #include <math.h>  // kernels call the functions of the global namespace
@@ -18,12 +18,9 @@
 
 #define __global__
 #define __device__
-#define __host__
-#define __constant__ static
 #define __forceinline__ inline __attribute__((always_inline))
 #define __grid_constant__
 #define __launch_bounds__(...)
-#define __align__(bytes) __attribute__((aligned(bytes)))
 #define __shared__ static_assert(false, "Declare shared memory by BN_SHARED(type, name, [extent]...).");
 
 // The real ones are in src/cuda/kernels/device.hpp.
@@ -99,7 +96,6 @@ T __shfl_xor_sync(unsigned mask, T value, int lane_mask, int width = warpSize, B
 
 // Memory. Blocks and threads take turns, so a plain access is atomic and every write is seen at once.
 inline void __threadfence() {}
-inline void __threadfence_block() {}
 
 template <class T>
 requires std::is_integral_v<T> T atomicAdd(T* address, std::type_identity_t<T> value) {
@@ -108,98 +104,11 @@ requires std::is_integral_v<T> T atomicAdd(T* address, std::type_identity_t<T> v
   return old;
 }
 
-template <class T>
-requires std::is_integral_v<T> T atomicCAS(T* address, std::type_identity_t<T> compare, std::type_identity_t<T> value) {
-  const T old = *address;
-  if (old == compare) *address = value;
-  return old;
-}
-
-template <class T>
-requires std::is_integral_v<T> T atomicExch(T* address, std::type_identity_t<T> value) {
-  const T old = *address;
-  *address = value;
-  return old;
-}
-
-template <class T>
-requires std::is_integral_v<T> T atomicMin(T* address, std::type_identity_t<T> value) {
-  const T old = *address;
-  if (value < old) *address = value;
-  return old;
-}
-
-template <class T>
-requires std::is_integral_v<T> T atomicMax(T* address, std::type_identity_t<T> value) {
-  const T old = *address;
-  if (old < value) *address = value;
-  return old;
-}
-
-template <class T>
-requires std::is_integral_v<T> T atomicOr(T* address, std::type_identity_t<T> value) {
-  const T old = *address;
-  *address = old | value;
-  return old;
-}
-
-// Loads and stores with a hint to the caches.
-template <class T>
-T __ldg(const T* from) {
-  return *from;
-}
-template <class T>
-T __ldcs(const T* from) {
-  return *from;
-}
+// A load with a hint to the caches.
 template <class T>
 T __ldcg(const T* from) {
   return *from;
 }
-template <class T>
-T __ldlu(const T* from) {
-  return *from;
-}
-template <class T>
-void __stcs(T* to, std::type_identity_t<T> value) {
-  *to = value;
-}
-template <class T>
-void __stcg(T* to, std::type_identity_t<T> value) {
-  *to = value;
-}
 
-// Bits.
-inline unsigned __float_as_uint(float value) { return std::bit_cast<unsigned>(value); }
 inline float __uint_as_float(unsigned value) { return std::bit_cast<float>(value); }
-inline int __float_as_int(float value) { return std::bit_cast<int>(value); }
-inline float __int_as_float(int value) { return std::bit_cast<float>(value); }
-inline int __popc(unsigned value) { return std::popcount(value); }
-inline int __clz(int value) { return std::countl_zero(static_cast<unsigned>(value)); }
-inline int __ffs(int value) { return value == 0 ? 0 : std::countr_zero(static_cast<unsigned>(value)) + 1; }
-inline unsigned __umulhi(unsigned a, unsigned b) { return static_cast<unsigned>((uint64_t{a} * b) >> 32); }
-
-// Arithmetic.
 inline float rsqrtf(float value) { return 1.0F / sqrtf(value); }
-inline float __fmaf_rn(float a, float b, float c) { return fmaf(a, b, c); }
-inline float __fadd_rn(float a, float b) { return a + b; }
-inline float __fmul_rn(float a, float b) { return a * b; }
-inline float __fdiv_rn(float a, float b) { return a / b; }
-inline float __fdividef(float a, float b) { return a / b; }
-inline float __frcp_rn(float value) { return 1.0F / value; }
-inline float __fsqrt_rn(float value) { return sqrtf(value); }
-inline float __saturatef(float value) { return value > 0.0F ? (value < 1.0F ? value : 1.0F) : 0.0F; }
-// The C library has functions of these names that no program can link.
-#define __expf(value) expf(value)
-#define __logf(value) logf(value)
-#define __log2f(value) log2f(value)
-#define __powf(base, exponent) powf(base, exponent)
-
-template <class T>
-requires std::is_arithmetic_v<T>
-constexpr T min(T a, T b) { return b < a ? b : a; }
-template <class T>
-requires std::is_arithmetic_v<T>
-constexpr T max(T a, T b) { return a < b ? b : a; }
-
-[[noreturn]] inline void __trap() { bn::simt::fault_of_thread("__trap() was called"); }

@@ -186,7 +186,7 @@ void* Block::static_shared(const void* key, size_t bytes) {
     if (array.key == key) return array.memory->data();
   }
   static_bytes_ += bytes;
-  if (static_bytes_ > kMaxStaticSharedBytes) {
+  if (static_bytes_ > kMaxSharedBytes) {
     fault_of_thread(fmt::format("{} bytes of static shared memory are too many", static_bytes_));
   }
   static_.push_back({key, std::make_unique<GuardedMemory>(bytes)});

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <map>
 #include <memory>
 #include <set>
 #include <vector>
@@ -35,17 +34,10 @@ struct CUgraphExec_st {
 namespace bn::simt {
 namespace {
 
-std::map<const void*, size_t>& dynamic_shared_limits() {
-  static std::map<const void*, size_t> limits;
-  return limits;
-}
-
-void require_dynamic_shared(const void* kernel, const char* name, const GridShape& shape) {
-  const auto asked = dynamic_shared_limits().find(kernel);
-  const size_t limit = asked == dynamic_shared_limits().end() ? kMaxStaticSharedBytes : asked->second;
-  if (shape.shared_bytes <= limit) return;
+void require_dynamic_shared(const char* name, const GridShape& shape) {
+  if (shape.shared_bytes <= kMaxSharedBytes) return;
   throw Fault(fmt::format("Kernel {}: {} bytes of dynamic shared memory were asked for, but it has a limit of {}.",
-                          name, shape.shared_bytes, limit));
+                          name, shape.shared_bytes, kMaxSharedBytes));
 }
 
 thread_local int device_of_thread = 0;
@@ -116,9 +108,8 @@ Machine& machine() {
 
 void enqueue(cudaStream_t stream, std::function<void()> work) { perform(stream, std::move(work)); }
 
-void submit(cudaStream_t stream, const void* kernel, const char* name, const GridShape& shape,
-            std::function<void()> thread) {
-  require_dynamic_shared(kernel, name, shape);
+void submit(cudaStream_t stream, const char* name, const GridShape& shape, std::function<void()> thread) {
+  require_dynamic_shared(name, shape);
   if (stream != nullptr && stream->device != device_of_thread) {
     throw Fault(fmt::format("Kernel {}: its stream is of device {}, its thread's device is {}.", name, stream->device,
                             device_of_thread));
@@ -292,12 +283,6 @@ cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) { return destroy(ex
 
 cudaError_t cudaGraphDestroy(cudaGraph_t graph) { return destroy(graph); }
 
-cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute, int value) {
-  if (value < 0 || static_cast<size_t>(value) > kMaxDynamicSharedBytes) return cudaErrorInvalidValue;
-  dynamic_shared_limits()[kernel] = static_cast<size_t>(value);
-  return cudaSuccess;
-}
-
 using bn::simt::machine;
 
 cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void*) {
@@ -323,11 +308,6 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   properties->multiProcessorCount = kMultiprocessors;
   properties->major = 9;
   properties->totalGlobalMem = kDeviceBytes;
-  properties->sharedMemPerBlock = kMaxStaticSharedBytes;
-  properties->sharedMemPerBlockOptin = kMaxDynamicSharedBytes;
-  properties->sharedMemPerMultiprocessor = 228 * 1024;
-  properties->l2CacheSize = 50 << 20;
-  properties->maxThreadsPerMultiProcessor = 2048;
   return cudaSuccess;
 }
 

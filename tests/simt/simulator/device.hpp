@@ -47,8 +47,7 @@ Held held();
 std::string to_string(const Held& held);
 
 // Does the work of launch(): runs the kernel, or records it.
-void submit(cudaStream_t stream, const void* kernel, const char* name, const GridShape& shape,
-            std::function<void()> thread);
+void submit(cudaStream_t stream, const char* name, const GridShape& shape, std::function<void()> thread);
 
 // Work of the host in the stream's order: done at once, or recorded.
 void enqueue(cudaStream_t stream, std::function<void()> work);

@@ -99,7 +99,6 @@ uint64_t exchange_in_warp(WarpOp op, unsigned mask, uint64_t value, unsigned sou
 }
 
 unsigned lane() { return running->lane(); }
-void fault_of_thread(const std::string& what) { running->fault_of_thread(what); }
 void* static_shared(const void* key, size_t bytes) { return running->static_shared(key, bytes); }
 void* dynamic_shared() { return running->dynamic_shared(); }
 

@@ -37,8 +37,7 @@ struct GridShape {
 };
 
 constexpr unsigned kWarpSize = 32;
-constexpr size_t kMaxStaticSharedBytes = 48 * 1024;    // a kernel gets these without asking
-constexpr size_t kMaxDynamicSharedBytes = 227 * 1024;  // a kernel can ask for these on the largest GPUs
+constexpr size_t kMaxSharedBytes = 48 * 1024;  // a kernel gets these, static or dynamic, without asking for more
 
 // Throws Fault.
 void run_grid(const char* kernel, const GridShape& shape, const std::function<void()>& thread);
@@ -58,7 +57,6 @@ void barrier(Where where);
 // every lane whose value is not zero.
 uint64_t exchange_in_warp(WarpOp op, unsigned mask, uint64_t value, unsigned source_lane, Where where);
 unsigned lane();  // the running thread's
-[[noreturn]] void fault_of_thread(const std::string& what);
 
 // The block's memory for one declaration, the same for all threads; `key` is any address of that declaration's own.
 void* static_shared(const void* key, size_t bytes);

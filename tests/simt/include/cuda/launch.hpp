@@ -23,7 +23,7 @@ template <class... Parameters, class... Arguments>
 void launch(const Context& context, const char* name, void (*kernel)(Parameters...), const Grid& grid,
             const Arguments&... arguments) {
   const std::tuple<Parameters...> values(static_cast<Parameters>(arguments)...);
-  simt::submit(context.compute, reinterpret_cast<const void*>(kernel), name,
+  simt::submit(context.compute, name,
                {.x = grid.x, .y = grid.y, .threads = grid.threads, .shared_bytes = grid.shared_bytes},
                [kernel, values] { std::apply(kernel, values); });
   after_launch(context, name);
