@@ -56,36 +56,6 @@ TEST(BrokenKernels, WaitingAtDifferentBarriersIsAFault) {
   EXPECT_NE(message.find("thread 7 at the barrier"), std::string::npos) << message;
 }
 
-__global__ void a_lane_misses_the_shuffle(float* x) {
-  float value = x[threadIdx.x];
-  if (threadIdx.x != 35) value += __shfl_xor_sync(0xffffffffU, value, 1);
-  x[threadIdx.x] = value;
-}
-
-TEST(BrokenKernels, AShuffleThatALaneMissesIsAFault) {
-  const std::string message = fault_of(a_lane_misses_the_shuffle, {.threads = 64});
-  EXPECT_NE(message.find("31 threads from thread 32 at the shuffle of broken_kernels_test.cpp:"), std::string::npos)
-      << message;
-  EXPECT_NE(message.find("with mask 0xffffffff"), std::string::npos) << message;
-}
-
-__global__ void reads_a_lane_that_does_not_exist(float* x) {
-  x[threadIdx.x] += __shfl_xor_sync(0xffffffffU, x[threadIdx.x], 16);
-}
-
-TEST(BrokenKernels, AShuffleFromALaneThatDoesNotExistIsAFault) {
-  const std::string message = fault_of(reads_a_lane_that_does_not_exist, {.threads = 24});
-  EXPECT_NE(message.find("Kernel broken, block (0, 0), thread 8: the shuffle of"), std::string::npos) << message;
-  EXPECT_NE(message.find("reads lane 24, which does not take part."), std::string::npos) << message;
-}
-
-__global__ void is_not_in_its_mask(float* x) { x[threadIdx.x] = __shfl_sync(0x1U, x[threadIdx.x], 0); }
-
-TEST(BrokenKernels, AMaskWithoutTheLaneItselfIsAFault) {
-  const std::string message = fault_of(is_not_in_its_mask, {.threads = 4});
-  EXPECT_NE(message.find("thread 1: its lane is not in the mask 0x00000001"), std::string::npos) << message;
-}
-
 // Thread i reads what thread i + 1 wrote.
 template <bool Waits>
 __global__ void reads_its_neighbour(float* x) {
@@ -133,7 +103,7 @@ __global__ void trusts_the_warp(float* x) {
   values[i] = static_cast<float>(i);
   __syncthreads();
   for (unsigned half = 16; half > 0; half /= 2) {
-    if (i % 32 < half) values[i] += values[i + half];  // no __syncwarp
+    if (i % 32 < half) values[i] += values[i + half];
   }
   x[i] = values[i];
 }

@@ -8,19 +8,18 @@
 namespace bn::test {
 namespace {
 
-// The sum of a block's elements by shuffles in each warp, then over the warps through shared memory; the last block to
-// end adds those of the blocks.
+// The sum of a block's elements by halves in shared memory; the last block to end adds those of the blocks.
 __global__ void sum_kernel(float* total, float* partial, unsigned* ticket, const float* x, int count) {
-  BN_SHARED(float, warps, [32]);
+  BN_SHARED(float, sums, [128]);
   BN_SHARED(bool, last);
   const auto i = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
-  float sum = i < count ? x[i] : 0.0F;
-  for (int offset = 16; offset > 0; offset /= 2) sum += __shfl_xor_sync(0xffffffffU, sum, offset);
-  if (threadIdx.x % 32 == 0) warps[threadIdx.x / 32] = sum;
-  __syncthreads();
+  sums[threadIdx.x] = i < count ? x[i] : 0.0F;
+  for (unsigned half = blockDim.x / 2; half > 0; half /= 2) {
+    __syncthreads();
+    if (threadIdx.x < half) sums[threadIdx.x] += sums[threadIdx.x + half];
+  }
   if (threadIdx.x == 0) {
-    for (unsigned warp = 1; warp < blockDim.x / 32; ++warp) sum += warps[warp];
-    partial[blockIdx.x] = sum;
+    partial[blockIdx.x] = sums[0];
     __threadfence();
     last = atomicAdd(ticket, 1U) == gridDim.x - 1;
   }
@@ -76,33 +75,6 @@ TEST(Simulator, TransposesThroughDynamicSharedMemory) {
     EXPECT_EQ(to.values(), expected);
     return to.values();
   });
-}
-
-__global__ void shuffles_kernel(int* results, unsigned* votes) {
-  const int thread = static_cast<int>(threadIdx.x), lanes = static_cast<int>(blockDim.x);
-  const unsigned mask = (1U << lanes) - 1;
-  results[thread] = __shfl_sync(mask, thread, 3);
-  results[lanes + thread] = __shfl_up_sync(mask, thread, 2);
-  results[2 * lanes + thread] = __shfl_down_sync(mask, thread, 1, 4);
-  results[3 * lanes + thread] = __shfl_xor_sync(mask, thread, 1);
-  results[4 * lanes + thread] = __shfl_sync(mask, thread, 1, 4);
-  votes[thread] = __ballot_sync(mask, thread % 3 == 0 ? 1 : 0);
-  votes[lanes + thread] =
-      static_cast<unsigned>(__any_sync(mask, thread == 5 ? 1 : 0) * 2 + __all_sync(mask, thread < 6 ? 1 : 0));
-}
-
-TEST(Simulator, ShufflesAndVotesAmongTheLanesThatExist) {
-  const auto results = results_under_all_schedules([] {
-    const DeviceArray<int> shuffled(40);
-    const DeviceArray<unsigned> votes(16);
-    cuda::launch(kContext, "shuffles", shuffles_kernel, {.threads = 8}, shuffled.data(), votes.data());
-    EXPECT_EQ(shuffled.values(), (std::vector<int>{3, 3, 3, 3, 3, 3, 3, 3, 0, 1, 0, 1, 2, 3, 4, 5, 1, 2, 3, 3,
-                                                   5, 6, 7, 7, 1, 0, 3, 2, 5, 4, 7, 6, 1, 1, 1, 1, 5, 5, 5, 5}));
-    EXPECT_EQ(votes.values()[2], 0b01001001U);
-    EXPECT_EQ(votes.values()[8], 2U);
-    return shuffled.values();
-  });
-  EXPECT_EQ(results.size(), 1U);
 }
 
 __global__ void add_one(float* x, int count) {

@@ -3,7 +3,6 @@
 #include <cuda_runtime.h>
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cstring>
 #include <string_view>
 
@@ -28,18 +27,6 @@ bool same_place(Where a, Where b) { return a.line == b.line && std::strcmp(a.fil
 std::string text(Where where) {
   const std::string_view path = where.file;
   return fmt::format("{}:{}", path.substr(path.find_last_of('/') + 1), where.line);
-}
-
-std::string_view name_of(WarpOp op) {
-  switch (op) {
-    case WarpOp::kShuffle:
-      return "shuffle";
-    case WarpOp::kVote:
-      return "vote";
-    case WarpOp::kSync:
-      break;
-  }
-  return "warp barrier";
 }
 
 }  // namespace
@@ -123,62 +110,10 @@ std::string Block::describe_waiting() const {
     }
     const std::string who =
         count == 1 ? fmt::format("thread {}", first) : fmt::format("{} threads from thread {}", count, first);
-    if (thread.state == State::kEnded) {
-      groups.push_back(fmt::format("{} ended", who));
-    } else if (thread.state == State::kAtBarrier) {
-      groups.push_back(fmt::format("{} at the barrier of {}", who, text(thread.where)));
-    } else {
-      groups.push_back(fmt::format("{} at the {} of {}, with mask {:#010x}", who, name_of(thread.op),
-                                   text(thread.where), thread.mask));
-    }
+    groups.push_back(thread.state == State::kEnded ? fmt::format("{} ended", who)
+                                                   : fmt::format("{} at the barrier of {}", who, text(thread.where)));
   }
   return fmt::format("{}", fmt::join(groups, "; "));
-}
-
-uint64_t Block::exchange_in_warp(WarpOp op, unsigned mask, uint64_t value, unsigned source_lane, Where where) {
-  Thread& self = threads_[current_];
-  if ((mask >> lane() & 1U) == 0) {
-    fault_of_thread(
-        fmt::format("its lane is not in the mask {:#010x} of the {} of {}", mask, name_of(op), text(where)));
-  }
-  self.state = State::kInWarp;
-  self.where = where;
-  self.op = op;
-  self.mask = mask;
-  self.value = value;
-  self.source_lane = source_lane;
-  if (!complete_exchange(self)) Fiber::give_way();
-  self.state = State::kRunning;
-  return self.result;
-}
-
-bool Block::complete_exchange(const Thread& last) {
-  const unsigned first = current_ / kWarpSize * kWarpSize;
-  const unsigned lanes = std::min(kWarpSize, shape_.threads - first);
-  const auto takes_part = [&](unsigned lane) { return lane < lanes && (last.mask >> lane & 1U) != 0; };
-  uint64_t votes = 0;
-  for (unsigned lane = 0; lane < lanes; ++lane) {
-    if (!takes_part(lane)) continue;
-    const Thread& thread = threads_[first + lane];
-    const bool arrived = thread.state == State::kInWarp && thread.op == last.op && thread.mask == last.mask &&
-                         same_place(thread.where, last.where);
-    if (!arrived) return false;
-    votes |= static_cast<uint64_t>(thread.value != 0 ? 1 : 0) << lane;
-  }
-  for (unsigned lane = 0; lane < lanes; ++lane) {
-    if (!takes_part(lane)) continue;
-    Thread& thread = threads_[first + lane];
-    if (last.op == WarpOp::kVote) thread.result = votes;
-    if (last.op == WarpOp::kShuffle) {
-      if (!takes_part(thread.source_lane)) {
-        throw Fault(fmt::format("{}, thread {}: the shuffle of {} reads lane {}, which does not take part.", place(),
-                                first + lane, text(last.where), thread.source_lane));
-      }
-      thread.result = threads_[first + thread.source_lane].value;
-    }
-    thread.state = State::kReady;
-  }
-  return true;
 }
 
 void* Block::static_shared(const void* key, size_t bytes) {

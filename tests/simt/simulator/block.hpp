@@ -23,21 +23,16 @@ class Block {
 
   // These are called for the running thread.
   void barrier(Where where);
-  uint64_t exchange_in_warp(WarpOp op, unsigned mask, uint64_t value, unsigned source_lane, Where where);
-  unsigned lane() const { return current_ % kWarpSize; }
   void* static_shared(const void* key, size_t bytes);
   void* dynamic_shared() const { return dynamic_.data(); }
   [[noreturn]] void fault_of_thread(const std::string& what) const;
 
  private:
-  enum class State { kNotStarted, kReady, kRunning, kAtBarrier, kInWarp, kEnded };
+  enum class State { kNotStarted, kReady, kRunning, kAtBarrier, kEnded };
   struct Thread {
     State state = State::kNotStarted;
     std::unique_ptr<Fiber> fiber{};
     Where where{};
-    WarpOp op = WarpOp::kSync;
-    unsigned mask = 0, source_lane = 0;
-    uint64_t value = 0, result = 0;
   };
   struct StaticArray {
     const void* key;
@@ -46,7 +41,6 @@ class Block {
 
   bool run_thread(unsigned index);  // whether it could run
   void release_barrier();           // or Fault, if not all threads wait at the same one
-  bool complete_exchange(const Thread& last);
   std::string describe_waiting() const;
   void fill(const GuardedMemory& memory) const;
   void check_guards() const;

@@ -94,11 +94,6 @@ void run_grid(const char* kernel, const GridShape& shape, const std::function<vo
 
 void barrier(Where where) { running->barrier(where); }
 
-uint64_t exchange_in_warp(WarpOp op, unsigned mask, uint64_t value, unsigned source_lane, Where where) {
-  return running->exchange_in_warp(op, mask, value, source_lane, where);
-}
-
-unsigned lane() { return running->lane(); }
 void* static_shared(const void* key, size_t bytes) { return running->static_shared(key, bytes); }
 void* dynamic_shared() { return running->dynamic_shared(); }
 

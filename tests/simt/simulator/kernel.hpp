@@ -36,7 +36,6 @@ struct GridShape {
   size_t shared_bytes = 0;  // dynamic
 };
 
-constexpr unsigned kWarpSize = 32;
 constexpr size_t kMaxSharedBytes = 48 * 1024;  // a kernel gets these, static or dynamic, without asking for more
 
 // Throws Fault.
@@ -50,13 +49,7 @@ struct Where {
   int line = 0;
 };
 
-enum class WarpOp { kShuffle, kVote, kSync };
-
 void barrier(Where where);
-// Waits until every lane of `mask` that exists has called it too. kShuffle gives source_lane's value, kVote a bit for
-// every lane whose value is not zero.
-uint64_t exchange_in_warp(WarpOp op, unsigned mask, uint64_t value, unsigned source_lane, Where where);
-unsigned lane();  // the running thread's
 
 // The block's memory for one declaration, the same for all threads; `key` is any address of that declaration's own.
 void* static_shared(const void* key, size_t bytes);
