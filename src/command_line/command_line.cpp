@@ -52,7 +52,7 @@ struct Command {
   std::string list;
   for (const CLI::App* each : command.commands()) {
     std::string description = each->get_description();
-    std::replace(description.begin(), description.end(), '\n', ' ');
+    std::ranges::replace(description, '\n', ' ');
     list += "\n" + wrap(fmt::format("  {:<10}  {}", each->get_name(), description), kTerminalWidth, 12);
   }
   const std::string of = command.words.empty() ? "" : " of " + command.words;
@@ -65,8 +65,7 @@ Command find_command(const CLI::App& app, const Words& words) {
   for (const std::string& word : words) {
     const std::vector<const CLI::App*> commands = command.commands();
     if (commands.empty() || is_option(word)) return command;
-    const auto named =
-        std::find_if(commands.begin(), commands.end(), [&](const CLI::App* each) { return each->get_name() == word; });
+    const auto named = std::ranges::find_if(commands, [&](const CLI::App* each) { return each->get_name() == word; });
     if (named == commands.end()) refuse_unknown_command(command, word);
     command = {*named, command.name + " " + word, command.words + (command.words.empty() ? "" : " ") + word};
   }
@@ -78,8 +77,8 @@ Command find_command(const CLI::App& app, const Words& words) {
 // when there is a word too many.
 std::string value_after(const std::string& option, const Words& words, const Words& left_over) {
   const bool has_word_too_many =
-      std::any_of(left_over.begin(), left_over.end(), [](const std::string& word) { return !is_option(word); });
-  const auto place = std::find(words.begin(), words.end(), option);
+      std::ranges::any_of(left_over, [](const std::string& word) { return !is_option(word); });
+  const auto place = std::ranges::find(words, option);
   const bool has_next = has_word_too_many && place != words.end() && place + 1 != words.end() && !is_option(place[1]);
   return has_next ? place[1] : "";
 }
@@ -102,7 +101,7 @@ std::string value_after(const std::string& option, const Words& words, const Wor
 
 [[noreturn]] void refuse_left_over(const Command& command, const Words& words, const Words& left_over,
                                    const ProgramOptions& options) {
-  const auto option = std::find_if(left_over.begin(), left_over.end(), is_option);
+  const auto option = std::ranges::find_if(left_over, is_option);
   if (option != left_over.end()) refuse_unknown_option(command, *option, words, left_over, options);
   refuse(fmt::format("unexpected argument '{}'; {} tells what the command takes", left_over.front(), command.help()));
 }

@@ -16,6 +16,9 @@ std::string exit_code_help(const std::vector<ExitCode>& codes);
 // Breaks the help texts of the app and its commands into lines that a terminal shows whole.
 void wrap_help(CLI::App& app);
 
+// The text as a shell reads it back: quoted where it must be.
+std::string shell_word(const std::string& text);
+
 struct ProgramOptions {
   std::string error_prefix;  // begins each line on the error stream: "error"
   // Tells what the user may have meant by an option that `command` does not have, such as "--epochs" with "5" after it

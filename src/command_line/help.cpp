@@ -1,5 +1,9 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
+#include <utility>
+
 #include "command_line/command_line.hpp"
 #include "core/terminal.hpp"
 
@@ -8,33 +12,20 @@ namespace {
 
 constexpr size_t kNameColumn = 30;  // where CLI11 starts the descriptions of options and commands
 
-const char* meaning_of(ExitCode code) {
-  switch (code) {
-    case ExitCode::kSuccess:
-      return "success";
-    case ExitCode::kFailure:
-      return "unexpected failure";
-    case ExitCode::kUsage:
-      return "bad command line";
-    case ExitCode::kConfig:
-      return "bad configuration file or value";
-    case ExitCode::kData:
-      return "missing or damaged data";
-    case ExitCode::kCheckpoint:
-      return "missing, damaged or mismatching checkpoint";
-    case ExitCode::kUnsupported:
-      return "this machine or build cannot do what was asked";
-    case ExitCode::kStorage:
-      return "cannot write (disk full, permissions), or a disk failed";
-    case ExitCode::kDiverged:
-      return "not finite: a loss or parameter in training (recorded in the run's log), or a network's output";
-    case ExitCode::kInterrupted:
-      return "interrupted; training wrote a checkpoint, continue with --resume";
-    case ExitCode::kPeerLost:
-      return "another process of this run ended or cannot be reached; continue with --resume";
-  }
-  return "";
-}
+constexpr std::pair<ExitCode, const char*> kMeanings[] = {
+    {ExitCode::kSuccess, "success"},
+    {ExitCode::kFailure, "unexpected failure"},
+    {ExitCode::kUsage, "bad command line"},
+    {ExitCode::kConfig, "bad configuration file or value"},
+    {ExitCode::kData, "missing or damaged data"},
+    {ExitCode::kCheckpoint, "missing, damaged or mismatching checkpoint"},
+    {ExitCode::kUnsupported, "this machine or build cannot do what was asked"},
+    {ExitCode::kStorage, "cannot write (disk full, permissions), or a disk failed"},
+    {ExitCode::kDiverged,
+     "not finite: a loss or parameter in training (recorded in the run's log), or a network's output"},
+    {ExitCode::kInterrupted, "interrupted; training wrote a checkpoint, continue with --resume"},
+    {ExitCode::kPeerLost, "another process of this run ended or cannot be reached; continue with --resume"},
+};
 
 // The commands' notes were broken for another width: a line that follows another one without an indent goes on with it.
 std::string joined_lines(std::string text) {
@@ -49,8 +40,21 @@ std::string joined_lines(std::string text) {
 
 std::string exit_code_help(const std::vector<ExitCode>& codes) {
   std::string text = "Exit codes:";
-  for (const ExitCode code : codes) text += fmt::format("\n  {}  {}", static_cast<int>(code), meaning_of(code));
+  for (const auto& [code, meaning] : kMeanings) {
+    if (std::ranges::find(codes, code) != codes.end())
+      text += fmt::format("\n  {}  {}", static_cast<int>(code), meaning);
+  }
   return text;
+}
+
+std::string shell_word(const std::string& text) {
+  const bool is_plain = std::ranges::all_of(text, [](unsigned char c) {
+    return std::isalnum(c) != 0 || std::string_view("_-+=:,./@%").find(static_cast<char>(c)) != std::string_view::npos;
+  });
+  if (is_plain && !text.empty()) return text;
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
 }
 
 void wrap_help(CLI::App& app) {

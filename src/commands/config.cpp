@@ -1,12 +1,14 @@
 #include <fmt/format.h>
 
-#include <cstdio>
+#include <algorithm>
+#include <cmath>
+#include <set>
 
 #include "bn/dataset.hpp"
 #include "bn/models.hpp"
+#include "bn/schedule.hpp"
 #include "commands/commands.hpp"
 #include "commands/config_arguments.hpp"
-#include "commands/schedule_chart.hpp"
 #include "core/messages.hpp"
 #include "core/terminal.hpp"
 
@@ -15,18 +17,16 @@ namespace {
 
 void show(const Config& config) {
   const Net net = build_network(config.model);
-  std::printf("# %ld parameters (%ld convolution and linear weights), %.3f G multiply-adds per image\n",
-              static_cast<long>(net.parameter_count()), static_cast<long>(net.weight_count()),
-              static_cast<double>(net.multiply_adds()) / 1e9);
-  std::printf("%s", to_yaml(config).c_str());
+  print(fmt::format("# {} parameters ({} convolution and linear weights), {:.3f} G multiply-adds per image\n{}",
+                    net.parameter_count(), net.weight_count(), static_cast<double>(net.multiply_adds()) / 1e9,
+                    to_yaml(config)));
 }
 
 void show_shapes(const Config& config) {
   const Net net = build_network(config.model);
   for (const Node& node : net.nodes()) {
     const Shape& shape = net.values()[static_cast<size_t>(node.output.index)].shape;
-    std::printf("%-40s %-36s %ldx%ldx%ld\n", node.name.c_str(), describe(node.spec).c_str(), static_cast<long>(shape.h),
-                static_cast<long>(shape.w), static_cast<long>(shape.c));
+    print(fmt::format("{:<40} {:<36} {}x{}x{}\n", node.name, describe(node.spec), shape.h, shape.w, shape.c));
   }
 }
 
@@ -47,10 +47,64 @@ RunLength length_of(const Config& config, int64_t images) {
   return length;
 }
 
+constexpr int64_t kRows = 12;
+constexpr int64_t kLabel = 9;  // characters of a rate beside the chart
+
+double epoch_of(int64_t step, const RunLength& length) {
+  return static_cast<double>(step) / static_cast<double>(length.steps_per_epoch);
+}
+
+// The rate of each column's first step, so that the chart begins with the run.
+std::vector<double> sample(const LearningRateOptions& options, const RunLength& length, int64_t count) {
+  std::vector<double> rates;
+  for (int64_t i = 0; i < count; ++i) rates.push_back(learning_rate(options, i * length.steps / count, length));
+  return rates;
+}
+
+// "0" at the left, the epochs of the run at the right, and a unit between them.
+std::string axis_labels(const RunLength& length, int64_t width) {
+  const std::string last = fmt::format("{:.4g}", epoch_of(length.steps, length));
+  const int64_t between = width - 1 - static_cast<int64_t>(last.size());
+  return fmt::format("{:>{}}{:^{}}{}\n", "0", kLabel + 3, "epochs", between, last);
+}
+
+// The first and the last step, the first one after the warm-up, and quarters of the run: enough to check by hand.
+std::string table(const LearningRateOptions& options, const RunLength& length) {
+  const double warmup = options.warmup_epochs * static_cast<double>(length.steps_per_epoch);
+  const int64_t last = length.steps - 1, warm = std::min(static_cast<int64_t>(std::ceil(warmup)), last);
+  const std::set<int64_t> steps{0, warm, length.steps / 4, length.steps / 2, length.steps * 3 / 4, last};
+  std::string text = fmt::format("{:>12} {:>9} {:>12}\n", "step", "epoch", "rate");
+  for (const int64_t step : steps) {
+    text +=
+        fmt::format("{:>12} {:>9.2f} {:>12.4g}\n", step, epoch_of(step, length), learning_rate(options, step, length));
+  }
+  return text;
+}
+
+// Lines of at most `columns` characters: a chart of the rate against the step, and the rates of some steps as numbers.
+std::string schedule_chart(const LearningRateOptions& options, const RunLength& length, int64_t columns) {
+  const int64_t width = std::clamp<int64_t>(columns - kLabel - 2, 10, 200);
+  const std::vector<double> rates = sample(options, length, std::min(width, length.steps));
+  const double highest = *std::ranges::max_element(rates);
+  std::string text = fmt::format("{} steps, {} an epoch\n", length.steps, length.steps_per_epoch);
+  for (int64_t row = kRows; row > 0; --row) {
+    const bool is_labelled = row == kRows || row == kRows / 2;
+    const double level = highest * static_cast<double>(row) / kRows;
+    std::string line = is_labelled ? fmt::format("{:>{}.3g} |", level, kLabel) : fmt::format("{:>{}} |", "", kLabel);
+    for (int64_t column = 0; column < width; ++column) {
+      const double rate = rates[static_cast<size_t>(column * static_cast<int64_t>(rates.size()) / width)];
+      line += std::lround(rate / highest * kRows) >= row ? '#' : ' ';
+    }
+    text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+  }
+  text += fmt::format("{:>{}} +{:-<{}}\n", 0, kLabel, "", width);
+  return text + axis_labels(length, width) + table(options, length);
+}
+
 void show_schedule(const Config& config, int64_t images) {
   const RunLength length = length_of(config, images);
   expect_schedule_fits(config.train.learning_rate, length);
-  std::printf("%s", schedule_chart(config.train.learning_rate, length, output_columns(80)).c_str());
+  print(schedule_chart(config.train.learning_rate, length, output_columns(80)));
 }
 
 }  // namespace
@@ -83,20 +137,18 @@ void add_config_command(CLI::App& app, ExitCode& exit_code) {
   diff_command->add_option("a", pair->first)->required();
   diff_command->add_option("b", pair->second)->required();
   diff_command->callback([pair] {
-    for (const std::string& line : diff(load_config(pair->first), load_config(pair->second))) {
-      std::printf("%s\n", line.c_str());
-    }
+    for (const std::string& line : diff(load_config(pair->first), load_config(pair->second))) print(line + "\n");
   });
 
   CLI::App* keys_command =
       command->add_subcommand("keys", "List every key with what it expects, its default and meaning");
   auto prefixes = std::make_shared<std::vector<std::string>>();
   keys_command->add_option("prefixes", *prefixes, "Only these keys and those inside them, such as train.learning_rate");
-  keys_command->callback([prefixes] { std::printf("%s", config_help(*prefixes).c_str()); });
+  keys_command->callback([prefixes] { print(config_help(*prefixes)); });
 
   CLI::App* schema_command = command->add_subcommand(
       "schema", "Print a JSON Schema of the keys, for editors; configs/schema.json is this one");
-  schema_command->callback([] { std::printf("%s", config_schema().c_str()); });
+  schema_command->callback([] { print(config_schema()); });
 
   auto checked = std::make_shared<std::vector<std::string>>();
   CLI::App* check_command = command->add_subcommand("check", "Read configurations and build their networks");
@@ -105,9 +157,9 @@ void add_config_command(CLI::App& app, ExitCode& exit_code) {
     for (const std::string& path : *checked) {
       try {
         build_network(load_config(path).model);
-        std::printf("%s: fine\n", path.c_str());
+        print(path + ": fine\n");
       } catch (const Error& error) {
-        std::fprintf(stderr, "error: %s\n", error.what());
+        tell(fmt::format("error: {}\n", error.what()));
         if (exit_code == ExitCode::kSuccess) exit_code = error.exit_code();
       }
     }

@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "bn/cpu_backend.hpp"
 #include "bn/cuda_backend.hpp"
+#include "commands/commands.hpp"
 #include "core/usable_cores.hpp"
 
 namespace bn {
@@ -27,6 +30,19 @@ std::vector<std::string> ConfigArguments::warnings() const {
   if (differences.empty()) return {};
   return {fmt::format("of options --set that undo each other the last one counts; in the other order: {}",
                       fmt::join(differences, ", "))};
+}
+
+std::string explain_option(const CLI::App& command, const std::string& option, const std::string& value) {
+  if (command.get_option_no_throw("--set") == nullptr) return "";
+  std::string name = option.substr(std::min(option.find_first_not_of('-'), option.size()));
+  std::ranges::replace(name, '-', '_');
+  const std::optional<NamedKey> key = find_key(name);
+  if (!key) return "";
+  if (key->holds_keys) {
+    return fmt::format("the configuration has several values in {0}, which `bninception config keys {0}` lists",
+                       key->path);
+  }
+  return fmt::format("a value of the configuration is set by --set {}={}", key->path, value.empty() ? "VALUE" : value);
 }
 
 std::unique_ptr<Backend> make_backend(Config& config) { return make_backend(config, *alone()); }

@@ -2,7 +2,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cstdio>
 
 #include "bn/cpu_backend.hpp"
 #include "bn/models.hpp"
@@ -82,8 +81,7 @@ void to_pytorch(const ConvertArguments& arguments) {
     const std::vector<std::string>& words = model.info.provenance->class_words;
     if (!words.empty()) metadata.emplace_back(kClassWords, to_lines(words));
   }
-  write_pytorch(arguments.out, *model.parameters, model.averaged ? WeightsCopy::kAverage : WeightsCopy::kCurrent,
-                metadata);
+  write_pytorch(arguments.out, *model.parameters, model.weights, metadata);
 }
 
 void to_bninception(const ConvertArguments& arguments) {
@@ -113,9 +111,7 @@ void add_convert_command(CLI::App& app, ExitCode& exit_code) {
       ->check(CLI::IsMember({"pytorch", "bninception"}))
       ->required();
   command->add_option("--config", arguments->config, "For --names bninception: the experiment with the network");
-  command->add_option("--checkpoint", arguments->which, "Of a run folder: best or last")
-      ->check(CLI::IsMember({"best", "last"}))
-      ->capture_default_str();
+  add_checkpoint_option(*command, arguments->which);
   command->footer(
       "PyTorch's names are those of the public BN-Inception (Cadene's pretrained-models.pytorch): it reads BGR, and "
       "its\n"
@@ -123,12 +119,8 @@ void add_convert_command(CLI::App& app, ExitCode& exit_code) {
       "The metadata 'classes' and 'class_words' hold the names of the classes, a line each, both ways. A program that\n"
       "changes the file should keep them, and leave 'checksum' out.");
   command->callback([arguments, &exit_code] {
-    if (arguments->names == "pytorch") {
-      to_pytorch(*arguments);
-    } else {
-      to_bninception(*arguments);
-    }
-    std::printf("%s\n", arguments->out.c_str());
+    arguments->names == "pytorch" ? to_pytorch(*arguments) : to_bninception(*arguments);
+    print(arguments->out + "\n");
     exit_code = ExitCode::kSuccess;
   });
 }

@@ -11,8 +11,6 @@
 #include "bn/train_options.hpp"
 #include "commands/commands.hpp"
 #include "commands/config_arguments.hpp"
-#include "commands/evaluation_page.hpp"
-#include "commands/evaluation_progress.hpp"
 #include "commands/evaluation_report.hpp"
 #include "commands/outputs.hpp"
 #include "commands/processes.hpp"
@@ -93,7 +91,7 @@ std::vector<std::string> differences_of_sets(const Config& a, const Config& b, c
   }
   std::vector<std::string> differences = diff(a, b);
   std::erase_if(differences, [&](const std::string& difference) {
-    return std::none_of(keys.begin(), keys.end(), [&](const std::string& key) { return difference.starts_with(key); });
+    return std::ranges::none_of(keys, [&](const std::string& key) { return difference.starts_with(key); });
   });
   return differences;
 }
@@ -102,9 +100,8 @@ std::vector<std::string> differences_of_sets(const Config& a, const Config& b, c
 void check_same_set(const TrainedModel& first, const TrainedModel& model, const EvaluateArguments& arguments) {
   const std::vector<std::string> differences = differences_of_sets(first.config, model.config, arguments);
   if (differences.empty()) return;
-  const bool other_paths = std::any_of(differences.begin(), differences.end(), [](const std::string& difference) {
-    return difference.starts_with("data.validation:");
-  });
+  const bool other_paths = std::ranges::any_of(
+      differences, [](const std::string& difference) { return difference.starts_with("data.validation:"); });
   throw ConfigError(
       fmt::format("an ensemble needs networks of one list of classes and one set of images, but {} and {} differ: {}{}",
                   first.checkpoint, model.checkpoint, fmt::join(differences, ", "),
@@ -246,10 +243,6 @@ void warn_of_training_images(const DataOptions& data, const std::vector<std::str
   }
 }
 
-CropSet crop_set(int64_t crops) {
-  return crops == 144 ? CropSet::kGoogLeNet : crops == 10 ? CropSet::kTen : CropSet::kSingle;
-}
-
 // Each process loads everything, and scores its share of the batches.
 class EvaluateCommand {
  public:
@@ -363,9 +356,7 @@ void add_evaluate_command(CLI::App& app, ExitCode& exit_code) {
       ->add_option("runs", arguments->paths,
                    "Run folders or .safetensors checkpoints; of several, the mean of their probabilities is scored")
       ->required();
-  command->add_option("--crops", arguments->crops, "Crops of each image: 1, 10 or GoogLeNet's 144")
-      ->check(CLI::IsMember({1, 10, 144}))
-      ->capture_default_str();
+  add_crops_option(*command, arguments->crops);
   command->add_option("--statistics", arguments->statistics,
                       "Of batch normalisation: moving, or population(N), estimated anew over N training batches "
                       "(Algorithm 2) [as in the checkpoint]");
@@ -382,9 +373,7 @@ void add_evaluate_command(CLI::App& app, ExitCode& exit_code) {
       ->check([](const std::string& name) { return name.empty() ? "the name of the file is empty" : ""; }, "");
   command->add_option("--page", arguments->page,
                       "Folder for a page: accuracy by class, confusions, the worst mistakes, the first filters");
-  command->add_option("--checkpoint", arguments->which, "Of a run folder: best or last")
-      ->check(CLI::IsMember({"best", "last"}))
-      ->capture_default_str();
+  add_checkpoint_option(*command, arguments->which);
   command->add_option("--device", arguments->device, "cpu or cuda [as in training]")
       ->check(CLI::IsMember({"cpu", "cuda"}));
   command->add_flag("--unfolded", arguments->unfolded, "Do not fold batch normalisation into the weights");

@@ -1,14 +1,18 @@
 #include "commands/evaluation_report.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "bn/pictures.hpp"
 #include "commands/outputs.hpp"
 #include "core/csv.hpp"
+#include "core/duration.hpp"
+#include "core/messages.hpp"
 
 namespace bn {
 namespace {
@@ -35,10 +39,6 @@ std::string in_percent(const ErrorRate& error) {
                      100 * error.interval.high);
 }
 
-std::string name_of_class(const EvaluationReport& report, size_t index) {
-  return index < report.class_names.size() ? report.class_names[index] : fmt::format("{}", index);
-}
-
 void print_json(const EvaluationReport& report) {
   const EvaluationResult& result = report.result;
   Json members = Json::array(), classes = Json::array();
@@ -47,7 +47,9 @@ void print_json(const EvaluationReport& report) {
   }
   for (size_t i = 0; i < result.classes.size(); ++i) {
     const ClassScore& score = result.classes[i];
-    classes.push_back({{"class", name_of_class(report, i)}, {"images", score.images}, {"right", score.right}});
+    classes.push_back({{"class", class_name(report.class_names, static_cast<int64_t>(i))},
+                       {"images", score.images},
+                       {"right", score.right}});
   }
   const Json object{{"checkpoint", report.members.front().checkpoint},
                     {"step", report.members.front().step},
@@ -68,7 +70,7 @@ void print_json(const EvaluationReport& report) {
                     {"classes", classes},
                     {"seconds", result.seconds},
                     {"backend", report.backend}};
-  std::printf("%s\n", object.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
+  print(object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
 std::string describe_members(const EvaluationReport& report) {
@@ -80,7 +82,7 @@ std::string describe_members(const EvaluationReport& report) {
 std::string describe_statistics(const EvaluationReport& report) {
   std::vector<std::string> kinds;
   for (const auto& member : report.members) {
-    if (std::find(kinds.begin(), kinds.end(), member.statistics) == kinds.end()) kinds.push_back(member.statistics);
+    if (std::ranges::find(kinds, member.statistics) == kinds.end()) kinds.push_back(member.statistics);
   }
   return fmt::format("statistics of batch normalisation: {}\n", fmt::join(kinds, ", "));
 }
@@ -112,14 +114,13 @@ void print_text(const EvaluationReport& report, const ReportStyle& style) {
   text += describe_statistics(report) + describe_skipped(result) + describe_left_out(report.left_out);
   for (size_t i = 0; style.per_class && i < result.classes.size(); ++i) {
     const ClassScore& score = result.classes[i];
-    if (score.images == 0) {
-      text += fmt::format("{:<20} no image\n", name_of_class(report, i));
-      continue;
-    }
-    text += fmt::format("{:<20} {:>5} of {:>5} right, {:.1f} %\n", name_of_class(report, i), score.right, score.images,
-                        100.0 * static_cast<double>(score.right) / static_cast<double>(score.images));
+    text += fmt::format("{:<20} ", class_name(report.class_names, static_cast<int64_t>(i)));
+    text += score.images == 0
+                ? "no image\n"
+                : fmt::format("{:>5} of {:>5} right, {:.1f} %\n", score.right, score.images,
+                              100.0 * static_cast<double>(score.right) / static_cast<double>(score.images));
   }
-  std::printf("%s", text.c_str());
+  print(text);
 }
 
 void append(AtomicFile& file, const std::string& text) { file.append(text.data(), static_cast<int64_t>(text.size())); }
@@ -130,7 +131,17 @@ AtomicFile open_prediction_file(const std::string& path) {
   return AtomicFile(path);
 }
 
+constexpr size_t kMistakes = 24;
+
+// The wrong answer that gave the right class less is the worse one.
+bool is_worse(const Prediction& a, const Prediction& b) { return a.label_probability < b.label_probability; }
+
 }  // namespace
+
+std::string class_name(const std::vector<std::string>& names, int64_t index) {
+  const auto place = static_cast<size_t>(index);
+  return place < names.size() ? names[place] : fmt::to_string(index);
+}
 
 void print_report(const EvaluationReport& report, const ReportStyle& style) {
   style.json ? print_json(report) : print_text(report, style);
@@ -143,25 +154,88 @@ PredictionFile::PredictionFile(const std::string& path, const Dataset& images)
          "probability4,class5,probability5\n");
 }
 
-std::string PredictionFile::class_name(int32_t index) const {
-  const auto& names = images_.class_names();
-  return static_cast<size_t>(index) < names.size() ? names[static_cast<size_t>(index)] : fmt::format("{}", index);
-}
-
 void PredictionFile::write(const Prediction& prediction) {
-  const std::string image = images_.name_in_set(prediction.image);
-  std::string line = fmt::format("{},{},{},{:.6g}", csv_field(image), csv_field(class_name(prediction.label)),
-                                 prediction.rank, prediction.label_probability);
+  const auto name = [&](int32_t index) { return csv_field(class_name(images_.class_names(), index)); };
+  std::string line = fmt::format("{},{},{},{:.6g}", csv_field(images_.name_in_set(prediction.image)),
+                                 name(prediction.label), prediction.rank, prediction.label_probability);
   for (size_t i = 0; i < 5; ++i) {
-    if (i < prediction.classes.size()) {
-      line += fmt::format(",{},{:.6g}", csv_field(class_name(prediction.classes[i])), prediction.probabilities[i]);
-    } else {
-      line += ",,";
-    }
+    const bool is_there = i < prediction.classes.size();
+    line += is_there ? fmt::format(",{},{:.6g}", name(prediction.classes[i]), prediction.probabilities[i]) : ",,";
   }
   append(file_, line + "\n");
 }
 
 void PredictionFile::close() { file_.commit(); }
+
+EvaluationPageMaker::EvaluationPageMaker(std::string folder, const Dataset& images, const DataOptions& data)
+    : folder_(std::move(folder)), images_(images), data_(data) {
+  create_folder(folder_ + "/images");
+}
+
+void EvaluationPageMaker::add(const Prediction& prediction) {
+  ++answers_[{prediction.label, prediction.classes.front()}];
+  if (prediction.classes.front() == prediction.label) return;
+  worst_.push_back(prediction);
+  std::push_heap(worst_.begin(), worst_.end(), is_worse);
+  if (worst_.size() <= kMistakes) return;
+  std::pop_heap(worst_.begin(), worst_.end(), is_worse);
+  worst_.pop_back();
+}
+
+void EvaluationPageMaker::write(const EvaluationReport& report, const TrainedModel& model) {
+  const EvaluationResult& result = report.result;
+  EvaluationPage page{
+      .title = fmt::format("top-1 {:.2f} % of {} images", 100 * result.top1, result.images),
+      .subtitle = fmt::format("{}, step {}; top-5 {:.2f} %, loss {:.4f}, {} crop{} of each image",
+                              report.members.front().checkpoint, report.members.front().step, 100 * result.top5,
+                              result.loss, report.crops, report.crops == 1 ? "" : "s"),
+      .answers = answers_};
+  const std::string filters = "images/filters.png";
+  if (draw_first_filters(model, folder_ + "/" + filters)) page.filters = filters;
+  if (report.members.size() > 1) page.subtitle += fmt::format("; {} networks together", report.members.size());
+  for (size_t c = 0; c < result.classes.size(); ++c) {
+    page.classes.push_back({.name = class_name(report.class_names, static_cast<int64_t>(c)),
+                            .images = result.classes[c].images,
+                            .right = result.classes[c].right});
+  }
+  std::sort_heap(worst_.begin(), worst_.end(), is_worse);
+  for (const Prediction& prediction : worst_) page.mistakes.push_back(show(prediction, page.mistakes.size(), report));
+  write_evaluation_page(page, folder_);
+}
+
+EvaluationPage::Mistake EvaluationPageMaker::show(const Prediction& prediction, size_t number,
+                                                  const EvaluationReport& report) const {
+  constexpr int64_t kSide = 192;
+  constexpr size_t kAnswers = 3;
+  EvaluationPage::Mistake mistake{.picture = fmt::format("images/mistake{:02}.png", number + 1),
+                                  .image = images_.name_in_set(prediction.image),
+                                  .label = class_name(report.class_names, prediction.label),
+                                  .label_probability = prediction.label_probability};
+  for (size_t i = 0; i < std::min(kAnswers, prediction.classes.size()); ++i) {
+    mistake.answers.push_back(fmt::format("{} {:.1f} %", class_name(report.class_names, prediction.classes[i]),
+                                          100 * prediction.probabilities[i]));
+  }
+  draw_thumbnail(images_, prediction.image, data_, kSide, folder_ + "/" + mistake.picture);
+  return mistake;
+}
+
+EvaluationProgress::EvaluationProgress() : terminal_(isatty(STDERR_FILENO) == 1) {}
+
+EvaluationProgress::~EvaluationProgress() {
+  if (open_) tell("\r\033[K");
+}
+
+void EvaluationProgress::show(int64_t images, int64_t all) {
+  using std::chrono::seconds;
+  const Clock::time_point now = Clock::now();
+  if (images == 0 || now - shown_ < (terminal_ ? seconds(1) : seconds(30))) return;
+  shown_ = now;
+  const double rate = static_cast<double>(images) / std::chrono::duration<double>(now - start_).count();
+  const std::string line = fmt::format("{}/{} images  {:.{}f} images/s  {} left", images, all, rate, rate < 10 ? 1 : 0,
+                                       describe_duration(static_cast<double>(all - images) / rate));
+  tell(terminal_ ? "\r\033[K" + line : line + "\n");
+  std::fflush(stderr);
+  open_ = terminal_;
+}
 
 }  // namespace bn

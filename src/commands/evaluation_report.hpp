@@ -1,13 +1,21 @@
 // The results that `bninception evaluate` prints and writes.
 #pragma once
 
+#include <chrono>
+#include <map>
 #include <string>
 #include <vector>
 
+#include "bn/dataset.hpp"
 #include "bn/evaluate.hpp"
+#include "bn/report.hpp"
+#include "commands/trained_model.hpp"
 #include "core/files.hpp"
 
 namespace bn {
+
+// The class's name, or its number where it has none.
+std::string class_name(const std::vector<std::string>& names, int64_t index);
 
 struct ReportStyle {
   bool json = false;
@@ -37,10 +45,48 @@ class PredictionFile {
   void close();  // the file appears whole, or not at all
 
  private:
-  std::string class_name(int32_t index) const;
-
   const Dataset& images_;
   AtomicFile file_;
+};
+
+// Collects what the page about an evaluation shows, while the images are scored.
+class EvaluationPageMaker {
+ public:
+  // Makes the folder, which receives index.html and images/. Throws StorageError.
+  EvaluationPageMaker(std::string folder, const Dataset& images, const DataOptions& data);
+
+  void add(const Prediction& prediction);
+  // Draws the pictures and writes the page. The filters are those of `model`, which has its parameters.
+  void write(const EvaluationReport& report, const TrainedModel& model);
+
+ private:
+  EvaluationPage::Mistake show(const Prediction& prediction, size_t number, const EvaluationReport& report) const;
+
+  const std::string folder_;
+  const Dataset& images_;
+  const DataOptions data_;
+  std::map<std::pair<int32_t, int32_t>, int64_t> answers_;
+  std::vector<Prediction> worst_;  // a heap: the least bad of them first
+};
+
+// Shows a person how far the evaluation is. On standard error: on a terminal one line, rewritten in place; elsewhere a
+// line each half a minute.
+class EvaluationProgress {
+ public:
+  EvaluationProgress();
+  ~EvaluationProgress();  // clears the line
+  EvaluationProgress(const EvaluationProgress&) = delete;
+  EvaluationProgress& operator=(const EvaluationProgress&) = delete;
+
+  // So many of all images are scored.
+  void show(int64_t images, int64_t all);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  bool terminal_;
+  bool open_ = false;  // the line stands on the terminal
+  Clock::time_point start_ = Clock::now(), shown_ = start_;
 };
 
 }  // namespace bn

@@ -1,8 +1,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <cstdio>
-
 #include "bn/cpu_backend.hpp"
 #include "bn/evaluate.hpp"
 #include "bn/onnx.hpp"
@@ -64,16 +62,15 @@ ExitCode run_export(const ExportArguments& arguments) {
               {.input = arguments.raw ? OnnxInput::kNormalized : OnnxInput::kPixels,
                .normalization = normalization_of(data),
                .binarize = data.binarize,
-               .weights = model.averaged ? WeightsCopy::kAverage : WeightsCopy::kCurrent,
+               .weights = model.weights,
                .metadata = metadata_of(model, arguments.raw)});
   tell(trailing_averages(model));
   const Shape image = model.net.image_shape();
   const std::string input = arguments.raw
                                 ? fmt::format("f32 [batch, {}, {}, {}], normalised", image.c, image.h, image.w)
                                 : fmt::format("u8 [batch, {}, {}, {}]", image.h, image.w, image.c);
-  std::printf("%s\n", fmt::format("{}: images {} -> logits f32 [batch, {}], from {}", arguments.onnx, input,
-                                  model.net.classes(), model.checkpoint)
-                          .c_str());
+  print(fmt::format("{}: images {} -> logits f32 [batch, {}], from {}\n", arguments.onnx, input, model.net.classes(),
+                    model.checkpoint));
   return ExitCode::kSuccess;
 }
 
@@ -86,9 +83,7 @@ void add_export_command(CLI::App& app, ExitCode& exit_code) {
   command->add_option("--onnx", arguments->onnx, "The ONNX file to write")->required();
   command->add_flag("--raw", arguments->raw,
                     "Take normalised f32 [batch, c, h, w] instead of pixels, u8 [batch, h, w, c]");
-  command->add_option("--checkpoint", arguments->which, "Of a run folder: best or last")
-      ->check(CLI::IsMember({"best", "last"}))
-      ->capture_default_str();
+  add_checkpoint_option(*command, arguments->which);
   command->footer(
       "The model normalises pixels itself. It takes images as the evaluation does after decoding: the shorter side\n"
       "resized, by areas (OpenCV's INTER_AREA) where both sides shrink and else by INTER_LINEAR, then the centre cut "

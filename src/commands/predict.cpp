@@ -4,16 +4,22 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <nlohmann/json.hpp>
+#include <optional>
 
+#include "bn/activations.hpp"
 #include "bn/dataset.hpp"
 #include "bn/error.hpp"
 #include "bn/evaluate.hpp"
-#include "commands/answers.hpp"
+#include "bn/pictures.hpp"
 #include "commands/commands.hpp"
 #include "commands/config_arguments.hpp"
-#include "commands/evaluation_progress.hpp"
+#include "commands/evaluation_report.hpp"
+#include "commands/outputs.hpp"
 #include "commands/signals.hpp"
 #include "commands/trained_model.hpp"
+#include "core/csv.hpp"
+#include "core/files.hpp"
 #include "core/messages.hpp"
 #include "cpu/bounded_spin.hpp"
 
@@ -26,6 +32,8 @@ struct PredictArguments {
   std::string which = "best", features, heat_maps;
   int64_t top = 5, crops = 1;
   bool json = false, csv = false;
+
+  bool is_csv() const { return !json && (csv || !features.empty()); }
 };
 
 // A photo need not have the size of a set that was made for the network, and lies as its camera was held.
@@ -64,20 +72,6 @@ void expect_no_file_for_answers(const PredictArguments& arguments) {
   }
 }
 
-AnswerOptions answer_options(const PredictArguments& arguments) {
-  if (!arguments.heat_maps.empty() && arguments.crops > 1) {
-    throw ConfigError("--heatmap draws what one crop shows, so it needs --crops 1");
-  }
-  const bool is_csv = arguments.csv || (!arguments.features.empty() && !arguments.json);
-  return {.form = arguments.json ? AnswerForm::kJson
-                  : is_csv       ? AnswerForm::kCsv
-                                 : AnswerForm::kText,
-          .top = arguments.top,
-          .crops = arguments.crops,
-          .features = arguments.features,
-          .heat_maps = arguments.heat_maps};
-}
-
 // So many images that the batches are alike and few places of the last are empty. Larger batches would be no faster,
 // and the first answers would come later.
 int64_t images_at_a_time(int64_t images, int64_t crops, const Config& config) {
@@ -86,6 +80,157 @@ int64_t images_at_a_time(int64_t images, int64_t crops, const Config& config) {
   const int64_t batches = (images + most - 1) / most;
   return (images + batches - 1) / batches;
 }
+
+// The answers, a line for each image.
+class Answers {
+ public:
+  // Throws ConfigError for features or heat maps that the network does not have, StorageError for a folder that cannot
+  // be made. The model has no plan and no parameters yet.
+  Answers(const PredictArguments& arguments, const TrainedModel& model, const Dataset& images, const DataOptions& data)
+      : arguments_(arguments),
+        model_(model),
+        images_(images),
+        data_(data),
+        is_answered_(static_cast<size_t>(images.size())) {
+    if (!arguments_.features.empty()) features_op_ = output_op_of_row(model.net, arguments_.features);
+    if (arguments_.heat_maps.empty()) return;
+    activation_.emplace(model.net);
+    std::vector<std::string> photos;
+    for (int64_t i = 0; i < images.size(); ++i) photos.push_back(images.name(i));
+    expect_apart("--heatmap", arguments_.heat_maps, photos);
+    create_folder(arguments_.heat_maps);
+  }
+
+  // The ops whose outputs the model's plan has to keep.
+  std::vector<std::string> kept() const {
+    std::vector<std::string> ops;
+    if (!features_op_.empty()) ops.push_back(features_op_);
+    if (activation_) ops.push_back(activation_->features());
+    return ops;
+  }
+
+  // Prints what comes before all lines. The model has its plan and its parameters now.
+  void begin(Backend& backend) {
+    backend_ = &backend;
+    if (activation_) activation_->read_weights(*model_.parameters, model_.plan->options().weights);
+    if (!arguments_.is_csv()) return;
+    std::string heading = "image";
+    if (!features_op_.empty()) {
+      const int64_t features = model_.plan->output(features_op_).shape.c;
+      for (int64_t i = 1; i <= features; ++i) heading += fmt::format(",feature{}", i);
+    } else {
+      for (int64_t i = 1; i <= std::min(arguments_.top, model_.net.classes()); ++i) {
+        heading += fmt::format(",class{0},probability{0}", i);
+      }
+    }
+    bn::print(heading + "\n");
+  }
+
+  void print(const Prediction& prediction) {
+    is_answered_[static_cast<size_t>(prediction.image)] = true;
+    const std::string picture = activation_ ? draw(prediction) : "";
+    bn::print((arguments_.json       ? json_of(prediction, picture)
+               : arguments_.is_csv() ? csv_of(prediction)
+                                     : text_of(prediction, picture)) +
+              "\n");
+  }
+
+  // Where the heat maps lie, and what their colours mean; "" where none was drawn.
+  std::string legend() const {
+    if (pictures_.empty()) return "";
+    return fmt::format(
+        "heat maps in {}: red speaks most for the likeliest class, then yellow, green and blue; what keeps its own "
+        "colours does not speak for it, or lies outside of the square that the network sees\n",
+        arguments_.heat_maps);
+  }
+
+  bool has(int64_t image) const { return is_answered_[static_cast<size_t>(image)]; }
+
+ private:
+  std::string class_name(int32_t index) const { return bn::class_name(images_.class_names(), index); }
+  std::string class_words(int32_t index) const {
+    if (!model_.info.provenance) return "";
+    const std::vector<std::string>& words = model_.info.provenance->class_words;
+    return static_cast<size_t>(index) < words.size() ? words[static_cast<size_t>(index)] : "";
+  }
+
+  std::string text_of(const Prediction& prediction, const std::string& picture) const {
+    std::string text = images_.name(prediction.image) + ":";
+    for (size_t i = 0; i < shown(prediction); ++i) {
+      const std::string words = class_words(prediction.classes[i]);
+      text += fmt::format("{} {}{} {:.1f} %", i == 0 ? "" : ",", class_name(prediction.classes[i]),
+                          words.empty() ? "" : " (" + words.substr(0, words.find(',')) + ")",
+                          100 * prediction.probabilities[i]);
+    }
+    return picture.empty() ? text : text + " -> " + picture;
+  }
+
+  std::string json_of(const Prediction& prediction, const std::string& picture) const {
+    using Json = nlohmann::ordered_json;
+    Json json{{"image", images_.name(prediction.image)}, {"classes", Json::array()}};
+    for (size_t i = 0; i < shown(prediction); ++i) {
+      Json one{{"class", class_name(prediction.classes[i])}, {"probability", prediction.probabilities[i]}};
+      if (const std::string words = class_words(prediction.classes[i]); !words.empty()) one["words"] = words;
+      json["classes"].push_back(std::move(one));
+    }
+    if (!features_op_.empty()) json["features"] = features_of(prediction);
+    if (!picture.empty()) json["heatmap"] = picture;
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  }
+
+  std::string csv_of(const Prediction& prediction) const {
+    std::string line = csv_field(images_.name(prediction.image));
+    if (!features_op_.empty()) {
+      for (const float value : features_of(prediction)) line += fmt::format(",{:.6g}", value);
+      return line;
+    }
+    for (size_t i = 0; i < shown(prediction); ++i) {
+      line += fmt::format(",{},{:.6g}", csv_field(class_name(prediction.classes[i])), prediction.probabilities[i]);
+    }
+    return line;
+  }
+
+  // The mean over the positions of a map, and over the crops.
+  std::vector<float> features_of(const Prediction& prediction) const {
+    std::vector<float> means;
+    for (int64_t crop = 0; crop < arguments_.crops; ++crop) {
+      const std::vector<float> of_crop =
+          mean_over_positions(output_of_image(*model_.plan, *backend_, features_op_, prediction.place + crop));
+      means.resize(of_crop.size());
+      for (size_t i = 0; i < means.size(); ++i) means[i] += of_crop[i] / static_cast<float>(arguments_.crops);
+    }
+    return means;
+  }
+
+  // Draws where the likeliest class was seen. Images of one name in several folders get pictures of several names.
+  std::string draw(const Prediction& prediction) {
+    const ImageOutput output = output_of_image(*model_.plan, *backend_, activation_->features(), prediction.place);
+    const ImageOutput map = activation_->map(output, prediction.classes.front());
+    const std::string stem = std::filesystem::path(images_.name(prediction.image)).stem().string();
+    std::string path;
+    for (int number = 1; path.empty() || std::ranges::find(pictures_, path) != pictures_.end(); ++number) {
+      path = fmt::format("{}/{}{}.png", arguments_.heat_maps, stem, number == 1 ? "" : fmt::format("-{}", number));
+    }
+    pictures_.push_back(path);
+    draw_heat_map(images_, prediction.image, data_, {.height = map.height, .width = map.width, .values = map.values},
+                  path);
+    return path;
+  }
+
+  size_t shown(const Prediction& prediction) const {
+    return std::min(prediction.classes.size(), static_cast<size_t>(arguments_.top));
+  }
+
+  const PredictArguments& arguments_;
+  const TrainedModel& model_;
+  const Dataset& images_;
+  const DataOptions data_;
+  Backend* backend_ = nullptr;
+  std::string features_op_;
+  std::optional<ClassActivation> activation_;
+  std::vector<std::string> pictures_;
+  std::vector<bool> is_answered_;
+};
 
 // Names the images that were not answered, with the reason; how many.
 int64_t name_unanswered(const Answers& answers, const Dataset& images, const DataOptions& data,
@@ -103,7 +248,9 @@ int64_t name_unanswered(const Answers& answers, const Dataset& images, const Dat
 }
 
 ExitCode run_predict(const PredictArguments& arguments) {
-  const AnswerOptions options = answer_options(arguments);
+  if (!arguments.heat_maps.empty() && arguments.crops > 1) {
+    throw ConfigError("--heatmap draws what one crop shows, so it needs --crops 1");
+  }
   expect_no_file_for_answers(arguments);
   TrainedModel model = read_model(arguments.run, arguments.which);
   const DataOptions data = data_for_photos(model.config.data);
@@ -116,7 +263,7 @@ ExitCode run_predict(const PredictArguments& arguments) {
   if (const LeftOut left_out = images->left_out(); left_out.count > 0) {
     tell(fmt::format("left out, as no images by their names: {}\n", left_out.list()));
   }
-  Answers answers(options, model, *images, data);
+  Answers answers(arguments, model, *images, data);
   const std::unique_ptr<Backend> backend = make_backend(model.config);
   load_parameters(model, *backend);
   tell(trailing_averages(model));
@@ -125,9 +272,6 @@ ExitCode run_predict(const PredictArguments& arguments) {
   of_plan.keep = answers.kept();
   model.plan = compile(model.net, *model.parameters, *backend, of_plan);
   answers.begin(*backend);
-  const CropSet crops = arguments.crops == 144  ? CropSet::kGoogLeNet
-                        : arguments.crops == 10 ? CropSet::kTen
-                                                : CropSet::kSingle;
   const std::vector<EnsembleMember> members{{.plan = &*model.plan, .normalization = normalization_of(data)}};
   EvaluationWatch watch{.stop = stop_on_signals_within_a_second(), .likeliest = arguments.top};
   try {
@@ -136,7 +280,7 @@ ExitCode run_predict(const PredictArguments& arguments) {
       watch.progress = [&](int64_t scored, int64_t all) { progress.show(scored, all); };
     }
     const auto answer = [&](const Prediction& prediction) { answers.print(prediction); };
-    evaluate_ensemble(members, *backend, *images, data, crops, answer, watch);
+    evaluate_ensemble(members, *backend, *images, data, crop_set(arguments.crops), answer, watch);
   } catch (const DataError&) {  // thrown for a set in which nothing can be read
     if (name_unanswered(answers, *images, data, closed) < images->size()) throw;
     return ExitCode::kData;
@@ -159,12 +303,8 @@ void add_predict_command(CLI::App& app, ExitCode& exit_code) {
   command->add_option("--top", arguments->top, "Classes to name, the likeliest first; all where there are fewer")
       ->check(CLI::Range(1, 16'384))
       ->capture_default_str();
-  command->add_option("--crops", arguments->crops, "Crops of each image: 1, 10 or GoogLeNet's 144")
-      ->check(CLI::IsMember({1, 10, 144}))
-      ->capture_default_str();
-  command->add_option("--checkpoint", arguments->which, "Of a run folder: best or last")
-      ->check(CLI::IsMember({"best", "last"}))
-      ->capture_default_str();
+  add_crops_option(*command, arguments->crops);
+  add_checkpoint_option(*command, arguments->which);
   CLI::Option* json = command->add_flag("--json", arguments->json, "Print a JSON object for each image, a line each");
   command->add_flag("--csv", arguments->csv, "Print a table with a line for each image")->excludes(json);
   command->add_option("--features", arguments->features,

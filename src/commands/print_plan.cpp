@@ -10,6 +10,7 @@
 #include "bn/cuda_backend.hpp"
 #include "bn/models.hpp"
 #include "bn/training_step.hpp"
+#include "core/messages.hpp"
 
 namespace bn {
 namespace {
@@ -148,7 +149,7 @@ void print_json(const PlannedStep& planned, const Config& config, const PlanRequ
                                    {"device", planned.device.memory_bytes}}},
                                  {"convolutions", convolutions},
                                  {"ops", ops}};
-  std::printf("%s\n", object.dump(1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+  print(object.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
 std::string megabytes(int64_t bytes) { return fmt::format("{:.1f}", static_cast<double>(bytes) / 1e6); }
@@ -178,7 +179,7 @@ void print_table(const PlannedStep& planned, const Config& config, const PlanReq
       megabytes(planned.parameter_bytes), megabytes(planned.memory.activations), megabytes(planned.memory.scratch),
       megabytes(planned.memory.packed), megabytes(planned.image_bytes), megabytes(planned.total_bytes()),
       megabytes(planned.device.memory_bytes));
-  std::printf("%s", text.c_str());
+  print(text);
 }
 
 // CUDA and its libraries take some memory themselves.

@@ -108,7 +108,7 @@ int64_t shared_threads(Group& group, int64_t threads) {
   if (std::getenv("OMP_NUM_THREADS") != nullptr) return threads;
   const CoreReport& mine = reports[static_cast<size_t>(group.place().rank)];
   const auto sharing =
-      std::count_if(reports.begin(), reports.end(), [&](const CoreReport& other) { return shares_cores(mine, other); });
+      std::ranges::count_if(reports, [&](const CoreReport& other) { return shares_cores(mine, other); });
   return std::max<int64_t>(1, default_threads().count / sharing);
 }
 

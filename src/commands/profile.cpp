@@ -2,9 +2,11 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <chrono>
-#include <cstdio>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "bn/models.hpp"
 #include "bn/rng.hpp"
@@ -12,7 +14,6 @@
 #include "commands/commands.hpp"
 #include "commands/config_arguments.hpp"
 #include "commands/print_plan.hpp"
-#include "commands/scaling.hpp"
 #include "core/messages.hpp"
 #include "cpu/bounded_spin.hpp"
 
@@ -137,6 +138,91 @@ Profile measure(const Config& config, Backend& backend, int64_t steps, bool eval
   return profile;
 }
 
+struct Network {
+  std::string name{};
+  double bytes_per_second = 0;  // one process's, in each direction
+  double latency = 0;           // seconds from one process's call to the other's answer
+};
+
+// The times of one process, in seconds.
+struct StepTimes {
+  double part = 0;    // forward and backward of one part
+  double sum = 0;     // adding the gradients of two parts
+  double update = 0;  // once a step
+  int64_t exchanged_bytes = 0;
+};
+
+struct ScaledStep {
+  int64_t processes = 1;
+  int64_t parts = 1;      // a step's, over all processes
+  double exchange = 0;    // seconds
+  double step = 0;        // seconds
+  double efficiency = 1;  // the step's time without the exchange, over its time
+};
+
+constexpr double kSliceBytes = 2 << 20;  // src/mpi exchanges slices of this size
+
+// Nine tenths of the line rate for Ethernet over TCP; "memory" was measured with two processes of a two-core machine.
+const std::array<Network, 5> kNetworks{{{"1GbE", 0.117e9, 50e-6},
+                                        {"10GbE", 1.15e9, 30e-6},
+                                        {"25GbE", 2.9e9, 20e-6},
+                                        {"100GbE", 11.5e9, 10e-6},
+                                        {"memory", 1.2e9, 2e-6}}};
+
+// "11.5:2"
+std::optional<Network> from_numbers(const std::string& text) {
+  Network network{.name = text};
+  const char* end = text.data() + text.size();
+  const auto [colon, error] = std::from_chars(text.data(), end, network.bytes_per_second);
+  if (error != std::errc() || colon == end || *colon != ':') return std::nullopt;
+  const auto [rest, second_error] = std::from_chars(colon + 1, end, network.latency);
+  if (second_error != std::errc() || rest != end) return std::nullopt;
+  if (!(network.bytes_per_second > 0) || !(network.latency >= 0)) return std::nullopt;
+  network.bytes_per_second *= 1e9;
+  network.latency *= 1e-6;
+  return network;
+}
+
+// Each process sends all but its own share of a slice to the owners and receives as much; the sums go round likewise.
+double exchange_seconds(int64_t bytes, int64_t processes, const Network& network) {
+  const auto others = static_cast<double>(processes - 1);
+  const double moved = 2 * static_cast<double>(bytes) * others / static_cast<double>(processes);
+  const double slices = std::max(1.0, static_cast<double>(bytes) / kSliceBytes);
+  return moved / network.bytes_per_second + slices * (1 + others) * network.latency;
+}
+
+// "1GbE", "10GbE", "25GbE", "100GbE", "memory" (processes of one machine), or "GB/S:MICROSECONDS" such as "11.5:2".
+// Throws an Error (kUsage) that lists these.
+Network network_named(const std::string& text) {
+  std::string names;
+  for (const Network& network : kNetworks) {
+    if (network.name == text) return network;
+    names += network.name + ", ";
+  }
+  if (std::optional<Network> network = from_numbers(text)) return *network;
+  throw Error(ExitCode::kUsage,
+              fmt::format("--network: got '{}', expected {}or GB/S:MICROSECONDS such as 11.5:2", text, names));
+}
+
+// Steps of 1, 2, 4, ... up to so many processes. A step has `parts` parts, or as many as there are processes where
+// these are more. The exchange is that of src/mpi: slices of 2 MB one after another when all is computed, each added by
+// its owners and handed back in a ring. It is taken to be alone on the network.
+std::vector<ScaledStep> scaled_steps(const StepTimes& times, int64_t parts, int64_t most_processes,
+                                     const Network& network) {
+  std::vector<ScaledStep> steps;
+  for (int64_t processes = 1; processes <= most_processes; processes *= 2) {
+    ScaledStep step{.processes = processes, .parts = std::max(parts, processes)};
+    const int64_t own_parts = step.parts / processes;
+    const auto own = static_cast<double>(own_parts);
+    const double computing = own * times.part + (own - 1) * times.sum + times.update;
+    if (processes > 1) step.exchange = exchange_seconds(times.exchanged_bytes, processes, network);
+    step.step = computing + step.exchange;
+    step.efficiency = computing / step.step;
+    steps.push_back(step);
+  }
+  return steps;
+}
+
 std::vector<ScaledStep> scale(const Profile& profile, const Config& config, int64_t processes, const Network& network) {
   return scaled_steps({.part = profile.seconds_per_step - profile.update_seconds,
                        .sum = profile.sum_seconds,
@@ -151,21 +237,17 @@ double images_per_second(const ScaledStep& step, const Config& config) {
 
 void print_scaling(const std::vector<ScaledStep>& steps, const Profile& profile, const Config& config,
                    const Network& network) {
-  std::printf(
-      "\n%s\n%9s %6s %13s %11s %9s %9s %10s\n",
-      fmt::format(
-          "Several processes, a model: each computes as this one did, with {} thread{} of its own; then {:.1f} MB "
-          "of gradients and {:.2f} MB of statistics are exchanged over {} ({:g} GB/s, {:g} us), with no "
-          "computing meanwhile.",
-          config.threads, config.threads == 1 ? "" : "s", static_cast<double>(profile.gradient_bytes) / 1e6,
-          static_cast<double>(profile.statistics_bytes) / 1e6, network.name, network.bytes_per_second / 1e9,
-          1e6 * network.latency)
-          .c_str(),
-      "processes", "parts", "images a step", "exchange ms", "step ms", "images/s", "efficiency");
+  print(fmt::format(
+      "\nSeveral processes, a model: each computes as this one did, with {} thread{} of its own; then {:.1f} MB of "
+      "gradients and {:.2f} MB of statistics are exchanged over {} ({:g} GB/s, {:g} us), with no computing meanwhile.\n"
+      "processes  parts images a step exchange ms   step ms  images/s efficiency\n",
+      config.threads, config.threads == 1 ? "" : "s", static_cast<double>(profile.gradient_bytes) / 1e6,
+      static_cast<double>(profile.statistics_bytes) / 1e6, network.name, network.bytes_per_second / 1e9,
+      1e6 * network.latency));
   for (const ScaledStep& step : steps) {
-    std::printf("%9ld %6ld %13ld %11.2f %9.2f %9.1f %8.1f %%\n", static_cast<long>(step.processes),
-                static_cast<long>(step.parts), static_cast<long>(step.parts * config.train.batch), 1e3 * step.exchange,
-                1e3 * step.step, images_per_second(step, config), 100 * step.efficiency);
+    print(fmt::format("{:>9} {:>6} {:>13} {:>11.2f} {:>9.2f} {:>9.1f} {:>8.1f} %\n", step.processes, step.parts,
+                      step.parts * config.train.batch, 1e3 * step.exchange, 1e3 * step.step,
+                      images_per_second(step, config), 100 * step.efficiency));
   }
 }
 
@@ -221,39 +303,39 @@ void print_json(const Profile& profile, const Config& config, const Backend& bac
                            {"peak_resident_bytes", peak_resident_bytes()},
                            {"ops", ops}};
   if (!steps.empty()) object["scaling"] = to_json(steps, config);
-  std::printf("%s\n", object.dump(1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+  print(object.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
 void print_table(const Profile& profile, const Config& config, const Backend& backend) {
-  const auto print_line = [&](const std::string& name, const std::string& kind, const std::string& implementation,
-                              const std::string& forward, const std::string& backward) {
-    std::printf("%-36s %-16s %-32s %10s %11s\n", name.c_str(), kind.c_str(), implementation.c_str(), forward.c_str(),
-                profile.evaluation ? "" : backward.c_str());
+  std::string text = fmt::format("{}, {}, batch {}\n\n", backend.name(), name_of(config.precision), config.train.batch);
+  const auto add_line = [&](const std::string& name, const std::string& kind, const std::string& implementation,
+                            const std::string& forward, const std::string& backward) {
+    text += fmt::format("{:<36} {:<16} {:<32} {:>10} {:>11}\n", name, kind, implementation, forward,
+                        profile.evaluation ? "" : backward);
   };
   const auto milliseconds = [](double seconds) { return fmt::format("{:.3f}", 1e3 * seconds); };
-  std::printf("%s, %s, batch %ld\n\n", backend.name().c_str(), name_of(config.precision),
-              static_cast<long>(config.train.batch));
-  print_line("op", "kind", "implementation", "forward ms", "backward ms");
+  add_line("op", "kind", "implementation", "forward ms", "backward ms");
   double forward = 0, backward = 0;
   std::vector<std::pair<std::string, double>> kinds;
   for (const OpTime& op : profile.ops) {
-    print_line(op.info.name, op.info.kind, op.info.implementation, milliseconds(op.forward), milliseconds(op.backward));
+    add_line(op.info.name, op.info.kind, op.info.implementation, milliseconds(op.forward), milliseconds(op.backward));
     forward += op.forward;
     backward += op.backward;
-    auto kind =
-        std::find_if(kinds.begin(), kinds.end(), [&](const auto& known) { return known.first == op.info.kind; });
+    auto kind = std::ranges::find_if(kinds, [&](const auto& known) { return known.first == op.info.kind; });
     if (kind == kinds.end()) kind = kinds.insert(kinds.end(), {op.info.kind, 0.0});
     kind->second += op.forward + op.backward;
   }
-  print_line("sum", "", "", milliseconds(forward), milliseconds(backward));
-  std::printf("\n");
-  for (const auto& [kind, time] : kinds) std::printf("%-20s %8.2f ms\n", kind.c_str(), 1e3 * time);
-  if (!profile.evaluation) std::printf("%-20s %8.2f ms\n", "update and packing", 1e3 * profile.update_seconds);
-  std::printf("\n");
-  std::printf("step %.2f ms (%.1f images/s), convolutions %.0f %% of it; activations %.1f MB, peak resident %.1f MB\n",
-              1e3 * profile.seconds_per_step, static_cast<double>(config.train.batch) / profile.seconds_per_step,
-              100 * convolution_share(profile), static_cast<double>(profile.memory.activations) / 1e6,
-              static_cast<double>(peak_resident_bytes()) / 1e6);
+  add_line("sum", "", "", milliseconds(forward), milliseconds(backward));
+  text += "\n";
+  if (!profile.evaluation) kinds.emplace_back("update and packing", profile.update_seconds);
+  for (const auto& [kind, time] : kinds) text += fmt::format("{:<20} {:>8.2f} ms\n", kind, 1e3 * time);
+  text += fmt::format(
+      "\nstep {:.2f} ms ({:.1f} images/s), convolutions {:.0f} % of it; activations {:.1f} MB, peak resident {:.1f} "
+      "MB\n",
+      1e3 * profile.seconds_per_step, static_cast<double>(config.train.batch) / profile.seconds_per_step,
+      100 * convolution_share(profile), static_cast<double>(profile.memory.activations) / 1e6,
+      static_cast<double>(peak_resident_bytes()) / 1e6);
+  print(text);
 }
 
 }  // namespace

@@ -1,16 +1,183 @@
 #include "bn/report.hpp"
 
-#include <cstdio>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <poll.h>
+#include <sys/stat.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+
+#include "bn/config.hpp"
+#include "bn/cpu_backend.hpp"
+#include "bn/run_folder.hpp"
+#include "bn/tensorboard.hpp"
 #include "commands/commands.hpp"
 #include "commands/outputs.hpp"
-#include "commands/tensorboard.hpp"
+#include "commands/signals.hpp"
+#include "commands/trained_model.hpp"
+#include "core/files.hpp"
+#include "core/messages.hpp"
 
 namespace bn {
+namespace {
+
+struct ReportArguments {
+  ReportOptions report;
+  std::string tensorboard;  // a folder for event files: the report's inputs, a folder for each run
+  bool follow = false;      // until all runs have ended
+};
+
+namespace fs = std::filesystem;
+
+fs::path whole(const std::string& path) {
+  const fs::path normal = fs::absolute(path).lexically_normal();
+  return normal.filename().empty() ? normal.parent_path() : normal;
+}
+
+// The folder that holds all sweeps and runs. A run's name in TensorBoard is its path below this folder.
+fs::path folder_of_all(const std::vector<std::string>& inputs) {
+  std::optional<fs::path> common;
+  for (const std::string& input : inputs) {
+    const fs::path folder = fs::exists(input + "/sweep.json") ? whole(input) : whole(input).parent_path();
+    if (!common) common = folder;
+    const auto end = std::mismatch(common->begin(), common->end(), folder.begin(), folder.end()).first;
+    fs::path shared;
+    for (auto part = common->begin(); part != end; ++part) shared /= *part;
+    common = shared;
+  }
+  return common.value_or("/");
+}
+
+// A sweep may name runs elsewhere.
+std::string name_below(const fs::path& root, const fs::path& folder) {
+  const fs::path below = folder.lexically_relative(root);
+  return below.begin() != below.end() && *below.begin() != ".." ? below.string() : folder.relative_path().string();
+}
+
+// The filters of the best checkpoint. `folder` is for a passing file.
+std::vector<TensorBoardPicture> pictures_of(const std::string& run, const std::string& folder) {
+  if (!fs::exists(RunFolder(run).best_path())) return {};
+  try {
+    TrainedModel model = read_model(run, "best");
+    const std::unique_ptr<Backend> backend = make_cpu_backend({.threads = 1});
+    load_parameters(model, *backend);
+    create_folder(folder);
+    const std::string path = folder + "/first_filters.png";
+    TensorBoardPicture picture{.tag = "first_filters", .step = model.info.progress.step};
+    if (!draw_first_filters(model, path)) return {};
+    read_file(path, picture.png);
+    fs::remove(path);
+    return {picture};
+  } catch (const StorageError&) {
+    throw;
+  } catch (const Error& error) {
+    tell(fmt::format("{}: without a picture of its filters: {}\n", run, error.what()));
+    return {};
+  }
+}
+
+struct FollowedRun {
+  std::string log;
+  TensorBoardFile file;
+  std::pair<int64_t, double> seen{};  // the log's size and the time of its last change
+  bool has_ended = false;
+};
+
+std::pair<int64_t, double> state_of(const std::string& path) {
+  constexpr double kNanoseconds = 1e-9;
+  struct stat status {};
+  if (stat(path.c_str(), &status) != 0) return {};
+  return {status.st_size,
+          static_cast<double>(status.st_mtim.tv_sec) + kNanoseconds * static_cast<double>(status.st_mtim.tv_nsec)};
+}
+
+FollowedRun open_run(const std::string& run, const std::string& folder) {
+  const RunFolder files(run);
+  TensorBoardRun shown;
+  const std::vector<LogRecord> log = read_log(files.log_path());
+  const double seconds = log.empty() ? 0 : log.back().seconds.value_or(0);
+  shown.start = state_of(files.log_path()).second - seconds;
+  if (const std::optional<std::string> config = files.stored_config()) {
+    shown.hyperparameters = values_of(parse_config(*config, files.config_path()));
+  }
+  shown.pictures = pictures_of(run, folder);
+  return {.log = files.log_path(), .file = TensorBoardFile(folder, shown)};
+}
+
+void update_events(FollowedRun& run) {
+  const std::pair<int64_t, double> state = state_of(run.log);
+  if (state == run.seen) return;
+  const std::vector<LogRecord> log = read_log(run.log);
+  run.file.update(log);
+  run.seen = state;
+  run.has_ended = !log.empty() && (log.back().event == "end" || log.back().event == "diverged");
+}
+
+class FollowedRuns {
+ public:
+  explicit FollowedRuns(const ReportArguments& arguments)
+      : arguments_(arguments), root_(folder_of_all(arguments.report.inputs)) {}
+
+  // Writes what is new. True if all runs have ended.
+  bool update() {
+    bool all_have_ended = true;
+    for (const std::string& input : arguments_.report.inputs) {
+      for (const std::string& folder : run_folders(input)) all_have_ended &= update_run(folder);
+    }
+    return all_have_ended;
+  }
+  void expect_any() const {
+    if (runs_.empty())
+      throw DataError(fmt::format("no run of '{}' has begun", fmt::join(arguments_.report.inputs, "', '")));
+  }
+
+ private:
+  // True if it has ended.
+  bool update_run(const std::string& folder) {
+    if (!fs::exists(RunFolder(folder).log_path())) return false;
+    const std::string name = name_below(root_, whole(folder)), events = arguments_.tensorboard + "/" + name;
+    const auto known = runs_.find(name);
+    if (known != runs_.end()) {
+      update_events(known->second);
+      return known->second.has_ended;
+    }
+    FollowedRun& run = runs_.emplace(name, open_run(folder, events)).first->second;
+    update_events(run);
+    print(fmt::format("{}: {} events\n", events, run.file.events()));
+    std::fflush(stdout);
+    return run.has_ended;
+  }
+
+  const ReportArguments& arguments_;
+  const fs::path root_;
+  std::map<std::string, FollowedRun> runs_;  // key: the run's name
+};
+
+// Prints a line for each run when its file is there. kInterrupted when a signal ended the following.
+ExitCode write_tensorboard(const ReportArguments& arguments) {
+  constexpr int kMilliseconds = 500;
+  const std::function<bool()> stop = arguments.follow ? stop_on_signals() : [] { return false; };
+  FollowedRuns runs(arguments);
+  for (bool is_told = false;; is_told = true) {
+    const bool all_have_ended = runs.update();
+    if (!arguments.follow || all_have_ended) break;
+    if (!is_told) tell("waiting for runs that have not ended; Ctrl-C ends\n");
+    if (stop()) return ExitCode::kInterrupted;
+    poll(nullptr, 0, kMilliseconds);
+  }
+  runs.expect_any();
+  return ExitCode::kSuccess;
+}
+
+}  // namespace
 
 void add_report_command(CLI::App& app, ExitCode& exit_code) {
-  auto options = std::make_shared<ReportOptions>();
-  auto events = std::make_shared<TensorBoardRequest>();
+  auto arguments = std::make_shared<ReportArguments>();
+  ReportOptions* const options = &arguments->report;
   CLI::App* command =
       app.add_subcommand("report", "Compare runs: the paper's Figures 2 and 3 and which of its claims held");
   command->add_option("runs", options->inputs, "Folders of sweeps, of runs, or of a kept study")->required();
@@ -28,12 +195,10 @@ void add_report_command(CLI::App& app, ExitCode& exit_code) {
       ->delimiter(',')
       ->needs(keep);
   CLI::Option* tensorboard =
-      command->add_option("--tensorboard", events->folder,
+      command->add_option("--tensorboard", arguments->tensorboard,
                           "Folder for TensorBoard: the runs' logs as its event files, of runs that train too");
   command
-      ->add_flag_callback(
-          "--follow", [events] { events->following = Following::kUntilAllHaveEnded; },
-          "With --tensorboard: go on while the runs train, until all have ended")
+      ->add_flag("--follow", arguments->follow, "With --tensorboard: go on while the runs train, until all have ended")
       ->needs(tensorboard);
   baseline->needs("--out");
   keep->needs("--out");
@@ -41,20 +206,17 @@ void add_report_command(CLI::App& app, ExitCode& exit_code) {
       "In a list of runs, those that differ in their seed alone form one arm, named after the folder:\n"
       "runs/bn_x5/seed_3 and runs/bn_x5_seed3 belong to bn_x5. Runs that have not ended are named and left out;\n"
       "diverged ones are results. KEPT/bn_x5/seed_3 is one run of the kept study KEPT, and KEPT/bn_x5 all its seeds.");
-  command->callback([options, events, &exit_code] {
-    if (options->out.empty() && events->folder.empty()) {
+  command->callback([arguments, &exit_code] {
+    const std::string& out = arguments->report.out;
+    if (out.empty() && arguments->tensorboard.empty()) {
       throw CLI::ValidationError("report needs --out FOLDER or --tensorboard FOLDER");
     }
-    exit_code = ExitCode::kSuccess;
-    if (!options->out.empty()) {
-      if (!options->keep) expect_own_page("--out", options->out, "bninception report");
-      for (const std::string& line : write_report(*options)) std::printf("%s\n", line.c_str());
-      std::printf("%s/%s\n", options->out.c_str(), options->keep ? "report.md" : "index.html");
+    if (!out.empty()) {
+      if (!arguments->report.keep) expect_own_page("--out", out, "bninception report");
+      for (const std::string& line : write_report(arguments->report)) print(line + "\n");
+      print(fmt::format("{}/{}\n", out, arguments->report.keep ? "report.md" : "index.html"));
     }
-    if (!events->folder.empty()) {
-      events->inputs = options->inputs;
-      exit_code = write_tensorboard(*events);
-    }
+    if (!arguments->tensorboard.empty()) exit_code = write_tensorboard(*arguments);
   });
 }
 

@@ -4,13 +4,14 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <filesystem>
 #include <optional>
 
+#include "command_line/command_line.hpp"
 #include "commands/commands.hpp"
 #include "commands/signals.hpp"
 #include "core/files.hpp"
+#include "core/messages.hpp"
 #include "core/usable_cores.hpp"
 
 namespace bn {
@@ -24,25 +25,6 @@ struct SweepArguments {
   std::optional<int64_t> run;
   bool dry_run = false, list = false, status = false;
 };
-
-// As a shell reads it back.
-std::string quoted(const std::string& word) {
-  const bool is_plain = !word.empty() && word.find_first_not_of(
-                                             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                             "0123456789_-+=:,./@%") == std::string::npos;
-  if (is_plain) return word;
-  std::string text = "'";
-  for (const char letter : word) text += letter == '\'' ? "'\\''" : std::string(1, letter);
-  return text + "'";
-}
-
-void print_commands(const std::vector<std::vector<std::string>>& commands) {
-  for (const std::vector<std::string>& command : commands) {
-    std::string line;
-    for (const std::string& word : command) line += (line.empty() ? "" : " ") + quoted(word);
-    std::printf("%s\n", line.c_str());
-  }
-}
 
 // This process becomes the run: signals reach it, and its exit code is the scheduler's.
 [[noreturn]] void become_run(const std::vector<std::vector<std::string>>& commands, int64_t number) {
@@ -67,7 +49,7 @@ ExitCode run_sweep_command(const SweepArguments& arguments) {
                        .jobs = arguments.jobs,
                        .cores = default_threads().count};
   if (arguments.dry_run) {
-    std::printf("%s", describe_plan(sweep, options).c_str());
+    print(describe_plan(sweep, options));
     return ExitCode::kSuccess;
   }
   if (arguments.list || arguments.run) {
@@ -76,19 +58,21 @@ ExitCode run_sweep_command(const SweepArguments& arguments) {
     options.program = {std::filesystem::read_symlink("/proc/self/exe").string()};
     const std::vector<std::vector<std::string>> commands = train_commands(sweep, options);
     if (arguments.run) become_run(commands, *arguments.run);
-    print_commands(commands);
+    for (const std::vector<std::string>& command : commands) {
+      std::vector<std::string> words;
+      for (const std::string& word : command) words.push_back(shell_word(word));
+      print(fmt::format("{}\n", fmt::join(words, " ")));
+    }
     return ExitCode::kSuccess;
   }
   if (arguments.status) {
-    std::printf("%s", describe_progress(sweep, options).c_str());
+    print(describe_progress(sweep, options));
     return ExitCode::kSuccess;
   }
   options.stop = stop_on_signals();
   const SweepResult result = run_sweep(sweep, options);
-  std::printf("%s\n",
-              fmt::format("{}: {} finished, {} diverged, {} crashed, {} left; {}/sweep.json names them", sweep.name,
-                          result.finished, result.diverged, result.crashed, result.left, options.folder)
-                  .c_str());
+  print(fmt::format("{}: {} finished, {} diverged, {} crashed, {} left; {}/sweep.json names them\n", sweep.name,
+                    result.finished, result.diverged, result.crashed, result.left, options.folder));
   if (result.interrupted) return ExitCode::kInterrupted;
   return result.crashed > 0 ? ExitCode::kFailure : ExitCode::kSuccess;
 }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -57,7 +56,7 @@ void expect_same_experiment(const Config& config, const std::string& folder, boo
   std::vector<std::string> changes = experiment_diff(before, config);
   if (allow_different_bits) std::erase_if(changes, is_threads);
   if (changes.empty()) return;
-  const char* remedy = std::any_of(changes.begin(), changes.end(), is_threads)
+  const char* remedy = std::ranges::any_of(changes, is_threads)
                            ? "\nthe bits depend on the number of threads; --allow-different-bits goes on with another"
                            : "";
   throw ConfigError(fmt::format("--resume: {} was started with another configuration:\n  {}{}", folder,
@@ -75,21 +74,18 @@ int64_t threads_of_run(Group& group, const std::string& folder) {
   return threads[0];
 }
 
-ExitCode exit_code_of(TrainOutcome outcome) {
-  switch (outcome) {
-    case TrainOutcome::kFinished:
-      return ExitCode::kSuccess;
-    case TrainOutcome::kDiverged:
-      return ExitCode::kDiverged;
-    case TrainOutcome::kInterrupted:
-      return ExitCode::kInterrupted;
-  }
-  return ExitCode::kFailure;
+struct OutcomeWords {
+  const char* name;
+  ExitCode exit_code;
+};
+const OutcomeWords& words_of(TrainOutcome outcome) {
+  static constexpr OutcomeWords kWords[] = {
+      {"finished", ExitCode::kSuccess}, {"diverged", ExitCode::kDiverged}, {"interrupted", ExitCode::kInterrupted}};
+  return kWords[static_cast<size_t>(outcome)];
 }
 
 void print_result(const TrainResult& result, const RunFolder& folder, bool json) {
-  const char* names[] = {"finished", "diverged", "interrupted"};
-  const char* outcome = names[static_cast<int>(result.outcome)];
+  const char* outcome = words_of(result.outcome).name;
   if (json) {
     const nlohmann::json object = {{"outcome", outcome},
                                    {"step", result.progress.step},
@@ -98,15 +94,14 @@ void print_result(const TrainResult& result, const RunFolder& folder, bool json)
                                    {"left_out", result.left_out.count},
                                    {"left_out_names", result.left_out.names},
                                    {"run", folder.path()}};
-    std::printf("%s\n", object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
-    return;
+    return print(object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
   }
   std::string line = fmt::format("{} at step {}", outcome, result.progress.step);
   if (result.progress.best_top1 >= 0) {
     line += fmt::format("; best validation top-1 {:.2f} % at step {}", 100 * result.progress.best_top1,
                         result.progress.best_step);
   }
-  std::printf("%s; run folder %s\n", line.c_str(), folder.path().c_str());
+  print(fmt::format("{}; run folder {}\n", line, folder.path()));
 }
 
 // runs/<folder>/<name>: configurations of several data sets share their names.
@@ -168,7 +163,7 @@ ExitCode run_train(const TrainArguments& arguments, Group& group) {
                                     .stop = stop_on_signals(),
                                     .group = &group});
   if (group.is_first()) print_result(result, folder, arguments.json);
-  return exit_code_of(result.outcome);
+  return words_of(result.outcome).exit_code;
 }
 
 }  // namespace

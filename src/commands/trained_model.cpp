@@ -7,6 +7,7 @@
 
 #include "bn/error.hpp"
 #include "bn/models.hpp"
+#include "bn/pictures.hpp"
 #include "bn/run_folder.hpp"
 
 namespace bn {
@@ -33,18 +34,19 @@ TrainedModel read_model(const std::string& path, const std::string& which) {
   Config config = parse_config(info.config, checkpoint);
   if (info.provenance) config.data.trained_classes = info.provenance->classes;
   Net net = build_network(config.model);
-  const bool averaged = config.train.average == AverageKind::kPolyak;
+  const bool averages = config.train.average == AverageKind::kPolyak;
   return {.checkpoint = checkpoint,
           .config = std::move(config),
           .net = std::move(net),
-          .averaged = averaged,
+          .weights = averages ? WeightsCopy::kAverage : WeightsCopy::kCurrent,
           .info = info,
           .path = path,
           .which = which};
 }
 
 void load_parameters(TrainedModel& model, Backend& backend) {
-  model.parameters = std::make_unique<Parameters>(model.net, backend, model.config.train.l2_scope, model.averaged);
+  model.parameters = std::make_unique<Parameters>(model.net, backend, model.config.train.l2_scope,
+                                                  model.weights == WeightsCopy::kAverage);
   model.info = read_newest(model.path, model.which, model.checkpoint, [&](const std::string& checkpoint) {
     return load_checkpoint(checkpoint, *model.parameters);
   });
@@ -65,9 +67,39 @@ PlanOptions plan_options(const TrainedModel& model, Purpose purpose, int64_t bat
   return {.batch = batch,
           .purpose = purpose,
           .activations = model.config.precision,
-          .weights = model.averaged ? WeightsCopy::kAverage : WeightsCopy::kCurrent,
+          .weights = model.weights,
           .passes = model.config.passes,
           .keep = {}};
+}
+
+bool draw_first_filters(const TrainedModel& model, const std::string& path) {
+  for (const Node& node : model.net.nodes()) {
+    if (!std::holds_alternative<Conv2d>(node.spec) || !(node.inputs.at(0) == model.net.images())) continue;
+    const Tensor weights = model.parameters->value(node.parameters.at(0), model.weights);
+    Filters filters{.count = weights.shape.n, .side = weights.shape.h, .channels = weights.shape.c};
+    if (filters.channels != 1 && filters.channels != 3) return false;
+    filters.weights.resize(static_cast<size_t>(weights.shape.elements()));
+    model.parameters->backend().download(filters.weights.data(), weights.data, weights.bytes());
+    draw_filters(filters, path);
+    return true;
+  }
+  return false;
+}
+
+void add_checkpoint_option(CLI::App& command, std::string& which) {
+  command.add_option("--checkpoint", which, "Of a run folder: best or last")
+      ->check(CLI::IsMember({"best", "last"}))
+      ->capture_default_str();
+}
+
+void add_crops_option(CLI::App& command, int64_t& crops) {
+  command.add_option("--crops", crops, "Crops of each image: 1, 10 or GoogLeNet's 144")
+      ->check(CLI::IsMember({1, 10, 144}))
+      ->capture_default_str();
+}
+
+CropSet crop_set(int64_t crops) {
+  return crops == 144 ? CropSet::kGoogLeNet : crops == 10 ? CropSet::kTen : CropSet::kSingle;
 }
 
 }  // namespace bn

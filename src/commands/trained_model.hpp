@@ -1,12 +1,14 @@
 // A network as a checkpoint holds it, for commands that compute with it.
 #pragma once
 
+#include <CLI/App.hpp>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "bn/checkpoint.hpp"
 #include "bn/config.hpp"
+#include "bn/crops.hpp"
 #include "bn/net.hpp"
 #include "bn/plan.hpp"
 
@@ -16,7 +18,7 @@ struct TrainedModel {
   std::string checkpoint;
   Config config;  // data.trained_classes are those of the checkpoint
   Net net;
-  bool averaged = false;
+  WeightsCopy weights = WeightsCopy::kCurrent;  // the average where there is one
   std::unique_ptr<Parameters> parameters{};
   CheckpointInfo info{};
   std::optional<Plan> plan{};
@@ -31,5 +33,14 @@ void load_parameters(TrainedModel& model, Backend& backend);
 // else "". Call it after load_parameters().
 std::string trailing_averages(const TrainedModel& model);
 PlanOptions plan_options(const TrainedModel& model, Purpose purpose, int64_t batch);
+
+// Draws the filters of the first convolution. False where the network does not begin with a dense convolution of grey
+// or coloured images. Throws as draw_filters().
+bool draw_first_filters(const TrainedModel& model, const std::string& path);
+
+// --checkpoint, of a run folder; --crops, and what they are.
+void add_checkpoint_option(CLI::App& command, std::string& which);
+void add_crops_option(CLI::App& command, int64_t& crops);
+CropSet crop_set(int64_t crops);
 
 }  // namespace bn
