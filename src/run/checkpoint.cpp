@@ -16,12 +16,17 @@ namespace {
 constexpr int64_t kFormatVersion = 1;
 constexpr std::string_view kAveragePrefix = "average/";
 
+[[noreturn]] void fail(const SafetensorsFile& file, const std::string& why) {
+  throw CheckpointError(fmt::format("checkpoint '{}' {}", file.path(), why));
+}
+
+[[noreturn]] void fail_foreign(const SafetensorsFile& file, const std::string& why) {
+  fail(file, "was not written by bninception: " + why);
+}
+
 const std::string& require(const SafetensorsFile& file, const std::string& key) {
   const std::string* text = file.metadata(key);
-  if (text == nullptr) {
-    throw CheckpointError(
-        fmt::format("checkpoint '{}' was not written by bninception: it has no '{}'", file.path(), key));
-  }
+  if (text == nullptr) fail_foreign(file, fmt::format("it has no '{}'", key));
   return *text;
 }
 
@@ -31,22 +36,15 @@ Number require_number(const SafetensorsFile& file, const std::string& key) {
   Number value{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size()) {
-    throw CheckpointError(
-        fmt::format("checkpoint '{}' was not written by bninception: its '{}' is '{}'", file.path(), key, text));
+    fail_foreign(file, fmt::format("its '{}' is '{}'", key, text));
   }
   return value;
-}
-
-std::optional<Provenance> provenance_of(const SafetensorsFile& file) {
-  const std::string* text = file.metadata("made_of");
-  return text == nullptr ? std::nullopt : provenance_from_json(*text);
 }
 
 CheckpointInfo read_info(const SafetensorsFile& file) {
   const auto version = require_number<int64_t>(file, "format_version");
   if (version != kFormatVersion) {
-    throw CheckpointError(fmt::format("checkpoint '{}' has format version {}; this program reads version {}",
-                                      file.path(), version, kFormatVersion));
+    fail(file, fmt::format("has format version {}; this program reads version {}", version, kFormatVersion));
   }
   const Progress progress{.step = require_number<int64_t>(file, "step"),
                           .best_top1 = require_number<double>(file, "best_top1"),
@@ -54,13 +52,13 @@ CheckpointInfo read_info(const SafetensorsFile& file) {
   const bool has_best = progress.best_top1 >= 0 && progress.best_top1 <= 1;
   if (progress.step < 0 || progress.best_step < 0 || progress.best_step > progress.step ||
       !(has_best || progress.best_top1 == -1)) {
-    throw CheckpointError(
-        fmt::format("checkpoint '{}' was not written by bninception: step {}, best top-1 {} at step {}", file.path(),
-                    progress.step, progress.best_top1, progress.best_step));
+    fail_foreign(
+        file, fmt::format("step {}, best top-1 {} at step {}", progress.step, progress.best_top1, progress.best_step));
   }
+  const std::string* made_of = file.metadata("made_of");
   return {.progress = progress,
           .config = require(file, "config"),
-          .provenance = provenance_of(file),
+          .provenance = made_of == nullptr ? std::nullopt : provenance_from_json(*made_of),
           .checksum = require(file, "checksum")};
 }
 
@@ -77,50 +75,52 @@ StoredEntries index_entries(const SafetensorsFile& file) {
 }
 
 [[noreturn]] void fail_match(const SafetensorsFile& file, const std::string& why) {
-  throw CheckpointError(fmt::format("checkpoint '{}' {}", file.path(), why));
+  fail(file, "was written by another network: " + why);
 }
 
 void expect_shape(const SafetensorsFile& file, const NamedTensor& wanted, const StoredEntry& found) {
   if (found.entry->dims == dims_of(wanted.tensor.shape)) return;
-  fail_match(file, fmt::format("was written by another network: '{}' is {} there and {} here", wanted.name,
-                               to_string(found.entry->dims), to_string(wanted.tensor.shape)));
+  fail_match(file, fmt::format("'{}' is {} there and {} here", wanted.name, to_string(found.entry->dims),
+                               to_string(wanted.tensor.shape)));
 }
 
 [[noreturn]] void fail_missing(const SafetensorsFile& file, const std::string& name) {
-  fail_match(file, fmt::format("was written by another network: it has no '{}'", name));
+  fail_match(file, fmt::format("it has no '{}'", name));
 }
 
 [[noreturn]] void fail_surplus(const SafetensorsFile& file, const SafetensorsEntry& entry) {
-  fail_match(file, fmt::format("was written by another network: its '{}' ({}) does not exist here", entry.name,
-                               to_string(entry.dims)));
+  fail_match(file, fmt::format("its '{}' ({}) does not exist here", entry.name, to_string(entry.dims)));
 }
-
-// Names and shapes, in the network's order.
-void match(const SafetensorsFile& file, const std::vector<NamedTensor>& tensors, StoredEntries& stored) {
-  for (const NamedTensor& wanted : tensors) {
-    const auto found = stored.find(wanted.name);
-    if (found == stored.end() && wanted.name.starts_with(kAveragePrefix)) {
-      fail_match(file, fmt::format("holds no average of the parameters ('{}' is missing): it was written with "
-                                   "train.average: none",
-                                   wanted.name));
-    }
-    if (found == stored.end()) fail_missing(file, wanted.name);
-    expect_shape(file, wanted, found->second);
-    found->second.wanted = true;
-  }
-  for (const SafetensorsEntry& entry : file.entries()) {
-    // An average that this run does not keep loses nothing by being left.
-    if (stored.at(entry.name).wanted || entry.name.starts_with(kAveragePrefix)) continue;
-    fail_surplus(file, entry);
-  }
-}
-
-constexpr std::string_view kValuePrefix = "value/", kPopulationPrefix = "population/";
 
 struct Loaded {
   Tensor to{};
   const SafetensorsEntry* from = nullptr;
 };
+
+// All tensors, in the network's order; the file has each, and no other.
+std::vector<Loaded> match(const SafetensorsFile& file, const Parameters& parameters) {
+  StoredEntries stored = index_entries(file);
+  std::vector<Loaded> loaded;
+  for (const NamedTensor& wanted : parameters.named_tensors()) {
+    const auto found = stored.find(wanted.name);
+    if (found == stored.end() && wanted.name.starts_with(kAveragePrefix)) {
+      fail(file, fmt::format("holds no average of the parameters ('{}' is missing): it was written with "
+                             "train.average: none",
+                             wanted.name));
+    }
+    if (found == stored.end()) fail_missing(file, wanted.name);
+    expect_shape(file, wanted, found->second);
+    found->second.wanted = true;
+    loaded.push_back({.to = wanted.tensor, .from = found->second.entry});
+  }
+  for (const SafetensorsEntry& entry : file.entries()) {
+    // An average that this run does not keep loses nothing by being left.
+    if (!stored.at(entry.name).wanted && !entry.name.starts_with(kAveragePrefix)) fail_surplus(file, entry);
+  }
+  return loaded;
+}
+
+constexpr std::string_view kValuePrefix = "value/", kPopulationPrefix = "population/";
 
 // Lists the values that load_values() takes from the file, in the network's order, and proves that the rest is equal.
 std::vector<Loaded> match_values(const SafetensorsFile& file, const Parameters& parameters,
@@ -132,7 +132,7 @@ std::vector<Loaded> match_values(const SafetensorsFile& file, const Parameters& 
     if (!is_value && !wanted.name.starts_with(kPopulationPrefix)) continue;
     const auto found = stored.find(wanted.name);
     const std::string parameter = is_value ? wanted.name.substr(kValuePrefix.size()) : "";
-    if (std::find(left_out.begin(), left_out.end(), parameter) != left_out.end()) {
+    if (std::ranges::find(left_out, parameter) != left_out.end()) {
       if (found != stored.end()) found->second.wanted = true;
       continue;
     }
@@ -148,6 +148,15 @@ std::vector<Loaded> match_values(const SafetensorsFile& file, const Parameters& 
     if (counts && !stored.at(entry.name).wanted) fail_surplus(file, entry);
   }
   return loaded;
+}
+
+void load(const std::vector<Loaded>& loaded, const SafetensorsFile& file, Parameters& parameters) {
+  std::vector<std::vector<float>> data;  // all of it first: no half-loaded parameters
+  data.reserve(loaded.size());
+  for (const Loaded& value : loaded) data.push_back(file.read(*value.from));
+  for (size_t i = 0; i < loaded.size(); ++i) {
+    parameters.backend().upload(loaded[i].to.data, data[i].data(), loaded[i].to.bytes());
+  }
 }
 
 }  // namespace
@@ -178,18 +187,9 @@ CheckpointInfo load_checkpoint(const std::string& path, Parameters& parameters) 
   CheckpointInfo info = read_info(file);
   const auto statistics_updates = require_number<int64_t>(file, "statistics_updates");
   if (statistics_updates < 0) {
-    throw CheckpointError(fmt::format("checkpoint '{}' was not written by bninception: statistics_updates {}",
-                                      file.path(), statistics_updates));
+    fail_foreign(file, fmt::format("statistics_updates {}", statistics_updates));
   }
-  const std::vector<NamedTensor> tensors = parameters.named_tensors();
-  StoredEntries stored = index_entries(file);
-  match(file, tensors, stored);
-  std::vector<std::vector<float>> data;  // all of it first: no half-loaded parameters
-  data.reserve(tensors.size());
-  for (const NamedTensor& named : tensors) data.push_back(file.read(*stored.at(named.name).entry));
-  for (size_t i = 0; i < tensors.size(); ++i) {
-    parameters.backend().upload(tensors[i].tensor.data, data[i].data(), tensors[i].tensor.bytes());
-  }
+  load(match(file, parameters), file, parameters);
   parameters.statistics_updates = statistics_updates;
   return info;
 }
@@ -197,13 +197,7 @@ CheckpointInfo load_checkpoint(const std::string& path, Parameters& parameters) 
 CheckpointInfo load_values(const std::string& path, Parameters& parameters, const std::vector<std::string>& left_out) {
   const SafetensorsFile file(path);
   CheckpointInfo info = read_info(file);
-  const std::vector<Loaded> loaded = match_values(file, parameters, left_out);
-  std::vector<std::vector<float>> data;  // all of it first, as above
-  data.reserve(loaded.size());
-  for (const Loaded& value : loaded) data.push_back(file.read(*value.from));
-  for (size_t i = 0; i < loaded.size(); ++i) {
-    parameters.backend().upload(loaded[i].to.data, data[i].data(), loaded[i].to.bytes());
-  }
+  load(match_values(file, parameters, left_out), file, parameters);
   if (parameters.has_average()) parameters.reset_average();
   return info;
 }

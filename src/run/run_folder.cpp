@@ -135,7 +135,7 @@ std::vector<int64_t> RunFolder::checkpoint_steps() const {
   for (const std::string& name : file_names(path_ + "/checkpoints")) {
     if (const std::optional<int64_t> step = step_of(name)) steps.push_back(*step);
   }
-  std::sort(steps.begin(), steps.end());
+  std::ranges::sort(steps);
   return steps;
 }
 

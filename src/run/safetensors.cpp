@@ -95,11 +95,11 @@ std::string make_header(const SafetensorsMetadata& metadata, const std::vector<S
 SafetensorsEntry parse_entry(const std::string& name, const Json& json, int64_t available) {
   SafetensorsEntry entry{
       .name = name, .dims = json.at("shape").get<std::vector<int64_t>>(), .type = json.at("dtype").get<std::string>()};
-  const auto type = std::find_if(kElementTypes.begin(), kElementTypes.end(),
-                                 [&](const ElementType& known) { return known.name == entry.type; });
+  const auto type =
+      std::ranges::find_if(kElementTypes, [&](const ElementType& known) { return known.name == entry.type; });
   if (type == kElementTypes.end()) throw std::out_of_range("is of an unknown type");
   int64_t bytes = type->bytes;
-  const bool is_empty = std::find(entry.dims.begin(), entry.dims.end(), 0) != entry.dims.end();
+  const bool is_empty = std::ranges::find(entry.dims, 0) != entry.dims.end();
   for (const int64_t dim : entry.dims) {
     if (dim < 0 || (!is_empty && dim > available / bytes)) throw std::out_of_range("does not fit into the file");
     if (!is_empty) bytes *= dim;
@@ -128,7 +128,7 @@ void require_own(const SafetensorsEntry& entry, int64_t begin) {
 }  // namespace
 
 int64_t SafetensorsEntry::elements() const {
-  if (std::find(dims.begin(), dims.end(), 0) != dims.end()) return 0;  // the others may be anything
+  if (std::ranges::find(dims, 0) != dims.end()) return 0;  // the others may be anything
   int64_t count = 1;
   for (const int64_t dim : dims) count *= dim;
   return count;
@@ -246,7 +246,7 @@ void SafetensorsFile::parse_header(const std::string& header) {
 void SafetensorsFile::require_no_gaps() const {
   std::vector<std::pair<int64_t, int64_t>> ranges;
   for (const SafetensorsEntry& entry : entries_) ranges.emplace_back(entry.begin, entry.end);
-  std::sort(ranges.begin(), ranges.end());
+  std::ranges::sort(ranges);
   int64_t covered = 0;
   for (const auto& [begin, end] : ranges) {
     if (begin != covered) {
@@ -263,8 +263,7 @@ void SafetensorsFile::require_no_gaps() const {
 }
 
 const std::string* SafetensorsFile::metadata(const std::string& key) const {
-  const auto found =
-      std::find_if(metadata_.begin(), metadata_.end(), [&](const auto& item) { return item.first == key; });
+  const auto found = std::ranges::find_if(metadata_, [&](const auto& item) { return item.first == key; });
   return found == metadata_.end() ? nullptr : &found->second;
 }
 

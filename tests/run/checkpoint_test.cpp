@@ -1,4 +1,4 @@
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -15,14 +15,10 @@
 #include "support/error_message.hpp"
 #include "support/temporary_folder.hpp"
 
-namespace bn {
+namespace bn::test {
 namespace {
 
-using test::Averaging;
-using test::error_message;
-using test::Normalization;
-using test::SmallModel;
-using test::TemporaryFolder;
+using testing::HasSubstr;
 
 const Progress kProgress{.step = 12'345'678'901, .best_top1 = 0.1 + 0.2, .best_step = 77};
 const std::string kConfig = "train:\n  seed: 1\n";
@@ -36,12 +32,7 @@ std::string load_error(const std::string& path, SmallModel& model) {
 }
 
 std::string save_error(const std::string& path, const Parameters& parameters) {
-  try {
-    save_checkpoint(path, parameters, kProgress, kConfig);
-  } catch (const StorageError& error) {
-    return error.what();
-  }
-  return "no error";
+  return error_message<StorageError>([&] { save_checkpoint(path, parameters, kProgress, kConfig); });
 }
 
 TEST(Provenance, IsKeptAndCompared) {
@@ -97,7 +88,7 @@ TEST(Checkpoint, SavingTwiceGivesTheSameBytes) {
   model.fill(1);
   save_checkpoint(folder / "a", model.parameters(), kProgress, kConfig);
   save_checkpoint(folder / "b", model.parameters(), kProgress, kConfig);
-  EXPECT_EQ(test::read_bytes(folder / "a"), test::read_bytes(folder / "b"));
+  EXPECT_EQ(read_bytes(folder / "a"), read_bytes(folder / "b"));
 }
 
 std::vector<float> values_of(SmallModel& model, const std::string& name) {
@@ -221,12 +212,12 @@ TEST(Checkpoint, DamageLoadsNothing) {
   SmallModel model;
   model.fill(1);
   save_checkpoint(folder / "a", model.parameters(), {}, kConfig);
-  std::string bytes = test::read_bytes(folder / "a");
+  std::string bytes = read_bytes(folder / "a");
   bytes.back() = static_cast<char>(bytes.back() ^ 1);
-  test::write_bytes(folder / "a", bytes);
+  write_bytes(folder / "a", bytes);
   model.fill(2);
-  EXPECT_NE(load_error(folder / "a", model).find("a' is damaged: its checksum is "), std::string::npos);
-  EXPECT_NE(load_error(folder / "none", model).find("No such file or directory"), std::string::npos);
+  EXPECT_THAT(load_error(folder / "a", model), HasSubstr("a' is damaged: its checksum is "));
+  EXPECT_THAT(load_error(folder / "none", model), HasSubstr("No such file or directory"));
 }
 
 TEST(Checkpoint, AnotherVersionAndMissingMetadata) {
@@ -235,11 +226,10 @@ TEST(Checkpoint, AnotherVersionAndMissingMetadata) {
     write_safetensors(folder / "a", metadata, {}, {});
     return error_message<CheckpointError>([&] { read_checkpoint_info(folder / "a"); });
   };
-  EXPECT_NE(message_for({{"format_version", "2"}}).find("has format version 2; this program reads version 1"),
-            std::string::npos);
-  EXPECT_NE(message_for({}).find("it has no 'format_version'"), std::string::npos);
-  EXPECT_NE(message_for({{"format_version", "1"}}).find("it has no 'step'"), std::string::npos);
-  EXPECT_NE(message_for({{"format_version", "1"}, {"step", "12x"}}).find("its 'step' is '12x'"), std::string::npos);
+  EXPECT_THAT(message_for({{"format_version", "2"}}), HasSubstr("has format version 2; this program reads version 1"));
+  EXPECT_THAT(message_for({}), HasSubstr("it has no 'format_version'"));
+  EXPECT_THAT(message_for({{"format_version", "1"}}), HasSubstr("it has no 'step'"));
+  EXPECT_THAT(message_for({{"format_version", "1"}, {"step", "12x"}}), HasSubstr("its 'step' is '12x'"));
 }
 
 // Its checksum is right, its numbers are not.
@@ -250,12 +240,11 @@ TEST(Checkpoint, NumbersThatTrainingCannotHaveWritten) {
                                    Progress{.step = 5, .best_top1 = std::numeric_limits<double>::infinity()},
                                    Progress{.step = 5, .best_top1 = 0.5, .best_step = 6}}) {
     save_checkpoint(folder / "a", model.parameters(), progress, kConfig);
-    EXPECT_NE(load_error(folder / "a", model).find("a' was not written by bninception: step "), std::string::npos);
+    EXPECT_THAT(load_error(folder / "a", model), HasSubstr("a' was not written by bninception: step "));
   }
   model.parameters().statistics_updates = -3;
   save_checkpoint(folder / "a", model.parameters(), {.step = 5}, kConfig);
-  EXPECT_NE(load_error(folder / "a", model).find("a' was not written by bninception: statistics_updates -3"),
-            std::string::npos);
+  EXPECT_THAT(load_error(folder / "a", model), HasSubstr("a' was not written by bninception: statistics_updates -3"));
 }
 
 TEST(Checkpoint, FullDiskKeepsThePreviousFile) {
@@ -263,18 +252,18 @@ TEST(Checkpoint, FullDiskKeepsThePreviousFile) {
   SmallModel model;
   model.fill(1);
   save_checkpoint(folder / "a", model.parameters(), kProgress, kConfig);
-  const std::string before = test::read_bytes(folder / "a");
+  const std::string before = read_bytes(folder / "a");
   // The limits cut the file where the disk could be full: in the length, the header, the data.
   for (const size_t limit : {size_t{0}, size_t{4}, size_t{100}, before.size() / 2, before.size() - 1}) {
-    const std::string message = test::result_in_child([&] {
+    const std::string message = result_in_child([&] {
       signal(SIGXFSZ, SIG_IGN);
       const rlimit size{limit, limit};
       if (setrlimit(RLIMIT_FSIZE, &size) != 0) return std::string("cannot limit");
       return save_error(folder / "a", model.parameters());
     });
     EXPECT_EQ(message, "cannot write '" + folder.path() + "/a': File too large") << limit;
-    EXPECT_EQ(test::names_in(folder.path()), std::set<std::string>{"a"}) << limit;
-    EXPECT_EQ(test::read_bytes(folder / "a"), before) << limit;
+    EXPECT_EQ(names_in(folder.path()), std::set<std::string>{"a"}) << limit;
+    EXPECT_EQ(read_bytes(folder / "a"), before) << limit;
   }
   EXPECT_EQ(load_checkpoint(folder / "a", model.parameters()).progress.step, kProgress.step);
 }
@@ -286,13 +275,13 @@ TEST(Checkpoint, UnwritableFolderIsNamed) {
   EXPECT_EQ(save_error(folder / "none/a", model.parameters()),
             "cannot write '" + folder.path() + "/none/a': No such file or directory");
   ASSERT_EQ(chmod(folder.path().c_str(), 0555), 0);
-  const std::string message = test::result_in_child([&] {
+  const std::string message = result_in_child([&] {
     if (getuid() == 0 && setuid(65'534) != 0) return std::string("cannot drop privileges");  // root may write anywhere
     return save_error(folder / "a", model.parameters());
   });
   ASSERT_EQ(chmod(folder.path().c_str(), 0755), 0);
   EXPECT_EQ(message, "cannot write '" + folder.path() + "/a': Permission denied");
-  EXPECT_TRUE(test::names_in(folder.path()).empty());
+  EXPECT_TRUE(names_in(folder.path()).empty());
 }
 
 TEST(Checkpoint, RenameThatFailsLeavesNothingBehind) {
@@ -300,8 +289,8 @@ TEST(Checkpoint, RenameThatFailsLeavesNothingBehind) {
   SmallModel model;
   std::filesystem::create_directory(folder / "a");
   EXPECT_EQ(save_error(folder / "a", model.parameters()), "cannot write '" + folder.path() + "/a': Is a directory");
-  EXPECT_EQ(test::names_in(folder.path()), std::set<std::string>{"a"});
+  EXPECT_EQ(names_in(folder.path()), std::set<std::string>{"a"});
 }
 
 }  // namespace
-}  // namespace bn
+}  // namespace bn::test

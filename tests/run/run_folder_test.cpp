@@ -1,5 +1,5 @@
 #include <fmt/format.h>
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,21 +14,19 @@
 #include "support/error_message.hpp"
 #include "support/temporary_folder.hpp"
 
-namespace bn {
+namespace bn::test {
 namespace {
 
-using test::error_message;
-using test::names_in;
-using test::SmallModel;
-using test::TemporaryFolder;
+using testing::HasSubstr;
+using testing::Not;
 
 constexpr bool kResume = true, kNew = false;
 const std::string kStoredConfig = "train:\n  seed: 1\n";
 
 void flip_a_byte(const std::string& path) {
-  std::string bytes = test::read_bytes(path);
+  std::string bytes = read_bytes(path);
   bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 0x10);
-  test::write_bytes(path, bytes);
+  write_bytes(path, bytes);
 }
 
 void save_step(const RunFolder& folder, SmallModel& model, int64_t step) {
@@ -42,7 +40,7 @@ TEST(RunFolder, CreateLaysOutTheFolder) {
   EXPECT_EQ(names_in(folder.path()), (std::set<std::string>{"checkpoints", "config.yaml", "git.txt", "lock"}));
   EXPECT_TRUE(names_in(folder.path() + "/checkpoints").empty());
   EXPECT_EQ(folder.stored_config(), kStoredConfig);
-  EXPECT_EQ(test::read_bytes(folder.path() + "/git.txt"), source_version() + "\n");
+  EXPECT_EQ(read_bytes(folder.path() + "/git.txt"), source_version() + "\n");
   EXPECT_EQ(folder.checkpoint_path(12'000), folder.path() + "/checkpoints/step_000012000.safetensors");
 }
 
@@ -84,15 +82,15 @@ TEST(RunFolder, RecordsEachVersionThatWorkedOnIt) {
   const TemporaryFolder root;
   RunFolder::create(root / "run", kStoredConfig, kNew);
   RunFolder::create(root / "run", kStoredConfig, kResume);
-  EXPECT_EQ(test::read_bytes(root / "run/git.txt"), source_version() + "\n");
-  test::write_bytes(root / "run/git.txt", "0123456789ab\n");
+  EXPECT_EQ(read_bytes(root / "run/git.txt"), source_version() + "\n");
+  write_bytes(root / "run/git.txt", "0123456789ab\n");
   RunFolder::create(root / "run", kStoredConfig, kResume);
-  EXPECT_EQ(test::read_bytes(root / "run/git.txt"), "0123456789ab\n" + source_version() + "\n");
+  EXPECT_EQ(read_bytes(root / "run/git.txt"), "0123456789ab\n" + source_version() + "\n");
 }
 
 TEST(RunFolder, UnwritableIsFoundAtOnce) {
   const TemporaryFolder root;
-  test::write_bytes(root / "file", "");
+  write_bytes(root / "file", "");
   EXPECT_EQ(error_message<StorageError>([&] { RunFolder::create(root / "file/run", kStoredConfig, kNew); }),
             "cannot create folder '" + root.path() + "/file/run/checkpoints': Not a directory");
 
@@ -101,14 +99,9 @@ TEST(RunFolder, UnwritableIsFoundAtOnce) {
   ASSERT_EQ(chmod((root / "run").c_str(), 0777), 0);
   ASSERT_EQ(chmod((root / "run/checkpoints").c_str(), 0555), 0);
   ASSERT_EQ(chmod(root.path().c_str(), 0755), 0);
-  const std::string message = test::result_in_child([&]() -> std::string {
+  const std::string message = result_in_child([&]() -> std::string {
     if (getuid() == 0 && setuid(65'534) != 0) return "cannot drop privileges";  // root may write anywhere
-    try {
-      RunFolder::create(root / "run", kStoredConfig, kResume);
-    } catch (const StorageError& error) {
-      return error.what();
-    }
-    return "no error";
+    return error_message<StorageError>([&] { RunFolder::create(root / "run", kStoredConfig, kResume); });
   });
   ASSERT_EQ(chmod((root / "run/checkpoints").c_str(), 0755), 0);
   EXPECT_EQ(message,
@@ -119,13 +112,13 @@ TEST(RunFolder, LeavesTheUsersFilesAlone) {
   const TemporaryFolder root;
   const std::set<std::string> users{"thesis.tmp.2024", "report.tmp.1.2"};
   std::filesystem::create_directories(root / "run/checkpoints");
-  for (const std::string& name : users) test::write_bytes(root / ("run/" + name), "mine");
-  test::write_bytes(root / "run/checkpoints/probe", "mine");
-  test::write_bytes(root / "run/config.yaml.tmp.77.0", "a killed run's");
-  test::write_bytes(root / "run/checkpoints/step_000000007.safetensors.tmp.77.0", "a killed run's");
+  for (const std::string& name : users) write_bytes(root / ("run/" + name), "mine");
+  write_bytes(root / "run/checkpoints/probe", "mine");
+  write_bytes(root / "run/config.yaml.tmp.77.0", "a killed run's");
+  write_bytes(root / "run/checkpoints/step_000000007.safetensors.tmp.77.0", "a killed run's");
   const RunFolder folder = RunFolder::create(root / "run", "a: 1\n", false);
   const std::set<std::string> names = names_in(root / "run");
-  EXPECT_TRUE(std::includes(names.begin(), names.end(), users.begin(), users.end()));
+  EXPECT_TRUE(std::ranges::includes(names, users));
   EXPECT_FALSE(names.contains("config.yaml.tmp.77.0"));
   EXPECT_EQ(names_in(root / "run/checkpoints"), std::set<std::string>{"probe"});
 }
@@ -133,7 +126,7 @@ TEST(RunFolder, LeavesTheUsersFilesAlone) {
 TEST(RunFolder, ResumingFromABestAloneIsRefused) {
   const TemporaryFolder root;
   std::filesystem::create_directories(root / "run/checkpoints");
-  test::write_bytes(root / "run/checkpoints/best.safetensors", "x");
+  write_bytes(root / "run/checkpoints/best.safetensors", "x");
   EXPECT_EQ(
       error_message<CheckpointError>([&] { RunFolder::create(root / "run", "a: 1\n", true); }),
       "'" + root / "run" +
@@ -147,14 +140,8 @@ TEST(RunFolder, OneProcessAtATime) {
     std::optional<RunFolder> folder = RunFolder::create(root / "run", kStoredConfig, kNew);
     const RunFolder copy = *folder;
     folder.reset();  // the copy holds the lock
-    const std::string message = test::result_in_child([&]() -> std::string {
-      try {
-        RunFolder::create(root / "run", kStoredConfig, kResume);
-      } catch (const StorageError& error) {
-        return error.what();
-      }
-      return "no error";
-    });
+    const std::string message = result_in_child(
+        [&] { return error_message<StorageError>([&] { RunFolder::create(root / "run", kStoredConfig, kResume); }); });
     EXPECT_EQ(message, fmt::format("run folder '{}/run' is in use: process {} trains into it", root.path(), getpid()));
     EXPECT_EQ(RunFolder(root / "run").stored_config(), kStoredConfig);  // reading needs no lock
   }
@@ -168,7 +155,7 @@ TEST(RunFolder, CheckpointStepsAreCheckpointsOnly) {
                            "step_20.safetensors", "step_000000004.safetensors.tmp.12", "step_.safetensors",
                            "step_-00000001.safetensors", "step_00000000x.safetensors", "best.safetensors",
                            "step_000000005.safetensors.damaged", "step_0000000021.safetensors", "notes.txt"}) {
-    test::write_bytes(folder.path() + "/checkpoints/" + name, "");
+    write_bytes(folder.path() + "/checkpoints/" + name, "");
   }
   EXPECT_EQ(folder.checkpoint_steps(), (std::vector<int64_t>{3, 20, 1'234'567'890}));
   EXPECT_TRUE(RunFolder(root / "none").checkpoint_steps().empty());
@@ -206,9 +193,9 @@ TEST(RunFolder, PublishBestReplacesIt) {
 TEST(RunFolder, ResumeRemovesWhatAKilledProcessLeft) {
   const TemporaryFolder root;
   RunFolder::create(root / "run", kStoredConfig, kNew);
-  test::write_bytes(root / "run/checkpoints/step_000000004.safetensors.tmp.12", "half");
-  test::write_bytes(root / "run/log.jsonl.tmp.12", "half");
-  test::write_bytes(root / "run/checkpoints/notes.tmp.txt", "mine");
+  write_bytes(root / "run/checkpoints/step_000000004.safetensors.tmp.12", "half");
+  write_bytes(root / "run/log.jsonl.tmp.12", "half");
+  write_bytes(root / "run/checkpoints/notes.tmp.txt", "mine");
   RunFolder::create(root / "run", kStoredConfig, kResume);
   EXPECT_EQ(names_in(root / "run/checkpoints"), std::set<std::string>{"notes.tmp.txt"});
   EXPECT_FALSE(names_in(root / "run").contains("log.jsonl.tmp.12"));
@@ -234,10 +221,9 @@ TEST(RunFolder, DamageFallsBackAndIsSetAside) {
   EXPECT_EQ(info->progress.step, 10);
   EXPECT_EQ(model.bits(), bits);
   ASSERT_EQ(warnings.size(), 2U);
-  EXPECT_NE(warnings[0].find("step_000000030.safetensors' is damaged, or no checkpoint: "), std::string::npos)
-      << warnings[0];
-  EXPECT_NE(warnings[0].find("; trying the one before it"), std::string::npos) << warnings[0];
-  EXPECT_NE(warnings[1].find("step_000000020.safetensors' is damaged: its checksum is "), std::string::npos);
+  EXPECT_THAT(warnings[0], HasSubstr("step_000000030.safetensors' is damaged, or no checkpoint: "));
+  EXPECT_THAT(warnings[0], HasSubstr("; trying the one before it"));
+  EXPECT_THAT(warnings[1], HasSubstr("step_000000020.safetensors' is damaged: its checksum is "));
 
   EXPECT_EQ(folder.load_latest(model.parameters(), warn)->progress.step, 10);
   EXPECT_EQ(folder.checkpoint_steps(), (std::vector<int64_t>{10}));
@@ -269,19 +255,19 @@ TEST(RunFolder, AnotherNetworkIsNotDamage) {
   save_step(folder, model, 20);
   const std::string message = error_message<CheckpointError>(
       [&] { folder.load_latest(wider.parameters(), [](const std::string& text) { ADD_FAILURE() << text; }); });
-  EXPECT_NE(message.find("step_000000020.safetensors' was written by another network: 'value/hidden/linear/w'"),
-            std::string::npos);
+  EXPECT_THAT(message,
+              HasSubstr("step_000000020.safetensors' was written by another network: 'value/hidden/linear/w'"));
   EXPECT_EQ(folder.checkpoint_steps(), (std::vector<int64_t>{10, 20}));
 }
 
 TEST(RunFolder, LockDiesWithItsProcess) {
   const TemporaryFolder root;
-  test::run_and_kill(std::chrono::milliseconds(100), [&] {
+  run_and_kill(std::chrono::milliseconds(100), [&] {
     const RunFolder folder = RunFolder::create(root / "run", kStoredConfig, kNew);
     pause();
   });
   RunFolder::create(root / "run", kStoredConfig, kResume);
-  EXPECT_EQ(test::read_bytes(root / "run/lock"), std::to_string(getpid()) + "\n");
+  EXPECT_EQ(read_bytes(root / "run/lock"), std::to_string(getpid()) + "\n");
 }
 
 // A process that saves, publishes and prunes without pause dies at a random moment, again and again in one folder.
@@ -293,7 +279,7 @@ TEST(RunFolder, SurvivesSigkillAtAnyMoment) {
   const RunFolder folder(root / "run");
   int64_t last = 0;
   for (int round = 0; round < 30; ++round) {
-    test::run_and_kill(std::chrono::microseconds(1'000 + random() % 40'000), [&] {
+    run_and_kill(std::chrono::microseconds(1'000 + random() % 40'000), [&] {
       for (int64_t step = last + 1;; ++step) {
         save_step(folder, model, step);
         folder.publish_best(step);
@@ -312,9 +298,9 @@ TEST(RunFolder, SurvivesSigkillAtAnyMoment) {
   EXPECT_GT(last, 0);
   RunFolder::create(root / "run", kStoredConfig, kResume);
   for (const std::string& name : names_in(root / "run/checkpoints")) {
-    EXPECT_EQ(name.find(".tmp."), std::string::npos) << name;
+    EXPECT_THAT(name, Not(HasSubstr(".tmp.")));
   }
 }
 
 }  // namespace
-}  // namespace bn
+}  // namespace bn::test

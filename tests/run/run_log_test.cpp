@@ -1,5 +1,5 @@
 #include <fmt/format.h>
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 #include <signal.h>
 #include <sys/resource.h>
 
@@ -13,13 +13,10 @@
 #include "support/error_message.hpp"
 #include "support/temporary_folder.hpp"
 
-namespace bn {
+namespace bn::test {
 namespace {
 
-using test::error_message;
-using test::read_bytes;
-using test::TemporaryFolder;
-using test::write_bytes;
+using testing::HasSubstr;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
@@ -81,9 +78,8 @@ TEST(RunLog, NonFiniteNumbersAreStrings) {
     log.write({.event = "diverged", .step = 5, .loss = std::nan("")});
     log.write({.event = "diverged", .step = 6, .loss = kInfinity, .percentiles = {-kInfinity, 0.0, std::nan("")}});
   }
-  EXPECT_NE(read_bytes(folder / "log.jsonl").find(R"("loss":"nan")"), std::string::npos);
-  EXPECT_NE(read_bytes(folder / "log.jsonl").find(R"("loss":"inf","percentiles":["-inf",0.0,"nan"])"),
-            std::string::npos);
+  EXPECT_THAT(read_bytes(folder / "log.jsonl"), HasSubstr(R"("loss":"nan")"));
+  EXPECT_THAT(read_bytes(folder / "log.jsonl"), HasSubstr(R"("loss":"inf","percentiles":["-inf",0.0,"nan"])"));
   const std::vector<LogRecord> records = read_log(folder / "log.jsonl");
   EXPECT_TRUE(std::isnan(records.at(0).loss.value()));
   EXPECT_EQ(records.at(1).loss, kInfinity);
@@ -112,7 +108,7 @@ TEST(RunLog, ResumeDropsWhatTheCheckpointDoesNotKnow) {
   std::vector<int64_t> steps;
   for (const LogRecord& record : read_log(folder / "log.jsonl")) steps.push_back(record.step);
   EXPECT_EQ(steps, (std::vector<int64_t>{0, 10, 20, 20, 20}));
-  EXPECT_EQ(test::names_in(folder.path()), std::set<std::string>{"log.jsonl"});
+  EXPECT_EQ(names_in(folder.path()), std::set<std::string>{"log.jsonl"});
 }
 
 TEST(RunLog, TornLastLineCostsItselfOnly) {
@@ -165,16 +161,11 @@ TEST(RunLog, FullDisk) {
   RunLog(folder / "log.jsonl", 0).write({.event = "train", .step = 1});
   const size_t size = read_bytes(folder / "log.jsonl").size();
   const auto message_at = [&](size_t limit) {
-    return test::result_in_child([&]() -> std::string {
+    return result_in_child([&]() -> std::string {
       signal(SIGXFSZ, SIG_IGN);
       const rlimit largest{limit, limit};
       if (setrlimit(RLIMIT_FSIZE, &largest) != 0) return "cannot limit";
-      try {
-        RunLog(folder / "log.jsonl", 1).write({.event = "train", .step = 2});
-      } catch (const StorageError& error) {
-        return error.what();
-      }
-      return "no error";
+      return error_message<StorageError>([&] { RunLog(folder / "log.jsonl", 1).write({.event = "train", .step = 2}); });
     });
   };
   const std::string expected = "cannot write '" + folder.path() + "/log.jsonl': File too large";
@@ -184,4 +175,4 @@ TEST(RunLog, FullDisk) {
 }
 
 }  // namespace
-}  // namespace bn
+}  // namespace bn::test

@@ -1,7 +1,7 @@
 #include "run/safetensors.hpp"
 
 #include <fmt/format.h>
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 #include <xxhash.h>
 
 #include <bit>
@@ -13,13 +13,10 @@
 #include "support/error_message.hpp"
 #include "support/temporary_folder.hpp"
 
-namespace bn {
+namespace bn::test {
 namespace {
 
-using test::error_message;
-using test::read_bytes;
-using test::TemporaryFolder;
-using test::write_bytes;
+using testing::HasSubstr;
 
 const std::vector<SafetensorsEntry> kEntries{{.name = "value/a/w", .dims = {2, 1, 1, 3}},
                                              {.name = "value/b", .dims = {1, 1, 1, 1}}};
@@ -62,7 +59,7 @@ TEST(Safetensors, RoundTripsEveryBit) {
   ASSERT_NE(file.metadata("config"), nullptr);
   EXPECT_EQ(*file.metadata("config"), "a: \"quoted\"\nb: π\n");
   EXPECT_EQ(file.metadata("absent"), nullptr);
-  EXPECT_EQ(test::names_in(folder.path()), std::set<std::string>{"a"});
+  EXPECT_EQ(names_in(folder.path()), std::set<std::string>{"a"});
 }
 
 // The rules that safetensors' own readers insist on.
@@ -110,10 +107,10 @@ TEST(Safetensors, FindsEveryTruncationAndAddition) {
   const std::string bytes = read_bytes(folder / "a");
   for (size_t length = bytes.size(); length-- > 0;) {
     std::filesystem::resize_file(folder / "a", length);
-    ASSERT_NE(open_error(folder / "a").find("is damaged"), std::string::npos) << length;
+    ASSERT_THAT(open_error(folder / "a"), HasSubstr("is damaged")) << length;
   }
   write_bytes(folder / "b", bytes + '\0');
-  EXPECT_NE(open_error(folder / "b").find("is damaged: its checksum is "), std::string::npos);
+  EXPECT_THAT(open_error(folder / "b"), HasSubstr("is damaged: its checksum is "));
 }
 
 TEST(Safetensors, HostileHeaderLengthAllocatesNothing) {
@@ -133,12 +130,12 @@ TEST(Safetensors, HostileHeaderLengthAllocatesNothing) {
     std::string damaged = bytes;
     std::memcpy(damaged.data(), &length, 8);
     write_bytes(folder / "b", damaged);
-    EXPECT_NE(open_error(folder / "b").find("is damaged"), std::string::npos) << length;
+    EXPECT_THAT(open_error(folder / "b"), HasSubstr("is damaged")) << length;
   }
   // A terabyte that is not there: a sparse file.
   write_bytes(folder / "b", std::string(8, '\x7f'));
   std::filesystem::resize_file(folder / "b", uintmax_t{1} << 40);
-  EXPECT_NE(open_error(folder / "b").find("does not fit into 1099511627776 bytes"), std::string::npos);
+  EXPECT_THAT(open_error(folder / "b"), HasSubstr("does not fit into 1099511627776 bytes"));
 }
 
 TEST(Safetensors, HostileHeaderWithAValidChecksum) {
@@ -185,7 +182,7 @@ TEST(Safetensors, OfAnotherProgramIsNamedSo) {
   const std::string header = R"({"a":{"dtype":"F32","shape":[1,1,1,1],"data_offsets":[0,4]}}    )";
   const uint64_t length = header.size();
   write_bytes(folder / "b", std::string(reinterpret_cast<const char*>(&length), 8) + header + "abcd");
-  EXPECT_NE(open_error(folder / "b").find("was not written by bninception"), std::string::npos);
+  EXPECT_THAT(open_error(folder / "b"), HasSubstr("was not written by bninception"));
 }
 
 // --- files of other programs
@@ -256,8 +253,7 @@ TEST(AnySafetensors, RefusesHostileHeaders) {
             "is damaged: its tensors need 4 bytes, it holds 8");
   ends_with("[]", "is damaged: its header is not JSON");
   ends_with("{\"a\":" + std::string(50'000, '['), "is damaged: its header is not JSON");
-  EXPECT_NE(message_of(R"({"__metadata__":{"a":7}})").find("is no valid safetensors file: '__metadata__'"),
-            std::string::npos);
+  EXPECT_THAT(message_of(R"({"__metadata__":{"a":7}})"), HasSubstr("is no valid safetensors file: '__metadata__'"));
 }
 
 TEST(AnySafetensors, VerifiesOurOwnChecksum) {
@@ -267,10 +263,8 @@ TEST(AnySafetensors, VerifiesOurOwnChecksum) {
   std::string bytes = read_bytes(folder / "a");
   bytes.back() = static_cast<char>(bytes.back() ^ 1);
   write_bytes(folder / "a", bytes);
-  EXPECT_NE(error_message<CheckpointError>([&] {
-              SafetensorsFile(folder / "a", SafetensorsWriter::kAny);
-            }).find("is damaged: its checksum is"),
-            std::string::npos);
+  EXPECT_THAT(error_message<CheckpointError>([&] { SafetensorsFile(folder / "a", SafetensorsWriter::kAny); }),
+              HasSubstr("is damaged: its checksum is"));
 }
 
 TEST(Safetensors, MissingFileAndFolder) {
@@ -281,4 +275,4 @@ TEST(Safetensors, MissingFileAndFolder) {
 }
 
 }  // namespace
-}  // namespace bn
+}  // namespace bn::test
