@@ -30,7 +30,7 @@ struct Variation {
 };
 
 bool is_plain(const std::string& text) {
-  return !text.empty() && text.front() != '.' && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+  return !text.empty() && text.front() != '.' && std::ranges::all_of(text, [](unsigned char c) {
     return std::isalnum(c) != 0 || c == '_' || c == '-' || c == '.' || c == '=' || c == '+';
   });
 }
@@ -61,7 +61,24 @@ class Reader {
   Reader(const YamlNode& tree, const std::vector<std::string>& last, Sweep& sweep) : tree_(tree), sweep_(sweep) {
     for (const std::string& override : last) last_.push_back(Override::on_command_line(override));
   }
-  void read();
+  void read() {
+    expect_keys(tree_, "", {"name", "baseline", "images", "configs", "seeds", "set", "overrides", "grid"});
+    const YamlNode* name = find("name");
+    if (name == nullptr) fail(tree_.position, "name", "is missing, expected the name of the sweep, and of its folder");
+    sweep_.name = read_plain(*name, "name");
+    if (const YamlNode* images = find("images")) read_images(*images);
+    const std::vector<SweepRun> arms = make_arms();
+    const std::vector<uint64_t> seeds = read_seeds();
+    for (size_t i = 0; i < std::max<size_t>(seeds.size(), 1); ++i) {
+      for (const SweepRun& arm : arms) {
+        SweepRun& run = sweep_.runs.emplace_back(arm);
+        if (!seeds.empty()) run.config.train.seed = seeds[i];
+        run.folder = fmt::format("{}/seed_{}", run.arm, run.config.train.seed);
+      }
+    }
+    find_repetitions();
+    read_baseline();
+  }
 
  private:
   struct ConfigEntry {
@@ -74,254 +91,220 @@ class Reader {
   static void refuse(const YamlNode& node, const std::string& path, const std::string& expected) {
     fail(node.position, path, fmt::format("got {}, expected {}", config::shown(node), expected));
   }
-  static void expect_keys(const YamlNode& map, const std::string& path, const std::vector<std::string>& known);
+  static void expect_keys(const YamlNode& map, const std::string& path, const std::vector<std::string>& known) {
+    if (map.kind != NodeKind::kMap) refuse(map, path, "a map of " + join(known));
+    for (const YamlEntry& entry : map.entries) {
+      if (std::ranges::find(known, entry.key) != known.end()) continue;
+      fail(entry.position, config::join_path(path, config::printable(entry.key)),
+           fmt::format("unknown key, expected one of {}{}", join(known), suggestion(entry.key, known)));
+    }
+  }
+
   static const std::vector<YamlNode>& list_items(const YamlNode& node, const std::string& path,
-                                                 const std::string& expected);
-  static int64_t read_count(const YamlNode& node, const std::string& path);
-  static std::string read_plain(const YamlNode& node, const std::string& path);
-  static std::vector<Override> read_set(const YamlNode& node, const std::string& path);
+                                                 const std::string& expected) {
+    if (node.kind != NodeKind::kList || node.items.empty()) refuse(node, path, expected);
+    return node.items;
+  }
+
+  static int64_t read_count(const YamlNode& node, const std::string& path) {
+    int64_t value = -1;
+    const char* end = node.text.data() + node.text.size();
+    const auto [rest, error] = std::from_chars(node.text.data(), end, value);
+    const bool whole = node.kind == NodeKind::kScalar && error == std::errc{} && rest == end;
+    if (!whole || value < 0) refuse(node, path, "a whole number, 0 or more");
+    return value;
+  }
+
+  static std::string read_plain(const YamlNode& node, const std::string& path) {
+    if (node.kind != NodeKind::kScalar || !is_plain(node.text)) {
+      refuse(node, path, "a name of letters, digits and _-.=+, since it names a folder");
+    }
+    return node.text;
+  }
+
+  static std::vector<Override> read_set(const YamlNode& node, const std::string& path) {
+    if (node.kind != NodeKind::kMap) refuse(node, path, "a map such as {train.l2: 0}");
+    std::vector<Override> overrides;
+    for (const YamlEntry& entry : node.entries) {
+      if (entry.key == "train.seed") fail(entry.position, path, kSetsSeed);
+      overrides.push_back(override_of(entry.key, entry.value, entry.position));
+    }
+    return overrides;
+  }
 
   const YamlNode* find(const char* key) const {
     const YamlEntry* entry = tree_.find(key);
     return entry == nullptr ? nullptr : &entry->value;
   }
-  std::vector<uint64_t> read_seeds() const;  // empty: each configuration's own
-  std::vector<ConfigEntry> read_configs() const;
-  std::vector<Variation> read_alternatives() const;
-  std::vector<Variation> read_grid() const;
-  std::vector<Variation> read_variations() const;
-  std::vector<SweepRun> make_arms() const;
-  void find_repetitions() const;
-  void read_baseline() const;
-  void read_images(const YamlNode& node) const;
+  // empty: each configuration's own
+  std::vector<uint64_t> read_seeds() const {
+    const YamlNode* node = find("seeds");
+    std::vector<uint64_t> seeds;
+    if (node == nullptr) return seeds;
+    for (const YamlNode& item : list_items(*node, "seeds", "a list of seeds such as [1, 2, 3]")) {
+      seeds.push_back(static_cast<uint64_t>(read_count(item, "seeds")));
+      if (std::ranges::count(seeds, seeds.back()) > 1) {
+        fail(item.position, "seeds", fmt::format("lists {} twice", seeds.back()));
+      }
+    }
+    return seeds;
+  }
+
+  std::vector<ConfigEntry> read_configs() const {
+    const YamlNode* node = find("configs");
+    if (node == nullptr) fail(tree_.position, "configs", "is missing, expected a list of configuration files");
+    std::vector<ConfigEntry> configs;
+    for (const YamlNode& item : list_items(*node, "configs", "a list of configuration files")) {
+      const std::string path = fmt::format("configs[{}]", configs.size());
+      ConfigEntry entry{.position = item.position};
+      const YamlNode* file = &item;
+      if (item.kind == NodeKind::kMap) {
+        expect_keys(item, path, {"config", "arm", "set", "seed"});
+        if (item.find("config") == nullptr) fail(item.position, path, "names no `config`, expected a file");
+        file = &item.find("config")->value;
+        if (const YamlEntry* arm = item.find("arm")) entry.arm = read_plain(arm->value, path + ".arm");
+        if (const YamlEntry* set = item.find("set")) entry.overrides = read_set(set->value, path + ".set");
+        if (const YamlEntry* seed = item.find("seed")) {
+          if (find("seeds") != nullptr)
+            fail(seed->position, path + ".seed", "the key `seeds` lists the seeds of all arms");
+          entry.seed = static_cast<uint64_t>(read_count(seed->value, path + ".seed"));
+        }
+      }
+      entry.path = config::path_from(*file, path);
+      if (!std::filesystem::is_regular_file(entry.path)) {
+        fail(file->position, path,
+             fmt::format("cannot read {}: no such configuration file", config::quote(entry.path)));
+      }
+      if (entry.arm.empty()) entry.arm = made_plain(std::filesystem::path(entry.path).stem().string());
+      configs.push_back(std::move(entry));
+    }
+    return configs;
+  }
+
+  std::vector<Variation> read_alternatives() const {
+    const YamlNode* node = find("overrides");
+    if (node == nullptr) return {{}};
+    std::vector<Variation> alternatives;
+    for (const YamlNode& item : list_items(*node, "overrides", "a list such as [{arm: no_l2, set: {train.l2: 0}}]")) {
+      const std::string path = fmt::format("overrides[{}]", alternatives.size());
+      expect_keys(item, path, {"arm", "set"});
+      Variation variation;
+      if (const YamlEntry* arm = item.find("arm")) variation.label = read_plain(arm->value, path + ".arm");
+      if (const YamlEntry* set = item.find("set")) variation.overrides = read_set(set->value, path + ".set");
+      alternatives.push_back(std::move(variation));
+    }
+    return alternatives;
+  }
+
+  // Every combination, the last key changing first.
+  std::vector<Variation> read_grid() const {
+    std::vector<Variation> combinations{{}};
+    const YamlNode* node = find("grid");
+    if (node == nullptr) return combinations;
+    if (node->kind != NodeKind::kMap) refuse(*node, "grid", "a map such as {train.l2: [0, 0.0001]}");
+    for (const YamlEntry& axis : node->entries) {
+      const std::string path = config::join_path("grid", config::printable(axis.key));
+      if (axis.key == "train.seed") fail(axis.position, path, "expected the key `seeds` to list the seeds");
+      std::vector<Variation> longer;
+      const std::vector<YamlNode>& values = list_items(axis.value, path, "a list of values");
+      constexpr size_t kMostCombinations = 10'000;
+      if (combinations.size() * values.size() > kMostCombinations) {
+        fail(axis.position, "grid",
+             fmt::format("makes {} combinations and more, at most {} are accepted", combinations.size() * values.size(),
+                         kMostCombinations));
+      }
+      for (const Variation& combination : combinations) {
+        for (const YamlNode& value : values) {
+          const std::string text = config::print_flow(value);
+          const std::string label = made_plain(axis.key.substr(axis.key.find('.') + 1) + "=" + text);
+          Variation& next = longer.emplace_back(combination);
+          next.label += (next.label.empty() ? "" : "-") + label;
+          next.overrides.push_back(override_of(axis.key, value, value.position));
+        }
+      }
+      combinations = std::move(longer);
+    }
+    return combinations;
+  }
+
+  std::vector<Variation> read_variations() const {
+    std::vector<Variation> variations;
+    const std::vector<Variation> grid = read_grid();
+    for (const Variation& alternative : read_alternatives()) {
+      for (const Variation& combination : grid) {
+        Variation& both = variations.emplace_back(alternative);
+        both.label += (both.label.empty() || combination.label.empty() ? "" : "-") + combination.label;
+        both.overrides.insert(both.overrides.end(), combination.overrides.begin(), combination.overrides.end());
+      }
+    }
+    return variations;
+  }
+
+  // A run of each arm, its seed still to be set.
+  std::vector<SweepRun> make_arms() const {
+    const YamlNode* set = find("set");
+    const std::vector<Override> common = set == nullptr ? std::vector<Override>{} : read_set(*set, "set");
+    const std::vector<Variation> variations = read_variations();
+    std::vector<SweepRun> arms;
+    std::set<std::string> names;
+    for (const ConfigEntry& entry : read_configs()) {
+      for (const Variation& variation : variations) {
+        SweepRun run{.arm = entry.arm + (variation.label.empty() ? "" : "-") + variation.label,
+                     .config_path = entry.path};
+        std::vector<Override> overrides = common;
+        for (const auto* more : {&entry.overrides, &variation.overrides, &last_}) {
+          overrides.insert(overrides.end(), more->begin(), more->end());
+        }
+        for (const Override& override : overrides) run.overrides.push_back(override.text);
+        if (!names.insert(run.arm).second) {
+          fail(entry.position, "configs", fmt::format("two arms are called {}; `arm: NAME` tells them apart", run.arm));
+        }
+        try {
+          run.config = config::load(run.config_path, overrides);
+          for (const Override& override : overrides) refuse_seed(override);
+          if (entry.seed) run.config.train.seed = *entry.seed;
+        } catch (Error& error) {
+          error.add_context(fmt::format("{}: arm {}", sweep_.path, run.arm));
+          throw;
+        }
+        arms.push_back(std::move(run));
+      }
+    }
+    return arms;
+  }
+
+  void find_repetitions() const {
+    std::map<std::string, size_t> first_with;  // key: the resolved configuration
+    for (size_t i = 0; i < sweep_.runs.size(); ++i) {
+      const auto [first, is_new] = first_with.try_emplace(to_yaml(sweep_.runs[i].config), i);
+      if (is_new) continue;
+      sweep_.runs[i].same_as = first->second;
+      sweep_.runs[i].folder = sweep_.runs[first->second].folder;
+    }
+  }
+
+  void read_baseline() const {
+    std::vector<std::string> arms;
+    for (const SweepRun& run : sweep_.runs) arms.push_back(run.arm);
+    const YamlNode* node = find("baseline");
+    sweep_.baseline = node == nullptr ? arms.front() : node->text;
+    if (std::ranges::find(arms, sweep_.baseline) == arms.end()) {
+      refuse(*node, "baseline", "the name of an arm" + suggestion(sweep_.baseline, arms));
+    }
+  }
+
+  void read_images(const YamlNode& node) const {
+    expect_keys(node, "images", {"train", "validation"});
+    if (const YamlEntry* train = node.find("train")) sweep_.training_images = read_count(train->value, "images.train");
+    if (const YamlEntry* validation = node.find("validation")) {
+      sweep_.validation_images = read_count(validation->value, "images.validation");
+    }
+  }
 
   const YamlNode& tree_;
   std::vector<Override> last_;  // these go over all others
   Sweep& sweep_;
 };
-
-void Reader::expect_keys(const YamlNode& map, const std::string& path, const std::vector<std::string>& known) {
-  if (map.kind != NodeKind::kMap) refuse(map, path, "a map of " + join(known));
-  for (const YamlEntry& entry : map.entries) {
-    if (std::find(known.begin(), known.end(), entry.key) != known.end()) continue;
-    fail(entry.position, config::join_path(path, config::printable(entry.key)),
-         fmt::format("unknown key, expected one of {}{}", join(known), suggestion(entry.key, known)));
-  }
-}
-
-const std::vector<YamlNode>& Reader::list_items(const YamlNode& node, const std::string& path,
-                                                const std::string& expected) {
-  if (node.kind != NodeKind::kList || node.items.empty()) refuse(node, path, expected);
-  return node.items;
-}
-
-int64_t Reader::read_count(const YamlNode& node, const std::string& path) {
-  int64_t value = -1;
-  const char* end = node.text.data() + node.text.size();
-  const auto [rest, error] = std::from_chars(node.text.data(), end, value);
-  const bool whole = node.kind == NodeKind::kScalar && error == std::errc{} && rest == end;
-  if (!whole || value < 0) refuse(node, path, "a whole number, 0 or more");
-  return value;
-}
-
-std::string Reader::read_plain(const YamlNode& node, const std::string& path) {
-  if (node.kind != NodeKind::kScalar || !is_plain(node.text)) {
-    refuse(node, path, "a name of letters, digits and _-.=+, since it names a folder");
-  }
-  return node.text;
-}
-
-std::vector<Override> Reader::read_set(const YamlNode& node, const std::string& path) {
-  if (node.kind != NodeKind::kMap) refuse(node, path, "a map such as {train.l2: 0}");
-  std::vector<Override> overrides;
-  for (const YamlEntry& entry : node.entries) {
-    if (entry.key == "train.seed") fail(entry.position, path, kSetsSeed);
-    overrides.push_back(override_of(entry.key, entry.value, entry.position));
-  }
-  return overrides;
-}
-
-std::vector<uint64_t> Reader::read_seeds() const {
-  const YamlNode* node = find("seeds");
-  std::vector<uint64_t> seeds;
-  if (node == nullptr) return seeds;
-  for (const YamlNode& item : list_items(*node, "seeds", "a list of seeds such as [1, 2, 3]")) {
-    seeds.push_back(static_cast<uint64_t>(read_count(item, "seeds")));
-    if (std::count(seeds.begin(), seeds.end(), seeds.back()) > 1) {
-      fail(item.position, "seeds", fmt::format("lists {} twice", seeds.back()));
-    }
-  }
-  return seeds;
-}
-
-std::vector<Reader::ConfigEntry> Reader::read_configs() const {
-  const YamlNode* node = find("configs");
-  if (node == nullptr) fail(tree_.position, "configs", "is missing, expected a list of configuration files");
-  std::vector<ConfigEntry> configs;
-  for (const YamlNode& item : list_items(*node, "configs", "a list of configuration files")) {
-    const std::string path = fmt::format("configs[{}]", configs.size());
-    ConfigEntry entry{.position = item.position};
-    const YamlNode* file = &item;
-    if (item.kind == NodeKind::kMap) {
-      expect_keys(item, path, {"config", "arm", "set", "seed"});
-      if (item.find("config") == nullptr) fail(item.position, path, "names no `config`, expected a file");
-      file = &item.find("config")->value;
-      if (const YamlEntry* arm = item.find("arm")) entry.arm = read_plain(arm->value, path + ".arm");
-      if (const YamlEntry* set = item.find("set")) entry.overrides = read_set(set->value, path + ".set");
-      if (const YamlEntry* seed = item.find("seed")) {
-        if (find("seeds") != nullptr)
-          fail(seed->position, path + ".seed", "the key `seeds` lists the seeds of all arms");
-        entry.seed = static_cast<uint64_t>(read_count(seed->value, path + ".seed"));
-      }
-    }
-    entry.path = config::path_from(*file, path);
-    if (!std::filesystem::is_regular_file(entry.path)) {
-      fail(file->position, path, fmt::format("cannot read {}: no such configuration file", config::quote(entry.path)));
-    }
-    if (entry.arm.empty()) entry.arm = made_plain(std::filesystem::path(entry.path).stem().string());
-    configs.push_back(std::move(entry));
-  }
-  return configs;
-}
-
-std::vector<Variation> Reader::read_alternatives() const {
-  const YamlNode* node = find("overrides");
-  if (node == nullptr) return {{}};
-  std::vector<Variation> alternatives;
-  for (const YamlNode& item : list_items(*node, "overrides", "a list such as [{arm: no_l2, set: {train.l2: 0}}]")) {
-    const std::string path = fmt::format("overrides[{}]", alternatives.size());
-    expect_keys(item, path, {"arm", "set"});
-    Variation variation;
-    if (const YamlEntry* arm = item.find("arm")) variation.label = read_plain(arm->value, path + ".arm");
-    if (const YamlEntry* set = item.find("set")) variation.overrides = read_set(set->value, path + ".set");
-    alternatives.push_back(std::move(variation));
-  }
-  return alternatives;
-}
-
-// Every combination, the last key changing first.
-std::vector<Variation> Reader::read_grid() const {
-  std::vector<Variation> combinations{{}};
-  const YamlNode* node = find("grid");
-  if (node == nullptr) return combinations;
-  if (node->kind != NodeKind::kMap) refuse(*node, "grid", "a map such as {train.l2: [0, 0.0001]}");
-  for (const YamlEntry& axis : node->entries) {
-    const std::string path = config::join_path("grid", config::printable(axis.key));
-    if (axis.key == "train.seed") fail(axis.position, path, "expected the key `seeds` to list the seeds");
-    std::vector<Variation> longer;
-    const std::vector<YamlNode>& values = list_items(axis.value, path, "a list of values");
-    constexpr size_t kMostCombinations = 10'000;
-    if (combinations.size() * values.size() > kMostCombinations) {
-      fail(axis.position, "grid",
-           fmt::format("makes {} combinations and more, at most {} are accepted", combinations.size() * values.size(),
-                       kMostCombinations));
-    }
-    for (const Variation& combination : combinations) {
-      for (const YamlNode& value : values) {
-        const std::string text = config::print_flow(value);
-        const std::string label = made_plain(axis.key.substr(axis.key.find('.') + 1) + "=" + text);
-        Variation& next = longer.emplace_back(combination);
-        next.label += (next.label.empty() ? "" : "-") + label;
-        next.overrides.push_back(override_of(axis.key, value, value.position));
-      }
-    }
-    combinations = std::move(longer);
-  }
-  return combinations;
-}
-
-std::vector<Variation> Reader::read_variations() const {
-  std::vector<Variation> variations;
-  const std::vector<Variation> grid = read_grid();
-  for (const Variation& alternative : read_alternatives()) {
-    for (const Variation& combination : grid) {
-      Variation& both = variations.emplace_back(alternative);
-      both.label += (both.label.empty() || combination.label.empty() ? "" : "-") + combination.label;
-      both.overrides.insert(both.overrides.end(), combination.overrides.begin(), combination.overrides.end());
-    }
-  }
-  return variations;
-}
-
-// A run of each arm, its seed still to be set.
-std::vector<SweepRun> Reader::make_arms() const {
-  const YamlNode* set = find("set");
-  const std::vector<Override> common = set == nullptr ? std::vector<Override>{} : read_set(*set, "set");
-  const std::vector<Variation> variations = read_variations();
-  std::vector<SweepRun> arms;
-  std::set<std::string> names;
-  for (const ConfigEntry& entry : read_configs()) {
-    for (const Variation& variation : variations) {
-      SweepRun run{.arm = entry.arm + (variation.label.empty() ? "" : "-") + variation.label,
-                   .config_path = entry.path};
-      std::vector<Override> overrides = common;
-      for (const auto* more : {&entry.overrides, &variation.overrides, &last_}) {
-        overrides.insert(overrides.end(), more->begin(), more->end());
-      }
-      for (const Override& override : overrides) run.overrides.push_back(override.text);
-      if (!names.insert(run.arm).second) {
-        fail(entry.position, "configs", fmt::format("two arms are called {}; `arm: NAME` tells them apart", run.arm));
-      }
-      try {
-        run.config = config::load(run.config_path, overrides);
-        for (const Override& override : overrides) refuse_seed(override);
-        if (entry.seed) run.config.train.seed = *entry.seed;
-      } catch (Error& error) {
-        error.add_context(fmt::format("{}: arm {}", sweep_.path, run.arm));
-        throw;
-      }
-      arms.push_back(std::move(run));
-    }
-  }
-  return arms;
-}
-
-void Reader::read_baseline() const {
-  std::vector<std::string> arms;
-  for (const SweepRun& run : sweep_.runs) arms.push_back(run.arm);
-  const YamlNode* node = find("baseline");
-  sweep_.baseline = node == nullptr ? arms.front() : node->text;
-  if (std::find(arms.begin(), arms.end(), sweep_.baseline) == arms.end()) {
-    refuse(*node, "baseline", "the name of an arm" + suggestion(sweep_.baseline, arms));
-  }
-}
-
-void Reader::read_images(const YamlNode& node) const {
-  expect_keys(node, "images", {"train", "validation"});
-  if (const YamlEntry* train = node.find("train")) sweep_.training_images = read_count(train->value, "images.train");
-  if (const YamlEntry* validation = node.find("validation")) {
-    sweep_.validation_images = read_count(validation->value, "images.validation");
-  }
-}
-
-void Reader::read() {
-  expect_keys(tree_, "", {"name", "baseline", "images", "configs", "seeds", "set", "overrides", "grid"});
-  const YamlNode* name = find("name");
-  if (name == nullptr) fail(tree_.position, "name", "is missing, expected the name of the sweep, and of its folder");
-  sweep_.name = read_plain(*name, "name");
-  if (const YamlNode* images = find("images")) read_images(*images);
-  const std::vector<SweepRun> arms = make_arms();
-  const std::vector<uint64_t> seeds = read_seeds();
-  for (size_t i = 0; i < std::max<size_t>(seeds.size(), 1); ++i) {
-    for (const SweepRun& arm : arms) {
-      SweepRun& run = sweep_.runs.emplace_back(arm);
-      if (!seeds.empty()) run.config.train.seed = seeds[i];
-      run.folder = fmt::format("{}/seed_{}", run.arm, run.config.train.seed);
-    }
-  }
-  find_repetitions();
-  read_baseline();
-}
-
-void Reader::find_repetitions() const {
-  std::map<std::string, size_t> first_with;  // key: the resolved configuration
-  for (size_t i = 0; i < sweep_.runs.size(); ++i) {
-    const auto [first, is_new] = first_with.try_emplace(to_yaml(sweep_.runs[i].config), i);
-    if (is_new) continue;
-    sweep_.runs[i].same_as = first->second;
-    sweep_.runs[i].folder = sweep_.runs[first->second].folder;
-  }
-}
 
 }  // namespace
 

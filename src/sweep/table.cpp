@@ -39,13 +39,13 @@ double seconds_left(const TableInput& input, size_t i, double fallback) {
 // Columns of a terminal, where every character takes one.
 size_t width_of(const std::string& text) {
   return static_cast<size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
 // The start of a text that fits; a name's control characters are not the terminal's business.
 std::string fitted(std::string text, size_t width) {
-  std::replace_if(
-      text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7F'; }, '?');
+  std::ranges::replace_if(
+      text, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7F'; }, '?');
   if (width_of(text) <= width) return text;
   while (!text.empty() && width_of(text) >= width) text.pop_back();
   while (!text.empty() && (static_cast<unsigned char>(text.back()) & 0xC0) == 0x80) text.pop_back();

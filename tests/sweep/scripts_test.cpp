@@ -1,5 +1,5 @@
 // The scripts under experiments/ that all studies share.
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -9,6 +9,9 @@
 
 namespace bn::test {
 namespace {
+
+using testing::HasSubstr;
+using testing::Not;
 
 const std::string kExperiments = BN_SOURCE_DIR "/experiments/";
 
@@ -38,8 +41,8 @@ TEST(Scripts, HelpIsPrintedFromAnyFolder) {
     EXPECT_EQ(result.exit_code, 0) << script << result.err;
     EXPECT_EQ(result.err, "") << script;
     const std::string name = std::filesystem::path(script).filename();
-    EXPECT_NE(result.out.find("\n  usage: " + name), std::string::npos) << script << ": " << result.out;
-    EXPECT_EQ(result.out.find("set -"), std::string::npos) << script << ": " << result.out;
+    EXPECT_THAT(result.out, HasSubstr("\n  usage: " + name)) << script << ": " << result.out;
+    EXPECT_THAT(result.out, Not(HasSubstr("set -"))) << script << ": " << result.out;
     const bool is_a_sweep = result.out.find("[--minutes N]") != std::string::npos;
     EXPECT_EQ(result.out.find("--minutes: ") != std::string::npos, is_a_sweep) << script << ": " << result.out;
   }
@@ -50,7 +53,7 @@ TEST(Scripts, AnUnknownOptionIsRefusedWithTheKnownOnes) {
     const ProgramResult result = run_program({"/bin/bash", script, "--nonsense"});
     EXPECT_EQ(result.exit_code, 2) << script << result.out;
     EXPECT_EQ(result.out, "") << script;
-    EXPECT_NE(result.err.find("'--nonsense'; "), std::string::npos) << script << ": " << result.err;
+    EXPECT_THAT(result.err, HasSubstr("'--nonsense'; ")) << script << ": " << result.err;
   }
 }
 

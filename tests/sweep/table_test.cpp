@@ -66,7 +66,7 @@ TEST_F(SweepTable, FitsATerminalOfAnyWidth) {
   for (size_t width = 20; width <= 130; ++width) {
     const std::string text = table(TableScope::kAll, width);
     EXPECT_LE(longest_line(text), width) << text;
-    EXPECT_EQ(rows_taken(text, width), std::count(text.begin(), text.end(), '\n')) << text;
+    EXPECT_EQ(rows_taken(text, width), std::ranges::count(text, '\n')) << text;
   }
   EXPECT_THAT(table(TableScope::kAll, 80), HasSubstr("an_arm_with_a_name_that~     1  finished    100/100  25.00 %"));
   EXPECT_THAT(table(TableScope::kAll, 40), HasSubstr("an_arm_with~     1  finished    37.50 %\n"));
