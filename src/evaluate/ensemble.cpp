@@ -197,8 +197,7 @@ class Evaluation {
       scores_.resize(before + some.size() / sizeof(ImageScore));
       std::memcpy(scores_.data() + before, some.data(), some.size());
     }
-    std::stable_sort(scores_.begin(), scores_.end(),
-                     [](const ImageScore& a, const ImageScore& b) { return a.image < b.image; });
+    std::ranges::stable_sort(scores_, [](const ImageScore& a, const ImageScore& b) { return a.image < b.image; });
   }
 
   void count(const ImageScore& score) {
@@ -219,7 +218,7 @@ class Evaluation {
   void name_skipped(const std::string& name) {
     constexpr size_t kNames = 100;
     std::vector<std::string>& names = result_.skipped_names;
-    const bool is_known = std::find(names.begin(), names.end(), name) != names.end();
+    const bool is_known = std::ranges::find(names, name) != names.end();
     if (!is_known && names.size() < kNames) names.push_back(name);
   }
 

@@ -12,10 +12,8 @@
 #include "support/error_message.hpp"
 #include "support/uniform.hpp"
 
-namespace bn {
+namespace bn::test {
 namespace {
-
-using test::error_message;
 
 ModelOptions small_inception() {
   InceptionTable table{.image_size = 16, .image_channels = 3};
@@ -134,4 +132,4 @@ TEST(OutputOpOfRow, IsTheLastOpOfTheRow) {
 }
 
 }  // namespace
-}  // namespace bn
+}  // namespace bn::test

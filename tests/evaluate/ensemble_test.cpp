@@ -13,11 +13,8 @@
 #include "evaluate/small_set.hpp"
 #include "support/error_message.hpp"
 
-namespace bn {
+namespace bn::test {
 namespace {
-
-using test::error_message;
-using test::SmallSet;
 
 using Classes = std::array<double, 3>;
 
@@ -77,7 +74,7 @@ Classes mean_of(const std::vector<Classes>& all) {
 }
 
 int64_t rank_of(const Classes& probabilities, size_t label) {
-  return std::count_if(probabilities.begin(), probabilities.end(), [&](double p) { return p > probabilities[label]; });
+  return std::ranges::count_if(probabilities, [&](double p) { return p > probabilities[label]; });
 }
 
 class Ensemble : public testing::Test {
@@ -293,4 +290,4 @@ TEST_F(Ensemble, RefusesNetworksOfOtherClassesAndBatchesThatCutAnImage) {
 }
 
 }  // namespace
-}  // namespace bn
+}  // namespace bn::test

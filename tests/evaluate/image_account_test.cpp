@@ -5,11 +5,8 @@
 #include "evaluate/small_set.hpp"
 #include "support/error_message.hpp"
 
-namespace bn {
+namespace bn::test {
 namespace {
-
-using test::error_message;
-using test::SmallSet;
 
 TEST(ImageAccount, IsClosedWhenEachImageWasScoredOrSkipped) {
   const SmallSet images(1, {{1}, {2}, {3}});
@@ -42,4 +39,4 @@ TEST(ImageAccount, IsNotClosedWhileAnImageIsMissing) {
 }
 
 }  // namespace
-}  // namespace bn
+}  // namespace bn::test

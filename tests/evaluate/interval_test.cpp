@@ -2,23 +2,20 @@
 
 #include "bn/evaluate.hpp"
 
-namespace bn {
+namespace bn::test {
 namespace {
 
 // Values of Newcombe 1998, table I, method 3 (Wilson's score without continuity correction).
 TEST(WilsonInterval, IsThePublishedOne) {
-  const Interval a = wilson_interval(81, 263);
-  EXPECT_NEAR(a.low, 0.2553, 5e-5);
-  EXPECT_NEAR(a.high, 0.3662, 5e-5);
-  const Interval b = wilson_interval(15, 148);
-  EXPECT_NEAR(b.low, 0.0624, 5e-5);
-  EXPECT_NEAR(b.high, 0.1605, 5e-5);
-  const Interval c = wilson_interval(0, 20);
-  EXPECT_NEAR(c.low, 0, 1e-12);
-  EXPECT_NEAR(c.high, 0.1611, 5e-5);
-  const Interval d = wilson_interval(1, 29);
-  EXPECT_NEAR(d.low, 0.0061, 5e-5);
-  EXPECT_NEAR(d.high, 0.1718, 5e-5);
+  struct Case {
+    int64_t successes, trials;
+    double low, high;
+  };
+  for (const Case& one : {Case{81, 263, 0.2553, 0.3662}, Case{15, 148, 0.0624, 0.1605}, Case{0, 20, 0, 0.1611},
+                          Case{1, 29, 0.0061, 0.1718}}) {
+    EXPECT_NEAR(wilson_interval(one.successes, one.trials).low, one.low, one.low == 0 ? 1e-12 : 5e-5);
+    EXPECT_NEAR(wilson_interval(one.successes, one.trials).high, one.high, 5e-5);
+  }
 }
 
 TEST(WilsonInterval, StaysWithinAllShares) {
@@ -36,4 +33,4 @@ TEST(WilsonInterval, HoldsTheShareItself) {
 }
 
 }  // namespace
-}  // namespace bn
+}  // namespace bn::test

@@ -5,7 +5,7 @@
 
 #include "bn/evaluate.hpp"
 
-namespace bn {
+namespace bn::test {
 namespace {
 
 TEST(ScoreLogits, RanksAndMeasuresTheLabel) {
@@ -44,4 +44,4 @@ TEST(NormalizationOf, IsInUnitsOfPixels) {
 }
 
 }  // namespace
-}  // namespace bn
+}  // namespace bn::test
