@@ -9,14 +9,9 @@
 #include "cli/program.hpp"
 #include "support/temporary_folder.hpp"
 
-namespace bn {
+namespace bn::test {
 namespace {
 
-using test::bn_data;
-using test::bninception;
-using test::lines_of;
-using test::ProgramResult;
-using test::Words;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
@@ -30,8 +25,7 @@ std::string usage_error(const ProgramResult& result) {
 
 TEST(StandardOutput, ThatIsFullIsAnError) {
   for (const char* words : {"--version", "--help", "config keys train"}) {
-    const ProgramResult result =
-        test::run_program({"/bin/sh", "-c", fmt::format("{} {} >/dev/full", BN_PROGRAM, words)});
+    const ProgramResult result = run_program({"/bin/sh", "-c", fmt::format("{} {} >/dev/full", BN_PROGRAM, words)});
     EXPECT_EQ(result.exit_code, 7) << words;
     EXPECT_EQ(result.err, "error: cannot write standard output\n") << words;
   }
@@ -72,8 +66,8 @@ TEST(MissingCommand, ListsTheCommands) {
 
 TEST(Help, IsACommandToo) {
   for (const Words& words : {Words{}, Words{"train"}, Words{"config", "show"}, Words{"config"}}) {
-    const ProgramResult by_command = bninception(test::joined({"help"}, words));
-    const ProgramResult by_option = bninception(test::joined(words, {"--help"}));
+    const ProgramResult by_command = bninception(joined({"help"}, words));
+    const ProgramResult by_option = bninception(joined(words, {"--help"}));
     EXPECT_EQ(by_command.exit_code, 0);
     EXPECT_EQ(by_command.err, "");
     EXPECT_EQ(by_command.out, by_option.out);
@@ -173,16 +167,16 @@ TEST(ConfigKeys, MayBeFiltered) {
 }
 
 TEST(ConfigKeys, NameTheNearestOfAnUnknownPrefix) {
-  EXPECT_EQ(test::error_of(3, {"config", "keys", "train", "train.lerning_rate"}),
+  EXPECT_EQ(error_of(3, {"config", "keys", "train", "train.lerning_rate"}),
             "error: no key is called 'train.lerning_rate'; did you mean train.learning_rate?\n");
 }
 
 TEST(ConfigCheck, ListsAllMistakesOfEachFile) {
-  const test::TemporaryFolder folder;
-  test::write_bytes(folder / "wrong.yaml", "train: {batch: x, stpes: 3}\n");
+  const TemporaryFolder folder;
+  write_bytes(folder / "wrong.yaml", "train: {batch: x, stpes: 3}\n");
   const std::string wrong = folder / "wrong.yaml";
   for (const Words& words : {Words{"config", "check", wrong}, Words{"config", "show", wrong}}) {
-    EXPECT_EQ(test::error_of(3, words),
+    EXPECT_EQ(error_of(3, words),
               fmt::format("error: 2 mistakes:\n"
                           "  {0}:1:16: train.batch: got 'x', expected an integer from 1 to 1048576\n"
                           "  {0}:1:19: train.stpes: unknown key; did you mean train.steps?\n",
@@ -191,4 +185,4 @@ TEST(ConfigCheck, ListsAllMistakesOfEachFile) {
 }
 
 }  // namespace
-}  // namespace bn
+}  // namespace bn::test

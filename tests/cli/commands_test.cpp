@@ -11,18 +11,12 @@
 #include "support/shapes_experiment.hpp"
 #include "support/temporary_folder.hpp"
 
-namespace bn {
+namespace bn::test {
 namespace {
 
-using test::bninception;
-using test::error_of;
-using test::output_of;
-using test::ProgramResult;
-using test::TemporaryFolder;
-using test::Words;
 using testing::HasSubstr;
 
-const std::string kExperiment = test::small_model() + test::shapes_data(300, 70) + R"(train:
+const std::string kExperiment = small_model() + shapes_data(300, 70) + R"(train:
   batch: 20
   steps: 30
   learning_rate: {initial: 0.1}
@@ -34,10 +28,10 @@ threads: 1
 
 class Commands : public testing::Test {
  protected:
-  Commands() { test::write_bytes(experiment_, kExperiment); }
+  Commands() { write_bytes(experiment_, kExperiment); }
 
   std::string train(const Words& more = {}) const { return test::train(experiment_, root_ / "run", more); }
-  Words profile(const Words& more) const { return test::joined({"profile", experiment_}, more); }
+  Words profile(const Words& more) const { return joined({"profile", experiment_}, more); }
 
   const TemporaryFolder root_;
   const std::string experiment_ = root_ / "experiment.yaml";
@@ -78,7 +72,7 @@ TEST_F(Commands, EvaluateSaysWhatItCannotDo) {
   const std::string above = std::filesystem::path(run).parent_path();
   EXPECT_EQ(bninception({"evaluate", above}).err,
             "error: " + above + ": is no run folder; did you mean '" + run + "'?\n");
-  test::write_bytes(root_ / "mine.onnx", "\x08");
+  write_bytes(root_ / "mine.onnx", "\x08");
   EXPECT_EQ(
       bninception({"evaluate", root_ / "mine.onnx"}).err,
       "error: " + root_ / "mine.onnx" + ": is an ONNX model; name the run folder, or a .safetensors checkpoint\n");
@@ -96,8 +90,8 @@ TEST_F(Commands, PopulationStatisticsAreThoseOfTheSavedWeights) {
 
 TEST_F(Commands, DivergenceIsRecordedAtItsStep) {
   const Words train{"train", experiment_, "--quiet", "--set", "train.learning_rate.initial=1e30", "--out"};
-  error_of(8, test::joined(train, {root_ / "coarse"}));
-  error_of(8, test::joined(train, {root_ / "fine", "--set", "train.log_every=1"}));
+  error_of(8, joined(train, {root_ / "coarse"}));
+  error_of(8, joined(train, {root_ / "fine", "--set", "train.log_every=1"}));
   const LogRecord noticed_late = read_log(RunFolder(root_ / "coarse").log_path()).back();
   const LogRecord noticed_at_once = read_log(RunFolder(root_ / "fine").log_path()).back();
   EXPECT_EQ(noticed_late.event, "diverged");
@@ -191,19 +185,19 @@ TEST_F(Commands, ProfilePlansForAGpuThatIsOnlyDescribed) {
 
 TEST_F(Commands, ConfigShowsComparesAndChecks) {
   EXPECT_THAT(output_of({"config", "show", experiment_, "--set", "train.seed=7"}), HasSubstr("seed: 7"));
-  test::write_bytes(root_ / "other.yaml", "base: experiment.yaml\ntrain: {l2: 0.5}\n");
+  write_bytes(root_ / "other.yaml", "base: experiment.yaml\ntrain: {l2: 0.5}\n");
   EXPECT_EQ(output_of({"config", "diff", experiment_, root_ / "other.yaml"}), "train.l2: 0 -> 0.5\n");
   EXPECT_THAT(output_of({"config", "keys"}), HasSubstr("momentum"));
-  test::write_bytes(root_ / "wrong.yaml", "base: experiment.yaml\ntrain: {momentm: 0.5}\n");
+  write_bytes(root_ / "wrong.yaml", "base: experiment.yaml\ntrain: {momentm: 0.5}\n");
   EXPECT_THAT(error_of(3, {"config", "check", experiment_, root_ / "wrong.yaml"}),
               HasSubstr("wrong.yaml:2:9: train.momentm: unknown key"));
 }
 
 TEST_F(Commands, ConfigDrawsTheLearningRate) {
   for (const size_t columns : {40U, 80U}) {
-    const Words lines = test::lines_of(output_of({"config", "show", experiment_, "--schedule", "--set",
-                                                  "train.learning_rate={shape: polynomial, warmup_epochs: 1}"},
-                                                 {.environment = {{"COLUMNS", std::to_string(columns)}}}));
+    const Words lines = lines_of(output_of({"config", "show", experiment_, "--schedule", "--set",
+                                            "train.learning_rate={shape: polynomial, warmup_epochs: 1}"},
+                                           {.environment = {{"COLUMNS", std::to_string(columns)}}}));
     ASSERT_GT(lines.size(), 12U);
     EXPECT_EQ(lines.front(), "30 steps, 15 an epoch");
     size_t widest = 0;
@@ -226,7 +220,7 @@ TEST_F(Commands, ConfigDrawsTheLearningRateOfARunInParts) {
 
 TEST_F(Commands, ConfigSaysWhyItDrawsNoLearningRate) {
   const auto error_with = [&](const Words& more) {
-    return error_of(3, test::joined({"config", "show", experiment_, "--schedule"}, more));
+    return error_of(3, joined({"config", "show", experiment_, "--schedule"}, more));
   };
   EXPECT_THAT(error_with({"--set", "train.learning_rate.warmup_epochs=3"}),
               HasSubstr("3 epochs of 15 steps are longer than the run of 30 steps"));
@@ -258,7 +252,7 @@ TEST_F(Commands, CudaIsRefusedWithoutItsModule) {
   const std::filesystem::path alone = root_ / "alone";
   std::filesystem::copy_file(BN_PROGRAM, alone);
   const ProgramResult result =
-      test::run_program({alone, "train", experiment_, "--out", root_ / "run", "--set", "device=cuda"});
+      run_program({alone, "train", experiment_, "--out", root_ / "run", "--set", "device=cuda"});
   EXPECT_EQ(result.exit_code, 6);
   if (result.err.find("built without CUDA") != std::string::npos) GTEST_SKIP() << result.err;
   EXPECT_THAT(result.err,
@@ -274,4 +268,4 @@ TEST_F(Commands, ABadCommandLineHasItsOwnExitCode) {
 }
 
 }  // namespace
-}  // namespace bn
+}  // namespace bn::test

@@ -15,18 +15,13 @@
 #include "support/shapes_experiment.hpp"
 #include "support/temporary_folder.hpp"
 
-namespace bn {
+namespace bn::test {
 namespace {
 
-using test::bninception;
-using test::code;
-using test::ProgramResult;
-using test::TemporaryFolder;
-using test::Words;
 using testing::HasSubstr;
 using testing::Not;
 
-const std::string kExperiment = test::small_model() + test::shapes_data(300, 70) + R"(  workers: 2
+const std::string kExperiment = small_model() + shapes_data(300, 70) + R"(  workers: 2
 train:
   batch: 20
   steps: 30
@@ -42,7 +37,7 @@ class Evaluate : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     shared() = std::make_unique<TemporaryFolder>();
-    test::write_bytes(folder() / "experiment.yaml", kExperiment);
+    write_bytes(folder() / "experiment.yaml", kExperiment);
     train("first", {});
     train("second", {"train.seed=2"});
   }
@@ -51,23 +46,21 @@ class Evaluate : public testing::Test {
   static std::string train(const std::string& run, const Words& keys) {
     return test::train(folder() / "experiment.yaml", folder() / run, test::set(keys));
   }
-  static void write_images(const std::string& out) { test::write_shapes(folder() / out, 16, 40, 20); }
+  static void write_images(const std::string& out) { write_shapes(folder() / out, 16, 40, 20); }
   static std::string train_on_images(const std::string& run, const std::string& images, const Words& keys) {
-    return train(run, test::joined({"data.kind=folder", "data.train=[" + (folder() / images) + "/train]",
-                                    "data.validation=[" + (folder() / images) + "/validation]", "train.steps=2"},
-                                   keys));
+    return train(run, joined({"data.kind=folder", "data.train=[" + (folder() / images) + "/train]",
+                              "data.validation=[" + (folder() / images) + "/validation]", "train.steps=2"},
+                             keys));
   }
-  static ProgramResult evaluate(const Words& words) { return bninception(test::joined({"evaluate"}, words)); }
+  static ProgramResult evaluate(const Words& words) { return bninception(joined({"evaluate"}, words)); }
   static nlohmann::json report(const Words& words) {
-    return nlohmann::json::parse(test::output_of(test::joined({"evaluate", "--json"}, words)));
+    return nlohmann::json::parse(output_of(joined({"evaluate", "--json"}, words)));
   }
-  static std::string error(const Words& words, ExitCode code) {
-    return test::error_of(code, test::joined({"evaluate"}, words));
-  }
+  static std::string error(const Words& words, ExitCode code) { return error_of(code, joined({"evaluate"}, words)); }
   // The column's value for each image, by the image's name.
   static std::map<std::string, std::string> column(const std::string& path, size_t number) {
     std::map<std::string, std::string> values;
-    for (const Words& row : test::rows_of(test::read_bytes(path))) {
+    for (const Words& row : rows_of(read_bytes(path))) {
       EXPECT_TRUE(values.emplace(row.front(), row.at(number)).second) << row.front();
     }
     values.erase("image");  // the heading
@@ -174,11 +167,11 @@ TEST_F(Evaluate, StatisticsThatAreNotThereAreRefused) {
 TEST_F(Evaluate, ImagesCanBeExcluded) {
   const std::string csv = folder() / "all.csv", list = folder() / "list.txt";
   ASSERT_EQ(evaluate({first_, "--csv", csv}).exit_code, 0);
-  test::write_bytes(list, column(csv, 1).begin()->first + "\n");
+  write_bytes(list, column(csv, 1).begin()->first + "\n");
   const nlohmann::json scores = report({first_, "--exclude", list});
   EXPECT_EQ(scores.at("images"), 69);
   EXPECT_EQ(scores.at("excluded"), 1);
-  test::write_bytes(list, "nobody.jpg\n");
+  write_bytes(list, "nobody.jpg\n");
   EXPECT_THAT(error({first_, "--exclude", list}, ExitCode::kData),
               HasSubstr("list.txt:1: there is no image nobody.jpg to exclude"));
 }
@@ -205,15 +198,15 @@ TEST_F(Evaluate, AnEnsembleNeedsOneListOfClasses) {
   write_images("images");
   const std::string original = folder() / "classes.txt";
   const std::string same = folder() / "same.txt", reversed = folder() / "reversed.txt";
-  const std::set<std::string> names = test::names_in(folder() / "images/validation");
+  const std::set<std::string> names = names_in(folder() / "images/validation");
   std::string forwards, backwards;
   for (const std::string& name : names) {
     forwards += name + "\n";
     backwards.insert(0, name + "\n");
   }
-  test::write_bytes(original, forwards);
-  test::write_bytes(same, forwards);
-  test::write_bytes(reversed, backwards);
+  write_bytes(original, forwards);
+  write_bytes(same, forwards);
+  write_bytes(reversed, backwards);
   const std::string a = train_on_images("listed", "images", {"data.classes=" + original});
   const std::string b = train_on_images("moved", "images", {"data.classes=" + same});
   const std::string c = train_on_images("reversed", "images", {"data.classes=" + reversed});
@@ -253,7 +246,7 @@ TEST_F(Evaluate, APageShowsConfusionsMistakesAndFilters) {
                               "patch: 0}]}"});
   const std::string page = folder() / "page", csv = folder() / "page.csv";
   const nlohmann::json scores = report({run, "--page", page, "--csv", csv});
-  const std::string html = test::read_bytes(page + "/index.html");
+  const std::string html = read_bytes(page + "/index.html");
   const std::regex cell(R"re(rgba\((\d+)[^)]*\)">(\d+)</td>)re");
   int64_t images = 0, right = 0;
   for (std::sregex_iterator one(html.begin(), html.end(), cell), end; one != end; ++one) {
@@ -265,22 +258,22 @@ TEST_F(Evaluate, APageShowsConfusionsMistakesAndFilters) {
   constexpr size_t kRank = 2, kMistakes = 24;
   size_t wrong = 0;
   for (const auto& [image, rank] : column(csv, kRank)) wrong += rank == "0" ? 0U : 1U;
-  std::set<std::string> pictures = test::names_in(page + "/images");
+  std::set<std::string> pictures = names_in(page + "/images");
   EXPECT_EQ(pictures.erase("filters.png"), 1U);
   EXPECT_EQ(pictures.size(), std::min(wrong, kMistakes));
   for (const std::string& picture : pictures) EXPECT_THAT(html, HasSubstr("src=\"images/" + picture + '"'));
   // An mlp has no filters.
   report({first_, "--page", folder() / "mlp"});
-  EXPECT_EQ(test::names_in(folder() / "mlp/images").count("filters.png"), 0U);
+  EXPECT_EQ(names_in(folder() / "mlp/images").count("filters.png"), 0U);
 }
 
 TEST_F(Evaluate, AnImageThatCannotBeReadIsCountedAndNamedOrEndsIt) {
   write_images("damaged");
   const std::string folder_of_class = folder() / "damaged/validation/disk";
-  const std::string image = folder_of_class + "/" + *test::names_in(folder_of_class).begin();
+  const std::string image = folder_of_class + "/" + *names_in(folder_of_class).begin();
   const std::string strict = train_on_images("strict", "damaged", {});
   const std::string lenient = train_on_images("lenient", "damaged", {"data.on_corrupt=skip"});
-  test::write_bytes(image, "no image");
+  write_bytes(image, "no image");
   EXPECT_THAT(error({strict}, ExitCode::kData), HasSubstr(image));
   const ProgramResult text = evaluate({lenient});
   EXPECT_EQ(text.exit_code, 0) << text.err;
@@ -294,7 +287,7 @@ TEST_F(Evaluate, AnImageThatCannotBeReadIsCountedAndNamedOrEndsIt) {
   }
   EXPECT_THAT(evaluate({first_}).out, Not(HasSubstr("cannot be read")));
   std::string help = evaluate({"--help"}).out;
-  std::replace(help.begin(), help.end(), '\n', ' ');
+  std::ranges::replace(help, '\n', ' ');
   EXPECT_THAT(help, HasSubstr("left out instead, counted and named as skipped"));
 }
 
@@ -307,11 +300,11 @@ TEST_F(Evaluate, ALabelFileGivesImagesTheirClasses) {
     if (entry.is_regular_file()) fs::copy_file(entry.path(), fs::path(flat) / entry.path().filename());
   }
   const auto score = [&](const std::string& text) {
-    test::write_bytes(labels, text);
+    write_bytes(labels, text);
     return report({first_, "--data", flat, "--labels", labels, "--csv", csv});
   };
   std::string any, right, wrong;
-  for (const std::string& image : test::names_in(flat)) any += image + " 9 n01\n";
+  for (const std::string& image : names_in(flat)) any += image + " 9 n01\n";
   const nlohmann::json scores = score(any);
   EXPECT_EQ(scores.at("images"), 20);
   EXPECT_EQ(scores.at("classes").at(9).at("images"), 20);
@@ -336,9 +329,9 @@ TEST_F(Evaluate, WhatCannotBeReadOrWrittenIsSaidBeforeTheScoring) {
 
 // It ends although it waits, here for somebody to read the pipe.
 TEST_F(Evaluate, EndsWithinASecondOfCtrlC) {
-  ASSERT_EQ(test::run_program({"/usr/bin/mkfifo", folder() / "pipe"}).exit_code, 0);
-  test::RunningProgram program(test::bninception_command({"evaluate", first_, "--csv", folder() / "pipe"}));
-  test::wait_until(std::chrono::milliseconds(3000), [&] { return program.has_ended(); });
+  ASSERT_EQ(run_program({"/usr/bin/mkfifo", folder() / "pipe"}).exit_code, 0);
+  RunningProgram program(bninception_command({"evaluate", first_, "--csv", folder() / "pipe"}));
+  wait_until(std::chrono::milliseconds(3000), [&] { return program.has_ended(); });
   const auto start = std::chrono::steady_clock::now();
   program.signal(SIGINT);
   EXPECT_EQ(program.wait().exit_code, 128 + SIGINT);
@@ -347,8 +340,8 @@ TEST_F(Evaluate, EndsWithinASecondOfCtrlC) {
 
 TEST_F(Evaluate, SaysWhatItLeavesOut) {
   write_images("beside");
-  test::write_bytes(folder() / "beside/validation/arrow/notes.txt", "not an image");
-  test::write_bytes(folder() / "beside/validation/stray.png", "in no class");
+  write_bytes(folder() / "beside/validation/arrow/notes.txt", "not an image");
+  write_bytes(folder() / "beside/validation/stray.png", "in no class");
   const std::string run = train_on_images("of_beside", "beside", {});
   const nlohmann::json result = report({run});
   EXPECT_EQ(result.at("left_out"), 2);
@@ -358,4 +351,4 @@ TEST_F(Evaluate, SaysWhatItLeavesOut) {
 }
 
 }  // namespace
-}  // namespace bn
+}  // namespace bn::test

@@ -7,14 +7,9 @@
 #include "cli/program.hpp"
 #include "support/temporary_folder.hpp"
 
-namespace bn {
+namespace bn::test {
 namespace {
 
-using test::bninception;
-using test::error_of;
-using test::ProgramResult;
-using test::TemporaryFolder;
-using test::Words;
 using testing::HasSubstr;
 
 constexpr const char* kInception = R"(
@@ -51,18 +46,18 @@ class Exchange : public testing::Test {
 
 TEST_F(Exchange, ExportSaysWhatTheModelTakesAndGives) {
   const std::string run = train(), checkpoint = run + "/checkpoints/best.safetensors";
-  EXPECT_EQ(test::output_of({"export", run, "--onnx", folder_ / "a.onnx"}),
+  EXPECT_EQ(output_of({"export", run, "--onnx", folder_ / "a.onnx"}),
             folder_ / "a.onnx" + ": images u8 [batch, 16, 16, 3] -> logits f32 [batch, 10], from " + checkpoint + "\n");
-  const std::string model = test::read_bytes(folder_ / "a.onnx");
+  const std::string model = read_bytes(folder_ / "a.onnx");
   EXPECT_THAT(model, HasSubstr("arrow\ncrescent\ncross\n"));
   EXPECT_THAT(model, HasSubstr("Transpose"));
   EXPECT_THAT(model, HasSubstr("means over each pixel's area (OpenCV's INTER_AREA); else"));
   EXPECT_THAT(model, HasSubstr("round(longer * resize_shorter / shorter)"));
   EXPECT_THAT(model, testing::Not(HasSubstr("(pixel / 255 - mean) / std")));
-  EXPECT_THAT(test::output_of({"export", checkpoint, "--raw", "--onnx", folder_ / "raw.onnx"}),
+  EXPECT_THAT(output_of({"export", checkpoint, "--raw", "--onnx", folder_ / "raw.onnx"}),
               HasSubstr("images f32 [batch, 3, 16, 16], normalised -> logits f32 [batch, 10]"));
-  EXPECT_THAT(test::read_bytes(folder_ / "raw.onnx"), testing::Not(HasSubstr("Transpose")));
-  EXPECT_THAT(test::read_bytes(folder_ / "raw.onnx"), HasSubstr("(pixel / 255 - mean) / std"));
+  EXPECT_THAT(read_bytes(folder_ / "raw.onnx"), testing::Not(HasSubstr("Transpose")));
+  EXPECT_THAT(read_bytes(folder_ / "raw.onnx"), HasSubstr("(pixel / 255 - mean) / std"));
 }
 
 TEST_F(Exchange, ExportSaysWhatItCannotDo) {
@@ -81,20 +76,19 @@ TEST_F(Exchange, ExportToNowhereIsAStorageError) {
 
 // The shell's unit is 512 bytes: too few for the model.
 TEST_F(Exchange, ExportLeavesNothingHalfWritten) {
-  const Words words = test::bninception_command({"export", train(), "--onnx", folder_ / "a.onnx"});
-  const ProgramResult result =
-      test::run_program(test::joined({"/bin/sh", "-c", "ulimit -f 10; exec \"$@\"", "sh"}, words));
+  const Words words = bninception_command({"export", train(), "--onnx", folder_ / "a.onnx"});
+  const ProgramResult result = run_program(joined({"/bin/sh", "-c", "ulimit -f 10; exec \"$@\"", "sh"}, words));
   EXPECT_EQ(result.exit_code, 7);
   EXPECT_EQ(result.err, "error: cannot write '" + folder_ / "a.onnx" + "': File too large\n");
-  for (const std::string& name : test::names_in(folder_.path())) EXPECT_THAT(name, testing::Not(HasSubstr("onnx")));
+  for (const std::string& name : names_in(folder_.path())) EXPECT_THAT(name, testing::Not(HasSubstr("onnx")));
 }
 
 // A file that somebody else made, or that is read, stays as it is.
 TEST_F(Exchange, ReplacesNoFileOfAnotherKind) {
   const std::string run = train({"train.steps=3", "train.evaluate_every=3", "train.statistics_decay=0.1"});
   const std::string best = run + "/checkpoints/best.safetensors", photo = folder_ / "photo.jpg";
-  test::write_bytes(photo, "\xff\xd8 a photo");
-  const std::string before = test::read_bytes(best);
+  write_bytes(photo, "\xff\xd8 a photo");
+  const std::string before = read_bytes(best);
   const auto refused = [](const Words& words) { return error_of(3, words); };
   EXPECT_EQ(refused({"export", run, "--onnx", photo}),
             "error: --onnx: '" + photo + "' is there already and is no such file: give another name\n");
@@ -109,12 +103,12 @@ TEST_F(Exchange, ReplacesNoFileOfAnotherKind) {
             "error: OUT: '" + photo + "' is there already and is no such file: give another name\n");
   EXPECT_EQ(refused({"evaluate", run, "--csv", photo}),
             "error: --csv: '" + photo + "' is there already and is no such file: give another name\n");
-  test::write_bytes(folder_ / "index.html", "<p>a page of somebody else");
+  write_bytes(folder_ / "index.html", "<p>a page of somebody else");
   const std::string page = "'" + folder_ / "index.html' is there already and is no such file: give another name\n";
   EXPECT_EQ(refused({"evaluate", run, "--page", folder_.path()}), "error: --page: " + page);
   EXPECT_EQ(refused({"report", run, "--out", folder_.path()}), "error: --out: " + page);
-  EXPECT_EQ(test::read_bytes(photo), "\xff\xd8 a photo");
-  EXPECT_TRUE(test::read_bytes(best) == before);
+  EXPECT_EQ(read_bytes(photo), "\xff\xd8 a photo");
+  EXPECT_TRUE(read_bytes(best) == before);
   // A command replaces its own files.
   for (int i = 0; i < 2; ++i) {
     EXPECT_EQ(bninception({"export", run, "--onnx", folder_ / "a.onnx"}).exit_code, 0);
@@ -127,11 +121,11 @@ TEST_F(Exchange, ReplacesNoFileOfAnotherKind) {
 // There and back: the same accuracy and loss.
 TEST_F(Exchange, ConvertsToPytorchAndBack) {
   const std::string run = train();
-  EXPECT_EQ(test::output_of({"convert", run, folder_ / "there", "--names", "pytorch"}), folder_ / "there\n");
-  test::output_of({"convert", folder_ / "there", folder_ / "back.safetensors", "--names", "bninception", "--config",
-                   folder_ / "experiment.yaml"});
+  EXPECT_EQ(output_of({"convert", run, folder_ / "there", "--names", "pytorch"}), folder_ / "there\n");
+  output_of({"convert", folder_ / "there", folder_ / "back.safetensors", "--names", "bninception", "--config",
+             folder_ / "experiment.yaml"});
   const auto score = [](const std::string& path) {
-    const auto report = nlohmann::json::parse(test::output_of({"evaluate", path, "--json"}));
+    const auto report = nlohmann::json::parse(output_of({"evaluate", path, "--json"}));
     return std::pair{report.at("loss").get<double>(), report.at("top1").get<double>()};
   };
   EXPECT_EQ(score(folder_ / "back.safetensors"), score(run));
@@ -152,7 +146,7 @@ TEST_F(Exchange, ConvertSaysWhatItCannotDo) {
   EXPECT_THAT(error_of(5, {"convert", ours, out, "--names", "bninception", "--config", experiment}),
               HasSubstr("has no 'conv1_3x3_s2.weight', which conv1/conv needs"));
   // And what PyTorch wrote is no checkpoint.
-  test::output_of({"convert", run, folder_ / "there", "--names", "pytorch"});
+  output_of({"convert", run, folder_ / "there", "--names", "pytorch"});
   EXPECT_THAT(error_of(5, {"evaluate", folder_ / "there"}),
               HasSubstr("was not written by bninception: 'conv1_3x3_s2.bias' does not have four dimensions; "
                         "`bninception convert` reads the files of other programs"));
@@ -160,4 +154,4 @@ TEST_F(Exchange, ConvertSaysWhatItCannotDo) {
 }
 
 }  // namespace
-}  // namespace bn
+}  // namespace bn::test

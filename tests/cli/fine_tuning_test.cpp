@@ -12,16 +12,12 @@
 #include "support/shapes_experiment.hpp"
 #include "support/temporary_folder.hpp"
 
-namespace bn {
+namespace bn::test {
 namespace {
 
-using test::error_of;
-using test::output_of;
-using test::TemporaryFolder;
-using test::Words;
 using testing::HasSubstr;
 
-const std::string kExperiment = test::small_model("20, 16") + test::shapes_data(300, 60) + R"(train:
+const std::string kExperiment = small_model("20, 16") + shapes_data(300, 60) + R"(train:
   batch: 20
   steps: 20
   learning_rate: {initial: 0.1}
@@ -36,23 +32,23 @@ threads: 1
 class FineTuning : public testing::Test {
  protected:
   FineTuning() {
-    test::write_bytes(root_ / "first.yaml", kExperiment);
+    write_bytes(root_ / "first.yaml", kExperiment);
     train("first", {});
   }
 
   Words arguments(const std::string& run, const Words& keys) const {
-    return test::joined({"train", root_ / "first.yaml", "--out", root_ / run}, test::set(keys));
+    return joined({"train", root_ / "first.yaml", "--out", root_ / run}, test::set(keys));
   }
   // What the program tells.
   std::string train(const std::string& run, const Words& keys, const Words& more = {}) const {
-    return error_of(0, test::joined(arguments(run, keys), more));
+    return error_of(0, joined(arguments(run, keys), more));
   }
   std::string from_first() const { return "model.init_from=" + (root_ / "first"); }
   std::string opening(const std::string& run) const {
     return read_log(RunFolder(root_ / run).log_path()).front().message;
   }
   std::string checkpoint(const std::string& run, int64_t step) const {
-    return test::read_bytes(RunFolder(root_ / run).checkpoint_path(step));
+    return read_bytes(RunFolder(root_ / run).checkpoint_path(step));
   }
 
   const TemporaryFolder root_;
@@ -78,7 +74,7 @@ TEST_F(FineTuning, DrawsTheClassifierOfOtherClassesAndRecordsItsOrigin) {
   EXPECT_THAT(train("second", {from_first(), "model.classes=4", "data.classes_limit=4"}),
               HasSubstr("but the classifier is drawn anew for 4 classes, where it knew 10"));
   EXPECT_THAT(opening("second"), HasSubstr("but the classifier is drawn anew for 4 classes, where it knew 10"));
-  const auto provenance = nlohmann::json::parse(test::read_bytes(root_ / "second/made_of.json"));
+  const auto provenance = nlohmann::json::parse(read_bytes(root_ / "second/made_of.json"));
   const CheckpointInfo first = read_checkpoint_info(RunFolder(root_ / "first").best_path());
   EXPECT_EQ(provenance.at("origin").at("checkpoint"), RunFolder(root_ / "first").best_path());
   EXPECT_EQ(provenance.at("origin").at("step"), first.progress.step);
@@ -94,7 +90,7 @@ TEST_F(FineTuning, ResumesToTheSameBitsAndIsScoredWithoutItsOrigin) {
   std::filesystem::rename(root_ / "first", root_ / "gone");
   train("resumed", with("train.steps=20"), {"--resume"});
   EXPECT_TRUE(checkpoint("resumed", 20) == checkpoint("straight", 20));
-  EXPECT_EQ(test::read_bytes(root_ / "resumed/made_of.json"), test::read_bytes(root_ / "straight/made_of.json"));
+  EXPECT_EQ(read_bytes(root_ / "resumed/made_of.json"), read_bytes(root_ / "straight/made_of.json"));
   EXPECT_THAT(opening("straight"), HasSubstr("; frozen: hidden1 (5160 of "));
 
   const std::string scored = output_of({"evaluate", root_ / "straight", "--checkpoint", "last", "--json"});
@@ -125,4 +121,4 @@ TEST_F(FineTuning, WhatIsNotThereIsSaid) {
 }
 
 }  // namespace
-}  // namespace bn
+}  // namespace bn::test

@@ -10,13 +10,9 @@
 #include "cli/program.hpp"
 #include "support/temporary_folder.hpp"
 
-namespace bn {
+namespace bn::test {
 namespace {
 
-using test::bninception;
-using test::error_of;
-using test::ProgramResult;
-using test::Words;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -25,9 +21,9 @@ namespace fs = std::filesystem;
 class New : public testing::Test {
  protected:
   void SetUp() override {
-    test::write_shapes(folder_ / "shapes", 20, 40, 20);
+    write_shapes(folder_ / "shapes", 20, 40, 20);
     for (const auto& entry : fs::recursive_directory_iterator(folder_ / "shapes/train")) {
-      if (entry.is_regular_file()) images_.push_back(test::read_bytes(entry.path().string()));
+      if (entry.is_regular_file()) images_.push_back(read_bytes(entry.path().string()));
     }
     ASSERT_EQ(images_.size(), 40U);
   }
@@ -37,7 +33,7 @@ class New : public testing::Test {
     fs::create_directories(folder_ / place);
     for (int64_t i = 0; i < count; ++i, ++added_) {
       const std::string& image = images_[static_cast<size_t>(added_) % images_.size()];
-      test::write_bytes(folder_ / place + "/" + std::to_string(added_) + ".png", image + std::to_string(added_));
+      write_bytes(folder_ / place + "/" + std::to_string(added_) + ".png", image + std::to_string(added_));
     }
   }
   ProgramResult make(const std::string& images) const {
@@ -46,54 +42,54 @@ class New : public testing::Test {
   }
   std::string error(const std::string& images) const {
     const ProgramResult result = make(images);
-    EXPECT_EQ(result.exit_code, test::code(ExitCode::kData)) << result.err;
+    EXPECT_EQ(result.exit_code, code(ExitCode::kData)) << result.err;
     EXPECT_EQ(result.out, "");
     EXPECT_FALSE(fs::exists(folder_ / "mine.yaml"));
     return result.err;
   }
   Config config() const { return load_config(folder_ / "mine.yaml"); }
 
-  const test::TemporaryFolder folder_;
+  const TemporaryFolder folder_;
   std::vector<std::string> images_;
   int64_t added_ = 0;
 };
 
 TEST_F(New, ThreeCommandsLeadToAPrediction) {
-  const test::ProgramOptions here{.folder = folder_.path()};
-  const std::string made = test::output_of({"new", "shapes/train/"}, here);
+  const ProgramOptions here{.folder = folder_.path()};
+  const std::string made = output_of({"new", "shapes/train/"}, here);
   EXPECT_THAT(made, StartsWith("shapes/train/: 10 classes of 4 images, 20 x 20 pixels at the median\n"
                                "30 images to train on, 10 to validate, chosen by their contents\n"
                                "note: half of the classes have at most 4 images, too few to learn much from\n"
                                "wrote train.yaml: Inception at 64x64 pixels, "));
   Words commands;
-  for (const std::string& line : test::lines_of(made)) {
+  for (const std::string& line : lines_of(made)) {
     if (line.starts_with("  ")) commands.push_back(line);
   }
   ASSERT_EQ(commands.size(), 2U);
   commands[0] += " --quiet --set train.epochs=1 --set threads=1";
-  const ProgramResult trained = test::run_program({"/bin/sh", "-c", commands[0]}, here);
+  const ProgramResult trained = run_program({"/bin/sh", "-c", commands[0]}, here);
   ASSERT_EQ(trained.exit_code, 0) << trained.err;
-  const ProgramResult predicted = test::run_program({"/bin/sh", "-c", commands[1]}, here);
+  const ProgramResult predicted = run_program({"/bin/sh", "-c", commands[1]}, here);
   ASSERT_EQ(predicted.exit_code, 0) << predicted.err;
   EXPECT_THAT(predicted.out, HasSubstr("shapes/train/"));
   EXPECT_THAT(predicted.out, HasSubstr(" %"));
   // The network can be scored on the images that were kept apart.
-  EXPECT_THAT(test::output_of({"evaluate", folder_ / "runs/train"}), HasSubstr("over 10 images"));
+  EXPECT_THAT(output_of({"evaluate", folder_ / "runs/train"}), HasSubstr("over 10 images"));
   // And says so when it is scored on what it was trained on, or when the split is another one by now.
   EXPECT_THAT(error_of(0, {"evaluate", folder_ / "runs/train", "--data", folder_ / "shapes/train"}),
               HasSubstr("warning: the network was trained on images of " + folder_ / "shapes/train" +
                         ", so this says little about new ones\n"));
   // A checkpoint that comes back from PyTorch no longer says which images were kept.
   const std::string back = folder_ / "back.safetensors";
-  test::output_of({"convert", folder_ / "runs/train", folder_ / "there", "--names", "pytorch"});
-  test::output_of({"convert", folder_ / "there", back, "--names", "bninception", "--config", "train.yaml"}, here);
+  output_of({"convert", folder_ / "runs/train", folder_ / "there", "--names", "pytorch"});
+  output_of({"convert", folder_ / "there", back, "--names", "bninception", "--config", "train.yaml"}, here);
   EXPECT_THAT(error_of(0, {"evaluate", back}),
               HasSubstr("warning: " + back +
                         " does not say which images were kept for validation when it was trained, so it may have been "
                         "trained on some of these"));
-  const std::string bytes = test::read_bytes(folder_ / "shapes/train/arrow/000000.png");
+  const std::string bytes = read_bytes(folder_ / "shapes/train/arrow/000000.png");
   for (int i = 0; i < 20; ++i) {
-    test::write_bytes(folder_ / fmt::format("shapes/train/arrow/more{}.png", i), fmt::format("{}{}", bytes, i));
+    write_bytes(folder_ / fmt::format("shapes/train/arrow/more{}.png", i), fmt::format("{}{}", bytes, i));
   }
   const std::string changed = error_of(4, {"evaluate", folder_ / "runs/train"});
   EXPECT_THAT(changed, HasSubstr("the images of data.train were changed, so the "));
@@ -104,8 +100,8 @@ TEST_F(New, WritesAFileOfFewLinesThatSaysWhatItFound) {
   add("my photos/cats: old", 30);
   add("my photos/dogs", 20);
   ASSERT_EQ(make("my photos").exit_code, 0);
-  const std::string text = test::read_bytes(folder_ / "mine.yaml");
-  EXPECT_LE(std::count(text.begin(), text.end(), '\n'), 16);
+  const std::string text = read_bytes(folder_ / "mine.yaml");
+  EXPECT_LE(std::ranges::count(text, '\n'), 16);
   const Config config = this->config();
   EXPECT_EQ(config.model.classes, 2);
   EXPECT_EQ(config.data.kind, DatasetKind::kFolder);
@@ -129,7 +125,7 @@ TEST_F(New, TakesTrainingAndValidationFoldersAsTheyAre) {
 TEST_F(New, ReadsATarWhereItLies) {
   const auto tar = [&](const std::string& what) {
     const ProgramResult result =
-        test::run_program({"/bin/sh", "-c", "cd " + (folder_ / "shapes") + " && tar cf ../set.tar " + what});
+        run_program({"/bin/sh", "-c", "cd " + (folder_ / "shapes") + " && tar cf ../set.tar " + what});
     EXPECT_EQ(result.exit_code, 0) << result.err;
   };
   tar("train");
@@ -146,8 +142,8 @@ TEST_F(New, SaysWhatIsUnusualAboutTheClasses) {
   add("set/many", 60);
   add("set/few", 5);
   add("set/single", 1);
-  test::write_bytes(folder_ / "set/few/notes.txt", "no image");
-  test::write_bytes(folder_ / "set/few/broken.jpg", "no image");
+  write_bytes(folder_ / "set/few/notes.txt", "no image");
+  write_bytes(folder_ / "set/few/broken.jpg", "no image");
   const ProgramResult result = make("set");
   EXPECT_THAT(result.out, HasSubstr("note: 1 class has a single image, which is trained on, so nothing tells whether "
                                     "the class is learned: single\n"));
@@ -163,13 +159,13 @@ TEST_F(New, SaysWhatIsUnusualAboutTheClasses) {
 TEST_F(New, SaysWhichFilesAndNamesMayBeMeantOtherwise) {
   add("set/Cat", 5);
   add("set/cat", 5);
-  test::write_bytes(folder_ / "set/cat/a.HEIC", "a photo");
-  test::write_bytes(folder_ / "set/cat/b.txt", "text");
+  write_bytes(folder_ / "set/cat/a.HEIC", "a photo");
+  write_bytes(folder_ / "set/cat/b.txt", "text");
   const ProgramResult result = make("set");
   EXPECT_THAT(result.out,
               HasSubstr("note: 'Cat' and 'cat' are two classes; put their images together if they mean one"));
   EXPECT_THAT(result.out, HasSubstr("; 1 of them HEIC, AVIF or GIF: convert these to JPEG first\n"));
-  test::write_bytes(folder_ / "photos.zip", "PK\x03\x04" + std::string(600, 'x'));
+  write_bytes(folder_ / "photos.zip", "PK\x03\x04" + std::string(600, 'x'));
   EXPECT_THAT(error("photos.zip"), HasSubstr("is a ZIP file; unpack it and name the folder"));
   add("outer/inner/a", 2);
   add("outer/inner/b", 2);
@@ -186,7 +182,7 @@ TEST_F(New, TrainsTheSmallestSet) {
 }
 
 TEST_F(New, KeepsLargePhotosInMemory) {
-  test::write_shapes(folder_ / "large", 420, 20, 10);
+  write_shapes(folder_ / "large", 420, 20, 10);
   EXPECT_THAT(make("large").out, HasSubstr("420 x 420 pixels at the median"));
   EXPECT_EQ(config().data.cache, Cache::kShrunk);
   test::train(folder_ / "mine.yaml", folder_ / "run", test::set({"train.epochs=1", "threads=1"}));
@@ -221,17 +217,17 @@ TEST_F(New, RefusesWhatCannotBeTrained) {
   }
   fs::create_directories(folder_ / "broken/a");
   fs::create_directories(folder_ / "broken/b");
-  for (const char* name : {"a/1.jpg", "a/2.jpg", "b/1.jpg"}) test::write_bytes(folder_ / "broken/" + name, "no image");
+  for (const char* name : {"a/1.jpg", "a/2.jpg", "b/1.jpg"}) write_bytes(folder_ / "broken/" + name, "no image");
   EXPECT_THAT(error("broken"), HasSubstr("no image of " + (folder_ / "broken") + " can be decoded; the first: "));
 }
 
 TEST_F(New, LeavesAFileThatIsThere) {
-  test::write_bytes(folder_ / "there.yaml", "mine");
+  write_bytes(folder_ / "there.yaml", "mine");
   EXPECT_EQ(error_of(ExitCode::kConfig, {"new", folder_ / "shapes", "--out", folder_ / "there.yaml"}),
             "error: " + (folder_ / "there.yaml") + " is there already; name another file with --out, or remove it\n");
-  EXPECT_EQ(test::read_bytes(folder_ / "there.yaml"), "mine");
+  EXPECT_EQ(read_bytes(folder_ / "there.yaml"), "mine");
   error_of(ExitCode::kStorage, {"new", folder_ / "shapes", "--out", folder_ / "no/where.yaml"});
 }
 
 }  // namespace
-}  // namespace bn
+}  // namespace bn::test

@@ -5,12 +5,9 @@
 #include "cli/program.hpp"
 #include "support/temporary_folder.hpp"
 
-namespace bn {
+namespace bn::test {
 namespace {
 
-using test::ProgramResult;
-using test::TemporaryFolder;
-using test::Words;
 using testing::HasSubstr;
 
 constexpr const char* kExperiment = R"(
@@ -30,21 +27,21 @@ threads: 1
 class PackedSet : public testing::Test {
  protected:
   PackedSet() {
-    test::write_bytes(root_ / "experiment.yaml", kExperiment);
-    test::write_shapes(root_ / "shapes", 24, 40, 20);
+    write_bytes(root_ / "experiment.yaml", kExperiment);
+    write_shapes(root_ / "shapes", 24, 40, 20);
     pack("packed", "4");
   }
 
   void pack(const std::string& out, const std::string& shards) const {
-    const ProgramResult result = test::bn_data({"pack", "folder", "--train", root_ / "shapes/train", "--val",
-                                                root_ / "shapes/validation", "--out", root_ / out, "--shards", shards});
+    const ProgramResult result = bn_data({"pack", "folder", "--train", root_ / "shapes/train", "--val",
+                                          root_ / "shapes/validation", "--out", root_ / out, "--shards", shards});
     ASSERT_EQ(result.exit_code, 0) << result.err;
   }
   // What the program says as it ends with this exit code.
   std::string train(int exit_code, const std::string& out, const Words& keys = {}) const {
-    return test::error_of(
-        exit_code, test::joined({"train", root_ / "experiment.yaml", "--out", root_ / out, "--quiet"}, test::set(keys)),
-        {.environment = {{"BN_DATA_ROOT", root_.path()}}});
+    return error_of(exit_code,
+                    joined({"train", root_ / "experiment.yaml", "--out", root_ / out, "--quiet"}, test::set(keys)),
+                    {.environment = {{"BN_DATA_ROOT", root_.path()}}});
   }
   TemporaryFolder root_;
 };
@@ -64,21 +61,21 @@ TEST_F(PackedSet, TrainsTheSameWithAnyNumberOfWorkers) {
 }
 
 TEST_F(PackedSet, AChangedImageEndsTheRunOrIsPutAside) {
-  std::string shard = test::read_bytes(root_ / "packed/train-00002.tar");
+  std::string shard = read_bytes(root_ / "packed/train-00002.tar");
   shard[600] = static_cast<char>(shard[600] ^ 1);
-  test::write_bytes(root_ / "packed/train-00002.tar", shard);
+  write_bytes(root_ / "packed/train-00002.tar", shard);
   EXPECT_THAT(train(4, "failed"), HasSubstr("the bytes are not those that were packed: the checksum differs; "
                                             "on_corrupt: skip would go on without it"));
   train(0, "aside", {"data.on_corrupt=quarantine"});
-  EXPECT_EQ(test::names_in(root_ / "aside/quarantine").size(), 2U);  // the image and why
-  const std::string log = test::read_bytes(root_ / "aside/log.jsonl");
+  EXPECT_EQ(names_in(root_ / "aside/quarantine").size(), 2U);  // the image and why
+  const std::string log = read_bytes(root_ / "aside/log.jsonl");
   EXPECT_THAT(log, HasSubstr("undecodable images were skipped"));
   EXPECT_THAT(log, HasSubstr(" times in all: train-00002.tar:"));
 }
 
 TEST_F(PackedSet, OpensMoreShardsThanTheSoftLimitOfFiles) {
   pack("many", "40");
-  const ProgramResult result = test::run_program(
+  const ProgramResult result = run_program(
       {"/bin/sh", "-c", "ulimit -S -n 40; exec \"$0\" train \"$1\" --out \"$2\" --set data.train=[many] --quiet",
        BN_PROGRAM, root_ / "experiment.yaml", root_ / "run"},
       {.environment = {{"BN_DATA_ROOT", root_.path()}}});
@@ -86,4 +83,4 @@ TEST_F(PackedSet, OpensMoreShardsThanTheSoftLimitOfFiles) {
 }
 
 }  // namespace
-}  // namespace bn
+}  // namespace bn::test

@@ -19,17 +19,9 @@
 #include "cli/program.hpp"
 #include "support/temporary_folder.hpp"
 
-namespace bn {
+namespace bn::test {
 namespace {
 
-using test::bninception;
-using test::code;
-using test::output_of;
-using test::ProgramOptions;
-using test::ProgramResult;
-using test::rows_of;
-using test::TemporaryFolder;
-using test::Words;
 using testing::EndsWith;
 using testing::StartsWith;
 
@@ -61,11 +53,11 @@ class Predict : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     shared() = std::make_unique<TemporaryFolder>();
-    test::write_shapes(folder() / "photos", 20, 40, 20);
+    write_shapes(folder() / "photos", 20, 40, 20);
     std::string classes;
-    for (const std::string& name : test::names_in(photos())) classes += name + " a " + name + ", drawn\n";
-    test::write_bytes(folder() / "classes.txt", classes);
-    test::write_bytes(folder() / "experiment.yaml", kExperiment);
+    for (const std::string& name : names_in(photos())) classes += name + " a " + name + ", drawn\n";
+    write_bytes(folder() / "classes.txt", classes);
+    write_bytes(folder() / "experiment.yaml", kExperiment);
     train("run", {"data.classes=" + (folder() / "classes.txt")});
   }
   static void TearDownTestSuite() { shared().reset(); }
@@ -73,9 +65,9 @@ class Predict : public testing::Test {
   static std::string train(const std::string& run, const Words& keys) {
     const std::string images = "data.train=[" + (folder() / "photos/train") + "]";
     return test::train(folder() / "experiment.yaml", folder() / run,
-                       test::set(test::joined({images, "data.validation=[" + photos() + "]"}, keys)));
+                       test::set(joined({images, "data.validation=[" + photos() + "]"}, keys)));
   }
-  static ProgramResult predict(const Words& words) { return bninception(test::joined({"predict", run()}, words)); }
+  static ProgramResult predict(const Words& words) { return bninception(joined({"predict", run()}, words)); }
   static nlohmann::json json_of(const Words& words) { return nlohmann::json::parse(predict(words).out); }
   static std::unique_ptr<TemporaryFolder>& shared() {
     static std::unique_ptr<TemporaryFolder> folder;
@@ -91,7 +83,7 @@ TEST_F(Predict, AnswersAsEvaluationDoes) {
   const std::string scored = folder() / "scored.csv";
   ASSERT_EQ(bninception({"evaluate", run(), "--csv", scored}).exit_code, 0);
   std::map<std::string, Words> by_name;
-  for (const auto& row : rows_of(test::read_bytes(scored))) by_name[row.at(0)] = row;
+  for (const auto& row : rows_of(read_bytes(scored))) by_name[row.at(0)] = row;
   const std::string place = photos() + "/";
   const Table table = rows_of(output_of({"predict", run(), photos(), "--csv"}));
   ASSERT_EQ(table.size(), 21U);
@@ -111,12 +103,12 @@ TEST_F(Predict, NamesImagesAsTheyWereTyped) {
   const ProgramOptions here{.folder = folder().path()};
   const Words typed{"photos/validation/arrow", "./photos/validation/arrow/000000.png", photo()};
   const auto answers = [&](const Words& words, const char* form) {
-    return output_of(test::joined({"predict", run(), form, "--top", "1"}, words), here);
+    return output_of(joined({"predict", run(), form, "--top", "1"}, words), here);
   };
   const Table table = rows_of(answers(typed, "--csv"));
   Words names, expected;
   for (size_t i = 1; i < table.size(); ++i) names.push_back(table[i].at(0));
-  for (const std::string& file : test::names_in(photos() + "/arrow")) expected.push_back(typed[0] + "/" + file);
+  for (const std::string& file : names_in(photos() + "/arrow")) expected.push_back(typed[0] + "/" + file);
   expected.insert(expected.end(), {typed[1], typed[2]});
   EXPECT_EQ(names, expected);
   EXPECT_EQ(nlohmann::json::parse(answers({typed[1]}, "--json")).at("image"), typed[1]);
@@ -124,8 +116,8 @@ TEST_F(Predict, NamesImagesAsTheyWereTyped) {
   for (const std::string& set : {photos(), std::string("photos/validation/")}) {
     const std::string csv = folder() / "named.csv", list = folder() / "one.txt";
     ASSERT_EQ(bninception({"evaluate", run(), "--data", set, "--csv", csv}, data).exit_code, 0);
-    EXPECT_EQ(rows_of(test::read_bytes(csv)).at(1).at(0), "arrow/000000.png");
-    test::write_bytes(list, "arrow/000000.png\n");
+    EXPECT_EQ(rows_of(read_bytes(csv)).at(1).at(0), "arrow/000000.png");
+    write_bytes(list, "arrow/000000.png\n");
     const ProgramResult less = bninception({"evaluate", run(), "--data", set, "--exclude", list, "--json"}, data);
     EXPECT_EQ(nlohmann::json::parse(less.out).at("excluded"), 1) << less.err;
   }
@@ -163,10 +155,10 @@ TEST_F(Predict, NamesAsManyClassesAsAreAskedForAndThereAre) {
       sum += probability;
       names.insert(one.at("class"));
     }
-    EXPECT_EQ(names, test::names_in(photos()));
+    EXPECT_EQ(names, names_in(photos()));
     EXPECT_NEAR(sum, 1, 1e-6);
   }
-  EXPECT_THAT(test::error_of(ExitCode::kUsage, {"predict", run(), photo(), "--top", "0"}),
+  EXPECT_THAT(error_of(ExitCode::kUsage, {"predict", run(), photo(), "--top", "0"}),
               testing::HasSubstr("--top: Value 0 not in range 1 to 16384"));
 }
 
@@ -174,14 +166,14 @@ TEST_F(Predict, ReadsNamesFromStandardInput) {
   const std::string list = folder() / "list.txt";
   std::filesystem::path any;
   for (const auto& entry : std::filesystem::directory_iterator(photos() + "/disk")) any = entry.path();
-  test::write_bytes(list, photo() + "\n\n" + any.string() + "\n");
+  write_bytes(list, photo() + "\n\n" + any.string() + "\n");
   const ProgramResult piped =
-      test::run_program({"/bin/sh", "-c", std::string(BN_PROGRAM) + " predict " + run() + " - --csv < " + list});
+      run_program({"/bin/sh", "-c", std::string(BN_PROGRAM) + " predict " + run() + " - --csv < " + list});
   EXPECT_EQ(piped.exit_code, 0) << piped.err;
   EXPECT_EQ(piped.out, predict({photo(), any.string(), "--csv"}).out);
   EXPECT_EQ(rows_of(piped.out).size(), 3U);
   const ProgramResult none =
-      test::run_program({"/bin/sh", "-c", std::string(BN_PROGRAM) + " predict " + run() + " - < /dev/null"});
+      run_program({"/bin/sh", "-c", std::string(BN_PROGRAM) + " predict " + run() + " - < /dev/null"});
   EXPECT_EQ(none.err, "error: there is no file name on standard input; it needs one a line\n");
 }
 
@@ -200,7 +192,7 @@ TEST_F(Predict, PrintsARowsOutput) {
   }
   EXPECT_NEAR(json.at("classes")[0].at("probability").get<double>(), most / sum, 1e-5);
   EXPECT_EQ(rows_of(predict({photos(), "--features", "pool3", "--crops", "10"}).out).size(), 21U);
-  EXPECT_THAT(test::error_of(ExitCode::kConfig, {"predict", run(), photo(), "--features", "pool4"}),
+  EXPECT_THAT(error_of(ExitCode::kConfig, {"predict", run(), photo(), "--features", "pool4"}),
               EndsWith("its rows are conv1, inception_2a, pool3, logits; did you mean pool3?\n"));
 }
 
@@ -209,12 +201,12 @@ TEST_F(Predict, DrawsWhereTheClassIsSeen) {
   const ProgramResult result = predict({photos() + "/arrow", photos() + "/disk", "--heatmap", maps, "--json"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   std::set<std::string> pictures;
-  for (const std::string& line : test::lines_of(result.out)) {
+  for (const std::string& line : lines_of(result.out)) {
     const std::string picture = nlohmann::json::parse(line).at("heatmap");
-    EXPECT_THAT(test::read_bytes(picture), StartsWith("\x89PNG"));
+    EXPECT_THAT(read_bytes(picture), StartsWith("\x89PNG"));
     pictures.insert(std::filesystem::path(picture).filename().string());
   }
-  EXPECT_EQ(pictures, test::names_in(maps));
+  EXPECT_EQ(pictures, names_in(maps));
   EXPECT_EQ(pictures.size(), 4U);
   EXPECT_EQ(result.err, "heat maps in " + maps +
                             ": red speaks most for the likeliest class, then yellow, green and blue; what keeps its "
@@ -235,16 +227,16 @@ TEST_F(Predict, SaysThatMovingAveragesTrail) {
 }
 
 TEST_F(Predict, DrawsNoMapOverAPhoto) {
-  const std::string folder = std::filesystem::path(photo()).parent_path(), before = test::read_bytes(photo());
-  EXPECT_EQ(test::error_of(3, {"predict", run(), photo(), "--heatmap", folder}),
+  const std::string folder = std::filesystem::path(photo()).parent_path(), before = read_bytes(photo());
+  EXPECT_EQ(error_of(3, {"predict", run(), photo(), "--heatmap", folder}),
             "error: --heatmap: '" + folder + "' holds 000000.png itself: name another folder\n");
-  EXPECT_TRUE(test::read_bytes(photo()) == before);
+  EXPECT_TRUE(read_bytes(photo()) == before);
 }
 
 TEST_F(Predict, NamesEachFileThatItCannotRead) {
   const std::string broken = folder() / "broken.jpg", empty = folder() / "empty.png";
-  test::write_bytes(broken, "no image");
-  test::write_bytes(empty, "");
+  write_bytes(broken, "no image");
+  write_bytes(empty, "");
   const ProgramResult mixed = predict({broken, photo(), empty});
   EXPECT_EQ(mixed.exit_code, code(ExitCode::kData));
   EXPECT_THAT(mixed.out, StartsWith(photo() + ": "));
@@ -272,16 +264,16 @@ TEST_F(Predict, NamesClassesAfterTheWayToPytorchAndBack) {
   const auto convert_back = [&](const std::string& from) {
     return bninception({"convert", from, back, "--names", "bninception", "--config", run() + "/config.yaml"}).err;
   };
-  EXPECT_EQ(test::error_of(0, {"convert", run(), there, "--names", "pytorch"}), "");
+  EXPECT_EQ(error_of(0, {"convert", run(), there, "--names", "pytorch"}), "");
   EXPECT_EQ(convert_back(there), "");
   EXPECT_EQ(bninception({"predict", back, photo()}).out, predict({photo()}).out);
   // Other programs may have lost them, or hold names of other classes.
   const std::string changed = folder() / "changed.safetensors";
-  std::string bytes = test::read_bytes(there);
+  std::string bytes = read_bytes(there);
   const auto with = [&](const std::string& before, const std::string& after) {
     const size_t place = bytes.find(before);
     EXPECT_LT(place, bytes.size()) << before;
-    test::write_bytes(changed, std::string(bytes).replace(place, before.size(), after));
+    write_bytes(changed, std::string(bytes).replace(place, before.size(), after));
     return convert_back(changed);
   };
   EXPECT_THAT(with("\"classes\":", "\"klasses\":"),
@@ -301,11 +293,11 @@ TEST_F(Predict, NamesClassesAfterTheWayToPytorchAndBack) {
 
 // As a user who may not look into every folder: root may, unless a program starts without two of root's capabilities.
 std::string predict_as_user(const Words& words) {
-  return test::result_in_child([&]() -> std::string {
+  return result_in_child([&]() -> std::string {
     for (const int capability : {CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH}) {
       if (getuid() == 0 && prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0) return "cannot drop privileges";
     }
-    const ProgramResult result = bninception(test::joined({"predict"}, words));
+    const ProgramResult result = bninception(joined({"predict"}, words));
     return std::to_string(result.exit_code) + "\n" + result.out + result.err;
   });
 }
@@ -333,7 +325,7 @@ TEST_F(Predict, NamesEachFolderThatItCannotRead) {
 }
 
 TEST_F(Predict, SaysThatACheckpointHasNoNames) {
-  const Config config = parse_config(test::read_bytes(run() + "/config.yaml"), "config.yaml");
+  const Config config = parse_config(read_bytes(run() + "/config.yaml"), "config.yaml");
   const std::unique_ptr<Backend> backend = make_cpu_backend({.threads = 1});
   const Net net = build_network(config.model);
   Parameters parameters(net, *backend, config.train.l2_scope, false);
@@ -349,4 +341,4 @@ TEST_F(Predict, SaysThatACheckpointHasNoNames) {
 }
 
 }  // namespace
-}  // namespace bn
+}  // namespace bn::test

@@ -8,15 +8,12 @@
 #include "support/shapes_experiment.hpp"
 #include "support/temporary_folder.hpp"
 
-namespace bn {
+namespace bn::test {
 namespace {
 
-using test::error_of;
-using test::output_of;
-using test::ProgramResult;
 using testing::HasSubstr;
 
-const std::string kExperiment = test::small_model() + test::shapes_data(300, 70) + R"(train:
+const std::string kExperiment = small_model() + shapes_data(300, 70) + R"(train:
   batch: 20
   steps: 30
   learning_rate: {initial: 0.1}
@@ -28,15 +25,15 @@ threads: 1
 )";
 
 // The folder "two" of a sweep with two runs.
-void train_two(const test::TemporaryFolder& folder) {
-  test::write_bytes(folder / "experiment.yaml", kExperiment);
-  test::write_bytes(folder / "sweep.yaml", "name: two\nseeds: [1, 2]\nconfigs: [{arm: bn, config: experiment.yaml}]\n");
+void train_two(const TemporaryFolder& folder) {
+  write_bytes(folder / "experiment.yaml", kExperiment);
+  write_bytes(folder / "sweep.yaml", "name: two\nseeds: [1, 2]\nconfigs: [{arm: bn, config: experiment.yaml}]\n");
   output_of({"sweep", folder / "sweep.yaml", "--out", folder / "two"});
 }
 
 TEST(ReportCommand, ReportsRunsOfTheProgram) {
-  const test::TemporaryFolder folder;
-  test::write_bytes(folder / "experiment.yaml", kExperiment);
+  const TemporaryFolder folder;
+  write_bytes(folder / "experiment.yaml", kExperiment);
   for (const char* seed : {"1", "2"}) {
     for (const char* normalization : {"none", "batch"}) {
       test::train(folder / "experiment.yaml", folder / (std::string(normalization) + "_seed" + seed),
@@ -46,12 +43,12 @@ TEST(ReportCommand, ReportsRunsOfTheProgram) {
   EXPECT_THAT(output_of({"report", folder / "none_seed1", folder / "none_seed2", folder / "batch_seed1",
                          folder / "batch_seed2", "--out", folder / "report"}),
               HasSubstr(folder / "report/index.html"));
-  EXPECT_THAT(test::read_bytes(folder / "report/index.html"), HasSubstr("Input of hidden1/act, unit 3"));
+  EXPECT_THAT(read_bytes(folder / "report/index.html"), HasSubstr("Input of hidden1/act, unit 3"));
 }
 
 // Two runs of one sweep and one beside it: TensorBoard's names are the folders below the one that holds all.
 TEST(ReportCommand, WritesEventsForTensorBoard) {
-  const test::TemporaryFolder folder;
+  const TemporaryFolder folder;
   error_of(4, {"report", folder / "two", "--tensorboard", folder / "logs"});
   train_two(folder);
   const std::string network =
@@ -63,9 +60,7 @@ TEST(ReportCommand, WritesEventsForTensorBoard) {
   EXPECT_EQ(output_of({"report", folder / "two", folder / "other", "--tensorboard", folder / "logs"}),
             folder / "logs/two/bn/seed_1" + ": 14 events\n" + (folder / "logs/two/bn/seed_2") + ": 14 events\n" +
                 (folder / "logs/other") + ": 11 events\n");
-  const auto events_of = [&](const char* run) {
-    return test::read_bytes(folder / run + "/events.out.tfevents.bninception");
-  };
+  const auto events_of = [&](const char* run) { return read_bytes(folder / run + "/events.out.tfevents.bninception"); };
   for (const char* part : {"loss/train", "top1/validation", "probe/percentile_85", "train.learning_rate.initial"}) {
     EXPECT_THAT(events_of("logs/two/bn/seed_1"), HasSubstr(part));
   }
@@ -75,19 +70,19 @@ TEST(ReportCommand, WritesEventsForTensorBoard) {
 
 // It starts before the runs of the sweep do, and ends when the last of them has.
 TEST(ReportCommand, FollowsASweepUntilAllRunsHaveEnded) {
-  const test::TemporaryFolder folder;
+  const TemporaryFolder folder;
   train_two(folder);
   std::filesystem::rename(folder / "two/bn/seed_2", folder / "later");
   const auto follow = [&](const std::string& logs) {
-    return test::bninception_command({"report", folder / "two", "--tensorboard", folder / logs, "--follow"});
+    return bninception_command({"report", folder / "two", "--tensorboard", folder / logs, "--follow"});
   };
-  test::RunningProgram following(follow("logs"));
+  RunningProgram following(follow("logs"));
   const std::string first = folder / "logs/bn/seed_1/events.out.tfevents.bninception";
-  EXPECT_TRUE(test::wait_until(std::chrono::seconds(20), [&] { return std::filesystem::exists(first); }));
+  EXPECT_TRUE(wait_until(std::chrono::seconds(20), [&] { return std::filesystem::exists(first); }));
   EXPECT_FALSE(following.has_ended());
-  test::RunningProgram stopped(follow("logs_until_stopped"));
+  RunningProgram stopped(follow("logs_until_stopped"));
   const std::string until = folder / "logs_until_stopped/bn/seed_1";
-  EXPECT_TRUE(test::wait_until(std::chrono::seconds(20), [&] { return std::filesystem::exists(until); }));
+  EXPECT_TRUE(wait_until(std::chrono::seconds(20), [&] { return std::filesystem::exists(until); }));
   stopped.signal(SIGTERM);
   EXPECT_EQ(stopped.wait().exit_code, 9);
   std::filesystem::rename(folder / "later", folder / "two/bn/seed_2");
@@ -97,7 +92,7 @@ TEST(ReportCommand, FollowsASweepUntilAllRunsHaveEnded) {
 }
 
 TEST(ReportCommand, ExplainsWhatIsNoRun) {
-  const test::TemporaryFolder folder;
+  const TemporaryFolder folder;
   const std::string missing = "error: there is no folder '" + folder / "nowhere" + "'\n";
   EXPECT_EQ(error_of(4, {"report", folder / "nowhere", "--out", folder / "report"}), missing);
   EXPECT_EQ(error_of(4, {"report", folder / "nowhere", "--tensorboard", folder / "logs"}), missing);
@@ -107,7 +102,7 @@ TEST(ReportCommand, ExplainsWhatIsNoRun) {
 }
 
 TEST(ReportCommand, NamesTheRunsInAFolderThatIsNone) {
-  const test::TemporaryFolder folder;
+  const TemporaryFolder folder;
   const auto error = [&](const std::string& input) {
     return error_of(4, {"report", folder / input, "--out", folder / "report"});
   };
@@ -130,4 +125,4 @@ TEST(ReportCommand, NamesTheRunsInAFolderThatIsNone) {
 }
 
 }  // namespace
-}  // namespace bn
+}  // namespace bn::test

@@ -17,22 +17,14 @@
 #include "support/shapes_experiment.hpp"
 #include "support/temporary_folder.hpp"
 
-namespace bn {
+namespace bn::test {
 namespace {
 
 using std::chrono::milliseconds;
-using test::bninception;
-using test::bninception_command;
-using test::code;
-using test::lines_of;
-using test::ProgramResult;
-using test::RunningProgram;
-using test::TemporaryFolder;
-using test::Words;
 using testing::HasSubstr;
 using testing::Not;
 
-const std::string kExperiment = test::small_model("20", "none") + test::shapes_data(200, 40) + R"(train:
+const std::string kExperiment = small_model("20", "none") + shapes_data(200, 40) + R"(train:
   batch: 20
   steps: 60
   learning_rate: {initial: 0.1}
@@ -45,19 +37,19 @@ threads: 1
 class SweepCommand : public testing::Test {
  protected:
   SweepCommand() {
-    test::write_bytes(root_ / "plain.yaml", kExperiment);
-    test::write_bytes(root_ / "batch_norm.yaml", "base: plain.yaml\nmodel: {normalization: batch}\n");
+    write_bytes(root_ / "plain.yaml", kExperiment);
+    write_bytes(root_ / "batch_norm.yaml", "base: plain.yaml\nmodel: {normalization: batch}\n");
     write_sweep("configs: [plain.yaml, batch_norm.yaml]\nseeds: [1, 2]\n");
   }
 
-  void write_sweep(const std::string& text) const { test::write_bytes(root_ / "sweep.yaml", "name: tiny\n" + text); }
+  void write_sweep(const std::string& text) const { write_bytes(root_ / "sweep.yaml", "name: tiny\n" + text); }
   Words arguments(const Words& more = {}) const {
-    return test::joined({"sweep", root_ / "sweep.yaml", "--out", root_ / "out"}, more);
+    return joined({"sweep", root_ / "sweep.yaml", "--out", root_ / "out"}, more);
   }
   // What the sweep prints, and what it tells, when it succeeds or ends with this exit code.
-  std::string output(const Words& more) const { return test::output_of(arguments(more)); }
-  std::string told(ExitCode exit_code = ExitCode::kSuccess) const { return test::error_of(exit_code, arguments()); }
-  nlohmann::json record() const { return nlohmann::json::parse(test::read_bytes(root_ / "out/sweep.json")); }
+  std::string output(const Words& more) const { return output_of(arguments(more)); }
+  std::string told(ExitCode exit_code = ExitCode::kSuccess) const { return error_of(exit_code, arguments()); }
+  nlohmann::json record() const { return nlohmann::json::parse(read_bytes(root_ / "out/sweep.json")); }
   Words outcomes() const {
     Words all;
     const nlohmann::json whole = record();
@@ -65,7 +57,7 @@ class SweepCommand : public testing::Test {
     return all;
   }
   std::string checkpoint(const std::string& run, int64_t step) const {
-    return test::read_bytes(RunFolder(root_ / ("out/" + run)).checkpoint_path(step));
+    return read_bytes(RunFolder(root_ / ("out/" + run)).checkpoint_path(step));
   }
 
   const TemporaryFolder root_;
@@ -79,7 +71,7 @@ TEST_F(SweepCommand, ListedCommandsTrainTheSweep) {
   const Words lines = lines_of(output({"--list"}));
   ASSERT_EQ(lines.size(), 4U);
   for (const std::string& line : lines) {
-    const ProgramResult run = test::run_program({"/bin/sh", "-c", line});
+    const ProgramResult run = run_program({"/bin/sh", "-c", line});
     EXPECT_EQ(run.exit_code, 0) << line << run.err;
   }
   EXPECT_THAT(output({"--status"}), HasSubstr("tiny: 4 finished"));
@@ -95,21 +87,21 @@ TEST_F(SweepCommand, RunTrainsOneLine) {
   EXPECT_EQ(outcomes(), (Words(4, "pending")));
   EXPECT_THAT(output({"--status"}), HasSubstr("tiny: 3 pending, 1 finished"));
   EXPECT_EQ(outcomes(), (Words{"pending", "pending", "finished", "pending"}));
-  EXPECT_THAT(test::error_of(ExitCode::kUsage, arguments({"--run", "4"})),
+  EXPECT_THAT(error_of(ExitCode::kUsage, arguments({"--run", "4"})),
               HasSubstr("--run 4: the sweep has the runs 0 to 3; --list prints their commands"));
 }
 
 // A diverged run's exit code is what the scheduler sees.
 TEST_F(SweepCommand, RunHasTheExitCodeOfTraining) {
   write_sweep("configs: [plain.yaml]\nseeds: [1]\nset: {train.learning_rate.initial: 1.0e30}\n");
-  test::error_of(ExitCode::kDiverged, arguments({"--run", "0"}));
+  error_of(ExitCode::kDiverged, arguments({"--run", "0"}));
   EXPECT_THAT(output({"--status"}), HasSubstr("tiny: 1 diverged"));
 }
 
 TEST_F(SweepCommand, ListQuotesForAShell) {
   write_sweep("configs: [plain.yaml]\nseeds: [1]\nset: {model.init_scale: 0.5}\n");
   std::filesystem::create_directory(root_ / "it's here");
-  EXPECT_THAT(test::output_of({"sweep", root_ / "sweep.yaml", "--out", root_ / "it's here/out", "--list"}),
+  EXPECT_THAT(output_of({"sweep", root_ / "sweep.yaml", "--out", root_ / "it's here/out", "--list"}),
               HasSubstr("'" + (root_ / "it'\\''s here/out/")));
 }
 
@@ -129,7 +121,7 @@ TEST_F(SweepCommand, RunsEverythingAndRecordsIt) {
   // The run is the one that `train` would have made with its share of the cores.
   const std::string threads = std::to_string(std::max(1, default_threads().count / 2));
   bninception({"train", root_ / "batch_norm.yaml", "--out", root_ / "alone", "--set", "threads=" + threads});
-  EXPECT_TRUE(test::read_bytes(RunFolder(root_ / "alone").checkpoint_path(60)) == checkpoint("batch_norm/seed_1", 60));
+  EXPECT_TRUE(read_bytes(RunFolder(root_ / "alone").checkpoint_path(60)) == checkpoint("batch_norm/seed_1", 60));
 }
 
 TEST_F(SweepCommand, WhatIsDoneIsNotRepeated) {
@@ -161,8 +153,8 @@ TEST_F(SweepCommand, InterruptedItSavesItsRuns) {
   write_sweep("configs: [plain.yaml]\nset: {train.steps: 1000000, train.evaluate_every: 1000000}\n");
   RunningProgram sweep(bninception_command(arguments()));
   const std::string log = root_ / "out/plain/seed_1/log.jsonl";
-  ASSERT_TRUE(test::wait_until(milliseconds(20'000), [&] {
-    return std::filesystem::exists(log) && test::read_bytes(log).find("\"train\"") != std::string::npos;
+  ASSERT_TRUE(wait_until(milliseconds(20'000), [&] {
+    return std::filesystem::exists(log) && read_bytes(log).find("\"train\"") != std::string::npos;
   }));
   sweep.signal(SIGTERM);
   EXPECT_EQ(sweep.wait().exit_code, code(ExitCode::kInterrupted));
@@ -180,21 +172,21 @@ TEST_F(SweepCommand, ADivergedRunIsAResult) {
 TEST_F(SweepCommand, ACrashedRunIsTriedOnceMoreAndReported) {
   write_sweep("configs: [{arm: broken, config: plain.yaml, set: {train.l2: 0.5}}, plain.yaml]\nbaseline: plain\n");
   std::filesystem::create_directories(root_ / "out/broken/seed_1");
-  test::write_bytes(root_ / "out/broken/seed_1/log.jsonl", "garbage\n");  // training refuses to continue it
+  write_bytes(root_ / "out/broken/seed_1/log.jsonl", "garbage\n");  // training refuses to continue it
   const std::string error = told(ExitCode::kFailure), crashed = "broken seed 1: crashed";
   EXPECT_EQ(outcomes(), (Words{"crashed", "finished"}));
   ASSERT_THAT(error, HasSubstr(crashed));
   EXPECT_THAT(error.substr(error.find(crashed) + 1), HasSubstr(crashed));
   EXPECT_THAT(record().at("runs").at(0).at("message").dump(), HasSubstr("exit code 4, error: "));
-  EXPECT_THAT(test::output_of({"report", root_ / "out", "--out", root_ / "report"}),
+  EXPECT_THAT(output_of({"report", root_ / "out", "--out", root_ / "report"}),
               HasSubstr("broken with seed 1 is left out: it crashed: exit code 4, error: "));
 }
 
 TEST_F(SweepCommand, TheSweepFileMustNotChangeMeanwhile) {
   write_sweep("configs: [plain.yaml]\nset: {train.steps: 1000000, train.evaluate_every: 1000000}\n");
   RunningProgram sweep(bninception_command(arguments()));
-  ASSERT_TRUE(test::wait_until(milliseconds(20'000),
-                               [&] { return std::filesystem::exists(root_ / "out/plain/seed_1/log.jsonl"); }));
+  ASSERT_TRUE(
+      wait_until(milliseconds(20'000), [&] { return std::filesystem::exists(root_ / "out/plain/seed_1/log.jsonl"); }));
   write_sweep("configs: [plain.yaml]\nseeds: [1, 2]\n");
   const ProgramResult result = sweep.wait();
   EXPECT_EQ(outcomes(), Words{"interrupted"});
@@ -207,7 +199,7 @@ TEST_F(SweepCommand, AFolderOfAnotherConfigurationIsRefused) {
   write_sweep("configs: [plain.yaml]\nset: {train.l2: 0.5}\n");
   EXPECT_THAT(told(ExitCode::kConfig), HasSubstr("plain/seed_1' was begun with another configuration; remove it or "
                                                  "give another --out:\n  train.l2: 0 -> 0.5"));
-  test::write_bytes(root_ / "sweep.yaml", "name: other\nconfigs: [plain.yaml]\n");
+  write_bytes(root_ / "sweep.yaml", "name: other\nconfigs: [plain.yaml]\n");
   EXPECT_THAT(told(ExitCode::kConfig), HasSubstr("holds the sweep tiny, not other; give another --out"));
 }
 
@@ -236,7 +228,7 @@ TEST_F(SweepCommand, ADryRunPlansAndWritesNothing) {
 TEST_F(SweepCommand, ADryRunCanDoWithoutTheData) {
   const std::string gone = "set: {data.kind: tar, data.train: [/nowhere/a.tar], data.validation: [/nowhere/b.tar]}\n";
   write_sweep("configs: [plain.yaml]\n" + gone);
-  test::error_of(ExitCode::kData, arguments({"--dry-run"}));
+  error_of(ExitCode::kData, arguments({"--dry-run"}));
   write_sweep("configs: [plain.yaml]\nimages: {train: 400, validation: 40}\n" + gone);
   const std::string plan = output({"--dry-run"});
   EXPECT_THAT(plan, HasSubstr("       3.0         60 "));
@@ -244,4 +236,4 @@ TEST_F(SweepCommand, ADryRunCanDoWithoutTheData) {
 }
 
 }  // namespace
-}  // namespace bn
+}  // namespace bn::test

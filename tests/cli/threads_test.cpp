@@ -15,33 +15,28 @@
 #include "support/shapes_experiment.hpp"
 #include "support/temporary_folder.hpp"
 
-namespace bn {
+namespace bn::test {
 namespace {
 
 namespace fs = std::filesystem;
 
-using test::joined;
-using test::ProgramResult;
-using test::run_program;
-using test::RunningProgram;
-using test::Words;
 using testing::ElementsAre;
 using testing::EndsWith;
 using testing::HasSubstr;
 
 const std::string kExperiment =
-    test::small_model() + test::shapes_data(300, 70) +
+    small_model() + shapes_data(300, 70) +
     R"(train: {batch: 20, steps: 10, learning_rate: {initial: 0.1}, log_every: 5, evaluate_every: 10, evaluate_batch: 30}
 )";
 
 class Threads : public testing::Test {
  protected:
-  Threads() { test::write_bytes(experiment_, kExperiment); }
+  Threads() { write_bytes(experiment_, kExperiment); }
 
   // "cpu: ..., 2 threads (all cores)"
-  std::string backend(const Words& more, const test::ProgramOptions& options = {}) const {
+  std::string backend(const Words& more, const ProgramOptions& options = {}) const {
     const Words arguments = joined({"profile", experiment_, "--steps", "1", "--json"}, more);
-    return nlohmann::json::parse(test::output_of(arguments, options)).at("backend");
+    return nlohmann::json::parse(output_of(arguments, options)).at("backend");
   }
 
   // Starts the program as a user does who has not said how threads wait, unless `variables` ("NAME=value") say it.
@@ -70,7 +65,7 @@ class Threads : public testing::Test {
 
   Words profile() const { return {BN_PROGRAM, "profile", experiment_, "--steps", "1"}; }
 
-  const test::TemporaryFolder root_;
+  const TemporaryFolder root_;
   const std::string experiment_ = root_ / "experiment.yaml";
   const std::string bounded_ = "3000";
 };
@@ -84,29 +79,28 @@ TEST_F(Threads, TheirNumberIsSaidWithItsReason) {
 }
 
 TEST_F(Threads, ARunRecordsThem) {
-  test::output_of({"train", experiment_, "--quiet", "--out", root_ / "run"},
-                  {.environment = {{"OMP_NUM_THREADS", "2"}}});
+  output_of({"train", experiment_, "--quiet", "--out", root_ / "run"}, {.environment = {{"OMP_NUM_THREADS", "2"}}});
   const LogRecord start = read_log(RunFolder(root_ / "run").log_path()).front();
   EXPECT_EQ(start.event, "start");
   EXPECT_THAT(start.message, HasSubstr(", 2 threads (OMP_NUM_THREADS); "));
   EXPECT_THAT(start.message, HasSubstr("), oneDNN "));
-  EXPECT_THAT(test::read_bytes(root_ / "run/config.yaml"), HasSubstr("\nthreads: 2\n"));
+  EXPECT_THAT(read_bytes(root_ / "run/config.yaml"), HasSubstr("\nthreads: 2\n"));
 }
 
 TEST_F(Threads, OfARunStayWhereNobodyNamesOthers) {
   const Words train{"train", experiment_, "--quiet", "--out", root_ / "run"};
-  test::output_of(train, {.environment = {{"OMP_NUM_THREADS", "3"}}});
+  output_of(train, {.environment = {{"OMP_NUM_THREADS", "3"}}});
   Words resume = joined(train, {"--resume", "--set", "train.steps=12"});
-  test::output_of(resume);
-  EXPECT_THAT(test::read_bytes(root_ / "run/config.yaml"), HasSubstr("\nthreads: 3\n"));
+  output_of(resume);
+  EXPECT_THAT(read_bytes(root_ / "run/config.yaml"), HasSubstr("\nthreads: 3\n"));
   resume.back() = "train.steps=14";
-  const test::ProgramOptions four{.environment = {{"OMP_NUM_THREADS", "4"}}};
+  const ProgramOptions four{.environment = {{"OMP_NUM_THREADS", "4"}}};
   EXPECT_THAT(
-      test::error_of(ExitCode::kConfig, resume, four),
+      error_of(ExitCode::kConfig, resume, four),
       HasSubstr("threads: 3 -> 4\nthe bits depend on the number of threads; --allow-different-bits goes on with "
                 "another"));
-  test::output_of(joined(resume, {"--allow-different-bits"}), four);
-  EXPECT_THAT(test::read_bytes(root_ / "run/config.yaml"), HasSubstr("\nthreads: 4\n"));
+  output_of(joined(resume, {"--allow-different-bits"}), four);
+  EXPECT_THAT(read_bytes(root_ / "run/config.yaml"), HasSubstr("\nthreads: 4\n"));
 }
 
 TEST_F(Threads, SpinForABoundedTimeAfterOneNewStart) {
@@ -143,16 +137,16 @@ TEST_F(Threads, TheNewStartIsTheSameProcessWithTheSameWords) {
       "a name", "train", experiment_, "--out", root_ / "it's a \"run\"", "--set", "train.steps=100000000"};
   const Words shell{"/bin/bash", "-c", "exec -a \"$1\" " BN_PROGRAM " \"${@:2}\"", "bash"};
   RunningProgram program(command({}, joined(shell, words)));
-  ASSERT_TRUE(test::wait_until(std::chrono::milliseconds(20'000), [&] {
+  ASSERT_TRUE(wait_until(std::chrono::milliseconds(20'000), [&] {
     return program.has_ended() || fs::exists(RunFolder(root_ / "it's a \"run\"").log_path());
   }));
   const std::string process = "/proc/" + std::to_string(program.pid());
   ASSERT_FALSE(program.has_ended());
   std::string expected;
   for (const std::string& word : words) expected += word + '\0';
-  EXPECT_EQ(test::read_bytes(process + "/cmdline"), expected);
-  EXPECT_EQ(test::read_bytes(process + "/comm"), "bninception\n");
-  EXPECT_THAT(test::read_bytes(process + "/environ"), HasSubstr(std::string("\0KMP_BLOCKTIME=1\0", 17)));
+  EXPECT_EQ(read_bytes(process + "/cmdline"), expected);
+  EXPECT_EQ(read_bytes(process + "/comm"), "bninception\n");
+  EXPECT_THAT(read_bytes(process + "/environ"), HasSubstr(std::string("\0KMP_BLOCKTIME=1\0", 17)));
   program.signal(SIGINT);
   const ProgramResult result = program.wait();
   EXPECT_EQ(result.exit_code, 9) << result.err;
@@ -176,4 +170,4 @@ TEST_F(Threads, StartsAnewAfterItsFileHasGone) {
 }
 
 }  // namespace
-}  // namespace bn
+}  // namespace bn::test

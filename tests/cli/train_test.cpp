@@ -14,27 +14,16 @@
 #include "support/shapes_experiment.hpp"
 #include "support/temporary_folder.hpp"
 
-namespace bn {
+namespace bn::test {
 namespace {
 
 using std::chrono::milliseconds;
-using test::bninception;
-using test::bninception_command;
-using test::code;
-using test::curve;
-using test::error_of;
-using test::newest;
-using test::output_of;
-using test::ProgramResult;
-using test::RunningProgram;
-using test::TemporaryFolder;
-using test::Words;
 using testing::HasSubstr;
 using testing::Not;
 
 // 15 steps an epoch and a checkpoint every 7: most resumes begin inside an epoch. The average is saved too.
 const std::string kExperiment =
-    "model: {network: network.yaml, classes: 10, normalization: batch}\n" + test::shapes_data(300, 60) + R"(train:
+    "model: {network: network.yaml, classes: 10, normalization: batch}\n" + shapes_data(300, 60) + R"(train:
   batch: 20
   steps: 150
   learning_rate: {initial: 0.1, decay_factor: 0.5, decay_steps: 40}
@@ -51,12 +40,12 @@ constexpr const char* kNetwork = "{kind: mlp, image_size: 16, image_channels: 1,
 class TrainCommand : public testing::Test {
  protected:
   TrainCommand() {
-    test::write_bytes(root_ / "experiment.yaml", kExperiment);
-    test::write_bytes(root_ / "network.yaml", kNetwork);
+    write_bytes(root_ / "experiment.yaml", kExperiment);
+    write_bytes(root_ / "network.yaml", kNetwork);
   }
 
   Words arguments(const std::string& run, const Words& more = {}) const {
-    return test::joined({"train", root_ / "experiment.yaml", "--out", root_ / run}, more);
+    return joined({"train", root_ / "experiment.yaml", "--out", root_ / run}, more);
   }
   // What the program tells as it succeeds, or ends with this exit code.
   std::string train(const std::string& run, const Words& more = {}, ExitCode exit_code = ExitCode::kSuccess) const {
@@ -68,7 +57,7 @@ class TrainCommand : public testing::Test {
   ProgramResult run_and_signal(const std::string& run, int number, milliseconds after) const {
     const int64_t before = newest(folder(run));
     RunningProgram program(bninception_command(arguments(run, {"--resume"})));
-    test::wait_until(milliseconds(20'000), [&] { return newest(folder(run)) > before || program.has_ended(); });
+    wait_until(milliseconds(20'000), [&] { return newest(folder(run)) > before || program.has_ended(); });
     EXPECT_GT(newest(folder(run)), before);
     std::this_thread::sleep_for(after);
     program.signal(number);
@@ -81,11 +70,10 @@ class TrainCommand : public testing::Test {
   void expect_same_run(const std::string& run, const std::string& reference) const {
     EXPECT_EQ(folder(run).checkpoint_steps(), folder(reference).checkpoint_steps());
     for (const int64_t step : folder(reference).checkpoint_steps()) {
-      EXPECT_TRUE(test::read_bytes(folder(run).checkpoint_path(step)) ==
-                  test::read_bytes(folder(reference).checkpoint_path(step)))
+      EXPECT_TRUE(read_bytes(folder(run).checkpoint_path(step)) == read_bytes(folder(reference).checkpoint_path(step)))
           << step;
     }
-    EXPECT_TRUE(test::read_bytes(folder(run).best_path()) == test::read_bytes(folder(reference).best_path()));
+    EXPECT_TRUE(read_bytes(folder(run).best_path()) == read_bytes(folder(reference).best_path()));
     EXPECT_EQ(curve(folder(run)), curve(folder(reference)));
   }
 
@@ -113,8 +101,7 @@ TEST_F(TrainCommand, SigtermAndSigintWriteACheckpoint) {
   }
   train("run", {"--resume"});
   EXPECT_EQ(curve(folder("run")), curve(folder("reference")));
-  EXPECT_TRUE(test::read_bytes(folder("run").checkpoint_path(150)) ==
-              test::read_bytes(folder("reference").checkpoint_path(150)));
+  EXPECT_TRUE(read_bytes(folder("run").checkpoint_path(150)) == read_bytes(folder("reference").checkpoint_path(150)));
 }
 
 TEST_F(TrainCommand, ResumingNothingSaysThatItBeginsAnew) {
@@ -129,8 +116,7 @@ TEST_F(TrainCommand, FullDiskKeepsThePreviousCheckpoint) {
   const int64_t before = newest(folder("run"));
   // The shell's unit is 512 bytes: enough for the log, not for a checkpoint.
   const Words words = bninception_command(arguments("run", {"--resume"}));
-  const ProgramResult full =
-      test::run_program(test::joined({"/bin/sh", "-c", "ulimit -f 100; exec \"$@\"", "sh"}, words));
+  const ProgramResult full = run_program(joined({"/bin/sh", "-c", "ulimit -f 100; exec \"$@\"", "sh"}, words));
   EXPECT_EQ(full.exit_code, code(ExitCode::kStorage)) << full.err;
   EXPECT_THAT(full.err, HasSubstr("cannot write '" + (root_ / "run/checkpoints/step_")));
   EXPECT_THAT(full.err, HasSubstr("File too large"));
@@ -143,9 +129,9 @@ TEST_F(TrainCommand, DamagedCheckpointFallsBackAndSaysSo) {
   train("reference");
   train("run");
   const std::string path = folder("run").checkpoint_path(150);
-  std::string bytes = test::read_bytes(path);
+  std::string bytes = read_bytes(path);
   bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
-  test::write_bytes(path, bytes);
+  write_bytes(path, bytes);
   EXPECT_THAT(train("run", {"--resume"}), HasSubstr("warning: checkpoint '" + path + "' is damaged: "));
   expect_same_run("run", "reference");
   for (const int64_t step : folder("run").checkpoint_steps()) {
@@ -165,7 +151,7 @@ TEST_F(TrainCommand, AFolderHoldsOneRun) {
 
 TEST_F(TrainCommand, TheFolderTellsWhatComputedEachOp) {
   train("run", {"--set", "train.steps=7"});
-  const std::string plan = test::read_bytes(root_ / "run/plan.txt");
+  const std::string plan = read_bytes(root_ / "run/plan.txt");
   EXPECT_THAT(plan, HasSubstr("loss"));
   EXPECT_THAT(plan, HasSubstr("own:"));
 }
@@ -196,10 +182,10 @@ TEST_F(TrainCommand, ResumeSaysThatTheLengthIsAnother) {
 TEST_F(TrainCommand, ResumePublishesTheBestThatAKillPrevented) {
   const Words to_the_first_evaluation{"--resume", "--set", "train.steps=50"};
   train("run", to_the_first_evaluation);
-  const std::string best = test::read_bytes(folder("run").best_path());
+  const std::string best = read_bytes(folder("run").best_path());
   std::filesystem::remove(folder("run").best_path());
   train("run", to_the_first_evaluation);
-  EXPECT_TRUE(test::read_bytes(folder("run").best_path()) == best);
+  EXPECT_TRUE(read_bytes(folder("run").best_path()) == best);
 }
 
 // As some daemons and schedulers start programs: the next file opened would get a standard stream's number.
@@ -208,7 +194,7 @@ TEST_F(TrainCommand, ClosedStandardStreamsLeaveTheLogAlone) {
   for (const std::string& word : bninception_command(arguments("run"))) command += " '" + word + "'";
   for (const char* closed : {">&- 2>&-", "<&- 2>&-", "<&- >&- 2>&-"}) {
     std::filesystem::remove_all(root_ / "run");
-    const ProgramResult result = test::run_program({"/bin/sh", "-c", command + " " + closed});
+    const ProgramResult result = run_program({"/bin/sh", "-c", command + " " + closed});
     EXPECT_EQ(result.exit_code, 0) << closed;
     EXPECT_EQ(read_log(root_ / "run/log.jsonl").back().event, "end") << closed;
   }
@@ -216,8 +202,7 @@ TEST_F(TrainCommand, ClosedStandardStreamsLeaveTheLogAlone) {
 
 TEST_F(TrainCommand, ATerminalThatGoesAwayIsAskedToEnd) {
   RunningProgram program(bninception_command(arguments("run", {"--set", "train.steps=1000000"})));
-  ASSERT_TRUE(
-      test::wait_until(milliseconds(20'000), [&] { return !RunFolder(root_ / "run").checkpoint_steps().empty(); }));
+  ASSERT_TRUE(wait_until(milliseconds(20'000), [&] { return !RunFolder(root_ / "run").checkpoint_steps().empty(); }));
   program.signal(SIGHUP);
   EXPECT_EQ(program.wait().exit_code, code(ExitCode::kInterrupted));
   EXPECT_EQ(read_log(root_ / "run/log.jsonl").back().event, "interrupted");
@@ -241,12 +226,12 @@ TEST_F(TrainCommand, AnEpochThatRoundsToNoStepIsRefused) {
 // The same command on a folder of images that has changed under it would learn other labels.
 class ChangedData : public TrainCommand {
  protected:
-  ChangedData() { test::write_shapes(root_ / "set", 16, 60, 20); }
+  ChangedData() { write_shapes(root_ / "set", 16, 60, 20); }
   Words folder_arguments(const Words& more = {}) const {
     const std::string data = "data={kind: folder, train: [" + root_ / "set/train" + "], validation: [" +
                              root_ / "set/validation" +
                              "], image_size: 16, image_channels: 1, resize_shorter: 0, mean: [0.5], std: [0.25]}";
-    return test::joined(test::set({"train.steps=10", data}), more);
+    return joined(test::set({"train.steps=10", data}), more);
   }
   void rename_class(const std::string& from, const std::string& to) const {
     for (const char* split : {"train/", "validation/"}) {
@@ -266,7 +251,7 @@ TEST_F(ChangedData, IsRefusedByName) {
   std::filesystem::remove(root_ / "set/train/arrow/000000.png");
   EXPECT_THAT(train("run", folder_arguments({"--resume", "--set", "train.steps=20"}), ExitCode::kData),
               HasSubstr("the training set had 60 images and has 59 now"));
-  EXPECT_THAT(test::read_bytes(root_ / "run/made_of.json"), HasSubstr("\"arrow\",\"crescent\""));
+  EXPECT_THAT(read_bytes(root_ / "run/made_of.json"), HasSubstr("\"arrow\",\"crescent\""));
 }
 
 TEST_F(ChangedData, EvaluationNeedsTheValidationImagesAlone) {
@@ -287,12 +272,12 @@ TEST_F(ChangedData, EvaluationOfNamedImagesNeedsNoDataRoot) {
 TEST_F(TrainCommand, OtherBitsAreRefusedUnlessAllowed) {
   train("run", {"--set", "train.steps=14"});
   const Words resume = arguments("run", {"--resume", "--set", "train.steps=28"});
-  const test::ProgramOptions generic{.environment = {{"BN_CPU_ISA", "generic"}}};
+  const ProgramOptions generic{.environment = {{"BN_CPU_ISA", "generic"}}};
   const std::string refused = error_of(ExitCode::kUnsupported, resume, generic);
   EXPECT_THAT(refused, HasSubstr("own kernels generic"));
   EXPECT_THAT(refused, HasSubstr("--allow-different-bits"));
-  output_of(test::joined(resume, {"--allow-different-bits"}), generic);
-  EXPECT_THAT(test::read_bytes(root_ / "run/log.jsonl"), HasSubstr("other bits are allowed: "));
+  output_of(joined(resume, {"--allow-different-bits"}), generic);
+  EXPECT_THAT(read_bytes(root_ / "run/log.jsonl"), HasSubstr("other bits are allowed: "));
 }
 
 TEST_F(TrainCommand, DivergenceIsAResult) {
@@ -311,4 +296,4 @@ TEST(CommandLine, HelpListsTheExitCodesAndMistakesAreUsage) {
 }
 
 }  // namespace
-}  // namespace bn
+}  // namespace bn::test

@@ -10,10 +10,8 @@
 #include "core/usable_cores.hpp"
 #include "support/temporary_folder.hpp"
 
-namespace bn {
+namespace bn::test {
 namespace {
-
-using test::Words;
 
 constexpr const char* kExperiment = R"(
 model: {network: {kind: mlp, image_size: 16, image_channels: 1, hidden: [8]}, classes: 10, normalization: batch}
@@ -33,15 +31,15 @@ threads: 1
 class Warnings : public testing::Test {
  protected:
   Warnings() {
-    test::write_bytes(root_ / "experiment.yaml", kExperiment);
-    test::write_shapes(root_ / "set", 16, 60, 20);
+    write_bytes(root_ / "experiment.yaml", kExperiment);
+    write_shapes(root_ / "set", 16, 60, 20);
   }
 
   // What the program tells as it trains.
   std::string train(const Words& overrides, const Words& more = {}) const {
     const Words words{"train", root_ / "experiment.yaml", "--out", root_ / "run", "--quiet"};
-    return test::error_of(0, test::joined(test::joined(words, test::set(overrides)), more),
-                          {.environment = {{"BN_DATA_ROOT", root_.path()}}});
+    return error_of(0, joined(joined(words, test::set(overrides)), more),
+                    {.environment = {{"BN_DATA_ROOT", root_.path()}}});
   }
   std::string in_log(const std::string& before_each) const {
     std::string text;
@@ -58,11 +56,10 @@ class Warnings : public testing::Test {
     return in_log("");
   }
   void pack_a_tar(const std::string& name, const std::string& folder) const {
-    EXPECT_EQ(test::run_program({"/bin/tar", "--sort=name", "-C", root_ / folder, "-cf", root_ / name, "."}).exit_code,
-              0);
+    EXPECT_EQ(run_program({"/bin/tar", "--sort=name", "-C", root_ / folder, "-cf", root_ / name, "."}).exit_code, 0);
   }
 
-  test::TemporaryFolder root_;
+  TemporaryFolder root_;
 };
 
 TEST_F(Warnings, NoneWhereNothingIsOdd) { EXPECT_EQ(warnings_of({}), ""); }
@@ -91,7 +88,7 @@ TEST_F(Warnings, ATarSortedByClass) {
   pack_a_tar("validation.tar", "set/validation");
   const Words tars{"data.kind=tar", "data.train=[train.tar]", "data.validation=[validation.tar]"};
   for (const char* shuffle : {"none", "shards"}) {
-    EXPECT_EQ(warnings_of(test::joined(tars, {fmt::format("data.shuffle={}", shuffle)})),
+    EXPECT_EQ(warnings_of(joined(tars, {fmt::format("data.shuffle={}", shuffle)})),
               "the training images come in runs of one class: a batch of 20 holds 4.0 classes on average, where a "
               "shuffled one would hold 8.8; data.shuffle: full mixes them\n");
   }
@@ -140,4 +137,4 @@ TEST_F(Warnings, StandInTheLogOnce) {
 }
 
 }  // namespace
-}  // namespace bn
+}  // namespace bn::test
