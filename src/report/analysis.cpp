@@ -9,14 +9,14 @@ namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 double median_of(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
+  std::ranges::sort(values);
   const size_t middle = values.size() / 2;
   return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
 ArmResult count_runs(const Arm& arm, double chance) {
   ArmResult result;
-  std::vector<double> rates;
+  std::vector<double> rates;  // whole, as a kept study has them
   for (const Run& run : arm.runs) {
     if (run.end == RunEnd::kFinished) {
       ++result.finished;
@@ -25,9 +25,9 @@ ArmResult count_runs(const Arm& arm, double chance) {
     }
     const std::optional<Point> best = best_accuracy(run);
     if (best && best->value > least_learned(chance)) ++result.learned;
-    if (const std::optional<double> rate = images_per_second(run)) rates.push_back(*rate);
+    if (const std::optional<double> rate = images_per_second(run)) rates.push_back(std::round(*rate));
   }
-  std::sort(result.diverged_at.begin(), result.diverged_at.end());
+  std::ranges::sort(result.diverged_at);
   if (!rates.empty()) result.images_per_second = median_of(rates);
   return result;
 }
@@ -69,7 +69,7 @@ void compare_accuracies(const Study& study, Analysis& analysis) {
   // Networks that did not learn do not share the others' variance.
   for (size_t i = 0; i < all.size(); ++i) analysis.arms[i].best_accuracy = own[i];
   for (size_t i = 0; i < arms.size(); ++i) analysis.arms[arms[i]].best_accuracy = pooled[i];
-  const auto baseline = std::find(arms.begin(), arms.end(), study.baseline);
+  const auto baseline = std::ranges::find(arms, study.baseline);
   if (baseline == arms.end()) return;
   const std::vector<Comparison> comparisons =
       compare_with_baseline(learned, static_cast<size_t>(baseline - arms.begin()));

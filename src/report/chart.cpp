@@ -22,23 +22,20 @@ struct Box {
 Box box_of(const LineChart& chart) {
   Box box{.x_high = 0, .y_low = std::numeric_limits<double>::infinity(), .y_high = -box.y_low};
   size_t longest = std::max<size_t>(4, chart.level_label.size());
+  const auto take_in = [&](double x, double low, double high) {
+    box.x_high = std::max(box.x_high, x);
+    box.y_low = std::min(box.y_low, low);
+    box.y_high = std::max(box.y_high, high);
+  };
   for (const Series& series : chart.series) {
     longest = std::max(longest, series.label.size());
-    for (const ChartPoint& point : series.points) {
-      box.x_high = std::max(box.x_high, point.x);
-      box.y_low = std::min(box.y_low, point.low);
-      box.y_high = std::max(box.y_high, point.high);
-    }
-    for (const Mark& mark : series.marks) {
-      box.x_high = std::max(box.x_high, mark.x);
-      box.y_low = std::min(box.y_low, mark.y);
-      box.y_high = std::max(box.y_high, mark.y);
-    }
+    for (const ChartPoint& point : series.points) take_in(point.x, point.low, point.high);
+    for (const Mark& mark : series.marks) take_in(mark.x, mark.y, mark.y);
   }
   if (box.x_high <= 0) box.x_high = 1;
-  if (box.y_low > box.y_high) box.y_low = box.y_high = chart.y_scale == Scale::kLogarithmic ? 1 : 0;
-  box.y_low = chart.y_low.value_or(box.y_low);
   const bool is_log = chart.y_scale == Scale::kLogarithmic;
+  if (box.y_low > box.y_high) box.y_low = box.y_high = is_log ? 1 : 0;
+  box.y_low = chart.y_low.value_or(box.y_low);
   if (box.y_high <= box.y_low) {
     box.y_high = is_log ? box.y_low * 2 : box.y_low + 1;
     if (is_log) box.y_low /= 2;
@@ -105,7 +102,7 @@ std::vector<EndLabel> end_labels(const LineChart& chart, const Box& box) {
     }
     labels.push_back(std::move(label));
   }
-  std::stable_sort(labels.begin(), labels.end(), [](const EndLabel& a, const EndLabel& b) { return a.x > b.x; });
+  std::ranges::stable_sort(labels, [](const EndLabel& a, const EndLabel& b) { return a.x > b.x; });
   return labels;
 }
 
@@ -150,7 +147,7 @@ void add_mark_labels(const LineChart& chart, const Box& box, std::string& text) 
       const double x = box.left + mark.x / box.x_high * (box.right - box.left);
       const auto collides = [&](const auto& other) { return x - half < other.second && x + half > other.first; };
       for (Place& place : places) {
-        if (std::any_of(place.taken.begin(), place.taken.end(), collides)) continue;
+        if (std::ranges::any_of(place.taken, collides)) continue;
         place.taken.emplace_back(x - half, x + half);
         text += fmt::format("set label {} at {:.9g}, {:.9g} {} front textcolor rgb \"{}\"\n", gnuplot_quote(mark.label),
                             mark.x, mark.y, place.position, series.style.colour);
@@ -200,7 +197,7 @@ void add_axes(const LineChart& chart, const Box& box, std::string& text) {
 
 void add_points(const Series& series, size_t index, MarkKind kind, std::vector<std::string>& parts) {
   const auto is_of_kind = [&](const Mark& mark) { return mark.kind == kind; };
-  if (std::none_of(series.marks.begin(), series.marks.end(), is_of_kind)) return;
+  if (std::ranges::none_of(series.marks, is_of_kind)) return;
   const bool is_crossing = kind == MarkKind::kCrossing;  // a disc, else a cross
   parts.push_back(
       fmt::format("${}_{} using 1:2 with points pointtype {} pointsize 0.9 linewidth 1.5 linecolor rgb \"{}\"",
@@ -270,7 +267,7 @@ std::string with_separators(double count) {
 std::vector<double> spread(const std::vector<double>& positions, double gap) {
   std::vector<size_t> order(positions.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return positions[a] < positions[b]; });
+  std::ranges::stable_sort(order, [&](size_t a, size_t b) { return positions[a] < positions[b]; });
   // Names that touch form a block around the mean of where they want to be; blocks that touch merge.
   struct Block {
     double centre;

@@ -20,7 +20,7 @@ double percent_of(int64_t part, int64_t whole) {
 std::vector<EvaluationPage::Class> classes_by_accuracy(const EvaluationPage& page) {
   std::vector<EvaluationPage::Class> classes = page.classes;
   std::erase_if(classes, [](const auto& one) { return one.images == 0; });
-  std::stable_sort(classes.begin(), classes.end(), [](const auto& a, const auto& b) {
+  std::ranges::stable_sort(classes, [](const auto& a, const auto& b) {
     return percent_of(a.right, a.images) < percent_of(b.right, b.images);
   });
   return classes;
@@ -46,8 +46,7 @@ std::string frequent_confusions(const EvaluationPage& page) {
   std::vector<Confusion> found(page.answers.begin(), page.answers.end());
   std::erase_if(found, [](const Confusion& one) { return one.first.first == one.first.second; });
   if (found.empty()) return "<p>No image was taken for another class.</p>\n";
-  std::stable_sort(found.begin(), found.end(),
-                   [](const Confusion& a, const Confusion& b) { return a.second > b.second; });
+  std::ranges::stable_sort(found, [](const Confusion& a, const Confusion& b) { return a.second > b.second; });
   found.resize(std::min(found.size(), kMost));
   std::string out =
       "<div class=\"wide\"><table>\n<thead><tr><th>class</th><th>taken for</th><th>images</th><th>of the "

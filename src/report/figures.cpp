@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <optional>
 
@@ -18,8 +19,7 @@ std::vector<const Run*> drawn_runs(const Arm& arm) {
     if (run.end == RunEnd::kFinished) runs.push_back(&run);
   }
   if (!runs.empty()) return runs;
-  return {&*std::max_element(arm.runs.begin(), arm.runs.end(),
-                             [](const Run& a, const Run& b) { return a.last_step < b.last_step; })};
+  return {&*std::ranges::max_element(arm.runs, [](const Run& a, const Run& b) { return a.last_step < b.last_step; })};
 }
 
 // Mean, lowest and highest at the steps that all curves have.
@@ -49,11 +49,21 @@ std::vector<ChartPoint> summarise(const std::vector<std::vector<Point>>& curves,
   return points;
 }
 
-Series series_of(const Study& study, size_t arm, std::optional<double> LogRecord::*field, double factor) {
-  std::vector<std::vector<Point>> curves;
-  for (const Run* run : drawn_runs(study.arms[arm])) curves.push_back(curve_of(*run, field));
+using Curve = std::vector<Point>;
+
+Series series_of(const Study& study, size_t arm, double factor, const std::function<Curve(const Run&)>& curve) {
+  std::vector<Curve> curves;
+  for (const Run* run : drawn_runs(study.arms[arm])) curves.push_back(curve(*run));
   return {
       .label = study.arms[arm].name, .style = line_style(style_index(study, arm)), .points = summarise(curves, factor)};
+}
+
+// On a logarithmic axis. A value so small is no measurement, and its logarithm may not be finite.
+Series logarithmic_series_of(const Study& study, size_t arm, const std::function<Curve(const Run&)>& curve) {
+  constexpr double kSmallest = 1e-30;
+  Series series = series_of(study, arm, 1, curve);
+  std::erase_if(series.points, [](const ChartPoint& point) { return point.low < kSmallest; });
+  return series;
 }
 
 void mark_divergences(const Study& study, size_t arm, const Analysis& analysis, Series& series) {
@@ -75,12 +85,6 @@ std::optional<double> height_at(const std::vector<ChartPoint>& curve, double x) 
     return before.y + (after.y - before.y) * (x - before.x) / (after.x - before.x);
   }
   return std::nullopt;
-}
-
-// A value so small is no measurement, and its logarithm may not be finite.
-bool is_off_logarithmic_axis(const ChartPoint& point) {
-  constexpr double kSmallest = 1e-30;
-  return point.low < kSmallest;
 }
 
 // Where little happens below, the axis need not begin at zero.
@@ -117,7 +121,8 @@ FigureScript accuracy_figure(const Study& study, const Analysis& analysis) {
                   .level_label = "best of " + study.arms[study.baseline].name};
   if (analysis.mean_target) chart.level = 100 * *analysis.mean_target;
   for (size_t arm = 0; arm < study.arms.size(); ++arm) {
-    Series series = series_of(study, arm, &LogRecord::validation_top1, 100);
+    Series series =
+        series_of(study, arm, 100, [](const Run& run) { return curve_of(run, &LogRecord::validation_top1); });
     const ArmResult& result = analysis.arms[arm];
     if (result.steps.geometric_mean && chart.level) {
       std::string label;
@@ -143,12 +148,8 @@ FigureScript loss_figure(const Study& study) {
                   .height = 380,
                   .y_scale = Scale::kLogarithmic};
   for (size_t arm = 0; arm < study.arms.size(); ++arm) {
-    Series series{.label = study.arms[arm].name, .style = line_style(style_index(study, arm))};
-    std::vector<std::vector<Point>> curves;
-    for (const Run* run : drawn_runs(study.arms[arm])) curves.push_back(smooth(curve_of(*run, &LogRecord::loss)));
-    series.points = summarise(curves, 1);
-    std::erase_if(series.points, is_off_logarithmic_axis);
-    chart.series.push_back(std::move(series));
+    chart.series.push_back(
+        logarithmic_series_of(study, arm, [](const Run& run) { return smooth(curve_of(run, &LogRecord::loss)); }));
   }
   return script_of(chart);
 }
@@ -170,15 +171,15 @@ std::vector<Point> smooth(const std::vector<Point>& curve) {
 std::vector<Series> schedules(const Study& study) {
   std::vector<Series> all;
   for (size_t arm = 0; arm < study.arms.size(); ++arm) {
-    Series series = series_of(study, arm, &LogRecord::learning_rate, 1);
-    std::erase_if(series.points, is_off_logarithmic_axis);
+    Series series =
+        logarithmic_series_of(study, arm, [](const Run& run) { return curve_of(run, &LogRecord::learning_rate); });
     if (series.points.empty()) continue;  // diverged at once
     const auto is_same = [&](const Series& other) {
       const auto count = static_cast<std::ptrdiff_t>(std::min(series.points.size(), other.points.size()));
       return std::equal(series.points.begin(), series.points.begin() + count, other.points.begin(),
                         [](const ChartPoint& a, const ChartPoint& b) { return a.x == b.x && a.y == b.y; });
     };
-    const auto same = std::find_if(all.begin(), all.end(), is_same);
+    const auto same = std::ranges::find_if(all, is_same);
     if (same == all.end()) {
       all.push_back(std::move(series));
     } else {

@@ -81,32 +81,7 @@ std::string to_text(const Text& text) {
 // Counts characters: the bytes of UTF-8 that begin one.
 size_t length_of(const std::string& text) {
   return static_cast<size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
-}
-
-const char* class_of(Finding finding) {
-  switch (finding) {
-    case Finding::kHeld:
-      return "held";
-    case Finding::kFailed:
-      return "failed";
-    case Finding::kUnclear:
-      break;
-  }
-  return "unclear";
-}
-
-// A sign beside the colour, which print and colour blindness may take away.
-const char* sign_of(Finding finding) {
-  switch (finding) {
-    case Finding::kHeld:
-      return "\u2713";
-    case Finding::kFailed:
-      return "\u2717";
-    case Finding::kUnclear:
-      break;
-  }
-  return "?";
+      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
 }
 
 struct Writer {
@@ -124,10 +99,10 @@ struct Writer {
   void operator()(const ClaimList& list) {
     out += "<ul class=\"claims\">\n";
     for (const Claim& claim : list.claims) {
+      const FindingWords& words = words_of(claim.finding);
       out += fmt::format(
           "<li><span class=\"finding {}\">{} {}</span><div><p>{}</p><p class=\"evidence\">{}</p></div></li>\n",
-          class_of(claim.finding), sign_of(claim.finding), name_of(claim.finding), escape_html(claim.claim),
-          escape_html(claim.evidence));
+          words.style, words.sign, words.name, escape_html(claim.claim), escape_html(claim.evidence));
     }
     out += "</ul>\n";
   }
@@ -183,21 +158,10 @@ struct Writer {
 std::string escape_html(const std::string& text) {
   std::string escaped;
   for (const char c : text) {
-    switch (c) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      default:
-        escaped += c;
+    if (c == '&' || c == '<' || c == '>' || c == '"') {
+      escaped += c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : "&quot;";
+    } else {
+      escaped += c;
     }
   }
   return escaped;

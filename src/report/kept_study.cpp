@@ -20,43 +20,25 @@ namespace {
 namespace fs = std::filesystem;
 using config::YamlNode;
 
-enum class Digits {
-  kAll,          // an accuracy is a count over images
-  kFive,         // a report shows no more of a loss or a learning rate
-  kThousandths,  // a report rounds images a second to whole ones
-  kWhole
-};
-
 struct Column {
   const char* name;
   std::optional<double> LogRecord::*field;
-  Digits digits;
+  const char* format;
 };
+constexpr const char* kAll = "{}";        // an accuracy is a count over images
+constexpr const char* kFive = "{:.5g}";   // a report shows no more of a loss or a learning rate
+constexpr const char* kWhole = "{:.0f}";  // nor of images a second
 constexpr Column kColumns[] = {
-    {"loss", &LogRecord::loss, Digits::kFive},
-    {"learning_rate", &LogRecord::learning_rate, Digits::kFive},
-    {"validation_top1", &LogRecord::validation_top1, Digits::kAll},
-    {"validation_top5", &LogRecord::validation_top5, Digits::kAll},
-    {"images_per_second", &LogRecord::images_per_second, Digits::kThousandths},
-    {"seconds", &LogRecord::seconds, Digits::kWhole},
+    {"loss", &LogRecord::loss, kFive},
+    {"learning_rate", &LogRecord::learning_rate, kFive},
+    {"validation_top1", &LogRecord::validation_top1, kAll},
+    {"validation_top5", &LogRecord::validation_top5, kAll},
+    {"images_per_second", &LogRecord::images_per_second, kWhole},
+    {"seconds", &LogRecord::seconds, kWhole},
 };
 constexpr const char* kPercentiles[] = {"percentile_15", "percentile_50", "percentile_85"};
 constexpr const char* kKeys = "arm,seed,step,end";
 constexpr size_t kFirstColumn = 4;  // after the keys
-
-std::string text_of(double value, Digits digits) {
-  switch (digits) {
-    case Digits::kAll:
-      return fmt::format("{}", value);
-    case Digits::kFive:
-      return fmt::format("{:.5g}", value);
-    case Digits::kThousandths:
-      return fmt::format("{:.3f}", value);
-    case Digits::kWhole:
-      break;
-  }
-  return fmt::format("{:.0f}", value);
-}
 
 // The records of a run, one for each step. If a step has a value twice, the first counts, as in curve_of().
 std::vector<LogRecord> one_record_a_step(const Run& run) {
@@ -75,9 +57,7 @@ std::vector<LogRecord> one_record_a_step(const Run& run) {
 }
 
 bool has_record(const Study& study, const std::function<bool(const LogRecord&)>& of_kind) {
-  return std::ranges::any_of(study.arms, [&](const Arm& arm) {
-    return std::ranges::any_of(arm.runs, [&](const Run& run) { return std::ranges::any_of(run.log, of_kind); });
-  });
+  return std::ranges::any_of(study.runs(), [&](const Run* run) { return std::ranges::any_of(run->log, of_kind); });
 }
 
 std::string curves_of(const Study& study) {
@@ -97,10 +77,10 @@ std::string curves_of(const Study& study) {
         text += fmt::format("{},{},{},{}", csv_field(arm.name), run.seed, record.step, record.event);
         for (const Column* column : columns) {
           const std::optional<double>& value = record.*column->field;
-          text += "," + (value ? text_of(*value, column->digits) : "");
+          text += "," + (value ? fmt::format(fmt::runtime(column->format), *value) : "");
         }
         for (size_t i = 0; has_percentiles && i < std::size(kPercentiles); ++i) {
-          text += "," + (i < record.percentiles.size() ? text_of(record.percentiles[i], Digits::kFive) : "");
+          text += "," + (i < record.percentiles.size() ? fmt::format(fmt::runtime(kFive), record.percentiles[i]) : "");
         }
         text += "\n";
       }

@@ -39,7 +39,7 @@ struct MarkdownWriter {
   void operator()(const ClaimList& list) {
     out += "| claim of the paper | here | measured |\n|---|---|---|\n";
     for (const Claim& claim : list.claims) {
-      out += fmt::format("| {} | **{}** | {} |\n", escape_markdown(claim.claim), name_of(claim.finding),
+      out += fmt::format("| {} | **{}** | {} |\n", escape_markdown(claim.claim), words_of(claim.finding).name,
                          escape_markdown(claim.evidence));
     }
     out += "\n";

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "report/chart.hpp"
 #include "report/figures.hpp"
@@ -14,20 +15,16 @@ namespace {
 constexpr int kWidth = 900;
 
 struct EffectRow {
-  double value = 0, low = 0, high = 0;
-  bool has_interval = false;
-  bool is_drawn = false;
-  std::string text{};  // written instead of a point
+  std::optional<double> value{};
+  std::optional<Interval> interval{};
+  std::string text{};  // written instead of a point, where there is no value
 };
 
-EffectRow row_of(const Comparison& comparison, double factor) {
-  EffectRow row{.value = factor * comparison.difference, .is_drawn = comparison.pairs > 0};
-  row.low = row.high = row.value;
-  if (comparison.interval) {
-    row.low = factor * comparison.interval->low;
-    row.high = factor * comparison.interval->high;
-    row.has_interval = true;
-  }
+EffectRow row_of(const Comparison& comparison, double factor, std::string text) {
+  EffectRow row{.text = std::move(text)};
+  if (comparison.pairs > 0) row.value = factor * comparison.difference;
+  if (comparison.interval)
+    row.interval = Interval{factor * comparison.interval->low, factor * comparison.interval->high};
   return row;
 }
 
@@ -49,9 +46,9 @@ struct Panel {
 std::pair<double, double> range_of(const Panel& panel) {
   double low = 0, high = 0;
   for (const EffectRow& row : panel.rows) {
-    if (!row.is_drawn) continue;
-    low = std::min(low, row.low);
-    high = std::max(high, row.high);
+    if (!row.value) continue;
+    low = std::min(low, row.interval ? row.interval->low : *row.value);
+    high = std::max(high, row.interval ? row.interval->high : *row.value);
   }
   if (panel.is_ratio) {
     low = std::min(low, -0.2);
@@ -81,21 +78,23 @@ std::string ratio_ticks(double low, double high) {
   return fmt::format("set xtics ({})\n", fmt::join(marks, ", "));
 }
 
-void add_panel(const Panel& panel, const std::string& id, std::string& text) {
+// Data come before the first command of a multiplot.
+void add_panel(const Panel& panel, const std::string& id, std::string& data, std::string& text) {
   const auto [low, high] = range_of(panel);
   const size_t count = panel.rows.size();
   std::string points;
   for (size_t i = 0; i < count; ++i) {
     const EffectRow& row = panel.rows[i];
     const double y = static_cast<double>(count - i);
-    if (!row.is_drawn) {
+    if (!row.value) {
       text += fmt::format("set label {} at graph 0.5, first {} center textcolor rgb \"#666666\"\n",
                           gnuplot_quote(row.text), y);
       continue;
     }
-    const std::string bar = row.has_interval ? fmt::format("{:.9g} {:.9g}", row.low, row.high) : "NaN NaN";
-    points += fmt::format("{:.9g} {} {} 0x{} {}\n", row.value, y, bar, panel.styles[i].colour.substr(1),
-                          row.has_interval ? 7 : 6);
+    const std::string bar =
+        row.interval ? fmt::format("{:.9g} {:.9g}", row.interval->low, row.interval->high) : "NaN NaN";
+    points += fmt::format("{:.9g} {} {} 0x{} {}\n", *row.value, y, bar, panel.styles[i].colour.substr(1),
+                          row.interval ? 7 : 6);
   }
   text += fmt::format("set title {} offset 0, -0.4\nset lmargin at screen {}\nset rmargin at screen {}\n",
                       gnuplot_quote(panel.title), panel.left, panel.right);
@@ -113,7 +112,7 @@ void add_panel(const Panel& panel, const std::string& id, std::string& text) {
   if (points.empty()) {
     text += "plot NaN\n";
   } else {
-    text = fmt::format("${} << EOD\n{}EOD\n", id, points) + text;
+    data += fmt::format("${} << EOD\n{}EOD\n", id, points);
     text += fmt::format(
         "plot ${0} using ($6 == 7 ? $1 : NaN):2:3:4:5 with xerrorbars pointtype 0 linewidth 2 linecolor rgb variable, "
         "\\\n"
@@ -138,8 +137,8 @@ std::vector<ProbedArm> probed_arms(const Study& study, const std::string& op, in
       if (probe.op != op || probe.unit != unit) continue;
       ProbedArm arm{.name = study.arms[i].name, .style = line_style(style_index(study, i))};
       for (const LogRecord& record : run.log) {
-        const bool is_finite = std::all_of(record.percentiles.begin(), record.percentiles.end(),
-                                           [](double value) { return std::isfinite(value); });
+        const bool is_finite =
+            std::ranges::all_of(record.percentiles, [](double value) { return std::isfinite(value); });
         if (record.percentiles.size() == 3 && is_finite) {
           arm.points.emplace_back(record.step, record.percentiles);
         }
@@ -202,13 +201,11 @@ FigureScript effects_figure(const Study& study, const Analysis& analysis) {
   for (size_t arm = 0; arm < study.arms.size(); ++arm) {
     if (arm == study.baseline) continue;
     const ArmResult& result = analysis.arms[arm];
-    accuracy.rows.push_back(row_of(result.accuracy, 100));
-    accuracy.rows.back().text = why_not(result);
-    speed.rows.push_back(row_of(result.log_speed_up, 1));
-    if (result.steps.runs > 0) {
-      speed.rows.back().text =
-          fmt::format("not reached in {} of {}", result.steps.runs - result.steps.reached, result.steps.runs);
-    }
+    accuracy.rows.push_back(row_of(result.accuracy, 100, why_not(result)));
+    const StepsToTarget& steps = result.steps;
+    speed.rows.push_back(
+        row_of(result.log_speed_up, 1,
+               steps.runs > 0 ? fmt::format("not reached in {} of {}", steps.runs - steps.reached, steps.runs) : ""));
     accuracy.names.push_back(study.arms[arm].name);
     accuracy.styles.push_back(line_style(style_index(study, arm)));
     longest = std::max(longest, study.arms[arm].name.size());
@@ -219,24 +216,13 @@ FigureScript effects_figure(const Study& study, const Analysis& analysis) {
   speed.left = accuracy.right + 0.04;
   speed.right = 0.98;
   FigureScript script{.name = "effects", .width = kWidth, .height = static_cast<int>(80 + 30 * accuracy.rows.size())};
-  std::string text = fmt::format(
+  std::string panels = fmt::format(
       "set border 1\nset tmargin at screen {:.4f}\nset bmargin at screen {:.4f}\n"
       "unset grid\nset grid xtics linetype 1 linecolor \"#E4E4E4\" linewidth 1\nset multiplot\n",
       1 - 32.0 / script.height, 34.0 / script.height);
-  std::string panels;
-  add_panel(accuracy, "accuracy", panels);
-  std::string second;
-  add_panel(speed, "speed", second);
-  // Data come before the first command of a multiplot.
-  const auto split = [&](std::string& panel) {
-    const size_t end = panel.rfind("EOD\n");
-    if (end == std::string::npos) return;
-    script.body += panel.substr(0, end + 4);
-    panel.erase(0, end + 4);
-  };
-  split(panels);
-  split(second);
-  script.body += text + panels + second + "unset multiplot\n";
+  add_panel(accuracy, "accuracy", script.body, panels);
+  add_panel(speed, "speed", script.body, panels);
+  script.body += panels + "unset multiplot\n";
   return script;
 }
 
@@ -248,7 +234,7 @@ std::vector<ProbeFigure> probe_figures(const Study& study) {
       const auto is_known = [&](const ProbeFigure& figure) {
         return figure.op == probe.op && figure.unit == probe.unit;
       };
-      if (probe.op.empty() || std::any_of(figures.begin(), figures.end(), is_known)) continue;
+      if (probe.op.empty() || std::ranges::any_of(figures, is_known)) continue;
       const std::vector<ProbedArm> arms = probed_arms(study, probe.op, probe.unit);
       if (arms.empty()) continue;
       figures.push_back({.op = probe.op,

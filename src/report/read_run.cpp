@@ -31,7 +31,7 @@ std::string pattern_of_runs_in(const std::string& folder) {
   if (found.empty()) return "";
   fs::path pattern;
   for (size_t i = 0; i < found.front().size(); ++i) {
-    const auto all = [&](const auto& holds) { return std::all_of(found.begin(), found.end(), holds); };
+    const auto all = [&](const auto& holds) { return std::ranges::all_of(found, holds); };
     const std::string& first = found.front()[i];
     const bool is_same = all([&](const auto& parts) { return parts[i] == first; });
     const bool is_seed = all([&](const auto& parts) { return parts[i].starts_with("seed_"); });
@@ -69,15 +69,13 @@ void read_end(Run& run) {
 
 std::filesystem::path folder_of_all(const Study& study) {
   std::optional<std::filesystem::path> common;
-  for (const Arm& arm : study.arms) {
-    for (const Run& run : arm.runs) {
-      const std::filesystem::path parent = folder_of(run).parent_path();
-      if (!common) common = parent;
-      const auto end = std::mismatch(common->begin(), common->end(), parent.begin(), parent.end()).first;
-      std::filesystem::path shared;
-      for (auto part = common->begin(); part != end; ++part) shared /= *part;
-      common = shared;
-    }
+  for (const Run* run : study.runs()) {
+    const std::filesystem::path parent = folder_of(*run).parent_path();
+    if (!common) common = parent;
+    const auto end = std::mismatch(common->begin(), common->end(), parent.begin(), parent.end()).first;
+    std::filesystem::path shared;
+    for (auto part = common->begin(); part != end; ++part) shared /= *part;
+    common = shared;
   }
   return common.value_or("");
 }
@@ -106,7 +104,7 @@ Run read_run(const std::string& folder) {
   run.seed = run.config.train.seed;
   read_file(folder + "/git.txt", run.version);
   run.version = run.version.substr(0, run.version.find_last_not_of('\n') + 1);
-  std::replace(run.version.begin(), run.version.end(), '\n', ' ');
+  std::ranges::replace(run.version, '\n', ' ');
   std::string provenance;
   if (read_file(folder + "/made_of.json", provenance) == ReadResult::kRead)
     run.provenance = provenance_from_json(provenance);

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "bn/error.hpp"
+#include "bn/report.hpp"
 #include "core/files.hpp"
 #include "report/study.hpp"
 
@@ -18,20 +19,13 @@ namespace fs = std::filesystem;
 // The data that the runs were measured on. Accuracies on different images must not be compared.
 std::string data_of(const Config& config) {
   const DataOptions& data = config.data;
-  std::string text;
-  switch (data.kind) {
-    case DatasetKind::kShapes:
-      text = fmt::format("{} generated shapes of {} pixels, seed {}", data.shapes.validation_images,
-                         data.shapes.image_size, data.shapes.seed);
-      break;
-    case DatasetKind::kMnist:
-    case DatasetKind::kFolder:
-    case DatasetKind::kTar:
-    case DatasetKind::kPacked:
-      text = data.split.validation > 0 ? fmt::format("{:g} % of {}, chosen by seed {}", 100 * data.split.validation,
-                                                     fmt::join(data.train, " "), data.split.seed)
-                                       : fmt::format("{}", fmt::join(data.validation, " "));
-      break;
+  std::string text = fmt::format("{}", fmt::join(data.validation, " "));
+  if (data.kind == DatasetKind::kShapes) {
+    text = fmt::format("{} generated shapes of {} pixels, seed {}", data.shapes.validation_images,
+                       data.shapes.image_size, data.shapes.seed);
+  } else if (data.split.validation > 0) {
+    text = fmt::format("{:g} % of {}, chosen by seed {}", 100 * data.split.validation, fmt::join(data.train, " "),
+                       data.split.seed);
   }
   if (data.classes_limit > 0) text += fmt::format(", the first {} classes", data.classes_limit);
   return text + fmt::format(" ({} classes)", config.model.classes);
@@ -39,14 +33,12 @@ std::string data_of(const Config& config) {
 
 void expect_same_data(const Study& study) {
   const Run& first = study.arms.front().runs.front();
-  for (const Arm& arm : study.arms) {
-    for (const Run& run : arm.runs) {
-      if (data_of(run.config) == data_of(first.config)) continue;
-      throw DataError(
-          fmt::format("the runs were validated on different data, so their accuracies cannot be compared:\n  {}: {}\n"
-                      "  {}: {}\nMake a report of each.",
-                      first.folder, data_of(first.config), run.folder, data_of(run.config)));
-    }
+  for (const Run* run : study.runs()) {
+    if (data_of(run->config) == data_of(first.config)) continue;
+    throw DataError(
+        fmt::format("the runs were validated on different data, so their accuracies cannot be compared:\n  {}: {}\n"
+                    "  {}: {}\nMake a report of each.",
+                    first.folder, data_of(first.config), run->folder, data_of(run->config)));
   }
 }
 
@@ -102,7 +94,7 @@ void read_sweep(const std::string& folder, Study& study, std::string& baseline) 
       const std::string message = entry.value("message", "");
       const auto seed = entry.at("seed").get<uint64_t>();
       if (!has_begun(run_path) && message.empty()) {
-        const auto of_arm = std::find_if(waiting.begin(), waiting.end(), [&](const auto& a) { return a.first == arm; });
+        const auto of_arm = std::ranges::find_if(waiting, [&](const auto& a) { return a.first == arm; });
         (of_arm == waiting.end() ? waiting.emplace_back(arm, std::vector<uint64_t>{}) : *of_arm).second.push_back(seed);
         continue;
       }
@@ -151,8 +143,7 @@ void add_listed_run(Run run, Study& study) {
   const std::string name = arm_name_of(run);
   std::string unique = name;
   const auto is_taken = [&](const Arm& arm) { return arm.name == unique; };
-  for (int i = 2; std::any_of(study.arms.begin(), study.arms.end(), is_taken); ++i)
-    unique = fmt::format("{} ({})", name, i);
+  for (int i = 2; std::ranges::any_of(study.arms, is_taken); ++i) unique = fmt::format("{} ({})", name, i);
   add_run(study.arm_named(unique), std::move(run));
 }
 
@@ -205,7 +196,7 @@ void leave_out_unfinished(Study& study) {
       study.notes.push_back(fmt::format("{} with seed {} is left out: it {}.", arm.name, run.seed, run.state));
     }
     std::erase_if(arm.runs, [](const Run& run) { return !run.has_ended(); });
-    std::sort(arm.runs.begin(), arm.runs.end(), [](const Run& a, const Run& b) { return a.seed < b.seed; });
+    std::ranges::sort(arm.runs, [](const Run& a, const Run& b) { return a.seed < b.seed; });
   }
   std::erase_if(study.arms, [](const Arm& arm) { return arm.runs.empty(); });
 }
@@ -287,16 +278,22 @@ void leave_out_copies(Study& study) {
 }  // namespace
 
 const Run* Arm::find(uint64_t seed) const {
-  const auto found = std::find_if(runs.begin(), runs.end(), [&](const Run& run) { return run.seed == seed; });
+  const auto found = std::ranges::find_if(runs, [&](const Run& run) { return run.seed == seed; });
   return found == runs.end() ? nullptr : &*found;
 }
 
 std::vector<uint64_t> Study::seeds() const {
   std::set<uint64_t> seeds;
-  for (const Arm& arm : arms) {
-    for (const Run& run : arm.runs) seeds.insert(run.seed);
-  }
+  for (const Run* run : runs()) seeds.insert(run->seed);
   return {seeds.begin(), seeds.end()};
+}
+
+std::vector<const Run*> Study::runs() const {
+  std::vector<const Run*> all;
+  for (const Arm& arm : arms) {
+    for (const Run& run : arm.runs) all.push_back(&run);
+  }
+  return all;
 }
 
 Arm& Study::arm_named(const std::string& arm_name) {
@@ -336,3 +333,26 @@ Study read_study(const std::vector<std::string>& inputs, const std::string& base
 }
 
 }  // namespace bn::report
+
+namespace bn {
+
+std::vector<std::string> run_folders(const std::string& input) {
+  const std::string path = input + "/sweep.json";
+  std::string text;
+  if (!std::filesystem::is_directory(input) || read_file(path, text) == ReadResult::kMissing) {
+    report::read_run(input);
+    return {input};
+  }
+  std::vector<std::string> folders;
+  try {
+    const auto sweep = nlohmann::json::parse(text);
+    for (const auto& run : sweep.at("runs")) {
+      folders.push_back((std::filesystem::path(input) / run.at("folder").get<std::string>()).string());
+    }
+  } catch (const nlohmann::json::exception& error) {
+    throw DataError(fmt::format("'{}' is not the record of a sweep: {}", path, error.what()));
+  }
+  return folders;
+}
+
+}  // namespace bn

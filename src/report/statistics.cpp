@@ -30,7 +30,7 @@ double sum_of_squares(const std::vector<double>& values) {
 
 std::vector<double> present(const std::vector<double>& row) {
   std::vector<double> values;
-  std::copy_if(row.begin(), row.end(), std::back_inserter(values), [](double value) { return !std::isnan(value); });
+  std::ranges::copy_if(row, std::back_inserter(values), [](double value) { return !std::isnan(value); });
   return values;
 }
 
@@ -113,7 +113,7 @@ Comparison compare_alone(const std::vector<double>& pairs, size_t comparisons) {
 
 size_t count_comparable(const SeedTable& differences) {
   const auto is_comparable = [](const std::vector<double>& row) { return present(row).size() > 1; };
-  return static_cast<size_t>(std::count_if(differences.begin(), differences.end(), is_comparable));
+  return static_cast<size_t>(std::ranges::count_if(differences, is_comparable));
 }
 
 std::vector<Comparison> compare_each_alone(const SeedTable& differences) {
@@ -154,7 +154,7 @@ struct PooledRows {
   SeedTable table{};
   std::vector<size_t> rows{};
 
-  bool contains(size_t row) const { return std::find(rows.begin(), rows.end(), row) != rows.end(); }
+  bool contains(size_t row) const { return std::ranges::find(rows, row) != rows.end(); }
 };
 
 PooledRows pooled_rows(const SeedTable& values) {
@@ -167,7 +167,7 @@ PooledRows pooled_rows(const SeedTable& values) {
   const std::vector<size_t> odd = find_odd_variances(complete.table);
   PooledRows pooled;
   for (size_t i = 0; i < complete.rows.size(); ++i) {
-    if (std::find(odd.begin(), odd.end(), i) != odd.end()) continue;
+    if (std::ranges::find(odd, i) != odd.end()) continue;
     pooled.table.push_back(complete.table[i]);
     pooled.rows.push_back(complete.rows[i]);
   }

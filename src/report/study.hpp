@@ -57,7 +57,8 @@ struct Study {
   std::vector<std::string> notes{};         // sentences that a reader must know: runs that were left out
   std::vector<std::string> kept_figures{};  // names of the figures that a kept study's report shows
 
-  std::vector<uint64_t> seeds() const;      // all arms' seeds, ascending
+  std::vector<const Run*> runs() const;         // all arms'
+  std::vector<uint64_t> seeds() const;          // all arms' seeds, ascending
   Arm& arm_named(const std::string& arm_name);  // a new one where there is none
 };
 

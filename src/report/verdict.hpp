@@ -26,6 +26,11 @@ struct Verdict {
 
 Verdict judge(const Study& study, const Analysis& analysis);
 
-const char* name_of(Finding finding);  // "held", "did not hold", "cannot be told"
+struct FindingWords {
+  const char* name;   // "held", "did not hold", "cannot be told"
+  const char* style;  // the page's class of CSS
+  const char* sign;   // stands beside the colour, which print and colour blindness may take away
+};
+const FindingWords& words_of(Finding finding);
 
 }  // namespace bn::report

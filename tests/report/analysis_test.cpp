@@ -213,7 +213,7 @@ TEST(Verdict, SaysInHowManySeedsANetworkLearned) {
   EXPECT_EQ(learned_in_words(analysis.arms[1]), "learned in 1 of 3 seeds");
   EXPECT_EQ(learned_in_words(analysis.arms[0]), "");
   const Verdict verdict = judge(study, analysis);
-  const auto claim = std::find_if(verdict.claims.begin(), verdict.claims.end(), [](const Claim& candidate) {
+  const auto claim = std::ranges::find_if(verdict.claims, [](const Claim& candidate) {
     return candidate.claim.find("harms the network") != std::string::npos;
   });
   ASSERT_NE(claim, verdict.claims.end());

@@ -210,12 +210,8 @@ TEST(Report, SaysThatGnuplotIsMissing) {
   write_run(folder / "a", {.accuracies = {0.3, 0.5}});
   const std::string message = test::result_in_child([&]() -> std::string {
     setenv("PATH", folder.path().c_str(), 1);
-    try {
-      write_report({.inputs = {folder / "a"}, .out = folder / "out"});
-    } catch (const UnsupportedError& error) {
-      return error.what();
-    }
-    return "no error";
+    return test::error_message<UnsupportedError>(
+        [&] { write_report({.inputs = {folder / "a"}, .out = folder / "out"}); });
   });
   EXPECT_EQ(message,
             "figures are drawn by gnuplot: cannot start 'gnuplot': No such file or directory; Debian's package is "

@@ -16,6 +16,10 @@ using test::WrittenRun;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
+std::string read_error(const std::vector<std::string>& inputs) {
+  return error_message<DataError>([&] { read_study(inputs, ""); });
+}
+
 TEST(Study, ReadsASweep) {
   const TemporaryFolder folder;
   test::write_study(folder.path());
@@ -115,7 +119,7 @@ TEST(Study, ACrashedRunMayBeDamaged) {
                                                 "be read: {}/d/config.yaml:1:1: is empty",
                                                 folder.path()))));
   test::write_sweep(folder.path(), "", {{"plain", 1, "a"}, {"plain", 2, "b"}});
-  const std::string error = error_message<DataError>([&] { read_study({folder.path()}, ""); });
+  const std::string error = read_error({folder.path()});
   EXPECT_THAT(error, HasSubstr("b/log.jsonl:1: not a record of a run log: "));
   test::write_sweep(folder.path(), "", {{"plain", 1, "a"}, {"plain", 2, "b", "exit code 4, error: " + error}});
   EXPECT_THAT(read_study({folder.path()}, "").notes,
@@ -145,31 +149,27 @@ TEST(Study, AFolderInWhichNoRunHasBegunIsLeftOut) {
 TEST(Study, NoRunHasEnded) {
   const TemporaryFolder folder;
   write_run(folder / "plain", {.accuracies = {0.5}, .end = "evaluate"});
-  const auto read = [&] { read_study({folder / "plain"}, ""); };
-  EXPECT_EQ(error_message<DataError>(read),
+  EXPECT_EQ(read_error({folder / "plain"}),
             "none of the runs has finished or diverged, so there is nothing to report:\n"
             "  plain with seed 1 is left out: it has not ended; its last record is of step 100.");
 }
 
 TEST(Study, WhatIsNoRun) {
   const TemporaryFolder folder;
-  EXPECT_EQ(error_message<DataError>([&] { read_study({folder / "nowhere"}, ""); }),
-            "there is no folder '" + folder / "nowhere" + "'");
-  EXPECT_EQ(error_message<DataError>([&] { read_study({folder.path()}, ""); }),
+  EXPECT_EQ(read_error({folder / "nowhere"}), "there is no folder '" + folder / "nowhere" + "'");
+  EXPECT_EQ(read_error({folder.path()}),
             "'" + folder.path() + "' is no run folder: it has no config.yaml; a sweep folder would have a sweep.json");
   test::write_bytes(folder / "config.yaml", test::kReportedConfig);
-  EXPECT_THAT(error_message<DataError>([&] { read_study({folder.path()}, ""); }), HasSubstr("it has no log.jsonl"));
+  EXPECT_THAT(read_error({folder.path()}), HasSubstr("it has no log.jsonl"));
   test::write_bytes(folder / "sweep.json", "{\"name\": \"x\"}");
-  EXPECT_THAT(error_message<DataError>([&] { read_study({folder.path()}, ""); }),
-              HasSubstr("/sweep.json' is not the record of a sweep: "));
+  EXPECT_THAT(read_error({folder.path()}), HasSubstr("/sweep.json' is not the record of a sweep: "));
 }
 
 TEST(Study, NamesTheLineThatIsNoRecord) {
   const TemporaryFolder folder;
   write_run(folder / "a", {.accuracies = {0.5}});
   test::write_bytes(folder / "a/log.jsonl", test::read_bytes(folder / "a/log.jsonl") + "rubbish\n");
-  EXPECT_THAT(error_message<DataError>([&] { read_study({folder / "a"}, ""); }),
-              HasSubstr("a/log.jsonl:5: not a record of a run log: "));
+  EXPECT_THAT(read_error({folder / "a"}), HasSubstr("a/log.jsonl:5: not a record of a run log: "));
 }
 
 TEST(Study, RefusesDifferentData) {
@@ -179,9 +179,7 @@ TEST(Study, RefusesDifferentData) {
   Config config = config_of(other);
   config.data.shapes.validation_images = 90;
   write_run(folder / "b", other, config);
-  EXPECT_EQ(error_message<DataError>([&] {
-              read_study({folder / "a", folder / "b"}, "");
-            }),
+  EXPECT_EQ(read_error({folder / "a", folder / "b"}),
             fmt::format("the runs were validated on different data, so their accuracies cannot be compared:\n"
                         "  {0}/a: 70 generated shapes of 16 pixels, seed 1 (10 classes)\n"
                         "  {0}/b: 90 generated shapes of 16 pixels, seed 1 (10 classes)\nMake a report of each.",
@@ -192,9 +190,7 @@ TEST(Study, RefusesOneSeedTwice) {
   const TemporaryFolder folder;
   write_run(folder / "a", {.accuracies = {0.5}});
   write_run(folder / "b", {.accuracies = {0.6}});
-  EXPECT_EQ(error_message<DataError>([&] {
-              read_study({folder / "a", folder / "b"}, "");
-            }),
+  EXPECT_EQ(read_error({folder / "a", folder / "b"}),
             fmt::format("'{0}/a' and '{0}/b' are both runs of a with seed 1; give one of them", folder.path()));
 }
 
@@ -203,7 +199,7 @@ TEST(Study, RefusesAnArmOfTwoConfigurations) {
   write_run(folder / "a", {.accuracies = {0.5}});
   write_run(folder / "b", {.seed = 2, .learning_rate = 0.2, .accuracies = {0.6}});
   test::write_sweep(folder.path(), "", {{"plain", 1, "a"}, {"plain", 2, "b"}});
-  EXPECT_THAT(error_message<DataError>([&] { read_study({folder.path()}, ""); }),
+  EXPECT_THAT(read_error({folder.path()}),
               HasSubstr("of arm plain differ in more than their seed:\n  train.learning_rate.initial: 0.1 -> 0.2"));
 }
 
@@ -297,10 +293,10 @@ TEST_F(KeptStudy, SaysWhatIsDamaged) {
               HasSubstr("study.yaml' is not the record of a kept study: "));
   EXPECT_EQ(error_with("study.yaml", "\"seed\":1", "\"seed\":4"),
             "study.yaml' names a with seed 4, of which curves.csv has no line");
-  EXPECT_EQ(error_message<DataError>([&] { read_study({kept_ + "/c/seed_1"}, ""); }),
+  EXPECT_EQ(read_error({kept_ + "/c/seed_1"}),
             "the kept study '" + kept_ + "' has no run 'c/seed_1'; its runs are a/seed_1, b/seed_1");
   std::filesystem::remove(kept_ + "/study.yaml");
-  EXPECT_EQ(error_message<DataError>([&] { read_study({kept_}, ""); }), "'" + kept_ + "/study.yaml' is missing");
+  EXPECT_EQ(read_error({kept_}), "'" + kept_ + "/study.yaml' is missing");
 }
 
 TEST(Study, AnUnknownBaseline) {
