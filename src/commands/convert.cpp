@@ -8,6 +8,7 @@
 #include "bn/pytorch.hpp"
 #include "commands/commands.hpp"
 #include "commands/outputs.hpp"
+#include "core/files.hpp"
 #include "commands/trained_model.hpp"
 #include "core/messages.hpp"
 
@@ -120,7 +121,8 @@ void add_convert_command(CLI::App& app, ExitCode& exit_code) {
       "changes the file should keep them, and leave 'checksum' out.");
   command->callback([arguments, &exit_code] {
     arguments->names == "pytorch" ? to_pytorch(*arguments) : to_bninception(*arguments);
-    print(arguments->out + "\n");
+    // Where it is standard output, a line would be part of the file.
+    if (!is_descriptor(arguments->out)) print(arguments->out + "\n");
     exit_code = ExitCode::kSuccess;
   });
 }

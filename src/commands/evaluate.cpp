@@ -15,6 +15,7 @@
 #include "commands/outputs.hpp"
 #include "commands/processes.hpp"
 #include "commands/signals.hpp"
+#include "core/files.hpp"
 #include "commands/trained_model.hpp"
 #include "core/messages.hpp"
 #include "cpu/bounded_spin.hpp"
@@ -261,6 +262,7 @@ class EvaluateCommand {
     images_ = open_images(arguments_, config().data, report_.excluded);
     if (arguments_.exclude.empty()) {
       for (const TrainedModel& model : models_) expect_same_split(model, *images_);
+    if (group_.is_first()) expect_open_output();
     }
     if (group_.is_first()) warn_of_training_images(config().data, arguments_.data);
     const auto named = static_cast<int64_t>(images_->class_names().size());

@@ -7,6 +7,7 @@
 #include "bn/version.hpp"
 #include "commands/commands.hpp"
 #include "commands/outputs.hpp"
+#include "core/files.hpp"
 #include "commands/trained_model.hpp"
 #include "core/messages.hpp"
 
@@ -69,8 +70,10 @@ ExitCode run_export(const ExportArguments& arguments) {
   const std::string input = arguments.raw
                                 ? fmt::format("f32 [batch, {}, {}, {}], normalised", image.c, image.h, image.w)
                                 : fmt::format("u8 [batch, {}, {}, {}]", image.h, image.w, image.c);
-  print(fmt::format("{}: images {} -> logits f32 [batch, {}], from {}\n", arguments.onnx, input, model.net.classes(),
-                    model.checkpoint));
+  const std::string summary = fmt::format("{}: images {} -> logits f32 [batch, {}], from {}\n", arguments.onnx, input,
+                                          model.net.classes(), model.checkpoint);
+  // Standard output may be the model, of which a line would be part.
+  is_descriptor(arguments.onnx) ? tell(summary) : print(summary);
   return ExitCode::kSuccess;
 }
 

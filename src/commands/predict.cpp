@@ -21,6 +21,7 @@
 #include "core/csv.hpp"
 #include "core/files.hpp"
 #include "core/messages.hpp"
+#include "core/files.hpp"
 #include "cpu/bounded_spin.hpp"
 
 namespace bn {
@@ -287,6 +288,7 @@ ExitCode run_predict(const PredictArguments& arguments) {
   }
   tell(answers.legend());
   const bool all_answered = name_unanswered(answers, *images, data, closed) == 0 && closed.empty();
+  expect_open_output();
   return all_answered ? ExitCode::kSuccess : ExitCode::kData;
 }
 

@@ -6,11 +6,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -40,15 +43,39 @@ bool is_number(std::string_view text) {
   throw StorageError(fmt::format("cannot read '{}': {}", path, errno_text(errno)));
 }
 
-// The path that a symbolic link leads to, even if nothing is there yet.
-std::string behind_links(const std::string& path) {
-  constexpr int kMostLinks = 40;  // Linux follows no more; opening the file reports a loop
+// An open file that a path such as /dev/stdout, /dev/fd/3 or /proc/12/fd/3 stands for.
+struct NamedDescriptor {
+  bool is_own = false;  // of this process
+  int number = -1;
+};
+
+// The path must be free of links but for the last part. The system shows descriptors as links in these folders.
+std::optional<NamedDescriptor> descriptor_at(const std::filesystem::path& place) {
+  std::error_code error;
+  const std::filesystem::path folder = std::filesystem::canonical(place.parent_path(), error);
+  if (error || folder.filename() != "fd" || !folder.string().starts_with("/proc/")) return std::nullopt;
+  const std::string name = place.filename().string();
+  if (!is_number(name)) return std::nullopt;
+  NamedDescriptor named{.is_own = folder.string().starts_with(fmt::format("/proc/{}/", getpid()))};
+  std::from_chars(name.data(), name.data() + name.size(), named.number);
+  return named;
+}
+
+// What a path leads to over symbolic links, even if nothing is there yet.
+struct Target {
+  std::string path{};  // a descriptor's, where it is one
+  std::optional<NamedDescriptor> descriptor{};
+};
+Target behind_links(const std::string& path) {
+  constexpr int kMostLinks = 40;  // Linux follows no more
   std::filesystem::path place = path;
   std::error_code error;
-  for (int i = 0; i < kMostLinks && std::filesystem::is_symlink(place, error); ++i) {
+  for (int i = 0; std::filesystem::is_symlink(place, error); ++i) {
+    if (const auto descriptor = descriptor_at(place)) return {.path = place.string(), .descriptor = descriptor};
+    if (i == kMostLinks) throw_write_error(path, ELOOP);
     place = place.parent_path() / std::filesystem::read_symlink(place, error);
   }
-  return place.string();
+  return {.path = place.string()};
 }
 
 // A rename is only on the disk once its directory is.
@@ -114,14 +141,20 @@ void FileDescriptor::reset() {
 std::string errno_text(int error) { return std::generic_category().message(error); }
 
 AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
+  const Target target = behind_links(path_);
   struct stat status {};
-  if (stat(path_.c_str(), &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) {
-    file_ = FileDescriptor(open(path_.c_str(), O_WRONLY | O_CLOEXEC));
+  const bool is_there = stat(path_.c_str(), &status) == 0;
+  if (target.descriptor || (is_there && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))) {
+    // A copy of an own descriptor shares its place in the file: what else is written there is not written over.
+    const bool is_own = target.descriptor && target.descriptor->is_own;
+    file_ = FileDescriptor(is_own ? fcntl(target.descriptor->number, F_DUPFD_CLOEXEC, 0)
+                                  : open(path_.c_str(), O_WRONLY | O_CLOEXEC | (target.descriptor ? O_APPEND : 0)));
     if (!file_) throw_write_error(path_, errno);
+    start_ = std::max<int64_t>(0, lseek(file_.get(), 0, SEEK_CUR));
     is_direct_ = true;
     return;
   }
-  path_ = behind_links(path_);
+  path_ = target.path;
   temporary_ = temporary_name(path_);
   unlink(temporary_.c_str());  // an earlier process with this id may have left it
   file_ = FileDescriptor(open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
@@ -138,8 +171,10 @@ void AtomicFile::append(const void* data, int64_t bytes) {
 }
 
 void AtomicFile::overwrite(int64_t offset, const void* data, int64_t bytes) {
+  // Linux appends whatever the offset is.
+  if ((fcntl(file_.get(), F_GETFL) & O_APPEND) != 0) throw_write_error(path_, ESPIPE);
   write_all(path_, data, bytes, [&](const char* from, size_t left, int64_t done) {
-    return pwrite(file_.get(), from, left, offset + done);
+    return pwrite(file_.get(), from, left, start_ + offset + done);
   });
 }
 
@@ -183,6 +218,8 @@ void create_folder(const std::string& path) {
   if (error) throw StorageError(fmt::format("cannot create folder '{}': {}", path, error.message()));
 }
 
+bool is_descriptor(const std::string& path) { return behind_links(path).descriptor.has_value(); }
+
 bool is_temporary_name(std::string_view name) {
   const size_t mark = name.rfind(kTemporaryMark);
   if (mark == std::string_view::npos || mark == 0) return false;
@@ -191,9 +228,18 @@ bool is_temporary_name(std::string_view name) {
   return is_number(process.substr(0, dot)) && (dot == std::string_view::npos || is_number(process.substr(dot + 1)));
 }
 
+namespace {
+bool output_was_closed = false;
+}
+
+void expect_open_output() {
+  if (output_was_closed) throw StorageError("standard output is closed, so the results would be lost");
+}
+
 void open_standard_descriptors() {
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
     if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
+    if (fd == STDOUT_FILENO) output_was_closed = true;
     const int opened = open("/dev/null", fd == STDIN_FILENO ? O_RDONLY : O_WRONLY);  // takes the lowest free number
     if (opened != fd && opened >= 0) close(opened);
   }

@@ -29,7 +29,8 @@ std::string errno_text(int error);
 
 // A file under a temporary name in the directory of `path`, until commit() gives it that name. What `path` named before
 // is untouched until then; without a commit the temporary is removed. A symbolic link stays: the file that it leads to
-// is replaced. A device or a pipe is written to as it is. Failures are StorageErrors naming `path`.
+// is replaced. A device, a pipe or an open descriptor (/dev/stdout, /dev/fd/3) is written to as it is, at its place.
+// Failures are StorageErrors naming `path`.
 class AtomicFile {
  public:
   explicit AtomicFile(std::string path);
@@ -38,14 +39,16 @@ class AtomicFile {
   ~AtomicFile();
 
   void append(const void* data, int64_t bytes);
-  void overwrite(int64_t offset, const void* data, int64_t bytes);  // not of a pipe
-  void commit();                                                    // synced, renamed, directory synced
+  // Not of a pipe, nor of a descriptor that appends. The offset is counted from this file's beginning.
+  void overwrite(int64_t offset, const void* data, int64_t bytes);
+  void commit();  // synced, renamed, directory synced
 
  private:
   std::string path_, temporary_;
   FileDescriptor file_;
   bool exists_ = false;     // the temporary
-  bool is_direct_ = false;  // a device or a pipe: there is no temporary
+  bool is_direct_ = false;  // a device, a pipe or a descriptor: there is no temporary
+  int64_t start_ = 0;       // where a descriptor's file stood
 };
 
 void write_file(const std::string& path, std::string_view text);  // goes through AtomicFile
@@ -54,12 +57,17 @@ void write_file(const std::string& path, std::string_view text);  // goes throug
 // has them, else by a copy.
 void publish_file(const std::string& source, const std::string& path);
 
+// True if the path stands for an open descriptor, as /dev/stdout does. Throws StorageError for a loop of links.
+bool is_descriptor(const std::string& path);
+
 // True if AtomicFile makes names like this one: a file with such a name was left behind by a killed process.
 bool is_temporary_name(std::string_view name);
 
 // Opens /dev/null for each of the descriptors 0, 1 and 2 that whoever started the program left closed: the next file
 // would get its number, and messages would be written into it. To be called before any file is opened.
 void open_standard_descriptors();
+// Throws StorageError where standard output was one of these, for a command whose results go there alone.
+void expect_open_output();
 
 // Raises the soft limit of open files to the hard one: a packed set can have more shards than the usual 1024.
 void raise_open_file_limit();

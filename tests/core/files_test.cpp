@@ -10,6 +10,8 @@
 #include <thread>
 #include <vector>
 
+#include "bn/error.hpp"
+#include "support/error_message.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace bn {
@@ -60,6 +62,35 @@ TEST(AtomicFile, KeepsLinksAndWritesToPipes) {
   EXPECT_STREQ(text, "through");
   EXPECT_TRUE(fs::is_fifo(folder / "pipe"));
   EXPECT_EQ(test::names_in(folder.path()), (std::set<std::string>{"target", "link", "dangling", "not_yet", "pipe"}));
+}
+
+// As a shell's `> out` and `>> out` leave a descriptor.
+TEST(AtomicFile, WritesToADescriptorAtItsPlace) {
+  const TemporaryFolder folder;
+  test::write_bytes(folder / "out", "before\n");
+  const FileDescriptor file(open((folder / "out").c_str(), O_WRONLY));
+  ASSERT_EQ(lseek(file.get(), 0, SEEK_END), 7);
+  std::filesystem::create_symlink("/dev/fd/" + std::to_string(file.get()), folder / "link");
+  for (const std::string& name :
+       {"/dev/fd/" + std::to_string(file.get()), "/proc/self/fd/" + std::to_string(file.get()), folder / "link"}) {
+    EXPECT_TRUE(is_descriptor(name)) << name;
+    AtomicFile written(name);
+    written.append("0123\n", 5);
+    written.overwrite(1, "x", 1);
+    written.commit();
+  }
+  ASSERT_EQ(write(file.get(), "after\n", 6), 6);
+  EXPECT_EQ(test::read_bytes(folder / "out"), "before\n0x23\n0x23\n0x23\nafter\n");
+  EXPECT_FALSE(is_descriptor(folder / "out"));
+}
+
+TEST(AtomicFile, LeavesALoopOfLinksAlone) {
+  const TemporaryFolder folder;
+  std::filesystem::create_symlink("b", folder / "a");
+  std::filesystem::create_symlink("a", folder / "b");
+  EXPECT_EQ(test::error_message<StorageError>([&] { write_file(folder / "a", "text"); }),
+            "cannot write '" + folder / "a" + "': Too many levels of symbolic links");
+  EXPECT_EQ(test::names_in(folder.path()), (std::set<std::string>{"a", "b"}));
 }
 
 TEST(TemporaryName, IsToldFromAUsersOwn) {
