@@ -1,5 +1,5 @@
-// Pictures for people, as PNG files. Each throws DataError where an image cannot be read, StorageError where the file
-// cannot be written, UnsupportedError in a build without OpenCV's imgcodecs.
+// Pictures for people, as PNG files that name this program. Each throws DataError where an image cannot be read,
+// StorageError where the file cannot be written, UnsupportedError in a build without OpenCV's imgcodecs.
 #pragma once
 
 #include <cstdint>
@@ -30,8 +30,8 @@ struct Filters {
   int64_t count = 0, side = 0, channels = 0;  // channels: 1 or 3
   std::vector<float> weights{};               // [count, side, side, channels]
 };
-// Draws a tile for each filter. A weight of zero is grey; each filter's largest magnitude is white or black, in each
-// colour.
-void draw_filters(const Filters& filters, const std::string& path);
+// A PNG file with a tile for each filter. A weight of zero is grey; each filter's largest magnitude is white or black,
+// in each colour.
+std::string picture_of(const Filters& filters);
 
 }  // namespace bn

@@ -20,8 +20,8 @@ struct ReportOptions {
 };
 
 // Returns a line for each thing the verdict says. Throws DataError: no such folder, a folder that holds no run, a line
-// that is no record, no run that has ended, runs of different data; ConfigError: an unknown baseline or figure;
-// UnsupportedError: no gnuplot; StorageError.
+// that is no record, no run that has ended, runs of different data; ConfigError: an unknown baseline or figure,
+// and where files of somebody else would be replaced; UnsupportedError: no gnuplot; StorageError.
 std::vector<std::string> write_report(const ReportOptions& options);
 
 // The folders of the runs that an input names: itself, or those of a sweep, of which some may not be there yet. Throws
@@ -47,6 +47,10 @@ struct EvaluationPage {
   std::vector<Mistake> mistakes{};                           // the worst first
   std::string filters{};  // file of a picture of the first convolution's filters; "" = none
 };
+
+// Marks a folder as the generator's, where its index.html is not there yet, by one that says that it is not finished.
+// Throws StorageError.
+void begin_page(const std::string& folder, const std::string& generator);
 
 // Writes `folder`/index.html; the pictures are there already. Throws StorageError.
 void write_evaluation_page(const EvaluationPage& page, const std::string& folder);

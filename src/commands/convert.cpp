@@ -7,10 +7,10 @@
 #include "bn/models.hpp"
 #include "bn/pytorch.hpp"
 #include "commands/commands.hpp"
-#include "commands/outputs.hpp"
-#include "core/files.hpp"
 #include "commands/trained_model.hpp"
+#include "core/files.hpp"
 #include "core/messages.hpp"
+#include "core/outputs.hpp"
 
 namespace bn {
 namespace {

@@ -12,7 +12,6 @@
 #include "commands/commands.hpp"
 #include "commands/config_arguments.hpp"
 #include "commands/evaluation_report.hpp"
-#include "commands/outputs.hpp"
 #include "commands/processes.hpp"
 #include "commands/signals.hpp"
 #include "core/files.hpp"
@@ -292,10 +291,7 @@ class EvaluateCommand {
     std::optional<PredictionFile> file;
     if (!arguments_.csv.empty()) file.emplace(arguments_.csv, *images_);
     std::optional<EvaluationPageMaker> page;
-    if (!arguments_.page.empty()) {
-      expect_own_page("--page", arguments_.page, "bninception evaluate");
-      page.emplace(arguments_.page, *images_, config().data);
-    }
+    if (!arguments_.page.empty()) page.emplace(arguments_.page, *images_, config().data);
     const auto write = [&](const Prediction& prediction) {
       if (file) file->write(prediction);
       if (page) page->add(prediction);

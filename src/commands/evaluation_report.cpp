@@ -9,10 +9,10 @@
 #include <nlohmann/json.hpp>
 
 #include "bn/pictures.hpp"
-#include "commands/outputs.hpp"
 #include "core/csv.hpp"
 #include "core/duration.hpp"
 #include "core/messages.hpp"
+#include "core/outputs.hpp"
 
 namespace bn {
 namespace {
@@ -132,6 +132,9 @@ AtomicFile open_prediction_file(const std::string& path) {
 }
 
 constexpr size_t kMistakes = 24;
+constexpr const char *kGenerator = "bninception evaluate", *kFilters = "images/filters.png";
+
+std::string mistake_picture(size_t number) { return fmt::format("images/mistake{:02}.png", number + 1); }
 
 // The wrong answer that gave the right class less is the worse one.
 bool is_worse(const Prediction& a, const Prediction& b) { return a.label_probability < b.label_probability; }
@@ -169,7 +172,11 @@ void PredictionFile::close() { file_.commit(); }
 
 EvaluationPageMaker::EvaluationPageMaker(std::string folder, const Dataset& images, const DataOptions& data)
     : folder_(std::move(folder)), images_(images), data_(data) {
+  std::vector<std::string> files{"index.html", kFilters};
+  for (size_t number = 0; number < kMistakes; ++number) files.push_back(mistake_picture(number));
+  expect_own_files("--page", folder_, files, {page_mark(kGenerator)});
   create_folder(folder_ + "/images");
+  begin_page(folder_, kGenerator);
 }
 
 void EvaluationPageMaker::add(const Prediction& prediction) {
@@ -190,8 +197,10 @@ void EvaluationPageMaker::write(const EvaluationReport& report, const TrainedMod
                               report.members.front().checkpoint, report.members.front().step, 100 * result.top5,
                               result.loss, report.crops, report.crops == 1 ? "" : "s"),
       .answers = answers_};
-  const std::string filters = "images/filters.png";
-  if (draw_first_filters(model, folder_ + "/" + filters)) page.filters = filters;
+  if (const std::optional<std::string> picture = picture_of_first_filters(model)) {
+    write_file(fmt::format("{}/{}", folder_, kFilters), *picture);
+    page.filters = kFilters;
+  }
   if (report.members.size() > 1) page.subtitle += fmt::format("; {} networks together", report.members.size());
   for (size_t c = 0; c < result.classes.size(); ++c) {
     page.classes.push_back({.name = class_name(report.class_names, static_cast<int64_t>(c)),
@@ -207,7 +216,7 @@ EvaluationPage::Mistake EvaluationPageMaker::show(const Prediction& prediction, 
                                                   const EvaluationReport& report) const {
   constexpr int64_t kSide = 192;
   constexpr size_t kAnswers = 3;
-  EvaluationPage::Mistake mistake{.picture = fmt::format("images/mistake{:02}.png", number + 1),
+  EvaluationPage::Mistake mistake{.picture = mistake_picture(number),
                                   .image = images_.name_in_set(prediction.image),
                                   .label = class_name(report.class_names, prediction.label),
                                   .label_probability = prediction.label_probability};

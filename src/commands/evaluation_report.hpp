@@ -52,7 +52,8 @@ class PredictionFile {
 // Collects what the page about an evaluation shows, while the images are scored.
 class EvaluationPageMaker {
  public:
-  // Makes the folder, which receives index.html and images/. Throws StorageError.
+  // Makes the folder, which receives index.html and images/. Throws StorageError, and ConfigError where files that
+  // somebody else made would be replaced.
   EvaluationPageMaker(std::string folder, const Dataset& images, const DataOptions& data);
 
   void add(const Prediction& prediction);

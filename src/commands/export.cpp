@@ -6,11 +6,10 @@
 #include "bn/onnx.hpp"
 #include "bn/version.hpp"
 #include "commands/commands.hpp"
-#include "commands/outputs.hpp"
-#include "core/files.hpp"
 #include "commands/trained_model.hpp"
 #include "core/messages.hpp"
 
+#include "core/outputs.hpp"
 namespace bn {
 namespace {
 

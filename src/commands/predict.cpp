@@ -15,13 +15,12 @@
 #include "commands/commands.hpp"
 #include "commands/config_arguments.hpp"
 #include "commands/evaluation_report.hpp"
-#include "commands/outputs.hpp"
 #include "commands/signals.hpp"
 #include "commands/trained_model.hpp"
 #include "core/csv.hpp"
 #include "core/files.hpp"
 #include "core/messages.hpp"
-#include "core/files.hpp"
+#include "core/outputs.hpp"
 #include "cpu/bounded_spin.hpp"
 
 namespace bn {
@@ -85,8 +84,8 @@ int64_t images_at_a_time(int64_t images, int64_t crops, const Config& config) {
 // The answers, a line for each image.
 class Answers {
  public:
-  // Throws ConfigError for features or heat maps that the network does not have, StorageError for a folder that cannot
-  // be made. The model has no plan and no parameters yet.
+  // Throws ConfigError for features or heat maps that the network does not have and for a heat map that would replace
+  // another file, StorageError for a folder that cannot be made. The model has no plan and no parameters yet.
   Answers(const PredictArguments& arguments, const TrainedModel& model, const Dataset& images, const DataOptions& data)
       : arguments_(arguments),
         model_(model),
@@ -99,6 +98,7 @@ class Answers {
     std::vector<std::string> photos;
     for (int64_t i = 0; i < images.size(); ++i) photos.push_back(images.name(i));
     expect_apart("--heatmap", arguments_.heat_maps, photos);
+    for (const std::string& photo : photos) expect_own_picture("--heatmap", path_of_picture(photo, 1));
     create_folder(arguments_.heat_maps);
   }
 
@@ -203,15 +203,20 @@ class Answers {
     return means;
   }
 
+  std::string path_of_picture(const std::string& photo, int number) const {
+    return fmt::format("{}/{}{}.png", arguments_.heat_maps, std::filesystem::path(photo).stem().string(),
+                       number == 1 ? "" : fmt::format("-{}", number));
+  }
+
   // Draws where the likeliest class was seen. Images of one name in several folders get pictures of several names.
   std::string draw(const Prediction& prediction) {
     const ImageOutput output = output_of_image(*model_.plan, *backend_, activation_->features(), prediction.place);
     const ImageOutput map = activation_->map(output, prediction.classes.front());
-    const std::string stem = std::filesystem::path(images_.name(prediction.image)).stem().string();
     std::string path;
     for (int number = 1; path.empty() || std::ranges::find(pictures_, path) != pictures_.end(); ++number) {
-      path = fmt::format("{}/{}{}.png", arguments_.heat_maps, stem, number == 1 ? "" : fmt::format("-{}", number));
+      path = path_of_picture(images_.name(prediction.image), number);
     }
+    expect_own_picture("--heatmap", path);
     pictures_.push_back(path);
     draw_heat_map(images_, prediction.image, data_, {.height = map.height, .width = map.width, .values = map.values},
                   path);

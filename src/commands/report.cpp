@@ -16,10 +16,8 @@
 #include "bn/run_folder.hpp"
 #include "bn/tensorboard.hpp"
 #include "commands/commands.hpp"
-#include "commands/outputs.hpp"
 #include "commands/signals.hpp"
 #include "commands/trained_model.hpp"
-#include "core/files.hpp"
 #include "core/messages.hpp"
 
 namespace bn {
@@ -58,20 +56,16 @@ std::string name_below(const fs::path& root, const fs::path& folder) {
   return below.begin() != below.end() && *below.begin() != ".." ? below.string() : folder.relative_path().string();
 }
 
-// The filters of the best checkpoint. `folder` is for a passing file.
-std::vector<TensorBoardPicture> pictures_of(const std::string& run, const std::string& folder) {
+// The filters of the best checkpoint.
+std::vector<TensorBoardPicture> pictures_of(const std::string& run) {
   if (!fs::exists(RunFolder(run).best_path())) return {};
   try {
     TrainedModel model = read_model(run, "best");
     const std::unique_ptr<Backend> backend = make_cpu_backend({.threads = 1});
     load_parameters(model, *backend);
-    create_folder(folder);
-    const std::string path = folder + "/first_filters.png";
-    TensorBoardPicture picture{.tag = "first_filters", .step = model.info.progress.step};
-    if (!draw_first_filters(model, path)) return {};
-    read_file(path, picture.png);
-    fs::remove(path);
-    return {picture};
+    const std::optional<std::string> picture = picture_of_first_filters(model);
+    if (!picture) return {};
+    return {{.tag = "first_filters", .step = model.info.progress.step, .png = *picture}};
   } catch (const StorageError&) {
     throw;
   } catch (const Error& error) {
@@ -104,7 +98,7 @@ FollowedRun open_run(const std::string& run, const std::string& folder) {
   if (const std::optional<std::string> config = files.stored_config()) {
     shown.hyperparameters = values_of(parse_config(*config, files.config_path()));
   }
-  shown.pictures = pictures_of(run, folder);
+  shown.pictures = pictures_of(run);
   return {.log = files.log_path(), .file = TensorBoardFile(folder, shown)};
 }
 
@@ -212,7 +206,6 @@ void add_report_command(CLI::App& app, ExitCode& exit_code) {
       throw CLI::ValidationError("report needs --out FOLDER or --tensorboard FOLDER");
     }
     if (!out.empty()) {
-      if (!arguments->report.keep) expect_own_page("--out", out, "bninception report");
       for (const std::string& line : write_report(arguments->report)) print(line + "\n");
       print(fmt::format("{}/{}\n", out, arguments->report.keep ? "report.md" : "index.html"));
     }

@@ -72,18 +72,17 @@ PlanOptions plan_options(const TrainedModel& model, Purpose purpose, int64_t bat
           .keep = {}};
 }
 
-bool draw_first_filters(const TrainedModel& model, const std::string& path) {
+std::optional<std::string> picture_of_first_filters(const TrainedModel& model) {
   for (const Node& node : model.net.nodes()) {
     if (!std::holds_alternative<Conv2d>(node.spec) || !(node.inputs.at(0) == model.net.images())) continue;
     const Tensor weights = model.parameters->value(node.parameters.at(0), model.weights);
     Filters filters{.count = weights.shape.n, .side = weights.shape.h, .channels = weights.shape.c};
-    if (filters.channels != 1 && filters.channels != 3) return false;
+    if (filters.channels != 1 && filters.channels != 3) return std::nullopt;
     filters.weights.resize(static_cast<size_t>(weights.shape.elements()));
     model.parameters->backend().download(filters.weights.data(), weights.data, weights.bytes());
-    draw_filters(filters, path);
-    return true;
+    return picture_of(filters);
   }
-  return false;
+  return std::nullopt;
 }
 
 void add_checkpoint_option(CLI::App& command, std::string& which) {

@@ -34,9 +34,9 @@ void load_parameters(TrainedModel& model, Backend& backend);
 std::string trailing_averages(const TrainedModel& model);
 PlanOptions plan_options(const TrainedModel& model, Purpose purpose, int64_t batch);
 
-// Draws the filters of the first convolution. False where the network does not begin with a dense convolution of grey
-// or coloured images. Throws as draw_filters().
-bool draw_first_filters(const TrainedModel& model, const std::string& path);
+// The filters of the first convolution as a PNG file; nothing where the network does not begin with a dense convolution
+// of grey or coloured images. Throws as picture_of().
+std::optional<std::string> picture_of_first_filters(const TrainedModel& model);
 
 // --checkpoint, of a run folder; --crops, and what they are.
 void add_checkpoint_option(CLI::App& command, std::string& which);

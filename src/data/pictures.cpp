@@ -1,10 +1,13 @@
 #include "bn/pictures.hpp"
 
+#include <zlib.h>
+
 #include <algorithm>
 #include <cmath>
 #include <opencv2/imgproc.hpp>
 
 #include "core/files.hpp"
+#include "core/outputs.hpp"
 #include "data/decode.hpp"
 
 namespace bn {
@@ -33,11 +36,26 @@ cv::Mat resize_picture(const cv::Mat& picture, double scale) {
   return resized;
 }
 
-void write_picture(const cv::Mat& picture, const std::string& path) {
+std::string big_endian(uint64_t number) {
+  std::string bytes;
+  for (const int shift : {24, 16, 8, 0}) bytes += static_cast<char>(number >> shift);
+  return bytes;
+}
+
+// The PNG file with kPictureMark as its second chunk, behind the header.
+std::string with_mark(const std::vector<uint8_t>& png) {
+  constexpr size_t kHeaderEnd = 33, kChunkName = 4;
+  std::string marked(png.begin(), png.end());
+  const auto* mark = reinterpret_cast<const Bytef*>(kPictureMark.data());
+  const std::string chunk = big_endian(kPictureMark.size() - kChunkName) + std::string(kPictureMark) +
+                            big_endian(crc32(0, mark, static_cast<uInt>(kPictureMark.size())));
+  return marked.insert(kHeaderEnd, chunk);
+}
+
+std::string png_of(const cv::Mat& picture) {
   const cv::Mat whole = picture.isContinuous() ? picture : picture.clone();
-  const std::vector<uint8_t> png = encode_png_with_imgcodecs(
-      {.data = whole.data, .height = whole.rows, .width = whole.cols, .channels = kPictureChannels});
-  write_file(path, {reinterpret_cast<const char*>(png.data()), png.size()});
+  return with_mark(encode_png_with_imgcodecs(
+      {.data = whole.data, .height = whole.rows, .width = whole.cols, .channels = kPictureChannels}));
 }
 
 constexpr int kLongestSide = 1024, kShortestSide = 256;  // the picture's, where the image's form allows
@@ -90,17 +108,17 @@ void draw_heat_map(const Dataset& images, int64_t index, const DataOptions& data
   const cv::Mat picture = at_handy_size(read_picture(images, index, data));
   const cv::Rect seen = seen_by_network(picture, data);
   colour(picture(seen), strength_over(map, seen.width));
-  write_picture(picture, path);
+  write_file(path, png_of(picture));
 }
 
 void draw_thumbnail(const Dataset& images, int64_t index, const DataOptions& data, int64_t side,
                     const std::string& path) {
   const cv::Mat picture = read_picture(images, index, data);
   const double longer = std::max(picture.rows, picture.cols);
-  write_picture(resize_picture(picture, static_cast<double>(side) / longer), path);
+  write_file(path, png_of(resize_picture(picture, static_cast<double>(side) / longer)));
 }
 
-void draw_filters(const Filters& filters, const std::string& path) {
+std::string picture_of(const Filters& filters) {
   constexpr int kEnlarge = 8, kGap = 1;
   constexpr uint8_t kPaper = 255;
   constexpr float kZero = 127.5F;
@@ -126,7 +144,7 @@ void draw_filters(const Filters& filters, const std::string& path) {
   }
   cv::Mat enlarged;
   cv::resize(sheet, enlarged, {}, kEnlarge, kEnlarge, cv::INTER_NEAREST);
-  write_picture(enlarged, path);
+  return png_of(enlarged);
 }
 
 }  // namespace bn

@@ -13,6 +13,7 @@
 #include "bn/error.hpp"
 #include "core/duration.hpp"
 #include "core/files.hpp"
+#include "core/outputs.hpp"
 #include "report/chart.hpp"
 #include "report/document.hpp"
 #include "report/figures.hpp"
@@ -309,12 +310,27 @@ void erase_empty_sections(std::vector<Block>& blocks) {
   }
 }
 
+constexpr const char* kGenerator = "bninception report";
+
+void add_figure_files(const std::string& name, std::vector<std::string>& files) {
+  for (const char* kind : {"svg", "png", "gp", "messages"}) files.push_back(fmt::format("figures/{}.{}", name, kind));
+}
+
+// A page and a kept study may lie in one folder; either says whose it is.
+void expect_own_report(const ReportOptions& options, const std::vector<std::string>& files) {
+  expect_own_files("--out", options.out, files, {page_mark(kGenerator), {"study.yaml", "{\n \"name\": "}});
+}
+
 void write_kept(const ReportOptions& options, Study study, Page& page, const std::string& folder) {
   study.kept_figures = choose_figures(options, study, page);
   const auto is_kept = [&](const std::string& name) {
     return std::ranges::find(study.kept_figures, name) != study.kept_figures.end();
   };
+  std::vector<std::string> files{"study.yaml", "curves.csv", "report.md"};
+  for (const std::string& name : study.kept_figures) add_figure_files(name, files);
+  expect_own_report(options, files);
   create_folder(study.kept_figures.empty() ? options.out : folder);
+  keep_study(study, options.out);
   for (const FigureScript& figure : page.figures) {
     if (is_kept(figure.name)) draw(figure, folder, FigureFiles::kSvgAlone);
   }
@@ -324,13 +340,29 @@ void write_kept(const ReportOptions& options, Study study, Page& page, const std
     return figure != nullptr && !is_kept(figure->name);
   });
   erase_empty_sections(blocks);
-  keep_study(study, options.out);
+}
+
+void write_page(const ReportOptions& options, const Page& page, const std::string& folder) {
+  std::vector<std::string> files{"index.html", "report.md"};
+  for (const FigureScript& figure : page.figures) add_figure_files(figure.name, files);
+  expect_own_report(options, files);
+  create_folder(folder);
+  begin_page(options.out, kGenerator);
+  for (const FigureScript& figure : page.figures) draw(figure, folder, FigureFiles::kAll);
+  write_file(options.out + "/index.html", to_html(page.document, options.out));
 }
 
 }  // namespace
 }  // namespace bn::report
 
 namespace bn {
+
+void begin_page(const std::string& folder, const std::string& generator) {
+  const std::string path = folder + "/index.html";
+  if (std::filesystem::exists(path)) return;
+  write_file(path,
+             report::html_page(generator, "Not finished", "The command that writes this page has not ended.", ""));
+}
 
 std::vector<std::string> write_report(const ReportOptions& options) {
   const report::Study study = report::read_study(options.inputs, options.baseline);
@@ -341,9 +373,7 @@ std::vector<std::string> write_report(const ReportOptions& options) {
   if (options.keep) {
     report::write_kept(options, study, page, figures);
   } else {
-    create_folder(figures);
-    for (const report::FigureScript& figure : page.figures) report::draw(figure, figures, report::FigureFiles::kAll);
-    write_file(options.out + "/index.html", report::to_html(page.document, options.out));
+    report::write_page(options, page, figures);
   }
   write_file(options.out + "/report.md", report::to_markdown(page.document));
 

@@ -46,6 +46,31 @@ TEST(ReportCommand, ReportsRunsOfTheProgram) {
   EXPECT_THAT(read_bytes(folder / "report/index.html"), HasSubstr("Input of hidden1/act, unit 3"));
 }
 
+// A report goes where nothing is, or where a report was, or beside what has other names.
+TEST(ReportCommand, ReplacesNoFileOfSomebodyElse) {
+  const test::TemporaryFolder folder;
+  test::write_bytes(folder / "experiment.yaml", kExperiment);
+  const std::string run = test::train(folder / "experiment.yaml", folder / "run");
+  const auto refused = [&](const std::string& out, const std::string& file, const test::Words& more) {
+    folder.write(out + "/" + file, "mine");
+    EXPECT_EQ(
+        error_of(3, test::joined({"report", run, "--out", folder / out}, more)),
+        "error: --out: '" + folder / out + "/" + file + "' is there already and is no such file: give another name\n");
+    EXPECT_EQ(test::read_bytes(folder / out + "/" + file), "mine");
+  };
+  refused("page", "report.md", {});
+  refused("drawn", "figures/accuracy.svg", {});
+  refused("kept", "study.yaml", {"--keep"});
+  refused("curves", "curves.csv", {"--keep"});
+  refused("figure", "figures/accuracy.svg", {"--keep", "--figures", "accuracy"});
+  folder.write("beside/README.md", "mine");
+  for (int i = 0; i < 2; ++i) {
+    output_of({"report", run, "--out", folder / "beside", "--keep"});
+    output_of({"report", run, "--out", folder / "beside"});
+  }
+  EXPECT_EQ(test::read_bytes(folder / "beside/README.md"), "mine");
+}
+
 // Two runs of one sweep and one beside it: TensorBoard's names are the folders below the one that holds all.
 TEST(ReportCommand, WritesEventsForTensorBoard) {
   const TemporaryFolder folder;
@@ -66,6 +91,9 @@ TEST(ReportCommand, WritesEventsForTensorBoard) {
   }
   EXPECT_THAT(events_of("logs/other"), HasSubstr("first_filters"));
   EXPECT_FALSE(std::filesystem::exists(folder / "logs/other/first_filters.png"));
+  folder.write("logs/other/first_filters.png", "mine");
+  output_of({"report", folder / "other", "--tensorboard", folder / "logs"});
+  EXPECT_EQ(test::read_bytes(folder / "logs/other/first_filters.png"), "mine");
 }
 
 // It starts before the runs of the sweep do, and ends when the last of them has.

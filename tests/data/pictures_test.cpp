@@ -76,7 +76,7 @@ TEST(DrawFilters, ScalesEachByItsLargestWeight) {
   const TemporaryFolder dir;
   Filters filters{.count = 2, .side = 2, .channels = 1, .weights = {0, 2, -2, 1, 0, 0, 0, 0}};
   const auto drawn = [&] {
-    draw_filters(filters, dir / "filters.png");
+    test::write_bytes(dir / "filters.png", picture_of(filters));
     Image picture = decode(bytes_of(read_bytes(dir / "filters.png")));
     EXPECT_EQ(picture.height, 16);
     EXPECT_EQ(picture.width, 40);

@@ -1,4 +1,4 @@
-#include "commands/outputs.hpp"
+#include "core/outputs.hpp"
 
 #include <fmt/format.h>
 
@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "bn/error.hpp"
+#include "core/files.hpp"
 
 namespace bn {
 namespace {
@@ -37,7 +38,7 @@ bool is_checkpoint_of_a_run(const std::string& path) {
 void expect_replaceable(const std::string& option, const std::string& path, const std::vector<std::string>& inputs,
                         const IsOwnBeginning& is_own) {
   std::error_code error;
-  if (!fs::is_regular_file(path, error)) return;  // writing it reports its own error
+  if (!fs::is_regular_file(path, error) || is_descriptor(path)) return;  // writing it reports its own error
   const auto refuse = [&](const char* why) {
     throw ConfigError(fmt::format("{}: '{}' {}: give another name", option, path, why));
   };
@@ -49,10 +50,26 @@ void expect_replaceable(const std::string& option, const std::string& path, cons
   if (!beginning.empty() && !is_own(beginning)) refuse("is there already and is no such file");
 }
 
-void expect_own_page(const std::string& option, const std::string& folder, const std::string& generator) {
-  expect_replaceable(option, folder + "/index.html", {}, [&](const std::string& beginning) {
-    return beginning.find(fmt::format("content=\"{}\"", generator)) != std::string::npos;
+FolderMark page_mark(const std::string& generator) {
+  return {.file = "index.html", .text = fmt::format("content=\"{}\"", generator)};
+}
+
+void expect_own_files(const std::string& option, const std::string& folder, const std::vector<std::string>& files,
+                      const std::vector<FolderMark>& marks) {
+  const bool is_own_folder = std::ranges::any_of(marks, [&](const FolderMark& mark) {
+    return beginning_of(fmt::format("{}/{}", folder, mark.file)).find(mark.text) != std::string::npos;
   });
+  for (const std::string& file : files) {
+    const auto mark = std::ranges::find(marks, file, &FolderMark::file);
+    expect_replaceable(option, fmt::format("{}/{}", folder, file), {}, [&](const std::string& beginning) {
+      return mark == marks.end() ? is_own_folder : beginning.find(mark->text) != std::string::npos;
+    });
+  }
+}
+
+void expect_own_picture(const std::string& option, const std::string& path) {
+  expect_replaceable(option, path, {},
+                     [](const std::string& beginning) { return beginning.find(kPictureMark) != std::string::npos; });
 }
 
 void expect_apart(const std::string& option, const std::string& folder, const std::vector<std::string>& files) {
