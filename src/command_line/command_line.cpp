@@ -7,7 +7,10 @@
 #include <csignal>
 #include <cstdio>
 #include <iostream>
+#include <new>
+#include <system_error>
 
+#include "core/messages.hpp"
 #include "core/suggest.hpp"
 #include "core/terminal.hpp"
 
@@ -106,6 +109,15 @@ std::string value_after(const std::string& option, const Words& words, const Wor
   refuse(fmt::format("unexpected argument '{}'; {} tells what the command takes", left_over.front(), command.help()));
 }
 
+// An option whose value is empty, as a shell's unset variable leaves it, is not one that was left out.
+void refuse_empty_values(CLI::App& app) {
+  for (CLI::Option* option : app.get_options([](CLI::Option*) { return true; })) {
+    if (option->get_positional()) continue;  // a command names the argument that it cannot use
+    option->check([](const std::string& value) { return value.empty() ? "the value is empty" : ""; }, "");
+  }
+  for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) refuse_empty_values(*command);
+}
+
 void parse(CLI::App& app, Words words, const ProgramOptions& options) {
   const bool asks_for_help = !words.empty() && words.front() == "help";
   if (asks_for_help) {
@@ -130,12 +142,14 @@ void parse(CLI::App& app, Words words, const ProgramOptions& options) {
 
 int run_command_line(CLI::App& app, int argc, const char* const* argv, const ExitCode& exit_code,
                      const ProgramOptions& options) {
-  const auto fails = [&](const std::exception& error, ExitCode code) {
-    std::fprintf(stderr, "%s: %s\n", options.error_prefix.c_str(), error.what());
+  const auto tells = [&](const std::string& message, ExitCode code) {
+    tell(fmt::format("{}: {}\n", options.error_prefix, message));
     return static_cast<int>(code);
   };
+  const auto fails = [&](const std::exception& error, ExitCode code) { return tells(error.what(), code); };
   std::signal(SIGXFSZ, SIG_IGN);  // a limit on the size of files is then an error of write(), as a full disk is
   app.description(wrap(app.get_description(), kTerminalWidth));
+  refuse_empty_values(app);
   wrap_help(app);
   const auto written = [&](int code) {
     if (std::cout.flush() && std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
@@ -148,6 +162,17 @@ int run_command_line(CLI::App& app, int argc, const char* const* argv, const Exi
     return written(app.exit(asked));
   } catch (const Error& error) {
     return fails(error, error.exit_code());
+  } catch (const std::bad_alloc&) {
+    return tells(
+        "the system gives this program no more memory; it may be limited by ulimit -v, a container or a job's "
+        "request",
+        ExitCode::kUnsupported);
+  } catch (const std::system_error& error) {
+    if (error.code() != std::errc::resource_unavailable_try_again) return fails(error, ExitCode::kFailure);
+    return tells(
+        "the system starts no more threads for this program; their number or their memory may be limited by "
+        "ulimit -u, ulimit -v, a container or a job's request",
+        ExitCode::kUnsupported);
   } catch (const std::exception& error) {
     return fails(error, ExitCode::kFailure);
   }

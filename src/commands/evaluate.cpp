@@ -365,10 +365,8 @@ void add_evaluate_command(CLI::App& app, ExitCode& exit_code) {
                       "File of lines NAME INDEX for images without class folders, as in the official archive");
   command->add_option("--exclude", arguments->exclude,
                       "File of images not to score, a line each: NAME, as --csv has it, or N for ILSVRC2012_val_N");
-  command
-      ->add_option("--csv", arguments->csv,
-                   "File for the prediction of each image; names are paths below the folder of the set")
-      ->check([](const std::string& name) { return name.empty() ? "the name of the file is empty" : ""; }, "");
+  command->add_option("--csv", arguments->csv,
+                      "File for the prediction of each image; names are paths below the folder of the set");
   command->add_option("--page", arguments->page,
                       "Folder for a page: accuracy by class, confusions, the worst mistakes, the first filters");
   add_checkpoint_option(*command, arguments->which);

@@ -231,7 +231,7 @@ EvaluationPage::Mistake EvaluationPageMaker::show(const Prediction& prediction, 
 EvaluationProgress::EvaluationProgress() : terminal_(isatty(STDERR_FILENO) == 1) {}
 
 EvaluationProgress::~EvaluationProgress() {
-  if (open_) tell("\r\033[K");
+  if (open_) steer_terminal("\r\033[K");
 }
 
 void EvaluationProgress::show(int64_t images, int64_t all) {
@@ -242,7 +242,7 @@ void EvaluationProgress::show(int64_t images, int64_t all) {
   const double rate = static_cast<double>(images) / std::chrono::duration<double>(now - start_).count();
   const std::string line = fmt::format("{}/{} images  {:.{}f} images/s  {} left", images, all, rate, rate < 10 ? 1 : 0,
                                        describe_duration(static_cast<double>(all - images) / rate));
-  tell(terminal_ ? "\r\033[K" + line : line + "\n");
+  steer_terminal(terminal_ ? "\r\033[K" + line : line + "\n");
   std::fflush(stderr);
   open_ = terminal_;
 }

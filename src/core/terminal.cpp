@@ -45,6 +45,25 @@ int64_t output_columns(int64_t otherwise) {
   return columns > 0 ? columns : otherwise;
 }
 
+std::string without_commands(const std::string& text) {
+  constexpr const char* kDigits = "0123456789abcdef";
+  std::string cleaned;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    // In UTF-8 the controls from U+0080 on are two bytes.
+    const bool is_second = byte >= 0x80 && byte < 0xA0 && i > 0 && text[i - 1] == '\xC2';
+    if ((byte >= 0x20 && byte != 0x7F && !is_second) || byte == '\n' || byte == '\t') {
+      cleaned += text[i];
+      continue;
+    }
+    if (is_second) cleaned.pop_back();
+    cleaned += {'\\', 'x', kDigits[byte >> 4], kDigits[byte & 0xF]};
+  }
+  return cleaned;
+}
+
+std::string for_output(const std::string& text) { return isatty(STDOUT_FILENO) == 1 ? without_commands(text) : text; }
+
 std::string wrap(std::string_view text, size_t width, size_t hanging) {
   std::string wrapped;
   for (size_t begin = 0; begin <= text.size();) {

@@ -13,6 +13,12 @@ constexpr size_t kTerminalWidth = 100;  // our help texts keep to it
 // tells, or else `otherwise`.
 int64_t output_columns(int64_t otherwise);
 
+// The text with each control character but newlines and tabs as `\x1b`: it moves no cursor and changes no colour.
+std::string without_commands(const std::string& text);
+
+// The same where standard output is a terminal; for a file or a program the text as it is.
+std::string for_output(const std::string& text);
+
 // Breaks lines at spaces so that none has more than `width` characters (a longer word keeps a line to itself). The rest
 // of a broken line is indented as the line was, and by `hanging` more.
 std::string wrap(std::string_view text, size_t width, size_t hanging = 0);

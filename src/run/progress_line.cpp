@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "core/duration.hpp"
+#include "core/terminal.hpp"
 
 namespace bn {
 
@@ -43,7 +44,7 @@ void ProgressLine::print(const std::string& line, bool stays) {
   if (quiet_) return;
   const bool ends = stays || !terminal_;
   const char* start = terminal_ ? "\r\033[K" : "";
-  std::fputs(fmt::format("{}{}{}", start, line, ends ? "\n" : "").c_str(), stderr);
+  std::fputs(fmt::format("{}{}{}", start, without_commands(line), ends ? "\n" : "").c_str(), stderr);
   std::fflush(stderr);
   open_ = !ends;
 }

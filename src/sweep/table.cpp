@@ -169,7 +169,7 @@ LiveTable::LiveTable() : terminal_(isatty(STDERR_FILENO) == 1) {}
 
 // The terminal may have become narrower since the table was drawn, and have broken its lines.
 void LiveTable::erase() {
-  if (!shown_.empty()) tell(fmt::format("\033[{}A\033[J", rows_taken(shown_, terminal_size().ws_col)));
+  if (!shown_.empty()) steer_terminal(fmt::format("\033[{}A\033[J", rows_taken(shown_, terminal_size().ws_col)));
   shown_.clear();
 }
 

@@ -13,6 +13,15 @@ TEST(Wrap, BreaksAtSpaces) {
   EXPECT_EQ(wrap("one two three", 1), "one\ntwo\nthree");
 }
 
+TEST(WithoutCommands, ShowsControlCharacters) {
+  const std::string text = "Ä 日本 \t é\n";
+  EXPECT_EQ(without_commands(text), text);
+  EXPECT_EQ(without_commands("a\x1b[31m\r\x7f"), "a\\x1b[31m\\x0d\\x7f");
+  EXPECT_EQ(without_commands("a\xC2\x9b"
+                             "31m"),
+            "a\\x9b31m");
+}
+
 TEST(Wrap, KeepsLinesAndTheirIndent) {
   EXPECT_EQ(wrap("a b\n\n  c d e\n", 5), "a b\n\n  c d\n  e\n");
   EXPECT_EQ(wrap("  c d e", 5, 2), "  c d\n    e");
