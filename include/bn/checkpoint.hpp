@@ -28,8 +28,8 @@ struct CheckpointInfo {
   std::string checksum{};                  // "xxh3-64:..." of the file
 };
 // Throws StorageError where a disk fails, and CheckpointError: no file, its checksum, or the first tensor (in the
-// network's order) whose name or shape does not fit; the parameters are then untouched. An average in the file is
-// ignored when the parameters have none.
+// network's order) whose name or shape does not fit, or that holds a value which is not finite or a variance below 0;
+// the parameters are then untouched. An average in the file is ignored when the parameters have none.
 CheckpointInfo load_checkpoint(const std::string& path, Parameters& parameters);
 // Loads what another run has learned: the values that its evaluation used (the average, where it kept one) and the
 // population statistics. Velocities and counters stay as they are, and so do the parameters that are named in

@@ -159,7 +159,11 @@ class PytorchFile {
                        to_string(dims)));
     }
     entries_.erase(found);
-    return file_.read(entry);
+    std::vector<float> values = file_.read(entry);
+    const bool is_variance = name.ends_with(".running_var");
+    const std::string unsound = unsound_value(name, values, is_variance ? ValueKind::kVariance : ValueKind::kAny);
+    if (!unsound.empty()) fail("cannot be used: " + unsound);
+    return values;
   }
 
   // PyTorch counts the batches that its batch norms have seen; nothing here depends on it.

@@ -41,6 +41,15 @@ Number require_number(const SafetensorsFile& file, const std::string& key) {
   return value;
 }
 
+// Nothing in a checkpoint of an earlier version.
+std::optional<Provenance> provenance_of(const SafetensorsFile& file) {
+  const std::string* text = file.metadata("made_of");
+  if (text == nullptr) return std::nullopt;
+  std::optional<Provenance> provenance = provenance_from_json(*text);
+  if (!provenance) fail_foreign(file, "its 'made_of' does not say what the run was made of");
+  return provenance;
+}
+
 CheckpointInfo read_info(const SafetensorsFile& file) {
   const auto version = require_number<int64_t>(file, "format_version");
   if (version != kFormatVersion) {
@@ -55,10 +64,9 @@ CheckpointInfo read_info(const SafetensorsFile& file) {
     fail_foreign(
         file, fmt::format("step {}, best top-1 {} at step {}", progress.step, progress.best_top1, progress.best_step));
   }
-  const std::string* made_of = file.metadata("made_of");
   return {.progress = progress,
           .config = require(file, "config"),
-          .provenance = made_of == nullptr ? std::nullopt : provenance_from_json(*made_of),
+          .provenance = provenance_of(file),
           .checksum = require(file, "checksum")};
 }
 
@@ -150,10 +158,19 @@ std::vector<Loaded> match_values(const SafetensorsFile& file, const Parameters& 
   return loaded;
 }
 
+void expect_sound(const SafetensorsFile& file, const std::string& name, const std::vector<float>& values) {
+  const bool is_variance = name.starts_with(kPopulationPrefix) && name.ends_with("/var");
+  const std::string unsound = unsound_value(name, values, is_variance ? ValueKind::kVariance : ValueKind::kAny);
+  if (!unsound.empty()) fail(file, "cannot be used: " + unsound);
+}
+
 void load(const std::vector<Loaded>& loaded, const SafetensorsFile& file, Parameters& parameters) {
   std::vector<std::vector<float>> data;  // all of it first: no half-loaded parameters
   data.reserve(loaded.size());
-  for (const Loaded& value : loaded) data.push_back(file.read(*value.from));
+  for (const Loaded& value : loaded) {
+    data.push_back(file.read(*value.from));
+    expect_sound(file, value.from->name, data.back());
+  }
   for (size_t i = 0; i < loaded.size(); ++i) {
     parameters.backend().upload(loaded[i].to.data, data[i].data(), loaded[i].to.bytes());
   }

@@ -10,6 +10,7 @@
 #include <array>
 #include <bit>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -132,6 +133,14 @@ int64_t SafetensorsEntry::elements() const {
   int64_t count = 1;
   for (const int64_t dim : dims) count *= dim;
   return count;
+}
+
+std::string unsound_value(const std::string& name, std::span<const float> values, ValueKind kind) {
+  const auto is_unsound = [&](float value) {
+    return kind == ValueKind::kVariance ? !(value >= 0) : !std::isfinite(value);
+  };
+  const auto unsound = std::ranges::find_if(values, is_unsound);
+  return unsound == values.end() ? "" : fmt::format("value {} of '{}' is {}", unsound - values.begin(), name, *unsound);
 }
 
 std::vector<int64_t> dims_of(const Shape& shape) { return {shape.n, shape.h, shape.w, shape.c}; }

@@ -33,6 +33,11 @@ using SafetensorsMetadata = std::vector<std::pair<std::string, std::string>>;
 // Fills the span with the values of the index-th entry.
 using TensorReader = std::function<void(size_t index, std::span<float> values)>;
 
+// Returns a value that no sound training saves, in words: "value 3 of 'conv1/w' is nan", and of variances also one
+// below 0; "" where there is none. Of a layer whose inputs overflowed the variance is infinite, and training goes on.
+enum class ValueKind { kAny, kVariance };
+std::string unsound_value(const std::string& name, std::span<const float> values, ValueKind kind);
+
 // Writes all or nothing (AtomicFile), in f32. Throws StorageError.
 void write_safetensors(const std::string& path, const SafetensorsMetadata& metadata,
                        const std::vector<SafetensorsEntry>& entries, const TensorReader& read);

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <limits>
 
 #include "bn/checkpoint.hpp"
@@ -245,6 +246,44 @@ TEST(Checkpoint, NumbersThatTrainingCannotHaveWritten) {
   model.parameters().statistics_updates = -3;
   save_checkpoint(folder / "a", model.parameters(), {.step = 5}, kConfig);
   EXPECT_THAT(load_error(folder / "a", model), HasSubstr("a' was not written by bninception: statistics_updates -3"));
+}
+
+// ReLU would hide a NaN behind a zero.
+TEST(Checkpoint, ValuesThatTrainingDoesNotSaveAreNamed) {
+  const TemporaryFolder folder;
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const auto error_with = [&](const std::string& name, float value) {
+    SmallModel model, loaded;
+    model.fill(1);
+    loaded.fill(2);
+    for (const NamedTensor& named : model.parameters().named_tensors()) {
+      if (named.name == name) named.tensor.as<float>()[2] = value;
+    }
+    save_checkpoint(folder / "a", model.parameters(), kProgress, kConfig);
+    const std::string before = loaded.bits();
+    const std::string by_resuming = load_error(folder / "a", loaded);
+    if (!name.starts_with("velocity/")) {
+      EXPECT_EQ(error_message<CheckpointError>([&] { load_values(folder / "a", loaded.parameters(), {}); }),
+                by_resuming);
+    }
+    EXPECT_EQ(loaded.bits(), before);
+    return by_resuming;
+  };
+  const std::string unusable = "checkpoint '" + folder.path() + "/a' cannot be used: value 2 of ";
+  EXPECT_EQ(error_with("value/hidden/linear/w", std::nanf("")), unusable + "'value/hidden/linear/w' is nan");
+  EXPECT_EQ(error_with("velocity/output/bias/bias", kInfinity), unusable + "'velocity/output/bias/bias' is inf");
+  EXPECT_EQ(error_with("population/hidden/bn/mean", -kInfinity), unusable + "'population/hidden/bn/mean' is -inf");
+  EXPECT_EQ(error_with("population/hidden/bn/var", -5), unusable + "'population/hidden/bn/var' is -5");
+}
+
+TEST(Checkpoint, WhatItWasMadeOfIsReadOrRefused) {
+  const TemporaryFolder folder;
+  const SafetensorsMetadata metadata{{"format_version", "1"}, {"step", "0"},  {"best_top1", "-1"},
+                                     {"best_step", "0"},      {"config", ""}, {"made_of", "{"}};
+  write_safetensors(folder / "a", metadata, {}, {});
+  EXPECT_EQ(error_message<CheckpointError>([&] { read_checkpoint_info(folder / "a"); }),
+            "checkpoint '" + folder.path() +
+                "/a' was not written by bninception: its 'made_of' does not say what the run was made of");
 }
 
 TEST(Checkpoint, FullDiskKeepsThePreviousFile) {

@@ -76,11 +76,17 @@ class SmallModel {
 
   Parameters& parameters() { return parameters_; }
 
-  // Arbitrary bits: NaNs with payloads, infinities, subnormals, negative zeros among them.
+  // Arbitrary bits of values that training can save: finite, the variances not below 0; subnormals among them.
   void fill(uint32_t seed) {
+    constexpr uint32_t kSign = 0x80000000U, kExponent = 0x7f800000U, kLowestOfExponent = 0x00800000U;
     std::mt19937 random(seed);
     for (const NamedTensor& named : parameters_.named_tensors()) {
-      for (int64_t i = 0; i < named.tensor.shape.elements(); ++i) named.tensor.as<uint32_t>()[i] = random();
+      for (int64_t i = 0; i < named.tensor.shape.elements(); ++i) {
+        uint32_t& bits = named.tensor.as<uint32_t>()[i];
+        bits = random();
+        if ((bits & kExponent) == kExponent) bits ^= kLowestOfExponent;
+        if (named.name.ends_with("/var")) bits &= ~kSign;
+      }
     }
     parameters_.statistics_updates = random();
   }
