@@ -36,7 +36,7 @@ class RunFolder {
   void publish_best(int64_t step) const;          // best_path() becomes the checkpoint of `step`, in one move
   // Loads the newest undamaged checkpoint; each damaged one before it is reported through `warn` and, in a locked
   // folder, renamed to *.damaged so that it never counts again. nullopt when there is none. Throws CheckpointError when
-  // all are damaged, or when the newest undamaged one is of another network.
+  // all are damaged, or when the newest undamaged one is of another network or another step than its name says.
   std::optional<CheckpointInfo> load_latest(Parameters& parameters,
                                             const std::function<void(const std::string&)>& warn) const;
 
@@ -44,6 +44,10 @@ class RunFolder {
   std::string path_;
   std::shared_ptr<const FolderLock> lock_;
 };
+
+// Throws CheckpointError where a file that is named as the checkpoint of a step is of another one: the newest is found,
+// and old ones are removed, by these names.
+void expect_named_step(const std::string& path, const CheckpointInfo& info);
 
 // The checkpoint that a path stands for: a file itself, or of a run folder the "best" or the "last" one. Throws
 // CheckpointError where there is none.

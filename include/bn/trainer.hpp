@@ -20,6 +20,11 @@ struct TrainResult {
   Progress progress{};
   EvaluationResult last_evaluation{};
   LeftOut left_out{};  // beside the images of both sets
+  // Training images that could not be decoded, since this process began.
+  struct Skipped {
+    int64_t count = 0;                 // each time counts
+    std::vector<std::string> names{};  // the first 100
+  } skipped{};
 };
 
 struct TrainRequest {

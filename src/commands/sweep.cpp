@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <optional>
 
+#include "bn/error.hpp"
+#include "bn/run_folder.hpp"
 #include "command_line/command_line.hpp"
 #include "commands/commands.hpp"
 #include "commands/signals.hpp"
@@ -40,6 +42,13 @@ struct SweepArguments {
   throw Error(ExitCode::kFailure, fmt::format("cannot start '{}': {}", words.front(), errno_text(errno)));
 }
 
+// A sweep has a folder for each of its runs.
+void expect_no_run(const std::string& folder) {
+  namespace fs = std::filesystem;
+  if (!fs::exists(folder + "/checkpoints") || !fs::exists(RunFolder(folder).config_path())) return;
+  throw ConfigError(fmt::format("--out: '{}' is the folder of a run: name another one for the sweep", folder));
+}
+
 ExitCode run_sweep_command(const SweepArguments& arguments) {
   Sweep sweep = load_sweep(arguments.path, arguments.overrides);
   SweepOptions options{.folder = arguments.out.empty() ? "runs/" + sweep.name : arguments.out,
@@ -69,6 +78,7 @@ ExitCode run_sweep_command(const SweepArguments& arguments) {
     print(describe_progress(sweep, options));
     return ExitCode::kSuccess;
   }
+  expect_no_run(options.folder);
   options.stop = stop_on_signals();
   const SweepResult result = run_sweep(sweep, options);
   print(fmt::format("{}: {} finished, {} diverged, {} crashed, {} left; {}/sweep.json names them\n", sweep.name,

@@ -28,32 +28,34 @@ struct TrainArguments {
   bool json = false;
 };
 
-// The stored configuration, or where it was deleted, that of the newest sound checkpoint.
-std::optional<std::string> configuration_of(const RunFolder& folder) {
-  std::optional<std::string> stored = folder.stored_config();
+// That of the newest sound checkpoint, by which the run was trained; before the first, what the folder holds, which a
+// text editor can change.
+std::optional<Config> configuration_of(const RunFolder& folder) {
   const std::vector<int64_t> steps = folder.checkpoint_steps();
-  for (auto step = steps.rbegin(); !stored && step != steps.rend(); ++step) {
+  for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
+    const std::string path = folder.checkpoint_path(*step);
     try {
-      stored = read_checkpoint_info(folder.checkpoint_path(*step)).config;
+      return parse_config(read_checkpoint_info(path).config, path);
     } catch (const CheckpointError&) {
       continue;  // load_latest() will say so
     }
   }
-  return stored;
+  const std::optional<std::string> stored = folder.stored_config();
+  if (!stored) return std::nullopt;
+  return parse_config(*stored, folder.config_path());
 }
 
 bool is_threads(const std::string& change) { return change.starts_with("threads:"); }
 
 void expect_same_experiment(const Config& config, const std::string& folder, bool allow_different_bits) {
-  const std::optional<std::string> stored = configuration_of(RunFolder(folder));
-  if (!stored) return;
-  const Config before = parse_config(*stored, folder + "/config.yaml");
-  for (const std::string& change : diff(before, config)) {
+  const std::optional<Config> before = configuration_of(RunFolder(folder));
+  if (!before) return;
+  for (const std::string& change : diff(*before, config)) {
     if (change.starts_with("train.steps:") || change.starts_with("train.epochs:")) {
       tell(fmt::format("this run was started with another length: {}\n", change));
     }
   }
-  std::vector<std::string> changes = experiment_diff(before, config);
+  std::vector<std::string> changes = experiment_diff(*before, config);
   if (allow_different_bits) std::erase_if(changes, is_threads);
   if (changes.empty()) return;
   const char* remedy = std::ranges::any_of(changes, is_threads)
@@ -63,12 +65,31 @@ void expect_same_experiment(const Config& config, const std::string& folder, boo
                                 fmt::join(changes, "\n  "), remedy));
 }
 
+// In a folder of images a run folder would be a class.
+void expect_outside_of_images(const std::string& out, const DataOptions& data) {
+  namespace fs = std::filesystem;
+  if (data.kind != DatasetKind::kFolder) return;
+  std::vector<std::string> sets = data.train;
+  sets.insert(sets.end(), data.validation.begin(), data.validation.end());
+  std::error_code error;  // a set that is not there is named when it is opened
+  const fs::path place = fs::weakly_canonical(fs::absolute(out, error), error);
+  for (const std::string& set : sets) {
+    if (set.empty()) continue;
+    const fs::path root = fs::weakly_canonical(resolve_data_path(set) + "/", error);
+    const auto end = std::mismatch(root.begin(), root.end(), place.begin(), place.end()).first;
+    if (end != root.end() && !end->empty()) continue;  // the last part of "images/" is empty
+    throw ConfigError(fmt::format(
+        "--out: '{}' lies in the folder of the images, '{}', whose folders are its classes: name a folder elsewhere",
+        out, resolve_data_path(set)));
+  }
+}
+
 // The number of threads that the run in the folder has computed with; 0: there is none.
 int64_t threads_of_run(Group& group, const std::string& folder) {
   std::array<int64_t, 1> threads{0};
   in_first(group, [&] {
-    const std::optional<std::string> stored = configuration_of(RunFolder(folder));
-    if (stored) threads[0] = parse_config(*stored, folder + "/config.yaml").threads;
+    const std::optional<Config> before = configuration_of(RunFolder(folder));
+    if (before) threads[0] = before->threads;
   });
   group.broadcast(std::as_writable_bytes(std::span(threads)));
   return threads[0];
@@ -91,6 +112,10 @@ void print_result(const TrainResult& result, const RunFolder& folder, bool json)
                                    {"step", result.progress.step},
                                    {"best_top1", result.progress.best_top1},
                                    {"best_step", result.progress.best_step},
+                                   {"skipped", result.skipped.count},
+                                   {"skipped_names", result.skipped.names},
+                                   {"validation_skipped", result.last_evaluation.skipped},
+                                   {"validation_skipped_names", result.last_evaluation.skipped_names},
                                    {"left_out", result.left_out.count},
                                    {"left_out_names", result.left_out.names},
                                    {"run", folder.path()}};
@@ -147,13 +172,12 @@ ExitCode run_train(const TrainArguments& arguments, Group& group) {
   expect_same_program(group, *backend);
   RunFolder folder(out);  // the other processes' knows its name only
   in_first(group, [&] {
-    const std::string resolved = to_yaml(config);
+    expect_outside_of_images(out, config.data);
     if (arguments.resume) expect_same_experiment(config, out, arguments.allow_different_bits);
-    folder = RunFolder::create(out, resolved, arguments.resume);
+    folder = RunFolder::create(out, to_yaml(config), arguments.resume);
     if (arguments.resume && folder.checkpoint_steps().empty()) {
       tell(fmt::format("{} holds no checkpoint to resume from, so training begins anew\n", out));
     }
-    if (arguments.resume) folder.store_config(resolved);
   });
   const TrainResult result = train(config, *backend, folder,
                                    {.resume = arguments.resume,

@@ -31,6 +31,7 @@ CheckpointInfo read_newest(const std::string& path, const std::string& which, st
 TrainedModel read_model(const std::string& path, const std::string& which) {
   std::string checkpoint = find_checkpoint(path, which);
   const CheckpointInfo info = read_newest(path, which, checkpoint, read_checkpoint_info);
+  if (checkpoint != path) expect_named_step(checkpoint, info);  // else the file was meant, whatever its name
   Config config = parse_config(info.config, checkpoint);
   if (info.provenance) config.data.trained_classes = info.provenance->classes;
   Net net = build_network(config.model);

@@ -47,6 +47,11 @@ std::vector<std::string> file_names(const std::string& folder) {
   return names;
 }
 
+// No damage, but somebody's doing.
+struct MisnamedError : CheckpointError {
+  using CheckpointError::CheckpointError;
+};
+
 void remove_file(const std::string& path) {
   if (unlink(path.c_str()) != 0 && errno != ENOENT) {
     throw StorageError(fmt::format("cannot remove '{}': {}", path, errno_text(errno)));
@@ -154,7 +159,9 @@ std::optional<CheckpointInfo> RunFolder::load_latest(Parameters& parameters,
   for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
     const std::string path = checkpoint_path(*step);
     try {
-      read_checkpoint_info(path);
+      expect_named_step(path, read_checkpoint_info(path));
+    } catch (const MisnamedError&) {
+      throw;
     } catch (const CheckpointError& error) {
       warn(fmt::format("{}; trying the one before it", error.what()));
       damaged.push_back(path);
@@ -188,6 +195,14 @@ std::string run_below(const std::string& path) {
 }
 
 }  // namespace
+
+void expect_named_step(const std::string& path, const CheckpointInfo& info) {
+  const std::optional<int64_t> named = step_of(fs::path(path).filename().string());
+  if (!named || *named == info.progress.step) return;
+  throw MisnamedError(
+      fmt::format("checkpoint '{}' is of step {}, not of the step in its name: rename it to {}, or move it away", path,
+                  info.progress.step, checkpoint_name(info.progress.step)));
+}
 
 std::string find_checkpoint(const std::string& path, const std::string& which) {
   if (!fs::exists(path)) throw CheckpointError(path + ": no such file or folder");

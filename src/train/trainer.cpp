@@ -65,6 +65,7 @@ void Trainer::store_plan() const {
   for (const StepInfo& step : plan_.steps()) {
     text += fmt::format("{:<36} {:<20} {}\n", step.name, step.kind, step.implementation);
   }
+  if (request_.resume) folder_.store_config(to_yaml(config_));  // now that nothing speaks against it
   write_file(folder_.path() + "/plan.txt", text);
   write_file(folder_.path() + "/made_of.json", to_json(provenance_) + "\n");
   store_choices(backend_, folder_);
@@ -226,6 +227,13 @@ void Trainer::save() {
   saved_step_ = progress_.step;
 }
 
+// Where there is no progress line that has said it.
+void Trainer::tell_skipped(const std::string& in_training) const {
+  if (!in_training.empty()) tell(fmt::format("warning: {}\n", in_training));
+  const std::string in_evaluation = describe_skipped(last_evaluation_.skipped, last_evaluation_.skipped_names);
+  if (!in_evaluation.empty()) tell(fmt::format("warning: of the validation set, {}\n", in_evaluation));
+}
+
 TrainResult Trainer::finish(TrainOutcome outcome, const char* event, const std::string& message) {
   LogRecord entry = record(event);
   entry.message = message;
@@ -234,7 +242,11 @@ TrainResult Trainer::finish(TrainOutcome outcome, const char* event, const std::
   entry.message += (message.empty() || skipped.empty() ? "" : "; ") + skipped;
   write(entry);
   if (!entry.message.empty()) line_->message(entry.message);
-  return {.outcome = outcome, .progress = progress_, .last_evaluation = last_evaluation_};
+  if (request_.quiet && group_.is_first()) tell_skipped(skipped);
+  return {.outcome = outcome,
+          .progress = progress_,
+          .last_evaluation = last_evaluation_,
+          .skipped = {.count = counters.skipped, .names = counters.skipped_names}};
 }
 
 TrainResult Trainer::finish_diverged() {

@@ -64,6 +64,7 @@ class Trainer {
   void start_interval();
   void write_opening();
   void warn();
+  void tell_skipped(const std::string& in_training) const;
   TrainResult finish_diverged();
   TrainResult finish_interrupted();
   TrainResult run_steps();

@@ -154,6 +154,11 @@ int64_t Trainer::read_checkpoint() {
     other_computation_ = expect_same_provenance(folder_, *info->provenance, provenance_, otherwise);
     const std::string changed = expect_same_choices(folder_, choices_before_, backend_.choices(), otherwise);
     if (other_computation_.empty()) other_computation_ = changed;
+  } else {
+    warn(
+        fmt::format("the checkpoint of step {} does not say which images and classes it was trained on, nor by which "
+                    "library, so nothing compares them with those of now",
+                    info->progress.step));
   }
   progress_ = info->progress;
   publish_if_best();  // the run may have been killed before it did, or before it pruned

@@ -65,6 +65,12 @@ class SweepCommand : public testing::Test {
 
 const Words kAllFinished(4, "finished");
 
+TEST_F(SweepCommand, IsNoRun) {
+  test::train(root_ / "plain.yaml", root_ / "out", {"--set", "train.steps=5"});
+  EXPECT_EQ(told(ExitCode::kConfig),
+            "error: --out: '" + root_ / "out" + "' is the folder of a run: name another one for the sweep\n");
+}
+
 // As GNU parallel does it: a shell for each line, on any machine.
 TEST_F(SweepCommand, ListedCommandsTrainTheSweep) {
   write_sweep("configs: [plain.yaml, batch_norm.yaml]\nseeds: [1, 2]\nset: {train.steps: 20}\n");

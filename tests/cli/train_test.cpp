@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <nlohmann/json.hpp>
 #include <random>
 #include <thread>
 
@@ -218,6 +219,34 @@ TEST_F(TrainCommand, ADeletedConfigurationIsTakenFromTheCheckpoint) {
   EXPECT_TRUE(std::filesystem::exists(root_ / "run/config.yaml"));
 }
 
+// The run was trained by what its checkpoint says, whatever was written into config.yaml since.
+TEST_F(TrainCommand, AnEditedConfigurationIsComparedWithTheCheckpoint) {
+  train("run", {"--set", "train.steps=20"});
+  const std::string config = root_ / "run/config.yaml";
+  std::string text = test::read_bytes(config);
+  const std::string key = "    initial: 0.1";
+  ASSERT_NE(text.find(key), std::string::npos);
+  test::write_bytes(config, text.replace(text.find(key), key.size(), "    initial: 0.5"));
+  const Words resume{"train", config, "--out", root_ / "run", "--resume", "--set", "train.steps=40"};
+  EXPECT_THAT(error_of(ExitCode::kConfig, resume), HasSubstr("train.learning_rate.initial: 0.1 -> 0.5"));
+  train("run", {"--resume", "--set", "train.steps=20"});  // the experiment's own file was not edited
+  EXPECT_THAT(test::read_bytes(config), HasSubstr(key + "\n"));
+}
+
+// The newest checkpoint is found by its name, and so are those that are removed.
+TEST_F(TrainCommand, ACheckpointUnderAnotherStepsNameIsRefused) {
+  train("run", {"--set", "train.steps=14"});
+  const std::string renamed = folder("run").checkpoint_path(99);
+  std::filesystem::copy_file(folder("run").checkpoint_path(14), renamed);
+  const std::string message = "error: checkpoint '" + renamed +
+                              "' is of step 14, not of the step in its name: rename it to step_000000014.safetensors, "
+                              "or move it away\n";
+  EXPECT_EQ(train("run", {"--resume", "--set", "train.steps=14"}, ExitCode::kCheckpoint), message);
+  EXPECT_EQ(error_of(ExitCode::kCheckpoint, {"evaluate", root_ / "run", "--checkpoint", "last"}), message);
+  EXPECT_EQ(folder("run").checkpoint_steps().back(), 99);
+  output_of({"evaluate", renamed});  // the file itself was named
+}
+
 TEST_F(TrainCommand, AnEpochThatRoundsToNoStepIsRefused) {
   EXPECT_THAT(train("run", test::set({"train.steps=0", "train.epochs=0.01"}), ExitCode::kConfig),
               HasSubstr("train.epochs: 0.01 epochs of 15 steps round to no step"));
@@ -252,6 +281,43 @@ TEST_F(ChangedData, IsRefusedByName) {
   EXPECT_THAT(train("run", folder_arguments({"--resume", "--set", "train.steps=20"}), ExitCode::kData),
               HasSubstr("the training set had 60 images and has 59 now"));
   EXPECT_THAT(read_bytes(root_ / "run/made_of.json"), HasSubstr("\"arrow\",\"crescent\""));
+}
+
+TEST_F(ChangedData, ARefusedResumeChangesNoConfiguration) {
+  train("run", folder_arguments());
+  const std::string before = test::read_bytes(root_ / "run/config.yaml");
+  std::filesystem::remove(root_ / "set/train/arrow/000000.png");
+  train("run", folder_arguments({"--resume", "--set", "train.steps=20"}), ExitCode::kData);
+  EXPECT_EQ(test::read_bytes(root_ / "run/config.yaml"), before);
+}
+
+// Its folders would be classes.
+TEST_F(ChangedData, ARunFolderAmongTheImagesIsRefused) {
+  for (const char* place : {"set/train", "set/train/run", "set/validation/arrow/run"}) {
+    EXPECT_THAT(train(place, folder_arguments(), ExitCode::kConfig),
+                HasSubstr("--out: '" + (root_ / place) + "' lies in the folder of the images, '" + (root_ / "set/")));
+  }
+  EXPECT_FALSE(std::filesystem::exists(root_ / "set/train/checkpoints"));
+  train("set/training", folder_arguments());  // beside them
+}
+
+TEST_F(ChangedData, SkippedImagesAreCountedAndNamed) {
+  const std::string in_training = root_ / "set/train/arrow/000000.png";
+  const std::string in_validation =
+      root_ / "set/validation/disk/" + *test::names_in(root_ / "set/validation/disk").begin();
+  test::write_bytes(in_training, "no image");
+  test::write_bytes(in_validation, "no image");
+  const ProgramResult result =
+      bninception(arguments("run", folder_arguments({"--set", "data.on_corrupt=skip", "--json", "--quiet"})));
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const auto json = nlohmann::json::parse(result.out);
+  EXPECT_GE(json.at("skipped").get<int>(), 3);  // ten steps of 20 of the 60 images
+  EXPECT_EQ(json.at("skipped_names"), nlohmann::json::array({in_training}));
+  EXPECT_EQ(json.at("validation_skipped"), 1);
+  EXPECT_EQ(json.at("validation_skipped_names"), nlohmann::json::array({in_validation}));
+  EXPECT_THAT(result.err, HasSubstr("warning: undecodable images were skipped, "));
+  EXPECT_THAT(result.err,
+              HasSubstr("warning: of the validation set, undecodable images were skipped: " + in_validation));
 }
 
 TEST_F(ChangedData, EvaluationNeedsTheValidationImagesAlone) {
