@@ -14,8 +14,8 @@
 #include "commands/evaluation_report.hpp"
 #include "commands/processes.hpp"
 #include "commands/signals.hpp"
-#include "core/files.hpp"
 #include "commands/trained_model.hpp"
+#include "core/files.hpp"
 #include "core/messages.hpp"
 #include "cpu/bounded_spin.hpp"
 #include "data/class_list.hpp"
@@ -131,10 +131,10 @@ void check_alike(const std::vector<TrainedModel>& models, const EvaluateArgument
     }
     const DataOptions &a = first.config.data, &b = model.config.data;
     if (a.image_size != b.image_size || a.image_channels != b.image_channels || a.binarize != b.binarize ||
-        a.resize_shorter != b.resize_shorter) {
+        a.resize_shorter != b.resize_shorter || a.exif_orientation != b.exif_orientation || a.decoder != b.decoder) {
       throw ConfigError(
           fmt::format("an ensemble needs networks of the same input, but {} and {} differ in image_size, "
-                      "image_channels, resize_shorter or binarize",
+                      "image_channels, resize_shorter, binarize, exif_orientation or decoder",
                       first.checkpoint, model.checkpoint));
     }
     const std::vector<std::string>&ours = a.trained_classes, &theirs = b.trained_classes;
@@ -187,13 +187,10 @@ void load(TrainedModel& model, Backend& backend, const EvaluateArguments& argume
   model.plan = compile(model.net, *model.parameters, backend, plan_options(model, purpose, batch));
 }
 
-std::unique_ptr<Dataset> open_images(const EvaluateArguments& arguments, const DataOptions& data, int64_t& excluded) {
-  std::unique_ptr<Dataset> images = arguments.labels.empty() ? open_dataset(data, Split::kValidation)
-                                                             : open_labelled_images(data.validation, arguments.labels);
-  const int64_t all = images->size();
-  if (!arguments.exclude.empty()) images = exclude_images(std::move(images), arguments.exclude);
-  excluded = all - images->size();
-  return images;
+// The whole set, of which some may be excluded then.
+std::unique_ptr<Dataset> open_images(const EvaluateArguments& arguments, const DataOptions& data) {
+  return arguments.labels.empty() ? open_dataset(data, Split::kValidation)
+                                  : open_labelled_images(data.validation, arguments.labels);
 }
 
 // A network's outputs are numbers of the classes that it was trained on.
@@ -205,6 +202,20 @@ void expect_trained_classes(const Dataset& images, const std::vector<std::string
   const auto named = [](auto place, auto end) { return place == end ? "none" : fmt::format("'{}'", *place); };
   throw DataError(fmt::format("class {} is {} in these images, but {} where the network was trained",
                               before - trained.begin(), named(now, found.end()), named(before, trained.end())));
+}
+
+// Whether the images are those that the network was validated on when it was trained; nullopt where nothing tells.
+std::optional<bool> is_own_set(const TrainedModel& model, const std::string& fingerprint) {
+  const std::optional<Provenance>& provenance = model.info.provenance;
+  if (!provenance || provenance->validation.fingerprint.empty()) return std::nullopt;
+  return provenance->validation.fingerprint == fingerprint;
+}
+
+void warn_of_another_set(const TrainedModel& model, int64_t images) {
+  const int64_t before = model.info.provenance->validation.images;
+  tell(fmt::format(
+      "warning: {} was validated on {} other images when it was trained, so the two scores do not compare\n",
+      model.checkpoint, before == images ? fmt::format("{}, as many,", before) : fmt::to_string(before)));
 }
 
 // Images that a split keeps for validation are new to the network only while the split is the one of the training.
@@ -251,6 +262,7 @@ class EvaluateCommand {
   }
 
   void read() {
+    if (group_.is_first()) expect_open_output();
     population_batches(arguments_.statistics);  // a mistake in it is found before anything is loaded
     if (!(arguments_.csv.empty() && arguments_.page.empty()) && !group_.is_alone()) {
       throw Error(ExitCode::kUsage,
@@ -258,11 +270,10 @@ class EvaluateCommand {
     }
     models_ = read_models(arguments_);
     check_alike(models_, arguments_);
-    images_ = open_images(arguments_, config().data, report_.excluded);
-    if (arguments_.exclude.empty()) {
-      for (const TrainedModel& model : models_) expect_same_split(model, *images_);
-    if (group_.is_first()) expect_open_output();
-    }
+    images_ = open_images(arguments_, config().data);
+    for (const TrainedModel& model : models_) expect_same_split(model, *images_);
+    compare_with_training();
+    exclude();
     if (group_.is_first()) warn_of_training_images(config().data, arguments_.data);
     const auto named = static_cast<int64_t>(images_->class_names().size());
     const int64_t classes = models_.front().net.classes();
@@ -283,7 +294,8 @@ class EvaluateCommand {
       members_.push_back({.plan = &*model.plan, .normalization = normalization_of(model.config.data)});
       report_.members.push_back({.checkpoint = model.checkpoint,
                                  .step = model.info.progress.step,
-                                 .statistics = statistics_of(model, arguments_.statistics)});
+                                 .statistics = statistics_of(model, arguments_.statistics),
+                                 .are_own_images = are_own_images_[report_.members.size()]});
     }
   }
 
@@ -311,6 +323,24 @@ class EvaluateCommand {
   const Dataset& images() const { return *images_; }
 
  private:
+  // A user who names the images knows that they are others.
+  void compare_with_training() {
+    const std::string own = fingerprint(*images_);
+    for (const TrainedModel& model : models_) {
+      const std::optional<bool> is_own = is_own_set(model, own);
+      are_own_images_.push_back(is_own);
+      const bool is_named = !arguments_.data.empty() || !arguments_.labels.empty();
+      if (is_own == false && !is_named && group_.is_first()) warn_of_another_set(model, images_->size());
+    }
+  }
+
+  void exclude() {
+    if (arguments_.exclude.empty()) return;
+    const int64_t all = images_->size();
+    images_ = exclude_images(std::move(images_), arguments_.exclude);
+    report_.excluded = all - images_->size();
+  }
+
   EvaluationResult evaluate_here(const std::function<void(const Prediction&)>& sink) {
     EvaluationProgress progress;
     EvaluationWatch watch{.stop = stop_};
@@ -323,6 +353,7 @@ class EvaluateCommand {
   Group& group_;
   EvaluationReport report_;
   std::vector<TrainedModel> models_;
+  std::vector<std::optional<bool>> are_own_images_;  // by model
   std::unique_ptr<Dataset> images_;
   std::unique_ptr<Backend> backend_;
   std::vector<EnsembleMember> members_;

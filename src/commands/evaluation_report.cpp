@@ -34,6 +34,8 @@ Json to_json(const ErrorRate& error) {
   return {{"value", error.value}, {"low", error.interval.low}, {"high", error.interval.high}};
 }
 
+Json to_json(const std::optional<bool>& known) { return known ? Json(*known) : Json(nullptr); }
+
 std::string in_percent(const ErrorRate& error) {
   return fmt::format("{:.2f} % [{:.2f}, {:.2f}]", 100 * error.value, 100 * error.interval.low,
                      100 * error.interval.high);
@@ -43,7 +45,10 @@ void print_json(const EvaluationReport& report) {
   const EvaluationResult& result = report.result;
   Json members = Json::array(), classes = Json::array();
   for (const auto& member : report.members) {
-    members.push_back({{"checkpoint", member.checkpoint}, {"step", member.step}, {"statistics", member.statistics}});
+    members.push_back({{"checkpoint", member.checkpoint},
+                       {"step", member.step},
+                       {"statistics", member.statistics},
+                       {"same_images", to_json(member.are_own_images)}});
   }
   for (size_t i = 0; i < result.classes.size(); ++i) {
     const ClassScore& score = result.classes[i];
@@ -54,6 +59,7 @@ void print_json(const EvaluationReport& report) {
   const Json object{{"checkpoint", report.members.front().checkpoint},
                     {"step", report.members.front().step},
                     {"statistics", report.members.front().statistics},
+                    {"same_images", to_json(report.members.front().are_own_images)},
                     {"members", members},
                     {"crops", report.crops},
                     {"images", result.images},

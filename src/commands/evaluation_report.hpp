@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,7 +27,8 @@ struct EvaluationReport {
   struct Member {
     std::string checkpoint{};
     int64_t step = 0;
-    std::string statistics{};  // batch normalisation's: moving, population(N), or none where there is none
+    std::string statistics{};              // batch normalisation's: moving, population(N), or none where there is none
+    std::optional<bool> are_own_images{};  // the set is what its training was validated on; nullopt: nothing tells
   };
   std::vector<Member> members{};
   int64_t crops = 1, excluded = 0;

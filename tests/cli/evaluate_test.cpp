@@ -176,6 +176,77 @@ TEST_F(Evaluate, ImagesCanBeExcluded) {
               HasSubstr("list.txt:1: there is no image nobody.jpg to exclude"));
 }
 
+TEST_F(Evaluate, SaysThatTheImagesAreOthersThanInTraining) {
+  write_images("changing");
+  const std::string run = train_on_images("of_changing", "changing", {});
+  EXPECT_EQ(report({run}).at("same_images"), true);
+  EXPECT_EQ(evaluate({run}).err.find("other images"), std::string::npos);
+  const std::string image =
+      folder() / "changing/validation/disk/" + *test::names_in(folder() / "changing/validation/disk").begin();
+  std::filesystem::remove(image);
+  EXPECT_THAT(evaluate({run}).err,
+              HasSubstr("warning: " + run +
+                        "/checkpoints/best.safetensors was validated on 20 other images when it was "
+                        "trained, so the two scores do not compare\n"));
+  EXPECT_EQ(report({run}).at("same_images"), false);
+  std::filesystem::copy_file(
+      folder() / "changing/train/disk/" + *test::names_in(folder() / "changing/train/disk").begin(), image + "x.png");
+  EXPECT_THAT(evaluate({run}).err, HasSubstr("was validated on 20, as many, other images"));
+  EXPECT_THAT(evaluate({run, "--data", folder() / "changing/validation"}).err, Not(HasSubstr("other images")));
+}
+
+// What was added may lie on either side of the split.
+TEST_F(Evaluate, ExcludingImagesDoesNotExcuseAChangedSplit) {
+  write_images("whole");
+  const std::string run = train_on_images("of_whole", "whole", {"data.validation=[]", "data.split.validation=0.4"});
+  const std::string csv = folder() / "split.csv", list = folder() / "one.txt";
+  ASSERT_EQ(evaluate({run, "--csv", csv}).exit_code, 0);
+  test::write_bytes(list, column(csv, 1).begin()->first + "\n");
+  EXPECT_EQ(report({run, "--exclude", list}).at("excluded"), 1);
+  for (const std::string& name : test::names_in(folder() / "whole/validation")) {
+    std::filesystem::copy(folder() / "whole/validation/" + name, folder() / "whole/train/" + name + "/more");
+  }
+  for (const Words& words : {Words{run}, Words{run, "--exclude", list}}) {
+    EXPECT_THAT(error(words, ExitCode::kData), HasSubstr("the images of data.train were changed"));
+  }
+}
+
+TEST_F(Evaluate, WritesItsTableWhereItsReportGoes) {
+  const std::string out = folder() / "out.txt";
+  const auto run_in_shell = [&](const std::string& redirection) {
+    const std::string command = std::string(BN_PROGRAM) + " evaluate " + first_ + " --csv /dev/stdout " + redirection;
+    EXPECT_EQ(test::run_program({"/bin/sh", "-c", command}).exit_code, 0);
+    return test::read_bytes(out);
+  };
+  const std::string once = run_in_shell("> " + out);
+  EXPECT_EQ(once.find("image,label,"), 0U);
+  EXPECT_THAT(once, HasSubstr("step 30: top-1 "));
+  EXPECT_EQ(test::lines_of(once).size(), 71U + 3U);
+  test::write_bytes(out, "image,of mine\n");
+  EXPECT_EQ(run_in_shell(">> " + out).find("image,of mine\nimage,label,"), 0U);
+}
+
+TEST_F(Evaluate, EmptyValuesAreNoAbsentOnes) {
+  for (const char* option : {"--exclude", "--labels", "--page", "--csv", "--data"}) {
+    EXPECT_THAT(error({first_, option, ""}, ExitCode::kUsage), HasSubstr(std::string(option) + ": the value is empty"));
+  }
+  EXPECT_THAT(test::error_of(ExitCode::kUsage, {"train", folder() / "experiment.yaml", "--out", ""}),
+              HasSubstr("--out: the value is empty"));
+}
+
+TEST_F(Evaluate, APageReplacesNoPictureOfSomebodyElse) {
+  const std::string page = folder() / "own_page";
+  std::filesystem::create_directories(page + "/images");
+  test::write_bytes(page + "/images/mistake01.png", "a picture of mine");
+  EXPECT_EQ(
+      error({first_, "--page", page}, ExitCode::kConfig),
+      "error: --page: '" + page + "/images/mistake01.png' is there already and is no such file: give another name\n");
+  EXPECT_EQ(test::names_in(page), std::set<std::string>{"images"});
+  std::filesystem::rename(page + "/images/mistake01.png", page + "/images/mine.png");
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(evaluate({first_, "--page", page}).exit_code, 0);
+  EXPECT_EQ(test::read_bytes(page + "/images/mine.png"), "a picture of mine");
+}
+
 TEST_F(Evaluate, AnEnsembleNeedsTheSameClassesAndInput) {
   const std::string five = train("five", {"data.classes_limit=5", "model.classes=5"});
   const std::string message = error({first_, five}, ExitCode::kConfig);
@@ -183,6 +254,8 @@ TEST_F(Evaluate, AnEnsembleNeedsTheSameClassesAndInput) {
   EXPECT_THAT(message, HasSubstr("has 10 and " + five));
   const std::string binary = train("binary", {"data.binarize=127"});
   EXPECT_THAT(error({first_, binary}, ExitCode::kConfig), HasSubstr("an ensemble needs networks of the same input"));
+  const std::string turned = train("turned", {"data.exif_orientation=apply"});
+  EXPECT_THAT(error({first_, turned}, ExitCode::kConfig), HasSubstr("binarize, exif_orientation or decoder"));
 }
 
 TEST_F(Evaluate, AnEnsembleNeedsOneSetOfImages) {
