@@ -75,11 +75,16 @@ std::unique_ptr<Dataset> open_labelled_images(const std::vector<std::string>& pa
 std::unique_ptr<Dataset> exclude_images(std::unique_ptr<Dataset> images, const std::string& list);
 
 // Image files, and those in folders, in the order given and sorted within a folder. Their labels are unknown and say 0.
-// Each folder that cannot be read adds "FOLDER: the reason" to `unreadable`. Throws DataError where a path is not there
-// or no image is found.
+// Each path that is not there adds a sentence to `unreadable`, and each folder that cannot be read "FOLDER: the
+// reason". Throws DataError where no image is found.
 std::unique_ptr<Dataset> open_unlabelled_images(const std::vector<std::string>& paths,
                                                 const std::vector<std::string>& classes,
                                                 std::vector<std::string>& unreadable);
+
+// Whether the image's EXIF data turn or mirror it. Throws as Dataset::read() does.
+bool is_turned_by_exif(const Dataset& images, int64_t index);
+// The decoded image's, in pixels. Throws DataError.
+int64_t shorter_side(const Dataset& images, int64_t index, const DataOptions& data);
 
 // Why the image cannot be decoded; "" where it can be.
 std::string reason_unreadable(const Dataset& images, int64_t index, const DataOptions& data);

@@ -7,9 +7,10 @@
 #include "bn/version.hpp"
 #include "commands/commands.hpp"
 #include "commands/trained_model.hpp"
+#include "core/files.hpp"
 #include "core/messages.hpp"
-
 #include "core/outputs.hpp"
+
 namespace bn {
 namespace {
 
@@ -34,7 +35,7 @@ std::vector<std::pair<std::string, std::string>> metadata_of(const TrainedModel&
   metadata.emplace_back("longer_side", "round(longer * resize_shorter / shorter)");
   metadata.emplace_back("crop", "the centre; its first row and column are (size - image_size) / 2, rounded down");
   metadata.emplace_back("orientation", "turned as EXIF says");
-  metadata.emplace_back("resize_shorter", fmt::to_string(data.resize_shorter));
+  metadata.emplace_back("resize_shorter", fmt::to_string(photo_shorter_side(data)));
   metadata.emplace_back("image_size", fmt::to_string(data.image_size));
   metadata.emplace_back("mean", fmt::format("{}", fmt::join(data.mean, " ")));
   metadata.emplace_back("std", fmt::format("{}", fmt::join(data.std, " ")));

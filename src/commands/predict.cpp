@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -38,14 +39,13 @@ struct PredictArguments {
 
 // A photo need not have the size of a set that was made for the network, and lies as its camera was held.
 DataOptions data_for_photos(DataOptions data) {
-  const bool was_made = data.kind == DatasetKind::kMnist || data.kind == DatasetKind::kShapes;
-  if (was_made || data.resize_shorter == 0) data.resize_shorter = data.image_size;
+  data.resize_shorter = photo_shorter_side(data);
   data.exif_orientation = ExifOrientation::kApply;
   data.on_corrupt = OnCorrupt::kSkip;
   return data;
 }
 
-// Replaces "-" by the names on standard input, a line each.
+// Replaces "-" by the names on standard input, a line each, as any system ends it.
 std::vector<std::string> named_images(const std::vector<std::string>& arguments) {
   std::vector<std::string> paths;
   for (const std::string& argument : arguments) {
@@ -53,7 +53,10 @@ std::vector<std::string> named_images(const std::vector<std::string>& arguments)
       paths.push_back(argument);
       continue;
     }
-    for (std::string line; std::getline(std::cin, line);) {
+    bool is_first = true;
+    for (std::string line; std::getline(std::cin, line); is_first = false) {
+      if (is_first && line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);  // a byte order mark
+      if (line.ends_with('\r')) line.pop_back();
       if (!line.empty()) paths.push_back(line);
     }
   }
@@ -238,6 +241,43 @@ class Answers {
   std::vector<bool> is_answered_;
 };
 
+// Names an answered image of which evaluation would see something else; "" where there is none.
+std::string seen_otherwise(const Answers& answers, const Dataset& images,
+                           const std::function<bool(int64_t)>& is_other) {
+  for (int64_t i = 0; i < images.size(); ++i) {
+    try {
+      if (answers.has(i) && is_other(i)) return images.name(i);
+    } catch (const DataError&) {  // it was there when it was answered
+    }
+  }
+  return "";
+}
+
+std::string remarks_on_decoding(const Answers& answers, const Dataset& images, const DataOptions& of_run) {
+  std::string remarks;
+  if (of_run.exif_orientation == ExifOrientation::kIgnore) {
+    const std::string turned = seen_otherwise(answers, images, [&](int64_t i) { return is_turned_by_exif(images, i); });
+    if (!turned.empty()) {
+      remarks += fmt::format(
+          "photos were turned as their EXIF data say, such as {}; the run's validation does not turn them "
+          "(data.exif_orientation: ignore), so evaluate may score them otherwise\n",
+          turned);
+    }
+  }
+  const bool was_made = of_run.kind == DatasetKind::kMnist || of_run.kind == DatasetKind::kShapes;  // and is resized
+  if (!was_made && of_run.resize_shorter == 0) {
+    const std::string resized = seen_otherwise(
+        answers, images, [&](int64_t i) { return shorter_side(images, i, of_run) != of_run.image_size; });
+    if (!resized.empty()) {
+      remarks += fmt::format(
+          "images were resized to {} pixels on the shorter side, such as {}; the run's validation cuts out the centre "
+          "as it is (data.resize_shorter: 0), so evaluate may score them otherwise\n",
+          of_run.image_size, resized);
+    }
+  }
+  return remarks;
+}
+
 // Names the images that were not answered, with the reason; how many.
 int64_t name_unanswered(const Answers& answers, const Dataset& images, const DataOptions& data,
                         const std::vector<std::string>& unreadable_folders) {
@@ -254,6 +294,7 @@ int64_t name_unanswered(const Answers& answers, const Dataset& images, const Dat
 }
 
 ExitCode run_predict(const PredictArguments& arguments) {
+  expect_open_output();
   if (!arguments.heat_maps.empty() && arguments.crops > 1) {
     throw ConfigError("--heatmap draws what one crop shows, so it needs --crops 1");
   }
@@ -292,8 +333,8 @@ ExitCode run_predict(const PredictArguments& arguments) {
     return ExitCode::kData;
   }
   tell(answers.legend());
+  tell(remarks_on_decoding(answers, *images, model.config.data));
   const bool all_answered = name_unanswered(answers, *images, data, closed) == 0 && closed.empty();
-  expect_open_output();
   return all_answered ? ExitCode::kSuccess : ExitCode::kData;
 }
 
@@ -323,7 +364,10 @@ void add_predict_command(CLI::App& app, ExitCode& exit_code) {
       "exit code is 4.\n"
       "Images are named as they were given, those in a folder by the folder as it was given and the path below it.\n"
       "Images are decoded, resized and cropped as in the run's validation, so the answers are those of evaluate "
-      "--csv.\n"
+      "--csv,\n"
+      "with two exceptions, which are named when they occur: a photo is turned as its EXIF data say, also where\n"
+      "data.exif_orientation is ignore; and its shorter side is resized to data.image_size where data.resize_shorter "
+      "is 0.\n"
       "A heat map has a value for each position that the classifier averages: 7x7 of an Inception at 224x224 pixels, "
       "2x2 at 64x64.\n"
       "Red speaks most for the likeliest class, then yellow, green and blue; each picture has its own scale.");

@@ -64,6 +64,11 @@ std::string trailing_averages(const TrainedModel& model) {
       updates, needed, model.checkpoint);
 }
 
+int64_t photo_shorter_side(const DataOptions& data) {
+  const bool was_made = data.kind == DatasetKind::kMnist || data.kind == DatasetKind::kShapes;
+  return was_made || data.resize_shorter == 0 ? data.image_size : data.resize_shorter;
+}
+
 PlanOptions plan_options(const TrainedModel& model, Purpose purpose, int64_t batch) {
   return {.batch = batch,
           .purpose = purpose,

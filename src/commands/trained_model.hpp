@@ -32,6 +32,9 @@ void load_parameters(TrainedModel& model, Backend& backend);
 // Returns a warning where the moving averages of a network that was trained shortly still trail behind its weights,
 // else "". Call it after load_parameters().
 std::string trailing_averages(const TrainedModel& model);
+// To how many pixels a photo's shorter side is resized for the network, before its centre is cut out: a set that was
+// made for the network need not say.
+int64_t photo_shorter_side(const DataOptions& data);
 PlanOptions plan_options(const TrainedModel& model, Purpose purpose, int64_t batch);
 
 // The filters of the first convolution as a PNG file; nothing where the network does not begin with a dense convolution

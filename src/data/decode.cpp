@@ -72,6 +72,19 @@ ImageView ImageDecoder::pixels(const Dataset::Sample& sample, Image& memory) {
   return memory.view();
 }
 
+bool is_turned_by_exif(const Dataset& images, int64_t index) {
+  std::vector<uint8_t> encoded;
+  const Dataset::Sample sample = images.read(index, encoded);
+  return sample.raw_channels == 0 && !exif_orientation(sample.data, sample.bytes).is_upright();
+}
+
+int64_t shorter_side(const Dataset& images, int64_t index, const DataOptions& data) {
+  std::vector<uint8_t> encoded;
+  Image decoded;
+  const ImageView image = ImageDecoder(decode_options(data)).pixels(images.read(index, encoded), decoded);
+  return std::min(image.height, image.width);
+}
+
 std::string reason_unreadable(const Dataset& images, int64_t index, const DataOptions& data) {
   try {
     std::vector<uint8_t> encoded;

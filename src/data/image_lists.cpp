@@ -123,7 +123,10 @@ std::unique_ptr<Dataset> open_unlabelled_images(const std::vector<std::string>& 
   for (const std::string& path : paths) {
     std::error_code error;  // where a folder above it may not be looked into, reading it tells so
     const fs::file_type type = fs::status(path, error).type();
-    if (type == fs::file_type::not_found) throw DataError(fmt::format("there is no file or folder '{}'", path));
+    if (type == fs::file_type::not_found) {
+      unreadable.push_back(fmt::format("there is no file or folder '{}'", path));
+      continue;
+    }
     const bool is_folder = type == fs::file_type::directory;
     for (const std::string& file : is_folder ? walk.images_below(path) : std::vector{path}) images->add(file, 0);
   }

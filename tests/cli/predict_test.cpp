@@ -172,6 +172,11 @@ TEST_F(Predict, ReadsNamesFromStandardInput) {
   EXPECT_EQ(piped.exit_code, 0) << piped.err;
   EXPECT_EQ(piped.out, predict({photo(), any.string(), "--csv"}).out);
   EXPECT_EQ(rows_of(piped.out).size(), 3U);
+  test::write_bytes(list, "\xEF\xBB\xBF" + photo() + "\r\n\r\n" + any.string() + "\r\n");
+  const ProgramResult from_windows =
+      test::run_program({"/bin/sh", "-c", std::string(BN_PROGRAM) + " predict " + run() + " - --csv < " + list});
+  EXPECT_EQ(from_windows.err, "");
+  EXPECT_EQ(from_windows.out, piped.out);
   const ProgramResult none =
       run_program({"/bin/sh", "-c", std::string(BN_PROGRAM) + " predict " + run() + " - < /dev/null"});
   EXPECT_EQ(none.err, "error: there is no file name on standard input; it needs one a line\n");
@@ -233,6 +238,42 @@ TEST_F(Predict, DrawsNoMapOverAPhoto) {
   EXPECT_TRUE(read_bytes(photo()) == before);
 }
 
+// A photo may have the name of a heat map, or be a link to a file of the folder.
+TEST_F(Predict, DrawsNoMapOverAnotherFile) {
+  const std::string maps = folder() / "other_maps", linked = folder() / "linked";
+  std::filesystem::create_directories(maps);
+  std::filesystem::create_directories(linked);
+  const std::string mine = maps + "/000000.png";
+  std::filesystem::copy_file(photo(), mine);
+  std::filesystem::create_symlink(mine, linked + "/000000.png");
+  const std::string before = test::read_bytes(mine);
+  const std::string message =
+      "error: --heatmap: '" + mine + "' is there already and is no such file: give another name\n";
+  for (const std::string& name : {photo(), linked + "/000000.png"}) {
+    EXPECT_EQ(test::error_of(3, {"predict", run(), name, "--heatmap", maps}), message);
+  }
+  EXPECT_TRUE(test::read_bytes(mine) == before);
+  std::filesystem::remove(mine);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(predict({photo(), "--heatmap", maps}).exit_code, 0);  // its own it replaces
+  EXPECT_EQ(test::names_in(maps), std::set<std::string>{"000000.png"});
+}
+
+// Evaluation cuts out the centre; a photo is resized.
+TEST_F(Predict, SaysWhereEvaluationSeesSomethingElse) {
+  const std::string uncut = train("uncut", {"data.resize_shorter=0"});
+  EXPECT_EQ(bninception({"predict", uncut, photo()}).err,
+            "images were resized to 16 pixels on the shorter side, such as " + photo() +
+                "; the run's validation cuts out the centre as it is (data.resize_shorter: 0), so evaluate may score "
+                "them otherwise\n");
+}
+
+TEST_F(Predict, NeedsAnOutput) {
+  const std::string command = std::string(BN_PROGRAM) + " predict " + run() + " " + photo() + " >&-";
+  const ProgramResult result = test::run_program({"/bin/sh", "-c", command});
+  EXPECT_EQ(result.exit_code, code(ExitCode::kStorage));
+  EXPECT_EQ(result.err, "error: standard output is closed, so the results would be lost\n");
+}
+
 TEST_F(Predict, NamesEachFileThatItCannotRead) {
   const std::string broken = folder() / "broken.jpg", empty = folder() / "empty.png";
   write_bytes(broken, "no image");
@@ -249,6 +290,10 @@ TEST_F(Predict, NamesEachFileThatItCannotRead) {
   EXPECT_EQ(all.out, "");
   EXPECT_EQ(all.err, reasons);
   EXPECT_EQ(predict({folder() / "nowhere"}).err, "error: there is no file or folder '" + folder() / "nowhere" + "'\n");
+  const ProgramResult some = predict({photo(), folder() / "nowhere"});
+  EXPECT_EQ(some.exit_code, code(ExitCode::kData));
+  EXPECT_THAT(some.out, StartsWith(photo() + ": "));
+  EXPECT_EQ(some.err, "there is no file or folder '" + folder() / "nowhere" + "'\n");
   const std::string answers = folder() / "answers.csv";
   EXPECT_EQ(predict({photo(), "--csv", answers}).err, "error: there is no file or folder '" + answers +
                                                           "'; answers are printed: to write them to a file, add > " +

@@ -40,6 +40,15 @@ TEST(Exif, IsReadInBothByteOrders) {
   EXPECT_TRUE(orientation_of(with_orientation(jpeg, 0)).is_upright());
 }
 
+TEST(Exif, TellsWhichImagesOfASetAreTurned) {
+  const Bytes jpeg = jpeg_image(16, 24, 1);
+  const EncodedSet set({jpeg, with_orientation(jpeg, 6), with_orientation(jpeg, 1)});
+  EXPECT_FALSE(is_turned_by_exif(set, 0));
+  EXPECT_TRUE(is_turned_by_exif(set, 1));
+  EXPECT_FALSE(is_turned_by_exif(set, 2));
+  EXPECT_EQ(shorter_side(set, 1, {.image_size = 8}), 16);
+}
+
 TEST(Exif, DamagedBlocksAreNoOrientation) {
   const Bytes whole = with_orientation(jpeg_image(16, 24, 1), 6);
   for (size_t size = 0; size < 36; ++size) {
