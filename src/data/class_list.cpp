@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <sstream>
@@ -86,6 +87,11 @@ void ClassList::check_none_empty(const std::vector<int32_t>& labels, const std::
 }
 
 ClassList read_class_file(const std::string& path, int64_t limit) {
+  // It is read more than once, and a pipe that nobody writes to would be waited for.
+  std::error_code error;
+  if (std::filesystem::exists(path, error) && !std::filesystem::is_regular_file(path, error)) {
+    throw DataError(fmt::format("the classes file {} is no regular file: write the names into one", path));
+  }
   std::ifstream file(path);
   if (!file) throw DataError(fmt::format("cannot open the classes file {}", path));
   std::vector<std::string> names;

@@ -103,6 +103,11 @@ class MnistDataset final : public Dataset {
           fmt::format("{} has {} images, but {} has {} labels", paths[0], count, paths[1], labels.dimensions[0]));
     }
     if (count == 0 || height_ == 0 || width_ == 0) throw DataError(fmt::format("no images found in {}", paths[0]));
+    if ((height_ == 1) != (width_ == 1)) {
+      throw DataError(
+          fmt::format("{} holds images of {} x {} pixels: write each as rows and columns, not as one row of all pixels",
+                      paths[0], height_, width_));
+    }
     const ClassList classes = list_classes(options);
     class_names_ = classes.names();
     read_labels(labels, paths[1]);

@@ -1,6 +1,7 @@
 #include "data/class_list.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "data/fixtures.hpp"
 
@@ -34,6 +35,15 @@ TEST(ClassList, SaysWhatIsWrongWithTheFile) {
   const auto two = dir.write("two", "a\nb\n");
   EXPECT_EQ(error_message<DataError>([&] { read_class_file(two, 3); }),
             "classes_limit is 3, but the classes file " + two + " has only 2 classes");
+}
+
+// Opening one would wait for somebody who writes.
+TEST(ClassList, APipeIsNoFile) {
+  const TemporaryFolder dir;
+  const std::string pipe = dir / "pipe";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_EQ(error_message<DataError>([&] { read_class_file(pipe, 0); }),
+            "the classes file " + pipe + " is no regular file: write the names into one");
 }
 
 TEST(ClassWords, AreTheRestOfEachLine) {
