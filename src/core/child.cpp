@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -34,6 +35,18 @@ constexpr auto kGracePoll = std::chrono::milliseconds(10);
 }
 
 }  // namespace
+
+ChildOutput::ChildOutput() : memory_(memfd_create("output of a process", MFD_CLOEXEC)) {
+  if (!memory_) throw StorageError(fmt::format("cannot keep the output of a process: {}", errno_text(errno)));
+}
+
+std::string ChildOutput::path() const { return fmt::format("/proc/self/fd/{}", memory_.get()); }
+
+std::string ChildOutput::text() const {
+  std::string text;
+  read_file(path(), text);
+  return text;
+}
 
 Child::Child(const std::vector<std::string>& command, const std::string& output_path,
              std::chrono::milliseconds patience)

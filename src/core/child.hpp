@@ -7,7 +7,20 @@
 #include <string>
 #include <vector>
 
+#include "core/files.hpp"
+
 namespace bn {
+
+// A file in memory for the output of a child: nothing is left of it, however this process ends.
+class ChildOutput {
+ public:
+  ChildOutput();  // throws StorageError
+  std::string path() const;
+  std::string text() const;  // so far
+
+ private:
+  FileDescriptor memory_;
+};
 
 // Every program that this one starts, a training or gnuplot, is one of these. The destructor asks it to end (SIGTERM),
 // since a training then saves what it has, and kills it after `patience`. When this process dies, however it dies, the

@@ -1,6 +1,7 @@
 #include "report/analysis.hpp"
 
 #include <algorithm>
+#include <boost/math/distributions/binomial.hpp>
 #include <cmath>
 #include <limits>
 
@@ -14,17 +15,23 @@ double median_of(std::vector<double> values) {
   return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
-ArmResult count_runs(const Arm& arm, double chance) {
+ArmResult count_runs(const Arm& arm, const Analysis& analysis) {
   ArmResult result;
+  int64_t evaluations = 0;
+  for (const Run& run : arm.runs) {
+    evaluations += static_cast<int64_t>(curve_of(run, &LogRecord::validation_top1).size());
+  }
+  result.least_learned = least_learned(analysis.chance, analysis.images.count, evaluations);
   std::vector<double> rates;  // whole, as a kept study has them
   for (const Run& run : arm.runs) {
+    const std::optional<Point> best = best_accuracy(run);
     if (run.end == RunEnd::kFinished) {
       ++result.finished;
+      if (best) ++result.scored;
     } else {
       result.diverged_at.push_back(run.end_step);
     }
-    const std::optional<Point> best = best_accuracy(run);
-    if (best && best->value > least_learned(chance)) ++result.learned;
+    if (best && best->value > result.least_learned) ++result.learned;
     if (const std::optional<double> rate = images_per_second(run)) rates.push_back(std::round(*rate));
   }
   std::ranges::sort(result.diverged_at);
@@ -166,12 +173,40 @@ Comparison compare_accuracy(const Study& study, const Analysis& analysis, size_t
   return compare_with_baseline(table, reference)[row];
 }
 
-double least_learned(double chance) { return std::min(2 * chance, (1 + chance) / 2); }
+double least_learned(double chance, int64_t images, int64_t evaluations) {
+  using boost::math::complement;
+  const double error = 0.05 / static_cast<double>(std::max<int64_t>(evaluations, 1));
+  const boost::math::binomial_distribution<double> guesses(static_cast<double>(images), chance);
+  // The quantile is rounded to a count that leaves at most `error` above it.
+  return quantile(complement(guesses, error)) / static_cast<double>(images);
+}
+
+ImageCount count_validation_images(const Study& study) {
+  if (study.validation_images > 0) return {.count = study.validation_images};
+  const DataOptions& data = study.arms[study.baseline].config().data;
+  if (data.kind == DatasetKind::kShapes) return {.count = data.shapes.validation_images};
+  std::vector<double> accuracies;
+  for (const Run* run : study.runs()) {
+    for (const Point& point : curve_of(*run, &LogRecord::validation_top1)) accuracies.push_back(point.value);
+  }
+  constexpr int64_t kLeast = 100, kMost = 1'000'000;
+  const auto are_shares_of = [&](int64_t images) {
+    return std::ranges::all_of(accuracies, [&](double accuracy) {
+      constexpr double kRounding = 1e-12;
+      const double count = accuracy * static_cast<double>(images);
+      return std::abs(count - std::round(count)) < kRounding * static_cast<double>(images);
+    });
+  };
+  int64_t images = kLeast;
+  while (images < kMost && !are_shares_of(images)) ++images;
+  return {.count = images, .is_assumed = true};
+}
 
 Analysis analyse(const Study& study) {
   const Config& config = study.arms[study.baseline].config();
-  Analysis analysis{.chance = 1.0 / static_cast<double>(config.model.classes)};
-  for (const Arm& arm : study.arms) analysis.arms.push_back(count_runs(arm, analysis.chance));
+  Analysis analysis{.chance = 1.0 / static_cast<double>(config.model.classes),
+                    .images = count_validation_images(study)};
+  for (const Arm& arm : study.arms) analysis.arms.push_back(count_runs(arm, analysis));
   compare_accuracies(study, analysis);
   set_targets(study, analysis);
   compare_speeds(study, analysis);

@@ -25,8 +25,10 @@ struct StepsToTarget {
 
 struct ArmResult {
   int64_t finished = 0;
+  int64_t scored = 0;                  // of these, the runs that have an evaluation
   std::vector<int64_t> diverged_at{};  // steps, ascending
-  int64_t learned = 0;                 // runs whose best accuracy is above twice chance
+  int64_t learned = 0;                 // runs whose best accuracy is above `least_learned`
+  double least_learned = 0;            // guesses reach more in few studies: see least_learned()
   Mean best_accuracy{};                // over finished runs
   Comparison accuracy{};               // its difference from the baseline's best
   StepsToTarget steps{};
@@ -40,19 +42,28 @@ struct ArmResult {
   bool has_learned() const { return learned > 0; }
   bool has_diverged() const { return finished == 0 && !diverged_at.empty(); }
   // True if the arm takes part in comparisons of accuracy.
-  bool is_comparable() const { return finished > 0 && has_learned(); }
+  bool is_comparable() const { return scored > 0 && has_learned(); }
+};
+
+struct ImageCount {
+  int64_t count = 0;
+  bool is_assumed = false;  // nothing records it
 };
 
 struct Analysis {
-  double chance = 0;                    // the accuracy of a guess
+  double chance = 0;                    // the accuracy of a guess among classes of equal size
+  ImageCount images{};                  // that accuracies are shares of
   std::map<uint64_t, Point> targets{};  // the baseline's best, by seed
   std::optional<double> mean_target{};  // their mean over seeds
   std::vector<ArmResult> arms{};        // in the study's order
 };
 
-// A network whose best is below this has learned nothing worth an interval: twice chance or, with few classes, half of
-// the way from chance to all right.
-double least_learned(double chance);
+// The accuracy that the best of so many evaluations over `images` does not exceed in 95 % of cases where each image is
+// guessed: the binomial distribution's quantile, with Bonferroni's correction.
+double least_learned(double chance, int64_t images, int64_t evaluations);
+// As the runs recorded it, or as generated images have it, or else assumed: the fewest, but 100, of which all
+// accuracies are shares.
+ImageCount count_validation_images(const Study& study);
 Analysis analyse(const Study& study);
 
 // The best accuracies of one arm over another's, by the variance of all arms that learned; the interval holds together

@@ -39,6 +39,10 @@ Box box_of(const LineChart& chart) {
   if (box.y_high <= box.y_low) {
     box.y_high = is_log ? box.y_low * 2 : box.y_low + 1;
     if (is_log) box.y_low /= 2;
+    if (chart.y_most && box.y_high > *chart.y_most) {
+      box.y_high = *chart.y_most;
+      box.y_low = std::min(box.y_low, box.y_high - 1);
+    }
   } else if (is_log) {
     box.y_low /= 1.15;
     box.y_high *= 1.15;
@@ -112,7 +116,8 @@ void add_end_labels(const LineChart& chart, const Box& box, std::string& text) {
   const double gap = kLine / (chart.height * (1 - kTop - box.bottom));
   constexpr double kColumn = 0.15;
   for (size_t begin = 0, end = 0; begin < ends.size(); begin = end) {
-    while (end < ends.size() && ends[begin].x - ends[end].x < kColumn) ++end;
+    do ++end;
+    while (end < ends.size() && ends[begin].x - ends[end].x < kColumn);
     std::vector<double> positions;
     for (size_t i = begin; i < end; ++i) positions.push_back(ends[i].y);
     const std::vector<double> moved = spread(positions, gap);

@@ -44,7 +44,8 @@ struct LineChart {
   std::string x_label{}, y_label{};
   int height = 480;
   Scale y_scale = Scale::kLinear;
-  std::optional<double> y_low{};  // linear; else from the data
+  std::optional<double> y_low{};   // linear; else from the data
+  std::optional<double> y_most{};  // linear; no value is above it, and a flat line is drawn below it
   std::string y_format = "%g";
   std::optional<double> level{};  // a dashed line across
   std::string level_label{};

@@ -53,7 +53,9 @@ using Curve = std::vector<Point>;
 
 Series series_of(const Study& study, size_t arm, double factor, const std::function<Curve(const Run&)>& curve) {
   std::vector<Curve> curves;
-  for (const Run* run : drawn_runs(study.arms[arm])) curves.push_back(curve(*run));
+  for (const Run* run : drawn_runs(study.arms[arm])) {
+    if (Curve points = curve(*run); !points.empty()) curves.push_back(std::move(points));
+  }
   return {
       .label = study.arms[arm].name, .style = line_style(style_index(study, arm)), .points = summarise(curves, factor)};
 }

@@ -14,15 +14,22 @@
 namespace bn::report {
 namespace {
 
-// Returns its exit status; its words go to the file `messages`.
-int run(const std::vector<std::string>& command, const std::string& messages) {
+struct Ended {
+  int status = 0;
+  std::string words{};
+};
+
+Ended run(const std::vector<std::string>& command) {
+  const ChildOutput output;
+  Ended ended;
   try {
-    return Child(command, messages).wait();
+    ended.status = Child(command, output.path()).wait();
   } catch (const UnsupportedError& error) {
-    unlink(messages.c_str());
     throw UnsupportedError(
         fmt::format("figures are drawn by gnuplot: {}; Debian's package is gnuplot-nox", error.what()));
   }
+  ended.words = output.text();
+  return ended;
 }
 
 // gnuplot names each part of a drawing after its commands, which browsers show and readers of screens read out.
@@ -50,12 +57,10 @@ void draw(const FigureScript& figure, const std::string& folder, FigureFiles fil
                          figure.name, figure.width, figure.height, kFigureStyle, figure.body));
   for (const std::string format : {"svg", "png"}) {
     if (files == FigureFiles::kSvgAlone && format != "svg") continue;
-    const std::string messages = path + ".messages";
-    const int status = run({"gnuplot", "-d", "-c", path + ".gp", format, fmt::format("{}.{}", path, format)}, messages);
-    std::string text;
-    read_file(messages, text);
-    unlink(messages.c_str());
-    if (status != 0) throw Error(ExitCode::kFailure, fmt::format("gnuplot could not draw {}.gp:\n{}", path, text));
+    const Ended gnuplot = run({"gnuplot", "-d", "-c", path + ".gp", format, fmt::format("{}.{}", path, format)});
+    if (gnuplot.status != 0) {
+      throw Error(ExitCode::kFailure, fmt::format("gnuplot could not draw {}.gp:\n{}", path, gnuplot.words));
+    }
     if (format == "svg") remove_titles(path + ".svg");
   }
   if (files == FigureFiles::kSvgAlone) unlink((path + ".gp").c_str());

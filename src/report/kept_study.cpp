@@ -101,10 +101,12 @@ std::string json_of(const Study& study) {
           fmt::format("{}  {}", runs.empty() ? "" : ",\n", json.dump(-1, ' ', false, Json::error_handler_t::replace));
     }
   }
+  const std::string images =
+      study.validation_images > 0 ? fmt::format(" \"validation_images\": {},\n", study.validation_images) : "";
   return fmt::format(
-      "{{\n \"name\": {},\n \"baseline\": {},\n \"notes\": {},\n \"figures\": {},\n \"runs\": [\n{}\n ]\n}}\n",
+      "{{\n \"name\": {},\n \"baseline\": {},\n \"notes\": {},\n \"figures\": {},\n{} \"runs\": [\n{}\n ]\n}}\n",
       Json(study.name).dump(), Json(study.arms[study.baseline].name).dump(), Json(study.notes).dump(),
-      Json(study.kept_figures).dump(), runs);
+      Json(study.kept_figures).dump(), images, runs);
 }
 
 YamlNode parse(const std::string& config_text) {
@@ -246,6 +248,7 @@ CurveLine parse_curve_line(std::string_view line, const Columns& columns) {
   }
   CurveLine parsed{.arm = cells[0], .seed = number_of<uint64_t>(cells[1])};
   parsed.record.step = number_of<int64_t>(cells[2]);
+  if (parsed.record.step < 0) throw std::invalid_argument(fmt::format("the step {} is below 0", cells[2]));
   parsed.record.event = cells[3];
   for (size_t i = 0; i < columns.size(); ++i) {
     const std::string& cell = cells[kFirstColumn + i];
@@ -300,6 +303,7 @@ Study read_kept_study(const std::string& folder) {
     json.at("notes").get_to(study.notes);
     json.at("baseline").get_to(baseline);
     json.at("figures").get_to(study.kept_figures);
+    study.note_validation_images(json.value("validation_images", int64_t{0}));
     for (const auto& entry : json.at("runs")) {
       study.arm_named(entry.at("arm").get<std::string>())
           .runs.push_back({.folder = folder + "/" + entry.at("folder").get<std::string>(),

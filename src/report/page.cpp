@@ -2,9 +2,12 @@
 // curves, how the numbers were made, and every run; and the files that it is written into.
 #include "bn/report.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <filesystem>
 #include <optional>
@@ -39,7 +42,7 @@ std::string runs_in_words(const ArmResult& result) {
   std::string divergence = divergence_in_words(result);
   if (result.finished == 0) return divergence;
   std::string text = fmt::format("{} finished", result.finished);
-  for (const std::string& more : {divergence, learned_in_words(result)}) {
+  for (const std::string& more : {divergence, unscored_in_words(result), learned_in_words(result)}) {
     if (!more.empty()) text += "; " + more;
   }
   return text;
@@ -155,8 +158,8 @@ class PageWriter {
         if (arm != study_.baseline && result.accuracy.pairs > 0) {
           effect = signed_points(result.accuracy.difference);
           if (result.accuracy.interval) effect += fmt::format(" ({})", points_between(*result.accuracy.interval));
-        } else if (arm != study_.baseline && !result.has_learned() && !result.has_diverged()) {
-          effect = "did not learn";
+        } else if (arm != study_.baseline && !result.is_comparable() && !result.has_diverged()) {
+          effect = shortcoming_in_words(result);
         }
         row.push_back(plain(effect));
         row.push_back(plain(steps_in_words(result.steps)));
@@ -238,10 +241,16 @@ class PageWriter {
         "with the same seed share the order of the data and, where shapes agree, the initial weights, so networks are "
         "compared in pairs." +
         method_sentences(analysis_) +
-        " Runs that diverged are counted, not averaged. A network whose best is below twice chance, or with few "
-        "classes "
-        "below half of the way from chance to 100 %, did not learn and "
-        "takes no part in comparisons. Nothing is bootstrapped.";
+        fmt::format(
+            " Runs that diverged are counted, not averaged. A network did not learn, and takes no part in comparisons, "
+            "where none of its accuracies is above what guesses reach by luck: the 95\u00a0% quantile of the binomial "
+            "distribution for {} and classes of equal size, with Bonferroni's correction for the number of its "
+            "evaluations.{} Nothing is bootstrapped.",
+            images_in_words(analysis_.images),
+            analysis_.images.is_assumed
+                ? " No run recorded the number of images: the lowest from 100 on, of which all accuracies are shares, "
+                  "is assumed."
+                : "");
     add(Paragraph{plain(text)});
   }
 
@@ -287,6 +296,15 @@ class PageWriter {
   const Verdict& verdict_;
   Page page_{};
 };
+
+// Reports into one folder are written one after the other: each waits here for those before it. The turn ends with the
+// descriptor, or with the process. On a file system without locks nobody waits.
+FileDescriptor take_turn(const std::string& folder) {
+  create_folder(folder);
+  FileDescriptor turn(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  while (turn && flock(turn.get(), LOCK_EX) != 0 && errno == EINTR) continue;
+  return turn;
+}
 
 // The figures that the kept report shows; the others are drawn again from curves.csv.
 std::vector<std::string> choose_figures(const ReportOptions& options, const Study& study, const Page& page) {
@@ -370,6 +388,7 @@ std::vector<std::string> write_report(const ReportOptions& options) {
   const report::Verdict verdict = report::judge(study, analysis);
   report::Page page = report::PageWriter(study, analysis, verdict).write();
   const std::string figures = options.out + "/figures";
+  const FileDescriptor turn = report::take_turn(options.out);
   if (options.keep) {
     report::write_kept(options, study, page, figures);
   } else {

@@ -8,6 +8,7 @@
 
 #include "report/chart.hpp"
 #include "report/figures.hpp"
+#include "report/words.hpp"
 
 namespace bn::report {
 namespace {
@@ -30,7 +31,8 @@ EffectRow row_of(const Comparison& comparison, double factor, std::string text) 
 
 std::string why_not(const ArmResult& result) {
   if (result.has_diverged()) return "diverged";
-  return result.has_learned() ? "no pair of seeds" : "did not learn";
+  const std::string shortcoming = shortcoming_in_words(result);
+  return shortcoming.empty() ? "no pair of seeds" : shortcoming;
 }
 
 struct Panel {

@@ -151,6 +151,7 @@ void add_kept_study(const std::string& folder, Study& study, std::string& baseli
   Study kept = read_kept_study(folder);
   study.name = kept.name;
   study.kept_figures = kept.kept_figures;
+  study.note_validation_images(kept.validation_images);
   if (baseline.empty()) baseline = kept.arms[kept.baseline].name;
   study.notes.insert(study.notes.end(), kept.notes.begin(), kept.notes.end());
   for (Arm& arm : kept.arms) {
@@ -171,6 +172,7 @@ std::string kept_study_above(const std::string& path) {
 void add_kept_runs(const std::string& kept, const std::string& path, Study& study) {
   const std::string wanted = fs::path(path).lexically_proximate(kept).lexically_normal().string();
   Study whole = read_kept_study(kept);
+  study.note_validation_images(whole.validation_images);
   std::vector<std::string> folders;
   bool is_found = false;
   for (Arm& arm : whole.arms) {
@@ -207,13 +209,14 @@ std::string names_of(const std::vector<std::string>& runs) {
 }
 
 // Adds a sentence if other images, or another computation, stand behind a difference.
-void note_other_provenance(Study& study) {
+void note_provenance(Study& study) {
   const Run* first = nullptr;
   std::string first_name, other_data, other_computation;
   std::vector<std::string> of_other_data, computed_otherwise;
   for (const Arm& arm : study.arms) {
     for (const Run& run : arm.runs) {
       if (!run.provenance) continue;
+      study.note_validation_images(run.provenance->validation.images);
       const std::string name = fmt::format("{} with seed {}", arm.name, run.seed);
       if (first == nullptr) {
         first = &run;
@@ -296,6 +299,10 @@ std::vector<const Run*> Study::runs() const {
   return all;
 }
 
+void Study::note_validation_images(int64_t images) {
+  if (images > 0 && (validation_images == 0 || images < validation_images)) validation_images = images;
+}
+
 Arm& Study::arm_named(const std::string& arm_name) {
   for (Arm& arm : arms) {
     if (arm.name == arm_name) return arm;
@@ -326,7 +333,7 @@ Study read_study(const std::vector<std::string>& inputs, const std::string& base
                                 fmt::join(study.notes, "\n  ")));
   }
   expect_same_data(study);
-  note_other_provenance(study);
+  note_provenance(study);
   choose_baseline(study, baseline_name);
   leave_out_copies(study);
   return study;

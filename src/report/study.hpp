@@ -56,9 +56,11 @@ struct Study {
   size_t baseline = 0;
   std::vector<std::string> notes{};         // sentences that a reader must know: runs that were left out
   std::vector<std::string> kept_figures{};  // names of the figures that a kept study's report shows
+  int64_t validation_images = 0;            // the fewest that a run recorded; 0 = none did
 
-  std::vector<const Run*> runs() const;         // all arms'
-  std::vector<uint64_t> seeds() const;          // all arms' seeds, ascending
+  std::vector<const Run*> runs() const;  // all arms'
+  std::vector<uint64_t> seeds() const;   // all arms' seeds, ascending
+  void note_validation_images(int64_t images);
   Arm& arm_named(const std::string& arm_name);  // a new one where there is none
 };
 

@@ -184,7 +184,7 @@ class Judge {
           fmt::format("{}: {}.", name(failed), effect_in_words(result(failed))));
       return;
     }
-    ArmResult difference{.finished = 1, .learned = 1};
+    ArmResult difference{.finished = 1, .scored = 1, .learned = 1};
     difference.accuracy = compare_accuracy(study_, analysis_, highest.arm, next.arm);
     const Outcome outcome = difference.accuracy.outcome;
     const bool is_held_by_survivors = outcome == Outcome::kHigher && !arm.diverged_at.empty();
@@ -235,10 +235,10 @@ class Judge {
         fmt::format("{}.", fmt::join(words, "; ")));
   }
 
-  // "reaches 12.3 %", "diverged at ...", "stays at chance".
+  // "reaches 12.3 %", "diverged at ...", "does not learn: ...".
   std::string describe_learning(const Part& part) const {
     const ArmResult& arm = result(part);
-    if (arm.has_diverged()) return fmt::format("{} {}", name(part), divergence_in_words(arm));
+    if (arm.has_diverged() || arm.scored == 0) return fmt::format("{} {}", name(part), shortcoming_in_words(arm));
     std::string text = fmt::format("{} {} {}", name(part),
                                    arm.has_learned() ? "reaches" : "does not learn:", percent_pm(arm.best_accuracy));
     const std::string share = learned_in_words(arm);
@@ -307,14 +307,16 @@ class Judge {
     const std::string& baseline = study_.arms[study_.baseline].name;
     const ArmResult& result = analysis_.arms[study_.baseline];
     if (!result.is_comparable()) {
-      return fmt::format("The baseline {} {}, so nothing can be measured against it.", baseline,
-                         result.has_diverged()
-                             ? divergence_in_words(result)
-                             : fmt::format("did not learn: its best accuracy is below {}, where a guess has {}",
-                                           percent(least_learned(analysis_.chance)), percent(analysis_.chance)));
+      std::string why = shortcoming_in_words(result);
+      if (result.scored > 0) {
+        why += fmt::format(": its best accuracy is not above {}, which guesses of {} reach by luck on {}",
+                           percent(result.least_learned), percent(analysis_.chance), images_in_words(analysis_.images));
+      }
+      return fmt::format("The baseline {} {}, so nothing can be measured against it.", baseline, why);
     }
     if (study_.arms.size() == 1) {
-      const std::string seeds = result.finished > 1 ? fmt::format(", the mean of {} seeds", result.finished) : "";
+      std::string seeds = result.scored > 1 ? fmt::format(", the mean of {} seeds", result.scored) : "";
+      if (result.scored < result.finished) seeds += "; " + unscored_in_words(result);
       return fmt::format("{}: best validation accuracy {}{}. There is no other network to compare it with.", baseline,
                          percent_pm(result.best_accuracy), seeds);
     }

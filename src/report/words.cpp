@@ -84,9 +84,25 @@ std::string learned_in_words(const ArmResult& result) {
   return fmt::format("learned in {} of {}", result.learned, plural(result.runs(), "seed"));
 }
 
-std::string effect_in_words(const ArmResult& result) {
+std::string unscored_in_words(const ArmResult& result) {
+  if (result.scored == result.finished) return "";
+  return fmt::format("{} of {} finished without an evaluation", result.finished - result.scored,
+                     plural(result.finished, "seed"));
+}
+
+std::string images_in_words(const ImageCount& images) {
+  return fmt::format("{}{} images", images.is_assumed ? "an assumed " : "",
+                     with_separators(static_cast<double>(images.count)));
+}
+
+std::string shortcoming_in_words(const ArmResult& result) {
   if (result.has_diverged()) return divergence_in_words(result);
-  if (!result.has_learned()) return "did not learn";
+  if (result.scored == 0) return "was never evaluated";
+  return result.has_learned() ? "" : "did not learn";
+}
+
+std::string effect_in_words(const ArmResult& result) {
+  if (const std::string shortcoming = shortcoming_in_words(result); !shortcoming.empty()) return shortcoming;
   if (result.accuracy.pairs == 0) return "no seed in common with the baseline";
   const std::string points = signed_points(result.accuracy.difference) + " points";
   if (!result.accuracy.interval)

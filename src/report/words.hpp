@@ -22,6 +22,12 @@ std::string steps_in_words(const StepsToTarget& steps);
 std::string divergence_in_words(const ArmResult& result);
 // "learned in 1 of 5 seeds"; "" when none or all did.
 std::string learned_in_words(const ArmResult& result);
+// "1 of 2 seeds finished without an evaluation"; "" when none did.
+std::string unscored_in_words(const ArmResult& result);
+// Why the arm cannot be compared: "did not learn", "was never evaluated" or as divergence_in_words(); "" where it can.
+std::string shortcoming_in_words(const ArmResult& result);
+// "2,000 images", "an assumed 100 images".
+std::string images_in_words(const ImageCount& images);
 // "+1.3 points (+0.8 to +1.8)", or why there is no such number.
 std::string effect_in_words(const ArmResult& result);
 // "14× (11 to 17)"

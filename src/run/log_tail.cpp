@@ -1,9 +1,11 @@
 #include "run/log_tail.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
+
+#include "run/log_line.hpp"
 
 namespace bn {
 
@@ -22,12 +24,16 @@ const RunProgress& LogTail::update() {
 }
 
 void LogTail::read_line(const std::string& line) {
-  const auto record = nlohmann::json::parse(line, nullptr, false);
-  if (!record.is_object() || !record.contains("event") || !record.contains("step")) return;
-  progress_.last_event = record.at("event").get<std::string>();
-  progress_.step = record.at("step").get<int64_t>();
-  if (record.contains("validation_top1") && record.at("validation_top1").is_number()) {
-    progress_.top1 = record.at("validation_top1").get<double>();
+  LogRecord record;
+  try {
+    record = parse_log_line(line);
+  } catch (const std::exception&) {
+    return;
+  }
+  progress_.last_event = record.event;
+  progress_.step = record.step;
+  if (record.validation_top1 && std::isfinite(*record.validation_top1)) {
+    progress_.top1 = record.validation_top1;
     progress_.best_top1 = std::max(progress_.best_top1.value_or(0), *progress_.top1);
   }
   if (progress_.last_event == "start") {
@@ -35,7 +41,7 @@ void LogTail::read_line(const std::string& line) {
     progress_.seconds_per_step.reset();
   }
   if (progress_.last_event != "train" && progress_.last_event != "evaluate") return;
-  const double seconds = record.value("seconds", 0.0);
+  const double seconds = record.seconds.value_or(0);
   if (first_step_ < 0) {
     first_step_ = progress_.step;
     first_seconds_ = seconds;

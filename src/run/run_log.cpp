@@ -14,6 +14,7 @@
 #include "bn/error.hpp"
 #include "bn/run_log.hpp"
 #include "core/files.hpp"
+#include "run/log_line.hpp"
 
 namespace bn {
 namespace {
@@ -68,20 +69,10 @@ std::string to_line(const LogRecord& record) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-LogRecord parse_line(std::string_view line) {
-  const Json json = Json::parse(line);
-  LogRecord record;
-  record.event = json.at("event").get<std::string>();
-  record.step = json.at("step").get<int64_t>();
-  record.epoch = number_from_json(json.at("epoch"));
-  for (const OptionalField& field : kOptionalFields) {
-    if (json.contains(field.name)) record.*field.value = number_from_json(json.at(field.name));
-  }
-  if (json.contains("percentiles")) {
-    for (const Json& percentile : json.at("percentiles")) record.percentiles.push_back(number_from_json(percentile));
-  }
-  if (json.contains("message")) record.message = json.at("message").get<std::string>();
-  return record;
+int64_t step_from_json(const Json& json) {
+  const bool is_step = json.is_number_integer() && json.get<int64_t>() >= 0;  // an integer beyond int64_t is below 0
+  if (!is_step) throw std::invalid_argument(fmt::format("the step is {}, not a whole number from 0 on", json.dump()));
+  return json.get<int64_t>();
 }
 
 // Calls visit(line with its newline, record) for each whole line.
@@ -93,7 +84,7 @@ void for_each_record(const std::string& path, std::string_view text,
     ++number;
     LogRecord record;
     try {
-      record = parse_line(line);
+      record = parse_log_line(line);
     } catch (const std::exception& error) {
       throw DataError(fmt::format("{}:{}: not a record of a run log: {}", path, number, error.what()));
     }
@@ -102,6 +93,22 @@ void for_each_record(const std::string& path, std::string_view text,
 }
 
 }  // namespace
+
+LogRecord parse_log_line(std::string_view line) {
+  const Json json = Json::parse(line);
+  LogRecord record;
+  record.event = json.at("event").get<std::string>();
+  record.step = step_from_json(json.at("step"));
+  record.epoch = number_from_json(json.at("epoch"));
+  for (const OptionalField& field : kOptionalFields) {
+    if (json.contains(field.name)) record.*field.value = number_from_json(json.at(field.name));
+  }
+  if (json.contains("percentiles")) {
+    for (const Json& percentile : json.at("percentiles")) record.percentiles.push_back(number_from_json(percentile));
+  }
+  if (json.contains("message")) record.message = json.at("message").get<std::string>();
+  return record;
+}
 
 RunLog::RunLog(const std::string& path, int64_t resume_step) : path_(path) {
   std::string text;

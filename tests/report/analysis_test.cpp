@@ -126,15 +126,59 @@ TEST(Analysis, GivesNoIntervalOfRatiosBetweenEqualAccuracies) {
   EXPECT_EQ(claim.evidence, "b: 2.5\u00d7 fewer steps, but its accuracy cannot be told apart.");
 }
 
-// Twice chance is out of reach with two classes.
-TEST(Analysis, TwoClassesCanBeLearned) {
+// The quantiles of the binomial distribution, by exact sums elsewhere.
+TEST(Analysis, GuessesReachMoreInFewImagesAndManyEvaluations) {
+  EXPECT_DOUBLE_EQ(least_learned(0.5, 100, 1), 0.58);
+  EXPECT_DOUBLE_EQ(least_learned(0.5, 1000, 1), 0.526);
+  EXPECT_DOUBLE_EQ(least_learned(0.1, 1000, 1), 0.116);
+  EXPECT_DOUBLE_EQ(least_learned(0.1, 1000, 50), 0.130);
+  EXPECT_DOUBLE_EQ(least_learned(0.1, 10, 1), 0.3);
+}
+
+// Of two classes, and of ten: what many images tell from guessing, few do not.
+TEST(Analysis, AnAccuracyAboveChanceIsLearned) {
   const TemporaryFolder folder;
-  const WrittenRun run{.accuracies = {0.7, 0.9}};
+  const auto learned = [&](int64_t classes, double accuracy, int64_t images) {
+    const WrittenRun run{.accuracies = {accuracy}};
+    Config config = config_of(run);
+    config.model.classes = config.data.classes_limit = classes;
+    config.data.shapes.validation_images = images;
+    write_run(folder / "a", run, config);
+    const Analysis analysis = analyse(read_study({folder / "a"}, ""));
+    std::filesystem::remove_all(folder / "a");
+    EXPECT_EQ(analysis.images.count, images);
+    EXPECT_FALSE(analysis.images.is_assumed);
+    return analysis.arms[0].has_learned();
+  };
+  EXPECT_TRUE(learned(2, 0.9, 70));
+  EXPECT_TRUE(learned(2, 0.7, 200));
+  EXPECT_TRUE(learned(2, 0.66, 200));
+  EXPECT_FALSE(learned(2, 0.7, 10));
+  EXPECT_TRUE(learned(10, 0.19, 1000));
+  EXPECT_FALSE(learned(10, 0.19, 21));
+  EXPECT_FALSE(learned(10, 0.1, 1000));
+}
+
+// The number of images is the record's; where there is none, the fewest that the accuracies allow.
+TEST(Analysis, KnowsOrAssumesTheValidationImages) {
+  const TemporaryFolder folder;
+  const WrittenRun run{.accuracies = {123.0 / 300, 0.5, 299.0 / 300}};
   Config config = config_of(run);
-  config.model.classes = config.data.classes_limit = 2;
+  config.data.kind = DatasetKind::kMnist;
+  config.data.train = config.data.validation = {"images", "labels"};
   write_run(folder / "a", run, config);
-  const Study study = read_study({folder / "a"}, "");
-  EXPECT_TRUE(analyse(study).arms[0].has_learned());
+  const auto images = [&](const std::string& input) { return analyse(read_study({input}, "")).images; };
+  EXPECT_EQ(images(folder / "a").count, 300);
+  EXPECT_TRUE(images(folder / "a").is_assumed);
+  test::write_bytes(folder / "a/made_of.json", to_json({.training = {.images = 20, .fingerprint = "f"},
+                                                        .validation = {.images = 600, .fingerprint = "g"}}));
+  EXPECT_EQ(images(folder / "a").count, 600);
+  EXPECT_FALSE(images(folder / "a").is_assumed);
+  keep_study(read_study({folder / "a"}, ""), folder.path());
+  EXPECT_EQ(images(folder.path()).count, 600);
+  EXPECT_EQ(images(folder / "a").count, 600);
+  std::filesystem::remove_all(folder / "a");
+  EXPECT_EQ(images(folder / "a").count, 600);
 }
 
 // A run that diverged at one seed takes neither its own nor the baseline's value of that seed along.
@@ -344,9 +388,8 @@ TEST(Verdict, ABaselineThatDidNotLearnMeasuresNothing) {
   const Analysis analysis = analyse(study);
   EXPECT_TRUE(analysis.targets.empty());
   EXPECT_EQ(judge(study, analysis).headline,
-            "The baseline a did not learn: its best accuracy is below 20.0\u00a0%, where a guess has 10.0\u00a0%, so "
-            "nothing can be "
-            "measured against it.");
+            "The baseline a did not learn: its best accuracy is not above 17.1\u00a0%, which guesses of 10.0\u00a0% "
+            "reach by luck on 70 images, so nothing can be measured against it.");
 }
 
 TEST(Figures, LossesAreSmoothed) {

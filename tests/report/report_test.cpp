@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <set>
+#include <thread>
 
 #include "bn/error.hpp"
 #include "bn/provenance.hpp"
@@ -169,7 +170,7 @@ TEST(Report, OfALogWithExtremeNumbers) {
   RunLog log(folder / "a/log.jsonl", 1000);
   for (const double value : {5e-324, 1e-300, 1.7e308, -1.0, 1e17, 9.1e15, 9.1e15 + 2}) {
     log.write({.event = "train",
-               .step = 300 + static_cast<int64_t>(std::log(std::abs(value))),
+               .step = 800 + static_cast<int64_t>(std::log(std::abs(value))),
                .loss = value,
                .learning_rate = value});
   }
@@ -190,6 +191,43 @@ TEST(Report, OfRunsThatAllDivergedAtOnce) {
   write_run(folder / "b", {.learning_rate = 3, .end = "diverged", .end_step = 1});
   EXPECT_EQ(write_report({.inputs = {folder / "a", folder / "b"}, .out = folder / "out"}).front(),
             "The baseline a diverged at step 3 in 1 of 1 seed, so nothing can be measured against it.");
+}
+
+TEST(Report, OfFinishedRunsWithoutAnEvaluation) {
+  const TemporaryFolder folder;
+  write_run(folder / "a/seed_1", {.accuracies = {0.3, 0.5}});
+  write_run(folder / "a/seed_2", {.seed = 2, .end_step = 200});
+  write_run(folder / "b/seed_1", {.learning_rate = 3, .end_step = 200});
+  const std::string half = folder / "a/seed_1", without = folder / "a/seed_2", other = folder / "b/seed_1";
+  EXPECT_EQ(write_report({.inputs = {half, without}, .out = folder / "out"}).front(),
+            "a: best validation accuracy 50.0\u00a0%; 1 of 2 seeds finished without an evaluation. There is no other "
+            "network to compare it with.");
+  EXPECT_EQ(write_report({.inputs = {without}, .out = folder / "out"}).front(),
+            "The baseline a was never evaluated, so nothing can be measured against it.");
+  EXPECT_THAT(write_report({.inputs = {half, other}, .out = folder / "out"}).back(),
+              HasSubstr("b: was never evaluated"));
+}
+
+// Each waits for those before it, so all are whole.
+TEST(Report, IntoOneFolderAtOnce) {
+  const TemporaryFolder folder;
+  write_run(folder / "a", {.accuracies = {0.3, 0.5}});
+  const std::string out = folder / "out";
+  std::vector<std::thread> writers;
+  std::vector<std::string> errors(3);
+  for (std::string& error : errors) {
+    writers.emplace_back([&] {
+      try {
+        write_report({.inputs = {folder / "a"}, .out = out});
+      } catch (const Error& failure) {
+        error = failure.what();
+      }
+    });
+  }
+  for (std::thread& writer : writers) writer.join();
+  EXPECT_THAT(errors, testing::Each(""));
+  EXPECT_THAT(read_bytes(out + "/index.html"), HasSubstr("id=\"accuracy_gnuplot_canvas\""));
+  EXPECT_EQ(test::names_in(out + "/figures").size(), 9U);  // three figures, each as gp, svg and png
 }
 
 TEST(Report, NamesOfArmsAreText) {
@@ -241,6 +279,18 @@ TEST(Chart, MovesLabelsApartAsLittleAsItTakes) {
   const std::vector<double> chain = spread({0.5, 0.5, 0.58}, 0.1);
   EXPECT_NEAR(chain[1] - chain[0], 0.1, 1e-9);
   EXPECT_NEAR(chain[2] - chain[1], 0.1, 1e-9);
+}
+
+TEST(Chart, ALabelWithoutAPlaceEnds) {
+  report::LineChart chart{.name = "a", .y_low = 0};
+  chart.series.push_back({.label = "b", .marks = {{.x = std::nan(""), .y = 1}}});
+  EXPECT_THAT(report::script_of(chart).body, HasSubstr("'b'"));
+}
+
+TEST(Chart, AnAxisOfAccuraciesEndsAtAllRight) {
+  report::LineChart chart{.name = "a", .y_low = 100, .y_most = 100};
+  chart.series.push_back({.label = "b", .points = {{1, 100, 100, 100}, {2, 100, 100, 100}}});
+  EXPECT_THAT(report::script_of(chart).body, HasSubstr("set yrange [99:100]\n"));
 }
 
 TEST(Chart, Ticks) {

@@ -50,5 +50,18 @@ TEST(LogTail, WhatIsNoRecordIsPassedOver) {
   EXPECT_EQ(LogTail(folder / "log.jsonl").update().step, 20);
 }
 
+TEST(LogTail, ARecordWithAWrongTypeIsPassedOver) {
+  const TemporaryFolder folder;
+  for (const char* line : {R"({"event":"train","step":"30","epoch":0})", R"({"event":7,"step":30,"epoch":0})",
+                           R"({"event":"train","step":1e300,"epoch":0})", R"({"event":"train","step":-30,"epoch":0})",
+                           R"({"event":"train","step":30,"epoch":0,"seconds":"long"})",
+                           R"({"event":"evaluate","step":30,"epoch":0,"validation_top1":[1]})"}) {
+    write_bytes(folder / "log.jsonl", std::string(kStart) + kEvaluated20 + line + "\n");
+    const RunProgress progress = LogTail(folder / "log.jsonl").update();
+    EXPECT_EQ(progress.step, 20) << line;
+    EXPECT_EQ(progress.last_event, "evaluate") << line;
+  }
+}
+
 }  // namespace
 }  // namespace bn::test

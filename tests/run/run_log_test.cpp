@@ -130,8 +130,11 @@ TEST(RunLog, TornLastLineCostsItselfOnly) {
 TEST(RunLog, ALineThatIsNoRecordIsNamed) {
   const TemporaryFolder folder;
   const std::string good = R"({"event":"train","step":1,"epoch":0.5})";
-  for (const std::string bad : {"{\"event\":\"tr", "[]", "7", "{\"event\":\"train\",\"step\":\"x\",\"epoch\":1}",
-                                "{\"event\":\"train\",\"step\":1,\"epoch\":\"much\"}", ""}) {
+  for (const std::string bad :
+       {"{\"event\":\"tr", "[]", "7", "{\"event\":\"train\",\"step\":\"x\",\"epoch\":1}",
+        "{\"event\":\"train\",\"step\":1,\"epoch\":\"much\"}", "", "{\"event\":\"train\",\"step\":-5,\"epoch\":1}",
+        "{\"event\":\"train\",\"step\":5.5,\"epoch\":1}", "{\"event\":\"train\",\"step\":1e300,\"epoch\":1}",
+        "{\"event\":\"train\",\"step\":9223372036854775808,\"epoch\":1}"}) {
     write_bytes(folder / "log.jsonl", fmt::format("{0}\n{1}\n{0}\n", good, bad));
     const std::string message = error_message<DataError>([&] { read_log(folder / "log.jsonl"); });
     EXPECT_TRUE(message.starts_with(folder.path() + "/log.jsonl:2: not a record of a run log: ")) << message;
