@@ -23,6 +23,7 @@ struct ShapesOptions {  // generated: 10 classes of drawn, textured shapes
   int64_t image_size = 32;
   int64_t train_images = 10000, validation_images = 2000;
   uint64_t seed = 1;
+  bool operator==(const ShapesOptions&) const = default;
 };
 
 struct AugmentOptions {
@@ -31,12 +32,14 @@ struct AugmentOptions {
   double min_aspect = 0.75, max_aspect = 4.0 / 3.0;
   bool flip = true;
   Interpolation interpolation = Interpolation::kArea;  // kRandom: bilinear, area, nearest or cubic at equal odds
+  bool operator==(const AugmentOptions&) const = default;
 };
 
 // The validation images are part of the training paths' images, chosen by their contents.
 struct SplitOptions {
   double validation = 0;  // this share of each class; 0 = the validation paths have them
   uint64_t seed = 1;      // another seed chooses others
+  bool operator==(const SplitOptions&) const = default;
 };
 
 struct DataOptions {
@@ -69,6 +72,7 @@ struct DataOptions {
   Cache cache = Cache::kNone;
   int64_t workers = 1;  // 0 = in the calling thread
   int64_t slots = 4;    // ring size, batches
+  bool operator==(const DataOptions&) const = default;
 };
 
 }  // namespace bn

@@ -1,9 +1,7 @@
 // A plan with its time: a few steps of each different network are measured, as many at once as would run.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <list>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -12,15 +10,12 @@
 #include "bn/sweep.hpp"
 #include "core/child.hpp"
 #include "core/duration.hpp"
-#include "core/files.hpp"
 #include "core/messages.hpp"
 #include "sweep/run_size.hpp"
 #include "sweep/run_state.hpp"
 
 namespace bn {
 namespace {
-
-namespace fs = std::filesystem;
 
 struct StepTime {
   double step_seconds = 0;
@@ -40,13 +35,6 @@ std::string identity_of(const Config& config) {
   return to_yaml(same);
 }
 
-std::string read_and_remove(const std::string& path) {
-  std::string text;
-  read_file(path, text);
-  fs::remove(path);
-  return text;
-}
-
 StepTime parse_profile(const std::string& text, int64_t batch) {
   const auto report = nlohmann::json::parse(text.substr(std::min(text.find('{'), text.size())), nullptr, false);
   if (!report.is_object()) throw UnsupportedError("the measurement of a few steps printed no result: " + text);
@@ -63,16 +51,17 @@ StepTime measure(const SweepRun& run, const SweepOptions& options) {
   command.insert(command.end(), {"profile", run.config_path, "--steps", "3", "--json"});
   for (const std::string& override : run.overrides) command.insert(command.end(), {"--set", override});
   command.insert(command.end(), {"--set", fmt::format("threads={}", run.config.threads)});
-  std::list<Child> children;
-  const auto output = [](int64_t job) {
-    return (fs::temp_directory_path() / fmt::format("bn_sweep_{}_{}.json", getpid(), job)).string();
+  struct Measurement {
+    ChildOutput output{};
+    Child child;
+    explicit Measurement(const std::vector<std::string>& command) : child(command, output.path()) {}
   };
-  for (int64_t job = 0; job < options.jobs; ++job) children.emplace_back(command, output(job));
+  std::list<Measurement> measurements;
+  for (int64_t job = 0; job < options.jobs; ++job) measurements.emplace_back(command);
   StepTime mean;
-  int64_t job = 0;
-  for (Child& child : children) {
-    const int exit_code = child.wait();
-    const std::string text = read_and_remove(output(job++));
+  for (Measurement& measurement : measurements) {
+    const int exit_code = measurement.child.wait();
+    const std::string text = measurement.output.text();
     if (exit_code != 0) {
       throw Error(static_cast<ExitCode>(exit_code), fmt::format("cannot measure steps of arm {}: {}", run.arm, text));
     }

@@ -2,26 +2,32 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "bn/dataset.hpp"
 #include "bn/error.hpp"
 
 namespace bn {
 namespace {
 
-std::string identity_of(const DataOptions& data, Split split) {
-  return fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", static_cast<int>(data.kind), static_cast<int>(split),
-                     fmt::join(data.train, "|"), fmt::join(data.validation, "|"), data.classes, data.classes_limit,
-                     data.shapes.image_size, data.shapes.train_images, data.shapes.validation_images, data.shapes.seed);
-}
-
-int64_t images_in(const DataOptions& data, Split split, std::map<std::string, int64_t>& known) {
-  const auto [entry, is_new] = known.try_emplace(identity_of(data, split), 0);
-  if (is_new) {
-    DataOptions files = data;
-    files.cache = Cache::kNone;  // the images are counted, not read
-    entry->second = open_dataset(files, split)->size();
-  }
-  return entry->second;
+// The options without those that say how the images of a set are read and shown to the network. What is left decides
+// which images they are.
+DataOptions which_images(DataOptions data) {
+  const DataOptions preset;
+  data.image_size = preset.image_size;
+  data.resize_shorter = preset.resize_shorter;
+  data.binarize = preset.binarize;
+  data.mean = preset.mean;
+  data.std = preset.std;
+  data.augment = preset.augment;
+  data.distortion = preset.distortion;
+  data.lighting = preset.lighting;
+  data.shuffle = preset.shuffle;
+  data.exif_orientation = preset.exif_orientation;
+  data.cache = Cache::kNone;  // the images are counted, not read
+  data.workers = preset.workers;
+  data.slots = preset.slots;
+  return data;
 }
 
 }  // namespace
@@ -39,9 +45,18 @@ RunSize size_of_run(const TrainOptions& train, int64_t training_images, int64_t 
   return size;
 }
 
+const DataSizes::Known& DataSizes::count_images(const DataOptions& data) {
+  const DataOptions which = which_images(data);
+  const auto same = std::find_if(known_.begin(), known_.end(), [&](const Known& known) { return known.data == which; });
+  if (same != known_.end()) return *same;
+  return known_.emplace_back(Known{.data = which,
+                                   .training = open_dataset(which, Split::kTrain)->size(),
+                                   .validation = open_dataset(which, Split::kValidation)->size()});
+}
+
 RunSize DataSizes::of(const Config& config) {
-  const int64_t training = images_in(config.data, Split::kTrain, images_);
-  return size_of_run(config.train, training, images_in(config.data, Split::kValidation, images_));
+  const Known& images = count_images(config.data);
+  return size_of_run(config.train, images.training, images.validation);
 }
 
 }  // namespace bn

@@ -1,8 +1,7 @@
 // The length of a run in steps, epochs and images.
 #pragma once
 
-#include <map>
-#include <string>
+#include <vector>
 
 #include "bn/config.hpp"
 
@@ -22,7 +21,13 @@ class DataSizes {
   RunSize of(const Config& config);  // throws DataError
 
  private:
-  std::map<std::string, int64_t> images_;  // key: what identifies the set
+  struct Known {
+    DataOptions data;
+    int64_t training = 0, validation = 0;
+  };
+  const Known& count_images(const DataOptions& data);
+
+  std::vector<Known> known_;
 };
 
 }  // namespace bn

@@ -43,6 +43,7 @@ std::string made_plain(std::string text) {
   return text;
 }
 
+constexpr size_t kMostRuns = 10'000;
 constexpr const char* kSetsSeed = "sets train.seed, expected the key `seeds` to list them";
 
 // Refuses a seed in any form, such as `train={seed: 3}`: beside `seeds` it would have no effect.
@@ -67,9 +68,10 @@ class Reader {
     if (name == nullptr) fail(tree_.position, "name", "is missing, expected the name of the sweep, and of its folder");
     sweep_.name = read_plain(*name, "name");
     if (const YamlNode* images = find("images")) read_images(*images);
-    const std::vector<SweepRun> arms = make_arms();
     const std::vector<uint64_t> seeds = read_seeds();
-    for (size_t i = 0; i < std::max<size_t>(seeds.size(), 1); ++i) {
+    const size_t repetitions = std::max<size_t>(seeds.size(), 1);
+    const std::vector<SweepRun> arms = make_arms(repetitions);
+    for (size_t i = 0; i < repetitions; ++i) {
       for (const SweepRun& arm : arms) {
         SweepRun& run = sweep_.runs.emplace_back(arm);
         if (!seeds.empty()) run.config.train.seed = seeds[i];
@@ -140,10 +142,11 @@ class Reader {
   std::vector<uint64_t> read_seeds() const {
     const YamlNode* node = find("seeds");
     std::vector<uint64_t> seeds;
+    std::set<uint64_t> known;
     if (node == nullptr) return seeds;
     for (const YamlNode& item : list_items(*node, "seeds", "a list of seeds such as [1, 2, 3]")) {
       seeds.push_back(static_cast<uint64_t>(read_count(item, "seeds")));
-      if (std::ranges::count(seeds, seeds.back()) > 1) {
+      if (!known.insert(seeds.back()).second) {
         fail(item.position, "seeds", fmt::format("lists {} twice", seeds.back()));
       }
     }
@@ -207,11 +210,10 @@ class Reader {
       if (axis.key == "train.seed") fail(axis.position, path, "expected the key `seeds` to list the seeds");
       std::vector<Variation> longer;
       const std::vector<YamlNode>& values = list_items(axis.value, path, "a list of values");
-      constexpr size_t kMostCombinations = 10'000;
-      if (combinations.size() * values.size() > kMostCombinations) {
+      if (combinations.size() * values.size() > kMostRuns) {
         fail(axis.position, "grid",
              fmt::format("makes {} combinations and more, at most {} are accepted", combinations.size() * values.size(),
-                         kMostCombinations));
+                         kMostRuns));
       }
       for (const Variation& combination : combinations) {
         for (const YamlNode& value : values) {
@@ -227,10 +229,20 @@ class Reader {
     return combinations;
   }
 
-  std::vector<Variation> read_variations() const {
+  // Refuses too many runs before any two lists are combined.
+  std::vector<Variation> read_variations(size_t configs, size_t seeds) const {
     std::vector<Variation> variations;
-    const std::vector<Variation> grid = read_grid();
-    for (const Variation& alternative : read_alternatives()) {
+    const std::vector<Variation> grid = read_grid(), alternatives = read_alternatives();
+    const double runs = static_cast<double>(configs) * static_cast<double>(alternatives.size()) *
+                        static_cast<double>(grid.size()) * static_cast<double>(seeds);
+    if (runs > kMostRuns) {
+      fail(tree_.position, "",
+           fmt::format(
+               "makes {:.0f} runs of {} configs, {} overrides, {} combinations of the grid and {} seeds; at most "
+               "{} are accepted",
+               runs, configs, alternatives.size(), grid.size(), seeds, kMostRuns));
+    }
+    for (const Variation& alternative : alternatives) {
       for (const Variation& combination : grid) {
         Variation& both = variations.emplace_back(alternative);
         both.label += (both.label.empty() || combination.label.empty() ? "" : "-") + combination.label;
@@ -241,13 +253,14 @@ class Reader {
   }
 
   // A run of each arm, its seed still to be set.
-  std::vector<SweepRun> make_arms() const {
+  std::vector<SweepRun> make_arms(size_t seeds) const {
     const YamlNode* set = find("set");
     const std::vector<Override> common = set == nullptr ? std::vector<Override>{} : read_set(*set, "set");
-    const std::vector<Variation> variations = read_variations();
+    const std::vector<ConfigEntry> configs = read_configs();
+    const std::vector<Variation> variations = read_variations(configs.size(), seeds);
     std::vector<SweepRun> arms;
     std::set<std::string> names;
-    for (const ConfigEntry& entry : read_configs()) {
+    for (const ConfigEntry& entry : configs) {
       for (const Variation& variation : variations) {
         SweepRun run{.arm = entry.arm + (variation.label.empty() ? "" : "-") + variation.label,
                      .config_path = entry.path};

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <numeric>
+
 #include "sweep/fixtures.hpp"
 
 namespace bn::test {
@@ -126,6 +128,19 @@ TEST(SweepFile, AnOverrideCannotSetTheSeed) {
             fmt::format(fmt::runtime(form), "plain", (folder / "sweep.yaml") + ":4:7"));
   EXPECT_EQ(error(plain + "grid: {train: [{seed: 3}]}\n", {}),
             fmt::format(fmt::runtime(form), "plain-train=_seed__3_", (folder / "sweep.yaml") + ":4:16"));
+}
+
+TEST(SweepFile, MoreRunsThanCanBeMeantAreRefusedBeforeTheyAreMade) {
+  const SweepFolder folder;
+  std::vector<int> hundred(100);
+  std::iota(hundred.begin(), hundred.end(), 1);
+  EXPECT_EQ(folder.load_error(fmt::format("name: a\nconfigs: [plain.yaml, {{arm: b, config: plain.yaml}}]\n"
+                                          "seeds: [{0}]\noverrides: [{{}}, {{arm: c}}, {{arm: d}}]\n"
+                                          "grid: {{train.l2: [{0}], train.momentum: [{0}]}}\n",
+                                          fmt::join(hundred, ", "))),
+            (folder / "sweep.yaml") +
+                ":1:1: makes 6000000 runs of 2 configs, 3 overrides, 10000 combinations of the grid and 100 seeds; at "
+                "most 10000 are accepted");
 }
 
 struct Mistake {

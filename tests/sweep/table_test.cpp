@@ -1,12 +1,16 @@
 #include "sweep/table.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <utility>
 
 #include "bn/error.hpp"
 #include "support/error_message.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace bn {
 namespace {
@@ -96,6 +100,29 @@ TEST(RunSize, CountsStepsAndEvaluations) {
   EXPECT_NEAR(size_of_run(train, 1000, 50).epochs(), 100.0 / 33, 1e-12);
   EXPECT_EQ(test::error_message<DataError>([&] { size_of_run(train, 29, 50); }),
             "a batch of 30 images is larger than the training set of 29");
+}
+
+// A sweep may vary how a set is split; what changes no image is counted once.
+TEST(DataSizes, CountTheImagesOfEachSplit) {
+  const test::TemporaryFolder folder;
+  for (int i = 0; i < 40; ++i) {
+    const std::string of_class = folder / fmt::format("{}", i % 2);
+    std::filesystem::create_directories(of_class);
+    test::write_bytes(fmt::format("{}/{}.png", of_class, i), fmt::format("image {}", i));
+  }
+  Config config;
+  config.data = {.kind = DatasetKind::kFolder, .train = {folder.path()}};
+  config.train = {.batch = 1, .epochs = 1};
+  DataSizes sizes;
+  for (const auto& [share, kept] : {std::pair(0.1, 4), std::pair(0.75, 30), std::pair(0.5, 20)}) {
+    config.data.split.validation = share;
+    EXPECT_EQ(sizes.of(config).validation_images, kept);
+    EXPECT_EQ(sizes.of(config).steps, 40 - kept);
+  }
+  std::filesystem::remove_all(folder.path());
+  config.data.mean = {0.5};
+  config.data.shuffle = Shuffle::kNone;
+  EXPECT_EQ(sizes.of(config).steps, 20);
 }
 
 }  // namespace
