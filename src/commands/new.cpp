@@ -18,6 +18,7 @@
 #include "core/lower_case.hpp"
 #include "core/messages.hpp"
 #include "core/usable_cores.hpp"
+#include "data/class_list.hpp"
 #include "data/survey.hpp"
 
 namespace bn {
@@ -44,46 +45,99 @@ struct PhotoSet {
 constexpr double kValidationShare = 0.2;
 constexpr size_t kMostNames = 5;
 
+// In small letters. Where there are several folders for validation, the first of these counts.
 constexpr std::array<const char*, 2> kTrainingNames{"train", "training"};
-constexpr std::array<const char*, 4> kValidationNames{"val", "valid", "validation", "test"};
+constexpr std::array<const char*, 5> kValidationNames{"val", "valid", "validation", "test", "testing"};
 
 template <size_t N>
-bool is_one_of(const std::array<const char*, N>& names, const std::string& name) {
-  return std::ranges::find(names, name) != names.end();
+size_t place_in(const std::array<const char*, N>& names, const std::string& name) {
+  return static_cast<size_t>(std::ranges::find(names, lower_case(name)) - names.begin());
 }
+bool names_training(const std::string& name) { return place_in(kTrainingNames, name) < kTrainingNames.size(); }
+bool names_validation(const std::string& name) { return place_in(kValidationNames, name) < kValidationNames.size(); }
 
-template <size_t N>
-std::string folder_named(const std::string& root, const std::array<const char*, N>& names) {
-  std::error_code error;
-  for (const char* name : names) {
-    if (const fs::path path = fs::path(root) / name; fs::is_directory(path, error)) return path.string();
-  }
-  return "";
-}
-
-DataOptions find_data(const std::string& path) {
-  std::error_code error;
-  if (!fs::exists(path, error)) throw DataError(fmt::format("there is no file or folder '{}'", path));
-  std::string root = fs::canonical(path).string();
-  DataOptions data{.kind = DatasetKind::kFolder};
-  if (!fs::is_directory(root, error)) {
-    data.kind = DatasetKind::kTar;
-  } else if (const std::string training = folder_named(root, kTrainingNames); !training.empty()) {
-    const std::string validation = folder_named(root, kValidationNames);
-    if (!validation.empty()) data.validation = {validation};
-    root = training;
-  }
-  data.train = {root};
-  if (data.validation.empty()) data.split.validation = kValidationShare;
-  return data;
-}
-
-bool holds_folder(const fs::path& folder) {
+std::vector<std::string> folders_in(const fs::path& folder) {
+  std::vector<std::string> names;
   std::error_code error;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    if (entry->is_directory(error)) return true;
+    std::error_code unknown;  // set for a link that leads nowhere
+    std::string name = entry->path().filename().string();
+    if (entry->is_directory(unknown) && !is_hidden_name(name)) names.push_back(std::move(name));
   }
-  return false;
+  std::ranges::sort(names);
+  return names;
+}
+
+bool holds_folder(const fs::path& folder) { return !folders_in(folder).empty(); }
+
+std::string quoted_list(const std::vector<std::string>& names) { return fmt::format("'{}'", fmt::join(names, "', '")); }
+
+// The folders of a folder, by their names. One that is called as a set is, and holds no folders, is a class.
+struct Parts {
+  std::vector<std::string> training{}, validation{}, others{};
+};
+
+Parts parts_of(const std::string& root) {
+  Parts parts;
+  for (const std::string& name : folders_in(root)) {
+    const bool is_set = (names_training(name) || names_validation(name)) && holds_folder(fs::path(root) / name);
+    (!is_set ? parts.others : names_training(name) ? parts.training : parts.validation).push_back(name);
+  }
+  std::stable_sort(parts.validation.begin(), parts.validation.end(), [](const std::string& a, const std::string& b) {
+    return place_in(kValidationNames, a) < place_in(kValidationNames, b);
+  });
+  return parts;
+}
+
+void refuse_ambiguous(const std::string& place, const Parts& parts) {
+  if (parts.training.empty()) {
+    throw DataError(
+        fmt::format("{} has the folder {} with folders in it, as a set of validation images has, but no such folder "
+                    "'train'; call that one so, or name the folder that holds the classes",
+                    place, quoted_list(parts.validation)));
+  }
+  if (parts.training.size() > 1) {
+    throw DataError(fmt::format("{} has the folders {}, and each may hold the training images; keep one of them there",
+                                place, quoted_list(parts.training)));
+  }
+  if (parts.validation.empty() && !parts.others.empty()) {
+    throw DataError(
+        fmt::format("{} has the folder {} with folders in it, as a set of training images has, and beside it {}; if "
+                    "it is the set, name {}, and if it is a class, put its images right into it",
+                    place, quoted_list(parts.training), quoted_list(parts.others),
+                    (fs::path(place) / parts.training.front()).string()));
+  }
+}
+
+// Takes the folders for training and validation in `root`, or `root` itself, and remarks what was taken as what.
+void take_folders(const std::string& root, PhotoSet& set) {
+  Parts parts = parts_of(root);
+  set.data.train = {root};
+  if (parts.training.empty() && parts.validation.empty()) return;
+  refuse_ambiguous(set.place, parts);
+  set.data.train = {(fs::path(root) / parts.training.front()).string()};
+  std::string taken = fmt::format("'{}' holds the images to train on", parts.training.front());
+  if (!parts.validation.empty()) {
+    set.data.validation = {(fs::path(root) / parts.validation.front()).string()};
+    taken += fmt::format(", '{}' those to validate", parts.validation.front());
+    parts.validation.erase(parts.validation.begin());
+  }
+  parts.others.insert(parts.others.begin(), parts.validation.begin(), parts.validation.end());
+  set.remarks.push_back(parts.others.empty() ? taken : taken + "; left out: " + quoted_list(parts.others));
+}
+
+void find_data(PhotoSet& set) {
+  std::error_code error;
+  if (!fs::exists(set.place, error)) throw DataError(fmt::format("there is no file or folder '{}'", set.place));
+  const std::string root = fs::canonical(set.place).string();
+  if (fs::is_directory(root, error)) {
+    set.data.kind = DatasetKind::kFolder;
+    take_folders(root, set);
+  } else {
+    set.data.kind = DatasetKind::kTar;
+    set.data.train = {root};
+  }
+  if (set.data.validation.empty()) set.data.split.validation = kValidationShare;
 }
 
 void check_classes(const PhotoSet& set, const Dataset& images) {
@@ -99,12 +153,16 @@ void check_classes(const PhotoSet& set, const Dataset& images) {
     throw DataError(
         fmt::format("{} has {} classes; at most {} can be told apart", set.place, classes.size(), kMostClasses));
   }
-  const bool are_parts = std::ranges::all_of(classes, [](const std::string& name) {
-    return is_one_of(kTrainingNames, name) || is_one_of(kValidationNames, name);
-  });
+  const bool are_parts = std::ranges::all_of(
+      classes, [](const std::string& name) { return names_training(name) || names_validation(name); });
   if (are_parts && set.data.kind == DatasetKind::kTar) {
     throw DataError(fmt::format("{} holds {} images below '{}' and '{}'; unpack it and name the folder", set.place,
                                 images.size(), classes[0], classes[1]));
+  }
+  if (are_parts) {
+    throw DataError(
+        fmt::format("{} holds {} images right in '{}' and '{}'; in each of these, every class needs a folder",
+                    set.place, images.size(), classes[0], classes[1]));
   }
 }
 
@@ -165,9 +223,11 @@ void remark_on_files(PhotoSet& set, const LeftOut& left_out) {
 }
 
 // `path` is a folder of class folders, one with such folders for training and for validation in it, or a tar file of
-// class folders. Throws DataError where no network could be trained on it.
+// class folders. Throws DataError where no network could be trained on it, or where its folders may be meant in two
+// ways.
 PhotoSet look_at_photos(const std::string& path) {
-  PhotoSet set{.place = path, .data = find_data(path)};
+  PhotoSet set{.place = path};
+  find_data(set);
   {
     DataOptions whole = set.data;
     whole.split = {};
@@ -316,7 +376,7 @@ void add_new_command(CLI::App& app, ExitCode& exit_code) {
   command
       ->add_option("images", arguments->images,
                    "Folder with a folder of images for each class, or a tar file of such folders; where a folder holds "
-                   "train and val (valid, validation, test), these are the two sets")
+                   "train and val (training; valid, validation, test, testing), these are the two sets")
       ->required();
   command->add_option("--out", arguments->out, "YAML file to write [NAME-OF-IMAGES.yaml]");
   command->footer(

@@ -122,6 +122,51 @@ TEST_F(New, TakesTrainingAndValidationFoldersAsTheyAre) {
   EXPECT_THAT(make("shapes").out, HasSubstr("30 images to train on, 10 to validate, chosen by their contents\n"));
 }
 
+TEST_F(New, SaysWhichFoldersItTookAsWhat) {
+  EXPECT_THAT(make("shapes").out,
+              HasSubstr("note: 'train' holds the images to train on, 'validation' those to validate\n"));
+  for (const char* name : {"a", "b"}) {
+    for (const char* set : {"Train", "Val", "test", "raw"}) add(fmt::format("set/{}/{}", set, name), 5);
+  }
+  EXPECT_THAT(make("set").out, HasSubstr("note: 'Train' holds the images to train on, 'Val' those to validate; left "
+                                         "out: 'test', 'raw'\n"));
+  EXPECT_EQ(config().data.train, std::vector<std::string>{fs::canonical(folder_ / "set/Train").string()});
+  EXPECT_EQ(config().data.validation, std::vector<std::string>{fs::canonical(folder_ / "set/Val").string()});
+  fs::remove_all(folder_ / "set/Val");
+  fs::remove_all(folder_ / "set/raw");
+  fs::rename(folder_ / "set/test", folder_ / "set/testing");
+  EXPECT_THAT(make("set").out, HasSubstr("10 images to train on, 10 to validate\n"));
+  fs::remove_all(folder_ / "set/testing");
+  EXPECT_THAT(make("set").out, HasSubstr("note: 'Train' holds the images to train on\n"));
+}
+
+TEST_F(New, RefusesFoldersThatMayBeMeantInTwoWays) {
+  add("set/train/steam", 5);
+  add("set/train/diesel", 5);
+  add("set/bus", 5);
+  add("set/car", 5);
+  EXPECT_EQ(error("set"),
+            fmt::format("error: {0} has the folder 'train' with folders in it, as a set of training images "
+                        "has, and beside it 'bus', 'car'; if it is the set, name {0}/train, and if it is "
+                        "a class, put its images right into it\n",
+                        folder_ / "set"));
+  fs::remove_all(folder_ / "set/train");
+  add("set/train", 5);
+  EXPECT_THAT(make("set").out, HasSubstr(": 3 classes of 5 images, "));
+  add("two/train/a", 2);
+  add("two/Training/a", 2);
+  EXPECT_THAT(error("two"), HasSubstr("has the folders 'Training', 'train', and each may hold the training images"));
+  add("alone/val/a", 2);
+  add("alone/val/b", 2);
+  EXPECT_THAT(error("alone"), HasSubstr("has the folder 'val' with folders in it, as a set of validation images has, "
+                                        "but no such folder 'train'; "));
+  add("flat/train", 2);
+  add("flat/test", 2);
+  EXPECT_THAT(error("flat"),
+              HasSubstr("holds 4 images right in 'test' and 'train'; in each of these, every class needs "
+                        "a folder\n"));
+}
+
 TEST_F(New, ReadsATarWhereItLies) {
   const auto tar = [&](const std::string& what) {
     const ProgramResult result =
