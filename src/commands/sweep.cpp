@@ -57,6 +57,7 @@ ExitCode run_sweep_command(const SweepArguments& arguments) {
                        .program = {fmt::format("/proc/{}/exe", getpid())},
                        .jobs = arguments.jobs,
                        .cores = default_threads().count};
+  for (const std::string& problem : problems_of_openmp_variables()) tell("warning: " + problem + "\n");
   if (arguments.dry_run) {
     print(describe_plan(sweep, options));
     return ExitCode::kSuccess;

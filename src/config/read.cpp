@@ -48,6 +48,7 @@ int64_t read_integer(const YamlNode& node, const std::string& path, const Intege
   return value;
 }
 
+// Training uses the shares that must be below 1 in single precision, where the nearest number may be 1.
 template <class Real>
 Real read_real(const YamlNode& node, const std::string& path, const RealRange& range) {
   Real value = 0;
@@ -56,6 +57,10 @@ Real read_real(const YamlNode& node, const std::string& path, const RealRange& r
   const bool low = range.lower == Bound::kOpen ? wide <= range.minimum : wide < range.minimum;
   const bool high = range.upper == Bound::kOpen ? wide >= range.maximum : wide > range.maximum;
   if (!read || low || high) refuse(node, path, expectation(range));
+  const auto single = static_cast<float>(value);
+  if (range.upper == Bound::kOpen && static_cast<double>(single) >= range.maximum) {
+    fail(node.position, path, fmt::format("got {}, which is {} in single precision", node.text, single));
+  }
   return value;
 }
 
@@ -108,6 +113,9 @@ bool is_retired(const YamlEntry& entry, const std::string& path) {
 [[noreturn]] void refuse_key(const YamlEntry& entry, const std::string& path, const Fields& fields,
                              const TaggedTarget* tagged) {
   const std::string full_path = join_path(path, printable(entry.key));
+  if (full_path == "base") {
+    fail(entry.position, full_path, "is not read here: a resolved configuration holds every key itself");
+  }
   std::vector<std::string> siblings;
   if (tagged != nullptr) {
     const std::string word = tagged->words.at(static_cast<size_t>(tagged->index()));

@@ -170,4 +170,15 @@ CoreCount default_threads() {
   return threads;
 }
 
+std::vector<std::string> problems_of_openmp_variables() {
+  std::vector<std::string> problems;
+  for (const char* variable : {"OMP_NUM_THREADS", "OMP_THREAD_LIMIT"}) {
+    const char* text = std::getenv(variable);
+    if (text == nullptr || *text == '\0' || openmp_threads(variable)) continue;
+    problems.push_back(
+        fmt::format("{} is '{}', which is no number of threads from 1 on, so it is ignored", variable, text));
+  }
+  return problems;
+}
+
 }  // namespace bn

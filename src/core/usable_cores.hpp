@@ -27,4 +27,7 @@ std::vector<int> allowed_core_numbers();  // those that the affinity mask of thi
 // The value of OMP_NUM_THREADS (the first number of a list), else usable_cores(); at most OMP_THREAD_LIMIT.
 CoreCount default_threads();
 
+// A sentence for each of these variables that holds something else, and so counts as if it were not set.
+std::vector<std::string> problems_of_openmp_variables();
+
 }  // namespace bn

@@ -14,8 +14,17 @@ namespace bn {
 namespace {
 
 std::string check_mean(const DataOptions& data) {
-  if (std::none_of(data.mean.begin(), data.mean.end(), [](double mean) { return mean > 1; })) return "";
-  return "data.mean holds values above 1, but it is of pixels scaled to 0..1";
+  if (std::any_of(data.mean.begin(), data.mean.end(), [](double mean) { return mean > 1; })) {
+    return "data.mean holds values above 1, but it is of pixels scaled to 0..1";
+  }
+  if (std::all_of(data.mean.begin(), data.mean.end(), [](double mean) { return mean >= 0; })) return "";
+  return "data.mean holds values below 0, but it is of pixels scaled to 0..1 and is subtracted from them";
+}
+
+// A deviation of 1 leaves the pixels as they are.
+std::string check_deviation(const DataOptions& data) {
+  if (std::all_of(data.std.begin(), data.std.end(), [](double deviation) { return deviation <= 1; })) return "";
+  return "data.std holds values above 1, but it is of pixels scaled to 0..1";
 }
 
 std::string check_threads(int64_t threads) {
@@ -107,12 +116,15 @@ std::vector<std::string> warnings_of(const Config& config, const Net& net, const
                                      const Dataset& validation_set, int64_t first_evaluation) {
   const Duplicates duplicates = find_duplicates(training_set, validation_set);
   std::vector<std::string> warnings{check_mean(config.data),
+                                    check_deviation(config.data),
                                     check_threads(config.threads),
                                     check_classes(net, training_set),
                                     check_order(config, training_set),
                                     check_statistics(config.train, net, first_evaluation),
                                     check_shared(duplicates, validation_set),
                                     check_repeated(duplicates, training_set)};
+  const std::vector<std::string> of_variables = problems_of_openmp_variables();
+  warnings.insert(warnings.end(), of_variables.begin(), of_variables.end());
   std::erase(warnings, "");
   return warnings;
 }

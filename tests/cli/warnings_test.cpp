@@ -112,6 +112,10 @@ TEST_F(Warnings, MovingAveragesThatTrail) {
 
 TEST_F(Warnings, AMeanOfPixelsTo255) {
   EXPECT_EQ(warnings_of({"data.mean=[104]"}), "data.mean holds values above 1, but it is of pixels scaled to 0..1\n");
+  EXPECT_EQ(warnings_of({"data.mean=[-0.5]", "data.std=[58]"}),
+            "data.mean holds values below 0, but it is of pixels scaled to 0..1 and is subtracted from them\n"
+            "data.std holds values above 1, but it is of pixels scaled to 0..1\n");
+  EXPECT_EQ(warnings_of({"data.mean=[0]", "data.std=[1]"}), "");
 }
 
 TEST_F(Warnings, MoreThreadsThanCores) {

@@ -118,6 +118,17 @@ TEST(Check, WantsOneSourceOfValidationImages) {
 TEST(Check, WantsNumbersThatSinglePrecisionHas) {
   EXPECT_EQ(check_error([](Config& c) { c.train.learning_rate.initial = 1e-320; }),
             "train.learning_rate.initial: got 1e-320, which is 0 in single precision");
+  EXPECT_EQ(check_error([](Config& c) { c.train.average_decay = 0.9999999999; }),
+            "train.average_decay: got 0.9999999999, which is 1 in single precision");
+  EXPECT_EQ(check_error([](Config& c) { c.train.statistics_decay = 0.99999999; }),
+            "train.statistics_decay: got 0.99999999, which is 1 in single precision");
+  EXPECT_EQ(check_error([](Config& c) { c.train.momentum = 0.99999999; }),
+            "train.momentum: got 0.99999999, which is 1 in single precision");
+  EXPECT_EQ(check_error([](Config& c) { c.model.dropout = 0.9999999999; }),
+            "model.dropout: got 0.9999999999, which is 1 in single precision");
+  Config config = experiment();
+  config.train.average_decay = 0.9999999;  // 0.99999988 in single precision
+  EXPECT_NO_THROW(check(config));
   EXPECT_EQ(check_error([](Config& c) {
               c.data.std = {1, 1e-45, 1};
             }),

@@ -202,6 +202,11 @@ TEST(Read, ReadsANetworkByItsKind) {
       "local_response_norm, dropout, width, init_scale, per_activation, init_from, freeze");
 }
 
+TEST(Read, SaysThatAResolvedConfigurationHasNoBase) {
+  EXPECT_EQ(parse_error("base: other.yaml\n"),
+            "run.yaml:1:1: base: is not read here: a resolved configuration holds every key itself");
+}
+
 TEST(Read, ReadsNoneOrAMap) {
   const std::string start =
       "model: {network: {kind: inception, image_size: 8, image_channels: 3, rows: [], auxiliary: ";

@@ -146,5 +146,22 @@ TEST_F(UsableCores, OpenMPsVariableComesFirst) {
   for (const char* wrong : {"", "0", "-2", "two", "2x", ","}) EXPECT_EQ(threads_with(wrong), unset) << wrong;
 }
 
+TEST_F(UsableCores, AVariableThatIsNoNumberIsTold) {
+  const auto problems_with = [](const char* value) {
+    return test::result_in_child([value] {
+      setenv("OMP_NUM_THREADS", value, 1);
+      unsetenv("OMP_THREAD_LIMIT");
+      std::string text;
+      for (const std::string& problem : problems_of_openmp_variables()) text += problem;
+      return text;
+    });
+  };
+  for (const char* right : {"", "3", " 5 , 2"}) EXPECT_EQ(problems_with(right), "") << right;
+  for (const char* wrong : {"0", "-1", "abc", "2x"}) {
+    EXPECT_EQ(problems_with(wrong), "OMP_NUM_THREADS is '" + std::string(wrong) +
+                                        "', which is no number of threads from 1 on, so it is ignored");
+  }
+}
+
 }  // namespace
 }  // namespace bn
