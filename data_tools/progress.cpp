@@ -6,13 +6,14 @@
 #include <cstdio>
 
 #include "core/duration.hpp"
+#include "core/terminal.hpp"
 
 namespace bn {
 
 ProgressReport::ProgressReport(const char* verb) : verb_(verb), on_terminal_(isatty(STDERR_FILENO) != 0) {}
 
 ProgressReport::~ProgressReport() {
-  if (shown_ && on_terminal_) std::fputc('\n', stderr);
+  if (shown_ > 0 && on_terminal_) std::fputc('\n', stderr);
 }
 
 bool ProgressReport::is_due() {
@@ -24,8 +25,13 @@ bool ProgressReport::is_due() {
 }
 
 void ProgressReport::print(const std::string& line) {
-  shown_ = true;
-  std::fprintf(stderr, on_terminal_ ? "\r\033[K%s" : "%s\n", line.c_str());
+  if (on_terminal_) {
+    const std::string row = one_row(line);
+    std::fprintf(stderr, "%s%s", erasing(shown_, error_columns()).c_str(), row.c_str());
+    shown_ = row.size();
+  } else {
+    std::fprintf(stderr, "%s\n", line.c_str());
+  }
   std::fflush(stderr);
 }
 

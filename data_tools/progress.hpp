@@ -24,7 +24,7 @@ class ProgressReport {
 
   const char* verb_;
   bool on_terminal_;
-  bool shown_ = false;
+  size_t shown_ = 0;  // characters of the line that stands on the terminal
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   double last_ = 0;  // seconds from the start to the last line
 };

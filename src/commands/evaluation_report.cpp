@@ -13,6 +13,7 @@
 #include "core/duration.hpp"
 #include "core/messages.hpp"
 #include "core/outputs.hpp"
+#include "core/terminal.hpp"
 
 namespace bn {
 namespace {
@@ -237,7 +238,7 @@ EvaluationPage::Mistake EvaluationPageMaker::show(const Prediction& prediction, 
 EvaluationProgress::EvaluationProgress() : terminal_(isatty(STDERR_FILENO) == 1) {}
 
 EvaluationProgress::~EvaluationProgress() {
-  if (open_) steer_terminal("\r\033[K");
+  if (open_ > 0) steer_terminal(erasing(open_, error_columns()));
 }
 
 void EvaluationProgress::show(int64_t images, int64_t all) {
@@ -246,11 +247,12 @@ void EvaluationProgress::show(int64_t images, int64_t all) {
   if (images == 0 || now - shown_ < (terminal_ ? seconds(1) : seconds(30))) return;
   shown_ = now;
   const double rate = static_cast<double>(images) / std::chrono::duration<double>(now - start_).count();
-  const std::string line = fmt::format("{}/{} images  {:.{}f} images/s  {} left", images, all, rate, rate < 10 ? 1 : 0,
-                                       describe_duration(static_cast<double>(all - images) / rate));
-  steer_terminal(terminal_ ? "\r\033[K" + line : line + "\n");
+  std::string line = fmt::format("{}/{} images  {:.{}f} images/s  {} left", images, all, rate, rate < 10 ? 1 : 0,
+                                 describe_duration(static_cast<double>(all - images) / rate));
+  if (terminal_) line = one_row(line);
+  steer_terminal(terminal_ ? erasing(open_, error_columns()) + line : line + "\n");
   std::fflush(stderr);
-  open_ = terminal_;
+  open_ = terminal_ ? line.size() : 0;
 }
 
 }  // namespace bn

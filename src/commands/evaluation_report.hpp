@@ -88,7 +88,7 @@ class EvaluationProgress {
   using Clock = std::chrono::steady_clock;
 
   bool terminal_;
-  bool open_ = false;  // the line stands on the terminal
+  size_t open_ = 0;  // characters of the line that stands on the terminal
   Clock::time_point start_ = Clock::now(), shown_ = start_;
 };
 

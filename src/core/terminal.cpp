@@ -1,5 +1,6 @@
 #include "core/terminal.hpp"
 
+#include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -63,6 +64,18 @@ std::string without_commands(const std::string& text) {
 }
 
 std::string for_output(const std::string& text) { return isatty(STDOUT_FILENO) == 1 ? without_commands(text) : text; }
+
+size_t error_columns() {
+  winsize size{};
+  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : kTerminalWidth;
+}
+
+std::string one_row(const std::string& line) { return line.substr(0, error_columns()); }
+
+std::string erasing(size_t characters, size_t columns) {
+  if (characters <= columns) return "\r\033[K";
+  return fmt::format("\033[{}A\r\033[J", (characters - 1) / columns);
+}
 
 std::string wrap(std::string_view text, size_t width, size_t hanging) {
   std::string wrapped;

@@ -14,7 +14,7 @@ ProgressLine::ProgressLine(int64_t total_steps, bool quiet)
     : total_steps_(total_steps), quiet_(quiet), terminal_(isatty(STDERR_FILENO) == 1) {}
 
 ProgressLine::~ProgressLine() {
-  if (open_) std::fputc('\n', stderr);
+  if (open_ > 0) std::fputc('\n', stderr);
 }
 
 void ProgressLine::show(const LogRecord& record, double seconds_left) {
@@ -43,10 +43,11 @@ void ProgressLine::show_evaluation(int64_t images, int64_t all) {
 void ProgressLine::print(const std::string& line, bool stays) {
   if (quiet_) return;
   const bool ends = stays || !terminal_;
-  const char* start = terminal_ ? "\r\033[K" : "";
-  std::fputs(fmt::format("{}{}{}", start, without_commands(line), ends ? "\n" : "").c_str(), stderr);
+  const std::string start = terminal_ ? erasing(open_, error_columns()) : "", text = without_commands(line),
+                    shown = ends ? text : one_row(text);
+  std::fputs(fmt::format("{}{}{}", start, shown, ends ? "\n" : "").c_str(), stderr);
   std::fflush(stderr);
-  open_ = !ends;
+  open_ = ends ? 0 : shown.size();
 }
 
 }  // namespace bn

@@ -29,7 +29,7 @@ class ProgressLine {
   bool quiet_;
   bool terminal_;
   std::chrono::steady_clock::time_point shown_{};  // show_evaluation()'s line
-  bool open_ = false;                              // the cursor stands behind an unfinished line
+  size_t open_ = 0;                                // characters of the unfinished line that the cursor stands behind
 };
 
 }  // namespace bn

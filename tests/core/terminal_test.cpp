@@ -22,6 +22,13 @@ TEST(WithoutCommands, ShowsControlCharacters) {
             "a\\x9b31m");
 }
 
+TEST(Erasing, TakesTheRowsThatANarrowerWindowMade) {
+  EXPECT_EQ(erasing(0, 40), "\r\033[K");
+  EXPECT_EQ(erasing(40, 40), "\r\033[K");
+  EXPECT_EQ(erasing(41, 40), "\033[1A\r\033[J");
+  EXPECT_EQ(erasing(81, 40), "\033[2A\r\033[J");
+}
+
 TEST(Wrap, KeepsLinesAndTheirIndent) {
   EXPECT_EQ(wrap("a b\n\n  c d e\n", 5), "a b\n\n  c d\n  e\n");
   EXPECT_EQ(wrap("  c d e", 5, 2), "  c d\n    e");
