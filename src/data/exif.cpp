@@ -2,24 +2,18 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
+#include <string_view>
 
 namespace bn {
 namespace {
 
-// The orientation in the TIFF structure of an EXIF block: 1 to 8, or 0 if there is none.
+constexpr std::string_view kExifSignature{"Exif\0\0", 6};
+constexpr int64_t kShort = 3;  // a number's type: two bytes
+
+// The orientation in the TIFF structure of EXIF data: 1 to 8, or 0 if there is none.
 int64_t orientation_in(const FileHeader& tiff) {
-  constexpr int64_t kEntry = 12, kOrientation = 0x0112, kShort = 3;
-  const ByteOrder order = tiff.begins("II") ? ByteOrder::kLittle : ByteOrder::kBig;
-  if (!tiff.begins({"II*\0", 4}) && !tiff.begins({"MM\0*", 4})) return 0;
-  const int64_t directory = tiff.number(4, 4, order), entries = tiff.number(directory, 2, order);
-  for (int64_t i = 0; i < entries; ++i) {
-    const int64_t entry = directory + 2 + i * kEntry;
-    if (tiff.number(entry, 2, order) != kOrientation) continue;
-    const int64_t value = tiff.number(entry + 8, 2, order);
-    return tiff.number(entry + 2, 2, order) == kShort && value <= 8 ? value : 0;
-  }
-  return 0;
+  const auto value = TiffDirectory(tiff).find(kOrientationTag);
+  return value && value->bytes == 2 && value->number <= 8 ? value->number : 0;
 }
 
 // EXIF's 1 to 8, behind the one for none: upright, mirrored, half a turn, upside down, transposed, a quarter turn, ...
@@ -35,22 +29,80 @@ constexpr std::array<Orientation, 9> kOrientations{{
     {.transposed = true, .mirrored_columns = true},
 }};
 
-}  // namespace
-
-Orientation exif_orientation(const uint8_t* bytes, int64_t size) {
-  constexpr uint8_t kApp1 = 0xE1, kStartOfScan = 0xDA;
-  constexpr int64_t kSignature = 6;  // "Exif", two zeros
-  if (!is_jpeg(bytes, size)) return {};
-  for (int64_t at = 2; at + 4 <= size && bytes[at] == 0xFF && bytes[at + 1] != kStartOfScan;) {
-    const int64_t length = bytes[at + 2] << 8 | bytes[at + 3];  // counts its own two bytes
-    if (length < 2 || length > size - at - 2) return {};
-    const uint8_t* data = bytes + at + 4;
-    if (bytes[at + 1] == kApp1 && length >= 2 + kSignature && std::memcmp(data, "Exif\0\0", kSignature) == 0) {
-      return kOrientations.at(static_cast<size_t>(orientation_in({data + kSignature, length - 2 - kSignature})));
-    }
+FileHeader exif_of_jpeg(const FileHeader& file) {
+  constexpr int64_t kApp1 = 0xE1, kStartOfScan = 0xDA, kMarker = 0xFF;
+  const auto byte = [&](int64_t at) { return file.number(at, 1, ByteOrder::kBig); };
+  for (int64_t at = 2; at + 4 <= file.size() && byte(at) == kMarker && byte(at + 1) != kStartOfScan;) {
+    const int64_t length = file.number(at + 2, 2, ByteOrder::kBig);  // counts its own two bytes
+    if (length < 2 || length > file.size() - at - 2) break;
+    const FileHeader data = file.part(at + 4, length - 2);
+    if (byte(at + 1) == kApp1 && data.begins(kExifSignature)) return data;
     at += 2 + length;
   }
-  return {};
+  return file.part(file.size(), 0);
+}
+
+FileHeader exif_of_png(const FileHeader& file) {
+  constexpr int64_t kSignature = 8, kAround = 12;  // a chunk's length, type and checksum
+  for (int64_t at = kSignature; at <= file.size() - kAround;) {
+    const int64_t length = file.number(at, 4, ByteOrder::kBig);
+    if (file.part(at + 4, 4).begins("eXIf")) return file.part(at + 8, length);
+    at += kAround + length;
+  }
+  return file.part(file.size(), 0);
+}
+
+FileHeader exif_of_webp(const FileHeader& file) {
+  constexpr int64_t kSignature = 12, kBefore = 8;  // a chunk's type and length
+  for (int64_t at = kSignature; at <= file.size() - kBefore;) {
+    const int64_t length = file.number(at + 4, 4, ByteOrder::kLittle);
+    if (file.part(at, 4).begins("EXIF")) return file.part(at + kBefore, length);
+    at += kBefore + length + length % 2;
+  }
+  return file.part(file.size(), 0);
+}
+
+FileHeader exif_of(const FileHeader& file) {
+  if (file.begins("\xFF\xD8")) return exif_of_jpeg(file);
+  if (file.begins("\x89PNG")) return exif_of_png(file);
+  if (file.begins("RIFF") && file.part(8, 4).begins("WEBP")) return exif_of_webp(file);
+  return file;
+}
+
+}  // namespace
+
+bool is_tiff(const FileHeader& file) { return file.begins({"II*\0", 4}) || file.begins({"MM\0*", 4}); }
+
+TiffDirectory::TiffDirectory(const FileHeader& file) : file_(file) {
+  if (!is_tiff(file)) return;
+  order_ = file.begins("II") ? ByteOrder::kLittle : ByteOrder::kBig;
+  const int64_t directory = file.number(4, 4, order_);
+  entries_ = file.number(directory, 2, order_);
+  entries_at_ = directory + 2;
+}
+
+std::optional<TiffDirectory::Value> TiffDirectory::find(int64_t tag) const {
+  constexpr int64_t kEntry = 12, kInline = 4;
+  for (int64_t at = entries_at_; at < entries_at_ + entries_ * kEntry; at += kEntry) {
+    if (file_.number(at, 2, order_) != tag) continue;
+    Value value{.at = at + 8, .bytes = file_.number(at + 2, 2, order_) == kShort ? 2 : 4};
+    if (file_.number(at + 4, 4, order_) * value.bytes > kInline) value.at = file_.number(at + 8, 4, order_);
+    value.number = file_.number(value.at, value.bytes, order_);
+    return value;
+  }
+  return std::nullopt;
+}
+
+int64_t TiffDirectory::number(int64_t tag, int64_t otherwise) const {
+  const auto value = find(tag);
+  return value ? value->number : otherwise;
+}
+
+Orientation exif_orientation(const uint8_t* bytes, int64_t size) {
+  const FileHeader exif = exif_of({bytes, size});
+  const auto signature = static_cast<int64_t>(kExifSignature.size());
+  const FileHeader tiff = exif.begins(kExifSignature) ? exif.part(signature, exif.size() - signature) : exif;
+  return kOrientations.at(static_cast<size_t>(orientation_in(tiff)));
 }
 
 Region stored_region(const Region& upright, const Orientation& orientation, int64_t stored_height,

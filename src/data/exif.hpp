@@ -1,7 +1,8 @@
-// The orientation a camera notes in a JPEG's EXIF block: how the stored image is to be turned and mirrored.
+// The orientation that a camera notes in an image's EXIF data: how the stored image is to be turned and mirrored.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "data/image.hpp"
 #include "data/jpeg.hpp"
@@ -14,7 +15,28 @@ struct Orientation {
   bool is_upright() const { return !transposed && !mirrored_rows && !mirrored_columns; }
 };
 
-// Upright unless the bytes are a JPEG with a well-formed EXIF block that says otherwise.
+// The first directory of a TIFF file, or of EXIF data, which have the form of one.
+class TiffDirectory {
+ public:
+  explicit TiffDirectory(const FileHeader& file);  // has no tags where it is no TIFF
+
+  struct Value {
+    int64_t at = 0, bytes = 0;  // of the first number, in the file
+    int64_t number = 0;
+  };
+  std::optional<Value> find(int64_t tag) const;
+  int64_t number(int64_t tag, int64_t otherwise) const;
+
+ private:
+  const FileHeader file_;
+  ByteOrder order_ = ByteOrder::kBig;
+  int64_t entries_at_ = 0, entries_ = 0;
+};
+
+bool is_tiff(const FileHeader& file);
+inline constexpr int64_t kOrientationTag = 0x0112;
+
+// Upright unless the bytes are a JPEG, PNG, WebP or TIFF with well-formed EXIF data that say otherwise.
 Orientation exif_orientation(const uint8_t* bytes, int64_t size);
 
 // Returns where a region of the upright image lies in the stored one, which has this height and width.

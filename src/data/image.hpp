@@ -1,6 +1,7 @@
 // u8 images between reading and the batch: rows top to bottom, channels innermost (gray, or R G B).
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -41,6 +42,11 @@ class FileHeader {
   FileHeader(const uint8_t* bytes, int64_t size) : bytes_(bytes), size_(size) {}
 
   int64_t size() const { return size_; }
+  // As much of this part as lies within the file.
+  FileHeader part(int64_t at, int64_t bytes) const {
+    const int64_t begin = std::min(at, size_);
+    return {bytes_ + begin, std::min(bytes, size_ - begin)};
+  }
   bool begins(std::string_view magic) const {
     return size_ >= static_cast<int64_t>(magic.size()) && std::memcmp(bytes_, magic.data(), magic.size()) == 0;
   }

@@ -115,12 +115,74 @@ TEST(Decode, RefusesHugeImagesOfOtherFormatsByTheirHeaders) {
   std::copy_n(Bytes{0xD0, 0x8A, 0xFF, 0xFF}.begin(), 4, bmp.begin() + 22);  // -30000: rows from the top
   EXPECT_EQ(refusal(bmp), message);
   EXPECT_EQ(refusal(bytes_of("P6\n# a comment\n20000 30000\n255\n")), message);
+  Bytes webp = bytes_of("RIFF");
+  append(webp, {0, 0, 0, 0});
+  append(webp, bytes_of("WEBPVP8X"));
+  append(webp, {10, 0, 0, 0, 0, 0, 0, 0, 0x1F, 0x4E, 0, 0x2F, 0x75, 0});  // each side less one
+  EXPECT_EQ(refusal(webp), message);
   const Bytes little{'I',  'I', 42, 0, 8, 0, 0, 0, 2, 0, 0, 1,    4,    0, 1, 0, 0, 0, 0x20,
                      0x4E, 0,   0,  1, 1, 3, 0, 1, 0, 0, 0, 0x30, 0x75, 0, 0, 0, 0, 0, 0};
   EXPECT_EQ(refusal(little), message);
   const Bytes big{'M',  'M', 0, 42, 0, 0, 0, 8, 0, 2, 1, 0, 0, 3,    0,    0, 0, 1, 0x4E,
                   0x20, 0,   0, 1,  1, 0, 4, 0, 0, 0, 1, 0, 0, 0x75, 0x30, 0, 0, 0, 0};
   EXPECT_EQ(refusal(big), message);
+}
+
+Bytes netpbm(const std::string& header, const Bytes& values) {
+  Bytes file = bytes_of(header);
+  append(file, values);
+  return file;
+}
+
+TEST(Decode, TheHeaderOfANetpbmFileSaysWhatWhiteIs) {
+  if (!has_imgcodecs()) GTEST_SKIP() << "this build has no imgcodecs";
+  EXPECT_EQ(decode(netpbm("P5\n3 1\n15\n", {0, 5, 15}), 1).pixels, (Bytes{0, 85, 255}));
+  EXPECT_EQ(decode(netpbm("P6\n1 1\n100\n", {100, 50, 0})).pixels, (Bytes{255, 127, 0}));
+  EXPECT_EQ(decode(netpbm("P6 # c\n1 1\n1023\n", {3, 255, 1, 0, 0, 0})).pixels, (Bytes{255, 63, 0}));
+  EXPECT_EQ(decode(netpbm("P5\n1 1\n255\n", {77}), 1).pixels, Bytes{77});
+  EXPECT_EQ(decode(netpbm("P2\n3 1\n15\n0 5 15\n", {}), 1).pixels, (Bytes{0, 85, 255}));
+  EXPECT_EQ(decode(netpbm("P3\n1 1\n1023\n1023 511 0\n", {})).pixels, (Bytes{255, 127, 0}));
+  EXPECT_EQ(refusal(netpbm("P5\n1 1\n15\n", {16})),
+            "a pixel's value is 16, but the file's header says that the largest is 15");
+  EXPECT_CONTAINS(refusal(netpbm("P2\n1 1\n255\n300\n", {})), "a pixel's value is 300");
+  EXPECT_EQ(refusal(netpbm("P5\n2 1\n15\n", {1})), "the image data is cut off");
+  EXPECT_EQ(refusal(netpbm("P6\n9 9\n1023\n", {1})), "the image data is cut off");
+}
+
+// A blue pixel of 32 bits, whose masks say where its colours are.
+Bytes bmp_with_masks(const Bytes& red_mask, const Bytes& blue_mask) {
+  Bytes bmp = bytes_of("BM");
+  append(bmp, {70, 0, 0, 0, 0, 0, 0, 0, 66, 0, 0, 0, 40, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 32, 0, 3, 0, 0, 0});
+  bmp.resize(54);
+  append(bmp, red_mask);
+  append(bmp, {0, 0xFF, 0, 0});
+  append(bmp, blue_mask);
+  append(bmp, {200, 0, 0, 0});
+  return bmp;
+}
+
+TEST(Decode, RefusesABmpWhoseMasksItWouldNotHeed) {
+  if (!has_imgcodecs()) GTEST_SKIP() << "this build has no imgcodecs";
+  const Bytes low{0xFF, 0, 0, 0}, high{0, 0, 0xFF, 0};
+  EXPECT_EQ(decode(bmp_with_masks(high, low)).pixels, (Bytes{0, 0, 200}));
+  EXPECT_CONTAINS(refusal(bmp_with_masks(low, high)), "the BMP's own masks");
+}
+
+// One pixel of 8-bit red, green, blue and alpha.
+Bytes tiff_with_alpha(uint8_t alpha) {
+  const std::vector<std::array<uint8_t, 3>> tags{{0, 1, 1},  {1, 1, 1},  {2, 4, 12}, {3, 1, 1},  {6, 1, 2},
+                                                 {17, 1, 8}, {21, 1, 4}, {22, 1, 1}, {23, 1, 4}, {82, 1, 2}};
+  Bytes tiff{'I', 'I', 42, 0, 20, 0, 0, 0, 200, 100, 50, alpha, 8, 0, 8, 0, 8, 0, 8, 0};
+  append(tiff, {static_cast<uint8_t>(tags.size()), 0});
+  for (const auto& [tag, count, value] : tags) append(tiff, {tag, 1, 3, 0, count, 0, 0, 0, value, 0, 0, 0});
+  append(tiff, {0, 0, 0, 0});
+  return tiff;
+}
+
+TEST(Decode, RefusesATiffThatIsTransparentInPlaces) {
+  if (!has_imgcodecs()) GTEST_SKIP() << "this build has no imgcodecs";
+  EXPECT_EQ(decode(tiff_with_alpha(255)).pixels, (Bytes{200, 100, 50}));
+  EXPECT_CONTAINS(refusal(tiff_with_alpha(128)), "transparent in places");
 }
 
 TEST(Decode, NamesTheDamage) {

@@ -1,6 +1,7 @@
 #include "data/exif.hpp"
 
 #include <gtest/gtest.h>
+#include <zlib.h>
 
 #include "data/decode.hpp"
 #include "data/fixtures.hpp"
@@ -118,6 +119,69 @@ TEST(Exif, IsIgnoredUnlessAsked) {
       }
     }
   }
+}
+
+void append_chunk(Bytes& to, const std::string& type, const Bytes& data) {
+  const auto size = static_cast<uint8_t>(data.size());
+  append(to, {0, 0, 0, size});
+  append(to, bytes_of(type));
+  append(to, data);
+  const auto sum = crc32(0, to.data() + to.size() - data.size() - 4, static_cast<uInt>(data.size() + 4));
+  for (const int shift : {24, 16, 8, 0}) to.push_back(static_cast<uint8_t>(sum >> shift));
+}
+
+const Bytes kQuarterTurn{'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0};
+
+TEST(Exif, IsReadInPngAndWebp) {
+  const Bytes plain = png_image(40, 60, 3);
+  constexpr int64_t kHeader = 33;  // signature and first chunk
+  Bytes png(plain.begin(), plain.begin() + kHeader);
+  append_chunk(png, "eXIf", kQuarterTurn);
+  png.insert(png.end(), plain.begin() + kHeader, plain.end());
+  EXPECT_TRUE(orientation_of(png).transposed);
+  EXPECT_TRUE(orientation_of(plain).is_upright());
+  for (const char* signature : {"", "Exif"}) {  // some programs put a JPEG's before the data
+    Bytes webp = bytes_of("RIFF");
+    append(webp, {0, 0, 0, 0});
+    append(webp, bytes_of("WEBPVP8X"));
+    append(webp, {3, 0, 0, 0, 1, 2, 3, 0});  // three bytes and one of filling
+    append(webp, bytes_of("EXIF"));
+    Bytes data = bytes_of(signature);
+    if (!data.empty()) append(data, {0, 0});
+    append(data, kQuarterTurn);
+    append(webp, {static_cast<uint8_t>(data.size()), 0, 0, 0});
+    append(webp, data);
+    EXPECT_TRUE(orientation_of(webp).transposed) << signature;
+  }
+  if (!has_imgcodecs()) GTEST_SKIP() << "this build has no imgcodecs to read a PNG with";
+  ImageDecoder ignoring({}), applying({.exif_orientation = ExifOrientation::kApply});
+  const auto size = static_cast<int64_t>(png.size());
+  EXPECT_EQ(ignoring.open(png.data(), size), (Region{.height = 40, .width = 60}));
+  EXPECT_EQ(applying.open(png.data(), size), (Region{.height = 60, .width = 40}));
+}
+
+// Two gray pixels, 10 and 200, one above the other; the orientation says half a turn.
+Bytes turned_tiff() {
+  const std::vector<std::pair<uint8_t, uint8_t>> tags{{0, 1},  {1, 2},  {2, 8},  {3, 1},  {6, 1},
+                                                      {17, 8}, {18, 3}, {21, 1}, {22, 2}, {23, 2}};
+  Bytes tiff{'I', 'I', 42, 0, 10, 0, 0, 0, 10, 200, static_cast<uint8_t>(tags.size()), 0};
+  for (const auto& [tag, value] : tags) append(tiff, {tag, 1, 3, 0, 1, 0, 0, 0, value, 0, 0, 0});
+  append(tiff, {0, 0, 0, 0});
+  return tiff;
+}
+
+TEST(Exif, OfATiffIsAppliedOnlyWhereItIsAsked) {
+  if (!has_imgcodecs()) GTEST_SKIP() << "this build has no imgcodecs to read a TIFF with";
+  const Bytes tiff = turned_tiff();
+  const auto pixels = [&](ExifOrientation orientation) {
+    ImageDecoder decoder({.channels = 1, .exif_orientation = orientation});
+    Image image;
+    decoder.open(tiff.data(), static_cast<int64_t>(tiff.size()));
+    decoder.decode(image);
+    return image.pixels;
+  };
+  EXPECT_EQ(pixels(ExifOrientation::kIgnore), (Bytes{10, 200}));
+  EXPECT_EQ(pixels(ExifOrientation::kApply), (Bytes{200, 10}));
 }
 
 }  // namespace

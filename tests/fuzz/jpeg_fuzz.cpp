@@ -28,8 +28,8 @@ void decode(const uint8_t* bytes, int64_t size, int64_t channels, bn::ExifOrient
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   const auto count = static_cast<int64_t>(size);
+  bn::exif_orientation(bytes, count);  // of any format
   if (!bn::is_jpeg(bytes, count)) return 0;
-  bn::exif_orientation(bytes, count);
   decode(bytes, count, 3, bn::ExifOrientation::kApply);
   decode(bytes, count, 1, bn::ExifOrientation::kIgnore);
   return 0;

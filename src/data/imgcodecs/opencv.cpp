@@ -6,44 +6,37 @@
 #include <algorithm>
 #include <cstdarg>
 #include <cstdlib>
+#include <opencv2/core/utils/logger.hpp>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 
 #include "bn/error.hpp"
 #include "data/decode.hpp"
+#include "data/exif.hpp"
+#include "data/netpbm.hpp"
 
 namespace bn {
 
 namespace {
 
-// The decimal number after blanks and comments, of which `at` then is the end.
-int64_t decimal(const FileHeader& header, int64_t& at) {
-  const auto byte = [&] { return header.number(at, 1, ByteOrder::kBig); };
-  for (bool comment = false; at < header.size() && (comment || byte() <= ' ' || byte() == '#'); ++at) {
-    comment = byte() == '#' || (comment && byte() != '\n');
-  }
-  int64_t value = 0;
-  for (; byte() >= '0' && byte() <= '9'; ++at) value = std::min<int64_t>(10 * value + byte() - '0', UINT32_MAX);
-  return value;
+void refuse_huge_tiff(const FileHeader& header, int64_t size) {
+  constexpr int64_t kWidth = 256, kHeight = 257;
+  const TiffDirectory directory(header);
+  refuse_huge(directory.number(kWidth, 0), directory.number(kHeight, 0), size);
 }
 
-bool is_tiff(const FileHeader& header) { return header.begins({"II*\0", 4}) || header.begins({"MM\0*", 4}); }
-
-void refuse_huge_tiff(const FileHeader& header, ByteOrder order, int64_t size) {
-  constexpr int64_t kEntry = 12, kWidth = 256, kHeight = 257, kShort = 3;
-  const int64_t directory = header.number(4, 4, order);
-  int64_t width = 0, height = 0;
-  for (int64_t i = 0; i < header.number(directory, 2, order); ++i) {
-    const int64_t entry = directory + 2 + i * kEntry, tag = header.number(entry, 2, order);
-    const int64_t value = header.number(entry + 8, header.number(entry + 2, 2, order) == kShort ? 2 : 4, order);
-    if (tag == kWidth) width = value;
-    if (tag == kHeight) height = value;
-  }
-  refuse_huge(width, height, size);
+// A still picture's size stands in its first chunk, which is of one of three kinds.
+void refuse_huge_webp(const FileHeader& header, int64_t size) {
+  const auto number = [&](int64_t at, int64_t bytes) { return header.number(at, bytes, ByteOrder::kLittle); };
+  const FileHeader kind = header.part(12, 4);
+  constexpr int64_t k14Bits = 0x3FFF;
+  if (kind.begins("VP8X")) refuse_huge(number(24, 3) + 1, number(27, 3) + 1, size);
+  if (kind.begins("VP8L")) refuse_huge((number(21, 4) & k14Bits) + 1, (number(21, 4) >> 14 & k14Bits) + 1, size);
+  if (kind.begins("VP8 ")) refuse_huge(number(26, 2) & k14Bits, number(28, 2) & k14Bits, size);
 }
 
 // Called before OpenCV takes memory for the pixels: its own limit is 2^30 of them, read from the environment before
-// main(). WebP has at most 2^28.
+// main().
 void refuse_huge_header(const FileHeader& header, int64_t size) {
   if (header.begins("\x89PNG"))
     refuse_huge(header.number(16, 4, ByteOrder::kBig), header.number(20, 4, ByteOrder::kBig), size);
@@ -54,22 +47,25 @@ void refuse_huge_header(const FileHeader& header, int64_t size) {
     constexpr int64_t kOldHeader = 12;
     if (header.number(14, 4, ByteOrder::kLittle) != kOldHeader) refuse_huge(side(18), side(22), size);
   }
-  if (header.begins("P") && header.number(1, 1, ByteOrder::kBig) >= '1' &&
-      header.number(1, 1, ByteOrder::kBig) <= '6') {
-    int64_t at = 2;
-    const int64_t width = decimal(header, at), height = decimal(header, at);
-    refuse_huge(width, height, size);
-  }
-  if (header.begins({"II*\0", 4})) refuse_huge_tiff(header, ByteOrder::kLittle, size);
-  if (header.begins({"MM\0*", 4})) refuse_huge_tiff(header, ByteOrder::kBig, size);
+  if (header.begins("RIFF")) refuse_huge_webp(header, size);
+  const NetpbmHeader netpbm = netpbm_header(header);
+  refuse_huge(netpbm.width, netpbm.height, size);
+  if (is_tiff(header)) refuse_huge_tiff(header, size);
+}
+
+// OpenCV takes the bytes of a pixel for blue, green and red behind a header of the old kind, whatever its masks say.
+void refuse_other_masks(const FileHeader& header) {
+  constexpr int64_t kHeader = 40, kBits = 32, kByMasks = 3, kRed = 0xFF0000, kGreen = 0xFF00, kBlue = 0xFF;
+  const auto number = [&](int64_t at, int64_t bytes) { return header.number(at, bytes, ByteOrder::kLittle); };
+  if (!header.begins("BM") || number(14, 4) != kHeader || number(28, 2) != kBits || number(30, 4) != kByMasks) return;
+  if (number(54, 4) == kRed && number(58, 4) == kGreen && number(62, 4) == kBlue) return;
+  throw DataError("the BMP's own masks put its colours in an order that is not read here: save it without them");
 }
 
 // OpenCV opens more, by content, whatever a file is called; those readers are not strict, or ask for memory first.
 bool is_known_format(const FileHeader& header) {
-  const bool is_netpbm =
-      header.begins("P") && header.number(1, 1, ByteOrder::kBig) >= '1' && header.number(1, 1, ByteOrder::kBig) <= '6';
   return header.begins("\xFF\xD8") || header.begins("\x89PNG") || header.begins("BM") || header.begins("RIFF") ||
-         is_netpbm || is_tiff(header);
+         netpbm_header(header).kind > 0 || is_tiff(header);
 }
 
 // OpenCV goes on after an error of libtiff with pixels that are not the image's. libtiff tells of it through a handler
@@ -103,6 +99,60 @@ class TiffErrors {
   }
 };
 
+cv::Mat decode_by_opencv(const uint8_t* bytes, int64_t size, int mode) {
+  static const bool kIsQuiet = [] {  // its messages would name no file
+    cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT);
+    return true;
+  }();
+  static_cast<void>(kIsQuiet);
+  const cv::Mat encoded(1, static_cast<int>(size), CV_8UC1, const_cast<uint8_t*>(bytes));
+  const TiffErrors tiff_errors;
+  if (is_tiff({bytes, size}) && !TiffErrors::can_tell()) {
+    throw DataError("TIFF is not read here: this OpenCV's reader cannot say whether the data is damaged");
+  }
+  cv::Mat decoded;
+  try {
+    decoded = cv::imdecode(encoded, mode);
+  } catch (const cv::Exception& error) {
+    throw DataError(fmt::format("the image data is damaged ({})", error.err));
+  }
+  if (decoded.empty() || TiffErrors::any()) throw DataError("the image data is damaged");
+  return decoded;
+}
+
+// OpenCV turns a TIFF as its orientation says, unasked. Whether that is wanted is decided for all formats alike
+// (exif.hpp), so it gets an upright one: a copy, if need be, in `memory`.
+const uint8_t* without_orientation(const uint8_t* bytes, int64_t size, std::vector<uint8_t>& memory) {
+  const FileHeader header(bytes, size);
+  const auto orientation = TiffDirectory(header).find(kOrientationTag);
+  if (!orientation || orientation->number == 1 || orientation->at > size - orientation->bytes) return bytes;
+  memory.assign(bytes, bytes + size);
+  const auto begin = memory.begin() + orientation->at, end = begin + orientation->bytes;
+  std::fill(begin, end, uint8_t{0});
+  *(header.begins("II") ? begin : end - 1) = 1;
+  return memory.data();
+}
+
+// libtiff gives the colours of a transparent pixel as they look on black, and drops what they were. With 16 bits
+// OpenCV reads them itself.
+void refuse_transparent_tiff(const uint8_t* bytes, int64_t size) {
+  constexpr int64_t kBitsPerSample = 258, kSamplesPerPixel = 277, kExtraSamples = 338, kUnspecified = 0;
+  const TiffDirectory directory{FileHeader(bytes, size)};
+  const bool has_alpha = directory.number(kExtraSamples, kUnspecified) != kUnspecified &&
+                         directory.number(kSamplesPerPixel, 1) == 4 && directory.number(kBitsPerSample, 1) == 8;
+  if (!has_alpha) return;
+  const cv::Mat all = decode_by_opencv(bytes, size, cv::IMREAD_UNCHANGED);
+  cv::Mat alpha;
+  if (all.type() == CV_8UC4) cv::extractChannel(all, alpha, 3);
+  constexpr double kOpaque = 255;
+  double least = 0;
+  if (!alpha.empty()) cv::minMaxLoc(alpha, &least);
+  if (least == kOpaque) return;
+  throw DataError(
+      "the image is transparent in places, whose colours cannot be read from a TIFF: save it without transparency, or "
+      "as PNG");
+}
+
 }  // namespace
 
 bool has_imgcodecs() { return true; }
@@ -113,19 +163,13 @@ void decode_with_imgcodecs(const uint8_t* bytes, int64_t size, int64_t channels,
     throw DataError("the data is damaged or in no format that is read here (JPEG, PNG, BMP, WebP, PPM, PGM, TIFF)");
   }
   refuse_huge_header(header, size);
-  const TiffErrors tiff_errors;
-  if (is_tiff(header) && !TiffErrors::can_tell()) {
-    throw DataError("TIFF is not read here: this OpenCV's reader cannot say whether the data is damaged");
-  }
-  const cv::Mat encoded(1, static_cast<int>(size), CV_8UC1, const_cast<uint8_t*>(bytes));
+  refuse_other_masks(header);
+  if (decode_netpbm(header, channels, out)) return;
+  std::vector<uint8_t> memory;
+  const uint8_t* upright = without_orientation(bytes, size, memory);
   const int mode = (channels == 1 ? cv::IMREAD_GRAYSCALE : cv::IMREAD_COLOR) | cv::IMREAD_IGNORE_ORIENTATION;
-  cv::Mat decoded;
-  try {
-    decoded = cv::imdecode(encoded, mode);
-  } catch (const cv::Exception& error) {
-    throw DataError(fmt::format("the image data is damaged ({})", error.err));
-  }
-  if (decoded.empty() || TiffErrors::any()) throw DataError("the image data is damaged");
+  const cv::Mat decoded = decode_by_opencv(upright, size, mode);
+  refuse_transparent_tiff(upright, size);
   refuse_huge(decoded.cols, decoded.rows, size);
   out.reshape(decoded.rows, decoded.cols, channels);
   cv::Mat target(decoded.rows, decoded.cols, channels == 1 ? CV_8UC1 : CV_8UC3, out.pixels.data());
