@@ -47,7 +47,7 @@ class BatchFiller {
   // Puts aside the image read last.
   void quarantine(const std::string& name, const char* reason) const;
   void place(int64_t epoch, int64_t index, uint8_t* out);
-  void place_encoded(const Dataset::Sample& sample, RandomStream& random, uint8_t* out);
+  void place_encoded(const Dataset::Sample& sample, Below below, RandomStream& random, uint8_t* out);
   void place_raw(const Dataset::Sample& sample, RandomStream& random, uint8_t* out);
   void place_whole(const ImageView& image, int64_t resize_shorter, RandomStream& random, uint8_t* out) const;
   void distort_and_binarize(RandomStream& random, uint8_t* out) const;

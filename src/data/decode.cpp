@@ -48,14 +48,14 @@ void ImageDecoder::decode(Image& out) {
   copy_upright(decoded_.view(), stored_, orientation_, out);
 }
 
-Region ImageDecoder::decode_region(const Region& region, Image& out) {
+Region ImageDecoder::decode_region(const Region& region, Image& out, Below below) {
   if (orientation_.is_upright()) {
-    if (by_jpeg_) return jpeg_.decode_region(region, options_.channels, out);
+    if (by_jpeg_) return jpeg_.decode_region(region, options_.channels, out, below);
     std::swap(decoded_, out);
     return region;
   }
   Region place = stored_region(region, orientation_, stored_.height, stored_.width);
-  if (by_jpeg_) place = jpeg_.decode_region(place, options_.channels, decoded_);
+  if (by_jpeg_) place = jpeg_.decode_region(place, options_.channels, decoded_, below);
   copy_upright(decoded_.view(), place, orientation_, out);
   return {.height = region.height, .width = region.width};
 }

@@ -165,8 +165,18 @@ struct JpegDecoder::Impl {
     return true;
   }
 
+  // The rows below those read so far, as far as damage shows: their coefficients are read, but make no pixels. libjpeg
+  // would skip to the end without reading them, so the last row, which is kept nowhere, is made.
+  void read_to_the_end(uint8_t* row_memory) {
+    const JDIMENSION rows = info.output_height - info.output_scanline;
+    if (rows > 1) jpeg_skip_scanlines(&info, rows - 1);
+    JSAMPROW row = row_memory;
+    if (rows > 0) jpeg_read_scanlines(&info, &row, 1);
+    jpeg_finish_decompress(&info);
+  }
+
   // Widens the region's columns to whole blocks; those read are in the region after it.
-  bool read_region(Region& region, int64_t channels, Image& out) {
+  bool read_region(Region& region, int64_t channels, Image& out, Below below) {
     if (setjmp(errors.escape) != 0) return false;
     choose_colours(channels);
     jpeg_start_decompress(&info);
@@ -174,9 +184,12 @@ struct JpegDecoder::Impl {
     jpeg_crop_scanline(&info, &left, &width);
     region.left = left;
     region.width = width;
-    out.reshape_unfilled(region.height, region.width, info.output_components);
+    out.reshape_unfilled(region.height + 1, region.width, info.output_components);
+    out.height = region.height;  // the row more is for read_to_the_end()
     if (region.top > 0) jpeg_skip_scanlines(&info, static_cast<JDIMENSION>(region.top));
     read_rows(info, out);
+    if (below == Below::kChecked)
+      read_to_the_end(out.pixels.data() + region.height * region.width * info.output_components);
     return true;
   }
 };
@@ -206,7 +219,7 @@ void JpegDecoder::decode(int64_t channels, Image& out) {
   finish(channels, out);
 }
 
-Region JpegDecoder::decode_region(const Region& region, int64_t channels, Image& out) {
+Region JpegDecoder::decode_region(const Region& region, int64_t channels, Image& out, Below below) {
   const auto& info = impl_->info;
   // Chroma is interpolated from its neighbours, two pixels away at most. The edge of the region read would replace
   // them.
@@ -217,7 +230,7 @@ Region JpegDecoder::decode_region(const Region& region, int64_t channels, Image&
   if (!has_end_marker(info.src->next_input_byte, info.src->next_input_byte + info.src->bytes_in_buffer)) {
     throw DataError("the JPEG data is damaged or cut off (it has no end marker)");
   }
-  if (!impl_->read_region(read, channels, out)) impl_->fail();
+  if (!impl_->read_region(read, channels, out, below)) impl_->fail();
   finish(channels, out);
   return {
       .top = region.top - read.top, .left = region.left - read.left, .height = region.height, .width = region.width};

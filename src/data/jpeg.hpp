@@ -15,6 +15,10 @@ struct Region {
   bool operator==(const Region&) const = default;
 };
 
+// Whether the coefficients of the rows below a region are read, though no pixels are made of them. Unread, damage there
+// is not found, beyond a missing end marker.
+enum class Below { kUnread, kChecked };
+
 bool is_jpeg(const uint8_t* bytes, int64_t size);
 
 class JpegDecoder {
@@ -29,8 +33,8 @@ class JpegDecoder {
   // Decodes the whole image, to its end, as strictly as libjpeg's warnings allow. channels = 1 (luma) or 3 (RGB).
   void decode(int64_t channels, Image& out);
   // Decodes the rows and columns around the region, and returns where it lies in out: its pixels are exactly those of
-  // the whole image. Rows below the region are not decoded; only the presence of the end marker is checked there.
-  Region decode_region(const Region& region, int64_t channels, Image& out);
+  // the whole image. Damage above it is found too, and damage below it if that is checked.
+  Region decode_region(const Region& region, int64_t channels, Image& out, Below below = Below::kChecked);
 
   bool is_progressive() const;
   bool has_four_inks() const;  // CMYK or YCCK

@@ -254,5 +254,20 @@ TEST(BatchFiller, SaysThatEveryImageIsCorrupt) {
             "none of the 2 images of the training set can be read; the first: set/0.jpg");
 }
 
+TEST(BatchFiller, TheFirstEpochFindsDamageBelowTheCrop) {
+  const EncodedSet set({damaged_jpeg(200).damaged});
+  const DataOptions data{.image_size = 16, .augment = {.min_area = 0.01, .max_area = 0.02}};
+  int64_t placed_later = 0;
+  for (uint64_t seed = 0; seed < 10; ++seed) {
+    EXPECT_CONTAINS(error_message<DataError>([&] { fill(set, data, {.batch = 1, .seed = seed}); }),
+                    "the JPEG data is damaged or cut off (");
+    try {
+      placed_later += fill(set, data, {.batch = 1, .seed = seed}, 1).valid;
+    } catch (const DataError&) {
+    }
+  }
+  EXPECT_GT(placed_later, 0);  // where the crop lies above the damage
+}
+
 }  // namespace
 }  // namespace bn

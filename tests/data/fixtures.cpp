@@ -78,6 +78,18 @@ Bytes jpeg_image(int64_t height, int64_t width, int seed) {
 }
 Bytes png_image(int64_t height, int64_t width, int seed) { return encode_png(gradient(height, width, seed).view()); }
 
+DamagedJpeg damaged_jpeg(int64_t size) {
+  constexpr int64_t kQuality = 90, kTail = 100;
+  Image noise;
+  noise.reshape(size, size, 3);
+  uint32_t state = 1;
+  for (uint8_t& value : noise.pixels) value = static_cast<uint8_t>((state = state * 1664525 + 1013904223) >> 24);
+  DamagedJpeg jpeg{.whole = encode_jpeg(noise.view(), kQuality), .damaged = {}};
+  jpeg.damaged = first_part(jpeg.whole, 0.6);
+  jpeg.damaged.insert(jpeg.damaged.end(), jpeg.whole.end() - kTail, jpeg.whole.end());
+  return jpeg;
+}
+
 Bytes cmyk_jpeg_image(int64_t height, int64_t width, const std::vector<uint8_t>& stored_cmyk, FourInks kind) {
   jpeg_compress_struct info{};
   jpeg_error_mgr errors{};

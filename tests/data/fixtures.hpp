@@ -29,6 +29,11 @@ Bytes idx_labels(const Bytes& labels);
 // A smooth colour gradient that depends on seed, so that no two are alike.
 Bytes jpeg_image(int64_t height, int64_t width, int seed);
 Bytes png_image(int64_t height, int64_t width, int seed);
+// A JPEG of noise, `size` pixels high and wide, that lacks a part somewhat below its middle. Its end marker is there.
+struct DamagedJpeg {
+  Bytes whole, damaged;
+};
+DamagedJpeg damaged_jpeg(int64_t size);
 Bytes sample_bytes(const Dataset& set, int64_t index);
 Image decode(const Bytes& bytes, int64_t channels = 3);
 // Each pixel of this one ink mixture, as libjpeg stores it: Adobe's complements where there is Adobe's marker.

@@ -138,6 +138,21 @@ TEST(JpegRegion, ACutOffFileIsAnErrorWhereverTheRegionLies) {
   EXPECT_TRUE(regions_agree(whole, "after an error"));
 }
 
+// The end marker is there, so that only reading the coefficients finds the damage.
+TEST(JpegRegion, DamageBelowItIsFound) {
+  const auto [whole, damaged] = damaged_jpeg(200);
+  JpegDecoder decoder;
+  Image out;
+  for (const Region& region : {Region{.height = 8, .width = 8}, Region{.top = 190, .height = 10, .width = 200}}) {
+    decoder.open(damaged.data(), static_cast<int64_t>(damaged.size()));
+    EXPECT_CONTAINS(error_message<DataError>([&] { decoder.decode_region(region, 3, out); }),
+                    "the JPEG data is damaged or cut off (");
+  }
+  decoder.open(damaged.data(), static_cast<int64_t>(damaged.size()));
+  EXPECT_NO_THROW(decoder.decode_region({.height = 8, .width = 8}, 3, out, Below::kUnread));
+  EXPECT_TRUE(regions_agree(whole, "after an error"));
+}
+
 // The bytes of an image without the segments of this marker.
 Bytes without_segments(const Bytes& jpeg, uint8_t marker) {
   Bytes kept(jpeg.begin(), jpeg.begin() + 2);
