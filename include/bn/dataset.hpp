@@ -34,6 +34,7 @@ class Dataset {
   virtual std::string name(int64_t index) const = 0;  // messages show it: "val.tar:val/n01443537/val_12.JPEG"
   // The same wherever the set lies: "n01443537/val_12.JPEG" of a folder of images.
   virtual std::string name_in_set(int64_t index) const { return name(index); }
+  virtual std::string file_name(int64_t index) const;  // of its file alone: "val_12.JPEG"
   virtual const std::vector<std::string>& class_names() const = 0;
   virtual LeftOut left_out() const { return {}; }
   // The size of the image's file where that is known without reading it, else 0.
@@ -60,8 +61,9 @@ class Dataset {
   virtual Sample read(int64_t index, std::vector<uint8_t>& storage) const = 0;
 };
 
-// Tells sets apart by the labels, file names and sizes of their images, in order; the place of a set does not matter.
-// 16 hexadecimal digits.
+// Tells sets apart by their images in order: 16 hexadecimal digits of the labels, file names and sizes, then a hyphen
+// and 16 of the contents (content_key), unless more than 2 GB would have to be read for these. The place of a set does
+// not matter.
 std::string fingerprint(const Dataset& set);
 
 // Throws DataError: missing file, truncated gz or idx, count mismatch, an empty class, ... naming the file.

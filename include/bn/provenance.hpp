@@ -11,9 +11,10 @@ namespace bn {
 
 struct DataRecord {
   int64_t images = 0;
-  std::string fingerprint{};  // Dataset::fingerprint()
-  bool operator==(const DataRecord&) const = default;
+  std::string fingerprint{};  // bn::fingerprint()
 };
+// Fingerprints are compared as far as both tell: one of an earlier version has nothing about the contents.
+bool is_same_data(const DataRecord& a, const DataRecord& b);
 
 // The checkpoint that a run's first values come from.
 struct Origin {

@@ -229,7 +229,7 @@ void expect_same_split(const TrainedModel& model, const Dataset& images) {
                     model.checkpoint));
     return;
   }
-  if (provenance->validation.fingerprint == fingerprint(images)) return;
+  if (is_same_data(provenance->validation, {.images = images.size(), .fingerprint = fingerprint(images)})) return;
   throw DataError(fmt::format(
       "{}: the images of data.train were changed, so the {} that are now kept for validation may hold some that "
       "the network was trained on (then {} were kept): restore them, or name other images by --data",

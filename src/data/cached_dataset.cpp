@@ -31,11 +31,13 @@ class CachedDataset final : public Dataset {
   int32_t label(int64_t index) const override { return source_->label(index); }
   std::string name(int64_t index) const override { return source_->name(index); }
   std::string name_in_set(int64_t index) const override { return source_->name_in_set(index); }
+  std::string file_name(int64_t index) const override { return source_->file_name(index); }
   const std::vector<std::string>& class_names() const override { return source_->class_names(); }
   std::vector<int64_t> shard_sizes() const override { return source_->shard_sizes(); }
   LeftOut left_out() const override { return source_->left_out(); }
   int64_t stored_bytes(int64_t index) const override { return source_->stored_bytes(index); }
   std::optional<uint64_t> recorded_checksum(int64_t index) const override { return source_->recorded_checksum(index); }
+  uint64_t content_key(int64_t index) const override { return source_->content_key(index); }
 
   Sample read(int64_t index, std::vector<uint8_t>& storage) const override {
     const Entry& entry = entries_[static_cast<size_t>(index)];

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <xxhash.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -47,18 +48,59 @@ std::string LeftOut::list() const {
       photos > 0 ? fmt::format("; {} of them HEIC, AVIF or GIF: convert these to JPEG first", photos) : "");
 }
 
+namespace {
+
+// XXH3 of what is added, one after the other.
+class Sum {
+ public:
+  Sum() : state_(XXH3_createState(), XXH3_freeState) { XXH3_64bits_reset(state_.get()); }
+  void add(const void* bytes, size_t size) { XXH3_64bits_update(state_.get(), bytes, size); }
+  std::string digits() const { return fmt::format("{:016x}", XXH3_64bits_digest(state_.get())); }
+
+ private:
+  std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> state_;
+};
+
+// "a.tar:x/1.jpg" -> "1.jpg"
+std::string after_folders(const std::string& name) { return name.substr(name.find_last_of("/:") + 1); }
+
+// What content_key() reads of the images that are files, or members of one; those of other sets are in memory.
+int64_t bytes_to_read(const Dataset& set, int64_t index) {
+  constexpr int64_t kMost = 65'536;
+  return set.recorded_checksum(index) ? 0 : std::min(set.stored_bytes(index), kMost);
+}
+
+std::string digits_of_contents(const Dataset& set) {
+  Sum sum;
+  for (int64_t i = 0; i < set.size(); ++i) {
+    uint64_t key = 0;  // of an image that cannot be read; training will say why
+    try {
+      key = set.content_key(i);
+    } catch (const DataError&) {
+    }
+    sum.add(&key, sizeof key);
+  }
+  return sum.digits();
+}
+
+}  // namespace
+
+std::string Dataset::file_name(int64_t index) const { return after_folders(name(index)); }
+
 std::string fingerprint(const Dataset& set) {
   constexpr int64_t kMostSizes = 200'000;  // each may ask the file system
-  const std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> state(XXH3_createState(), XXH3_freeState);
-  XXH3_64bits_reset(state.get());
+  constexpr int64_t kMostToRead = int64_t{2} << 30;
+  const bool sizes_are_asked = set.size() <= kMostSizes;
+  int64_t to_read = sizes_are_asked || set.recorded_checksum(0) ? 0 : kMostToRead + 1;
+  Sum sum;
   for (int64_t i = 0; i < set.size(); ++i) {
-    const std::string name = set.name(i);
-    const std::string file = name.substr(name.find_last_of("/:") + 1);  // a set may move
-    const int64_t numbers[] = {set.label(i), set.size() <= kMostSizes ? set.stored_bytes(i) : 0};
-    XXH3_64bits_update(state.get(), file.c_str(), file.size() + 1);
-    XXH3_64bits_update(state.get(), numbers, sizeof numbers);
+    const std::string file = after_folders(set.name(i));  // a set may move
+    const int64_t numbers[] = {set.label(i), sizes_are_asked ? set.stored_bytes(i) : 0};
+    sum.add(file.c_str(), file.size() + 1);
+    sum.add(numbers, sizeof numbers);
+    if (sizes_are_asked) to_read += bytes_to_read(set, i);
   }
-  return fmt::format("{:016x}", XXH3_64bits_digest(state.get()));
+  return to_read > kMostToRead ? sum.digits() : sum.digits() + "-" + digits_of_contents(set);
 }
 
 uint64_t Dataset::content_key(int64_t index) const {

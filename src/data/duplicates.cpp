@@ -35,7 +35,7 @@ Key key_of_content(const Dataset& set, int64_t index, std::vector<uint8_t>& stor
 Key key_of_name(const Dataset& set, int64_t index) {
   const int64_t bytes = set.stored_bytes(index);
   if (bytes == 0) return std::nullopt;  // a name alone says too little
-  const std::string name = set.name(index), file = name.substr(name.find_last_of("/:") + 1);
+  const std::string file = set.file_name(index);
   return XXH3_64bits_withSeed(file.data(), file.size(), static_cast<uint64_t>(bytes));
 }
 

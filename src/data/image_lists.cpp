@@ -47,10 +47,6 @@ bool read_number(const std::string& text, int64_t& value) {
   return error == std::errc{} && rest == end && value >= 0;
 }
 
-// "val.tar:val/n01443537/val_12.JPEG" -> "val_12.JPEG"
-std::string file_of(const std::string& name) { return name.substr(name.find_last_of("/:") + 1); }
-std::string stem_of(const std::string& name) { return fs::path(file_of(name)).stem().string(); }
-
 // Adds the images of a tar file or of a folder.
 void add_path(const std::string& path, PlacedImages& images, FolderWalk& walk) {
   std::error_code error;
@@ -73,7 +69,7 @@ void add_path(const std::string& path, PlacedImages& images, FolderWalk& walk) {
 void read_labels(const std::string& labels, PlacedImages& images) {
   std::map<std::string, int64_t> by_name;
   for (int64_t i = 0; i < images.size(); ++i) {
-    const std::string file = file_of(images.name(i));
+    const std::string file = images.file_name(i);
     if (by_name.emplace(file, i).second) continue;
     throw DataError(fmt::format("two images are called {}, so {} cannot tell them apart", file, labels));
   }
@@ -139,8 +135,8 @@ std::unique_ptr<Dataset> open_unlabelled_images(const std::vector<std::string>& 
 std::unique_ptr<Dataset> exclude_images(std::unique_ptr<Dataset> images, const std::string& list) {
   std::multimap<std::string, int64_t> by_name;  // the whole, that in the set, the file, and that without its extension
   for (int64_t i = 0; i < images->size(); ++i) {
-    const std::string name = images->name(i);
-    for (const std::string& key : std::set{name, images->name_in_set(i), file_of(name), stem_of(name)}) {
+    const std::string file = images->file_name(i), stem = fs::path(file).stem().string();
+    for (const std::string& key : std::set{images->name(i), images->name_in_set(i), file, stem}) {
       by_name.emplace(key, i);
     }
   }

@@ -1,6 +1,7 @@
 #include "data/placed_images.hpp"
 
 #include <filesystem>
+#include <string_view>
 
 namespace bn {
 
@@ -27,6 +28,14 @@ std::string PlacedImages::name(int64_t index) const {
 
 std::string PlacedImages::name_in_set(int64_t index) const {
   return source(index).tar ? name(index) : names_.c_str() + place(index).name;
+}
+
+// A name may hold colons; one that follows ".tar" ends the name of a tar within the tar.
+std::string PlacedImages::file_name(int64_t index) const {
+  constexpr std::string_view kInnerTar = ".tar:";
+  const std::string name = names_.c_str() + place(index).name, file = name.substr(name.rfind('/') + 1);
+  const size_t inner = source(index).tar ? file.rfind(kInnerTar) : std::string::npos;
+  return inner == std::string::npos ? file : file.substr(inner + kInnerTar.size());
 }
 
 int64_t PlacedImages::stored_bytes(int64_t index) const {

@@ -24,6 +24,7 @@ class PlacedImages final : public Dataset {
   int32_t label(int64_t index) const override { return labels[static_cast<size_t>(index)]; }
   std::string name(int64_t index) const override;
   std::string name_in_set(int64_t index) const override;
+  std::string file_name(int64_t index) const override;
   const std::vector<std::string>& class_names() const override { return classes; }
   LeftOut left_out() const override { return omitted; }
   int64_t stored_bytes(int64_t index) const override;

@@ -21,6 +21,7 @@ class Selection final : public Dataset {
   int32_t label(int64_t index) const override { return images_->label(at(index)); }
   std::string name(int64_t index) const override { return images_->name(at(index)); }
   std::string name_in_set(int64_t index) const override { return images_->name_in_set(at(index)); }
+  std::string file_name(int64_t index) const override { return images_->file_name(at(index)); }
   const std::vector<std::string>& class_names() const override { return images_->class_names(); }
   LeftOut left_out() const override { return left_out_; }
   int64_t stored_bytes(int64_t index) const override { return images_->stored_bytes(at(index)); }

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <optional>
 
 #include "bn/data_options.hpp"
@@ -65,6 +66,46 @@ TEST(OpenDataset, ChecksTheNumberOfPaths) {
   options.kind = DatasetKind::kFolder;
   EXPECT_EQ(error_message<DataError>([&] { open_dataset(options, Split::kValidation); }),
             "the validation set needs one folder, but 0 paths are given");
+}
+
+TEST(Fingerprint, TellsTheContentsOfFilesOfEqualSize) {
+  const test::TemporaryFolder dir;
+  dir.write("set/a/1.jpg", "pixels");
+  dir.write("set/b/2.jpg", "others");
+  const auto of_folder = [&](const char* name) {
+    return fingerprint(*open_dataset({.kind = DatasetKind::kFolder, .train = {dir / name}}, Split::kTrain));
+  };
+  const std::string before = of_folder("set");
+  ASSERT_EQ(before.size(), 33U);
+  EXPECT_EQ(before[16], '-');
+  std::filesystem::copy(dir / "set", dir / "moved", std::filesystem::copy_options::recursive);
+  EXPECT_EQ(of_folder("moved"), before);
+  dir.write("set/a/1.jpg", "PIXELS");
+  const std::string after = of_folder("set");
+  EXPECT_EQ(after.substr(0, 16), before.substr(0, 16));  // labels, names and sizes are as they were
+  EXPECT_NE(after, before);
+}
+
+TEST(Fingerprint, TellsTheImagesOfAnIdxFile) {
+  const test::TemporaryFolder dir;
+  const auto of_images = [&](const test::Bytes& pixels) {
+    return fingerprint(*open_dataset({.kind = DatasetKind::kMnist,
+                                      .train = {dir.write("images", test::idx_images(2, 2, 2, pixels)),
+                                                dir.write("labels", test::idx_labels({0, 1}))}},
+                                     Split::kTrain));
+  };
+  EXPECT_EQ(of_images({1, 2, 3, 4, 5, 6, 7, 8}), of_images({1, 2, 3, 4, 5, 6, 7, 8}));
+  EXPECT_NE(of_images({1, 2, 3, 4, 5, 6, 7, 8}), of_images({1, 2, 3, 4, 5, 6, 7, 9}));
+}
+
+TEST(Fingerprint, IsTheSameWithACache) {
+  const test::TemporaryFolder dir;
+  dir.write("set/a/1.jpg", test::jpeg_image(20, 20, 1));
+  dir.write("set/a/damaged.jpg", "no image");
+  DataOptions options{.kind = DatasetKind::kFolder, .train = {dir / "set"}};
+  const std::string plain = fingerprint(*open_dataset(options, Split::kTrain));
+  options.cache = Cache::kDecoded;
+  EXPECT_EQ(fingerprint(*open_dataset(options, Split::kTrain)), plain);
 }
 
 }  // namespace

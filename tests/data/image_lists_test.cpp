@@ -119,5 +119,17 @@ TEST_F(LabelledImages, ReadTheOfficialArchive) {
   EXPECT_EQ(set->label(1), 217);
 }
 
+TEST_F(LabelledImages, MayHaveColonsInTheirNames) {
+  dir_.write("images/a:1.jpg", "a");
+  dir_.write("images/b:1.jpg", "bb");
+  const auto tar = dir_.write("colons.tar", tar_of({{"x/a:1.jpg", bytes_of("a")}, {"x/b:1.jpg", bytes_of("bb")}}));
+  const auto labels = dir_.write("labels.txt", "a:1.jpg 1\nb:1.jpg 0\n");
+  for (const std::string& place : {dir_ / "images", tar}) {
+    const auto set = open_labelled_images({place}, labels);
+    EXPECT_EQ(set->file_name(0), "a:1.jpg");
+    EXPECT_EQ(set->label(0), 1);
+  }
+}
+
 }  // namespace
 }  // namespace bn

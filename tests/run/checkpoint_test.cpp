@@ -66,6 +66,15 @@ TEST(Provenance, IsKeptAndCompared) {
   EXPECT_EQ(provenance_from_json(to_json(now))->origin, now.origin);
 }
 
+TEST(Provenance, ComparesContentsWhereBothTellThem) {
+  const DataRecord earlier{.images = 24, .fingerprint = "00aa"}, now{.images = 24, .fingerprint = "00aa-01"};
+  EXPECT_TRUE(is_same_data(earlier, now));
+  EXPECT_TRUE(is_same_data(now, earlier));
+  EXPECT_FALSE(is_same_data(now, {.images = 24, .fingerprint = "00aa-02"}));
+  EXPECT_FALSE(is_same_data(earlier, {.images = 24, .fingerprint = "00ab-01"}));
+  EXPECT_FALSE(is_same_data(now, {.images = 25, .fingerprint = "00aa-01"}));
+}
+
 TEST(Checkpoint, RoundTripsEveryBit) {
   const TemporaryFolder folder;
   SmallModel saved({}, Averaging::kPolyak), loaded({}, Averaging::kPolyak);
