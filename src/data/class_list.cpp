@@ -26,6 +26,8 @@ void limit_classes(std::vector<std::string>& names, int64_t limit, const std::st
   names.resize(static_cast<size_t>(limit));
 }
 
+constexpr const char* kBlanks = " \t\r";
+
 void sort_unique(std::vector<std::string>& names) {
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
@@ -86,7 +88,7 @@ void ClassList::check_none_empty(const std::vector<int32_t>& labels, const std::
       fmt::format("class '{}' (number {} of {}) has no image in {}", names_[index], index + 1, origin_, source));
 }
 
-ClassList read_class_file(const std::string& path, int64_t limit) {
+ClassList read_class_file(const std::string& path, int64_t limit, const std::vector<std::string>& found) {
   // It is read more than once, and a pipe that nobody writes to would be waited for.
   std::error_code error;
   if (std::filesystem::exists(path, error) && !std::filesystem::is_regular_file(path, error)) {
@@ -98,7 +100,10 @@ ClassList read_class_file(const std::string& path, int64_t limit) {
   for (std::string line; std::getline(file, line);) {
     if (names.empty() && line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);  // a byte order mark
     std::string word;
-    if (std::istringstream(line) >> word) names.push_back(word);
+    if (!(std::istringstream(line) >> word)) continue;
+    const size_t begin = line.find_first_not_of(kBlanks), end = line.find_last_not_of(kBlanks) + 1;
+    const std::string whole = line.substr(begin, end - begin);  // "golden retriever", where there is such a folder
+    names.push_back(std::find(found.begin(), found.end(), whole) == found.end() ? word : whole);
   }
   const std::string origin = "the classes file " + path;
   if (names.empty()) throw DataError(fmt::format("{} names no class; it needs one a line", origin));
@@ -119,6 +124,7 @@ std::vector<std::string> class_words(const DataOptions& options, const std::vect
     const size_t end = line.find_last_not_of(" \t\r") + 1, begin = std::min(line.find_first_not_of(" \t"), end);
     const size_t name_end = std::min(line.find_first_of(" \t", begin), end);
     const size_t rest = std::min(line.find_first_not_of(" \t", name_end), end);
+    if (std::find(names.begin(), names.end(), line.substr(begin, end - begin)) != names.end()) continue;
     if (rest < end) words[line.substr(begin, name_end - begin)] = line.substr(rest, end - rest);
   }
   if (words.empty()) return {};
@@ -130,7 +136,9 @@ std::vector<std::string> class_words(const DataOptions& options, const std::vect
 ClassList choose_classes(const DataOptions& options, Split split, std::vector<std::string> found,
                          const std::function<std::vector<std::string>()>& training_names) {
   if (!options.trained_classes.empty()) return trained_classes(options.trained_classes, options.classes, found);
-  if (!options.classes.empty()) return read_class_file(resolve_data_path(options.classes), options.classes_limit);
+  if (!options.classes.empty()) {
+    return read_class_file(resolve_data_path(options.classes), options.classes_limit, found);
+  }
   sort_unique(found);
   if (split == Split::kValidation && !options.train.empty()) {
     auto training = training_names();
@@ -144,11 +152,16 @@ ClassList choose_classes(const DataOptions& options, Split split, std::vector<st
 
 namespace {
 
+// Of "./set/x/../ant/1.jpg": set, ant.
 std::vector<std::string> folders_of(const std::string& path) {
   std::vector<std::string> folders;
   for (size_t begin = 0, end = 0; (end = path.find('/', begin)) != std::string::npos; begin = end + 1) {
     const std::string name = path.substr(begin, end - begin);
-    if (!name.empty() && name != ".") folders.push_back(name);
+    if (name == ".." && !folders.empty() && folders.back() != "..") {
+      folders.pop_back();
+    } else if (!name.empty() && name != ".") {
+      folders.push_back(name);
+    }
   }
   return folders;
 }
@@ -159,19 +172,63 @@ void ClassFolders::add(const std::string& path) {
   const std::vector<std::string> folders = folders_of(path);
   if (is_empty_) common_ = folders;
   is_empty_ = false;
+  longest_ = std::max(longest_, folders.size());
   const auto end = std::mismatch(common_.begin(), common_.end(), folders.begin(), folders.end()).first;
   common_.erase(end, common_.end());
 }
 
+void ClassFolders::prefer(const ClassList& classes) {
+  const auto is_class = [&](const std::string& name) { return classes.find(name) >= 0; };
+  const auto first = std::find_if(common_.begin(), common_.end(), is_class);
+  if (first != common_.end()) preferred_ = static_cast<size_t>(first - common_.begin());
+}
+
 std::string ClassFolders::of(const std::string& path) const {
   const std::vector<std::string> folders = folders_of(path);
-  if (folders.empty()) return "";
-  return folders.size() > common_.size() ? folders[common_.size()] : folders.back();
+  if (is_one_folder() && common_.empty()) return "";
+  const size_t depth = preferred_.value_or(is_one_folder() ? common_.size() - 1 : common_.size());
+  if (folders.size() <= depth) return "";
+  const auto below = folders.begin() + static_cast<std::ptrdiff_t>(depth) + 1;
+  return std::any_of(below, folders.end(), is_thumbnails_name) ? "" : folders[depth];
+}
+
+void expect_plain_classes(const std::vector<ClassFolders>& archives, const std::vector<std::string>& names) {
+  for (const ClassFolders& one : archives) {
+    if (!one.is_one_folder() || one.common().empty()) continue;
+    for (const ClassFolders& other : archives) {
+      if (other.is_one_folder() || other.common().size() != one.common().size()) continue;
+      throw DataError(fmt::format(
+          "all images of one archive are of the class '{}', so '{}', in which all images of another lie, may "
+          "be a class with folders or a folder of classes: name the classes in a file (data.classes)",
+          one.common().back(), other.common().back()));
+    }
+  }
+  const bool is_one_class = archives.size() > 1 && names.size() == 1 && archives.front().is_one_folder();
+  const auto is_elsewhere = [&](const ClassFolders& other) { return other.common() != archives.front().common(); };
+  if (!is_one_class || std::none_of(archives.begin(), archives.end(), is_elsewhere)) return;
+  throw DataError(
+      fmt::format("the images of {} archives all lie in folders called '{}', so they would be of one class: name the "
+                  "classes in a file (data.classes)",
+                  archives.size(), names.front()));
+}
+
+bool are_names_of_sets(const std::vector<std::string>& names) {
+  static constexpr std::array<std::string_view, 7> kSets{"train",      "training", "val",    "valid",
+                                                         "validation", "test",     "testing"};
+  const auto is_set = [](const std::string& name) {
+    return std::find(kSets.begin(), kSets.end(), lower_case(name)) != kSets.end();
+  };
+  return names.size() > 1 && std::all_of(names.begin(), names.end(), is_set);
 }
 
 bool is_hidden_name(const std::string& name) {
-  return (name.starts_with('.') && name != "." && name != "..") || name == "@eaDir" || name == "__MACOSX";
+  static constexpr std::array<std::string_view, 7> kAside{
+      "@eadir", "__macosx", "#recycle", "@recycle", "recycler", "$recycle.bin", "system volume information"};
+  if (name.starts_with('.')) return name != "." && name != "..";
+  return std::find(kAside.begin(), kAside.end(), lower_case(name)) != kAside.end();
 }
+
+bool is_thumbnails_name(const std::string& name) { return lower_case(name) == "thumbnails"; }
 
 bool has_image_name(const std::string& path) {
   static constexpr std::array<std::string_view, 9> kExtensions{"jpg", "jpeg", "png", "bmp", "webp",

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -28,8 +29,9 @@ class ClassList {
   std::unordered_map<std::string, int32_t> indices_;
 };
 
-// First word of each line that has one; at most limit of them (0 = all).
-ClassList read_class_file(const std::string& path, int64_t limit);
+// First word of each line that has one, or the whole line where a class of that name was `found`; at most limit of them
+// (0 = all).
+ClassList read_class_file(const std::string& path, int64_t limit, const std::vector<std::string>& found = {});
 
 // The list for a split whose own images have the class names found. Without a classes file the training set decides,
 // and a validation set with other names is an error; training_names is called only then.
@@ -40,20 +42,38 @@ ClassList choose_classes(const DataOptions& options, Split split, std::vector<st
 inline constexpr const char* kImageKinds = "JPEG, PNG, BMP, WebP, PPM, PGM and TIFF";
 
 // True if a file of this name is taken for an image; hidden files (.x.jpg, ._x.jpg) are not, nor what lies in a hidden
-// folder or in one of thumbnails (@eaDir, __MACOSX).
+// folder, in a recycle bin or in one of thumbnails (@eaDir, __MACOSX).
 bool has_image_name(const std::string& path);
-bool is_hidden_name(const std::string& name);  // `name`: a file's or a folder's
+bool is_hidden_name(const std::string& name);      // `name`: a file's or a folder's
+bool is_thumbnails_name(const std::string& name);  // of a folder, which is no part of the class that it lies in
 
-// Gives the folder that names the class of each path in an archive: the first below those that all paths begin with, as
-// in a folder of class folders. "train/ant/red/1.jpg" beside "train/bee/2.jpg" is an ant. "" for a path in no folder.
+// True if each name, of two or more, is that of a part of a data set, as "train" and "val" are: such folders hold class
+// folders of their own.
+bool are_names_of_sets(const std::vector<std::string>& names);
+
+// Gives the folder that names the class of each path in an archive, as in a folder of class folders: the first below
+// those that all paths begin with. "train/ant/red/1.jpg" beside "train/bee/2.jpg" is an ant, and "train/cover.jpg"
+// beside them belongs to no class. If all paths lie in one folder, that is the class.
 class ClassFolders {
  public:
   void add(const std::string& path);  // all of them, before the first question
+  // "" for a path in no folder of a class, and for thumbnails in one.
   std::string of(const std::string& path) const;
+
+  const std::vector<std::string>& common() const { return common_; }  // the folders that all paths begin with
+  bool is_one_folder() const { return longest_ == common_.size(); }   // all paths lie in the last of these
+  // The first folder of common() that is one of the classes names the class of all paths.
+  void prefer(const ClassList& classes);
 
  private:
   bool is_empty_ = true;
-  std::vector<std::string> common_{};  // the folders that all paths begin with
+  size_t longest_ = 0;  // the most folders of a path
+  std::vector<std::string> common_{};
+  std::optional<size_t> preferred_{};
 };
+
+// Throws DataError where several archives leave open at which folder their classes begin: ant/red/1.jpg and
+// ant/blue/2.jpg in one beside bee/1.jpg in another, or n01/images/1.jpg beside n02/images/2.jpg.
+void expect_plain_classes(const std::vector<ClassFolders>& archives, const std::vector<std::string>& names);
 
 }  // namespace bn

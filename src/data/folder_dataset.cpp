@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 
 #include "bn/error.hpp"
 #include "data/class_list.hpp"
@@ -33,13 +34,40 @@ std::vector<std::string> class_folders(const std::string& root, LeftOut* left_ou
   return names;
 }
 
+// Names the class folders that a list leaves out, each with its number of images.
+void add_unlisted(const std::string& root, const std::vector<std::string>& found, const ClassList& classes,
+                  LeftOut& left_out) {
+  std::vector<std::string> unlisted;
+  std::copy_if(found.begin(), found.end(), std::back_inserter(unlisted),
+               [&](const std::string& name) { return classes.find(name) < 0; });
+  constexpr size_t kMostCounted = 100;  // of a small part of a large set nothing else is read
+  for (const std::string& name : unlisted) {
+    const std::string folder = root + "/" + name;
+    LeftOut beside;
+    std::vector<std::string> unreadable;
+    const size_t images =
+        unlisted.size() <= kMostCounted ? FolderWalk(beside, &unreadable).images_below(folder).size() : 0;
+    left_out.add(images > 0 ? fmt::format("{} ({} images of a class that is not listed)", folder, images)
+                            : fmt::format("{} (a class that is not listed)", folder));
+  }
+}
+
 }  // namespace
 
 std::unique_ptr<Dataset> open_folder(const DataOptions& options, Split split) {
   std::string root = split_paths(options, split, 1, "one folder")[0];
   while (root.size() > 1 && root.back() == '/') root.pop_back();
   auto images = std::make_unique<PlacedImages>();
-  const auto found = class_folders(root, &images->omitted);
+  auto found = class_folders(root, &images->omitted);
+  std::sort(found.begin(), found.end());
+  const auto holds_folders = [&](const std::string& name) { return !class_folders(root + "/" + name).empty(); };
+  const bool is_listed = !options.classes.empty() || !options.trained_classes.empty();
+  if (!is_listed && are_names_of_sets(found) && std::all_of(found.begin(), found.end(), holds_folders)) {
+    throw DataError(
+        fmt::format("{} holds the folders '{}' and '{}', which look like sets with classes of their own: name each as "
+                    "a training or validation set or, if they are classes, in a classes file",
+                    root, found[0], found[1]));
+  }
   const auto training_names = [&] { return class_folders(split_paths(options, Split::kTrain, 1, "one folder")[0]); };
   if (found.empty()) {
     throw DataError(fmt::format("no classes found in {}: it has no class folders (<class>/<image>.jpg)", root));
@@ -64,6 +92,7 @@ std::unique_ptr<Dataset> open_folder(const DataOptions& options, Split split) {
                     images->omitted.count > 0 ? "; there are " + images->omitted.list() : ""));
   }
   classes.check_none_empty(images->labels, root);
+  add_unlisted(root, found, classes, images->omitted);
   return images;
 }
 

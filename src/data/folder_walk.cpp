@@ -42,7 +42,7 @@ void FolderWalk::read(const std::string& folder, std::vector<std::string>& image
   for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
     const std::string path = entry->path().string(), name = entry->path().filename().string();
     std::error_code unknown;  // set for a link that leads nowhere
-    if (entry->is_directory(unknown) && !is_hidden_name(name)) {
+    if (entry->is_directory(unknown) && !is_hidden_name(name) && !is_thumbnails_name(name)) {
       if (is_new(path)) {
         read(path, images);
       } else {

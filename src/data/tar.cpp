@@ -1,6 +1,7 @@
 #include "data/tar.hpp"
 
 #include <fmt/format.h>
+#include <xxhash.h>
 
 #include <algorithm>
 #include <array>
@@ -10,6 +11,7 @@
 #include <optional>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 #include "bn/error.hpp"
 
@@ -153,15 +155,32 @@ class TarIndexer {
   bool read_header(Block& block) {
     const bool ended = skip_zeros(block);
     if (ended) return false;
-    if (header_ == begin_ && block[0] == 0x1F && block[1] == 0x8B) {
-      fail("is compressed; it is read in place, so decompress it first (gunzip)");
-    }
-    if (header_ == begin_ && block[0] == 'P' && block[1] == 'K') fail("is a ZIP file; unpack it and name the folder");
     if (!checksum_fits(block)) {
+      if (header_ == begin_) refuse_other_format(block);
       fail(has_ended_ ? "has bytes behind its end that are no member: is it damaged?"
                       : "is damaged or not a tar file: a header's checksum is wrong");
     }
     return true;
+  }
+
+  void refuse_other_format(const Block& block) const {
+    static constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kCompressed{
+        {{"\x1F\x8B", "gunzip"},
+         {"BZh", "bunzip2"},
+         {"\xFD"
+          "7zXZ",
+          "unxz"},
+         {"\x28\xB5\x2F\xFD", "unzstd"}}};
+    static constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kArchives{
+        {{"PK", "ZIP"}, {"7z\xBC\xAF\x27\x1C", "7z"}, {"Rar!", "RAR"}}};
+    const std::string_view begin(reinterpret_cast<const char*>(block.data()), block.size());
+    for (const auto& [magic, program] : kCompressed) {
+      if (!begin.starts_with(magic)) continue;
+      fail(fmt::format("is compressed; it is read in place, so decompress it first ({})", program));
+    }
+    for (const auto& [magic, kind] : kArchives) {
+      if (begin.starts_with(magic)) fail(fmt::format("is a {} file; unpack it and name the folder", kind));
+    }
   }
 
   // Reads the next block that is not all zeros; true if there is none, and zeros have closed the archive.
@@ -235,6 +254,7 @@ class TarIndexer {
       if (record.starts_with("path=")) extension_.path = record.substr(5);
       if (record.starts_with("linkpath=")) extension_.link = record.substr(9);
       if (record.starts_with("size=")) extension_.size = pax_size(record.substr(5));
+      if (record.starts_with("GNU.sparse.")) fail("holds a sparse file, which is not supported");
       begin += length;
     }
   }
@@ -269,8 +289,44 @@ class TarIndexer {
 
 }  // namespace
 
+namespace {
+
+// The path as unpacking sees it: "./a//b" is "a/b".
+std::string plain_path(const std::string& path) {
+  const bool is_plain = path.find("//") == std::string::npos && path.find("./") == std::string::npos;
+  return is_plain ? path : std::filesystem::path(path).lexically_normal().string();
+}
+
+// Of several members of one path only the last is left by unpacking: `tar -r` adds a newer version of a file so.
+void drop_earlier_versions(const FileReader& file, std::vector<TarMember>& members, LeftOut& left_out) {
+  std::unordered_map<uint64_t, size_t> last;  // by the hash of the path
+  std::vector<uint64_t> hashes;
+  for (size_t i = 0; i < members.size(); ++i) {
+    const std::string path = plain_path(members[i].path);
+    last[hashes.emplace_back(XXH3_64bits(path.data(), path.size()))] = i;
+  }
+  if (last.size() == members.size()) return;
+  std::vector<TarMember> kept;
+  for (size_t i = 0; i < members.size(); ++i) {
+    if (last[hashes[i]] == i) {
+      kept.push_back(std::move(members[i]));
+    } else {
+      left_out.add(fmt::format("{}:{} (an earlier version of it)", file.path(), members[i].path));
+    }
+  }
+  members = std::move(kept);
+}
+
+std::vector<TarMember> list(const FileReader& file, int64_t begin, int64_t size, LeftOut* left_out) {
+  std::vector<TarMember> members = TarIndexer(file, begin, size, left_out).list();
+  if (left_out != nullptr) drop_earlier_versions(file, members, *left_out);
+  return members;
+}
+
+}  // namespace
+
 std::vector<TarMember> list_tar(const FileReader& file, LeftOut* left_out) {
-  return TarIndexer(file, 0, file.size(), left_out).list();
+  return list(file, 0, file.size(), left_out);
 }
 
 std::string member_name(const FileReader& file, int64_t offset) {
@@ -282,8 +338,8 @@ std::string member_name(const FileReader& file, int64_t offset) {
   return prefix.empty() ? text(block, kName) : prefix + "/" + text(block, kName);
 }
 
-std::vector<TarMember> list_tar_inside(const FileReader& file, const TarMember& member) {
-  return TarIndexer(file, member.offset, member.size).list();
+std::vector<TarMember> list_tar_inside(const FileReader& file, const TarMember& member, LeftOut* left_out) {
+  return list(file, member.offset, member.size, left_out);
 }
 
 }  // namespace bn

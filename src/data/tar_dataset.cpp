@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
+#include <numeric>
 #include <set>
 
 #include "bn/error.hpp"
@@ -51,20 +53,47 @@ struct Contents {
     for (const TarMember& member : members) classes_of_tar.add(member.path);
     images.push_back(std::move(members));
   }
-  std::vector<std::string> classes() const {
+  size_t count() const {
+    return std::accumulate(images.begin(), images.end(), size_t{0},
+                           [](size_t sum, const std::vector<TarMember>& of_tar) { return sum + of_tar.size(); });
+  }
+  // Whether no image lies right in the folder of its class.
+  bool all_lie_deeper() const {
+    for (size_t tar = 0; tar < images.size(); ++tar) {
+      for (const TarMember& member : images[tar]) {
+        const std::string folder = std::filesystem::path(member.path).parent_path().filename().string();
+        if (folder == folders[tar].of(member.path)) return false;
+      }
+    }
+    return true;
+  }
+  // The folders of the classes, where a list names these.
+  void prefer(const DataOptions& options) {
+    if (options.trained_classes.empty() && options.classes.empty()) return;
+    const ClassList listed = options.trained_classes.empty() ? read_class_file(resolve_data_path(options.classes), 0)
+                                                             : ClassList(options.trained_classes, "the run's classes");
+    for (ClassFolders& classes_of_tar : folders) classes_of_tar.prefer(listed);
+  }
+  std::vector<std::string> classes(const DataOptions& options) {
+    prefer(options);
     std::set<std::string> names;
     for (size_t tar = 0; tar < images.size(); ++tar) {
       for (const TarMember& member : images[tar]) names.insert(folders[tar].of(member.path));
     }
     names.erase("");
-    return {names.begin(), names.end()};
+    const std::vector<std::string> found(names.begin(), names.end());
+    if (names.contains("..")) {
+      throw DataError("a path in the tar files leads out of the folder that the others lie in (../): make them anew");
+    }
+    if (options.trained_classes.empty() && options.classes.empty()) expect_plain_classes(folders, found);
+    return found;
   }
 };
 
-std::vector<std::string> class_names_in(const std::vector<std::string>& tars) {
+std::vector<std::string> class_names_in(const std::vector<std::string>& tars, const DataOptions& options) {
   Contents contents;
   for (const auto& path : tars) contents.add(FileReader(path));
-  return contents.classes();
+  return contents.classes(options);
 }
 
 }  // namespace
@@ -76,23 +105,37 @@ std::unique_ptr<Dataset> open_tars(const DataOptions& options, Split split) {
   auto images = std::make_unique<PlacedImages>();
   Contents contents;
   for (const auto& path : tars) contents.add(images->tar(images->open_tar(path)));
-  const std::vector<std::string> found = contents.classes();
+  const std::vector<std::string> found = contents.classes(options);
   if (found.empty()) {
     throw DataError(fmt::format("no images found in {}: no member is named <class>/<image>.jpg", source));
   }
+  if (options.classes.empty() && options.trained_classes.empty() && are_names_of_sets(found) &&
+      contents.all_lie_deeper()) {
+    throw DataError(fmt::format("{} holds {} images below '{}' and '{}'; unpack it and name the folder", source,
+                                contents.count(), found[0], found[1]));
+  }
   const auto training_names = [&] {
-    return class_names_in(tars_in(split_paths(options, Split::kTrain, 0, "one tar file or more")));
+    return class_names_in(tars_in(split_paths(options, Split::kTrain, 0, "one tar file or more")), options);
   };
   const ClassList classes = choose_classes(options, split, found, training_names);
   images->classes = classes.names();
   images->omitted = std::move(contents.left_out);
+  std::map<std::string, int64_t> unlisted;  // images by class
   for (size_t tar = 0; tar < tars.size(); ++tar) {
     for (const TarMember& member : contents.images[tar]) {
       const std::string name = contents.folders[tar].of(member.path);
       const int32_t label = classes.find(name);
-      if (label >= 0) images->add(tar, member, member.path, label);
-      if (label < 0 && name.empty()) images->omitted.add(tars[tar] + ":" + member.path);
+      if (label >= 0) {
+        images->add(tar, member, member.path, label);
+      } else if (name.empty()) {
+        images->omitted.add(tars[tar] + ":" + member.path);
+      } else {
+        ++unlisted[name];
+      }
     }
+  }
+  for (const auto& [name, count] : unlisted) {
+    images->omitted.add(fmt::format("{} ({} images of a class that is not listed)", name, count));
   }
   classes.check_none_empty(images->labels, source);
   return images;

@@ -155,5 +155,43 @@ TEST(FolderDataset, AFileThatVanishedIsNamed) {
             "cannot open " + file + " (No such file or directory)");
 }
 
+TEST(FolderDataset, CountsTheImagesOfClassesThatAreNotListed) {
+  const TemporaryFolder dir;
+  for (const char* name : {"cat/1.jpg", "Cat/1.jpg", "Cat/2.jpg"}) dir.write(std::string("set/") + name, name);
+  const auto set = open(dir / "set", {.classes = dir.write("classes.txt", "cat\n")});
+  EXPECT_EQ(set->size(), 1);
+  EXPECT_EQ(set->left_out().list(), dir / "set/Cat" + " (2 images of a class that is not listed)");
+}
+
+TEST(FolderDataset, AListedNameMayHaveSpacesWhereAFolderHas) {
+  const TemporaryFolder dir;
+  for (const char* name : {"golden retriever", "golden", "n01"}) dir.write(std::string("set/") + name + "/1.jpg", name);
+  const DataOptions options{.classes = dir.write("classes.txt", "golden retriever\r\nn01 tench, Tinca tinca\n")};
+  const auto set = open(dir / "set", options);
+  EXPECT_EQ(set->class_names(), (std::vector<std::string>{"golden retriever", "n01"}));
+  EXPECT_CONTAINS(set->left_out().list(), "set/golden (1 images of a class that is not listed)");
+  EXPECT_EQ(class_words(options, set->class_names()), (std::vector<std::string>{"", "tench, Tinca tinca"}));
+}
+
+TEST(FolderDataset, RefusesFoldersOfSets) {
+  const TemporaryFolder dir;
+  dir.write("set/train/ant/1.jpg", "1");
+  dir.write("set/val/ant/2.jpg", "2");
+  const std::string message = error_message<DataError>([&] { open(dir / "set"); });
+  EXPECT_CONTAINS(message, dir / "set" + " holds the folders 'train' and 'val', which look like sets");
+  EXPECT_EQ(open(dir / "set", {.classes = dir.write("classes.txt", "train\nval\n")})->size(), 2);
+}
+
+TEST(FolderDataset, RecycleBinsAndThumbnailsAreNoImages) {
+  const TemporaryFolder dir;
+  dir.write("set/ant/1.jpg", "1");
+  for (const char* name : {"ant/thumbnails/1.jpg", "ant/$RECYCLE.BIN/1.jpg", "#recycle/ant/1.jpg"}) {
+    dir.write(std::string("set/") + name, "1");
+  }
+  const auto set = open(dir / "set");
+  EXPECT_EQ(set->size(), 1);
+  EXPECT_EQ(set->left_out().count, 3);
+}
+
 }  // namespace
 }  // namespace bn

@@ -139,5 +139,57 @@ TEST(TarDataset, ReadsImagenetteWithoutAClassesFile) {
   expect_images_per_class(*open_dataset(options, Split::kValidation), 10, 30);
 }
 
+TEST(TarDataset, LeavesOutWhatLiesBesideTheClassFolders) {
+  const TemporaryFolder dir;
+  const auto tar = dir.write("x.tar", tar_of({{"set/ant/1.jpg", {}},
+                                              {"set/bee/1.jpg", {}},
+                                              {"set/bee/x/../2.jpg", {}},
+                                              {"set/bee/Thumbnails/2.jpg", {}},
+                                              {"set/#recycle/bee/3.jpg", {}},
+                                              {"set/cover.jpg", {}}}));
+  const auto set = open({tar});
+  EXPECT_EQ(set->class_names(), (std::vector<std::string>{"ant", "bee"}));
+  EXPECT_EQ(set->size(), 3);
+  EXPECT_EQ(set->left_out().count, 3);
+  EXPECT_CONTAINS(set->left_out().list(), tar + ":set/cover.jpg");
+}
+
+TEST(TarDataset, RefusesWhatIsNoClassOfItsOwn) {
+  const TemporaryFolder dir;
+  const auto message = [&](const std::vector<std::vector<std::string>>& archives) {
+    std::vector<std::string> tars;
+    for (const std::vector<std::string>& paths : archives) {
+      std::vector<NamedBytes> members;
+      for (const std::string& path : paths) members.push_back({path, {}});
+      tars.push_back(dir.write(std::to_string(tars.size()) + ".tar", tar_of(members)));
+    }
+    return error_message<DataError>([&] { open(tars); });
+  };
+  EXPECT_CONTAINS(message({{"../ant/1.jpg", "bee/1.jpg", "cat/1.jpg"}}), "leads out of the folder");
+  EXPECT_CONTAINS(message({{"train/ant/1.jpg", "train/bee/1.jpg", "val/ant/2.jpg"}}),
+                  "0.tar holds 3 images below 'train' and 'val'; unpack it and name the folder");
+  EXPECT_CONTAINS(message({{"ant/red/1.jpg", "ant/blue/2.jpg"}, {"bee/1.jpg"}}),
+                  "the class 'bee', so 'ant', in which all images of another lie, may be a class with folders");
+  EXPECT_CONTAINS(message({{"n01/images/1.jpg"}, {"n02/images/1.jpg"}}),
+                  "the images of 2 archives all lie in folders called 'images'");
+}
+
+TEST(TarDataset, AListSaysWhichFoldersAreClasses) {
+  const TemporaryFolder dir;
+  const auto ant = dir.write("ant.tar", tar_of({{"ant/red/1.jpg", {}}, {"ant/blue/2.jpg", {}}}));
+  const auto bee = dir.write("bee.tar", tar_of({{"bee/1.jpg", {}}}));
+  const auto set = open({ant, bee}, {.classes = dir.write("classes.txt", "ant\nbee\n")});
+  ASSERT_EQ(set->size(), 3);
+  EXPECT_EQ(set->label(1), 0);
+  EXPECT_EQ(set->label(2), 1);
+}
+
+TEST(TarDataset, CountsTheImagesOfClassesThatAreNotListed) {
+  const TemporaryFolder dir;
+  const auto tar = dir.write("x.tar", tar_of({{"a/1.jpg", {}}, {"b/1.jpg", {}}, {"b/2.jpg", {}}}));
+  const auto set = open({tar}, {.classes = dir.write("classes.txt", "a\n")});
+  EXPECT_EQ(set->left_out().list(), "b (2 images of a class that is not listed)");
+}
+
 }  // namespace
 }  // namespace bn

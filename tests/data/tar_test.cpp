@@ -218,5 +218,39 @@ TEST_F(Tar, NoticesDamagedExtensions) {
   EXPECT_CONTAINS(refusal(sparse), "holds a sparse file, which is not supported");
 }
 
+TEST_F(Tar, OfSeveralVersionsOfAFileTheLastCounts) {
+  const std::string path = dir_.write(
+      "x.tar", tar_of({{"a/1.jpg", bytes_of("old")}, {"a/2.jpg", bytes_of("other")}, {"./a/1.jpg", bytes_of("new")}}));
+  LeftOut left_out;
+  const auto members = list_tar(FileReader(path), &left_out);
+  ASSERT_EQ(members.size(), 2U);
+  EXPECT_EQ(members[0].path, "a/2.jpg");
+  EXPECT_EQ(content(members[1]), "new");
+  EXPECT_EQ(left_out.names, std::vector<std::string>{path + ":a/1.jpg (an earlier version of it)"});
+}
+
+TEST_F(Tar, NamesOtherFormats) {
+  const auto message = [&](const std::string& magic) {
+    Bytes file = bytes_of(magic);
+    file.resize(2048, 7);
+    return refusal(file);
+  };
+  EXPECT_CONTAINS(message("BZh91AY"), "decompress it first (bunzip2)");
+  EXPECT_CONTAINS(message("\xFD\x37zXZ"), "decompress it first (unxz)");
+  EXPECT_CONTAINS(message("\x28\xB5\x2F\xFD"), "decompress it first (unzstd)");
+  EXPECT_CONTAINS(message("PK\x03\x04"), "is a ZIP file; unpack it and name the folder");
+  EXPECT_CONTAINS(message("7z\xBC\xAF\x27\x1C"), "is a 7z file");
+  EXPECT_CONTAINS(message("Rar!\x1A\x07"), "is a RAR file");
+  EXPECT_EQ(list(tar_of({{"PKW/1.jpg", bytes_of("a tank")}})).size(), 1U);
+}
+
+TEST_F(Tar, RefusesSparseFilesOfPax) {
+  Bytes tar;
+  append_extended(tar, 'x', pax_record("GNU.sparse.major", "1"));
+  append_member(tar, "a/GNUSparseFile.1/1.jpg", {});
+  close_tar(tar);
+  EXPECT_CONTAINS(refusal(tar), "holds a sparse file, which is not supported");
+}
+
 }  // namespace
 }  // namespace bn
