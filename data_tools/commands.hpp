@@ -7,8 +7,10 @@
 #include <cstdio>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "bn/error.hpp"
+#include "core/lower_case.hpp"
 
 namespace bn {
 
@@ -22,9 +24,17 @@ void add_throughput_command(CLI::App& app, ExitCode& exit_code);
 template <class Value>
 void add_choice(CLI::App& command, const char* name, Value& value, const char* help,
                 const std::map<std::string, Value>& words) {
-  command.add_option(name, value, help)
-      ->transform(CLI::CheckedTransformer(words, CLI::ignore_case))
-      ->option_text("TEXT");
+  const auto number_of = [words](std::string& word) -> std::string {
+    std::vector<std::string> all;
+    for (const auto& [known, meaning] : words) {
+      all.push_back(known);
+      if (lower_case(word) != known) continue;
+      word = std::to_string(static_cast<int>(meaning));  // as CLI11 reads an enum
+      return "";
+    }
+    return fmt::format("'{}' is none of {}", word, fmt::join(all, ", "));
+  };
+  command.add_option(name, value, help)->transform(CLI::Validator(number_of, ""))->option_text("TEXT");
 }
 
 // Writes to standard output.

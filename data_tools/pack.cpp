@@ -30,21 +30,27 @@ struct PackArguments {
 void add_common_options(CLI::App& command, PackArguments& arguments) {
   PackOptions& pack = arguments.pack;
   command.add_option("--out", pack.out, "Folder to write to")->required();
-  command.add_option("--shards", arguments.shards, "Training shards [imagenet: 1024, folder: 64]");
-  command.add_option("--validation-shards", arguments.validation_shards, "Validation shards [a sixteenth]");
+  command.add_option("--shards", arguments.shards, "Training shards [imagenet: 1024, folder: 64]")
+      ->check(CLI::NonNegativeNumber);
+  command.add_option("--validation-shards", arguments.validation_shards, "Validation shards [a sixteenth]")
+      ->check(CLI::NonNegativeNumber);
   command.add_option("--classes", arguments.classes,
                      "File of class names in index order, the first word of each line; others are left out");
-  command.add_option("--seed", pack.seed, "Which image comes into which shard, and where")->capture_default_str();
+  command.add_option("--seed", pack.seed, "Which image comes into which shard, and where")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   command
       .add_option("--resize-shorter", pack.resize_shorter,
-                  "Encode larger images anew, with this shorter side (EXIF orientation is lost); 0 = pack all as "
-                  "they are")
+                  "Encode larger images anew, with this shorter side; 0 = pack all as they are")
       ->capture_default_str();
   command.add_option("--quality", pack.quality, "Of the JPEGs encoded anew")->capture_default_str();
   command
       .add_option("--decoded", pack.decoded_size,
                   "Pack pixels instead: the centre square, of this side; 0 = pack files")
       ->capture_default_str();
+  add_choice(command, "--exif-orientation", pack.exif_orientation,
+             "ignore or apply that of images encoded anew or packed as pixels, which keep no EXIF data [ignore]",
+             {{"ignore", ExifOrientation::kIgnore}, {"apply", ExifOrientation::kApply}});
   add_choice(command, "--on-corrupt", pack.on_corrupt, "fail or skip an image that cannot be decoded [fail]",
              {{"fail", OnCorrupt::kFail}, {"skip", OnCorrupt::kSkip}});
   pack.workers = usable_cores().count;

@@ -9,6 +9,8 @@
 namespace bn {
 namespace {
 
+constexpr int64_t kMostImages = 10'000'000;
+
 enum class Splits { kTrain, kValidation, kBoth };
 
 struct ShapesCommand {
@@ -21,11 +23,16 @@ CLI::App* add_options(CLI::App& app, ShapesCommand& command) {
   auto* shapes = app.add_subcommand("shapes", "Write the generated set as PNG files in class folders");
   shapes->add_option("--out", command.out,
                      "Folder to write to: OUT/train/<class>/*.png and OUT/validation/<class>/*.png");
-  shapes->add_option("--images", command.shapes.train_images, "Training images")->capture_default_str();
+  shapes->add_option("--images", command.shapes.train_images, "Training images")
+      ->check(CLI::Range(int64_t{1}, kMostImages))
+      ->capture_default_str();
   shapes->add_option("--validation-images", command.shapes.validation_images, "Validation images")
+      ->check(CLI::Range(int64_t{1}, kMostImages))
       ->capture_default_str();
   shapes->add_option("--size", command.shapes.image_size, "Height and width in pixels")->capture_default_str();
-  shapes->add_option("--seed", command.shapes.seed, "Seed of everything drawn")->capture_default_str();
+  shapes->add_option("--seed", command.shapes.seed, "Seed of everything drawn")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   add_choice(*shapes, "--split", command.splits, "train, validation or both (the default)",
              {{"train", Splits::kTrain}, {"validation", Splits::kValidation}, {"both", Splits::kBoth}});
   shapes->add_option("--contact-sheet", command.contact_sheet, "Also write one PNG with a row of samples per class");

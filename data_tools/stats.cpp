@@ -5,7 +5,6 @@
 #include <memory>
 
 #include "commands.hpp"
-#include "core/files.hpp"
 #include "core/usable_cores.hpp"
 #include "packing/encode.hpp"
 
@@ -39,12 +38,11 @@ void print_stats(const SetStats& stats, const StatsArguments& arguments) {
   say("  lighting: [{:.4f}]\n", fmt::join(stats.lighting, ", "));
 }
 
-void write_sheet(StatsArguments& arguments) {
+void draw_sheet(StatsArguments& arguments) {
   arguments.data.train = arguments.data.validation = {std::filesystem::absolute(arguments.folder).string()};
   const Image sheet =
       draw_contact_sheet(arguments.data, arguments.split, arguments.rows, arguments.columns, arguments.seed);
-  const std::vector<uint8_t> png = encode_png(sheet.view());
-  write_file(arguments.contact_sheet, {reinterpret_cast<const char*>(png.data()), png.size()});
+  write_sheet(sheet.view(), arguments.contact_sheet);
   say("{}: {} images of the {} set, as evaluation sees them and then as training does\n", arguments.contact_sheet,
       arguments.rows, split_name(arguments.split));
 }
@@ -71,12 +69,12 @@ void add_stats_command(CLI::App& app, ExitCode& exit_code) {
   command->add_option("--distortion", data.distortion, "Of the sheet: strength, 0 to 1")->capture_default_str();
   command->add_option("--rows", arguments->rows, "Of the sheet")->capture_default_str();
   command->add_option("--columns", arguments->columns, "Of the sheet")->capture_default_str();
-  command->add_option("--seed", arguments->seed, "Of the sheet")->capture_default_str();
+  command->add_option("--seed", arguments->seed, "Of the sheet")->check(CLI::NonNegativeNumber)->capture_default_str();
   command->callback([arguments, &exit_code] {
     print_stats(measure_stats(std::filesystem::absolute(arguments->folder).string(), arguments->split,
                               arguments->measured, arguments->workers),
                 *arguments);
-    if (!arguments->contact_sheet.empty()) write_sheet(*arguments);
+    if (!arguments->contact_sheet.empty()) draw_sheet(*arguments);
     exit_code = ExitCode::kSuccess;
   });
 }

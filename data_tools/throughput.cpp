@@ -84,7 +84,8 @@ void add_throughput_command(CLI::App& app, ExitCode& exit_code) {
   command->add_option("--batch", arguments->loader.batch, "Images a batch")->capture_default_str();
   command->add_option("--workers", data.workers, "Decoding threads; 0 = the calling thread")->capture_default_str();
   command->add_option("--seconds", arguments->seconds, "How long to measure")->capture_default_str();
-  command->add_option("--images", arguments->images, "How many images to measure instead");
+  command->add_option("--images", arguments->images, "How many images to measure instead")
+      ->check(CLI::NonNegativeNumber);
   command->callback([arguments, &exit_code] {
     measure(*arguments);
     exit_code = ExitCode::kSuccess;

@@ -9,6 +9,8 @@
 #include <cstdlib>
 
 #include "bn/error.hpp"
+#include "core/files.hpp"
+#include "core/outputs.hpp"
 
 namespace bn {
 namespace {
@@ -102,7 +104,8 @@ std::vector<uint8_t> encode_jpeg(const ImageView& image, int64_t quality) {
   return {encoder.buffer, encoder.buffer + encoder.size};
 }
 
-std::vector<uint8_t> encode_png(const ImageView& image) {
+std::vector<uint8_t> encode_png(const ImageView& image, std::string_view mark) {
+  constexpr int64_t kTypeBytes = 4;
   constexpr uint8_t kGray = 0, kRgb = 2;
   std::vector<uint8_t> header;
   append_big_endian(header, image.width);
@@ -118,9 +121,16 @@ std::vector<uint8_t> encode_png(const ImageView& image) {
 
   std::vector<uint8_t> png{0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
   append_chunk(png, "IHDR", header);
+  if (!mark.empty()) append_chunk(png, "tEXt", {mark.begin() + kTypeBytes, mark.end()});
   append_chunk(png, "IDAT", packed);
   append_chunk(png, "IEND", {});
   return png;
+}
+
+void write_sheet(const ImageView& image, const std::string& path) {
+  expect_own_picture("--contact-sheet", path);
+  const std::vector<uint8_t> png = encode_png(image, kPictureMark);
+  write_file(path, {reinterpret_cast<const char*>(png.data()), png.size()});
 }
 
 }  // namespace bn

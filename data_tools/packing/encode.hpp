@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/image.hpp"
@@ -12,7 +14,10 @@ namespace bn {
 // that JPEG does not know.
 std::vector<uint8_t> encode_jpeg(const ImageView& image, int64_t quality);
 
-// 8-bit PNG of a gray or RGB image.
-std::vector<uint8_t> encode_png(const ImageView& image);
+// 8-bit PNG of a gray or RGB image, with a tEXt chunk, its type included, if it is given.
+std::vector<uint8_t> encode_png(const ImageView& image, std::string_view mark = "");
+
+// Writes a picture to look at, a PNG with kPictureMark. Throws ConfigError rather than replace another file.
+void write_sheet(const ImageView& image, const std::string& path);
 
 }  // namespace bn

@@ -36,11 +36,12 @@ Inspection ImagePacker::inspect(const uint8_t* bytes, int64_t size) {
     if (jpeg_.has_four_inks()) result.traits |= kTraitFourInks;
     if (jpeg_.is_progressive()) result.traits |= kTraitProgressive;
     if (jpeg_.warnings() > 0) result.traits |= kTraitOdd;
-    if (!exif_orientation(bytes, size).is_upright()) result.traits |= kTraitTurned;
   } else {
     decode_with_imgcodecs(bytes, size, 3, image_);
     result.traits = kTraitNotJpeg;
   }
+  orientation_ = exif_orientation(bytes, size);
+  if (!orientation_.is_upright()) result.traits |= kTraitTurned;
   constexpr int64_t kMaxSide = 65535;  // the limit of JPEG, and of the index
   if (std::max(image_.height, image_.width) > kMaxSide) {
     throw DataError(fmt::format("the image has {} x {} pixels, but the longest side can be {}", image_.width,
@@ -51,10 +52,23 @@ Inspection ImagePacker::inspect(const uint8_t* bytes, int64_t size) {
   return result;
 }
 
+// The image that is encoded anew has no EXIF data that could tell of its orientation.
+void ImagePacker::turn(Inspection& facts) {
+  if (orientation_.is_upright()) return;
+  if (options_.exif_orientation == ExifOrientation::kIgnore) {
+    facts.traits |= kTraitTurnLost;
+    return;
+  }
+  copy_upright(image_.view(), {.height = image_.height, .width = image_.width}, orientation_, changed_);
+  std::swap(image_, changed_);
+}
+
 ImagePacker::Result ImagePacker::prepare(const uint8_t* bytes, int64_t size) {
   Result result{
       .bytes = bytes, .size = size, .extension = extension_of(bytes, size), .inspection = inspect(bytes, size)};
   Inspection& facts = result.inspection;
+  const bool is_resized = options_.resize_shorter > 0 && std::min(facts.height, facts.width) > options_.resize_shorter;
+  if (options_.decoded_size > 0 || is_resized) turn(facts);
   if (options_.decoded_size > 0) {
     if (image_.channels == 1) {
       convert_channels(image_.view(), 3, changed_);
@@ -66,7 +80,7 @@ ImagePacker::Result ImagePacker::prepare(const uint8_t* bytes, int64_t size) {
     result.bytes = changed_.pixels.data();
     result.size = static_cast<int64_t>(changed_.pixels.size());
     result.extension = "rgb";
-  } else if (options_.resize_shorter > 0 && std::min(facts.height, facts.width) > options_.resize_shorter) {
+  } else if (is_resized) {
     resize_shorter_side(image_.view(), options_.resize_shorter, changed_);
     encoded_ = encode_jpeg(changed_.view(), options_.quality);
     facts.height = changed_.height;

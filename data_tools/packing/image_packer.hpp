@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "data/exif.hpp"
 #include "data/jpeg.hpp"
 #include "packing/pack.hpp"
 
@@ -29,9 +30,12 @@ class ImagePacker {  // used by one thread
   const Image& image() const { return image_; }
 
  private:
+  void turn(Inspection& facts);
+
   PackOptions options_;
   JpegDecoder jpeg_;
   Image image_, changed_;
+  Orientation orientation_;  // of the image inspected last
   std::vector<uint8_t> encoded_;
 };
 

@@ -37,25 +37,38 @@ void add_class(const TarMember& tar, const ClassList& classes, PlacedImages& ima
   const std::filesystem::path path(tar.path);
   if (path.extension() != ".tar") refuse(archive.path(), tar.path, "a tar for each class, nXXXXXXXX.tar");
   const int32_t label = classes.find(path.stem().string());
-  if (label < 0) return;
-  for (const TarMember& image : list_tar_inside(archive, tar)) {
+  if (label < 0) return images.omitted.add(tar.path + " (a class that is not listed)");
+  for (const TarMember& image : list_tar_inside(archive, tar, &images.omitted)) {
     images.add(0, image, path.filename().string() + ":" + image.path, label);
   }
 }
 
-void add_validation_image(const TarMember& image, const ClassList& classes, PlacedImages& images) {
-  constexpr std::string_view kBegin = "ILSVRC2012_val_";
-  const std::string name = std::filesystem::path(image.path).filename().string();
-  const auto& labels = imagenet_validation_labels();
+// The number N of "ILSVRC2012_val_N.JPEG", with eight digits; 0 of another name.
+size_t validation_number(const std::string& path) {
+  constexpr std::string_view kBegin = "ILSVRC2012_val_", kEnd = ".JPEG";
+  constexpr size_t kDigits = 8;
+  const std::string name = std::filesystem::path(path).filename().string();
   size_t number = 0;
-  if (name.starts_with(kBegin)) {
-    std::from_chars(name.data() + kBegin.size(), name.data() + name.size(), number);
+  if (name.size() != kBegin.size() + kDigits + kEnd.size() || !name.starts_with(kBegin)) return 0;
+  const char* digits = name.data() + kBegin.size();
+  return std::from_chars(digits, digits + kDigits, number).ptr == digits + kDigits && name.ends_with(kEnd) ? number : 0;
+}
+
+void add_validation_images(const std::vector<TarMember>& members, const ClassList& classes, PlacedImages& images) {
+  const auto& labels = imagenet_validation_labels();
+  std::vector<bool> is_there(labels.size() + 1);
+  int64_t unlisted = 0;
+  for (const TarMember& image : members) {
+    const size_t number = validation_number(image.path);
+    if (number < 1 || number > labels.size()) {
+      refuse(images.tar(0).path(), image.path, "ILSVRC2012_val_00000001.JPEG to _00050000.JPEG");
+    }
+    if (is_there[number]) refuse(images.tar(0).path(), image.path, "one image of each number");
+    is_there[number] = true;
+    const int32_t label = classes.find(imagenet_classes()[static_cast<size_t>(labels[number - 1])].name);
+    label >= 0 ? images.add(0, image, image.path, label) : static_cast<void>(++unlisted);
   }
-  if (number < 1 || number > labels.size()) {
-    refuse(images.tar(0).path(), image.path, "ILSVRC2012_val_00000001.JPEG to _00050000.JPEG");
-  }
-  const int32_t label = classes.find(imagenet_classes()[static_cast<size_t>(labels[number - 1])].name);
-  if (label >= 0) images.add(0, image, image.path, label);
+  if (unlisted > 0) images.omitted.add(fmt::format("{} images of classes that are not listed", unlisted));
 }
 
 }  // namespace
@@ -110,8 +123,11 @@ std::unique_ptr<Dataset> open_imagenet_archive(const std::string& path, Split sp
   auto images = std::make_unique<PlacedImages>();
   images->classes = classes.names();
   images->open_tar(path);
-  for (const TarMember& member : list_tar(images->tar(0))) {
-    split == Split::kTrain ? add_class(member, classes, *images) : add_validation_image(member, classes, *images);
+  const std::vector<TarMember> members = list_tar(images->tar(0), &images->omitted);
+  if (split == Split::kTrain) {
+    for (const TarMember& member : members) add_class(member, classes, *images);
+  } else {
+    add_validation_images(members, classes, *images);
   }
   if (images->size() == 0) {
     throw DataError(fmt::format("no images found in {}: none of its members belongs to one of the {} classes", path,

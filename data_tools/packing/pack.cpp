@@ -1,9 +1,12 @@
 #include "packing/pack.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
 #include <filesystem>
 #include <mutex>
 #include <numeric>
@@ -13,7 +16,9 @@
 #include "bn/error.hpp"
 #include "bn/rng.hpp"
 #include "core/files.hpp"
+#include "data/file_reader.hpp"
 #include "data/parallel.hpp"
+#include "data/tar.hpp"
 #include "packing/image_packer.hpp"
 #include "packing/tar_writer.hpp"
 
@@ -36,9 +41,8 @@ void check(const PackOptions& options) {
   require(options.workers >= 1, "there must be at least one worker");
 }
 
-// The name of the file alone: the part after the last folder or archive.
-std::string stem_of(const std::string& name) {
-  std::string stem = fs::path(name.substr(name.find_last_of("/:") + 1)).stem().string();
+std::string stem_of(const std::string& file) {
+  std::string stem = fs::path(file).stem().string();
   std::replace(stem.begin(), stem.end(), '.', '_');  // a key ends at its first dot, say readers of such shards
   return stem;
 }
@@ -56,6 +60,29 @@ void check_class_names(const std::vector<std::string>& names) {
   }
 }
 
+// True if the file has the form of a shard. A run that was killed may have left one without a note of it.
+bool is_shard(const std::string& path) {
+  try {
+    const std::vector<TarMember> members = list_tar(FileReader(path));
+    for (size_t i = 1; i < members.size(); i += 2) {
+      if (!members[i].path.ends_with(".cls")) return false;
+    }
+    return members.size() % 2 == 0;
+  } catch (const DataError&) {
+    return false;
+  }
+}
+
+// Held until the descriptor is closed, however the process ends. The folder itself is locked, so no file is left in it.
+FileDescriptor lock_folder(const std::string& folder) {
+  FileDescriptor file(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  // Where there is no such folder the first write says so; some file systems have no locks.
+  if (file && flock(file.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    throw StorageError(fmt::format("'{}' is in use: another process packs into it; wait until it has ended", folder));
+  }
+  return file;
+}
+
 class Packer {
  public:
   Packer(const Dataset& source, const PackOptions& options, const std::function<void(const PackProgress&)>& progress)
@@ -71,6 +98,7 @@ class Packer {
     const std::string path = index_path(options_.out, options_.split);
     prepare_folder();
     draw_order();
+    earlier_plan_ = hash_of_earlier_plan();
     plan_ = hash_of_plan();
     if (fs::exists(path) && is_complete(read_index(path))) {
       summary_.shards_found = shards_;
@@ -79,22 +107,36 @@ class Packer {
       parallel_for(shards_, options_.workers, [this] {
         return [this, packer = std::make_shared<ImagePacker>(options_)](int64_t shard) { pack_shard(shard, *packer); };
       });
-      write_file(path, write_index(joined_index()));
+      const PackedIndex joined = joined_index();
+      expect_all_classes(joined);
+      write_file(path, write_index(joined));
     }
     for (int64_t shard = 0; shard < shards_; ++shard) fs::remove(part_path(shard));
     return finish(read_index(path));
   }
 
  private:
+  // Of a file that packing this split writes.
+  bool is_name_of_ours(const std::string& name) const {
+    const std::string split = split_name(options_.split);
+    if (name == "classes.txt" || name == split + ".index") return true;
+    constexpr size_t kDigits = 5;
+    const std::string rest = name.starts_with(split + "-") ? name.substr(split.size() + 1) : "";
+    const bool is_numbered = rest.find_first_not_of("0123456789") == kDigits;
+    return is_numbered && (rest.substr(kDigits) == ".tar" || rest.substr(kDigits) == ".tar.part");
+  }
+
   std::string part_path(int64_t shard) const { return shard_path(options_.out, options_.split, shard) + ".part"; }
 
   void prepare_folder() {
     std::error_code error;  // if it stays, the first write says so
     fs::create_directories(options_.out, error);
+    lock_ = lock_folder(options_.out);
     for (const auto& entry : fs::directory_iterator(options_.out, error)) {
       const std::string name = entry.path().filename().string();
-      const bool ours = name.starts_with(split_name(options_.split)) || name.starts_with("classes.txt");
-      if (is_temporary_name(name) && ours) fs::remove(entry.path(), error);
+      if (is_temporary_name(name) && is_name_of_ours(name.substr(0, name.rfind(".tmp.")))) {
+        fs::remove(entry.path(), error);
+      }
     }
     std::string classes, present;
     for (const std::string& line : options_.class_lines) classes += line + "\n";
@@ -120,7 +162,7 @@ class Packer {
   // The key has no extension. Readers of such shards take the files of one key for one sample.
   std::string key_of(int64_t image) const {
     const std::string& folder = source_.class_names()[static_cast<size_t>(source_.label(image))];
-    return folder + "/" + stem_of(source_.name(image));
+    return folder + "/" + stem_of(source_.file_name(image));
   }
 
   // Finds the images that only another folder or extension tells apart, and that so need a number in their keys.
@@ -136,7 +178,8 @@ class Packer {
     }
   }
 
-  uint64_t hash_of_plan() const {
+  // Names, labels and sizes, as versions before this one had them. A set that such a version began is continued.
+  uint64_t hash_of_earlier_plan() const {
     std::string all = fmt::format("{} {} {} {} {} {} {}", source_.size(), shards_, options_.seed,
                                   options_.resize_shorter, options_.quality, options_.decoded_size, class_checksum_);
     uint64_t hash = checksum_of(all.data(), static_cast<int64_t>(all.size()));
@@ -147,8 +190,15 @@ class Packer {
     return hash;
   }
 
+  uint64_t hash_of_plan() const {
+    const bool is_turned = options_.exif_orientation == ExifOrientation::kApply;
+    const std::string all = fmt::format("{:x} {}{}", earlier_plan_, fingerprint(source_), is_turned ? " upright" : "");
+    return checksum_of(all.data(), static_cast<int64_t>(all.size()));
+  }
+
   void expect_same_plan(const PackedIndex& index) const {
-    if (index.plan == plan_) return;
+    const bool is_earlier = index.plan == earlier_plan_ && options_.exif_orientation == ExifOrientation::kIgnore;
+    if (index.plan == plan_ || is_earlier) return;
     throw DataError(fmt::format(
         "{} holds a {} set that was packed from other images or with other options; pack into an empty folder",
         options_.out, split_name(options_.split)));
@@ -197,7 +247,11 @@ class Packer {
       add_progress(end - begin, end - begin);
       return;
     }
-    TarWriter tar(shard_path(options_.out, options_.split, shard));
+    const std::string path = shard_path(options_.out, options_.split, shard);
+    if (fs::exists(path) && !fs::exists(part_path(shard)) && !is_shard(path)) {
+      throw DataError(fmt::format("{} is there and was not made by bn-data pack; pack into an empty folder", path));
+    }
+    TarWriter tar(path);
     PackedIndex index{.plan = plan_};
     std::vector<uint8_t> storage;
     for (int64_t i = begin; i < end; ++i) {
@@ -264,6 +318,20 @@ class Packer {
     return joined;
   }
 
+  // A class whose images all were left out would be missing without a word.
+  void expect_all_classes(const PackedIndex& index) const {
+    std::vector<int64_t> images(source_.class_names().size()), packed(images.size());
+    for (int64_t i = 0; i < source_.size(); ++i) ++images[static_cast<size_t>(source_.label(i))];
+    for (const PackedImage& image : index.images) ++packed[static_cast<size_t>(image.label)];
+    for (size_t i = 0; i < images.size(); ++i) {
+      if (images[i] == 0 || packed[i] > 0) continue;
+      throw DataError(
+          fmt::format("none of the {} images of the class '{}' can be decoded, so the {} set would lack it: mend them, "
+                      "or name the other classes in a file (--classes)",
+                      images[i], source_.class_names()[i], split_name(options_.split)));
+    }
+  }
+
   PackSummary finish(const PackedIndex& index) {
     summary_.images = static_cast<int64_t>(index.images.size());
     summary_.shards = static_cast<int64_t>(index.shards.size());
@@ -277,10 +345,11 @@ class Packer {
   const Dataset& source_;
   PackOptions options_;
   const std::function<void(const PackProgress&)>& report_;
+  FileDescriptor lock_;
   int64_t shards_ = 0;
   std::vector<int64_t> order_;
   std::unordered_set<int64_t> namesakes_;
-  uint64_t plan_ = 0, class_checksum_ = 0;
+  uint64_t plan_ = 0, earlier_plan_ = 0, class_checksum_ = 0;
   std::mutex mutex_;  // guards the members below
   PackProgress progress_;
   PackSummary summary_;
@@ -288,8 +357,13 @@ class Packer {
 
 }  // namespace
 
-const std::array<const char*, std::tuple_size_v<TraitCounts>> kTraitNames{
-    "gray", "CMYK or YCCK", "not JPEG", "progressive", "turned by EXIF", "oddly coded, but sound"};
+const std::array<const char*, std::tuple_size_v<TraitCounts>> kTraitNames{"gray",
+                                                                          "CMYK or YCCK",
+                                                                          "not JPEG",
+                                                                          "progressive",
+                                                                          "turned by EXIF",
+                                                                          "oddly coded, but sound",
+                                                                          "encoded anew without being turned by EXIF"};
 
 std::string list_traits(const TraitCounts& traits) {
   std::string lines;

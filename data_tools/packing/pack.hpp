@@ -23,7 +23,8 @@ struct PackOptions {
   int64_t resize_shorter = 0;  // larger images are resized to this shorter side; 0 = all are taken as they are
   int64_t quality = 90;        // quality of the JPEGs that are then made
   int64_t decoded_size = 0;    // pixels of images of this side instead of files: shorter side, then the centre; 0 = off
-  OnCorrupt on_corrupt = OnCorrupt::kFail;  // or kSkip
+  ExifOrientation exif_orientation = ExifOrientation::kIgnore;  // of images that are not packed as they are
+  OnCorrupt on_corrupt = OnCorrupt::kFail;                      // or kSkip
   Origin origin = Origin::kAny;
   int64_t workers = 1;
 };
@@ -43,8 +44,9 @@ struct PackSummary {
 extern const std::array<const char*, std::tuple_size_v<TraitCounts>> kTraitNames;
 std::string list_traits(const TraitCounts& traits);  // "  gray: 2\n", a line for each trait that an image has
 
-// Throws DataError (an image that cannot be decoded; a folder begun from another set or with other options),
-// StorageError, ConfigError. progress is called from several threads, one at a time.
+// Throws DataError (an image that cannot be decoded; a class of which none can be; a folder begun from another set or
+// with other options; files that pack() did not make, where it would write), StorageError (another process packs into
+// the folder), ConfigError. progress is called from several threads, one at a time.
 PackSummary pack(const Dataset& source, const PackOptions& options,
                  const std::function<void(const PackProgress&)>& progress);
 

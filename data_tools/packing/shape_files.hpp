@@ -8,7 +8,8 @@
 
 namespace bn {
 
-// Writes the split as folder/<class>/<index>.png, readable again as an image folder. StorageError when it cannot.
+// Writes the split as folder/<class>/<index>.png, readable again as an image folder. DataError where the folder
+// holds other files, StorageError when it cannot write.
 void write_shapes_folder(const ShapesOptions& options, Split split, const std::string& folder);
 
 // One PNG: a row per class, `columns` images each.

@@ -2,7 +2,9 @@
 // so the decoder gets the bytes that were packed, and those were decoded strictly then.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <map>
 
 #include "bn/error.hpp"
 #include "core/files.hpp"
@@ -27,6 +29,7 @@ class PackedDataset final : public Dataset {
       }
     }
     keep_classes(folder, options, index_path(folder, split));
+    if (options.exif_orientation == ExifOrientation::kApply) expect_orientations(index_path(folder, split));
     if (index_.images.empty()) throw DataError(fmt::format("no images found in {}", index_path(folder, split)));
     shard_sizes_.resize(shards_.size());
     for (const PackedImage& image : index_.images) ++shard_sizes_[image.shard];
@@ -35,11 +38,14 @@ class PackedDataset final : public Dataset {
   int64_t size() const override { return static_cast<int64_t>(index_.images.size()); }
   int32_t label(int64_t index) const override { return index_.images[static_cast<size_t>(index)].label; }
   const std::vector<std::string>& class_names() const override { return class_names_; }
+  LeftOut left_out() const override { return left_out_; }
   std::vector<int64_t> shard_sizes() const override { return shard_sizes_; }
   int64_t stored_bytes(int64_t index) const override { return index_.images[static_cast<size_t>(index)].bytes; }
   std::optional<uint64_t> recorded_checksum(int64_t index) const override {
     return index_.images[static_cast<size_t>(index)].checksum;
   }
+
+  uint64_t content_key(int64_t index) const override { return *recorded_checksum(index); }
 
   std::string name(int64_t index) const override {
     const PackedImage& image = index_.images[static_cast<size_t>(index)];
@@ -79,12 +85,18 @@ class PackedDataset final : public Dataset {
     const ClassList wanted = !options.trained_classes.empty() ? ClassList(options.trained_classes, "the run's classes")
                              : own ? read_class_file(classes_path(folder), options.classes_limit)
                                    : read_class_file(resolve_data_path(options.classes), options.classes_limit);
+    std::map<std::string, int64_t> unlisted;  // images by class
     for (PackedImage& image : index_.images) {
       if (image.label >= packed.size()) {
         throw DataError(fmt::format("an image in {} is of class {}, but {} names only {}", folder, image.label,
                                     classes_path(folder), packed.size()));
       }
-      image.label = wanted.find(packed.names()[static_cast<size_t>(image.label)]);
+      const std::string& name = packed.names()[static_cast<size_t>(image.label)];
+      image.label = wanted.find(name);
+      if (image.label < 0) ++unlisted[name];
+    }
+    for (const auto& [name, count] : unlisted) {
+      left_out_.add(fmt::format("{} ({} images of a class that is not listed)", name, count));
     }
     std::erase_if(index_.images, [](const PackedImage& image) { return image.label < 0; });
     class_names_ = wanted.names();
@@ -94,10 +106,22 @@ class PackedDataset final : public Dataset {
     wanted.check_none_empty(labels, index);
   }
 
+  void expect_orientations(const std::string& index) const {
+    const auto lost = std::count_if(index_.images.begin(), index_.images.end(),
+                                    [](const PackedImage& image) { return (image.traits & kTraitTurnLost) != 0; });
+    if (lost == 0) return;
+    throw DataError(
+        fmt::format("{} of the images of {} were encoded anew without being turned as their EXIF data say, so "
+                    "data.exif_orientation: apply cannot turn them: pack the set anew with --exif-orientation apply, "
+                    "or train with ignore",
+                    lost, index));
+  }
+
   PackedIndex index_;
   std::vector<FileReader> shards_;
   std::vector<int64_t> shard_sizes_;
   std::vector<std::string> class_names_;
+  LeftOut left_out_;
 };
 
 }  // namespace

@@ -20,9 +20,10 @@ enum ImageTrait : uint16_t {
   kTraitProgressive = 8,  // JPEG
   kTraitTurned = 16,      // its EXIF orientation turns it
   kTraitOdd = 32,         // libjpeg warned of something harmless
+  kTraitTurnLost = 64,    // it was encoded anew without being turned
 };
 
-using TraitCounts = std::array<int64_t, 6>;  // images with each, in the order of their bits
+using TraitCounts = std::array<int64_t, 7>;  // images with each, in the order of their bits
 
 struct PackedImage {
   uint64_t offset = 0;    // begins at this byte of the shard

@@ -38,6 +38,47 @@ TEST_F(BnData, WritesOneSplitAlone) {
   EXPECT_EQ(names_in(dir_ / "set"), (std::set<std::string>{"validation"}));
 }
 
+TEST_F(BnData, ShapesAreWrittenIntoAFolderOfTheirOwn) {
+  const auto shapes = [&](const char* images) {
+    return bn_data({"shapes", "--out", dir_ / "set", "--images", images, "--split", "train", "--size", "16"});
+  };
+  EXPECT_EQ(shapes("20").exit_code, 0);
+  EXPECT_EQ(shapes("20").exit_code, 0);  // the same once more
+  const auto fewer = shapes("10");
+  EXPECT_EQ(fewer.exit_code, code(ExitCode::kData));
+  EXPECT_CONTAINS(fewer.err, "which is no image of this set: write into an empty folder");
+  dir_.write("set/train/dogs/1.jpg", "a photo");
+  EXPECT_CONTAINS(shapes("20").err, "holds 'dogs'");
+}
+
+TEST_F(BnData, SheetsReplaceNothingElse) {
+  const auto draw = [&](const std::string& file) { return bn_data({"shapes", "--contact-sheet", file}); };
+  EXPECT_EQ(draw(dir_ / "sheet.png").exit_code, 0);
+  EXPECT_EQ(draw(dir_ / "sheet.png").exit_code, 0);
+  EXPECT_EQ(draw(dir_.write("empty.png", "")).exit_code, 0);
+  const std::string photo = dir_.write("photo.png", png_image(20, 20, 1));
+  const auto refused = draw(photo);
+  EXPECT_EQ(refused.exit_code, code(ExitCode::kConfig));
+  EXPECT_CONTAINS(refused.err, "--contact-sheet");
+  EXPECT_EQ(bytes_of(read_bytes(photo)), png_image(20, 20, 1));
+}
+
+TEST_F(BnData, RefusesValuesThatMeanNothing) {
+  const std::vector<std::vector<std::string>> commands{
+      {"pack", "folder", "--train", "/", "--out", ""},
+      {"stats", "/", "--contact-sheet", ""},
+      {"shapes", "--out", "x", "--images", "99999999999999"},
+      {"shapes", "--out", "x", "--seed", "-1"},
+      {"throughput", "x", "--images", "-5"},
+      {"pack", "folder", "--train", "/", "--out", "x", "--validation-shards", "-3"},
+  };
+  for (const std::vector<std::string>& command : commands) {
+    EXPECT_EQ(bn_data(command).exit_code, code(ExitCode::kUsage)) << command.front();
+  }
+  EXPECT_CONTAINS(bn_data(commands.front()).err, "the value is empty");
+  EXPECT_CONTAINS(bn_data({"stats", "/", "--split", "tset"}).err, "'tset' is none of train, val, validation");
+}
+
 TEST_F(BnData, ExitCodesTellTheClassOfFailure) {
   const auto nothing = bn_data({"shapes"});
   EXPECT_EQ(nothing.exit_code, code(ExitCode::kUsage));

@@ -91,6 +91,39 @@ TEST(ImagenetArchive, SaysWhatDoesNotBelong) {
   }
 }
 
+TEST(ImagenetArchive, ANumberIsEightDigitsAndStandsOnce) {
+  const TemporaryFolder dir;
+  const auto message = [&](const std::vector<NamedBytes>& members) {
+    const std::string path = dir.write("x.tar", tar_of(members));
+    return error_message<DataError>([&] { open_imagenet_archive(path, Split::kValidation, all_classes()); });
+  };
+  for (const char* name :
+       {"ILSVRC2012_val_00000001_copy.JPEG", "ILSVRC2012_val_1.JPEG", "ILSVRC2012_val_0000000x.JPEG"}) {
+    EXPECT_CONTAINS(message({{name, {1}}}), "expected ILSVRC2012_val_00000001.JPEG to");
+  }
+  EXPECT_CONTAINS(message({{"a/ILSVRC2012_val_00000001.JPEG", {1}}, {"b/ILSVRC2012_val_00000001.JPEG", {1}}}),
+                  "expected one image of each number");
+}
+
+TEST(ImagenetArchive, NamesWhatItLeavesOut) {
+  const TemporaryFolder dir;
+  const Bytes inner = tar_of({{"n01440764_1.JPEG", {1}}, {"n01440764_1.JPEG", {2}}});
+  Bytes link = tar_header("n15075141.tar", 0, '2');
+  link[157] = 'x';
+  seal_tar_header(link);
+  Bytes archive;
+  append_member(archive, "n01440764.tar", inner);
+  append_member(archive, "n01443537.tar", tar_of({{"n01443537_1.JPEG", {3}}}));
+  append(archive, link);
+  close_tar(archive);
+  const std::string path = dir.write("x.tar", archive);
+  const auto set = open_imagenet_archive(path, Split::kTrain, ClassList({"n01440764", "n15075141"}, "a list"));
+  EXPECT_EQ(set->size(), 1);
+  EXPECT_EQ(set->left_out().names, (std::vector<std::string>{path + ":n15075141.tar (a link to x)",
+                                                             path + ":n01440764_1.JPEG (an earlier version of it)",
+                                                             "n01443537.tar (a class that is not listed)"}));
+}
+
 TEST(ImagenetArchive, ReadsTheOfficialLayout) {
   REQUIRE_REAL_DATA("official-layout-sample/val.sample.labels.txt");
   const std::string folder = real_data("official-layout-sample");

@@ -333,5 +333,84 @@ TEST_F(Pack, TakesMemoryForAFewImagesOnly) {
   EXPECT_LT(std::stoll(grown), 20);
 }
 
+TEST_F(Pack, AnImageOfEqualSizeIsAnotherSetToo) {
+  const PackOptions options{.out = dir_ / "out", .shards = 1};
+  Bytes image = jpeg_image(40, 40, 1);
+  const auto set_with = [&] { return made_set(dir_, 4, {{"b/x.jpg", image}}); };
+  pack_quietly(*set_with(), options);
+  EXPECT_EQ(pack_quietly(*set_with(), options).shards_found, 1);
+  constexpr size_t kDensity = 14;  // of the header; it changes no pixel
+  image[kDensity] ^= 1;
+  EXPECT_CONTAINS(error_message<DataError>([&] { pack_quietly(*set_with(), options); }), "from other images");
+}
+
+TEST_F(Pack, PixelsThatWerePackedAnewHaveAnotherFingerprint) {
+  const auto fingerprint_with = [&](const std::string& out, int seed) {
+    pack_quietly(*made_set(dir_, 0, {{"a/1.jpg", jpeg_image(30, 30, seed)}, {"b/2.jpg", jpeg_image(30, 30, 9)}}),
+                 {.out = dir_ / out, .shards = 1, .decoded_size = 16});
+    return fingerprint(*open_dataset(packed_options(dir_ / out), Split::kTrain));
+  };
+  const std::string before = fingerprint_with("1", 1), after = fingerprint_with("2", 2);
+  EXPECT_EQ(fingerprint_with("3", 1), before);
+  EXPECT_EQ(after.substr(0, 16), before.substr(0, 16));
+  EXPECT_NE(after, before);
+}
+
+TEST_F(Pack, LeavesFilesAloneThatItDidNotMake) {
+  const auto source = made_set(dir_, 4);
+  dir_.write("out/train-notes.tmp.5", "a user's");
+  dir_.write("out/train.index.tmp.5.0", "left by a killed process");
+  dir_.write("out/train-00000.tar", "a user's");
+  EXPECT_EQ(error_message<DataError>([&] { pack_quietly(*source, {.out = dir_ / "out", .shards = 1}); }),
+            dir_ / "out/train-00000.tar" + " is there and was not made by bn-data pack; pack into an empty folder");
+  EXPECT_EQ(names_in(dir_ / "out"), (std::set<std::string>{"classes.txt", "train-00000.tar", "train-notes.tmp.5"}));
+  EXPECT_EQ(read_bytes(dir_ / "out/train-00000.tar"), "a user's");
+}
+
+TEST_F(Pack, TwoAtATimeDoNotShareAFolder) {
+  const auto source = made_set(dir_, 4);
+  const PackOptions options{.out = dir_ / "out", .shards = 2};
+  std::string message;
+  pack(*source, options, [&](const PackProgress& progress) {
+    if (progress.images == 1) message = error_message<StorageError>([&] { pack_quietly(*source, options); });
+  });
+  EXPECT_EQ(message, "'" + dir_ / "out" + "' is in use: another process packs into it; wait until it has ended");
+  EXPECT_EQ(pack_quietly(*source, options).shards_found, 2);
+}
+
+TEST_F(Pack, AClassOfWhichNothingCanBeDecodedIsAnError) {
+  const auto source = made_set(dir_, 4, {{"c/1.jpg", first_part(jpeg_image(40, 40, 3), 0.7)}, {"c/2.jpg", {}}});
+  EXPECT_EQ(error_message<DataError>(
+                [&] { pack_quietly(*source, {.out = dir_ / "out", .shards = 2, .on_corrupt = OnCorrupt::kSkip}); }),
+            "none of the 2 images of the class 'c' can be decoded, so the train set would lack it: mend them, or name "
+            "the other classes in a file (--classes)");
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "out/train.index"));
+}
+
+TEST_F(Pack, TurnsWhatItEncodesAnewIfAsked) {
+  Bytes turned{0xFF, 0xD8, 0xFF, 0xE1, 0, 34, 'E', 'x', 'i', 'f', 0, 0};  // EXIF: a quarter turn
+  append(turned, {'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0});
+  const Bytes plain = jpeg_image(40, 80, 1);
+  append(turned, {plain.begin() + 2, plain.end()});
+  const auto source = made_set(dir_, 0, {{"a/1.jpg", turned}});
+  const auto packed = [&](const char* out, ExifOrientation orientation) {
+    pack_quietly(*source, {.out = dir_ / out, .shards = 1, .resize_shorter = 20, .exif_orientation = orientation});
+    return read_index(dir_ / out + "/train.index").images.at(0);
+  };
+  const PackedImage ignored = packed("ignored", ExifOrientation::kIgnore);
+  EXPECT_EQ(ignored.width, 40);
+  EXPECT_EQ(ignored.traits, kTraitTurned | kTraitTurnLost);
+  const PackedImage applied = packed("applied", ExifOrientation::kApply);
+  EXPECT_EQ(applied.width, 20);
+  EXPECT_EQ(applied.traits, kTraitTurned);
+  DataOptions options = packed_options(dir_ / "ignored");
+  EXPECT_NO_THROW(open_dataset(options, Split::kTrain));
+  options.exif_orientation = ExifOrientation::kApply;
+  EXPECT_CONTAINS(error_message<DataError>([&] { open_dataset(options, Split::kTrain); }),
+                  "1 of the images of " + dir_ / "ignored/train.index" + " were encoded anew without being turned");
+  options.train = {dir_ / "applied"};
+  EXPECT_NO_THROW(open_dataset(options, Split::kTrain));
+}
+
 }  // namespace
 }  // namespace bn
