@@ -331,7 +331,7 @@ void erase_empty_sections(std::vector<Block>& blocks) {
 constexpr const char* kGenerator = "bninception report";
 
 void add_figure_files(const std::string& name, std::vector<std::string>& files) {
-  for (const char* kind : {"svg", "png", "gp", "messages"}) files.push_back(fmt::format("figures/{}.{}", name, kind));
+  for (const char* kind : {"svg", "png", "gp"}) files.push_back(fmt::format("figures/{}.{}", name, kind));
 }
 
 // A page and a kept study may lie in one folder; either says whose it is.
