@@ -205,10 +205,12 @@ void expect_trained_classes(const Dataset& images, const std::vector<std::string
 }
 
 // Whether the images are those that the network was validated on when it was trained; nullopt where nothing tells.
-std::optional<bool> is_own_set(const TrainedModel& model, const std::string& fingerprint) {
+std::optional<bool> is_own_set(const TrainedModel& model, const DataRecord& images) {
   const std::optional<Provenance>& provenance = model.info.provenance;
   if (!provenance || provenance->validation.fingerprint.empty()) return std::nullopt;
-  return provenance->validation.fingerprint == fingerprint;
+  Provenance now = *provenance;
+  now.validation = images;
+  return differences_of_data(*provenance, now).empty();
 }
 
 void warn_of_another_set(const TrainedModel& model, int64_t images) {
@@ -325,7 +327,7 @@ class EvaluateCommand {
  private:
   // A user who names the images knows that they are others.
   void compare_with_training() {
-    const std::string own = fingerprint(*images_);
+    const DataRecord own{.images = images_->size(), .fingerprint = fingerprint(*images_)};
     for (const TrainedModel& model : models_) {
       const std::optional<bool> is_own = is_own_set(model, own);
       are_own_images_.push_back(is_own);
