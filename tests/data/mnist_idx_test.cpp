@@ -56,9 +56,9 @@ TEST_F(MnistIdx, ReadsPlainAndGzippedFilesAlike) {
 
 // Resized to a square they would be nothing.
 TEST_F(MnistIdx, ImagesInOneRowAreRefused) {
-  EXPECT_EQ(refusal(idx_images(4, 1, kPixels, counting_pixels(4)), idx_labels({7, 0, 1, 0})),
-            dir_ / "images" +
-                " holds images of 1 x 6 pixels: write each as rows and columns, not as one row of all pixels");
+  EXPECT_EQ(
+      refusal(idx_images(4, 1, kPixels, counting_pixels(4)), idx_labels({7, 0, 1, 0})),
+      dir_ / "images" + " holds images of 1 x 6 pixels: write each as rows and columns, not as one row of all pixels");
 }
 
 TEST_F(MnistIdx, ClassesLimitKeepsTheFirstClasses) {
