@@ -102,9 +102,16 @@ TEST_F(GpuBatchNorm, OfAllPartsMakesTheStepOfOneBatch) {
     // Velocities are the gradients times the rate.
     expect_within(others.at(name), values, name.starts_with("velocity/") ? 1e-5 : 1e-6, name.c_str());
   }
-  const std::vector<LogRecord> a = read_log(RunFolder(root_ / "parts").log_path());
-  const std::vector<LogRecord> b = read_log(RunFolder(root_ / "whole").log_path());
-  for (const size_t step : {1, 4}) EXPECT_NEAR(*a.at(step).loss, *b.at(step).loss, step == 1 ? 1e-6 : 1e-3);
+  const auto losses = [&](const std::string& name) {
+    std::map<int64_t, double> by_step;
+    for (const LogRecord& record : read_log(RunFolder(root_ / name).log_path())) {
+      if (record.loss) by_step[record.step] = *record.loss;
+    }
+    return by_step;
+  };
+  const std::map<int64_t, double> a = losses("parts"), b = losses("whole");
+  EXPECT_NEAR(a.at(1), b.at(1), 1e-6);
+  EXPECT_NEAR(a.at(4), b.at(4), 1e-3);
 }
 
 }  // namespace
