@@ -7,6 +7,7 @@
 #include "bn/models.hpp"
 #include "simt/gpu_processes.hpp"
 #include "support/error_message.hpp"
+#include "support/logged_losses.hpp"
 #include "support/reference.hpp"
 #include "support/synchronised_parts.hpp"
 
@@ -102,14 +103,8 @@ TEST_F(GpuBatchNorm, OfAllPartsMakesTheStepOfOneBatch) {
     // Velocities are the gradients times the rate.
     expect_within(others.at(name), values, name.starts_with("velocity/") ? 1e-5 : 1e-6, name.c_str());
   }
-  const auto losses = [&](const std::string& name) {
-    std::map<int64_t, double> by_step;
-    for (const LogRecord& record : read_log(RunFolder(root_ / name).log_path())) {
-      if (record.loss) by_step[record.step] = *record.loss;
-    }
-    return by_step;
-  };
-  const std::map<int64_t, double> a = losses("parts"), b = losses("whole");
+  const std::map<int64_t, double> a = logged_losses(RunFolder(root_ / "parts").log_path());
+  const std::map<int64_t, double> b = logged_losses(RunFolder(root_ / "whole").log_path());
   EXPECT_NEAR(a.at(1), b.at(1), 1e-6);
   EXPECT_NEAR(a.at(4), b.at(4), 1e-3);
 }
