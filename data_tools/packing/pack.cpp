@@ -116,7 +116,7 @@ class Packer {
   }
 
  private:
-  // Of a file that packing this split writes.
+  // True if packing this split writes a file of that name.
   bool is_name_of_ours(const std::string& name) const {
     const std::string split = split_name(options_.split);
     if (name == "classes.txt" || name == split + ".index") return true;

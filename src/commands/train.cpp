@@ -28,8 +28,8 @@ struct TrainArguments {
   bool json = false;
 };
 
-// That of the newest sound checkpoint, by which the run was trained; before the first, what the folder holds, which a
-// text editor can change.
+// The newest sound checkpoint holds the configuration by which the run was trained. Before the first checkpoint this is
+// config.yaml's, which a text editor can change.
 std::optional<Config> configuration_of(const RunFolder& folder) {
   const std::vector<int64_t> steps = folder.checkpoint_steps();
   for (auto step = steps.rbegin(); step != steps.rend(); ++step) {

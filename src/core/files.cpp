@@ -61,7 +61,7 @@ std::optional<NamedDescriptor> descriptor_at(const std::filesystem::path& place)
   return named;
 }
 
-// What a path leads to over symbolic links, even if nothing is there yet.
+// A path may lead elsewhere over symbolic links, and nothing need be there yet: this is where it ends.
 struct Target {
   std::string path{};  // a descriptor's, where it is one
   std::optional<NamedDescriptor> descriptor{};

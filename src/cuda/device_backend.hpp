@@ -1,5 +1,5 @@
-// What a CUDA device does as a backend, be it present or only described: it dispatches from a spec to its
-// implementation, and starts the updates.
+// A CUDA device as a backend, be it present or only described, dispatches from a spec to its implementation and starts
+// the updates.
 #pragma once
 
 #include <string>

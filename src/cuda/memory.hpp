@@ -1,4 +1,4 @@
-// What ends with its owner: memory of the device, memory of the host that a GPU can read by itself, and events.
+// Memory of the device, memory of the host that a GPU can read by itself, and events are freed with their owners.
 #pragma once
 
 #include <cstdint>

@@ -152,7 +152,7 @@ ClassList choose_classes(const DataOptions& options, Split split, std::vector<st
 
 namespace {
 
-// Of "./set/x/../ant/1.jpg": set, ant.
+// The folders of "./set/x/../ant/1.jpg" are set and ant.
 std::vector<std::string> folders_of(const std::string& path) {
   std::vector<std::string> folders;
   for (size_t begin = 0, end = 0; (end = path.find('/', begin)) != std::string::npos; begin = end + 1) {

@@ -64,7 +64,7 @@ class Sum {
 // "a.tar:x/1.jpg" -> "1.jpg"
 std::string after_folders(const std::string& name) { return name.substr(name.find_last_of("/:") + 1); }
 
-// What content_key() reads of the images that are files, or members of one; those of other sets are in memory.
+// content_key() reads so much of an image that is a file or a member of one; the images of other sets are in memory.
 int64_t bytes_to_read(const Dataset& set, int64_t index) {
   constexpr int64_t kMost = 65'536;
   return set.recorded_checksum(index) ? 0 : std::min(set.stored_bytes(index), kMost);

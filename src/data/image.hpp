@@ -42,7 +42,7 @@ class FileHeader {
   FileHeader(const uint8_t* bytes, int64_t size) : bytes_(bytes), size_(size) {}
 
   int64_t size() const { return size_; }
-  // As much of this part as lies within the file.
+  // This is as much of the part as lies within the file.
   FileHeader part(int64_t at, int64_t bytes) const {
     const int64_t begin = std::min(at, size_);
     return {bytes_ + begin, std::min(bytes, size_ - begin)};

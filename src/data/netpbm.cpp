@@ -24,7 +24,7 @@ bool find_number(const FileHeader& file, int64_t& at) {
   return false;
 }
 
-// Of too many digits UINT32_MAX. `at` is then behind the number.
+// Too many digits give UINT32_MAX. `at` is then behind the number.
 int64_t number_at(const FileHeader& file, int64_t& at) {
   int64_t value = 0;
   for (; at < file.size() && byte_at(file, at) >= '0' && byte_at(file, at) <= '9'; ++at) {

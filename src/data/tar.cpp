@@ -297,7 +297,7 @@ std::string plain_path(const std::string& path) {
   return is_plain ? path : std::filesystem::path(path).lexically_normal().string();
 }
 
-// Of several members of one path only the last is left by unpacking: `tar -r` adds a newer version of a file so.
+// `tar -r` adds a newer version of a file behind the older one, and unpacking leaves only the last member of a path.
 void drop_earlier_versions(const FileReader& file, std::vector<TarMember>& members, LeftOut& left_out) {
   std::unordered_map<uint64_t, size_t> last;  // by the hash of the path
   std::vector<uint64_t> hashes;

@@ -61,8 +61,8 @@ struct Analysis {
 // The accuracy that the best of so many evaluations over `images` does not exceed in 95 % of cases where each image is
 // guessed: the binomial distribution's quantile, with Bonferroni's correction.
 double least_learned(double chance, int64_t images, int64_t evaluations);
-// As the runs recorded it, or as generated images have it, or else assumed: the fewest, but 100, of which all
-// accuracies are shares.
+// The count is what the runs recorded, or what generated images have. Else it is assumed: the smallest from 100 on of
+// which all accuracies are shares.
 ImageCount count_validation_images(const Study& study);
 Analysis analyse(const Study& study);
 

@@ -227,7 +227,7 @@ void Trainer::save() {
   saved_step_ = progress_.step;
 }
 
-// Where there is no progress line that has said it.
+// This says what a progress line would have said, where there is none.
 void Trainer::tell_skipped(const std::string& in_training) const {
   if (!in_training.empty()) tell(fmt::format("warning: {}\n", in_training));
   const std::string in_evaluation = describe_skipped(last_evaluation_.skipped, last_evaluation_.skipped_names);

@@ -195,7 +195,7 @@ TEST_F(Evaluate, SaysThatTheImagesAreOthersThanInTraining) {
   EXPECT_THAT(evaluate({run, "--data", folder() / "changing/validation"}).err, Not(HasSubstr("other images")));
 }
 
-// What was added may lie on either side of the split.
+// Images that were added may lie on either side of the split.
 TEST_F(Evaluate, ExcludingImagesDoesNotExcuseAChangedSplit) {
   write_images("whole");
   const std::string run = train_on_images("of_whole", "whole", {"data.validation=[]", "data.split.validation=0.4"});

@@ -64,7 +64,7 @@ TEST(AtomicFile, KeepsLinksAndWritesToPipes) {
   EXPECT_EQ(test::names_in(folder.path()), (std::set<std::string>{"target", "link", "dangling", "not_yet", "pipe"}));
 }
 
-// As a shell's `> out` and `>> out` leave a descriptor.
+// These are the descriptors that a shell's `> out` and `>> out` leave.
 TEST(AtomicFile, WritesToADescriptorAtItsPlace) {
   const TemporaryFolder folder;
   test::write_bytes(folder / "out", "before\n");

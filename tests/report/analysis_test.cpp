@@ -135,7 +135,7 @@ TEST(Analysis, GuessesReachMoreInFewImagesAndManyEvaluations) {
   EXPECT_DOUBLE_EQ(least_learned(0.1, 10, 1), 0.3);
 }
 
-// Of two classes, and of ten: what many images tell from guessing, few do not.
+// Many images tell an accuracy from guessing where few do not, with two classes and with ten.
 TEST(Analysis, AnAccuracyAboveChanceIsLearned) {
   const TemporaryFolder folder;
   const auto learned = [&](int64_t classes, double accuracy, int64_t images) {
