@@ -174,7 +174,7 @@ class Backend {
   // The calling thread will call ops: call it first in each thread that does.
   virtual void enter_thread() {}
 
-  // Throws UnsupportedError when activations cannot be stored in this type here ("bf16 needs AVX-512").
+  // Throws UnsupportedError when activations cannot be stored in this type here, or not be multiplied as was asked for.
   virtual void require(DType activations) const = 0;
 
   virtual std::unique_ptr<Buffer> allocate(int64_t bytes) = 0;  // 64-byte aligned, zeroed

@@ -9,7 +9,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
-#include <string_view>
 
 #include "bn/error.hpp"
 #include "core/rounding.hpp"
@@ -90,6 +89,11 @@ std::unique_ptr<Op> make_batch_norm(const BatchNorm& spec, const OpDesc& desc) {
     case BatchNormImplementation::kCustom:
       return ops::make_op(cpu_kernels(), spec, desc);
     case BatchNormImplementation::kOnednn:
+      if (desc.x.at(0).dtype == DType::kBf16 && !multiplies_bf16()) {
+        return make_widened(
+            spec, desc, [&](const OpDesc& whole) { return make_batch_norm_onednn(spec, whole); },
+            Widened::kWholeBatch);
+      }
       return make_batch_norm_onednn(spec, desc);
     case BatchNormImplementation::kCudnn:
       break;
@@ -151,12 +155,10 @@ void CpuBackend::require(DType activations) const {
   if (activations != DType::kBf16) {
     throw UnsupportedError(fmt::format("Activations cannot be stored as {}.", name_of(activations)));
   }
-  constexpr auto kMessage = "Activations in bf16 cannot be used here: bf16 needs AVX-512, and {}.";
-  const char* limit = std::getenv("BN_CPU_ISA");  // limits our own kernels; see kernels()
-  if (limit != nullptr && !std::string_view(limit).starts_with("avx512")) {
-    throw UnsupportedError(fmt::format(kMessage, fmt::format("BN_CPU_ISA={} turns it off", limit)));
+  if (options_.bfloat16_math == Bfloat16Math::kBf16 && !multiplies_bf16()) {
+    throw UnsupportedError(
+        fmt::format("cpu.bfloat16_math bf16 needs AVX-512, and this is {}; automatic and f32 do not.", name()));
   }
-  if (!has_bf16()) throw UnsupportedError(fmt::format(kMessage, "this is " + name()));
 }
 
 std::unique_ptr<Buffer> CpuBackend::allocate(int64_t bytes) { return std::make_unique<HostBuffer>(bytes); }
@@ -165,7 +167,7 @@ void CpuBackend::download(void* host, const void* device, int64_t bytes) { std::
 void CpuBackend::zero(void* device, int64_t bytes) { std::memset(device, 0, bytes); }
 
 std::unique_ptr<Op> CpuBackend::make_op(const OpSpec& spec, const OpDesc& desc) {
-  if (desc.x.at(0).dtype == DType::kBf16) require(DType::kBf16);
+  require(desc.x.at(0).dtype);
   try {
     return make_op_of_kind(spec, desc, options_);
   } catch (const dnnl::error& error) {

@@ -18,7 +18,7 @@ struct Processor {
 constexpr Processor kProcessors[] = {
     // AMX. Measured on an Intel Xeon: a step of BN-Inception takes 0.4 (224) and 0.6 (64x64) of f32's time.
     {[] { return allows("amx"); }, Bfloat16Math::kBf16},
-    // Without instructions for bf16 oneDNN widens in registers, over and over.
+    // Without instructions for bf16 oneDNN widens in registers, over and over, and without AVX-512 it has no bf16.
     {[] { return !allows("bf16") && !allows("fp16"); }, Bfloat16Math::kF32},
     // Zen 4 and later. Measured on Zen 5: a step of BN-Inception takes 0.5 of f32's time
     // (experiments/benchmarks/README.md).

@@ -15,8 +15,8 @@ std::string library_version();  // the library that is loaded: "oneDNN 3.7.2"
 
 // The instruction set that ONEDNN_MAX_CPU_ISA leaves: "avx512_core_bf16".
 std::string instruction_set_name();
-// True if bf16 runs here at all: our own kernels for it, and oneDNN's before 3.2, start with AVX-512.
-bool has_bf16();
+// True if the library multiplies bf16 here: with AVX-512, in every version.
+bool multiplies_bf16();
 
 void append_activation(dnnl::post_ops& post_ops, Activation activation);
 

@@ -17,6 +17,7 @@ constexpr int64_t kChunkBytes = int64_t{1} << 20;
 // Each chunk's gradients of the weights are written, put into their order and added: some seven passes over them.
 constexpr int64_t kChunkOfWeights = 8;
 constexpr int64_t kBf16PerLine = 32;  // a cache line, which threads do not share
+constexpr size_t kMostStates = 2;     // batch norm's mean and variance
 
 int64_t f32_bytes(const Shape& shape) { return shape.elements() * size_of(DType::kF32); }
 
@@ -32,11 +33,13 @@ struct Images {
 
 class WidenedOp final : public Op {
  public:
-  WidenedOp(const OpSpec& spec, const OpDesc& desc, const MakeOp& make) : x_(desc.x.at(0).shape), y_(desc.y.shape) {
+  WidenedOp(const OpSpec& spec, const OpDesc& desc, const MakeOp& make, Widened at_once)
+      : x_(desc.x.at(0).shape), y_(desc.y.shape) {
     refuse_row_strides(desc);
     const bool wants_dx = desc.has_backward && desc.wants_dx.at(0);
     const std::vector<ParameterSpec> parameters = parameters_of(spec, {&x_, 1});
-    divide_images(parameters, desc.has_backward, wants_dx);
+    chunk_images_ = x_.n;
+    if (at_once == Widened::kSomeImages) divide_images(parameters, desc.has_backward, wants_dx);
 
     const Shape x = with_images(x_, chunk_images_), y = with_images(y_, chunk_images_);
     OpDesc chunk = desc;
@@ -58,9 +61,11 @@ class WidenedOp final : public Op {
     // So that no step allocates.
     io_.w.reserve(parameters.size());
     io_.dw.reserve(parameters.size());
+    io_.state.reserve(kMostStates);
     terms_.resize(2);
   }
 
+  int64_t saved_bytes() const override { return op_->saved_bytes(); }
   int64_t scratch_bytes() const override { return regions_.bytes(); }
   int64_t packed_bytes() const override { return op_->packed_bytes(); }
   std::string implementation() const override { return op_->implementation() + ":widened"; }
@@ -115,6 +120,8 @@ class WidenedOp final : public Op {
     io_.y.data = io_.dy.data = at(io.scratch, y_offset_);
     io_.dx[0].data = wants_dx_ ? at(io.scratch, dx_offset_) : nullptr;
     io_.w.assign(io.w.begin(), io.w.end());
+    io_.state.assign(io.state.begin(), io.state.end());
+    io_.saved = io.saved;
     io_.packed = io.packed;
     io_.scratch = at(io.scratch, op_offset_);
   }
@@ -153,7 +160,7 @@ class WidenedOp final : public Op {
 
   Shape x_, y_;
   bool wants_dx_ = false;
-  int64_t chunks_ = 1, chunk_images_ = 1;
+  int64_t chunks_ = 1, chunk_images_;
   std::unique_ptr<Op> op_;  // computes one chunk
   OpIo io_;                 // op_'s tensors
   std::vector<Tensor> terms_;
@@ -166,8 +173,8 @@ class WidenedOp final : public Op {
 
 }  // namespace
 
-std::unique_ptr<Op> make_widened(const OpSpec& spec, const OpDesc& desc, const MakeOp& make) {
-  return std::make_unique<WidenedOp>(spec, desc, make);
+std::unique_ptr<Op> make_widened(const OpSpec& spec, const OpDesc& desc, const MakeOp& make, Widened at_once) {
+  return std::make_unique<WidenedOp>(spec, desc, make, at_once);
 }
 
 }  // namespace bn::cpu

@@ -11,8 +11,11 @@ namespace bn::cpu {
 
 using MakeOp = std::function<std::unique_ptr<Op>(const OpDesc& desc)>;
 
-// `spec` has one input and takes images one by one, so that its parameters' gradients are sums over them. `make`
-// prepares it in f32 for fewer images.
-std::unique_ptr<Op> make_widened(const OpSpec& spec, const OpDesc& desc, const MakeOp& make);
+enum class Widened { kSomeImages, kWholeBatch };
+
+// `spec` has one input. kSomeImages: it takes images one by one, so that its parameters' gradients are sums over them,
+// and `make` prepares it in f32 for fewer images.
+std::unique_ptr<Op> make_widened(const OpSpec& spec, const OpDesc& desc, const MakeOp& make,
+                                 Widened at_once = Widened::kSomeImages);
 
 }  // namespace bn::cpu

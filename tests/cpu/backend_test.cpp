@@ -88,42 +88,32 @@ TEST_F(CpuBackendTest, MovesMemory) {
             0);
 }
 
-bool has_avx512() { return cpu_backend().name().find("avx512_core") != std::string::npos; }
-
-std::string refusal(DType dtype) {
-  return error_message<UnsupportedError>([&] { cpu_backend().require(dtype); });
+std::string refusal(const CpuOptions& options, DType dtype) {
+  return error_message<UnsupportedError>([&] { make_cpu_backend(options)->require(dtype); });
 }
 
-TEST_F(CpuBackendTest, AcceptsBf16OnlyWithAvx512) {
+TEST_F(CpuBackendTest, StoresActivationsInF32AndBf16) {
   EXPECT_NO_THROW(cpu_backend().require(DType::kF32));
-  EXPECT_EQ(refusal(DType::kU8), "Activations cannot be stored as u8.");
-  if (has_avx512()) {
-    EXPECT_NO_THROW(cpu_backend().require(DType::kBf16));
-  } else {
-    EXPECT_EQ(refusal(DType::kBf16),
-              "Activations in bf16 cannot be used here: bf16 needs AVX-512, and this is " + cpu_backend().name() + ".");
+  EXPECT_NO_THROW(cpu_backend().require(DType::kBf16));
+  EXPECT_EQ(refusal({}, DType::kU8), "Activations cannot be stored as u8.");
+}
+
+TEST_F(CpuBackendTest, MultipliesInBf16OnlyWithAvx512) {
+  const CpuOptions options{.bfloat16_math = Bfloat16Math::kBf16};
+  const std::unique_ptr<Backend> backend = make_cpu_backend(options);
+  EXPECT_NO_THROW(backend->require(DType::kF32));
+  if (backend->name().find("avx512_core") != std::string::npos) {
+    EXPECT_NO_THROW(backend->require(DType::kBf16));
+    return;
   }
-}
-
-TEST_F(CpuBackendTest, RefusesBf16WhenToldToDoWithoutAvx512) {
-  const char* before = std::getenv("BN_CPU_ISA");
-  const std::string restored = before == nullptr ? "" : before;
-  setenv("BN_CPU_ISA", "avx2", 1);
-  EXPECT_EQ(refusal(DType::kBf16),
-            "Activations in bf16 cannot be used here: bf16 needs AVX-512, and BN_CPU_ISA=avx2 turns it off.");
-  EXPECT_NO_THROW(cpu_backend().require(DType::kF32));
-  before == nullptr ? unsetenv("BN_CPU_ISA") : setenv("BN_CPU_ISA", restored.c_str(), 1);
-}
-
-TEST_F(CpuBackendTest, RefusesBf16OpsWithoutAvx512) {
-  if (has_avx512()) GTEST_SKIP() << "this CPU has AVX-512; ONEDNN_MAX_CPU_ISA=AVX2 hides it";
+  const std::string message =
+      "cpu.bfloat16_math bf16 needs AVX-512, and this is " + backend->name() + "; automatic and f32 do not.";
+  EXPECT_EQ(refusal(options, DType::kBf16), message);
   const OpDesc desc{.name = "logits",
                     .x = {TensorDesc::dense(DType::kBf16, {4, 1, 1, 64})},
                     .y = TensorDesc::dense(DType::kF32, {4, 1, 1, 10}),
                     .wants_dx = {true}};
-  const std::string message =
-      error_message<UnsupportedError>([&] { cpu_backend().make_op(Linear{.out_features = 10}, desc); });
-  EXPECT_NE(message.find("bf16 needs AVX-512"), std::string::npos) << message;
+  EXPECT_EQ(error_message<UnsupportedError>([&] { backend->make_op(Linear{.out_features = 10}, desc); }), message);
 }
 
 TEST_F(CpuBackendTest, RefusesCudnnBatchNorm) {

@@ -9,7 +9,7 @@ namespace {
 
 constexpr auto kOnednn = BatchNormImplementation::kOnednn;
 
-class OnednnBatchNormCase : public CpuCase {};
+class OnednnBatchNormCase : public testing::TestWithParam<OpCase> {};
 
 TEST_P(OnednnBatchNormCase, MatchesReference) {
   const OpCase& op_case = GetParam();

@@ -10,7 +10,7 @@
 namespace bn::test {
 namespace {
 
-class ConvolutionCase : public CpuCase {};
+class ConvolutionCase : public testing::TestWithParam<OpCase> {};
 
 TEST_P(ConvolutionCase, MatchesReference) {
   const OpCase& op_case = GetParam();
@@ -46,7 +46,7 @@ TEST(Conv2d, EvaluationWithoutFoldingEqualsTraining) {
 
 // In training weights are rounded to bf16 as they are packed, and never in Parameters.
 TEST(Conv2d, RoundsWeightsToBf16) {
-  if (!supports(DType::kBf16)) GTEST_SKIP() << "this CPU has no AVX-512, which bf16 needs";
+  if (!cpu::multiplies_bf16()) GTEST_SKIP() << "without AVX-512 the library does not multiply bf16";
   const OpCase op_case{
       .spec = Conv2d{.out_channels = 64, .kernel = 3, .pad = 1}, .x = {{1, 9, 9, 64}}, .dtype = DType::kBf16};
   const OpData data = make_data(op_case);
@@ -67,7 +67,7 @@ TEST(Conv2d, TakesTheQuickerKernelOnShortRows) {
     return direct_backend().make_op(Conv2d{.out_channels = 64, .kernel = 3, .pad = 1}, desc)->implementation();
   };
   EXPECT_EQ(implementation(DType::kF32, 4).find("jit"), 0U) << implementation(DType::kF32, 4);
-  if (!supports(DType::kBf16)) GTEST_SKIP() << "without AVX-512 there is one kernel";
+  if (!cpu::multiplies_bf16()) GTEST_SKIP() << "without AVX-512 there is one kernel";
   EXPECT_TRUE(cpu::is_brgemm_convolution(implementation(DType::kF32, 16))) << implementation(DType::kF32, 16);
   EXPECT_TRUE(cpu::is_brgemm_convolution(implementation(DType::kBf16, 32))) << implementation(DType::kBf16, 32);
   if (cpu::instruction_set_name().find("amx") != std::string::npos)

@@ -7,7 +7,7 @@
 namespace bn::test {
 namespace {
 
-class SeparableConvolutionCase : public CpuCase {};
+class SeparableConvolutionCase : public testing::TestWithParam<OpCase> {};
 
 TEST_P(SeparableConvolutionCase, MatchesReference) {
   const OpCase& op_case = GetParam();

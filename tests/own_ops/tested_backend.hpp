@@ -14,7 +14,6 @@ namespace bn::test {
 
 std::string why_untestable();  // here; empty if it is not
 Backend& tested_backend();
-bool is_supported(DType dtype);
 std::vector<BatchNormImplementation> tested_batch_norms();
 Runs runs_of(int64_t elements);  // `elements`: the size of a test's tensors
 

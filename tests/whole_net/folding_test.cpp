@@ -85,11 +85,6 @@ TEST(FoldedPlan, FollowsTheParametersAtPack) {
 // The network is trained first: before that the best two logits are often a rounding apart.
 TEST(FoldedPlan, AgreesInBf16OnTheBestClass) {
   Subject subject(inception_batch_norm());
-  try {
-    subject.backend->require(DType::kBf16);
-  } catch (const UnsupportedError& error) {
-    GTEST_SKIP() << error.what();
-  }
   constexpr int64_t kBatch = 250, kBatches = 4;
   Plan training = subject.compile({.batch = 64});
   training.pack();

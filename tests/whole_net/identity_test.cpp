@@ -141,16 +141,7 @@ bool equal_bits(const std::vector<float>& a, const std::vector<float>& b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
-class SameBits : public testing::TestWithParam<DType> {
- protected:
-  void SetUp() override {
-    try {
-      make_cpu_backend({})->require(GetParam());
-    } catch (const UnsupportedError& error) {
-      GTEST_SKIP() << error.what();
-    }
-  }
-};
+class SameBits : public testing::TestWithParam<DType> {};
 
 TEST_P(SameBits, OfTwoRunsWithOneSeed) {
   const std::vector<float> first = bits_after_training({.activations = GetParam()});

@@ -34,11 +34,6 @@ TEST_P(StepAllocations, AreNone) {
   ModelOptions model = GetParam().model();
   model.dropout = 0.3;
   Subject subject(model);
-  try {
-    subject.backend->require(GetParam().activations);
-  } catch (const UnsupportedError& error) {
-    GTEST_SKIP() << error.what();
-  }
   Plan plan = subject.compile({.batch = 8, .activations = GetParam().activations});
   plan.pack();
   const Shape image = subject.net.image_shape();
@@ -81,11 +76,6 @@ TEST(EvaluationAllocations, AreNone) {
 
 TEST(ActivationMemory, Bf16TakesHalfOfIt) {
   Subject subject(inception_batch_norm());
-  try {
-    subject.backend->require(DType::kBf16);
-  } catch (const UnsupportedError& error) {
-    GTEST_SKIP() << error.what();
-  }
   const auto bytes = [&](DType type) {
     return static_cast<double>(subject.compile({.batch = 32, .activations = type}).memory().activations);
   };

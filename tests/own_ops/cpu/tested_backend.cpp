@@ -6,7 +6,6 @@ namespace bn::test {
 
 std::string why_untestable() { return ""; }
 Backend& tested_backend() { return cpu_backend(); }
-bool is_supported(DType dtype) { return supports(dtype); }
 std::vector<BatchNormImplementation> tested_batch_norms() {
   return {BatchNormImplementation::kCustom, BatchNormImplementation::kOnednn};
 }

@@ -6,7 +6,6 @@ namespace bn::test {
 
 std::string why_untestable() { return gpu_under_test().missing; }
 Backend& tested_backend() { return cuda_backend(); }
-bool is_supported(DType) { return true; }
 std::vector<BatchNormImplementation> tested_batch_norms() { return {BatchNormImplementation::kCustom}; }
 Runs runs_of(int64_t) { return {}; }
 

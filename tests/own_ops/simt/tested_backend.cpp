@@ -28,7 +28,6 @@ Backend& tested_backend() {
   return backend;
 }
 
-bool is_supported(DType) { return true; }
 std::vector<BatchNormImplementation> tested_batch_norms() { return {BatchNormImplementation::kCustom}; }
 
 // Each run has another schedule: run_op() requires the same bits of all.
