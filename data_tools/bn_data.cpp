@@ -3,7 +3,7 @@
 #include "bn/version.hpp"
 #include "command_line/command_line.hpp"
 #include "commands.hpp"
-#include "core/files.hpp"
+#include "system/files.hpp"
 
 int main(int argc, char** argv) {
   using bn::ExitCode;

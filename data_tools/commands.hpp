@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "bn/error.hpp"
-#include "core/lower_case.hpp"
+#include "system/lower_case.hpp"
 
 namespace bn {
 

@@ -6,8 +6,8 @@
 #include <memory>
 
 #include "commands.hpp"
-#include "core/files.hpp"
-#include "core/usable_cores.hpp"
+#include "system/files.hpp"
+#include "system/usable_cores.hpp"
 #include "data/class_list.hpp"
 #include "packing/imagenet.hpp"
 #include "progress.hpp"

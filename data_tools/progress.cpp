@@ -5,8 +5,8 @@
 
 #include <cstdio>
 
-#include "core/duration.hpp"
-#include "core/terminal.hpp"
+#include "system/duration.hpp"
+#include "system/terminal.hpp"
 
 namespace bn {
 

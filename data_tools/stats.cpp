@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "commands.hpp"
-#include "core/usable_cores.hpp"
+#include "system/usable_cores.hpp"
 #include "packing/encode.hpp"
 
 namespace bn {

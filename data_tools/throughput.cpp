@@ -7,7 +7,7 @@
 
 #include "bn/loader.hpp"
 #include "commands.hpp"
-#include "core/duration.hpp"
+#include "system/duration.hpp"
 
 namespace bn {
 namespace {

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.hpp"
-#include "core/usable_cores.hpp"
+#include "system/usable_cores.hpp"
 #include "progress.hpp"
 
 namespace bn {

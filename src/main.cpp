@@ -6,7 +6,7 @@
 #include "bn/version.hpp"
 #include "command_line/command_line.hpp"
 #include "commands/commands.hpp"
-#include "core/files.hpp"
+#include "system/files.hpp"
 
 namespace {
 

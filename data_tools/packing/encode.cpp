@@ -9,8 +9,8 @@
 #include <cstdlib>
 
 #include "bn/error.hpp"
-#include "core/files.hpp"
-#include "core/outputs.hpp"
+#include "system/files.hpp"
+#include "system/outputs.hpp"
 
 namespace bn {
 namespace {

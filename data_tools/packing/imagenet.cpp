@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include "bn/error.hpp"
-#include "core/files.hpp"
+#include "system/files.hpp"
 #include "data/placed_images.hpp"
 
 // The two lists, included in the program unchanged.

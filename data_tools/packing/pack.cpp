@@ -15,7 +15,7 @@
 
 #include "bn/error.hpp"
 #include "bn/rng.hpp"
-#include "core/files.hpp"
+#include "system/files.hpp"
 #include "data/file_reader.hpp"
 #include "data/parallel.hpp"
 #include "data/tar.hpp"

@@ -8,7 +8,7 @@
 #include <system_error>
 
 #include "bn/error.hpp"
-#include "core/files.hpp"
+#include "system/files.hpp"
 #include "data/shapes.hpp"
 #include "packing/encode.hpp"
 

@@ -8,7 +8,7 @@
 #include <mutex>
 
 #include "bn/error.hpp"
-#include "core/files.hpp"
+#include "system/files.hpp"
 #include "data/class_list.hpp"
 #include "data/file_reader.hpp"
 #include "data/parallel.hpp"

@@ -10,9 +10,9 @@
 #include <new>
 #include <system_error>
 
-#include "core/messages.hpp"
-#include "core/suggest.hpp"
-#include "core/terminal.hpp"
+#include "system/messages.hpp"
+#include "system/suggest.hpp"
+#include "system/terminal.hpp"
 
 namespace bn {
 namespace {

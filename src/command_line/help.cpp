@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "command_line/command_line.hpp"
-#include "core/terminal.hpp"
+#include "system/terminal.hpp"
 
 namespace bn {
 namespace {

@@ -9,8 +9,8 @@
 #include "bn/schedule.hpp"
 #include "commands/commands.hpp"
 #include "commands/config_arguments.hpp"
-#include "core/messages.hpp"
-#include "core/terminal.hpp"
+#include "system/messages.hpp"
+#include "system/terminal.hpp"
 
 namespace bn {
 namespace {

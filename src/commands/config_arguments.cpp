@@ -7,7 +7,7 @@
 #include "bn/cpu_backend.hpp"
 #include "bn/cuda_backend.hpp"
 #include "commands/commands.hpp"
-#include "core/usable_cores.hpp"
+#include "system/usable_cores.hpp"
 
 namespace bn {
 

@@ -8,9 +8,9 @@
 #include "bn/pytorch.hpp"
 #include "commands/commands.hpp"
 #include "commands/trained_model.hpp"
-#include "core/files.hpp"
-#include "core/messages.hpp"
-#include "core/outputs.hpp"
+#include "system/files.hpp"
+#include "system/messages.hpp"
+#include "system/outputs.hpp"
 
 namespace bn {
 namespace {

@@ -15,8 +15,8 @@
 #include "commands/processes.hpp"
 #include "commands/signals.hpp"
 #include "commands/trained_model.hpp"
-#include "core/files.hpp"
-#include "core/messages.hpp"
+#include "system/files.hpp"
+#include "system/messages.hpp"
 #include "cpu/bounded_spin.hpp"
 #include "data/class_list.hpp"
 

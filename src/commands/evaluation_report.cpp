@@ -9,11 +9,11 @@
 #include <nlohmann/json.hpp>
 
 #include "bn/pictures.hpp"
-#include "core/csv.hpp"
-#include "core/duration.hpp"
-#include "core/messages.hpp"
-#include "core/outputs.hpp"
-#include "core/terminal.hpp"
+#include "system/csv.hpp"
+#include "system/duration.hpp"
+#include "system/messages.hpp"
+#include "system/outputs.hpp"
+#include "system/terminal.hpp"
 
 namespace bn {
 namespace {

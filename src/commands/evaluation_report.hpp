@@ -11,7 +11,7 @@
 #include "bn/evaluate.hpp"
 #include "bn/report.hpp"
 #include "commands/trained_model.hpp"
-#include "core/files.hpp"
+#include "system/files.hpp"
 
 namespace bn {
 

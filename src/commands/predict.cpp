@@ -18,10 +18,10 @@
 #include "commands/evaluation_report.hpp"
 #include "commands/signals.hpp"
 #include "commands/trained_model.hpp"
-#include "core/csv.hpp"
-#include "core/files.hpp"
-#include "core/messages.hpp"
-#include "core/outputs.hpp"
+#include "system/csv.hpp"
+#include "system/files.hpp"
+#include "system/messages.hpp"
+#include "system/outputs.hpp"
 #include "cpu/bounded_spin.hpp"
 
 namespace bn {

@@ -10,8 +10,8 @@
 #include <sstream>
 #include <string_view>
 
-#include "core/messages.hpp"
-#include "core/usable_cores.hpp"
+#include "system/messages.hpp"
+#include "system/usable_cores.hpp"
 
 namespace bn {
 namespace {

@@ -14,7 +14,7 @@
 #include "commands/commands.hpp"
 #include "commands/config_arguments.hpp"
 #include "commands/print_plan.hpp"
-#include "core/messages.hpp"
+#include "system/messages.hpp"
 #include "cpu/bounded_spin.hpp"
 
 namespace bn {

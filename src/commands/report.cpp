@@ -18,7 +18,7 @@
 #include "commands/commands.hpp"
 #include "commands/signals.hpp"
 #include "commands/trained_model.hpp"
-#include "core/messages.hpp"
+#include "system/messages.hpp"
 
 namespace bn {
 namespace {

@@ -12,9 +12,9 @@
 #include "command_line/command_line.hpp"
 #include "commands/commands.hpp"
 #include "commands/signals.hpp"
-#include "core/files.hpp"
-#include "core/messages.hpp"
-#include "core/usable_cores.hpp"
+#include "system/files.hpp"
+#include "system/messages.hpp"
+#include "system/usable_cores.hpp"
 
 namespace bn {
 namespace {

@@ -13,7 +13,7 @@
 #include "commands/config_arguments.hpp"
 #include "commands/processes.hpp"
 #include "commands/signals.hpp"
-#include "core/messages.hpp"
+#include "system/messages.hpp"
 #include "cpu/bounded_spin.hpp"
 
 namespace bn {

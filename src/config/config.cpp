@@ -9,8 +9,8 @@
 #include "config/merge.hpp"
 #include "config/read.hpp"
 #include "config/schema.hpp"
-#include "core/installation.hpp"
-#include "core/terminal.hpp"
+#include "system/installation.hpp"
+#include "system/terminal.hpp"
 
 namespace bn {
 namespace {

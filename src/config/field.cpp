@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "core/suggest.hpp"
+#include "system/suggest.hpp"
 
 namespace bn::config {
 

@@ -6,7 +6,7 @@
 
 #include "config/read.hpp"
 #include "config/schema.hpp"
-#include "core/suggest.hpp"
+#include "system/suggest.hpp"
 
 namespace bn::config {
 namespace {

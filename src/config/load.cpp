@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "core/installation.hpp"
+#include "system/installation.hpp"
 
 namespace bn::config {
 namespace {

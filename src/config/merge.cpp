@@ -6,7 +6,7 @@
 #include <array>
 #include <charconv>
 
-#include "core/suggest.hpp"
+#include "system/suggest.hpp"
 
 namespace bn::config {
 namespace {

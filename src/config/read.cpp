@@ -9,7 +9,7 @@
 #include "bn/error.hpp"
 #include "config/keys.hpp"
 #include "config/schema.hpp"
-#include "core/suggest.hpp"
+#include "system/suggest.hpp"
 
 namespace bn::config {
 namespace {

@@ -8,7 +8,7 @@
 #include <functional>
 
 #include "config/yaml_node.hpp"
-#include "core/utf8.hpp"
+#include "system/utf8.hpp"
 
 namespace bn::config {
 namespace {

@@ -12,7 +12,7 @@
 
 #include "bn/error.hpp"
 #include "core/rounding.hpp"
-#include "core/usable_cores.hpp"
+#include "system/usable_cores.hpp"
 #include "cpu/bfloat16_math.hpp"
 #include "cpu/cpu_kernels.hpp"
 #include "cpu/exchange.hpp"
@@ -91,8 +91,7 @@ std::unique_ptr<Op> make_batch_norm(const BatchNorm& spec, const OpDesc& desc) {
     case BatchNormImplementation::kOnednn:
       if (desc.x.at(0).dtype == DType::kBf16 && !multiplies_bf16()) {
         return make_widened(
-            spec, desc, [&](const OpDesc& whole) { return make_batch_norm_onednn(spec, whole); },
-            Widened::kWholeBatch);
+            spec, desc, [&](const OpDesc& whole) { return make_batch_norm_onednn(spec, whole); }, Widened::kWholeBatch);
       }
       return make_batch_norm_onednn(spec, desc);
     case BatchNormImplementation::kCudnn:

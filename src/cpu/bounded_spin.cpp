@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "bn/error.hpp"
-#include "core/files.hpp"
+#include "system/files.hpp"
 
 namespace bn::cpu {
 namespace {

@@ -8,7 +8,7 @@
 #include "bn/backend.hpp"
 #include "bn/cuda_backend.hpp"
 #include "bn/error.hpp"
-#include "core/installation.hpp"
+#include "system/installation.hpp"
 
 #if BN_HAS_CUDA
 #include <cudnn_version.h>

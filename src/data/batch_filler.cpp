@@ -7,7 +7,7 @@
 
 #include "bn/error.hpp"
 #include "bn/rng.hpp"
-#include "core/files.hpp"
+#include "system/files.hpp"
 #include "data/distort.hpp"
 
 namespace bn {

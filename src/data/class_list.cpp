@@ -11,8 +11,8 @@
 #include <string_view>
 
 #include "bn/error.hpp"
-#include "core/lower_case.hpp"
-#include "core/utf8.hpp"
+#include "system/lower_case.hpp"
+#include "system/utf8.hpp"
 #include "data/packed_index.hpp"
 
 namespace bn {

@@ -10,7 +10,7 @@
 
 #include "bn/dataset.hpp"
 #include "bn/error.hpp"
-#include "core/lower_case.hpp"
+#include "system/lower_case.hpp"
 #include "data/sources.hpp"
 #include "data/split.hpp"
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "core/files.hpp"
+#include "system/files.hpp"
 
 namespace bn {
 

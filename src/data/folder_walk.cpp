@@ -8,7 +8,7 @@
 #include <filesystem>
 
 #include "bn/error.hpp"
-#include "core/files.hpp"
+#include "system/files.hpp"
 #include "data/class_list.hpp"
 
 namespace bn {

@@ -9,7 +9,7 @@
 
 #include "bn/dataset.hpp"
 #include "bn/error.hpp"
-#include "core/files.hpp"
+#include "system/files.hpp"
 #include "data/class_list.hpp"
 #include "data/folder_walk.hpp"
 #include "data/placed_images.hpp"

@@ -15,7 +15,7 @@
 
 #include "bn/error.hpp"
 #include "bn/loader.hpp"
-#include "core/duration.hpp"
+#include "system/duration.hpp"
 #include "data/augment.hpp"
 #include "data/batch_filler.hpp"
 

@@ -7,7 +7,7 @@
 #include <map>
 
 #include "bn/error.hpp"
-#include "core/files.hpp"
+#include "system/files.hpp"
 #include "data/class_list.hpp"
 #include "data/file_reader.hpp"
 #include "data/packed_index.hpp"

@@ -7,7 +7,7 @@
 #include <cstring>
 
 #include "bn/error.hpp"
-#include "core/files.hpp"
+#include "system/files.hpp"
 
 namespace bn {
 namespace {

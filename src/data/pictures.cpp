@@ -6,8 +6,8 @@
 #include <cmath>
 #include <opencv2/imgproc.hpp>
 
-#include "core/files.hpp"
-#include "core/outputs.hpp"
+#include "system/files.hpp"
+#include "system/outputs.hpp"
 #include "data/decode.hpp"
 
 namespace bn {

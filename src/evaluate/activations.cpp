@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "bn/error.hpp"
-#include "core/suggest.hpp"
+#include "system/suggest.hpp"
 
 namespace bn {
 namespace {

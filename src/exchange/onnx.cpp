@@ -10,7 +10,7 @@
 
 #include "bn/error.hpp"
 #include "bn/version.hpp"
-#include "core/files.hpp"
+#include "system/files.hpp"
 #include "exchange/evaluated_weights.hpp"
 #include "exchange/onnx.pb.h"
 

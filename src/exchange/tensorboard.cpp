@@ -15,7 +15,7 @@
 #include <string_view>
 
 #include "bn/error.hpp"
-#include "core/files.hpp"
+#include "system/files.hpp"
 #include "exchange/event_framing.hpp"
 #include "exchange/tensorboard.pb.h"
 

@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include "bn/group.hpp"
-#include "core/installation.hpp"
+#include "system/installation.hpp"
 
 namespace bn {
 namespace {

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "bn/report.hpp"
-#include "core/files.hpp"
+#include "system/files.hpp"
 #include "report/document.hpp"
 
 namespace bn {

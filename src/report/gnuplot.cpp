@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "bn/error.hpp"
-#include "core/child.hpp"
-#include "core/files.hpp"
+#include "system/child.hpp"
+#include "system/files.hpp"
 
 namespace bn::report {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "bn/error.hpp"
-#include "core/files.hpp"
+#include "system/files.hpp"
 #include "report/document.hpp"
 
 namespace bn::report {

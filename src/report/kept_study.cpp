@@ -10,8 +10,8 @@
 
 #include "bn/error.hpp"
 #include "config/yaml_node.hpp"
-#include "core/csv.hpp"
-#include "core/files.hpp"
+#include "system/csv.hpp"
+#include "system/files.hpp"
 #include "report/study.hpp"
 
 namespace bn::report {

@@ -14,9 +14,9 @@
 #include <set>
 
 #include "bn/error.hpp"
-#include "core/duration.hpp"
-#include "core/files.hpp"
-#include "core/outputs.hpp"
+#include "system/duration.hpp"
+#include "system/files.hpp"
+#include "system/outputs.hpp"
 #include "report/chart.hpp"
 #include "report/document.hpp"
 #include "report/figures.hpp"

@@ -6,7 +6,7 @@
 
 #include "bn/error.hpp"
 #include "bn/run_folder.hpp"
-#include "core/files.hpp"
+#include "system/files.hpp"
 #include "report/study.hpp"
 
 namespace bn::report {

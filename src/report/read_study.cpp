@@ -8,7 +8,7 @@
 
 #include "bn/error.hpp"
 #include "bn/report.hpp"
-#include "core/files.hpp"
+#include "system/files.hpp"
 #include "report/study.hpp"
 
 namespace bn::report {

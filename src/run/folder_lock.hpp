@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "core/files.hpp"
+#include "system/files.hpp"
 
 namespace bn {
 

@@ -12,7 +12,7 @@
 #include "bn/error.hpp"
 #include "bn/run_folder.hpp"
 #include "bn/version.hpp"
-#include "core/files.hpp"
+#include "system/files.hpp"
 #include "run/folder_lock.hpp"
 
 namespace bn {

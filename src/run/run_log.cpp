@@ -13,7 +13,7 @@
 
 #include "bn/error.hpp"
 #include "bn/run_log.hpp"
-#include "core/files.hpp"
+#include "system/files.hpp"
 #include "run/log_line.hpp"
 
 namespace bn {

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "bn/tensor.hpp"
-#include "core/files.hpp"
+#include "system/files.hpp"
 
 namespace bn {
 

@@ -8,9 +8,9 @@
 
 #include "bn/error.hpp"
 #include "bn/sweep.hpp"
-#include "core/child.hpp"
-#include "core/duration.hpp"
-#include "core/messages.hpp"
+#include "system/child.hpp"
+#include "system/duration.hpp"
+#include "system/messages.hpp"
 #include "sweep/run_size.hpp"
 #include "sweep/run_state.hpp"
 

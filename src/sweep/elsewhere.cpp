@@ -3,8 +3,8 @@
 
 #include "bn/error.hpp"
 #include "bn/sweep.hpp"
-#include "core/files.hpp"
-#include "core/terminal.hpp"
+#include "system/files.hpp"
+#include "system/terminal.hpp"
 #include "run/folder_lock.hpp"
 #include "sweep/run_size.hpp"
 #include "sweep/run_state.hpp"

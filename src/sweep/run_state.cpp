@@ -7,7 +7,7 @@
 
 #include "bn/error.hpp"
 #include "bn/run_folder.hpp"
-#include "core/files.hpp"
+#include "system/files.hpp"
 
 namespace bn {
 namespace {

@@ -11,8 +11,8 @@
 #include "bn/sweep.hpp"
 #include "config/load.hpp"
 #include "config/merge.hpp"
-#include "core/files.hpp"
-#include "core/suggest.hpp"
+#include "system/files.hpp"
+#include "system/suggest.hpp"
 
 namespace bn {
 namespace {

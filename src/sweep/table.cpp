@@ -8,9 +8,9 @@
 #include <cstdio>
 #include <vector>
 
-#include "core/duration.hpp"
-#include "core/messages.hpp"
-#include "core/terminal.hpp"
+#include "system/duration.hpp"
+#include "system/messages.hpp"
+#include "system/terminal.hpp"
 
 namespace bn {
 namespace {

@@ -11,9 +11,9 @@
 #include <array>
 
 #include "bn/error.hpp"
-#include "core/duration.hpp"
-#include "core/files.hpp"
-#include "core/messages.hpp"
+#include "system/duration.hpp"
+#include "system/files.hpp"
+#include "system/messages.hpp"
 #include "train/agreement.hpp"
 
 namespace bn {

@@ -7,7 +7,7 @@
 
 #include "bn/duplicates.hpp"
 #include "bn/sampler.hpp"
-#include "core/usable_cores.hpp"
+#include "system/usable_cores.hpp"
 #include "train/trainer.hpp"
 
 namespace bn {

@@ -11,7 +11,7 @@
 #include "bn/run_folder.hpp"
 #include "bn/run_log.hpp"
 #include "cli/program.hpp"
-#include "core/usable_cores.hpp"
+#include "system/usable_cores.hpp"
 #include "support/shapes_experiment.hpp"
 #include "support/temporary_folder.hpp"
 

@@ -7,7 +7,7 @@
 #include "bn/error.hpp"
 #include "bn/run_log.hpp"
 #include "cli/program.hpp"
-#include "core/usable_cores.hpp"
+#include "system/usable_cores.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace bn::test {

@@ -6,7 +6,7 @@
 #include <cstring>
 
 #include "bn/error.hpp"
-#include "core/usable_cores.hpp"
+#include "system/usable_cores.hpp"
 #include "cpu/cpu_backend.hpp"
 #include "support/error_message.hpp"
 

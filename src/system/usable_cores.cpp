@@ -1,4 +1,4 @@
-#include "core/usable_cores.hpp"
+#include "system/usable_cores.hpp"
 
 #include <fmt/format.h>
 #include <sched.h>

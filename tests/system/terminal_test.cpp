@@ -1,4 +1,4 @@
-#include "core/terminal.hpp"
+#include "system/terminal.hpp"
 
 #include <gtest/gtest.h>
 

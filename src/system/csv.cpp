@@ -1,4 +1,4 @@
-#include "core/csv.hpp"
+#include "system/csv.hpp"
 
 namespace bn {
 

@@ -1,4 +1,4 @@
-#include "core/duration.hpp"
+#include "system/duration.hpp"
 
 #include <gtest/gtest.h>
 

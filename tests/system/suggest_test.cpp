@@ -1,4 +1,4 @@
-#include "core/suggest.hpp"
+#include "system/suggest.hpp"
 
 #include <gtest/gtest.h>
 

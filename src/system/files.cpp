@@ -1,4 +1,4 @@
-#include "core/files.hpp"
+#include "system/files.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>

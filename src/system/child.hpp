@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "core/files.hpp"
+#include "system/files.hpp"
 
 namespace bn {
 

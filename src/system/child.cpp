@@ -1,4 +1,4 @@
-#include "core/child.hpp"
+#include "system/child.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -12,7 +12,7 @@
 #include <thread>
 
 #include "bn/error.hpp"
-#include "core/files.hpp"
+#include "system/files.hpp"
 
 namespace bn {
 namespace {

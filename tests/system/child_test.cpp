@@ -1,4 +1,4 @@
-#include "core/child.hpp"
+#include "system/child.hpp"
 
 #include <gtest/gtest.h>
 #include <signal.h>

@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <string>
 
-#include "core/terminal.hpp"
+#include "system/terminal.hpp"
 
 namespace bn {
 

@@ -1,4 +1,4 @@
-#include "core/installation.hpp"
+#include "system/installation.hpp"
 
 #include <system_error>
 

@@ -1,4 +1,4 @@
-#include "core/outputs.hpp"
+#include "system/outputs.hpp"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 #include <fstream>
 
 #include "bn/error.hpp"
-#include "core/files.hpp"
+#include "system/files.hpp"
 
 namespace bn {
 namespace {
