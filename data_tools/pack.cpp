@@ -6,11 +6,11 @@
 #include <memory>
 
 #include "commands.hpp"
-#include "system/files.hpp"
-#include "system/usable_cores.hpp"
 #include "data/class_list.hpp"
 #include "packing/imagenet.hpp"
 #include "progress.hpp"
+#include "system/files.hpp"
+#include "system/usable_cores.hpp"
 
 namespace bn {
 namespace {

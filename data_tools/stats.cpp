@@ -5,8 +5,8 @@
 #include <memory>
 
 #include "commands.hpp"
-#include "system/usable_cores.hpp"
 #include "packing/encode.hpp"
+#include "system/usable_cores.hpp"
 
 namespace bn {
 namespace {

@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.hpp"
-#include "system/usable_cores.hpp"
 #include "progress.hpp"
+#include "system/usable_cores.hpp"
 
 namespace bn {
 namespace {

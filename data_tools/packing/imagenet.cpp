@@ -10,8 +10,8 @@
 #include <string_view>
 
 #include "bn/error.hpp"
-#include "system/files.hpp"
 #include "data/placed_images.hpp"
+#include "system/files.hpp"
 
 // The two lists, included in the program unchanged.
 __asm__(

@@ -15,12 +15,12 @@
 
 #include "bn/error.hpp"
 #include "bn/rng.hpp"
-#include "system/files.hpp"
 #include "data/file_reader.hpp"
 #include "data/parallel.hpp"
 #include "data/tar.hpp"
 #include "packing/image_packer.hpp"
 #include "packing/tar_writer.hpp"
+#include "system/files.hpp"
 
 namespace bn {
 namespace {

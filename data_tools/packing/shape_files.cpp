@@ -8,9 +8,9 @@
 #include <system_error>
 
 #include "bn/error.hpp"
-#include "system/files.hpp"
 #include "data/shapes.hpp"
 #include "packing/encode.hpp"
+#include "system/files.hpp"
 
 namespace bn {
 namespace {

@@ -8,13 +8,13 @@
 #include <mutex>
 
 #include "bn/error.hpp"
-#include "system/files.hpp"
 #include "data/class_list.hpp"
 #include "data/file_reader.hpp"
 #include "data/parallel.hpp"
 #include "data/tar.hpp"
 #include "packing/image_packer.hpp"
 #include "packing/imagenet.hpp"
+#include "system/files.hpp"
 
 namespace bn {
 namespace {

@@ -153,6 +153,12 @@ class Exchange {
   // Replaces the values of each slab, f32, by their sums over all processes, added by the tree of Group::sum, and
   // step->first_bad_step by the first of all processes. Allocates nothing once it was called with these slabs.
   virtual void sum(std::span<const Tensor> slabs, StepState* step) = 0;
+  // Where overlaps() is true, begin() sums these values, f32, while the caller computes on, and finish() returns when
+  // all that was begun is summed. Until then nothing may touch the values, and no other function of this object or of
+  // its group may be called.
+  virtual bool overlaps() const { return false; }
+  virtual void begin(const Tensor&) {}
+  virtual void finish() {}
   // For batch normalisation: each `parts` consecutive processes, which compute one part each, share their statistics.
   virtual std::unique_ptr<PartExchange> parts(int64_t parts) = 0;
 };

@@ -18,7 +18,12 @@ namespace bn {
 
 enum class Device { kCpu, kCuda };
 
+// Whether CPUs exchange gradients while others are still computed. kWhereFaster: between machines. No bit depends on
+// it.
+enum class Overlap { kWhereFaster, kAlways, kNever };
+
 struct DistributedOptions {
+  Overlap overlap = Overlap::kWhereFaster;
   int64_t timeout_seconds = 120;  // a process that waited for the others so long ends with ExitCode::kPeerLost
 };
 

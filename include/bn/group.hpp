@@ -33,6 +33,8 @@ class Group {
   // Replaces the values of each process by the sum over all, added pairwise by one fixed tree over the ranks: the same
   // bits in every process. The world is a power of two. Allocates nothing once it was called with as many values.
   virtual void sum(std::span<float> values) = 0;
+  // The same sum, by a thread that sleeps while it waits for the others, and so leaves its core to those that compute.
+  virtual void sum_patiently(std::span<float> values) { sum(values); }
   // all[rank * mine.size() + i] = mine[i] of that process. Allocates nothing.
   virtual void gather(std::span<const double> mine, std::span<double> all) = 0;
   // Every process's bytes, by rank; their lengths may differ.
@@ -54,6 +56,9 @@ std::unique_ptr<Group> alone();
 // The processes that a launcher (mpirun, srun) started together with this one, over MPI; alone() where there is no
 // launcher, or where it started this process alone. Throws UnsupportedError when this program was built without MPI.
 std::unique_ptr<Group> open_group();
+
+// All processes must call it.
+bool is_on_one_host(Group& group);
 
 // An error that every process of the group throws. Its message names the process that had it, unless it is the first.
 struct AgreedError : Error {

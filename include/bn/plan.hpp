@@ -95,6 +95,10 @@ class Plan {
   const PlanMemory& memory() const;
   std::vector<StepInfo> steps() const;  // in forward order
 
+  // Called in backward() on a CPU, after each op that has parameters, with their gradients, while set.
+  using GradientObserver = std::function<void(const std::vector<Tensor>& gradients)>;
+  void set_gradient_observer(GradientObserver observer);
+
   // Called with (index into steps(), is_backward, seconds) after each step while set; for `bninception profile`.
   using Observer = std::function<void(int, bool, double)>;
   void set_observer(Observer observer);

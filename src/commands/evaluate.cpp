@@ -15,10 +15,10 @@
 #include "commands/processes.hpp"
 #include "commands/signals.hpp"
 #include "commands/trained_model.hpp"
-#include "system/files.hpp"
-#include "system/messages.hpp"
 #include "cpu/bounded_spin.hpp"
 #include "data/class_list.hpp"
+#include "system/files.hpp"
+#include "system/messages.hpp"
 
 namespace bn {
 namespace {

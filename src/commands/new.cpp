@@ -14,12 +14,12 @@
 #include "command_line/command_line.hpp"
 #include "commands/commands.hpp"
 #include "config/yaml_node.hpp"
+#include "data/class_list.hpp"
+#include "data/survey.hpp"
 #include "system/files.hpp"
 #include "system/lower_case.hpp"
 #include "system/messages.hpp"
 #include "system/usable_cores.hpp"
-#include "data/class_list.hpp"
-#include "data/survey.hpp"
 
 namespace bn {
 namespace {

@@ -18,11 +18,11 @@
 #include "commands/evaluation_report.hpp"
 #include "commands/signals.hpp"
 #include "commands/trained_model.hpp"
+#include "cpu/bounded_spin.hpp"
 #include "system/csv.hpp"
 #include "system/files.hpp"
 #include "system/messages.hpp"
 #include "system/outputs.hpp"
-#include "cpu/bounded_spin.hpp"
 
 namespace bn {
 namespace {

@@ -14,8 +14,8 @@
 #include "commands/commands.hpp"
 #include "commands/config_arguments.hpp"
 #include "commands/print_plan.hpp"
-#include "system/messages.hpp"
 #include "cpu/bounded_spin.hpp"
+#include "system/messages.hpp"
 
 namespace bn {
 namespace {

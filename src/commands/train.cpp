@@ -13,8 +13,8 @@
 #include "commands/config_arguments.hpp"
 #include "commands/processes.hpp"
 #include "commands/signals.hpp"
-#include "system/messages.hpp"
 #include "cpu/bounded_spin.hpp"
+#include "system/messages.hpp"
 
 namespace bn {
 namespace {

@@ -51,8 +51,9 @@ bool is_length(const std::string& difference) {
 }
 
 bool may_change(const std::string& difference) {
-  for (const char* key : {"data.on_corrupt:", "data.workers:", "data.slots:", "train.log_every:",
-                          "train.checkpoint_every:", "train.keep_checkpoints:", "distributed.timeout_seconds:"}) {
+  for (const char* key :
+       {"data.on_corrupt:", "data.workers:", "data.slots:", "train.log_every:", "train.checkpoint_every:",
+        "train.keep_checkpoints:", "distributed.overlap:", "distributed.timeout_seconds:"}) {
     if (difference.starts_with(key)) return true;
   }
   return is_length(difference);

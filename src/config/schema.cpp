@@ -241,7 +241,10 @@ Fields describe(Config& config) {
                 "rewrites done when the network is compiled")},
             "how steps are made of ops"),
       field("distributed",
-            Fields{field("timeout_seconds", {config.distributed.timeout_seconds, {1, 1'000'000}},
+            Fields{field("overlap", {config.distributed.overlap, {"where_faster", "always", "never"}},
+                         "CPUs exchange gradients while others are still computed, which changes no bit; where_faster: "
+                         "between machines"),
+                   field("timeout_seconds", {config.distributed.timeout_seconds, {1, 1'000'000}},
                          "a process that waits longer for the others ends, with exit code 10")},
             "several processes, as mpirun starts them"),
   };

@@ -12,7 +12,6 @@
 
 #include "bn/error.hpp"
 #include "core/rounding.hpp"
-#include "system/usable_cores.hpp"
 #include "cpu/bfloat16_math.hpp"
 #include "cpu/cpu_kernels.hpp"
 #include "cpu/exchange.hpp"
@@ -21,6 +20,7 @@
 #include "cpu/onednn_api.hpp"
 #include "cpu/widened.hpp"
 #include "ops/own_ops.hpp"
+#include "system/usable_cores.hpp"
 
 namespace bn::cpu {
 namespace {

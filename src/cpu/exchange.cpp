@@ -2,6 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <utility>
 #include <vector>
 
 namespace bn::cpu {
@@ -27,12 +32,76 @@ class HostPartExchange final : public PartExchange {
   std::vector<double> all_;
 };
 
+// Sums in a thread of its own, so that a network carries gradients while the other threads compute.
+class Courier {
+ public:
+  explicit Courier(Group& group) : group_(group), thread_([this] { work(); }) {}
+  ~Courier() {
+    {
+      const std::lock_guard lock(mutex_);
+      ends_ = true;
+    }
+    changed_.notify_all();
+    thread_.join();
+  }
+  Courier(const Courier&) = delete;
+  Courier& operator=(const Courier&) = delete;
+
+  void give(std::span<float> values) {
+    {
+      const std::lock_guard lock(mutex_);
+      values_.push_back(values);
+    }
+    changed_.notify_all();
+  }
+
+  // Throws what a sum threw.
+  void wait() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return summed_ == values_.size(); });
+    values_.clear();
+    summed_ = 0;
+    if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+  }
+
+ private:
+  void work() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      changed_.wait(lock, [this] { return ends_ || summed_ < values_.size(); });
+      if (ends_) return;
+      const std::span<float> values = values_[summed_];
+      lock.unlock();
+      std::exception_ptr error;
+      try {
+        group_.sum_patiently(values);
+      } catch (...) {
+        error = std::current_exception();
+      }
+      lock.lock();
+      if (error) error_ = error;
+      ++summed_;
+      changed_.notify_all();
+    }
+  }
+
+  Group& group_;
+  std::mutex mutex_;  // guards what follows
+  std::condition_variable changed_;
+  std::vector<std::span<float>> values_;  // given since the last wait
+  size_t summed_ = 0;                     // of them
+  bool ends_ = false;
+  std::exception_ptr error_;
+  std::thread thread_;
+};
+
 class HostExchange final : public Exchange {
  public:
-  explicit HostExchange(Group& group) : group_(group), bad_steps_(static_cast<size_t>(group.place().world)) {}
+  explicit HostExchange(Group& group)
+      : group_(group), bad_steps_(static_cast<size_t>(group.place().world)), courier_(group) {}
 
   void sum(std::span<const Tensor> slabs, StepState* step) override {
-    for (const Tensor& slab : slabs) group_.sum({slab.as<float>(), static_cast<size_t>(slab.shape.elements())});
+    for (const Tensor& slab : slabs) group_.sum(floats(slab));
     const std::array<double, 1> mine{static_cast<double>(step->first_bad_step)};
     group_.gather(mine, bad_steps_);
     for (const double other : bad_steps_) {
@@ -41,13 +110,24 @@ class HostExchange final : public Exchange {
     }
   }
 
+  bool overlaps() const override { return overlaps_; }
+  void begin(const Tensor& values) override { courier_.give(floats(values)); }
+  void finish() override { courier_.wait(); }
+
   std::unique_ptr<PartExchange> parts(int64_t parts) override {
+    overlaps_ = false;  // the parts exchange statistics while they compute
     return std::make_unique<HostPartExchange>(group_, parts);
   }
 
  private:
+  static std::span<float> floats(const Tensor& values) {
+    return {values.as<float>(), static_cast<size_t>(values.shape.elements())};
+  }
+
   Group& group_;
+  bool overlaps_ = true;
   std::vector<double> bad_steps_;  // by rank
+  Courier courier_;
 };
 
 }  // namespace

@@ -7,8 +7,8 @@
 
 #include "bn/error.hpp"
 #include "bn/rng.hpp"
-#include "system/files.hpp"
 #include "data/distort.hpp"
+#include "system/files.hpp"
 
 namespace bn {
 namespace {

@@ -11,9 +11,9 @@
 #include <string_view>
 
 #include "bn/error.hpp"
+#include "data/packed_index.hpp"
 #include "system/lower_case.hpp"
 #include "system/utf8.hpp"
-#include "data/packed_index.hpp"
 
 namespace bn {
 namespace {

@@ -10,9 +10,9 @@
 
 #include "bn/dataset.hpp"
 #include "bn/error.hpp"
-#include "system/lower_case.hpp"
 #include "data/sources.hpp"
 #include "data/split.hpp"
+#include "system/lower_case.hpp"
 
 namespace bn {
 

@@ -8,8 +8,8 @@
 #include <filesystem>
 
 #include "bn/error.hpp"
-#include "system/files.hpp"
 #include "data/class_list.hpp"
+#include "system/files.hpp"
 
 namespace bn {
 

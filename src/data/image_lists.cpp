@@ -9,11 +9,11 @@
 
 #include "bn/dataset.hpp"
 #include "bn/error.hpp"
-#include "system/files.hpp"
 #include "data/class_list.hpp"
 #include "data/folder_walk.hpp"
 #include "data/placed_images.hpp"
 #include "data/split.hpp"
+#include "system/files.hpp"
 
 namespace bn {
 namespace {

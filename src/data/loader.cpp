@@ -15,9 +15,9 @@
 
 #include "bn/error.hpp"
 #include "bn/loader.hpp"
-#include "system/duration.hpp"
 #include "data/augment.hpp"
 #include "data/batch_filler.hpp"
+#include "system/duration.hpp"
 
 namespace bn {
 namespace {

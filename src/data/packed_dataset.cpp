@@ -7,12 +7,12 @@
 #include <map>
 
 #include "bn/error.hpp"
-#include "system/files.hpp"
 #include "data/class_list.hpp"
 #include "data/file_reader.hpp"
 #include "data/packed_index.hpp"
 #include "data/sources.hpp"
 #include "data/tar.hpp"
+#include "system/files.hpp"
 
 namespace bn {
 namespace {

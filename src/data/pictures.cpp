@@ -6,9 +6,9 @@
 #include <cmath>
 #include <opencv2/imgproc.hpp>
 
+#include "data/decode.hpp"
 #include "system/files.hpp"
 #include "system/outputs.hpp"
-#include "data/decode.hpp"
 
 namespace bn {
 namespace {

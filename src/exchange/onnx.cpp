@@ -10,9 +10,9 @@
 
 #include "bn/error.hpp"
 #include "bn/version.hpp"
-#include "system/files.hpp"
 #include "exchange/evaluated_weights.hpp"
 #include "exchange/onnx.pb.h"
+#include "system/files.hpp"
 
 namespace bn {
 namespace {

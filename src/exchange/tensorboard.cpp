@@ -15,9 +15,9 @@
 #include <string_view>
 
 #include "bn/error.hpp"
-#include "system/files.hpp"
 #include "exchange/event_framing.hpp"
 #include "exchange/tensorboard.pb.h"
+#include "system/files.hpp"
 
 namespace bn {
 namespace {

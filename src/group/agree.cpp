@@ -1,6 +1,7 @@
 // The processes of a group agree here on errors, on values, and on who computes which part.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <optional>
 
@@ -47,6 +48,11 @@ std::string to_bytes(const std::optional<Failure>& failure) {
 }
 
 }  // namespace
+
+bool is_on_one_host(Group& group) {
+  const std::vector<std::string> hosts = group.gather(group.place().host);
+  return std::ranges::all_of(hosts, [&](const std::string& host) { return host == hosts.front(); });
+}
 
 void together(Group& group, const std::function<void()>& work) {
   if (group.is_alone()) {

@@ -12,6 +12,7 @@
 #include <climits>
 #include <cstdio>
 #include <numeric>
+#include <thread>
 
 #include "bn/group.hpp"
 #include "group/tree.hpp"
@@ -22,6 +23,7 @@ namespace {
 
 constexpr int64_t kSlice = int64_t{1} << 19;  // floats exchanged at a time: 2 MB
 constexpr std::chrono::seconds kPatience{120};
+constexpr std::chrono::microseconds kNap{100};
 
 void check(int result, const char* call) {
   if (result == MPI_SUCCESS) return;
@@ -72,15 +74,8 @@ class MpiGroup final : public Group {
 
   const Place& place() const override { return place_; }
 
-  void sum(std::span<float> values) override {
-    const auto world = static_cast<size_t>(place_.world);
-    const size_t longest = std::min<size_t>(values.size(), kSlice);
-    received_.resize(std::max(received_.size(), (longest + world - 1) / world * world));
-    const Watchdog::Wait wait(watchdog_);
-    for (size_t begin = 0; begin < values.size(); begin += kSlice) {
-      sum_slice(values.subspan(begin, std::min<size_t>(kSlice, values.size() - begin)));
-    }
-  }
+  void sum(std::span<float> values) override { sum(values, Waiting::kSpins); }
+  void sum_patiently(std::span<float> values) override { sum(values, Waiting::kSleeps); }
 
   void gather(std::span<const double> mine, std::span<double> all) override {
     const Watchdog::Wait wait(watchdog_);
@@ -128,8 +123,21 @@ class MpiGroup final : public Group {
   }
 
  private:
+  // While it waits for others.
+  enum class Waiting { kSpins, kSleeps };
+
+  void sum(std::span<float> values, Waiting waiting) {
+    const auto world = static_cast<size_t>(place_.world);
+    const size_t longest = std::min<size_t>(values.size(), kSlice);
+    received_.resize(std::max(received_.size(), (longest + world - 1) / world * world));
+    const Watchdog::Wait wait(watchdog_);
+    for (size_t begin = 0; begin < values.size(); begin += kSlice) {
+      sum_slice(values.subspan(begin, std::min<size_t>(kSlice, values.size() - begin)), waiting);
+    }
+  }
+
   // Process k owns the k-th of `world` chunks of the slice; the last ones may be shorter, or empty.
-  void sum_slice(std::span<float> slice) {
+  void sum_slice(std::span<float> slice, Waiting waiting) {
     const auto world = static_cast<size_t>(place_.world), me = static_cast<size_t>(place_.rank);
     const size_t chunk = (slice.size() + world - 1) / world;
     for (size_t k = 0; k < world; ++k) {
@@ -149,11 +157,26 @@ class MpiGroup final : public Group {
       BN_MPI(MPI_Isend(slice.data() + offsets_[k], counts_[k], MPI_FLOAT, static_cast<int>(k), 0, MPI_COMM_WORLD,
                        &requests_[static_cast<size_t>(requests++)]));
     }
-    BN_MPI(MPI_Waitall(requests, requests_.data(), MPI_STATUSES_IGNORE));
+    wait_for(requests, waiting);
     add_by_tree(terms_, counts_[me]);
     if (me != 0) std::copy_n(terms_[0], counts_[me], slice.data() + offsets_[me]);
-    BN_MPI(MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, slice.data(), counts_.data(), offsets_.data(), MPI_FLOAT,
-                          MPI_COMM_WORLD));
+    BN_MPI(MPI_Iallgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, slice.data(), counts_.data(), offsets_.data(), MPI_FLOAT,
+                           MPI_COMM_WORLD, requests_.data()));
+    wait_for(1, waiting);
+  }
+
+  // MPI's own waiting keeps a core busy.
+  void wait_for(int requests, Waiting waiting) {
+    if (waiting == Waiting::kSpins) {
+      BN_MPI(MPI_Waitall(requests, requests_.data(), MPI_STATUSES_IGNORE));
+      return;
+    }
+    for (;;) {
+      int done = 0;
+      BN_MPI(MPI_Testall(requests, requests_.data(), &done, MPI_STATUSES_IGNORE));
+      if (done != 0) return;
+      std::this_thread::sleep_for(kNap);
+    }
   }
 
   Place place_;
@@ -169,7 +192,7 @@ class MpiGroup final : public Group {
 
 extern "C" bn::Group* bn_open_mpi_group() {
   int provided = 0;
-  MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided);
+  MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &provided);
   auto group = std::make_unique<bn::mpi::MpiGroup>();
   return group.release();
 }

@@ -82,6 +82,7 @@ void Plan::backward(Gradients gradients) {
         current.op->backward(current.io);
       }
     });
+    if (impl_->gradient_observer && !item.sum_dst && !current.io.dw.empty()) impl_->gradient_observer(current.io.dw);
   }
   if (gradients == Gradients::kInParameters) impl_->backend->unpack(impl_->unpacks);
 }
@@ -132,6 +133,7 @@ std::vector<StepInfo> Plan::steps() const {
 }
 
 void Plan::set_observer(Observer observer) { impl_->observer = std::move(observer); }
+void Plan::set_gradient_observer(GradientObserver observer) { impl_->gradient_observer = std::move(observer); }
 
 float moving_average_weight(float decay, int64_t update) {
   // Computed in double: in float, 1 - decay^t keeps four digits of the early weights.

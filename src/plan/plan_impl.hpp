@@ -43,6 +43,7 @@ struct Plan::Impl {
   mutable std::vector<float> host_losses;
   mutable std::vector<int32_t> host_labels;
   Observer observer;
+  GradientObserver gradient_observer;
 };
 
 }  // namespace bn

@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "bn/report.hpp"
-#include "system/files.hpp"
 #include "report/document.hpp"
+#include "system/files.hpp"
 
 namespace bn {
 namespace {

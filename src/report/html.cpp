@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "bn/error.hpp"
-#include "system/files.hpp"
 #include "report/document.hpp"
+#include "system/files.hpp"
 
 namespace bn::report {
 namespace {

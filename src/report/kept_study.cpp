@@ -10,9 +10,9 @@
 
 #include "bn/error.hpp"
 #include "config/yaml_node.hpp"
+#include "report/study.hpp"
 #include "system/csv.hpp"
 #include "system/files.hpp"
-#include "report/study.hpp"
 
 namespace bn::report {
 namespace {

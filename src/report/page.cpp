@@ -14,13 +14,13 @@
 #include <set>
 
 #include "bn/error.hpp"
-#include "system/duration.hpp"
-#include "system/files.hpp"
-#include "system/outputs.hpp"
 #include "report/chart.hpp"
 #include "report/document.hpp"
 #include "report/figures.hpp"
 #include "report/words.hpp"
+#include "system/duration.hpp"
+#include "system/files.hpp"
+#include "system/outputs.hpp"
 
 namespace bn::report {
 namespace {

@@ -6,8 +6,8 @@
 
 #include "bn/error.hpp"
 #include "bn/run_folder.hpp"
-#include "system/files.hpp"
 #include "report/study.hpp"
+#include "system/files.hpp"
 
 namespace bn::report {
 namespace {

@@ -8,8 +8,8 @@
 
 #include "bn/error.hpp"
 #include "bn/report.hpp"
-#include "system/files.hpp"
 #include "report/study.hpp"
+#include "system/files.hpp"
 
 namespace bn::report {
 namespace {

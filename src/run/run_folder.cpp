@@ -12,8 +12,8 @@
 #include "bn/error.hpp"
 #include "bn/run_folder.hpp"
 #include "bn/version.hpp"
-#include "system/files.hpp"
 #include "run/folder_lock.hpp"
+#include "system/files.hpp"
 
 namespace bn {
 namespace {

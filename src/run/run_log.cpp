@@ -13,8 +13,8 @@
 
 #include "bn/error.hpp"
 #include "bn/run_log.hpp"
-#include "system/files.hpp"
 #include "run/log_line.hpp"
+#include "system/files.hpp"
 
 namespace bn {
 namespace {

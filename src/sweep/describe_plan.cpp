@@ -8,11 +8,11 @@
 
 #include "bn/error.hpp"
 #include "bn/sweep.hpp"
+#include "sweep/run_size.hpp"
+#include "sweep/run_state.hpp"
 #include "system/child.hpp"
 #include "system/duration.hpp"
 #include "system/messages.hpp"
-#include "sweep/run_size.hpp"
-#include "sweep/run_state.hpp"
 
 namespace bn {
 namespace {

@@ -3,12 +3,12 @@
 
 #include "bn/error.hpp"
 #include "bn/sweep.hpp"
-#include "system/files.hpp"
-#include "system/terminal.hpp"
 #include "run/folder_lock.hpp"
 #include "sweep/run_size.hpp"
 #include "sweep/run_state.hpp"
 #include "sweep/table.hpp"
+#include "system/files.hpp"
+#include "system/terminal.hpp"
 
 namespace bn {
 namespace {

@@ -10,12 +10,12 @@
 #include "bn/error.hpp"
 #include "bn/run_folder.hpp"
 #include "bn/sweep.hpp"
-#include "system/child.hpp"
-#include "system/files.hpp"
 #include "run/folder_lock.hpp"
 #include "sweep/run_size.hpp"
 #include "sweep/run_state.hpp"
 #include "sweep/table.hpp"
+#include "system/child.hpp"
+#include "system/files.hpp"
 
 namespace bn {
 namespace {

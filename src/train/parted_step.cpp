@@ -1,13 +1,24 @@
 #include "train/parted_step.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "bn/error.hpp"
+#include "core/rounding.hpp"
 
 namespace bn {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+constexpr int64_t kMostSlices = 16;
+constexpr int64_t kShortestSlice = 1024;
+
+int64_t common_elements(const Tensor& a, const Tensor& b) {
+  const auto* begin = std::max(a.as<float>(), b.as<float>());
+  const auto* end = std::min(a.as<float>() + a.shape.elements(), b.as<float>() + b.shape.elements());
+  return std::max<int64_t>(end - begin, 0);
+}
 
 UpdateOptions update_options(const TrainOptions& options) {
   return {.sgd = {.momentum = static_cast<float>(options.momentum),
@@ -39,8 +50,17 @@ void TreeSum::add(int64_t part) {
   if (part + 1 < parts_) backend_.sum(levels_[level].waiting, slab_);
 }
 
+void TreeSum::add_last(const Tensor& slice) {
+  const int64_t offset = slice.as<float>() - slab_.front().as<float>();
+  for (const Level& level : levels_) {
+    terms_[0] = dense(level.waiting.as<float>() + offset, slice.dtype, slice.shape);
+    terms_[1] = slice;
+    backend_.sum(slice, terms_);
+  }
+}
+
 PartedStep::PartedStep(Plan& plan, Parameters& parameters, Backend& backend, Group& group, Exchange* exchange,
-                       const TrainOptions& options)
+                       const TrainOptions& options, bool overlap)
     : plan_(plan),
       parameters_(parameters),
       group_(group),
@@ -50,9 +70,45 @@ PartedStep::PartedStep(Plan& plan, Parameters& parameters, Backend& backend, Gro
       own_(own_parts(options.parts, group.place())),
       gradients_(backend, parameters.gradient_slab(), own_.count),
       statistics_(backend, parameters.batch_state_slab(), own_.count) {
+  if (overlap && exchange_ != nullptr && exchange_->overlaps()) divide_gradients();
   for (const Tensor& slab : {parameters.gradient_slab(), parameters.batch_state_slab()}) {
     if (slab.shape.c > 0) slabs_.push_back(slab);
   }
+}
+
+PartedStep::~PartedStep() { plan_.set_gradient_observer({}); }
+
+void PartedStep::divide_gradients() {
+  const Tensor slab = parameters_.gradient_slab();
+  const int64_t length = round_up(std::max(slab.shape.c / kMostSlices, kShortestSlice), kShortestSlice);
+  for (int64_t begin = 0; begin < slab.shape.c; begin += length) {
+    const int64_t count = std::min(length, slab.shape.c - begin);
+    slices_.push_back({.values = dense(slab.as<float>() + begin, slab.dtype, vector_shape(count))});
+  }
+  plan_.set_gradient_observer([this](const std::vector<Tensor>& gradients) { take_gradients(gradients); });
+}
+
+// An op of the last part has written these.
+void PartedStep::take_gradients(const std::vector<Tensor>& gradients) {
+  if (!is_last_part_) return;
+  ++ops_;
+  for (const Tensor& gradient : gradients) {
+    for (Slice& slice : slices_) {
+      const int64_t written = common_elements(gradient, slice.values);
+      slice.missing -= written;
+      if (order_is_known_ || written == 0) continue;
+      slice.gradients += written;
+      slice.completed = ops_;
+    }
+  }
+  if (!order_is_known_) return;
+  while (begun_ < slices_.size() && slices_[begun_].missing == 0) begin_next_slice();
+}
+
+void PartedStep::begin_next_slice() {
+  const Tensor& values = slices_[begun_++].values;
+  gradients_.add_last(values);
+  exchange_->begin(values);
 }
 
 PartedStep::Signals PartedStep::run(const StepScalars& scalars, bool stop, const std::function<void(int64_t)>& load,
@@ -83,21 +139,38 @@ void PartedStep::compute_own_parts(const StepScalars& scalars, const std::functi
   for (int64_t i = 0; i < own_.count; ++i) {
     mine.part = own_.first + i;
     load(i);
+    is_last_part_ = i + 1 == own_.count;
     step_.run_part(mine);
     computed(i);
-    gradients_.add(i);
+    if (!is_last_part_ || !order_is_known_) gradients_.add(i);
     statistics_.add(i);
   }
 }
 
-// After an error the gradients are anything, but everybody must come here.
+// After an error the gradients are anything, but everybody must come here, and exchange the same slices.
 PartedStep::Signals PartedStep::exchange(const Signals& mine) {
   const auto start = Clock::now();
-  exchange_->sum(slabs_, plan_.step_state());
+  if (order_is_known_) {
+    while (begun_ < slices_.size()) begin_next_slice();
+    exchange_->finish();
+    exchange_->sum({slabs_.data() + 1, slabs_.size() - 1}, plan_.step_state());
+  } else {
+    exchange_->sum(slabs_, plan_.step_state());
+  }
   std::array<float, 2> signals{mine.stop ? 1.0F : 0.0F, mine.failed ? 1.0F : 0.0F};
   group_.sum(signals);
   exchange_seconds_ += std::chrono::duration<double>(Clock::now() - start).count();
+  prepare_slices();
   return {.stop = signals[0] > 0, .failed = signals[1] > 0};
+}
+
+// For the next step.
+void PartedStep::prepare_slices() {
+  if (!order_is_known_) std::ranges::stable_sort(slices_, {}, &Slice::completed);
+  order_is_known_ = !slices_.empty();
+  for (Slice& slice : slices_) slice.missing = slice.gradients;
+  begun_ = 0;
+  is_last_part_ = false;
 }
 
 }  // namespace bn

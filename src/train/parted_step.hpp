@@ -19,6 +19,8 @@ class TreeSum {
   // The slab holds the values of this part; after the last one, the sum. A part whose neighbour is to come waits in
   // memory of its own.
   void add(int64_t part);
+  // The same of `slice` alone, a part of the slab, after the last part of the step.
+  void add_last(const Tensor& slice);
 
  private:
   struct Level {  // a sum over 2^i parts
@@ -31,6 +33,7 @@ class TreeSum {
   int64_t parts_;
   std::vector<Tensor> slab_;  // one
   std::vector<Level> levels_;
+  std::vector<Tensor> terms_ = std::vector<Tensor>(2);
 };
 
 // Gradients and batch statistics are added pairwise by one fixed tree over the parts, so their bits do not depend on
@@ -44,9 +47,13 @@ class PartedStep {
   };
 
   // The plan is compiled for one part. `exchange` is what the backend made for the group, null for a process alone.
+  // With `overlap`, where the exchange can, the last part's gradients are exchanged while others are still computed.
   // Throws ConfigError (own_parts).
   PartedStep(Plan& plan, Parameters& parameters, Backend& backend, Group& group, Exchange* exchange,
-             const TrainOptions& options);
+             const TrainOptions& options, bool overlap);
+  ~PartedStep();
+  PartedStep(const PartedStep&) = delete;
+  PartedStep& operator=(const PartedStep&) = delete;
 
   const OwnParts& own() const { return own_; }
   int64_t parts() const { return parts_; }
@@ -64,6 +71,18 @@ class PartedStep {
   void compute_own_parts(const StepScalars& scalars, const std::function<void(int64_t)>& load,
                          const std::function<void(int64_t)>& computed);
   Signals exchange(const Signals& mine);
+  void divide_gradients();
+  void take_gradients(const std::vector<Tensor>& gradients);
+  void begin_next_slice();
+  void prepare_slices();
+
+  // Of the gradients' slab. It can be exchanged when the last part's backward has written all of it.
+  struct Slice {
+    Tensor values;
+    int64_t gradients = 0;  // its elements that are gradients; others are padding
+    int64_t missing = 0;    // of these, how many the step has still to write
+    int64_t completed = 0;  // how many ops of the first step had written when it was complete
+  };
 
   Plan& plan_;
   Parameters& parameters_;
@@ -73,7 +92,14 @@ class PartedStep {
   int64_t parts_;
   OwnParts own_;
   TreeSum gradients_, statistics_;
-  std::vector<Tensor> slabs_;  // what the processes add: gradients, statistics
+  std::vector<Tensor> slabs_;  // what the processes add when all is computed: gradients, statistics
+  // What they add earlier: nothing, or all gradients, by slices in the order in which they are complete. That is the
+  // same order in every process, and known after the first step.
+  std::vector<Slice> slices_;
+  bool order_is_known_ = false;
+  size_t begun_ = 0;  // slices of this step whose exchange has begun
+  bool is_last_part_ = false;
+  int64_t ops_ = 0;  // that have written gradients in the first step
   std::exception_ptr error_;
   double exchange_seconds_ = 0;
 };

@@ -41,6 +41,11 @@ std::string describe_classes(const std::vector<std::string>& before, const std::
                      *old_class, *new_class);
 }
 
+// Two processes of one machine exchange gradients through its memory in no time, by the cores that compute.
+bool overlaps(Overlap overlap, Group& group) {
+  return overlap == Overlap::kAlways || (overlap == Overlap::kWhereFaster && !is_on_one_host(group));
+}
+
 }  // namespace
 
 Trainer::Trainer(const Config& config, Backend& backend, const RunFolder& folder, const TrainRequest& request,
@@ -60,7 +65,7 @@ Trainer::Trainer(const Config& config, Backend& backend, const RunFolder& folder
       plan_(compile(net_, parameters_, backend, plan_options(Purpose::kTrain, config.train.batch))),
       evaluation_plan_(
           compile(net_, parameters_, backend, plan_options(Purpose::kEvaluateFolded, config.train.evaluate_batch))),
-      step_(plan_, parameters_, backend, group, exchange, config.train) {
+      step_(plan_, parameters_, backend, group, exchange, config.train, overlaps(config.distributed.overlap, group)) {
   const int64_t synchronised = config.model.batch_norm.synchronised_parts;
   if (synchronised > 1 && step_.own().count > 1 && !net_.state().empty()) {
     throw ConfigError(fmt::format(

@@ -12,10 +12,10 @@
 #include "bn/error.hpp"
 #include "bn/run_folder.hpp"
 #include "cli/program.hpp"
-#include "system/usable_cores.hpp"
 #include "run/folder_lock.hpp"
 #include "support/shapes_experiment.hpp"
 #include "support/temporary_folder.hpp"
+#include "system/usable_cores.hpp"
 
 namespace bn::test {
 namespace {

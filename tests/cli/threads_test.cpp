@@ -11,9 +11,9 @@
 #include "bn/run_folder.hpp"
 #include "bn/run_log.hpp"
 #include "cli/program.hpp"
-#include "system/usable_cores.hpp"
 #include "support/shapes_experiment.hpp"
 #include "support/temporary_folder.hpp"
+#include "system/usable_cores.hpp"
 
 namespace bn::test {
 namespace {

@@ -7,8 +7,8 @@
 #include "bn/error.hpp"
 #include "bn/run_log.hpp"
 #include "cli/program.hpp"
-#include "system/usable_cores.hpp"
 #include "support/temporary_folder.hpp"
+#include "system/usable_cores.hpp"
 
 namespace bn::test {
 namespace {

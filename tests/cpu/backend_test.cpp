@@ -6,9 +6,9 @@
 #include <cstring>
 
 #include "bn/error.hpp"
-#include "system/usable_cores.hpp"
 #include "cpu/cpu_backend.hpp"
 #include "support/error_message.hpp"
+#include "system/usable_cores.hpp"
 
 namespace bn::test {
 namespace {

@@ -21,16 +21,20 @@ TEST_F(TrainProcesses, AProcessAloneUnderALauncherIsThePlainProgram) {
 }
 
 TEST_F(TrainProcesses, TheirNumberChangesNoBit) {
-  ASSERT_EQ(run_program(train_arguments("one")).exit_code, 0);
-  for (const int64_t processes : {2, 4}) {
-    const std::string run = std::to_string(processes);
-    const ProgramResult result = train_by(processes, run);
-    ASSERT_EQ(result.exit_code, 0) << result.err;
-    EXPECT_TRUE(checkpoint(run, 20) == checkpoint("one", 20)) << processes;
-    EXPECT_TRUE(read_bytes(folder(run).best_path()) == read_bytes(folder("one").best_path())) << processes;
-    EXPECT_EQ(curve(folder(run)), curve(folder("one")));
-    EXPECT_THAT(result.err, HasSubstr(fmt::format("4 parts x 6 = 24 images a step, by {} processes", processes)));
-    EXPECT_EQ(result.err.find("step 1/20"), result.err.rfind("step 1/20")) << "only one process reports";
+  for (const std::string overlap : {"never", "always"}) {
+    const std::vector<std::string> more{"--set", "distributed.overlap=" + overlap};
+    const std::string one = "one_" + overlap;
+    ASSERT_EQ(run_program(train_arguments(one, more)).exit_code, 0);
+    for (const int64_t processes : {2, 4}) {
+      const std::string run = fmt::format("{}_{}", processes, overlap);
+      const ProgramResult result = train_by(processes, run, more);
+      ASSERT_EQ(result.exit_code, 0) << result.err;
+      EXPECT_TRUE(checkpoint(run, 20) == checkpoint(one, 20)) << run;
+      EXPECT_TRUE(read_bytes(folder(run).best_path()) == read_bytes(folder(one).best_path())) << run;
+      EXPECT_EQ(curve(folder(run)), curve(folder(one)));
+      EXPECT_THAT(result.err, HasSubstr(fmt::format("4 parts x 6 = 24 images a step, by {} processes", processes)));
+      EXPECT_EQ(result.err.find("step 1/20"), result.err.rfind("step 1/20")) << "only one process reports";
+    }
   }
 }
 

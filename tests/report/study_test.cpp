@@ -248,7 +248,7 @@ TEST_F(KeptStudy, LaterArmsAreWrittenAsDifferences) {
     study.arms.back().name = study.arms.back().runs.front().folder = name;
     return study.arms.back().runs.front().config_text = text;
   };
-  const std::string last_keys = "distributed:\n  timeout_seconds: 120\n";
+  const std::string last_keys = "distributed:\n  overlap: where_faster\n  timeout_seconds: 120\n";
   const std::string first = add("first", a.runs.front().config_text, last_keys);
   add("same", first);
   add("more", a.runs.front().config_text);

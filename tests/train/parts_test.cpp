@@ -11,13 +11,11 @@
 #include "bn/models.hpp"
 #include "bn/run_log.hpp"
 #include "bn/trainer.hpp"
-#include "support/allocation_count.hpp"
 #include "support/error_message.hpp"
 #include "support/logged_losses.hpp"
 #include "support/shapes_experiment.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/thread_group.hpp"
-#include "train/parted_step.hpp"
 
 namespace bn {
 namespace {
@@ -116,17 +114,22 @@ class Parts : public testing::Test {
 };
 
 TEST_F(Parts, TheNumberOfProcessesChangesNoBit) {
-  for (const char* precision : {"f32", "bf16"}) {
-    Config config = config_with();
-    config.precision = precision == std::string("bf16") ? DType::kBf16 : DType::kF32;
-    const auto name = [&](int64_t processes) { return fmt::format("{}_{}", precision, processes); };
-    train_by(1, name(1), config);
-    for (const int64_t processes : {2, 4}) {
-      train_by(processes, name(processes), config);
-      for (const int64_t step : {15, 20}) {
-        EXPECT_TRUE(checkpoint(name(processes), step) == checkpoint(name(1), step)) << name(processes) << " " << step;
+  for (const DType precision : {DType::kF32, DType::kBf16}) {
+    for (const Overlap overlap : {Overlap::kNever, Overlap::kAlways}) {
+      Config config = config_with();
+      config.precision = precision;
+      config.distributed.overlap = overlap;
+      const auto name = [&](int64_t processes) {
+        return fmt::format("{}{}_{}", name_of(precision), overlap == Overlap::kAlways ? "_overlap" : "", processes);
+      };
+      train_by(1, name(1), config);
+      for (const int64_t processes : {2, 4}) {
+        train_by(processes, name(processes), config);
+        for (const int64_t step : {15, 20}) {
+          EXPECT_TRUE(checkpoint(name(processes), step) == checkpoint(name(1), step)) << name(processes) << " " << step;
+        }
+        EXPECT_EQ(curve(name(processes)), curve(name(1)));
       }
-      EXPECT_EQ(curve(name(processes)), curve(name(1)));
     }
   }
 }
@@ -163,7 +166,9 @@ TEST_F(Parts, AWrongBitStopsTheRunAtTheNextSave) {
     ThreadGroup(2).run([&](Group& group) {
       constexpr int64_t kSum = 22;  // three a step: the gradients of the eighth
       FaultyGroup faulty(group, kSum);
-      train_in(faulty, "run", config_with(), {});
+      Config config = config_with();
+      config.distributed.overlap = Overlap::kNever;
+      train_in(faulty, "run", config, {});
     });
   });
   EXPECT_CONTAINS(message, "after step 10 the parameters of process 1 on host1 are not those of process 0 on host0");
@@ -245,45 +250,6 @@ TEST_F(SynchronisedParts, NeedAProcessForEachPart) {
   const std::string message = error_message<ConfigError>([&] { train_in(*alone(), "run", config, {}); });
   EXPECT_CONTAINS(message, "batch_norm.synchronised_parts: 2 needs a process for each part");
   EXPECT_CONTAINS(message, "start 4 processes (mpirun -n 4)");
-}
-
-// A step of training in parts allocates nothing of ours once it has run.
-TEST(PartedStepAllocations, AreNoneAfterTheSecondStep) {
-  const Config config = parse_config(R"(
-model:
-  network: {kind: mlp, image_size: 16, image_channels: 1, hidden: [40, 40]}
-  classes: 10
-  normalization: batch
-  dropout: 0.25
-data: {kind: shapes, image_size: 16, image_channels: 1, resize_shorter: 0, mean: [0.5], std: [0.25]}
-train: {batch: 6, parts: 4, steps: 1, average: polyak, learning_rate: {initial: 0.1}}
-)",
-                                     "experiment.yaml");
-  const std::unique_ptr<Backend> backend = make_cpu_backend({.threads = 1});
-  const std::unique_ptr<Group> group = alone();
-  const Net net = build_network(config.model);
-  Parameters parameters(net, *backend, config.train.l2_scope, true);
-  parameters.initialize(1, config.train.init);
-  Plan plan = compile(net, parameters, *backend, {.batch = 6, .purpose = Purpose::kTrain, .parts = 4});
-  plan.pack();
-  PartedStep step(plan, parameters, *backend, *group, nullptr, config.train);
-  std::vector<uint8_t> pixels(6 * 16 * 16, 7);
-  const std::vector<int32_t> labels{0, 1, 2, 3, 4, 5};
-  const Tensor images = dense(pixels.data(), DType::kU8, plan.images().shape);
-  const ImageNormalization normalization{.mean = {127}, .scale = {0.02F}};
-  const std::function<void(int64_t)> load = [&](int64_t) {
-    backend->load_images(plan.images(), images, normalization);
-    plan.set_labels(labels.data());
-  };
-  const auto run = [&](uint64_t number) {
-    step.run({.step = number, .learning_rate = 0.1F, .statistics_weight = 0.1F, .average_weight = 0.1F}, false, load,
-             [](int64_t) {});
-  };
-  run(0);
-  run(1);
-  const test::AllocationCount count;
-  run(2);
-  EXPECT_EQ(count.own(), 0);
 }
 
 }  // namespace
