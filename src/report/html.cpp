@@ -62,7 +62,7 @@ img.filters { image-rendering: pixelated; max-width: 100%; }
 @media print {
   body { padding: 0; max-width: none; font-size: 10pt; }
   h2, h3 { break-after: avoid; margin-top: 1.6rem; }
-  a { color: inherit; } pre { background: none; border: 1px solid #e4e6e8; }
+  a { color: inherit; } pre { background: none; border: 1px solid #e4e6e8; break-inside: avoid; }
   .wide { overflow: visible; background: none; } table { font-size: 8.5pt; } th, td { padding: .25rem .45rem; }
   figure svg { max-height: 105mm; min-width: 0; }
   .claims li { padding: .3rem 0; grid-template-columns: 6.5rem 1fr; } .claims, figcaption { font-size: 9pt; }
