@@ -56,7 +56,10 @@ class HostBuffer final : public Buffer {
     data_ = std::aligned_alloc(alignment, capacity);
     if (data_ == nullptr) {
       const int64_t page = sysconf(_SC_PAGESIZE);
-      throw OutOfMemoryError(bytes, page * sysconf(_SC_AVPHYS_PAGES), page * sysconf(_SC_PHYS_PAGES), "This machine");
+      const int64_t free = page * sysconf(_SC_AVPHYS_PAGES);
+      throw OutOfMemoryError(
+          bytes, free, page * sysconf(_SC_PHYS_PAGES),
+          bytes > free ? "This machine" : "This program, which ulimit -v, a container or a job's request may limit,");
     }
     if (alignment == kHugePage) madvise(data_, capacity, MADV_HUGEPAGE);  // only a hint
     std::memset(data_, 0, capacity);

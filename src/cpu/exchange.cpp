@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -97,8 +98,7 @@ class Courier {
 
 class HostExchange final : public Exchange {
  public:
-  explicit HostExchange(Group& group)
-      : group_(group), bad_steps_(static_cast<size_t>(group.place().world)), courier_(group) {}
+  explicit HostExchange(Group& group) : group_(group), bad_steps_(static_cast<size_t>(group.place().world)) {}
 
   void sum(std::span<const Tensor> slabs, StepState* step) override {
     for (const Tensor& slab : slabs) group_.sum(floats(slab));
@@ -111,8 +111,13 @@ class HostExchange final : public Exchange {
   }
 
   bool overlaps() const override { return overlaps_; }
-  void begin(const Tensor& values) override { courier_.give(floats(values)); }
-  void finish() override { courier_.wait(); }
+  void begin(const Tensor& values) override {
+    if (!courier_) courier_.emplace(group_);
+    courier_->give(floats(values));
+  }
+  void finish() override {
+    if (courier_) courier_->wait();
+  }
 
   std::unique_ptr<PartExchange> parts(int64_t parts) override {
     overlaps_ = false;  // the parts exchange statistics while they compute
@@ -127,7 +132,7 @@ class HostExchange final : public Exchange {
   Group& group_;
   bool overlaps_ = true;
   std::vector<double> bad_steps_;  // by rank
-  Courier courier_;
+  std::optional<Courier> courier_;
 };
 
 }  // namespace

@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 #include <omp.h>
+#include <sys/resource.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
@@ -72,6 +74,24 @@ TEST_F(CpuBackendTest, SaysHowMuchMemoryWasMissing) {
 #endif
   const std::string message = error_message<OutOfMemoryError>([] { cpu_backend().allocate(int64_t{1} << 60); });
   EXPECT_EQ(message.find("This machine has not enough memory: 1152921504.61 GB were asked for, "), 0U) << message;
+}
+
+TEST_F(CpuBackendTest, TellsALimitFromAFullMachine) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "the address sanitizer needs more address space than it may have here";
+#endif
+  constexpr int64_t kLimit = int64_t{1} << 30;
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        const rlimit limit{.rlim_cur = kLimit, .rlim_max = kLimit};
+        setrlimit(RLIMIT_AS, &limit);
+        std::fputs(error_message<OutOfMemoryError>([] { cpu_backend().allocate(kLimit); }).c_str(), stderr);
+        std::exit(0);
+      },
+      testing::ExitedWithCode(0),
+      "This program, which ulimit -v, a container or a job's request may limit, has not enough memory: 1.07 GB were "
+      "asked for, ");
 }
 
 TEST_F(CpuBackendTest, MovesMemory) {
