@@ -369,7 +369,7 @@ void print_tables(const std::vector<std::pair<Arm, std::vector<Outcome>>>& arms)
       "effective rate, end / start |\n|---|---|---|---|---|\n");
   for (const auto& [arm, outcomes] : arms) {
     for (const auto& [name, first] : outcomes.front().layers) {
-      const auto layer = [&name = name](const Outcome& outcome) { return outcome.layers.at(name); };
+      const auto layer = [&wanted = name](const Outcome& outcome) { return outcome.layers.at(wanted); };
       fmt::print("| {} | {} | {} | {} | {} |\n", arm.name, name,
                  interval_of(
                      outcomes, [&](const Outcome& o) { return layer(o).shift; }, 5),
