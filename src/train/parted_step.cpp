@@ -76,7 +76,15 @@ PartedStep::PartedStep(Plan& plan, Parameters& parameters, Backend& backend, Gro
   }
 }
 
-PartedStep::~PartedStep() { plan_.set_gradient_observer({}); }
+// What was begun uses the gradients' memory, which goes soon.
+PartedStep::~PartedStep() {
+  plan_.set_gradient_observer({});
+  if (begun_ == 0) return;
+  try {
+    exchange_->finish();
+  } catch (const Error&) {  // the error that ended the step in its midst says more
+  }
+}
 
 void PartedStep::divide_gradients() {
   const Tensor slab = parameters_.gradient_slab();

@@ -76,22 +76,23 @@ TEST_F(CpuBackendTest, SaysHowMuchMemoryWasMissing) {
   EXPECT_EQ(message.find("This machine has not enough memory: 1152921504.61 GB were asked for, "), 0U) << message;
 }
 
+// Writes what an allocation beyond the limit of this process's memory says, and ends it.
+[[noreturn]] void allocate_beyond_the_limit() {
+  const rlimit limit{.rlim_cur = 1 << 30, .rlim_max = 1 << 30};
+  setrlimit(RLIMIT_AS, &limit);
+  const std::string message = error_message<OutOfMemoryError>([] { cpu_backend().allocate(1 << 30); });
+  std::fputs(message.c_str(), stderr);
+  std::exit(0);
+}
+
 TEST_F(CpuBackendTest, TellsALimitFromAFullMachine) {
 #ifdef __SANITIZE_ADDRESS__
   GTEST_SKIP() << "the address sanitizer needs more address space than it may have here";
 #endif
-  constexpr int64_t kLimit = int64_t{1} << 30;
   GTEST_FLAG_SET(death_test_style, "threadsafe");
-  EXPECT_EXIT(
-      {
-        const rlimit limit{.rlim_cur = kLimit, .rlim_max = kLimit};
-        setrlimit(RLIMIT_AS, &limit);
-        std::fputs(error_message<OutOfMemoryError>([] { cpu_backend().allocate(kLimit); }).c_str(), stderr);
-        std::exit(0);
-      },
-      testing::ExitedWithCode(0),
-      "This program, which ulimit -v, a container or a job's request may limit, has not enough memory: 1.07 GB were "
-      "asked for, ");
+  EXPECT_EXIT(allocate_beyond_the_limit(), testing::ExitedWithCode(0),
+              "This program, which ulimit -v, a container or a job's request may limit, has not enough memory: 1.07 GB "
+              "were asked for, ");
 }
 
 TEST_F(CpuBackendTest, MovesMemory) {

@@ -167,6 +167,24 @@ TEST_F(StepOfParts, AfterAnErrorTheSameSlicesAreExchanged) {
   EXPECT_EQ(exchange.finished, 1);
 }
 
+// The gradients' memory may go with the step.
+TEST_F(StepOfParts, AStepThatEndsInItsMidstWaitsForWhatItBegan) {
+  FirstOfTwo group;
+  RecordedExchange exchange;
+  {
+    PartedStep step = step_of(group, &exchange);
+    run(step, 0);
+    EXPECT_THROW(run(step, 1, {},
+                     [](int64_t part) {
+                       if (part == 1) throw UnsupportedError("the device is gone");
+                     }),
+                 UnsupportedError);
+    EXPECT_FALSE(exchange.begun.empty());
+    EXPECT_EQ(exchange.finished, 0);
+  }
+  EXPECT_EQ(exchange.finished, 1);
+}
+
 TEST_F(StepOfParts, WithoutOverlapGradientsAreSummedAtTheEnd) {
   FirstOfTwo group;
   RecordedExchange exchange;
