@@ -7,7 +7,7 @@
 
 # All that the program bninception is made of but its commands, in one library.
 add_library(bninception_library STATIC)
-foreach(part core group plan models ops cpu cpu_generic cpu_avx2 cpu_avx512 cpu_avx512_bf16 cuda_loader data evaluate run
+foreach(part system core group plan models ops cpu cpu_generic cpu_avx2 cpu_avx512 cpu_avx512_bf16 cuda_loader data evaluate run
         config train sweep report exchange exchange_formats)
   target_sources(bninception_library PRIVATE $<TARGET_OBJECTS:bn_${part}>)
 endforeach()
