@@ -240,7 +240,8 @@ void open_standard_descriptors() {
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
     if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
     if (fd == STDOUT_FILENO) output_was_closed = true;
-    const int opened = open("/dev/null", fd == STDIN_FILENO ? O_RDONLY : O_WRONLY);  // takes the lowest free number
+    // Takes the lowest free number. Closed again where this program starts itself anew (src/cpu/bounded_spin.cpp).
+    const int opened = open("/dev/null", (fd == STDIN_FILENO ? O_RDONLY : O_WRONLY) | O_CLOEXEC);
     if (opened != fd && opened >= 0) close(opened);
   }
 }
