@@ -33,6 +33,8 @@ class Group {
   // Replaces the values of each process by the sum over all, added pairwise by one fixed tree over the ranks: the same
   // bits in every process. The world is a power of two. Allocates nothing once it was called with as many values.
   virtual void sum(std::span<float> values) = 0;
+  // Whether any thread may call, one at a time; else only the one that opened the group.
+  virtual bool serves_any_thread() const { return true; }
   // The same sum, by a thread that sleeps while it waits for the others, and so leaves its core to those that compute.
   virtual void sum_patiently(std::span<float> values) { sum(values); }
   // all[rank * mine.size() + i] = mine[i] of that process. Allocates nothing.

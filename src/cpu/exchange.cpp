@@ -110,7 +110,7 @@ class HostExchange final : public Exchange {
     }
   }
 
-  bool overlaps() const override { return overlaps_; }
+  bool overlaps() const override { return overlaps_ && group_.serves_any_thread(); }
   void begin(const Tensor& values) override {
     if (!courier_) courier_.emplace(group_);
     courier_->give(floats(values));

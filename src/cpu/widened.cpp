@@ -38,7 +38,6 @@ class WidenedOp final : public Op {
     refuse_row_strides(desc);
     const bool wants_dx = desc.has_backward && desc.wants_dx.at(0);
     const std::vector<ParameterSpec> parameters = parameters_of(spec, {&x_, 1});
-    chunk_images_ = x_.n;
     if (at_once == Widened::kSomeImages) divide_images(parameters, desc.has_backward, wants_dx);
 
     const Shape x = with_images(x_, chunk_images_), y = with_images(y_, chunk_images_);
@@ -160,7 +159,7 @@ class WidenedOp final : public Op {
 
   Shape x_, y_;
   bool wants_dx_ = false;
-  int64_t chunks_ = 1, chunk_images_;
+  int64_t chunks_ = 1, chunk_images_ = x_.n;
   std::unique_ptr<Op> op_;  // computes one chunk
   OpIo io_;                 // op_'s tensors
   std::vector<Tensor> terms_;

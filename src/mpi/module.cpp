@@ -57,7 +57,8 @@ int count_of(size_t values) {
 
 class MpiGroup final : public Group {
  public:
-  MpiGroup() : place_(place_of_this_process()), watchdog_(place_, kPatience) {
+  explicit MpiGroup(bool serves_any_thread)
+      : serves_any_thread_(serves_any_thread), place_(place_of_this_process()), watchdog_(place_, kPatience) {
     BN_MPI(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN));
     const auto world = static_cast<size_t>(place_.world);
     requests_.resize(2 * world);
@@ -73,6 +74,7 @@ class MpiGroup final : public Group {
   MpiGroup& operator=(const MpiGroup&) = delete;
 
   const Place& place() const override { return place_; }
+  bool serves_any_thread() const override { return serves_any_thread_; }
 
   void sum(std::span<float> values) override { sum(values, Waiting::kSpins); }
   void sum_patiently(std::span<float> values) override { sum(values, Waiting::kSleeps); }
@@ -179,6 +181,7 @@ class MpiGroup final : public Group {
     }
   }
 
+  bool serves_any_thread_;
   Place place_;
   Watchdog watchdog_;
   std::vector<MPI_Request> requests_;
@@ -193,6 +196,6 @@ class MpiGroup final : public Group {
 extern "C" bn::Group* bn_open_mpi_group() {
   int provided = 0;
   MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &provided);
-  auto group = std::make_unique<bn::mpi::MpiGroup>();
+  auto group = std::make_unique<bn::mpi::MpiGroup>(provided >= MPI_THREAD_SERIALIZED);
   return group.release();
 }

@@ -76,7 +76,7 @@ PartedStep::PartedStep(Plan& plan, Parameters& parameters, Backend& backend, Gro
   }
 }
 
-// What was begun uses the gradients' memory, which goes soon.
+// A sum that was begun uses the gradients' memory, which goes soon.
 PartedStep::~PartedStep() {
   plan_.set_gradient_observer({});
   if (begun_ == 0) return;

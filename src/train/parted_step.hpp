@@ -76,7 +76,7 @@ class PartedStep {
   void begin_next_slice();
   void prepare_slices();
 
-  // Of the gradients' slab. It can be exchanged when the last part's backward has written all of it.
+  // A slice is a part of the gradients' slab. It can be exchanged when the last part's backward has written all of it.
   struct Slice {
     Tensor values;
     int64_t gradients = 0;  // its elements that are gradients; others are padding
@@ -93,8 +93,8 @@ class PartedStep {
   OwnParts own_;
   TreeSum gradients_, statistics_;
   std::vector<Tensor> slabs_;  // what the processes add when all is computed: gradients, statistics
-  // What they add earlier: nothing, or all gradients, by slices in the order in which they are complete. That is the
-  // same order in every process, and known after the first step.
+  // With overlap the processes add all gradients earlier, by these slices in the order in which they are complete. The
+  // order is the same in every process, and known after the first step.
   std::vector<Slice> slices_;
   bool order_is_known_ = false;
   size_t begun_ = 0;  // slices of this step whose exchange has begun

@@ -17,7 +17,9 @@ namespace {
 // The first of two processes; the other one is silent.
 class FirstOfTwo final : public Group {
  public:
+  explicit FirstOfTwo(bool serves_any_thread = true) : serves_any_thread_(serves_any_thread) {}
   const Place& place() const override { return place_; }
+  bool serves_any_thread() const override { return serves_any_thread_; }
   void sum(std::span<float>) override {}
   void gather(std::span<const double>, std::span<double>) override {}
   std::vector<std::string> gather(const std::string& mine) override { return {mine, mine}; }
@@ -27,6 +29,7 @@ class FirstOfTwo final : public Group {
   void abort(ExitCode exit_code) override { std::exit(static_cast<int>(exit_code)); }
 
  private:
+  bool serves_any_thread_;
   Place place_{.rank = 0, .world = 2, .host = "host0"};
 };
 
@@ -183,6 +186,13 @@ TEST_F(StepOfParts, AStepThatEndsInItsMidstWaitsForWhatItBegan) {
     EXPECT_EQ(exchange.finished, 0);
   }
   EXPECT_EQ(exchange.finished, 1);
+}
+
+// Some builds of MPI serve one thread alone.
+TEST_F(StepOfParts, OverlapNeedsAGroupThatServesAnyThread) {
+  FirstOfTwo any(true), one(false);
+  EXPECT_TRUE(backend_->join(any)->overlaps());
+  EXPECT_FALSE(backend_->join(one)->overlaps());
 }
 
 TEST_F(StepOfParts, WithoutOverlapGradientsAreSummedAtTheEnd) {
