@@ -110,7 +110,7 @@ cudnn_plans() {
 # The formatter and the linter in one version for every system, in a virtual environment of their own.
 lint_tools() {
   local folder=$PWD/.cache/lint
-  if ! python_environment "$folder" clang-format==14.0.6 clang-tidy==19.1.0.1; then
+  if ! python_environment "$folder" clang-format==14.0.6 clang-tidy==23.1.4; then
     echo "The tools could not be fetched from PyPI: connect this machine to the network, then try again." >&2
     return 1
   fi

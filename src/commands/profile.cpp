@@ -326,7 +326,7 @@ void print_table(const Profile& profile, const Config& config, const Backend& ba
     kind->second += op.forward + op.backward;
   }
   add_line("sum", "", "", milliseconds(forward), milliseconds(backward));
-  text += "\n";
+  text += '\n';
   if (!profile.evaluation) kinds.emplace_back("update and packing", profile.update_seconds);
   for (const auto& [kind, time] : kinds) text += fmt::format("{:<20} {:>8.2f} ms\n", kind, 1e3 * time);
   text += fmt::format(

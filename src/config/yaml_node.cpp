@@ -67,7 +67,7 @@ void print_block(const YamlNode& node, int indent, std::string& out) {
     if (is_on_one_line(entry.value)) {
       out += " " + print_flow(entry.value) + "\n";
     } else {
-      out += "\n";
+      out += '\n';
       print_block(entry.value, indent + 2, out);
     }
   }

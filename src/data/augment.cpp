@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <opencv2/imgproc.hpp>
+#include <utility>
 #include <vector>
 
 namespace bn {
@@ -194,7 +195,7 @@ void resize_and_center_crop(const ImageView& image, int64_t resize_shorter, int6
     };
     cv::Mat target(scaled(middle.height), scaled(middle.width), type_of(image.channels));
     resize(resized, target);
-    resized = target;
+    resized = std::move(target);
   }
   cv::Mat target(static_cast<int>(size), static_cast<int>(size), type_of(image.channels), out);
   resized(as_rect(centered(resized.rows, resized.cols, size, size))).copyTo(target);

@@ -7,6 +7,7 @@
 //
 // Nothing but the order of some sums changes. Parameters, statistics and their names stay those of the siblings.
 #include <algorithm>
+#include <utility>
 
 #include "plan/graph.hpp"
 
@@ -180,7 +181,7 @@ void Merger::merge_convolutions(const Siblings& siblings) {
   }
   norm.inputs = {conv.output};
   norm.output = add_value(outputs);
-  norm.output_parts = outputs;
+  norm.output_parts = std::move(outputs);
   after_.emplace_back(convs[0], std::move(conv));
   after_.emplace_back(convs[0], std::move(norm));
 }
@@ -194,9 +195,9 @@ void Merger::merge_norms(const Siblings& siblings) {
     outputs.push_back(node(sibling.norm).output);
   }
   GraphNode norm = joined_node(norms);
-  norm.inputs = inputs;
+  norm.inputs = std::move(inputs);
   norm.output = add_value(outputs);
-  norm.output_parts = outputs;
+  norm.output_parts = std::move(outputs);
   after_.emplace_back(norms.back(), std::move(norm));
 }
 

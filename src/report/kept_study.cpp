@@ -70,7 +70,7 @@ std::string curves_of(const Study& study) {
   }
   const bool has_percentiles = has_record(study, [](const LogRecord& record) { return !record.percentiles.empty(); });
   if (has_percentiles) text += fmt::format(",{}", fmt::join(kPercentiles, ","));
-  text += "\n";
+  text += '\n';
   for (const Arm& arm : study.arms) {
     for (const Run& run : arm.runs) {
       for (const LogRecord& record : one_record_a_step(run)) {
@@ -82,7 +82,7 @@ std::string curves_of(const Study& study) {
         for (size_t i = 0; has_percentiles && i < std::size(kPercentiles); ++i) {
           text += "," + (i < record.percentiles.size() ? fmt::format(fmt::runtime(kFive), record.percentiles[i]) : "");
         }
-        text += "\n";
+        text += '\n';
       }
     }
   }

@@ -42,11 +42,11 @@ struct MarkdownWriter {
       out += fmt::format("| {} | **{}** | {} |\n", escape_markdown(claim.claim), words_of(claim.finding).name,
                          escape_markdown(claim.evidence));
     }
-    out += "\n";
+    out += '\n';
   }
   void operator()(const List& list) {
     for (const Text& item : list.items) out += fmt::format("- {}\n", markdown_of(item));
-    out += "\n";
+    out += '\n';
   }
   void operator()(const Table& table) {
     std::string rule;
@@ -59,7 +59,7 @@ struct MarkdownWriter {
       for (const Text& cell : row) out += fmt::format("| {} ", markdown_of(cell));
       out += "|\n";
     }
-    out += "\n";
+    out += '\n';
   }
   void operator()(const Figure& figure) {
     out += fmt::format("![{0}](figures/{1}.svg)\n\n**{0}.** {2}\n\n", escape_markdown(figure.title), figure.name,

@@ -63,7 +63,8 @@ std::pair<double, double> range_of(const Panel& panel) {
 std::string ratio_ticks(double low, double high) {
   std::vector<std::string> marks;
   const bool is_wide = high - low > std::log(30.0), is_narrow = high - low < std::log(10.0);
-  for (double power = 0.001; power < 1e6; power *= 10) {
+  for (int digits = -3; digits < 6; ++digits) {
+    const double power = std::pow(10, digits);
     for (const double factor : {1.0, 1.5, 2.0, 3.0, 5.0}) {
       if (!is_narrow && (factor == 1.5 || factor == 3)) continue;
       if (is_wide && factor != 1 && factor * power != 0.5 && factor * power != 2 && factor * power != 5) continue;

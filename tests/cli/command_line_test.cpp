@@ -160,7 +160,7 @@ TEST(ConfigKeys, MayBeFiltered) {
   EXPECT_EQ(rate.exit_code, 0);
   EXPECT_THAT(rate.out, AllOf(StartsWith("train.learning_rate\n"), HasSubstr("\ntrain.learning_rate.initial: ")));
   for (const std::string& line : lines_of(rate.out)) {
-    EXPECT_TRUE(line.starts_with(" ") || line.starts_with("train.learning_rate")) << line;
+    EXPECT_TRUE(line.starts_with(' ') || line.starts_with("train.learning_rate")) << line;
   }
   const std::string both = bninception({"config", "keys", "threads", "train.l2"}).out;
   EXPECT_THAT(both, AllOf(StartsWith("train.l2: "), HasSubstr("\nthreads: "), Not(HasSubstr("train.l2_scope"))));

@@ -52,7 +52,7 @@ TEST(Child, IsKilledWhenItDoesNotEnd) {
   {
     const Child child(shell("trap 'echo ignored' TERM; echo $$; while :; do sleep 0.01; done"), folder / "output.txt",
                       milliseconds(300));
-    ASSERT_TRUE(wait_until(milliseconds(10'000), [&] { return output().ends_with("\n"); }));
+    ASSERT_TRUE(wait_until(milliseconds(10'000), [&] { return output().ends_with('\n'); }));
   }
   const size_t line = output().find('\n');
   EXPECT_EQ(output().substr(line + 1), "ignored\n");
