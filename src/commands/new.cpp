@@ -171,13 +171,44 @@ std::string some_of(const std::vector<std::string>& names) {
   return fmt::format("{}{}", fmt::join(names.begin(), end, ", "), names.size() > kMostNames ? ", ..." : "");
 }
 
+// Unicode has two forms of an accented letter: one character, as most systems write, or the letter and a mark that
+// follows it, as macOS writes names of files. They look the same.
+struct AccentFolded {
+  std::string text{};  // in small letters, each accented letter as '?'
+  bool has_marks = false;
+};
+
+AccentFolded fold_accents(const std::string& name) {
+  AccentFolded folded;
+  for (size_t i = 0; i < name.size(); ++i) {
+    const auto byte = [&](size_t at) { return static_cast<unsigned char>(at < name.size() ? name[at] : 0); };
+    const bool is_mark = byte(i) == 0xCC || (byte(i) == 0xCD && byte(i + 1) < 0xB0);          // U+0300 to U+036F
+    const bool is_latin = byte(i) >= 0xC3 && byte(i) <= 0xC9;                                 // U+00C0 to U+024F
+    const bool is_vietnamese = byte(i) == 0xE1 && byte(i + 1) >= 0xB8 && byte(i + 1) < 0xBC;  // U+1E00 to U+1EFF
+    if (is_mark && !folded.text.empty()) folded.text.pop_back();
+    folded.text += is_mark || is_latin || is_vietnamese ? '?' : name[i];
+    folded.has_marks = folded.has_marks || is_mark;
+    i += is_vietnamese ? 2 : is_mark || is_latin ? 1 : 0;
+  }
+  folded.text = lower_case(folded.text);
+  return folded;
+}
+
 void remark_on_alike_names(PhotoSet& set) {
-  std::map<std::string, std::string> seen;  // the name as it is, by its small letters
+  std::map<std::string, std::string> seen;  // the name as it is, by its folded text
   for (const std::string& name : set.classes) {
-    const auto [other, is_new] = seen.emplace(lower_case(name), name);
+    const AccentFolded folded = fold_accents(name);
+    const auto [other, is_new] = seen.emplace(folded.text, name);
     if (is_new) continue;
-    set.remarks.push_back(
-        fmt::format("'{}' and '{}' are two classes; put their images together if they mean one", other->second, name));
+    if (folded.has_marks != fold_accents(other->second).has_marks) {
+      set.remarks.push_back(
+          fmt::format("'{}' and '{}' are two classes, whose accents are stored differently; rename one folder if they "
+                      "mean the same",
+                      other->second, name));
+    } else if (lower_case(name) == lower_case(other->second)) {
+      set.remarks.push_back(fmt::format("'{}' and '{}' are two classes; put their images together if they mean one",
+                                        other->second, name));
+    }
   }
 }
 

@@ -14,6 +14,27 @@
 namespace bn::config {
 namespace {
 
+struct ExpectedPaths {
+  size_t least = 0, most = 0;
+  const char* what = "";
+};
+
+ExpectedPaths expected_paths(DatasetKind kind) {
+  switch (kind) {
+    case DatasetKind::kShapes:
+      return {0, 0, "none: kind shapes is generated"};
+    case DatasetKind::kMnist:
+      return {2, 2, "two for kind mnist: images, labels"};
+    case DatasetKind::kFolder:
+      return {1, 1, "one for kind folder"};
+    case DatasetKind::kTar:
+      return {1, SIZE_MAX, "one or more for kind tar"};
+    case DatasetKind::kPacked:
+      return {1, 1, "one for kind packed: the folder"};
+  }
+  return {};
+}
+
 class Checker {
  public:
   explicit Checker(const Config& config) : config_(config) {}
@@ -213,17 +234,7 @@ class Checker {
   }
 
   void check_paths(const std::vector<std::string>& paths, const std::string& key) {
-    struct Expected {
-      size_t least, most;
-      const char* what;
-    };
-    static constexpr Expected kExpected[] = {// in the order of DatasetKind
-                                             {0, 0, "none: kind shapes is generated"},
-                                             {2, 2, "two for kind mnist: images, labels"},
-                                             {1, 1, "one for kind folder"},
-                                             {1, SIZE_MAX, "one or more for kind tar"},
-                                             {1, 1, "one for kind packed: the folder"}};
-    const Expected& expected = kExpected[static_cast<size_t>(config_.data.kind)];
+    const ExpectedPaths expected = expected_paths(config_.data.kind);
     if (paths.size() >= expected.least && paths.size() <= expected.most) return;
     const std::string got = expected.least < expected.most ? "no path" : fmt::format("{} paths", paths.size());
     add(key, fmt::format("got {}, expected {}", got, expected.what));

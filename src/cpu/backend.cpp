@@ -27,7 +27,7 @@ namespace {
 
 constexpr int64_t kCacheLine = 64;
 constexpr int64_t kHugePage = int64_t{2} << 20;
-// Clang contracts other products and sums than GCC, which is not named.
+// A run's record names clang, because it contracts other products and sums than GCC does; GCC is not named.
 #ifdef __clang__
 constexpr const char* kCompiler = " by clang";
 

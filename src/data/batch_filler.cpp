@@ -164,9 +164,9 @@ void BatchFiller::place(int64_t epoch, int64_t index, uint8_t* out) {
   RandomStream random(options_.seed, kStream + static_cast<uint64_t>(epoch) * kOdd, static_cast<uint64_t>(index));
   const Dataset::Sample sample = dataset_.read(index, encoded_);
   if (sample.raw_channels == 0) {
-    // Checked in each epoch, files of ImageNet's size would take a tenth longer. A packed image was decoded strictly.
+    // Checking in each epoch would make files of ImageNet's size a tenth slower. A packed image was decoded strictly.
     const bool is_first_visit = epoch == 0 && !dataset_.recorded_checksum(index);
-    place_encoded(sample, is_first_visit ? Below::kChecked : Below::kUnread, random, out);
+    place_encoded(sample, is_first_visit ? RowsBelow::kChecked : RowsBelow::kUnread, random, out);
   } else {
     is_in_memory_ = sample.data != encoded_.data();
     place_raw(sample, random, out);
@@ -174,7 +174,7 @@ void BatchFiller::place(int64_t epoch, int64_t index, uint8_t* out) {
   distort_and_binarize(random, out);
 }
 
-void BatchFiller::place_encoded(const Dataset::Sample& sample, Below below, RandomStream& random, uint8_t* out) {
+void BatchFiller::place_encoded(const Dataset::Sample& sample, RowsBelow below, RandomStream& random, uint8_t* out) {
   const Region whole = decoder_.open(sample.data, sample.bytes);
   if (!augment_.random_crop) {
     decoder_.decode(decoded_);
@@ -216,7 +216,7 @@ void BatchFiller::distort_and_binarize(RandomStream& random, uint8_t* out) const
     distort(draw_distortion(data_.distortion, data_.lighting, random), data_.image_size * data_.image_size, out);
   }
   if (data_.binarize < 0) return;
-  const int64_t bytes = image_bytes_;  // a byte written could be this member, as far as the compiler knows
+  const int64_t bytes = image_bytes_;  // a copy: the compiler must assume that writing `out` can change the member
   const auto threshold = static_cast<uint8_t>(data_.binarize);
   for (int64_t i = 0; i < bytes; ++i) out[i] = out[i] > threshold ? 255 : 0;
 }

@@ -47,7 +47,7 @@ class BatchFiller {
   // Puts aside the image read last.
   void quarantine(const std::string& name, const char* reason) const;
   void place(int64_t epoch, int64_t index, uint8_t* out);
-  void place_encoded(const Dataset::Sample& sample, Below below, RandomStream& random, uint8_t* out);
+  void place_encoded(const Dataset::Sample& sample, RowsBelow below, RandomStream& random, uint8_t* out);
   void place_raw(const Dataset::Sample& sample, RandomStream& random, uint8_t* out);
   void place_whole(const ImageView& image, int64_t resize_shorter, RandomStream& random, uint8_t* out) const;
   void distort_and_binarize(RandomStream& random, uint8_t* out) const;
@@ -58,7 +58,7 @@ class BatchFiller {
   int64_t image_bytes_;
   Sampler sampler_;
   int64_t batches_per_epoch_;
-  AugmentOptions augment_;     // all off in evaluation
+  AugmentOptions augment_;     // in evaluation without crop and flip
   bool is_in_memory_ = false;  // the image read last; all of a set are alike
   std::vector<uint8_t> encoded_;
   ImageDecoder decoder_;

@@ -48,7 +48,7 @@ void ImageDecoder::decode(Image& out) {
   copy_upright(decoded_.view(), stored_, orientation_, out);
 }
 
-Region ImageDecoder::decode_region(const Region& region, Image& out, Below below) {
+Region ImageDecoder::decode_region(const Region& region, Image& out, RowsBelow below) {
   if (orientation_.is_upright()) {
     if (by_jpeg_) return jpeg_.decode_region(region, options_.channels, out, below);
     std::swap(decoded_, out);

@@ -30,7 +30,7 @@ class ImageDecoder {
   // Decodes the image opened last, whole and strictly.
   void decode(Image& out);
   // Decodes at least the region of it, and returns where that lies in out. Its pixels are exactly those of decode().
-  Region decode_region(const Region& region, Image& out, Below below = Below::kChecked);
+  Region decode_region(const Region& region, Image& out, RowsBelow below = RowsBelow::kChecked);
   // The pixels of a sample, encoded or raw, in as many channels as the options say: in `memory`, or where they are.
   ImageView pixels(const Dataset::Sample& sample, Image& memory);
 

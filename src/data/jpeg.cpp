@@ -176,7 +176,7 @@ struct JpegDecoder::Impl {
   }
 
   // Widens the region's columns to whole blocks; those read are in the region after it.
-  bool read_region(Region& region, int64_t channels, Image& out, Below below) {
+  bool read_region(Region& region, int64_t channels, Image& out, RowsBelow below) {
     if (setjmp(errors.escape) != 0) return false;
     choose_colours(channels);
     jpeg_start_decompress(&info);
@@ -188,7 +188,7 @@ struct JpegDecoder::Impl {
     out.height = region.height;  // the row more is for read_to_the_end()
     if (region.top > 0) jpeg_skip_scanlines(&info, static_cast<JDIMENSION>(region.top));
     read_rows(info, out);
-    if (below == Below::kChecked)
+    if (below == RowsBelow::kChecked)
       read_to_the_end(out.pixels.data() + region.height * region.width * info.output_components);
     return true;
   }
@@ -219,7 +219,7 @@ void JpegDecoder::decode(int64_t channels, Image& out) {
   finish(channels, out);
 }
 
-Region JpegDecoder::decode_region(const Region& region, int64_t channels, Image& out, Below below) {
+Region JpegDecoder::decode_region(const Region& region, int64_t channels, Image& out, RowsBelow below) {
   const auto& info = impl_->info;
   // Chroma is interpolated from its neighbours, two pixels away at most. The edge of the region read would replace
   // them.

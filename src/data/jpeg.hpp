@@ -17,7 +17,7 @@ struct Region {
 
 // Whether the coefficients of the rows below a region are read, though no pixels are made of them. Unread, damage there
 // is not found, beyond a missing end marker.
-enum class Below { kUnread, kChecked };
+enum class RowsBelow { kUnread, kChecked };
 
 bool is_jpeg(const uint8_t* bytes, int64_t size);
 
@@ -34,7 +34,7 @@ class JpegDecoder {
   void decode(int64_t channels, Image& out);
   // Decodes the rows and columns around the region, and returns where it lies in out: its pixels are exactly those of
   // the whole image. Damage above it is found too, and damage below it if that is checked.
-  Region decode_region(const Region& region, int64_t channels, Image& out, Below below = Below::kChecked);
+  Region decode_region(const Region& region, int64_t channels, Image& out, RowsBelow below = RowsBelow::kChecked);
 
   bool is_progressive() const;
   bool has_four_inks() const;  // CMYK or YCCK

@@ -9,6 +9,7 @@
 
 #include "bn/error.hpp"
 #include "data/class_list.hpp"
+#include "data/file_reader.hpp"
 #include "data/sources.hpp"
 #include "data/split.hpp"
 
@@ -22,7 +23,9 @@ struct GzClose {
 // zlib itself tells gzip from plain bytes by content.
 class GzReader {
  public:
-  explicit GzReader(const std::string& path) : path_(path), file_(gzopen(path.c_str(), "rb")) {
+  explicit GzReader(const std::string& path) : path_(path) {
+    const FileReader regular(path);  // or throws: gzopen would wait for a pipe's writer
+    file_.reset(gzopen(path.c_str(), "rb"));
     if (!file_) throw_cannot_open(path);
     gzbuffer(file_.get(), kChunk);
   }

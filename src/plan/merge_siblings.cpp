@@ -144,7 +144,7 @@ int Merger::add_value(const std::vector<int>& parts) {
   return static_cast<int>(graph_.values.size()) - 1;
 }
 
-// The node of all: tensor by tensor the siblings' parameters.
+// Makes one node of them, which holds the siblings' parameters tensor by tensor.
 GraphNode Merger::joined_node(const std::vector<int>& nodes) {
   GraphNode joined = node(nodes[0]);
   joined.joined = static_cast<int>(nodes.size());
@@ -186,7 +186,7 @@ void Merger::merge_convolutions(const Siblings& siblings) {
   after_.emplace_back(convs[0], std::move(norm));
 }
 
-// Behind the last of them: nothing reads a slice before its concatenation is whole.
+// The new node stands behind the last of them, since nothing reads a slice before its concatenation is whole.
 void Merger::merge_norms(const Siblings& siblings) {
   std::vector<int> norms, inputs, outputs;
   for (const Sibling& sibling : siblings) {

@@ -59,7 +59,7 @@ std::string describe_frozen(const Net& net, const std::string& init_from) {
 
 }  // namespace
 
-// Which implementation computes each op here: on a GPU the library chooses, when the network is compiled.
+// Writes plan.txt: which implementation computes each op. On a GPU the library chooses it when the network is compiled.
 void Trainer::store_plan() const {
   std::string text;
   for (const StepInfo& step : plan_.steps()) {
@@ -171,7 +171,7 @@ bool Trainer::log_training() {
   entry.loss = score.loss;
   entry.train_top1 = score.top1;
   entry.train_top5 = score.top5;
-  // The rate the logged step was made with.
+  // This is the rate by which the logged step was made.
   entry.learning_rate = learning_rate(options().learning_rate, progress_.step - 1, length());
   add_speed(entry);
   write(entry);
@@ -284,7 +284,7 @@ void Trainer::write_opening() {
   line_->message(opening.message);
 }
 
-// Once in a run, however often it is resumed.
+// Each warning is given once in a run, however often the run is resumed.
 void Trainer::warn() {
   std::vector<std::string> warnings = request_.warnings;
   const std::vector<std::string> own = warnings_of(config_, net_, *train_set_, *validation_set_, evaluation_interval());

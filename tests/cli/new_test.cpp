@@ -14,6 +14,7 @@ namespace bn::test {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 namespace fs = std::filesystem;
@@ -216,6 +217,17 @@ TEST_F(New, SaysWhichFilesAndNamesMayBeMeantOtherwise) {
   add("outer/inner/b", 2);
   EXPECT_THAT(error("outer"), HasSubstr("each a folder of its own; did you mean '"));
   EXPECT_THAT(error("outer"), HasSubstr("outer/inner'?\n"));
+}
+
+TEST_F(New, SaysWhichNamesLookTheSame) {
+  for (const char* name : {"caf\u00e9", "cafe\u0301", "caf\u00e8", "cafe", "ph\u1edf", "pho\u031b\u0309"}) {
+    add(std::string("set/") + name, 5);
+  }
+  const std::string text = make("set").out;
+  const std::string differently = " are two classes, whose accents are stored differently; rename one folder";
+  EXPECT_THAT(text, HasSubstr("note: 'cafe\u0301' and 'caf\u00e9'" + differently));
+  EXPECT_THAT(text, HasSubstr("note: 'pho\u031b\u0309' and 'ph\u1edf'" + differently));
+  EXPECT_THAT(text, Not(HasSubstr("'cafe' and")));
 }
 
 TEST_F(New, TrainsTheSmallestSet) {

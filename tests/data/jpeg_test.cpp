@@ -149,7 +149,7 @@ TEST(JpegRegion, DamageBelowItIsFound) {
                     "the JPEG data is damaged or cut off (");
   }
   decoder.open(damaged.data(), static_cast<int64_t>(damaged.size()));
-  EXPECT_NO_THROW(decoder.decode_region({.height = 8, .width = 8}, 3, out, Below::kUnread));
+  EXPECT_NO_THROW(decoder.decode_region({.height = 8, .width = 8}, 3, out, RowsBelow::kUnread));
   EXPECT_TRUE(regions_agree(whole, "after an error"));
 }
 

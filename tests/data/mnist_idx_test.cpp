@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "bn/data_options.hpp"
 #include "bn/dataset.hpp"
@@ -52,6 +53,16 @@ TEST_F(MnistIdx, ReadsPlainAndGzippedFilesAlike) {
     EXPECT_EQ(sample.data[0], 2 * kPixels);
     EXPECT_EQ(sample.data[kPixels - 1], 3 * kPixels - 1);
   }
+}
+
+TEST_F(MnistIdx, DoesNotWaitForAPipesWriter) {
+  const std::string pipe = dir_ / "pipe";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  DataOptions options;
+  options.kind = DatasetKind::kMnist;
+  options.train = {pipe, dir_.write("labels", idx_labels({7}))};
+  EXPECT_EQ(error_message<DataError>([&] { open_dataset(options, Split::kTrain); }),
+            "cannot read " + pipe + ": it is not a regular file");
 }
 
 // Resized to a square they would be nothing.

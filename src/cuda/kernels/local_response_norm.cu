@@ -1,6 +1,6 @@
 // Local response normalisation across channels, y_i = x_i base_i^-beta with base_i = k + alpha / size * sum of the
-// squares in the window of i. A wide access has all that the paper's window of 5 needs from its neighbours, so a thread
-// computes 16 bytes of channels and each base once; other windows take one element a thread.
+// squares in the window of i. Where the window is 5, whole accesses of 16 bytes fit the channels and the tensors are
+// aligned, a thread computes 16 bytes of channels and each base once. Otherwise a thread computes one element.
 #include "cuda/cuda_kernels.hpp"
 #include "cuda/kernels/items.hpp"
 
@@ -16,7 +16,7 @@ struct Window {
   }
 };
 
-// base^-beta. The paper's 0.75 takes two roots instead of a logarithm and an exponential.
+// base^-beta. The usual 0.75 takes two roots instead of a logarithm and an exponential.
 __device__ __forceinline__ float scale_of(float base, float beta) {
   return beta == 0.75F ? rsqrtf(base) * rsqrtf(sqrtf(base)) : powf(base, -beta);
 }
@@ -136,7 +136,7 @@ __global__ void __launch_bounds__(kThreads)
     const int channel = at.channel + i - kHalf;
     const float base = x_near.base(N + i - kHalf, spec);
     scale[i] = scale_of(base, spec.beta);
-    ratio[i] = channel < 0 || channel >= c ? 0.0F : scale[i] / base;  // beyond the row's ends k alone may be no base
+    ratio[i] = channel < 0 || channel >= c ? 0.0F : scale[i] / base;  // beyond the ends the base is k, perhaps 0
   }
   const float factor = 2.0F * spec.alpha * spec.beta / static_cast<float>(kSize);
   float v[N];
