@@ -32,7 +32,7 @@ layers="" # the image's
 clean_up() {
   local place
   [ -z "$layers" ] || rm -rf "$layers"
-  for place in dev/pts dev proc; do
+  for place in dev/shm dev/pts dev sys proc; do
     while mountpoint -q "$system/$place"; do umount "$system/$place" || umount --lazy "$system/$place"; done
   done
 }
@@ -75,9 +75,7 @@ fi
 tar -C "$system" -xpf "$system.tar"
 cp -L /etc/resolv.conf "$system/etc/resolv.conf"
 echo "127.0.1.1 $(hostname)" >>"$system/etc/hosts" # sudo asks for it
-mount --bind /proc "$system/proc"
-mount --bind /dev "$system/dev"
-mount --bind /dev/pts "$system/dev/pts"
+for place in proc sys dev dev/pts dev/shm; do mount --bind "/$place" "$system/$place"; done # Open MPI reads and uses them all
 inside id newcomer >/dev/null 2>&1 || inside useradd --create-home --shell /bin/bash newcomer
 echo 'newcomer ALL=(ALL) NOPASSWD: ALL' >"$system/etc/sudoers.d/newcomer"
 
