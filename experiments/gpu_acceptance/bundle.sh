@@ -18,7 +18,7 @@ largest=$((20 * 1000 * 1000)) newest_c_library=2.35
 
 bash experiments/install_packages.sh run cuda test
 mkdir -p build
-cmake -S . -B $build -G Ninja -DCMAKE_BUILD_TYPE=Release -DBN_IMGCODECS=OFF \
+cmake --preset release -B $build -DBN_IMGCODECS=OFF \
   "-DBN_CUDA_ARCHITECTURES=$BN_CUDA_ARCHITECTURES" >$build.log 2>&1 || { cat $build.log; exit 1; }
 if ! grep -q 'device cuda is built' $build.log; then
   echo "This machine cannot build the CUDA backend:" >&2

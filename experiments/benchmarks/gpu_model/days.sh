@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Prints the days that each training of a list of configurations would take on each GPU of devices/, by model.py: the
-# predicted time of a step, times the steps. Evaluations and the decoding of images are not counted. Needs the CUDA build,
-# and neither a GPU nor a driver.
+# predicted time of a step, times the steps. A configuration whose steps have several parts (train.parts) is trained by as
+# many GPUs of one machine. Evaluations and the decoding of images are not counted. Needs the CUDA build, and neither a GPU
+# nor a driver.
 #   usage: days.sh CONFIG...
 set -euo pipefail
 # shellcheck source=experiments/common.sh
@@ -20,11 +21,14 @@ echo "| network | steps |$(sed -n 's/.*"deviceName": *"NVIDIA \([^"]*\)".*/ \1 |
 echo "|---|---|$(printf -- '---|%.0s' "${devices[@]}")"
 for config in "$@"; do
   config=$(from_caller "$config")
-  steps=$("$bninception" config show "$config" | awk '/^[a-z]/ { inside = $1 == "train:" } inside && $1 == "steps:" { print $2 }')
+  read -r steps gpus < <("$bninception" config show "$config" | awk '
+    /^[a-z]/ { inside = $1 == "train:" }
+    inside { value[$1] = $2 }
+    END { print value["steps:"], value["parts:"] }')
   row="| $(basename "$config" .yaml) | $steps |"
   for device in "${devices[@]}"; do
     "$bninception" profile "$config" --set device=cuda --set precision=bf16 --plan-only "$device" --json >"$plan"
-    row+=$(python3 $here/model.py --seconds "$plan" | awk -v steps="$steps" '{ printf " %.2f |", $1 * steps / 86400 }')
+    row+=$(python3 $here/model.py --seconds "$plan" "$gpus" | awk -v steps="$steps" '{ printf " %.2g |", $1 * steps / 86400 }')
   done
   echo "$row"
 done

@@ -2,30 +2,34 @@
 """Predicted time of one training step on a GPU, from the plan of that step: bytes and operations over stated rates.
 
 usage: model.py PLAN.json... [--measured PROFILE.json...]
-       model.py --seconds PLAN.json      prints the step's time alone
+       model.py --seconds PLAN.json [GPUS]      prints the step's time alone; by that many GPUs, each with such a part
 
 A plan is what `bninception profile CONFIG --plan-only DEVICE.json --json` prints, a profile what the same command prints
 on that GPU without --plan-only. Without profiles the columns "measured" stay empty.
 
 Every launch costs at least LAUNCH seconds from start to start inside a CUDA graph. An op's time in one direction is the
 largest of that, of its bytes over the memory's rate, and of its operations over the arithmetic's rate. What fits in half
-of the level-2 cache is taken from it.
+of the level-2 cache is taken from it. Several GPUs of one machine exchange the gradients after the backward pass: each
+sends as many bytes as in a ring.
 """
 import json
 import sys
 
-# Data sheets: memory in TB/s, dense matrix products in TFLOP/s by type, level-2 cache in TB/s (rough) and MB.
+# Data sheets: memory in TB/s, the link to other GPUs (NVLink, else PCIe) in TB/s in one direction, dense matrix products
+# in TFLOP/s by type, level-2 cache in TB/s (rough) and MB.
 RATES = {
-    "NVIDIA A100-SXM4-80GB": {"memory": 2.04, "l2": 4.0, "l2_mb": 40, "bf16": 312, "tf32": 156, "f32": 19.5},
-    "NVIDIA GeForce RTX 4090": {"memory": 1.01, "l2": 4.5, "l2_mb": 72, "bf16": 165, "tf32": 82.6, "f32": 82.6},
-    "NVIDIA H100 80GB HBM3": {"memory": 3.35, "l2": 5.5, "l2_mb": 50, "bf16": 989, "tf32": 494, "f32": 67},
-    "NVIDIA H200": {"memory": 4.8, "l2": 5.5, "l2_mb": 50, "bf16": 989, "tf32": 494, "f32": 67},
-    "NVIDIA B200": {"memory": 8.0, "l2": 10.0, "l2_mb": 126, "bf16": 2250, "tf32": 1100, "f32": 75},
+    "NVIDIA A100-SXM4-80GB": {"memory": 2.04, "link": 0.3, "l2": 4.0, "l2_mb": 40, "bf16": 312, "tf32": 156, "f32": 19.5},
+    "NVIDIA GeForce RTX 4090": {"memory": 1.01, "link": 0.032, "l2": 4.5, "l2_mb": 72, "bf16": 165, "tf32": 82.6, "f32": 82.6},
+    "NVIDIA H100 80GB HBM3": {"memory": 3.35, "link": 0.45, "l2": 5.5, "l2_mb": 50, "bf16": 989, "tf32": 494, "f32": 67},
+    "NVIDIA H200": {"memory": 4.8, "link": 0.45, "l2": 5.5, "l2_mb": 50, "bf16": 989, "tf32": 494, "f32": 67},
+    "NVIDIA B200": {"memory": 8.0, "link": 0.9, "l2": 10.0, "l2_mb": 126, "bf16": 2250, "tf32": 1100, "f32": 75},
 }
 MEMORY_SHARE = 0.85  # of the data sheet's rate, that streaming kernels reach
 CONVOLUTION_SHARE = {3: 0.55}  # of the arithmetic's rate, by the kernel's size
 OTHER_SHARE = 0.40
+LINK_SHARE = 0.7
 LAUNCH = 2.2e-6
+EXCHANGES, EXCHANGE = 4, 20e-6  # gradients and statistics, out and back; what each takes at least
 LIBRARY = ("cudnn", "cublasLt")
 PRODUCTS = ("conv2d", "separable_conv2d", "linear")
 
@@ -106,6 +110,14 @@ class Model:
         else:
             self.add(where, launches, x + y + op["saved_bytes"] + op["added_terms"] * x)
 
+    def exchange(self, gpus):
+        """Seconds in which so many GPUs hand on their gradients and receive the sums."""
+        if gpus == 1:
+            return 0.0
+        gradients = self.plan["memory"]["parameters"] / 3 / (2 if self.plan["precision"] == "bf16" else 1)
+        moved = 2 * gradients * (gpus - 1) / gpus
+        return moved / (self.rates["link"] * LINK_SHARE * 1e12) + EXCHANGES * EXCHANGE
+
     def launches(self):
         return sum(row.launches for row in self.rows.values())
 
@@ -127,7 +139,8 @@ def main():
     paths = sys.argv[1:]
     if paths[0] == "--seconds":
         with open(paths[1], encoding="utf-8") as file:
-            print(Model(json.load(file)).seconds())
+            model = Model(json.load(file))
+        print(model.seconds() + model.exchange(int(paths[2]) if len(paths) > 2 else 1))
         return
     split = paths.index("--measured") if "--measured" in paths else len(paths)
     models = []
