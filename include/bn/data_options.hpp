@@ -9,10 +9,11 @@ namespace bn {
 
 enum class DatasetKind { kShapes, kMnist, kFolder, kTar, kPacked };
 enum class OnCorrupt { kFail, kSkip, kQuarantine };  // quarantine: skipped, and a copy put aside to be looked at
-enum class Decoder { kJpegTurbo, kOpencv };          // decodes JPEG; other formats are always OpenCV's
+enum class Decoder { kJpegTurbo, kOpencv };          // decodes JPEG; it has no part in other formats
 enum class ExifOrientation { kIgnore, kApply };
-// Decides what of a set is kept in memory from the start, up to 2 GB. kDecoded keeps all pixels. kShrunk keeps training
-// images at twice the size that evaluation resizes to, for photos that take longer to decode than to learn from.
+// Decides what of a set is kept in memory from the start; over 2 GB is an error. kDecoded keeps all pixels. kShrunk
+// keeps training images, shrunk to twice the size that evaluation resizes to where they are larger, for photos that
+// take longer to decode than to learn from.
 enum class Cache { kNone, kDecoded, kShrunk };
 // kShards: a random order of shards (tar files), the images of each in file order, so that the same ones keep meeting
 // in a batch. kWithinShard: each shard's images in random order too. kFull: one permutation of all images.
@@ -55,8 +56,8 @@ struct DataOptions {
   ShapesOptions shapes{};
   int64_t image_size = 224;  // side of the network's input
   int64_t image_channels = 3;
-  // Evaluation: shorter side, then centre crop of image_size; 0 = no resize. Raw sets (mnist, shapes) ignore it: they
-  // are resized to image_size itself.
+  // Evaluation: shorter side, then centre crop of image_size; 0 = no resize, but smaller images grow to image_size. Raw
+  // sets (mnist, shapes) ignore it: they are resized to image_size itself.
   int64_t resize_shorter = 256;
   int64_t binarize = -1;                            // pixel > threshold becomes 255, else 0; -1 = off
   std::vector<double> mean{0, 0, 0}, std{1, 1, 1};  // per channel, for pixels scaled to 0..1

@@ -62,8 +62,8 @@ class Dataset {
 };
 
 // Tells sets apart by their images in order: 16 hexadecimal digits of the labels, file names and sizes, then a hyphen
-// and 16 of the contents (content_key), unless more than 2 GB would have to be read for these. The place of a set does
-// not matter.
+// and 16 of the contents (content_key), unless more than 2 GB would have to be read for these. Of more than 200,000
+// images no sizes count, and contents only where the set has recorded them. The place of a set does not matter.
 std::string fingerprint(const Dataset& set);
 
 // Throws DataError: missing file, truncated gz or idx, count mismatch, an empty class, ... naming the file.

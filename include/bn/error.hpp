@@ -1,4 +1,4 @@
-// Errors: one exception type, a class of failure that decides the exit code, and a place to name the op.
+// Errors: one base class of all exceptions, an exit code for each class of failure, and a place to name the op.
 #pragma once
 
 #include <cstdint>

@@ -8,15 +8,14 @@
 
 namespace bn {
 
-// One process among several that train together.
+// One part of a step of training, or one process among several that evaluate together.
 struct Part {
   int64_t rank = 0, world = 1;
 };
 
-// The order of training images: position -> (epoch, index). It has no state but a cached order per epoch. When several
-// processes train together, rank r has the positions r, r + world, r + 2 world, ... in the one order that all draw
-// alike. Their parts are equal and disjoint; together they make the batches of one process whose batch is world times
-// as large.
+// The order of training images: (epoch, position) -> index. It has no state but a cached order per epoch. Where a step
+// has several parts, part r has the positions r, r + world, r + 2 world, ... in the one order that all draw alike. The
+// parts are equal and disjoint; together they make the batches of one part whose batch is world times as large.
 class Sampler {
  public:
   Sampler(std::vector<int64_t> shard_sizes, Shuffle shuffle, uint64_t seed, Part part = {});

@@ -20,7 +20,7 @@ constexpr Processor kProcessors[] = {
     {[] { return allows("amx"); }, Bfloat16Math::kBf16},
     // Without instructions for bf16 oneDNN widens in registers, over and over, and without AVX-512 it has no bf16.
     {[] { return !allows("bf16") && !allows("fp16"); }, Bfloat16Math::kF32},
-    // Zen 4 and later. Measured on Zen 5: a step of BN-Inception takes 0.5 of f32's time
+    // Zen 4 and later. Measured on Zen 5: a step of BN-Inception at 224 takes 0.5 of f32's time
     // (experiments/benchmarks/README.md).
     {[] { return __builtin_cpu_is("amd") != 0; }, Bfloat16Math::kBf16},
     // Cooper Lake has twice the products of f32's instructions, by its maker's account.

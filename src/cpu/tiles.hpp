@@ -1,4 +1,4 @@
-// How the columns of an [m, c] matrix are divided among threads.
+// How an [m, c] matrix is divided among threads, by rows and by columns.
 #pragma once
 
 #include "cpu/kernels/kernels.hpp"

@@ -1,6 +1,6 @@
-// Convolutions 3x3 of stride 1 by Winograd's F(4x4, 3x3), computed in f32 on maps of either type: 36 products of
-// matrices instead of the 144 of a direct convolution for each tile of 4x4 outputs. The transforms are our kernels, the
-// products are oneDNN's.
+// Convolutions 3x3 of stride 1 by Winograd's F(4x4, 3x3), computed in f32 on maps of either type. A tile of 4x4 outputs
+// takes 36 multiplications for each pair of channels, a direct convolution 144. The transforms are our kernels; the 36
+// products of matrices, each over many tiles, are oneDNN's.
 #pragma once
 
 #include <optional>

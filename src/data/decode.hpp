@@ -1,5 +1,6 @@
-// Encoded bytes to pixels: JPEG by libjpeg-turbo or, if asked, and everything else by OpenCV. A damaged file is an
-// exception, never an exit or a gray patch; only OpenCV does not tell a damaged JPEG from a sound one.
+// Encoded bytes to pixels: JPEG by libjpeg-turbo or, if asked, by OpenCV, and all else by OpenCV (but netpbm.hpp). A
+// damaged file is an exception, never an exit or a gray patch: OpenCV does not see damage in a JPEG, so libjpeg-turbo
+// decodes it first.
 #pragma once
 
 #include <cstdint>

@@ -14,8 +14,9 @@ namespace bn {
 std::unique_ptr<Dataset> select_images(std::unique_ptr<Dataset> images, std::vector<int64_t> kept,
                                        LeftOut left_out = {});
 
-// Which images are for validation. Of each class about the share asked for, but at least one and not all, so that a
-// class with a single image is only trained on. Images with equal keys stay together, also across classes.
+// Which images are for validation: about the share asked for of each class, never all of it, and at least one where
+// copies allow it. Images with equal keys (copies) stay together, also across classes. A class with a single image, or
+// with copies of one alone, is only trained on.
 std::vector<bool> choose_validation(const std::vector<int32_t>& labels, const std::vector<uint64_t>& keys,
                                     const SplitOptions& options);
 

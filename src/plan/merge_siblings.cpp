@@ -5,7 +5,8 @@
 // The other batch norms that write into one concatenation become one too, which reads several inputs. Saves starting an
 // op.
 //
-// Nothing but the order of some sums changes. Parameters, statistics and their names stay those of the siblings.
+// Some sums change their order, and in bf16 the siblings' terms of a gradient are no longer rounded one by one.
+// Parameters, statistics and their names stay those of the siblings.
 #include <algorithm>
 #include <utility>
 

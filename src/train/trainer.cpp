@@ -139,7 +139,7 @@ StepScalars Trainer::scalars_of_this_step() const {
   return scalars;
 }
 
-// Images a second are counted over the steps alone: evaluating and saving lie between two intervals.
+// Images a second are counted without evaluating and saving, which lie between two intervals; probing counts.
 void Trainer::start_interval() {
   interval_start_ = Clock::now();
   interval_step_ = progress_.step;

@@ -1,5 +1,5 @@
-// Gradients of batch normalisation (paper: sec. 3, with its sums collected) and of bias and activation. The output of a
-// fused activation is not read: z is recomputed from x, which backward reads anyway.
+// Gradients of batch normalisation (paper: sec. 3, with its sums collected) and of bias and activation. Those of batch
+// normalisation do not read y: z is recomputed from x, which they read anyway. Those of bias and activation read y.
 //
 // Bytes per element: the sums read x and dy; the input's gradient reads x and dy and writes dx. Sums are f32 within a
 // thread (four rows added first) and a block (a fixed tree), double across blocks.
