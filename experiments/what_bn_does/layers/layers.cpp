@@ -85,7 +85,7 @@ struct Layer {
 };
 
 struct Outcome {
-  double early = 0, best = 0;  // validation top-1 after a tenth of the training, and the best
+  double early = 0, last = 0;  // validation top-1 after a tenth of the training, and at its end
   std::map<std::string, Layer> layers{};
   // In the trained network with one layer's weights times 10, the largest over the layers: the distance of the logits
   // from those before, and of ten times the weights' gradient from the gradient before, over their lengths.
@@ -138,7 +138,7 @@ class Training {
       if (is_watched) compare(step, rate, before, outcome, csv);
       if (step + 1 == length.steps / 10) outcome.early = evaluate_now();
     }
-    outcome.best = evaluate_now();
+    outcome.last = evaluate_now();
     const int64_t looks = length.steps / settings_.every;
     const auto measured = static_cast<double>(looks);
     const std::map<std::string, double> weights = weight_lengths();
@@ -358,7 +358,7 @@ void print_tables(const std::vector<std::pair<Arm, std::vector<Outcome>>>& arms)
                interval_of(
                    outcomes, [](const Outcome& o) { return 100 * o.early; }, 1),
                interval_of(
-                   outcomes, [](const Outcome& o) { return 100 * o.best; }, 1),
+                   outcomes, [](const Outcome& o) { return 100 * o.last; }, 1),
                interval_of(
                    outcomes, [](const Outcome& o) { return 100 * o.logits_change; }, 2),
                interval_of(
@@ -402,7 +402,7 @@ void run(const Settings& settings) {
       cpu.threads = config.threads == 0 ? 1 : static_cast<int>(config.threads);
       const std::unique_ptr<Backend> backend = make_cpu_backend(cpu);
       outcomes.back().second.push_back(Training(config, *backend, arm, settings).run(csv.is_open() ? &csv : nullptr));
-      fmt::print(stderr, "{} seed {}: {:.2f} %\n", arm.name, seed, 100 * outcomes.back().second.back().best);
+      fmt::print(stderr, "{} seed {}: {:.2f} %\n", arm.name, seed, 100 * outcomes.back().second.back().last);
     }
   }
   if (csv.is_open() && !csv.flush()) throw StorageError("cannot write " + settings.csv);
