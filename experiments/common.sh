@@ -141,6 +141,14 @@ build_beside_tests() {
 
 build_programs() { [ -n "${BNINCEPTION:-}" ] || build bninception; }
 
+# train_values CONFIG KEY...: what the resolved configuration has for these keys of its section train, separated by spaces.
+train_values() {
+  "$bninception" config show "$1" | awk -v keys="${*:2}" '
+    /^[a-z]/ { inside = $1 == "train:" }
+    inside { value[$1] = $2 }
+    END { count = split(keys, key, " "); for (i = 1; i <= count; ++i) printf "%s ", value[key[i] ":"] }'
+}
+
 has_mnist() { [ -f "${BN_DATA_ROOT:-}/mnist/train-images-idx3-ubyte.gz" ]; }
 need_mnist() {
   has_mnist || fail "set BN_DATA_ROOT to the folder that holds mnist/train-images-idx3-ubyte.gz and the three beside it."

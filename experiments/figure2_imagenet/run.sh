@@ -2,7 +2,7 @@
 # Figures 2 and 3 at full size, and the members of Figure 4. Needs imagenet, packed, under BN_DATA_ROOT.
 #   usage: run.sh [--dry-run] [--jobs N] [--minutes N] [--out DIR] [--set KEY=VALUE]...
 #          run.sh --together N [--dry-run] [--out DIR] [--set KEY=VALUE]...
-# --dry-run needs no data. A build with CUDA adds the days that each network would take on several GPUs, as a model
+# --dry-run needs no data. A build with CUDA adds the days that each network would take on each kind of GPU, as a model
 # predicts them. --together: mpirun starts 1, 2, 4 or 8 processes, with --set device=cuda a GPU each, and they train the
 # seven networks of Figures 2 and 3 one after another. The same command goes on where it ended.
 set -euo pipefail
@@ -31,12 +31,11 @@ fi
 # A step has eight parts of 32 images, as configs/imagenet/distributed/bn_x5_8x32.yaml has it for BN-x5: an eighth of the
 # steps, and eight times the rate after a warm-up.
 train_together() {
-  local network=$1 run=$out/$1 initial steps every resume=()
-  read -r initial steps every < <("$bninception" config show "$configs/$network.yaml" | awk '
-    { value[$1] = $2 }
-    END { print value["initial:"], value["steps:"] / 8, value["evaluate_every:"] / 8 }')
+  local network=$1 run=$out/$1 values initial steps every resume=()
+  values=$(train_values "$configs/$network.yaml" initial steps evaluate_every)
+  read -r initial steps every <<<"$values"
   local command=(mpirun -n "$processes" "$bninception" train "$configs/$network.yaml" --out "$run" --set precision=bf16
-    --set train.parts=8 --set train.steps="$steps" --set train.evaluate_every="$every"
+    --set train.parts=8 --set train.steps=$((steps / 8)) --set train.evaluate_every=$((every / 8))
     --set train.learning_rate.initial="$(calculate "8 * $initial" %g)" --set train.learning_rate.warmup_epochs=5
     --set train.learning_rate.warmup_from="$initial" "${overrides[@]}")
   if [ $plan_only = yes ]; then echo "${command[*]}"; return; fi

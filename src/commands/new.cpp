@@ -172,7 +172,8 @@ std::string some_of(const std::vector<std::string>& names) {
 }
 
 // Unicode has two forms of an accented letter: one character, as most systems write, or the letter and a mark that
-// follows it, as macOS writes names of files. They look the same.
+// follows it, as macOS writes names of files. They look the same. Which accent it is, is not looked at: that would take
+// Unicode's tables, and two names that differ in it alone are worth a remark, too, if one of them has marks.
 struct AccentFolded {
   std::string text{};  // in small letters, each accented letter as '?'
   bool has_marks = false;

@@ -52,8 +52,8 @@ TEST_F(TrainProcesses, ACheckpointThatCannotBeWrittenEndsAll) {
 
 class DifferingProcess : public Processes {
  protected:
-  // Two processes, of which the second has other variables in its environment and more arguments. Not by mpirun's
-  // colon: the mpirun of Open MPI 5.0.7 crashes there.
+  // Two processes, of which the second has other variables in its environment and more arguments. They are
+  // one program to mpirun, since that of Open MPI 5.0.7 crashes where a colon separates two.
   ProgramResult train_with_another(const std::string& variables, const std::string& arguments,
                                    const ProgramOptions& settings = options()) const {
     std::vector<std::string> words{

@@ -21,14 +21,13 @@ echo "| network | steps |$(sed -n 's/.*"deviceName": *"NVIDIA \([^"]*\)".*/ \1 |
 echo "|---|---|$(printf -- '---|%.0s' "${devices[@]}")"
 for config in "$@"; do
   config=$(from_caller "$config")
-  read -r steps gpus < <("$bninception" config show "$config" | awk '
-    /^[a-z]/ { inside = $1 == "train:" }
-    inside { value[$1] = $2 }
-    END { print value["steps:"], value["parts:"] }')
+  values=$(train_values "$config" steps parts)
+  read -r steps gpus <<<"$values"
   row="| $(basename "$config" .yaml) | $steps |"
   for device in "${devices[@]}"; do
     "$bninception" profile "$config" --set device=cuda --set precision=bf16 --plan-only "$device" --json >"$plan"
-    row+=$(python3 $here/model.py --seconds "$plan" "$gpus" | awk -v steps="$steps" '{ printf " %.2g |", $1 * steps / 86400 }')
+    row+=$(python3 $here/model.py --seconds "$plan" "$gpus" | awk -v steps="$steps" '
+      { days = $1 * steps / 86400; printf (days < 0.1 ? " %.3f |" : " %.2f |"), days }')
   done
   echo "$row"
 done
