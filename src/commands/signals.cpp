@@ -1,14 +1,19 @@
 #include "commands/signals.hpp"
 
+#include <pthread.h>
+#include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
+#include <thread>
 
 namespace bn {
 namespace {
 
-volatile std::sig_atomic_t stop_signal = 0;
-volatile std::sig_atomic_t seconds_to_stop = 0;  // 0 = as long as it takes
+std::atomic<int> stop_signal = 0;
+std::atomic<unsigned> seconds_to_stop = 0;  // 0 = as long as it takes
+static_assert(std::atomic<int>::is_always_lock_free && std::atomic<unsigned>::is_always_lock_free);
 
 // The second one ends the program at once.
 extern "C" void on_stop_signal(int signal) {
@@ -17,7 +22,7 @@ extern "C" void on_stop_signal(int signal) {
     std::raise(signal);
   }
   stop_signal = signal;
-  if (seconds_to_stop > 0) alarm(static_cast<unsigned>(seconds_to_stop));
+  if (seconds_to_stop > 0) alarm(seconds_to_stop);
 }
 
 extern "C" void on_alarm(int) {
@@ -25,13 +30,32 @@ extern "C" void on_alarm(int) {
   std::raise(stop_signal);
 }
 
+// Before version 3.12, oneDNN's matrix products for AVX2 and AVX-512 let the stack pointer point into the heap (its
+// issue 4845). A signal that is handled meanwhile on that thread overwrites memory of others. So one thread handles the
+// signals and computes nothing; the caller's thread, and all that it starts from now on, keep them blocked.
+void handle_on_another_thread(const sigset_t& signals) {
+  static const bool has_begun = [&] {
+    std::thread([] {
+      while (true) pause();
+    }).detach();
+    return true;
+  }();
+  static_cast<void>(has_begun);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+}
+
 }  // namespace
 
 // SIGUSR1 is the one that mpirun hands on: after SIGINT and SIGTERM it kills its processes within a second.
 std::function<bool()> stop_on_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) {
     if (std::signal(signal, on_stop_signal) == SIG_IGN) std::signal(signal, SIG_IGN);  // nohup ignores it: it stays so
+    sigaddset(&signals, signal);
   }
+  sigaddset(&signals, SIGALRM);
+  handle_on_another_thread(signals);
   std::signal(SIGPIPE, SIG_IGN);  // whoever read the messages has gone; the work goes on
   return [] { return stop_signal != 0; };
 }

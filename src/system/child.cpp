@@ -24,6 +24,9 @@ constexpr auto kGracePoll = std::chrono::milliseconds(10);
   setpgid(0, 0);  // Ctrl-C reaches the parent alone, which ends its children in order
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (getppid() != parent) _exit(127);  // it died before it could be watched
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);  // what this program blocks in its threads, the new one shall get
   const int input = open("/dev/null", O_RDONLY);
   dup2(input, STDIN_FILENO);
   dup2(output, STDOUT_FILENO);

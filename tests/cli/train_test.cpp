@@ -1,4 +1,5 @@
 // Training as a user meets it: killed, interrupted, out of disk, resumed; always to the same bits.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -103,6 +104,27 @@ TEST_F(TrainCommand, SigtermAndSigintWriteACheckpoint) {
   train("run", {"--resume"});
   EXPECT_EQ(curve(folder("run")), curve(folder("reference")));
   EXPECT_TRUE(read_bytes(folder("run").checkpoint_path(150)) == read_bytes(folder("reference").checkpoint_path(150)));
+}
+
+// The others may be in a library's code that no signal must interrupt.
+TEST_F(TrainCommand, OneThreadThatComputesNothingHandlesTheSignals) {
+  RunningProgram program(bninception_command(arguments("run", set({"threads=2", "train.steps=1000000"}))));
+  ASSERT_TRUE(wait_until(milliseconds(20'000), [&] { return newest(folder("run")) > 0; }));
+  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) {
+    int64_t threads = 0, handling = 0;
+    for (const auto& thread : std::filesystem::directory_iterator(fmt::format("/proc/{}/task", program.pid()))) {
+      const std::string status = read_bytes(thread.path() / "status");
+      const size_t mask = status.find("SigBlk:\t");
+      ASSERT_NE(mask, std::string::npos);
+      const uint64_t blocked = std::stoull(status.substr(mask + 8, 16), nullptr, 16);
+      ++threads;
+      if ((blocked >> (number - 1) & 1) == 0) ++handling;
+    }
+    EXPECT_GT(threads, 2);
+    EXPECT_EQ(handling, 1) << "signal " << number << ", " << threads << " threads";
+  }
+  program.signal(SIGTERM);
+  EXPECT_EQ(program.wait().exit_code, code(ExitCode::kInterrupted));
 }
 
 TEST_F(TrainCommand, ResumingNothingSaysThatItBeginsAnew) {

@@ -25,6 +25,16 @@ TEST(Child, AppendsItsOutputAndTellsHowItEnded) {
             "cannot start '/nowhere/program': No such file or directory");
 }
 
+TEST(Child, GetsSignalsThatItsParentBlocks) {
+  const TemporaryFolder folder;
+  sigset_t signals, before;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  ASSERT_EQ(pthread_sigmask(SIG_BLOCK, &signals, &before), 0);
+  EXPECT_EQ(Child(shell("kill -TERM $$; echo survived"), folder / "output.txt").wait(), 128 + SIGTERM);
+  ASSERT_EQ(pthread_sigmask(SIG_SETMASK, &before, nullptr), 0);
+}
+
 TEST(Child, EndsWhenAsked) {
   const TemporaryFolder folder;
   Child child(shell("trap 'exit 9' TERM; echo ready; while :; do sleep 0.01; done"), folder / "output.txt");
