@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "bn/error.hpp"
-#include "system/lower_case.hpp"
+#include "system/text.hpp"
 
 namespace bn {
 

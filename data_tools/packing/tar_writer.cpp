@@ -59,17 +59,7 @@ Header header_of(const std::string& path, int64_t size) {
 
 }  // namespace
 
-struct TarWriter::Sum {
-  XXH3_state_t* state = XXH3_createState();
-  Sum() { XXH3_64bits_reset(state); }
-  Sum(const Sum&) = delete;
-  Sum& operator=(const Sum&) = delete;
-  ~Sum() { XXH3_freeState(state); }
-};
-
-TarWriter::TarWriter(const std::string& path) : file_(path), sum_(std::make_unique<Sum>()) {}
-
-TarWriter::~TarWriter() = default;
+TarWriter::TarWriter(const std::string& path) : file_(path) {}
 
 int64_t TarWriter::append(const std::string& name, const uint8_t* bytes, int64_t size) {
   static constexpr std::array<uint8_t, kHeaderBytes> kZeros{};
@@ -86,12 +76,12 @@ TarWriter::Result TarWriter::finish() {
   write(kEnd.data(), kEnd.size());
   flush();
   file_.commit();
-  return {.bytes = position_, .checksum = XXH3_64bits_digest(sum_->state)};
+  return {.bytes = position_, .checksum = sum_.value()};
 }
 
 void TarWriter::write(const uint8_t* bytes, int64_t size) {
   constexpr size_t kBuffer = 1 << 20;
-  XXH3_64bits_update(sum_->state, bytes, static_cast<size_t>(size));
+  sum_.add(bytes, size);
   buffer_.insert(buffer_.end(), bytes, bytes + size);
   position_ += size;
   if (buffer_.size() >= kBuffer) flush();

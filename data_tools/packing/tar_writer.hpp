@@ -3,10 +3,10 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <vector>
 
+#include "system/checksum.hpp"
 #include "system/files.hpp"
 
 namespace bn {
@@ -14,7 +14,6 @@ namespace bn {
 class TarWriter {
  public:
   explicit TarWriter(const std::string& path);
-  ~TarWriter();
 
   // Returns the offset of the member's bytes. A name of over 100 bytes is split at a slash, or shortened to the part
   // that fits and a hash of the whole. StorageError when the disk is full.
@@ -27,12 +26,11 @@ class TarWriter {
   Result finish();
 
  private:
-  struct Sum;
   void write(const uint8_t* bytes, int64_t size);
   void flush();
 
   AtomicFile file_;
-  std::unique_ptr<Sum> sum_;
+  Checksum sum_;
   std::vector<uint8_t> buffer_;
   int64_t position_ = 0;
 };

@@ -1,7 +1,6 @@
 #include "packing/verify.hpp"
 
 #include <fmt/format.h>
-#include <xxhash.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -14,6 +13,7 @@
 #include "data/tar.hpp"
 #include "packing/image_packer.hpp"
 #include "packing/imagenet.hpp"
+#include "system/checksum.hpp"
 #include "system/files.hpp"
 
 namespace bn {
@@ -22,16 +22,13 @@ namespace {
 uint64_t checksum_of_file(const FileReader& file) {
   constexpr int64_t kStep = 1 << 20;
   std::vector<uint8_t> bytes(kStep);
-  XXH3_state_t* state = XXH3_createState();
-  XXH3_64bits_reset(state);
+  Checksum sum;
   for (int64_t done = 0; done < file.size(); done += kStep) {
     const int64_t count = std::min(kStep, file.size() - done);
     file.read(done, count, bytes.data());
-    XXH3_64bits_update(state, bytes.data(), static_cast<size_t>(count));
+    sum.add(bytes.data(), count);
   }
-  const uint64_t sum = XXH3_64bits_digest(state);
-  XXH3_freeState(state);
-  return sum;
+  return sum.value();
 }
 
 // One split's index, and the place where the images of each shard begin in it.

@@ -147,6 +147,7 @@ int run_command_line(CLI::App& app, int argc, const char* const* argv, const Exi
     return static_cast<int>(code);
   };
   const auto fails = [&](const std::exception& error, ExitCode code) { return tells(error.what(), code); };
+  std::signal(SIGCHLD, SIG_DFL);  // where whoever started this program ignores it, no child could be awaited
   std::signal(SIGXFSZ, SIG_IGN);  // a limit on the size of files is then an error of write(), as a full disk is
   app.description(wrap(app.get_description(), kTerminalWidth));
   refuse_empty_values(app);

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 
 #include "bn/error.hpp"
@@ -19,6 +18,7 @@
 #include "data/class_list.hpp"
 #include "system/files.hpp"
 #include "system/messages.hpp"
+#include "system/text.hpp"
 
 namespace bn {
 namespace {
@@ -40,13 +40,12 @@ std::optional<int64_t> population_batches(const std::string& text) {
   std::string number = text.starts_with(kWord) ? text.substr(kWord.size()) : "";
   if (number.starts_with('(') && number.ends_with(')')) number = number.substr(1, number.size() - 2);
   if (number.starts_with(':')) number.erase(0, 1);
-  int64_t batches = 0;
-  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), batches);
-  if (error != std::errc{} || end != number.data() + number.size() || batches < 1) {
+  const std::optional<int64_t> batches = number_in<int64_t>(number);
+  if (!batches || *batches < 1) {
     throw ConfigError(
         fmt::format("--statistics: got '{}', expected moving or population(N), N batches such as 100", text));
   }
-  return batches;
+  return *batches;
 }
 
 std::vector<TrainedModel> read_models(const EvaluateArguments& arguments) {

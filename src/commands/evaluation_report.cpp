@@ -9,11 +9,11 @@
 #include <nlohmann/json.hpp>
 
 #include "bn/pictures.hpp"
-#include "system/csv.hpp"
 #include "system/duration.hpp"
 #include "system/messages.hpp"
 #include "system/outputs.hpp"
 #include "system/terminal.hpp"
+#include "system/text.hpp"
 
 namespace bn {
 namespace {

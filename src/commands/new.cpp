@@ -17,8 +17,8 @@
 #include "data/class_list.hpp"
 #include "data/survey.hpp"
 #include "system/files.hpp"
-#include "system/lower_case.hpp"
 #include "system/messages.hpp"
+#include "system/text.hpp"
 #include "system/usable_cores.hpp"
 
 namespace bn {

@@ -19,10 +19,10 @@
 #include "commands/signals.hpp"
 #include "commands/trained_model.hpp"
 #include "cpu/bounded_spin.hpp"
-#include "system/csv.hpp"
 #include "system/files.hpp"
 #include "system/messages.hpp"
 #include "system/outputs.hpp"
+#include "system/text.hpp"
 
 namespace bn {
 namespace {
@@ -137,6 +137,7 @@ class Answers {
                : arguments_.is_csv() ? csv_of(prediction)
                                      : text_of(prediction, picture)) +
               "\n");
+    if (std::ferror(stdout) != 0) throw StorageError("cannot write standard output");  // `head` has ended, say
   }
 
   // Where the heat maps lie, and what their colours mean; "" where none was drawn.
@@ -299,6 +300,7 @@ ExitCode run_predict(const PredictArguments& arguments) {
     throw ConfigError("--heatmap draws what one crop shows, so it needs --crops 1");
   }
   expect_no_file_for_answers(arguments);
+  EvaluationWatch watch{.stop = stop_on_signals_within_a_second(), .likeliest = arguments.top};
   TrainedModel model = read_model(arguments.run, arguments.which);
   const DataOptions data = data_for_photos(model.config.data);
   std::vector<std::string> closed;  // folders that cannot be read
@@ -320,7 +322,6 @@ ExitCode run_predict(const PredictArguments& arguments) {
   model.plan = compile(model.net, *model.parameters, *backend, of_plan);
   answers.begin(*backend);
   const std::vector<EnsembleMember> members{{.plan = &*model.plan, .normalization = normalization_of(data)}};
-  EvaluationWatch watch{.stop = stop_on_signals_within_a_second(), .likeliest = arguments.top};
   try {
     EvaluationProgress progress;
     if (isatty(STDOUT_FILENO) == 0) {  // else the answers themselves show it

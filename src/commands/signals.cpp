@@ -6,21 +6,33 @@
 
 #include <atomic>
 #include <csignal>
+#include <ctime>
 #include <thread>
 
 namespace bn {
 namespace {
 
 std::atomic<int> stop_signal = 0;
+std::atomic<int64_t> stop_time = 0;         // in milliseconds
 std::atomic<unsigned> seconds_to_stop = 0;  // 0 = as long as it takes
-static_assert(std::atomic<int>::is_always_lock_free && std::atomic<unsigned>::is_always_lock_free);
+static_assert(std::atomic<int>::is_always_lock_free && std::atomic<int64_t>::is_always_lock_free);
 
-// The second one ends the program at once.
+int64_t now_in_milliseconds() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return int64_t{1000} * now.tv_sec + now.tv_nsec / 1'000'000;
+}
+
+// Many programs make one request twice: timeout asks its child and then the child's group; a shell that ends and its
+// terminal both send SIGHUP; a service manager asks a sweep and its runs. Only a person's second Ctrl-C means more.
 extern "C" void on_stop_signal(int signal) {
+  constexpr int64_t kSameRequest = 500;
   if (stop_signal != 0) {
+    if (signal != SIGINT || now_in_milliseconds() - stop_time < kSameRequest) return;
     std::signal(signal, SIG_DFL);
     std::raise(signal);
   }
+  stop_time = now_in_milliseconds();
   stop_signal = signal;
   if (seconds_to_stop > 0) alarm(seconds_to_stop);
 }

@@ -206,7 +206,8 @@ void add_train_command(CLI::App& app, ExitCode& exit_code) {
   command->add_flag("--json", arguments->json, "Print the result as one JSON object");
   command->footer(
       "The run folder receives config.yaml (every value resolved), git.txt, log.jsonl (one JSON object a line) and\n"
-      "checkpoints/ (safetensors: the last ones and the best). Ctrl-C writes a checkpoint first.");
+      "checkpoints/ (safetensors: the last ones and the best). Ctrl-C writes a checkpoint first; a second one,\n"
+      "half a second later or more, does not wait for it.");
   command->callback([arguments, &exit_code] {
     cpu::bound_spinning();
     exit_code = run_in_group([&](Group& group) { return run_train(*arguments, group); });

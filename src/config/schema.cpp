@@ -8,7 +8,7 @@
 #include <functional>
 
 #include "config/yaml_node.hpp"
-#include "system/utf8.hpp"
+#include "system/text.hpp"
 
 namespace bn::config {
 namespace {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "system/text.hpp"
+
 namespace bn::config {
 namespace {
 
@@ -142,7 +144,7 @@ std::string item_path(const std::string& list_path, const YamlNode& item, size_t
 std::string printable(std::string_view text) {
   if (text.size() <= kShownLength) return escape(text);
   size_t length = kShownLength;
-  while (length > 0 && (static_cast<unsigned char>(text[length]) & 0xc0U) == 0x80U) --length;  // not inside a character
+  while (length > 0 && is_following(text[length])) --length;  // not inside a character
   return escape(text.substr(0, length)) + "...";
 }
 

@@ -12,8 +12,7 @@
 
 #include "bn/error.hpp"
 #include "data/packed_index.hpp"
-#include "system/lower_case.hpp"
-#include "system/utf8.hpp"
+#include "system/text.hpp"
 
 namespace bn {
 namespace {

@@ -12,7 +12,8 @@
 #include "bn/error.hpp"
 #include "data/sources.hpp"
 #include "data/split.hpp"
-#include "system/lower_case.hpp"
+#include "system/checksum.hpp"
+#include "system/text.hpp"
 
 namespace bn {
 
@@ -50,17 +51,6 @@ std::string LeftOut::list() const {
 
 namespace {
 
-// XXH3 of what is added, one after the other.
-class Sum {
- public:
-  Sum() : state_(XXH3_createState(), XXH3_freeState) { XXH3_64bits_reset(state_.get()); }
-  void add(const void* bytes, size_t size) { XXH3_64bits_update(state_.get(), bytes, size); }
-  std::string digits() const { return fmt::format("{:016x}", XXH3_64bits_digest(state_.get())); }
-
- private:
-  std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> state_;
-};
-
 // "a.tar:x/1.jpg" -> "1.jpg"
 std::string after_folders(const std::string& name) { return name.substr(name.find_last_of("/:") + 1); }
 
@@ -71,7 +61,7 @@ int64_t bytes_to_read(const Dataset& set, int64_t index) {
 }
 
 std::string digits_of_contents(const Dataset& set) {
-  Sum sum;
+  Checksum sum;
   for (int64_t i = 0; i < set.size(); ++i) {
     uint64_t key = 0;  // of an image that cannot be read; training will say why
     try {
@@ -92,11 +82,11 @@ std::string fingerprint(const Dataset& set) {
   constexpr int64_t kMostToRead = int64_t{2} << 30;
   const bool sizes_are_asked = set.size() <= kMostSizes;
   int64_t to_read = sizes_are_asked || set.recorded_checksum(0) ? 0 : kMostToRead + 1;
-  Sum sum;
+  Checksum sum;
   for (int64_t i = 0; i < set.size(); ++i) {
     const std::string file = after_folders(set.name(i));  // a set may move
     const int64_t numbers[] = {set.label(i), sizes_are_asked ? set.stored_bytes(i) : 0};
-    sum.add(file.c_str(), file.size() + 1);
+    sum.add(file.c_str(), static_cast<int64_t>(file.size()) + 1);
     sum.add(numbers, sizeof numbers);
     if (sizes_are_asked) to_read += bytes_to_read(set, i);
   }

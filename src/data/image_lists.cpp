@@ -2,9 +2,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <sstream>
 
 #include "bn/dataset.hpp"
@@ -14,6 +14,7 @@
 #include "data/placed_images.hpp"
 #include "data/split.hpp"
 #include "system/files.hpp"
+#include "system/text.hpp"
 
 namespace bn {
 namespace {
@@ -22,8 +23,16 @@ namespace fs = std::filesystem;
 
 struct Line {
   int64_t number = 0;
+  std::string text{};  // without blanks around it
   std::vector<std::string> words{};
 };
+
+constexpr const char* kBlanks = " \t\r\v\f";
+
+std::string trimmed(const std::string& text) {
+  const size_t begin = std::min(text.find_first_not_of(kBlanks), text.size());
+  return text.substr(begin, text.find_last_not_of(kBlanks) + 1 - begin);
+}
 
 std::vector<Line> read_lines(const std::string& path) {
   std::string text;
@@ -33,18 +42,12 @@ std::vector<Line> read_lines(const std::string& path) {
   int64_t number = 0;
   for (std::string line; std::getline(stream, line);) {
     if (number == 0 && line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);  // a byte order mark
-    Line& next = lines.emplace_back(Line{.number = ++number});
+    Line& next = lines.emplace_back(Line{.number = ++number, .text = trimmed(line)});
     std::istringstream rest(line);
     for (std::string word; rest >> word;) next.words.push_back(word);
     if (next.words.empty()) lines.pop_back();
   }
   return lines;
-}
-
-bool read_number(const std::string& text, int64_t& value) {
-  const char* end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, value);
-  return error == std::errc{} && rest == end && value >= 0;
 }
 
 // Adds the images of a tar file or of a folder.
@@ -66,8 +69,21 @@ void add_path(const std::string& path, PlacedImages& images, FolderWalk& walk) {
   }
 }
 
+// The image that the line begins with, and the word after it. A name may have blanks in it: the longest one counts.
+using Places = std::map<std::string, int64_t>;
+std::pair<Places::const_iterator, std::string> place_and_index(const Line& line, const Places& by_name) {
+  const std::string& text = line.text;
+  for (size_t end = text.find_last_of(kBlanks); end != std::string::npos; end = text.find_last_of(kBlanks, end - 1)) {
+    const auto place = by_name.find(trimmed(text.substr(0, end)));
+    if (place == by_name.end()) continue;
+    const std::string rest = trimmed(text.substr(end));
+    return {place, rest.substr(0, rest.find_first_of(kBlanks))};
+  }
+  return {by_name.end(), line.words.size() < 2 ? "" : line.words[1]};
+}
+
 void read_labels(const std::string& labels, PlacedImages& images) {
-  std::map<std::string, int64_t> by_name;
+  Places by_name;
   for (int64_t i = 0; i < images.size(); ++i) {
     const std::string file = images.file_name(i);
     if (by_name.emplace(file, i).second) continue;
@@ -75,20 +91,20 @@ void read_labels(const std::string& labels, PlacedImages& images) {
   }
   int32_t highest = 0;
   for (const Line& line : read_lines(labels)) {
-    int64_t value = -1;
-    if (line.words.size() < 2 || !read_number(line.words[1], value) || value > 1'000'000) {
+    const auto [place, index] = place_and_index(line, by_name);
+    const std::optional<int64_t> value = number_in<int64_t>(index);
+    if (!value || *value < 0 || *value > 1'000'000) {
       throw DataError(
           fmt::format("{}:{}: expected the name of an image and the index of its class", labels, line.number));
     }
-    const auto place = by_name.find(line.words[0]);
     if (place == by_name.end()) {
       throw DataError(fmt::format("{}:{}: there is no image {}", labels, line.number, line.words[0]));
     }
     int32_t& label = images.labels[static_cast<size_t>(place->second)];
     if (label >= 0) {
-      throw DataError(fmt::format("{}:{}: {} has a label already", labels, line.number, line.words[0]));
+      throw DataError(fmt::format("{}:{}: {} has a label already", labels, line.number, place->first));
     }
-    label = static_cast<int32_t>(value);
+    label = static_cast<int32_t>(*value);
     highest = std::max(highest, label);
   }
   for (int64_t i = 0; i < images.size(); ++i) {
@@ -142,9 +158,9 @@ std::unique_ptr<Dataset> exclude_images(std::unique_ptr<Dataset> images, const s
   }
   std::vector<bool> excluded(static_cast<size_t>(images->size()), false);
   for (const Line& line : read_lines(list)) {
-    int64_t number = -1;
-    std::string name = line.words.front();
-    if (by_name.count(name) == 0 && read_number(name, number)) name = fmt::format("ILSVRC2012_val_{:08}", number);
+    std::string name = line.text;
+    const std::optional<int64_t> number = number_in<int64_t>(name);
+    if (by_name.count(name) == 0 && number && *number >= 0) name = fmt::format("ILSVRC2012_val_{:08}", *number);
     const auto [first, last] = by_name.equal_range(name);
     if (first == last) throw DataError(fmt::format("{}:{}: there is no image {} to exclude", list, line.number, name));
     if (std::next(first) != last) {

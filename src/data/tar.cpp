@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "bn/error.hpp"
+#include "system/text.hpp"
 
 namespace bn {
 namespace {
@@ -260,12 +261,9 @@ class TarIndexer {
   }
 
   int64_t pax_size(const std::string& digits) const {
-    int64_t size = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), size);
-    if (error != std::errc() || end != digits.data() + digits.size() || size < 0) {
-      fail("is damaged: a member's size is no number or too large");
-    }
-    return size;
+    const std::optional<int64_t> size = number_in<int64_t>(digits);
+    if (!size || *size < 0) fail("is damaged: a member's size is no number or too large");
+    return *size;
   }
 
   std::string path_of(const Block& block) const {

@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cmath>
 #include <filesystem>
 #include <optional>
@@ -18,6 +17,7 @@
 #include "exchange/event_framing.hpp"
 #include "exchange/tensorboard.pb.h"
 #include "system/files.hpp"
+#include "system/text.hpp"
 
 namespace bn {
 namespace {
@@ -89,11 +89,8 @@ void add_hparams(Summary& summary, const char* tag, const HParamsPluginData& dat
 }
 
 void set_hyperparameter(tensorboard::SessionStartInfo::Value& value, const std::string& text) {
-  double number = 0;
-  const char* end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, number);
-  if (error == std::errc() && rest == end) {
-    value.set_number_value(number);
+  if (const std::optional<double> number = number_in<double>(text)) {
+    value.set_number_value(*number);
   } else if (text == "true" || text == "false") {
     value.set_bool_value(text == "true");
   } else {

@@ -3,7 +3,6 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
-#include <charconv>
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
@@ -11,6 +10,7 @@
 
 #include "bn/group.hpp"
 #include "system/installation.hpp"
+#include "system/text.hpp"
 
 namespace bn {
 namespace {
@@ -20,14 +20,10 @@ constexpr const char* kModule = "libbninception_mpi.so";
 
 using OpenGroup = Group* (*)();
 
-std::optional<int64_t> number_in(const char* variable) {
+std::optional<int64_t> environment_number(const char* variable) {
   const char* text = std::getenv(variable);
   if (text == nullptr) return std::nullopt;
-  const std::string_view digits = text;
-  int64_t number = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
-  return number;
+  return number_in<int64_t>(text);
 }
 
 // The environment tells of a launcher: Open MPI's, those of MPICH and Intel, srun's.
@@ -39,10 +35,10 @@ struct Launched {
 // srun sets SLURM_STEP_NUM_TASKS for every program, but PMIX_RANK only where MPI was asked for.
 Launched launched() {
   for (const char* variable : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"}) {
-    if (const std::optional<int64_t> count = number_in(variable)) return {*count > 1, count};
+    if (const std::optional<int64_t> count = environment_number(variable)) return {*count > 1, count};
   }
   if (std::getenv("PMIX_RANK") == nullptr) return {};
-  const std::optional<int64_t> tasks = number_in("SLURM_STEP_NUM_TASKS");
+  const std::optional<int64_t> tasks = environment_number("SLURM_STEP_NUM_TASKS");
   return {tasks.value_or(2) > 1, tasks};
 }
 

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 
 namespace bn::mpi {
@@ -26,20 +27,24 @@ void Watchdog::stop() {
 // Nobody is woken: the thread looks often enough.
 void Watchdog::begin() {
   const std::lock_guard lock(mutex_);
-  waiting_since_ = Clock::now();
+  is_waiting_ = true;
+  waited_ = {};
 }
 
 void Watchdog::end() {
   const std::lock_guard lock(mutex_);
-  waiting_since_.reset();
+  is_waiting_ = false;
 }
 
 void Watchdog::watch() {
   constexpr std::chrono::milliseconds kLook{200};
   std::unique_lock lock(mutex_);
-  while (!stop_) {
+  for (auto looked = Clock::now(); !stop_;) {
     changed_.wait_for(lock, kLook);
-    if (stop_ || !waiting_since_ || Clock::now() - *waiting_since_ < patience_) continue;
+    const auto now = Clock::now();
+    waited_ += std::min<Clock::duration>(now - looked, 2 * kLook);  // more means that all were stopped and continued
+    looked = now;
+    if (stop_ || !is_waiting_ || waited_ < patience_) continue;
     std::fprintf(
         stderr,
         "error: process %d on %s has waited %d s for the others: another process of this run ended or cannot be "

@@ -5,7 +5,6 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
-#include <optional>
 #include <thread>
 
 #include "bn/group.hpp"
@@ -45,7 +44,8 @@ class Watchdog {
   std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;
   std::chrono::seconds patience_;
-  std::optional<Clock::time_point> waiting_since_;
+  bool is_waiting_ = false;
+  Clock::duration waited_{};  // without what this process was stopped for
   bool stop_ = false;
   std::thread thread_;
 };

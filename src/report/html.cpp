@@ -5,6 +5,7 @@
 #include "bn/error.hpp"
 #include "report/document.hpp"
 #include "system/files.hpp"
+#include "system/text.hpp"
 
 namespace bn::report {
 namespace {
@@ -78,12 +79,6 @@ std::string to_text(const Text& text) {
   return line;
 }
 
-// Counts characters: the bytes of UTF-8 that begin one.
-size_t length_of(const std::string& text) {
-  return static_cast<size_t>(
-      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
-}
-
 struct Writer {
   std::string folder{};
   std::string out{};
@@ -120,7 +115,7 @@ struct Writer {
       for (const Text& cell : row) {
         // Numbers stay whole; text that is longer than any number may break.
         constexpr size_t kNumber = 26;
-        const bool is_words = cell.size() == 1 && length_of(cell.front().text) > kNumber;
+        const bool is_words = cell.size() == 1 && count_characters(cell.front().text) > kNumber;
         out += fmt::format("<td{}>{}</td>", is_words ? " class=\"words\"" : "", to_text(cell));
       }
       out += "</tr>\n";

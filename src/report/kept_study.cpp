@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -11,8 +10,8 @@
 #include "bn/error.hpp"
 #include "config/yaml_node.hpp"
 #include "report/study.hpp"
-#include "system/csv.hpp"
 #include "system/files.hpp"
+#include "system/text.hpp"
 
 namespace bn::report {
 namespace {
@@ -40,24 +39,8 @@ constexpr const char* kPercentiles[] = {"percentile_15", "percentile_50", "perce
 constexpr const char* kKeys = "arm,seed,step,end";
 constexpr size_t kFirstColumn = 4;  // after the keys
 
-// The records of a run, one for each step. If a step has a value twice, the first counts, as in curve_of().
-std::vector<LogRecord> one_record_a_step(const Run& run) {
-  std::vector<LogRecord> records;
-  for (const LogRecord& record : run.log) {
-    if (record.event == "start") continue;
-    if (records.empty() || records.back().step != record.step) records.push_back({.step = record.step});
-    LogRecord& row = records.back();
-    for (const Column& column : kColumns) {
-      if (!(row.*column.field)) row.*column.field = record.*column.field;
-    }
-    if (row.percentiles.empty()) row.percentiles = record.percentiles;
-  }
-  if (!records.empty()) records.back().event = run.log.back().event;
-  return records;
-}
-
 bool has_record(const Study& study, const std::function<bool(const LogRecord&)>& of_kind) {
-  return std::ranges::any_of(study.runs(), [&](const Run* run) { return std::ranges::any_of(run->log, of_kind); });
+  return std::ranges::any_of(study.runs(), [&](const Run* run) { return std::ranges::any_of(run->rows, of_kind); });
 }
 
 std::string curves_of(const Study& study) {
@@ -73,7 +56,7 @@ std::string curves_of(const Study& study) {
   text += '\n';
   for (const Arm& arm : study.arms) {
     for (const Run& run : arm.runs) {
-      for (const LogRecord& record : one_record_a_step(run)) {
+      for (const LogRecord& record : run.rows) {
         text += fmt::format("{},{},{},{}", csv_field(arm.name), run.seed, record.step, record.event);
         for (const Column* column : columns) {
           const std::optional<double>& value = record.*column->field;
@@ -205,12 +188,9 @@ std::vector<std::string> cells_of(std::string_view line) {
 
 template <class T>
 T number_of(const std::string& cell) {
-  T value{};
-  const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
-  if (error != std::errc() || end != cell.data() + cell.size()) {
-    throw std::invalid_argument(fmt::format("'{}' is not a number", cell));
-  }
-  return value;
+  const std::optional<T> value = number_in<T>(cell);
+  if (!value) throw std::invalid_argument(fmt::format("'{}' is not a number", cell));
+  return *value;
 }
 
 // Where the cells of a line go: the columns of the file, in its order. A percentile's is null.
@@ -329,8 +309,7 @@ Study read_kept_study(const std::string& folder) {
       run.config_text = config_text;
       run.config = config;
       run.config.train.seed = run.seed;
-      run.log = std::move(curve.mapped());
-      read_end(run);
+      take_log(run, curve.mapped());
     }
   }
   if (!curves.empty()) {

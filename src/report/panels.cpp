@@ -139,7 +139,7 @@ std::vector<ProbedArm> probed_arms(const Study& study, const std::string& op, in
       const ProbeOptions& probe = run.config.train.probe;
       if (probe.op != op || probe.unit != unit) continue;
       ProbedArm arm{.name = study.arms[i].name, .style = line_style(style_index(study, i))};
-      for (const LogRecord& record : run.log) {
+      for (const LogRecord& record : run.rows) {
         const bool is_finite =
             std::ranges::all_of(record.percentiles, [](double value) { return std::isfinite(value); });
         if (record.percentiles.size() == 3 && is_finite) {

@@ -45,11 +45,75 @@ std::filesystem::path folder_of(const Run& run) {
   return path.filename().empty() ? path.parent_path() : path;  // "runs/mine/"
 }
 
+constexpr std::optional<double> LogRecord::*kFields[] = {&LogRecord::loss,
+                                                         &LogRecord::learning_rate,
+                                                         &LogRecord::validation_top1,
+                                                         &LogRecord::validation_top5,
+                                                         &LogRecord::images_per_second,
+                                                         &LogRecord::seconds};
+
+// One record for each step. If a step has a value twice, the first counts. A record of a step that was passed before
+// has none that counts.
+std::vector<LogRecord> one_record_a_step(const std::vector<LogRecord>& log) {
+  std::vector<LogRecord> records;
+  for (const LogRecord& record : log) {
+    if (!records.empty() && record.step < records.back().step) continue;
+    if (records.empty() || records.back().step != record.step) records.push_back({.step = record.step});
+    LogRecord& merged = records.back();
+    for (const auto field : kFields) {
+      // A larger value is no measurement, and axes would overflow.
+      constexpr double kLargest = 1e30;
+      const std::optional<double>& value = record.*field;
+      if (!(merged.*field) && value && std::abs(*value) < kLargest) merged.*field = value;
+    }
+    if (merged.percentiles.empty()) merged.percentiles = record.percentiles;
+  }
+  return records;
+}
+
+std::optional<double> median_rate(const std::vector<LogRecord>& records) {
+  std::vector<double> rates;
+  for (const LogRecord& record : records) {
+    if (record.images_per_second) rates.push_back(*record.images_per_second);
+  }
+  if (rates.empty()) return std::nullopt;
+  const auto middle = rates.begin() + static_cast<std::ptrdiff_t>(rates.size() / 2);
+  std::ranges::nth_element(rates, middle);
+  return *middle;
+}
+
+std::vector<LogRecord> rows_of(const std::vector<LogRecord>& log) {
+  constexpr double kStretches = 60;
+  std::vector<LogRecord> records = one_record_a_step(log), rows;
+  const std::optional<double> rate = median_rate(records);
+  double sum = 0;
+  int64_t losses = 0;
+  for (LogRecord& record : records) {
+    if (record.loss) {
+      sum += *record.loss;
+      ++losses;
+    }
+    const int64_t begin = rows.empty() ? 0 : rows.back().step;
+    const bool is_last = &record == &records.back();
+    if (!is_last && !record.validation_top1 && record.percentiles.empty() &&
+        static_cast<double>(record.step - begin) * kStretches < static_cast<double>(records.back().step))
+      continue;
+    if (losses > 0) record.loss = sum / static_cast<double>(losses);
+    sum = 0;
+    losses = 0;
+    record.images_per_second = is_last ? rate : std::nullopt;
+    rows.push_back(std::move(record));
+  }
+  if (!rows.empty()) rows.back().event = log.back().event;
+  return rows;
+}
+
 }  // namespace
 
-void read_end(Run& run) {
+void take_log(Run& run, const std::vector<LogRecord>& log) {
+  run.rows = rows_of(log);
   run.state = "has not begun";
-  for (const LogRecord& record : run.log) {
+  for (const LogRecord& record : log) {
     run.last_step = std::max(run.last_step, record.step);
     run.end_step = record.step;
     if (record.event == "end") {
@@ -97,10 +161,7 @@ Run read_run(const std::string& folder) {
     throw DataError(fmt::format("'{}' is no run folder: it has no {}; a sweep folder would have a sweep.json{}", folder,
                                 config ? "log.jsonl" : "config.yaml", hint));
   }
-  Run run{.folder = folder,
-          .config = parse_config(*config, files.config_path()),
-          .config_text = *config,
-          .log = read_log(files.log_path())};
+  Run run{.folder = folder, .config = parse_config(*config, files.config_path()), .config_text = *config};
   run.seed = run.config.train.seed;
   read_file(folder + "/git.txt", run.version);
   run.version = run.version.substr(0, run.version.find_last_not_of('\n') + 1);
@@ -108,19 +169,14 @@ Run read_run(const std::string& folder) {
   std::string provenance;
   if (read_file(folder + "/made_of.json", provenance) == ReadResult::kRead)
     run.provenance = provenance_from_json(provenance);
-  read_end(run);
+  take_log(run, read_log(files.log_path()));
   return run;
 }
 
 std::vector<Point> curve_of(const Run& run, std::optional<double> LogRecord::*field) {
   std::vector<Point> points;
-  for (const LogRecord& record : run.log) {
-    const std::optional<double>& value = record.*field;
-    // A larger value is no measurement, and axes would overflow.
-    constexpr double kLargest = 1e30;
-    if (!value || !(std::abs(*value) < kLargest)) continue;
-    if (!points.empty() && points.back().step >= record.step) continue;
-    points.push_back({record.step, *value});
+  for (const LogRecord& row : run.rows) {
+    if (row.*field) points.push_back({row.step, *(row.*field)});
   }
   return points;
 }
@@ -134,12 +190,7 @@ std::optional<Point> best_accuracy(const Run& run) {
 }
 
 std::optional<double> images_per_second(const Run& run) {
-  std::vector<Point> rates = curve_of(run, &LogRecord::images_per_second);
-  if (rates.empty()) return std::nullopt;
-  const auto middle = rates.begin() + static_cast<std::ptrdiff_t>(rates.size() / 2);
-  std::nth_element(rates.begin(), middle, rates.end(),
-                   [](const Point& a, const Point& b) { return a.value < b.value; });
-  return middle->value;
+  return run.rows.empty() ? std::nullopt : run.rows.back().images_per_second;
 }
 
 }  // namespace bn::report

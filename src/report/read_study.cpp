@@ -303,11 +303,14 @@ void Study::note_validation_images(int64_t images) {
   if (images > 0 && (validation_images == 0 || images < validation_images)) validation_images = images;
 }
 
-Arm& Study::arm_named(const std::string& arm_name) {
+// A folder's name may hold what would break the lines of a kept study.
+Arm& Study::arm_named(std::string arm_name) {
+  std::ranges::replace_if(
+      arm_name, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7F'; }, '?');
   for (Arm& arm : arms) {
     if (arm.name == arm_name) return arm;
   }
-  return arms.emplace_back(Arm{.name = arm_name});
+  return arms.emplace_back(Arm{.name = std::move(arm_name)});
 }
 
 Study read_study(const std::vector<std::string>& inputs, const std::string& baseline) {

@@ -19,9 +19,9 @@ struct Run {
   std::string folder{};
   uint64_t seed = 0;
   Config config{};
-  std::string config_text{};  // the stored text; an earlier version may have written it
-  std::string version{};      // the program's: git.txt
-  std::vector<LogRecord> log{};
+  std::string config_text{};               // the stored text; an earlier version may have written it
+  std::string version{};                   // the program's: git.txt
+  std::vector<LogRecord> rows{};           // what a report shows of the log, in order of steps: take_log()
   std::optional<Provenance> provenance{};  // none in folders of earlier versions and in kept studies
   RunEnd end = RunEnd::kUnfinished;
   std::string state{};    // "finished", "diverged at step 3", "crashed: ..."
@@ -35,11 +35,11 @@ struct Point {
   int64_t step = 0;
   double value = 0;
 };
-// The records of the run that have the field, in order of steps.
+// The rows of the run that have the field.
 std::vector<Point> curve_of(const Run& run, std::optional<double> LogRecord::*field);
 // The first evaluation with the highest accuracy; nullopt before any.
 std::optional<Point> best_accuracy(const Run& run);
-// The median of the logged rates; nullopt when there are none.
+// The median of the log's rates; nullopt when there are none.
 std::optional<double> images_per_second(const Run& run);
 
 struct Arm {
@@ -61,13 +61,16 @@ struct Study {
   std::vector<const Run*> runs() const;  // all arms'
   std::vector<uint64_t> seeds() const;   // all arms' seeds, ascending
   void note_validation_images(int64_t images);
-  Arm& arm_named(const std::string& arm_name);  // a new one where there is none
+  Arm& arm_named(std::string arm_name);  // a new one where there is none
 };
 
 // Reads a run folder. Throws DataError: no such folder, no run in it, a line that is no record.
 Run read_run(const std::string& folder);
-// Sets how the run ended from the last record that says it: a resumed run has more than one end.
-void read_end(Run& run);
+// Sets how the run ended, from the last record that says it since a resumed run has more than one end; and its rows. A
+// row closes at an evaluation, at a probe's percentiles, at the end, and where a sixtieth of the run has passed since
+// the row before. Its loss is the mean over its records. The last one has the median of the images a second. A log that
+// was made of such rows gives them again.
+void take_log(Run& run, const std::vector<LogRecord>& log);
 
 // The folder that holds the folders of all runs; "" where there is none.
 std::filesystem::path folder_of_all(const Study& study);

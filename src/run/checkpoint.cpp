@@ -2,13 +2,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <string_view>
 
 #include "bn/checkpoint.hpp"
 #include "bn/error.hpp"
 #include "run/safetensors.hpp"
+#include "system/text.hpp"
 
 namespace bn {
 namespace {
@@ -33,12 +33,9 @@ const std::string& require(const SafetensorsFile& file, const std::string& key) 
 template <class Number>
 Number require_number(const SafetensorsFile& file, const std::string& key) {
   const std::string& text = require(file, key);
-  Number value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) {
-    fail_foreign(file, fmt::format("its '{}' is '{}'", key, text));
-  }
-  return value;
+  const std::optional<Number> value = number_in<Number>(text);
+  if (!value) fail_foreign(file, fmt::format("its '{}' is '{}'", key, text));
+  return *value;
 }
 
 // Nothing in a checkpoint of an earlier version.

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
+#include <thread>
 
 #include "bn/error.hpp"
 
@@ -22,19 +24,35 @@ std::string holder_of(int file) {
   return process.empty() ? "another process" : fmt::format("process {}", process);
 }
 
+// Who only asks whether the folder is locked holds the lock for a moment. Returns 0 or an error number.
+int lock_patiently(int file) {
+  constexpr int kTries = 10;
+  for (int i = 1; flock(file, LOCK_EX | LOCK_NB) != 0; ++i) {
+    if (errno != EWOULDBLOCK || i == kTries) return errno;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  return 0;
+}
+
 }  // namespace
+
+bool is_locked(const std::string& folder) {
+  const FileDescriptor file(open((folder + "/lock").c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  return file && flock(file.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
 
 FolderLock::FolderLock(const std::string& folder, const LockWords& words) {
   const std::string path = folder + "/lock";
   file_ = FileDescriptor(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666));
   if (!file_) throw StorageError(fmt::format("cannot write '{}': {}", path, errno_text(errno)));
-  if (flock(file_.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno == EWOULDBLOCK) {
-      throw StorageError(
-          fmt::format("{} '{}' is in use: {} {}", words.folder, folder, holder_of(file_.get()), words.use));
-    }
-    // Some cluster file systems have no locks; refusing to train there would cost more than the lock protects.
-    if (!has_no_locks(errno)) throw StorageError(fmt::format("cannot lock '{}': {}", path, errno_text(errno)));
+  const int error = lock_patiently(file_.get());
+  if (error == EWOULDBLOCK) {
+    throw StorageError(
+        fmt::format("{} '{}' is in use: {} {}", words.folder, folder, holder_of(file_.get()), words.use));
+  }
+  // Some cluster file systems have no locks; refusing to train there would cost more than the lock protects.
+  if (error != 0 && !has_no_locks(error)) {
+    throw StorageError(fmt::format("cannot lock '{}': {}", path, errno_text(error)));
   }
   const std::string text = fmt::format("{}\n", getpid());
   if (ftruncate(file_.get(), 0) != 0 || pwrite(file_.get(), text.data(), text.size(), 0) < 0) {

@@ -21,4 +21,8 @@ class FolderLock {
   FileDescriptor file_;
 };
 
+// Whether a process holds the folder's lock. False where that cannot be known: without locks, or without the right to
+// read it.
+bool is_locked(const std::string& folder);
+
 }  // namespace bn

@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #include <algorithm>
 #include <array>
@@ -16,6 +15,7 @@
 #include <nlohmann/json.hpp>
 
 #include "bn/error.hpp"
+#include "system/checksum.hpp"
 
 namespace bn {
 namespace {
@@ -31,16 +31,6 @@ constexpr int64_t kBlockBytes = 1 << 20;
 constexpr std::string_view kPrefix = R"({"__metadata__":{"checksum":"xxh3-64:)";
 constexpr std::string_view kZeroDigits = "0000000000000000";
 constexpr int64_t kDigitsOffset = kLengthBytes + static_cast<int64_t>(kPrefix.size());  // an offset in the file
-
-class Checksum {
- public:
-  Checksum() : state_(XXH3_createState(), XXH3_freeState) { XXH3_64bits_reset(state_.get()); }
-  void add(const void* data, int64_t bytes) { XXH3_64bits_update(state_.get(), data, static_cast<size_t>(bytes)); }
-  std::string digits() const { return fmt::format("{:016x}", XXH3_64bits_digest(state_.get())); }
-
- private:
-  std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> state_;
-};
 
 struct ElementType {
   const char* name;

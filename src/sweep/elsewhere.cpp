@@ -17,18 +17,7 @@ namespace fs = std::filesystem;
 
 constexpr int64_t kFileWidth = 120;
 
-// A folder that does not lie on this machine may have no locks: then its run counts as waiting.
-bool is_locked(const std::string& folder) {
-  if (!fs::exists(folder + "/lock")) return false;
-  try {
-    const FolderLock probe(folder);
-    return false;
-  } catch (const StorageError&) {
-    return true;
-  }
-}
-
-// A sweep that is running writes its own record, and knows more.
+// A run whose folder has no locks counts as waiting. A sweep that is running writes its own record, and knows more.
 void inspect(Sweep& sweep, const SweepOptions& options, std::vector<LogTail>& tails) {
   create_folder(options.folder);
   check_record(sweep, options);

@@ -73,6 +73,7 @@ class Runner {
  private:
   struct Active {
     size_t index;
+    int64_t first_step;  // of the log when it was started
     std::unique_ptr<Child> child;
   };
 
@@ -132,7 +133,8 @@ class Runner {
     if (tails_[index].update().last_event.empty() && run_folder.checkpoint_steps().empty()) {
       fs::remove(run_folder.config_path());
     }
-    active_.push_back({index, std::make_unique<Child>(train_command(run, options_), output_of(run))});
+    active_.push_back(
+        {index, tails_[index].update().step, std::make_unique<Child>(train_command(run, options_), output_of(run))});
     ++run.attempts;
     run.state = RunState::kRunning;
     run.message.clear();
@@ -140,9 +142,15 @@ class Runner {
     record();
   }
 
+  // An editor may replace the file in two steps, and a network folder be away for a while.
   void check_file() {
     std::string text;
-    if (read_file(sweep_.path, text) == ReadResult::kRead && text == sweep_.text) return;
+    try {
+      const bool is_same = read_file(sweep_.path, text) == ReadResult::kRead && text == sweep_.text;
+      changes_seen_ = is_same ? 0 : changes_seen_ + 1;
+    } catch (const StorageError&) {
+    }
+    if (changes_seen_ < 2) return;
     stop(fmt::format(
         "{} was changed while the sweep was running; its runs were saved, start it again to go on with the new plan",
         sweep_.path));
@@ -173,14 +181,15 @@ class Runner {
       }
       const size_t index = active->index;
       const int exit_code = active->child->wait();
+      const bool has_learned = tails_[index].update().step > active->first_step;
       active = active_.erase(active);
-      note_end(index, exit_code);
+      note_end(index, exit_code, has_learned);
       changed = true;
     }
     if (changed) record();
   }
 
-  void note_end(size_t index, int exit_code) {
+  void note_end(size_t index, int exit_code, bool has_learned) {
     SweepRun& run = sweep_.runs[index];
     const auto code = static_cast<ExitCode>(exit_code);
     if (code == ExitCode::kSuccess || code == ExitCode::kDiverged) {
@@ -190,7 +199,7 @@ class Runner {
       run.state = interrupted ? RunState::kInterrupted : RunState::kCrashed;
       const std::string said = last_line(output_of(run));
       // A run may crash while the sweep is stopping, too. One that had just been started dies of the signal itself.
-      const bool as_asked = code == ExitCode::kInterrupted || (stopping_ && exit_code == kEndedByTerm);
+      const bool as_asked = code == ExitCode::kInterrupted || (stopping_ && exit_code == kEndedByTerm && !has_learned);
       if (!as_asked) run.message = describe_exit(exit_code) + (said.empty() ? "" : ", ") + said;
     }
     const bool again = run.state == RunState::kCrashed && run.attempts < kMostAttempts && !stopping_;
@@ -261,6 +270,7 @@ class Runner {
   std::vector<Active> active_;
   LiveTable table_;
   Clock::time_point shown_{};
+  int changes_seen_ = 0;  // of the sweep's file, in a row
   bool stopping_ = false;
   std::string changed_;  // why it stopped, unless it was asked to
 };

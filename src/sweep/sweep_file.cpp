@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -13,6 +12,7 @@
 #include "config/merge.hpp"
 #include "system/files.hpp"
 #include "system/suggest.hpp"
+#include "system/text.hpp"
 
 namespace bn {
 namespace {
@@ -109,12 +109,9 @@ class Reader {
   }
 
   static int64_t read_count(const YamlNode& node, const std::string& path) {
-    int64_t value = -1;
-    const char* end = node.text.data() + node.text.size();
-    const auto [rest, error] = std::from_chars(node.text.data(), end, value);
-    const bool whole = node.kind == NodeKind::kScalar && error == std::errc{} && rest == end;
-    if (!whole || value < 0) refuse(node, path, "a whole number, 0 or more");
-    return value;
+    const std::optional<int64_t> value = number_in<int64_t>(node.text);
+    if (node.kind != NodeKind::kScalar || !value || *value < 0) refuse(node, path, "a whole number, 0 or more");
+    return *value;
   }
 
   static std::string read_plain(const YamlNode& node, const std::string& path) {

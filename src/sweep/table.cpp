@@ -11,6 +11,7 @@
 #include "system/duration.hpp"
 #include "system/messages.hpp"
 #include "system/terminal.hpp"
+#include "system/text.hpp"
 
 namespace bn {
 namespace {
@@ -36,19 +37,14 @@ double seconds_left(const TableInput& input, size_t i, double fallback) {
   return static_cast<double>(steps) * progress.seconds_per_step.value_or(fallback);
 }
 
-// Columns of a terminal, where every character takes one.
-size_t width_of(const std::string& text) {
-  return static_cast<size_t>(
-      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
-}
-
-// The start of a text that fits; a name's control characters are not the terminal's business.
+// The start of a text that fits, if every character takes one column; a name's control characters are not the
+// terminal's business.
 std::string fitted(std::string text, size_t width) {
   std::ranges::replace_if(
       text, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7F'; }, '?');
-  if (width_of(text) <= width) return text;
-  while (!text.empty() && width_of(text) >= width) text.pop_back();
-  while (!text.empty() && (static_cast<unsigned char>(text.back()) & 0xC0) == 0x80) text.pop_back();
+  if (count_characters(text) <= width) return text;
+  while (!text.empty() && count_characters(text) >= width) text.pop_back();
+  while (!text.empty() && is_following(text.back())) text.pop_back();
   return text + "~";
 }
 
@@ -88,7 +84,7 @@ Layout lay_out(const std::vector<Cells>& rows, size_t most) {
                             Column::kTimeLeft}};
   for (size_t column = 0; column < layout.columns.size(); ++column) {
     size_t width = 0;
-    for (const Cells& row : rows) width = std::max(width, width_of(row[column]));
+    for (const Cells& row : rows) width = std::max(width, count_characters(row[column]));
     layout.widths.push_back(width);
   }
   size_t& name = layout.widths[static_cast<size_t>(Column::kArm)];
@@ -109,7 +105,8 @@ std::string line_of(const Cells& cells, const Layout& layout, size_t most) {
   for (const Column column : layout.columns) {
     const bool is_text = column == Column::kArm || column == Column::kState;
     const size_t width = layout.widths[static_cast<size_t>(column)];
-    const std::string cell = fitted(cells[static_cast<size_t>(column)], width), space(width - width_of(cell), ' ');
+    const std::string cell = fitted(cells[static_cast<size_t>(column)], width),
+                      space(width - count_characters(cell), ' ');
     if (!line.empty()) line += "  ";
     line += is_text ? cell + space : space + cell;
   }
@@ -160,7 +157,7 @@ std::string render_table(const TableInput& input, TableScope scope, size_t width
 int64_t rows_taken(const std::string& text, size_t width) {
   size_t rows = 0;
   for (size_t begin = 0, end = 0; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1) {
-    rows += std::max<size_t>(1, (width_of(text.substr(begin, end - begin)) + width - 1) / width);
+    rows += std::max<size_t>(1, (count_characters(text.substr(begin, end - begin)) + width - 1) / width);
   }
   return static_cast<int64_t>(rows);
 }

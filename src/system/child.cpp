@@ -24,9 +24,16 @@ constexpr auto kGracePoll = std::chrono::milliseconds(10);
   setpgid(0, 0);  // Ctrl-C reaches the parent alone, which ends its children in order
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (getppid() != parent) _exit(127);  // it died before it could be watched
+  // The new program gets what this one handles, blocks or ignores, but for what whoever started this one ignored.
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGALRM}) {
+    struct sigaction action {};
+    sigaction(number, nullptr, &action);
+    if (action.sa_handler != SIG_IGN) signal(number, SIG_DFL);
+  }
+  signal(SIGPIPE, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);  // what this program blocks in its threads, the new one shall get
+  sigprocmask(SIG_SETMASK, &none, nullptr);
   const int input = open("/dev/null", O_RDONLY);
   dup2(input, STDIN_FILENO);
   dup2(output, STDOUT_FILENO);
@@ -82,7 +89,7 @@ Child::Child(const std::vector<std::string>& command, const std::string& output_
 Child::~Child() {
   ask_to_end();
   const auto deadline = std::chrono::steady_clock::now() + patience_;
-  while (!has_ended() && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(kGracePoll);
+  while (look() && pid_ >= 0 && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(kGracePoll);
   if (pid_ < 0) return;
   kill(pid_, SIGKILL);
   int status = 0;
@@ -94,9 +101,18 @@ void Child::reap(int status) {
   pid_ = -1;
 }
 
-bool Child::has_ended() {
+// False when somebody else has awaited the process: its number may be another's by now.
+bool Child::look() {
   int status = 0;
-  if (pid_ >= 0 && waitpid(pid_, &status, WNOHANG) == pid_) reap(status);
+  const pid_t ended = pid_ < 0 ? 0 : waitpid(pid_, &status, WNOHANG);
+  if (ended > 0) reap(status);
+  if (ended >= 0 || errno == EINTR) return true;
+  pid_ = -1;
+  return false;
+}
+
+bool Child::has_ended() {
+  if (!look()) throw StorageError(fmt::format("cannot wait for a process: {}", errno_text(errno)));
   return pid_ < 0;
 }
 
@@ -110,6 +126,7 @@ int Child::wait() {
     if (waitpid(pid_, &status, 0) == pid_) {
       reap(status);
     } else if (errno != EINTR) {
+      pid_ = -1;
       throw StorageError(fmt::format("cannot wait for a process: {}", errno_text(errno)));
     }
   }

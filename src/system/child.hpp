@@ -36,12 +36,13 @@ class Child {
   Child& operator=(const Child&) = delete;
   ~Child();
 
-  bool has_ended();         // does not wait
+  bool has_ended();         // does not wait; StorageError where the system cannot tell
   void ask_to_end() const;  // SIGTERM
   int wait();               // exit code; 128 + signal when one ended it, as a shell reports it
 
  private:
   void reap(int status);
+  bool look();
 
   std::chrono::milliseconds patience_;
   pid_t pid_ = -1;

@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <optional>
+#include <random>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -25,9 +26,10 @@ namespace {
 
 constexpr std::string_view kTemporaryMark = ".tmp.";
 
-// The process id keeps two processes that write the same name apart, the count two threads.
+// The process id keeps two processes that write the same name apart, the count two threads. It begins at random, since
+// processes in two containers may have one id.
 std::string temporary_name(const std::string& path) {
-  static std::atomic<uint64_t> count = 0;
+  static std::atomic<uint64_t> count = std::random_device()();
   return fmt::format("{}{}{}.{}", path, kTemporaryMark, getpid(), count++);
 }
 
@@ -87,13 +89,33 @@ void sync_directory_of(const std::string& path) {
   if (fsync(directory.get()) != 0 && errno != EINVAL) throw_write_error(path, errno);
 }
 
+// Sleeps after a failure, for longer each time. False where the reason will not pass, or did not in time.
+bool can_try_again(int failures) {
+  constexpr int kMostFailures = 5;
+  const int reason = errno;
+  const bool may_pass = reason == EIO || reason == EMFILE || reason == ENFILE || reason == ENOMEM || reason == EAGAIN;
+  if (!may_pass || failures >= kMostFailures) return false;
+  std::this_thread::sleep_for(std::chrono::milliseconds(20 << failures));
+  return true;
+}
+
+// Opens the file to read it; nothing, with errno, when that cannot be done.
+FileDescriptor open_with_patience(const std::string& path, int flags) {
+  for (int failures = 0;;) {
+    FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | flags));
+    if (file) return file;
+    if (errno == EINTR) continue;
+    if (!can_try_again(++failures)) return {};
+  }
+}
+
 // Calls take(data, bytes) for each block up to the file's end.
 template <class Take>
 void read_blocks(const FileDescriptor& file, const std::string& path, const Take& take) {
   std::string block(1 << 16, '\0');
-  while (true) {
+  for (int failures = 0;;) {
     const ssize_t count = read(file.get(), block.data(), block.size());
-    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && (errno == EINTR || can_try_again(++failures))) continue;
     if (count < 0) throw_read_error(path);
     if (count == 0) return;
     take(block.data(), count);
@@ -112,7 +134,7 @@ void write_all(const std::string& path, const void* data, int64_t bytes, const W
 }
 
 void copy_file(const std::string& source, const std::string& path) {
-  const FileDescriptor input(open(source.c_str(), O_RDONLY | O_CLOEXEC));
+  const FileDescriptor input = open_with_patience(source, 0);
   if (!input) throw_read_error(source);
   AtomicFile output(path);
   read_blocks(input, source, [&](const char* data, int64_t bytes) { output.append(data, bytes); });
@@ -156,7 +178,6 @@ AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
   }
   path_ = target.path;
   temporary_ = temporary_name(path_);
-  unlink(temporary_.c_str());  // an earlier process with this id may have left it
   file_ = FileDescriptor(open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
   if (!file_) throw_write_error(path_, errno);
   exists_ = true;
@@ -198,7 +219,6 @@ void write_file(const std::string& path, std::string_view text) {
 
 void publish_file(const std::string& source, const std::string& path) {
   const std::string temporary = temporary_name(path);
-  unlink(temporary.c_str());
   if (link(source.c_str(), temporary.c_str()) != 0) {
     if (errno == ENOENT) throw_read_error(source);
     copy_file(source, path);
@@ -253,29 +273,8 @@ void raise_open_file_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);  // if it cannot be, opening a file too many says so
 }
 
-namespace {
-
-// Sleeps after a failure, for longer each time. False where the reason will not pass, or did not in time.
-bool can_try_again(int failures) {
-  constexpr int kMostFailures = 5;
-  const int reason = errno;
-  const bool may_pass = reason == EIO || reason == EMFILE || reason == ENFILE || reason == ENOMEM || reason == EAGAIN;
-  if (!may_pass || failures >= kMostFailures) return false;
-  std::this_thread::sleep_for(std::chrono::milliseconds(20 << failures));
-  return true;
-}
-
-}  // namespace
-
-FileDescriptor open_patiently(const std::string& path) {
-  for (int failures = 0;;) {
-    // A pipe that nobody writes to would keep a blocking open waiting.
-    FileDescriptor file(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
-    if (file) return file;
-    if (errno == EINTR) continue;
-    if (!can_try_again(++failures)) return {};
-  }
-}
+// A pipe that nobody writes to would keep a blocking open waiting.
+FileDescriptor open_patiently(const std::string& path) { return open_with_patience(path, O_NONBLOCK); }
 
 PatientRead read_patiently(int file, void* out, int64_t bytes, int64_t offset) {
   PatientRead read;
@@ -292,7 +291,7 @@ PatientRead read_patiently(int file, void* out, int64_t bytes, int64_t offset) {
 }
 
 ReadResult read_file(const std::string& path, std::string& text) {
-  const FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const FileDescriptor file = open_with_patience(path, 0);
   if (!file && errno == ENOENT) return ReadResult::kMissing;
   if (!file) throw_read_error(path);
   text.clear();

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
@@ -16,6 +15,8 @@
 #include <sstream>
 #include <string_view>
 #include <vector>
+
+#include "system/text.hpp"
 
 // libgomp narrows the mask of the first thread to one core where OMP_PROC_BIND and its like are set, before main():
 // where it is linked, it knows how many there were.
@@ -97,10 +98,9 @@ std::optional<int> openmp_threads(const char* variable) {
   const auto blank = [](char letter) { return letter == ' ' || letter == '\t'; };
   while (!first.empty() && blank(first.front())) first.remove_prefix(1);
   while (!first.empty() && blank(first.back())) first.remove_suffix(1);
-  int64_t threads = 0;
-  const auto [end, error] = std::from_chars(first.data(), first.data() + first.size(), threads);
-  if (error != std::errc() || end != first.data() + first.size() || threads < 1) return std::nullopt;
-  return static_cast<int>(std::min<int64_t>(threads, kMaxThreads));
+  const std::optional<int64_t> threads = number_in<int64_t>(first);
+  if (!threads || *threads < 1) return std::nullopt;
+  return static_cast<int>(std::min<int64_t>(*threads, kMaxThreads));
 }
 
 int allowed_cores() {

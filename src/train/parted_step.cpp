@@ -130,8 +130,9 @@ PartedStep::Signals PartedStep::run(const StepScalars& scalars, bool stop, const
   error_ = nullptr;
   try {
     compute_own_parts(scalars, load, computed);
-  } catch (const DataError&) {
-    if (group_.is_alone()) throw;
+  } catch (const Error& error) {  // a damaged image, a disk that fails
+    const bool is_of_images = error.exit_code() == ExitCode::kData || error.exit_code() == ExitCode::kStorage;
+    if (group_.is_alone() || !is_of_images) throw;
     error_ = std::current_exception();
   }
   Signals signals{.stop = stop, .failed = error_ != nullptr};

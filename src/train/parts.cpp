@@ -37,9 +37,11 @@ LoaderCounters PartLoaders::counters_of_all(Group& group) const {
   if (group.is_alone()) return mine;
   LoaderCounters all;
   for (const std::string& count : group.gather(fmt::to_string(mine.skipped))) all.skipped += std::stoll(count);
-  for (const std::string& names : group.gather(fmt::format("{}", fmt::join(mine.skipped_names, "\n")))) {
-    std::istringstream lines(names);
-    for (std::string name; std::getline(lines, name);) all.skipped_names.push_back(name);
+  std::string own_names;
+  for (const std::string& name : mine.skipped_names) own_names += name + '\0';
+  for (const std::string& names : group.gather(own_names)) {
+    std::istringstream stream(names);
+    for (std::string name; std::getline(stream, name, '\0');) all.skipped_names.push_back(name);
   }
   return all;
 }

@@ -328,14 +328,30 @@ TrainResult Trainer::run() {
                     fmt::format("diverged at step {}: {}", progress_.step, error.what()));
     }
     if (error.exit_code() != ExitCode::kData && error.exit_code() != ExitCode::kStorage) throw;
-    try {  // hours in, an image is damaged or a disk fails: what was learned is kept
-      save();
-      LogRecord entry = record("error");
-      entry.message = error.what();
-      write(entry);
-    } catch (const StorageError&) {  // unless it is this disk
-    }
+    keep_what_was_learned(error.what());
     throw;
+  }
+}
+
+// Hours in, an image is damaged or a disk fails. If it is the run's own disk, nothing can be kept.
+void Trainer::keep_what_was_learned(std::string message) {
+  try {
+    save();
+  } catch (const Error&) {
+    try {
+      if (statistics_plan_ && statistics_step_ != progress_.step) {  // they are estimated from the images
+        statistics_step_ = progress_.step;
+        message += "; the statistics of batch normalisation in the last checkpoint are not the population's";
+        save();
+      }
+    } catch (const Error&) {
+    }
+  }
+  try {
+    LogRecord entry = record("error");
+    entry.message = std::move(message);
+    write(entry);
+  } catch (const Error&) {
   }
 }
 

@@ -67,6 +67,7 @@ class Trainer {
   void tell_skipped(const std::string& in_training) const;
   TrainResult finish_diverged();
   TrainResult finish_interrupted();
+  void keep_what_was_learned(std::string message);
   TrainResult run_steps();
   TrainResult finish(TrainOutcome outcome, const char* event, const std::string& message);
 

@@ -1,5 +1,6 @@
 // Sweeps as a user meets them: killed anywhere, interrupted, with runs that diverge or crash; always to the same
 // result.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -166,6 +167,34 @@ TEST_F(SweepCommand, InterruptedItSavesItsRuns) {
   EXPECT_EQ(sweep.wait().exit_code, code(ExitCode::kInterrupted));
   EXPECT_EQ(outcomes(), Words{"interrupted"});
   EXPECT_FALSE(RunFolder(root_ / "out/plain/seed_1").checkpoint_steps().empty());
+}
+
+// Its run cannot answer for a while. A second Ctrl-C does not wait for it; what it has learned is saved all the same.
+TEST_F(SweepCommand, ASecondCtrlCEndsIt) {
+  write_sweep("configs: [plain.yaml]\nset: {train.steps: 1000000, train.evaluate_every: 1000000}\n");
+  RunningProgram sweep(bninception_command(arguments()));
+  const RunFolder run(root_ / "out/plain/seed_1");
+  ASSERT_TRUE(wait_until(milliseconds(20'000), [&] {
+    return std::filesystem::exists(run.log_path()) && read_bytes(run.log_path()).find("\"train\"") != std::string::npos;
+  }));
+  const pid_t child = std::stoi(read_bytes(fmt::format("/proc/{0}/task/{0}/children", sweep.pid())));
+  ASSERT_EQ(kill(child, SIGSTOP), 0);
+  sweep.signal(SIGINT);
+  sweep.signal(SIGINT);  // the same request: it comes at once
+  std::this_thread::sleep_for(milliseconds(800));
+  EXPECT_FALSE(sweep.has_ended());
+  sweep.signal(SIGINT);
+  EXPECT_EQ(sweep.wait().exit_code, 128 + SIGINT);
+  kill(child, SIGCONT);
+  EXPECT_TRUE(wait_until(milliseconds(20'000), [&] { return !run.checkpoint_steps().empty(); }));
+}
+
+// Whoever starts it may ignore the signal that tells of a child's end.
+TEST_F(SweepCommand, ItsRunsEndWhereSigchldIsIgnored) {
+  const Words words = bninception_command(arguments());
+  const ProgramResult result = run_program(joined({"/bin/sh", "-c", "trap '' CHLD; exec \"$@\"", "sh"}, words));
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(outcomes(), kAllFinished);
 }
 
 TEST_F(SweepCommand, ADivergedRunIsAResult) {

@@ -127,6 +127,18 @@ TEST_F(TrainCommand, OneThreadThatComputesNothingHandlesTheSignals) {
   EXPECT_EQ(program.wait().exit_code, code(ExitCode::kInterrupted));
 }
 
+// `timeout` asks its child and then the child's group; a shell and its terminal both send SIGHUP.
+TEST_F(TrainCommand, ARequestThatIsMadeTwiceIsOne) {
+  RunningProgram program(bninception_command(arguments("run", set({"train.steps=1000000"}))));
+  ASSERT_TRUE(wait_until(milliseconds(20'000), [&] { return newest(folder("run")) > 0; }));
+  for (const int number : {SIGTERM, SIGHUP, SIGTERM, SIGINT, SIGUSR1}) program.signal(number);
+  const ProgramResult result = program.wait();
+  EXPECT_EQ(result.exit_code, code(ExitCode::kInterrupted)) << result.err;
+  const LogRecord last = read_log(folder("run").log_path()).back();
+  EXPECT_EQ(last.event, "interrupted");
+  EXPECT_EQ(last.step, newest(folder("run")));
+}
+
 TEST_F(TrainCommand, ResumingNothingSaysThatItBeginsAnew) {
   EXPECT_THAT(train("mistyped", {"--resume"}),
               HasSubstr((root_ / "mistyped") + " holds no checkpoint to resume from, so training begins anew"));
@@ -303,6 +315,31 @@ TEST_F(ChangedData, IsRefusedByName) {
   EXPECT_THAT(train("run", folder_arguments({"--resume", "--set", "train.steps=20"}), ExitCode::kData),
               HasSubstr("the training set had 60 images and has 59 now"));
   EXPECT_THAT(read_bytes(root_ / "run/made_of.json"), HasSubstr("\"arrow\",\"crescent\""));
+}
+
+// The statistics of batch normalisation would be estimated from the damaged image, too.
+TEST_F(ChangedData, WhatWasLearnedIsKeptWithoutThePopulationsStatistics) {
+  const auto words = [&](int64_t steps, const Words& more = {}) {
+    const Words population = test::set({"train.statistics=population", "train.statistics_batches=2"});
+    return folder_arguments(joined(joined(population, {"--set", fmt::format("train.steps={}", steps)}), more));
+  };
+  RunningProgram program(bninception_command(arguments("run", words(1'000'000))));
+  ASSERT_TRUE(wait_until(milliseconds(20'000), [&] { return newest(folder("run")) > 0; }));
+  const std::string image = root_ / "set/train/arrow/000000.png", whole = read_bytes(image);
+  write_bytes(image, std::string(whole.size(), 'x'));
+  const ProgramResult ended = program.wait();
+  EXPECT_EQ(ended.exit_code, code(ExitCode::kData));
+  EXPECT_THAT(ended.err, HasSubstr(image));
+  const LogRecord last = read_log(folder("run").log_path()).back();
+  EXPECT_EQ(last.event, "error");
+  EXPECT_THAT(last.message, HasSubstr("the statistics of batch normalisation in the last checkpoint are not the "
+                                      "population's"));
+  EXPECT_EQ(newest(folder("run")), last.step);
+  write_bytes(image, whole);
+  train("run", words(last.step + 10, {"--resume"}));
+  train("reference", words(last.step + 10));
+  EXPECT_TRUE(read_bytes(folder("run").checkpoint_path(last.step + 10)) ==
+              read_bytes(folder("reference").checkpoint_path(last.step + 10)));
 }
 
 TEST_F(ChangedData, ARefusedResumeChangesNoConfiguration) {

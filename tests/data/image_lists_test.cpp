@@ -1,4 +1,7 @@
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+
+#include <map>
 
 #include "bn/data_options.hpp"
 #include "bn/dataset.hpp"
@@ -117,6 +120,21 @@ TEST_F(LabelledImages, ReadTheOfficialArchive) {
                                         real_data("official-layout-sample/val.sample.labels.txt"));
   EXPECT_EQ(set->size(), 15);
   EXPECT_EQ(set->label(1), 217);
+}
+
+TEST_F(LabelledImages, MayHaveBlanksInTheirNames) {
+  for (const char* name : {"IMG.png", "IMG.png 2.png", "IMG 2.png"}) dir_.write(fmt::format("images/{}", name), "a");
+  const auto labels = dir_.write("labels.txt", "IMG.png 2.png  0\nIMG.png 2 n02\n\tIMG 2.png 1 \n");
+  const auto set = open_labelled_images({dir_ / "images"}, labels);
+  const std::map<std::string, int32_t> expected{{"IMG.png", 2}, {"IMG.png 2.png", 0}, {"IMG 2.png", 1}};
+  for (int64_t i = 0; i < 3; ++i) EXPECT_EQ(set->label(i), expected.at(set->file_name(i)));
+  EXPECT_EQ(names_of(*exclude_images(open_labelled_images({dir_ / "images"}, labels),
+                                     dir_.write("list.txt", " IMG 2.png\r\nIMG.png 2\n"))),
+            std::vector<std::string>{dir_ / "images/IMG.png"});
+  EXPECT_EQ(error_message<DataError>([&] {
+              exclude_images(open_labelled_images({dir_ / "images"}, labels), dir_.write("list.txt", "IMG.png copy\n"));
+            }),
+            dir_ / "list.txt" + ":1: there is no image IMG.png copy to exclude");
 }
 
 TEST_F(LabelledImages, MayHaveColonsInTheirNames) {

@@ -2,6 +2,7 @@
 #include <signal.h>
 
 #include <chrono>
+#include <thread>
 
 #include "processes/fixtures.hpp"
 
@@ -95,6 +96,24 @@ TEST_F(EndingProcesses, OfAFinishedRunTellItsResultAgain) {
     EXPECT_TRUE(read_bytes(folder("run").log_path()) == log);
     EXPECT_TRUE(checkpoint("run", 20) == last);
   }
+}
+
+// A scheduler may stop a job for a while: that is no silence of the others.
+TEST_F(EndingProcesses, ThatWereStoppedForLongerThanTheirPatienceGoOn) {
+  std::vector<std::string> patient = kEndless;
+  patient.insert(patient.end(), {"--set", "distributed.timeout_seconds=2"});
+  const ProgramResult result = disturb(
+      launched(2, train_arguments("run", patient)), options(), [&] { return newest(folder("run")) > 0; },
+      [&](RunningProgram& program) {
+        for (const int number : {SIGSTOP, SIGCONT}) {
+          for (const int rank : {0, 1}) kill(process_of_rank(program.pid(), rank).value(), number);
+          if (number == SIGSTOP) std::this_thread::sleep_for(std::chrono::seconds(5));
+        }
+        const int64_t before = newest(folder("run"));
+        EXPECT_TRUE(wait_until(milliseconds(10'000), [&] { return newest(folder("run")) > before; }));
+        program.signal(SIGUSR1);
+      });
+  EXPECT_EQ(result.exit_code, code(ExitCode::kInterrupted)) << result.err;
 }
 
 class KilledProcess : public Processes, public testing::WithParamInterface<int> {};

@@ -227,12 +227,47 @@ class KeptStudy : public testing::Test {
   const std::string kept_ = folder_ / "kept";
 };
 
+// A sixtieth of this run is 100 steps.
+TEST(RowsOfALog, AreMeansOverTheRecordsSinceTheRowBefore) {
+  std::vector<LogRecord> log{{.event = "start"}};
+  for (int64_t step = 10; step <= 6000; step += 10) {
+    const auto value = static_cast<double>(step);
+    log.push_back({.event = "train", .step = step, .loss = value, .images_per_second = value});
+    if (step == 150) log.push_back({.event = "evaluate", .step = step, .validation_top1 = 0.5});
+  }
+  log.push_back({.event = "end", .step = 6000});
+  report::Run run, again;
+  take_log(run, log);
+  take_log(again, run.rows);
+  for (const report::Run& from : {run, again}) {
+    const std::vector<Point> losses = curve_of(from, &LogRecord::loss);
+    ASSERT_EQ(losses.size(), 61U);
+    const auto expect = [&](size_t row, int64_t step, double loss) {
+      EXPECT_EQ(losses[row].step, step);
+      EXPECT_EQ(losses[row].value, loss) << step;
+    };
+    expect(0, 100, 55);
+    expect(1, 150, 130);  // closed by the evaluation
+    expect(2, 250, 205);
+    expect(60, 6000, 5980);
+    EXPECT_EQ(images_per_second(from), 3010);
+    EXPECT_EQ(best_accuracy(from)->step, 150);
+    EXPECT_EQ(from.state, "finished");
+  }
+}
+
 TEST_F(KeptStudy, NamesMayHoldAnything) {
   const Study study = read_study({kept_}, "");
   EXPECT_EQ(study.arms[1].name, "q \"2\", x");
   EXPECT_EQ(study.baseline, 1U);
   EXPECT_EQ(best_accuracy(study.arms[0].runs[0])->value, 0.6);
   EXPECT_EQ(read_study({kept_ + "/b"}, "").arms[0].config().model.normalization, Normalization::kBatch);
+}
+
+TEST(Study, NamesNoArmByControlCharacters) {
+  Study study;
+  EXPECT_EQ(study.arm_named("x\ny").name, "x?y");
+  EXPECT_EQ(&study.arm_named("x\ny"), &study.arms.front());
 }
 
 TEST_F(KeptStudy, LaterArmsAreWrittenAsDifferences) {

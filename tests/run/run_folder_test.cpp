@@ -1,15 +1,19 @@
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <random>
+#include <thread>
 
 #include "bn/error.hpp"
 #include "bn/run_folder.hpp"
 #include "bn/run_log.hpp"
 #include "bn/version.hpp"
 #include "run/fixtures.hpp"
+#include "run/folder_lock.hpp"
 #include "support/child_process.hpp"
 #include "support/error_message.hpp"
 #include "support/temporary_folder.hpp"
@@ -146,6 +150,24 @@ TEST(RunFolder, OneProcessAtATime) {
     EXPECT_EQ(RunFolder(root / "run").stored_config(), kStoredConfig);  // reading needs no lock
   }
   RunFolder::create(root / "run", kStoredConfig, kResume);  // let go of
+}
+
+TEST(FolderLock, WhoOnlyAsksHindersNobody) {
+  const TemporaryFolder folder;
+  EXPECT_FALSE(is_locked(folder.path()));
+  {
+    const FolderLock lock(folder.path());
+    EXPECT_TRUE(is_locked(folder.path()));
+  }
+  EXPECT_FALSE(is_locked(folder.path()));
+  const FileDescriptor asking(open((folder / "lock").c_str(), O_RDONLY | O_CLOEXEC));
+  ASSERT_EQ(flock(asking.get(), LOCK_SH | LOCK_NB), 0);
+  std::thread moment([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(120));
+    flock(asking.get(), LOCK_UN);
+  });
+  EXPECT_NO_THROW(FolderLock(folder.path()));
+  moment.join();
 }
 
 TEST(RunFolder, CheckpointStepsAreCheckpointsOnly) {

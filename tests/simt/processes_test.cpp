@@ -125,25 +125,18 @@ TEST(TreeSum, IsThatOfTheHostUnderEverySchedule) {
 using Visible = std::vector<std::string>;
 
 // A group whose processes are on one host. It counts the waits that are watched.
-class OneHost final : public Group {
+class OneHost final : public ForwardingGroup {
  public:
-  explicit OneHost(Group& group) : group_(group), place_(group.place()) { place_.host = "host"; }
+  explicit OneHost(Group& group) : ForwardingGroup(group), place_(group.place()) { place_.host = "host"; }
   const Place& place() const override { return place_; }
-  void sum(std::span<float> values) override { group_.sum(values); }
-  void gather(std::span<const double> mine, std::span<double> all) override { group_.gather(mine, all); }
-  std::vector<std::string> gather(const std::string& mine) override { return group_.gather(mine); }
-  void broadcast(std::span<std::byte> bytes) override { group_.broadcast(bytes); }
-  void wait_at_most(std::chrono::seconds patience) override { group_.wait_at_most(patience); }
   void watch(const std::function<void()>& wait) override {
     ++watches;
-    group_.watch(wait);
+    ForwardingGroup::watch(wait);
   }
-  void abort(ExitCode exit_code) override { group_.abort(exit_code); }
 
   int watches = 0;
 
  private:
-  Group& group_;
   Place place_;
 };
 

@@ -1,15 +1,8 @@
 // Statistics over the rows of several parts, each on a simulated GPU of its own.
 #include <gtest/gtest.h>
 
-#include "bn/checkpoint.hpp"
-#include "bn/cpu_backend.hpp"
-#include "bn/error.hpp"
-#include "bn/models.hpp"
 #include "simt/gpu_processes.hpp"
-#include "support/error_message.hpp"
-#include "support/logged_losses.hpp"
 #include "support/reference.hpp"
-#include "support/synchronised_parts.hpp"
 
 namespace bn::test {
 namespace {
@@ -86,27 +79,7 @@ TEST_F(GpuBatchNorm, OfAllPartsMakesTheStepOfOneBatch) {
                                     {"checkpoint_every: 4", "checkpoint_every: 1\n  keep_checkpoints: 20"}});
   train_by(2, "parts", parts);
   train_by(1, "whole", whole);
-  const auto tensors = [&](const std::string& name, const Config& config) {
-    const std::unique_ptr<Backend> backend = make_cpu_backend({.threads = 1});
-    const Net net = build_network(config.model);
-    Parameters parameters(net, *backend, config.train.l2_scope, true);
-    load_checkpoint(RunFolder(root_ / name).checkpoint_path(1), parameters);
-    std::map<std::string, Values> all;
-    for (const NamedTensor& named : parameters.named_tensors()) {
-      const auto* values = named.tensor.as<float>();
-      all[named.name].assign(values, values + named.tensor.shape.elements());
-    }
-    return all;
-  };
-  const std::map<std::string, Values> others = tensors("parts", parts);
-  for (const auto& [name, values] : tensors("whole", whole)) {
-    // Velocities are the gradients times the rate.
-    expect_within(others.at(name), values, name.starts_with("velocity/") ? 1e-5 : 1e-6, name.c_str());
-  }
-  const std::map<int64_t, double> a = logged_losses(RunFolder(root_ / "parts").log_path());
-  const std::map<int64_t, double> b = logged_losses(RunFolder(root_ / "whole").log_path());
-  EXPECT_NEAR(a.at(1), b.at(1), 1e-6);
-  EXPECT_NEAR(a.at(4), b.at(4), 1e-3);
+  expect_the_same_steps("whole", whole, "parts", parts, 4);
 }
 
 }  // namespace

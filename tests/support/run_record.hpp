@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,15 @@ inline std::vector<std::string> curve(const RunFolder& folder) {
                                  record.validation_top1.value_or(-1), record.validation_loss.value_or(-1)));
   }
   return points;
+}
+
+// The losses, by their step.
+inline std::map<int64_t, double> logged_losses(const RunFolder& folder) {
+  std::map<int64_t, double> losses;
+  for (const LogRecord& record : read_log(folder.log_path())) {
+    if (record.loss) losses[record.step] = *record.loss;
+  }
+  return losses;
 }
 
 }  // namespace bn::test

@@ -117,4 +117,21 @@ class ThreadGroup {
   std::span<std::byte> bytes_;
 };
 
+// Another group, of which a derived class changes something.
+class ForwardingGroup : public Group {
+ public:
+  explicit ForwardingGroup(Group& group) : group_(group) {}
+  const Place& place() const override { return group_.place(); }
+  void sum(std::span<float> values) override { group_.sum(values); }
+  void gather(std::span<const double> mine, std::span<double> all) override { group_.gather(mine, all); }
+  std::vector<std::string> gather(const std::string& mine) override { return group_.gather(mine); }
+  void broadcast(std::span<std::byte> bytes) override { group_.broadcast(bytes); }
+  void wait_at_most(std::chrono::seconds patience) override { group_.wait_at_most(patience); }
+  void watch(const std::function<void()>& wait) override { group_.watch(wait); }
+  void abort(ExitCode exit_code) override { group_.abort(exit_code); }
+
+ private:
+  Group& group_;
+};
+
 }  // namespace bn::test

@@ -122,21 +122,28 @@ TEST_F(RunSweep, StopsWhenAsked) {
 }
 
 TEST_F(RunSweep, ACrashWhileItStopsIsTold) {
-  Sweep sweep = load();
+  Sweep sweep = load("name: a\nconfigs: [plain.yaml]\nseeds: [1, 2, 3]\n");
   const std::string ready = folder_ / "ready";
-  // Seed 1 fails as it saves; seed 2 ends by the signal itself, as a run does that has only just been started.
-  SweepOptions stopped = options(R"(
-    case "$*" in *seed=1*) trap 'echo "error: disk full" >&2; exit 7' TERM;; esac
-    echo >> )" + ready + R"(
-    while :; do sleep 0.01; done)");
-  stopped.jobs = 2;
-  stopped.stop = [&] { return std::filesystem::exists(ready) && read_bytes(ready) == "\n\n"; };
+  // Seed 1 fails as it saves; seed 2 ends by the signal itself, as a run does that has only just been started; so does
+  // seed 3, which has learned something.
+  SweepOptions stopped = options(fmt::format(R"(
+    case "$*" in
+      *seed=1*) trap 'echo "error: disk full" >&2; exit 7' TERM;;
+      *seed=3*) echo '{{"event":"train","step":5,"epoch":0.1}}' > {}/log.jsonl;;
+    esac
+    echo >> {}
+    while :; do sleep 0.01; done)",
+                                             folder_ / "out/plain/seed_3", ready));
+  stopped.jobs = 3;
+  stopped.stop = [&] { return std::filesystem::exists(ready) && read_bytes(ready) == "\n\n\n"; };
   const SweepResult result = run_sweep(sweep, stopped);
   EXPECT_TRUE(result.interrupted);
   EXPECT_EQ(sweep.runs[0].state, RunState::kInterrupted);
   EXPECT_EQ(sweep.runs[0].message, "exit code 7, error: disk full");
   EXPECT_EQ(sweep.runs[1].state, RunState::kInterrupted);
   EXPECT_EQ(sweep.runs[1].message, "");
+  EXPECT_EQ(sweep.runs[2].state, RunState::kInterrupted);
+  EXPECT_EQ(sweep.runs[2].message, "ended by signal 15");
 }
 
 TEST_F(RunSweep, AnErrorOfItsOwnLetsTheRunsSave) {

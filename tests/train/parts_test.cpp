@@ -3,25 +3,19 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <cmath>
-#include <map>
 
-#include "bn/cpu_backend.hpp"
 #include "bn/error.hpp"
-#include "bn/models.hpp"
-#include "bn/run_log.hpp"
-#include "bn/trainer.hpp"
 #include "support/error_message.hpp"
-#include "support/logged_losses.hpp"
+#include "support/parted_runs.hpp"
 #include "support/shapes_experiment.hpp"
-#include "support/temporary_folder.hpp"
 #include "support/thread_group.hpp"
 
 namespace bn {
 namespace {
 
 using test::error_message;
-using test::TemporaryFolder;
+using test::ForwardingGroup;
+using test::PartedRuns;
 using test::ThreadGroup;
 
 // The classes' statistics differ from part to part, the dropout too; 7 steps an epoch.
@@ -45,44 +39,24 @@ threads: 1
 )";
 
 // A group that fails in one place, as broken hardware does.
-class FaultyGroup final : public Group {
+class FaultyGroup final : public ForwardingGroup {
  public:
-  FaultyGroup(Group& group, int64_t sums) : group_(group), sums_(sums) {}
-  const Place& place() const override { return group_.place(); }
+  FaultyGroup(Group& group, int64_t sums) : ForwardingGroup(group), sums_(sums) {}
   void sum(std::span<float> values) override {
-    group_.sum(values);
+    ForwardingGroup::sum(values);
     if (--sums_ == 0 && place().rank == 1) values[values.size() / 2] += 1e-6F;
   }
-  void gather(std::span<const double> mine, std::span<double> all) override { group_.gather(mine, all); }
-  std::vector<std::string> gather(const std::string& mine) override { return group_.gather(mine); }
-  void broadcast(std::span<std::byte> bytes) override { group_.broadcast(bytes); }
-  void wait_at_most(std::chrono::seconds patience) override { group_.wait_at_most(patience); }
-  void watch(const std::function<void()>& wait) override { group_.watch(wait); }
-  void abort(ExitCode exit_code) override { group_.abort(exit_code); }
 
  private:
-  Group& group_;
   int64_t sums_;
 };
 
-class Parts : public testing::Test {
+class Parts : public PartedRuns {
  protected:
-  static Config config_with(const std::map<std::string, std::string>& changes = {}) {
-    std::string text = kPartedExperiment;
-    for (const auto& [from, to] : changes) text.replace(text.find(from), from.size(), to);
-    Config config = parse_config(text, "experiment.yaml");
-    config.data.workers = 1;
-    return config;
-  }
+  Parts() : PartedRuns(kPartedExperiment) {}
 
-  TrainResult train_in(Group& group, const std::string& name, const Config& config, TrainRequest request) const {
-    const std::unique_ptr<Backend> backend = make_cpu_backend({.threads = 1});
-    std::optional<RunFolder> folder;
-    in_first(group, [&] { folder.emplace(RunFolder::create(root_ / name, to_yaml(config), request.resume)); });
-    if (!folder) folder.emplace(root_ / name);
-    request.quiet = true;
-    request.group = &group;
-    return train(config, *backend, *folder, request);
+  TrainResult train_in(Group& group, const std::string& name, const Config& config, const TrainRequest& request) const {
+    return PartedRuns::train_in(group, *make_cpu_backend({.threads = 1}), name, config, request);
   }
 
   TrainResult train_by(int64_t processes, const std::string& name, const Config& config,
@@ -94,23 +68,6 @@ class Parts : public testing::Test {
     });
     return result;
   }
-
-  std::string checkpoint(const std::string& run, int64_t step) const {
-    return test::read_bytes(RunFolder(root_ / run).checkpoint_path(step));
-  }
-
-  std::vector<std::string> curve(const std::string& run) const {
-    std::vector<std::string> points;
-    for (const LogRecord& record : read_log(RunFolder(root_ / run).log_path())) {
-      if (record.event != "train" && record.event != "evaluate") continue;
-      points.push_back(fmt::format("{} {} {} {} {} {}", record.event, record.step, record.loss.value_or(-1),
-                                   record.train_top1.value_or(-1), record.validation_top1.value_or(-1),
-                                   record.validation_loss.value_or(-1)));
-    }
-    return points;
-  }
-
-  TemporaryFolder root_;
 };
 
 TEST_F(Parts, TheNumberOfProcessesChangesNoBit) {
@@ -203,24 +160,7 @@ TEST_F(Parts, MoreProcessesThanPartsAreRefused) {
 }
 
 // All parts share their statistics: a step is that of one batch, but for the order of the sums.
-class SynchronisedParts : public Parts {
- protected:
-  // The names of the tensors that a step changes, with their values.
-  std::map<std::string, std::vector<float>> tensors(const std::string& run, const Config& config, int64_t step) const {
-    const std::unique_ptr<Backend> backend = make_cpu_backend({.threads = 1});
-    const Net net = build_network(config.model);
-    Parameters parameters(net, *backend, config.train.l2_scope, true);
-    load_checkpoint(RunFolder(root_ / run).checkpoint_path(step), parameters);
-    std::map<std::string, std::vector<float>> all;
-    for (const NamedTensor& named : parameters.named_tensors()) {
-      const auto* values = named.tensor.as<float>();
-      all[named.name].assign(values, values + named.tensor.shape.elements());
-    }
-    return all;
-  }
-};
-
-TEST_F(SynchronisedParts, MakeTheStepOfOneBatch) {
+TEST_F(Parts, WithSharedStatisticsMakeTheStepOfOneBatch) {
   const Config parts = config_with({{"batch: 6\n  parts: 4", "batch: 12\n  parts: 2"},
                                     {"dropout: 0.25\n", "dropout: 0.25\nbatch_norm: {synchronised_parts: 2}\n"},
                                     {"checkpoint_every: 5", "checkpoint_every: 1\n  keep_checkpoints: 20"}});
@@ -228,24 +168,10 @@ TEST_F(SynchronisedParts, MakeTheStepOfOneBatch) {
       {{"batch: 6\n  parts: 4", "batch: 24"}, {"checkpoint_every: 5", "checkpoint_every: 1\n  keep_checkpoints: 20"}});
   train_by(2, "parts", parts);
   train_by(1, "whole", whole);
-  for (const auto& [name, values] : tensors("whole", whole, 1)) {
-    // Velocities are the gradients times the rate.
-    const double tolerance = name.starts_with("velocity/") ? 1e-5 : 1e-6;
-    const std::vector<float> others = tensors("parts", parts, 1).at(name);
-    double largest = 0, worst = 0;
-    for (size_t i = 0; i < values.size(); ++i) {
-      largest = std::max(largest, std::abs(static_cast<double>(values[i])));
-      worst = std::max(worst, std::abs(static_cast<double>(values[i]) - static_cast<double>(others[i])));
-    }
-    EXPECT_LE(worst, tolerance * largest) << name;
-  }
-  const std::map<int64_t, double> a = logged_losses(RunFolder(root_ / "parts").log_path());
-  const std::map<int64_t, double> b = logged_losses(RunFolder(root_ / "whole").log_path());
-  EXPECT_NEAR(a.at(1), b.at(1), 1e-6);
-  EXPECT_NEAR(a.at(10), b.at(10), 1e-3);
+  expect_the_same_steps("whole", whole, "parts", parts, 10);
 }
 
-TEST_F(SynchronisedParts, NeedAProcessForEachPart) {
+TEST_F(Parts, WithSharedStatisticsNeedAProcessForEach) {
   const Config config = config_with({{"dropout: 0.25\n", "dropout: 0.25\nbatch_norm: {synchronised_parts: 2}\n"}});
   const std::string message = error_message<ConfigError>([&] { train_in(*alone(), "run", config, {}); });
   EXPECT_CONTAINS(message, "batch_norm.synchronised_parts: 2 needs a process for each part");

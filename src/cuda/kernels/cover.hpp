@@ -11,7 +11,7 @@
 
 #include "core/op_checks.hpp"
 #include "cuda/cuda_kernels.hpp"
-#include "cuda/kernels/items.hpp"
+#include "cuda/kernels/device.hpp"
 
 namespace bn::cuda {
 

@@ -1,6 +1,6 @@
-// The parts that kernels share: 16-byte accesses as floats, and the dispatch from a type to a template. Kernels keep to
-// the features that tests/simt can run on a CPU: no inline PTX, no cooperative groups, nothing across blocks but a
-// second kernel or the last of the blocks (last_block.hpp).
+// The parts that kernels share: one thread for each item, 16-byte accesses as floats, and the dispatch from a type to a
+// template. Kernels keep to the features that tests/simt can run on a CPU: no inline PTX, no cooperative groups,
+// nothing across blocks but a second kernel or the last of the blocks (last_block.hpp).
 #pragma once
 
 #include <cuda_bf16.h>
@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "bn/tensor.hpp"
+#include "cuda/launch.hpp"
 
 // Shared memory, declared so that tests/simt can see each array: BN_SHARED(float, sums, [8][32]);
 #ifndef BN_SHARED
@@ -17,6 +18,15 @@
 #endif
 
 namespace bn::cuda {
+
+// Kernels of one thread per item: an element, a pixel, or a group of them.
+constexpr int kThreads = 256;
+
+inline Grid grid_of(int64_t items) {
+  return {.x = static_cast<unsigned>((items + kThreads - 1) / kThreads), .threads = kThreads};
+}
+
+__device__ __forceinline__ int64_t item_index() { return static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x; }
 
 // Elements of one access: one, or as many as fill 16 bytes.
 enum class Lanes { kOne, kWide };

@@ -4,7 +4,7 @@
 #include "bn/rng.hpp"
 #include "core/op_checks.hpp"
 #include "cuda/cuda_kernels.hpp"
-#include "cuda/kernels/items.hpp"
+#include "cuda/kernels/device.hpp"
 #include "cuda/memory.hpp"
 #include "cuda/updates.hpp"
 

@@ -3,7 +3,7 @@
 // thread on eight of these.
 #pragma once
 
-#include "cuda/kernels/items.hpp"
+#include "cuda/kernels/device.hpp"
 
 namespace bn::cuda {
 

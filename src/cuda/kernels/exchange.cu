@@ -3,7 +3,7 @@
 // written; of more than eight terms an eighth is written and read again.
 #include "cuda/kernels/exchange.hpp"
 
-#include "cuda/kernels/items.hpp"
+#include "cuda/kernels/device.hpp"
 
 namespace bn::cuda {
 namespace {

@@ -2,7 +2,7 @@
 // squares in the window of i. Where the window is 5, whole accesses of 16 bytes fit the channels and the tensors are
 // aligned, a thread computes 16 bytes of channels and each base once. Otherwise a thread computes one element.
 #include "cuda/cuda_kernels.hpp"
-#include "cuda/kernels/items.hpp"
+#include "cuda/kernels/device.hpp"
 
 namespace bn::cuda {
 namespace {
