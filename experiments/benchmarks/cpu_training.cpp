@@ -55,6 +55,10 @@ class Training {
   }
 
   const Net& net() const { return net_; }
+  double megabytes() const {
+    const PlanMemory& memory = plan_.memory();
+    return 1e-6 * static_cast<double>(memory.activations + memory.scratch + memory.packed);
+  }
   PlanOptions options(Purpose purpose) const {
     return {.batch = config_.train.batch,
             .purpose = purpose,
@@ -103,7 +107,7 @@ struct Arguments {
   bool with_loader = false;
   bool with_rows = false;
   std::string against{};  // an override
-  std::vector<int64_t> batches{8, 16, 32, 64, 128, 256};
+  std::vector<int64_t> batches{1, 2, 4, 8, 16, 32, 64, 128, 256};
   std::vector<int64_t> threads{1, 2};
 
   Config load() const { return load_config(config, overrides); }
@@ -244,6 +248,7 @@ void run_step(const Arguments& arguments) {
   }
 }
 
+// Lines of: threads, batch, ms a step, MB of the plan.
 void run_scaling(const Arguments& arguments) {
   for (const int64_t threads : arguments.threads) {
     const std::unique_ptr<Backend> backend = make_cpu_backend({.threads = static_cast<int>(threads)});
@@ -256,7 +261,7 @@ void run_scaling(const Arguments& arguments) {
       for (int64_t round = 0; round < arguments.rounds; ++round) {
         steps.push_back(seconds_of([&] { training.step(); }));
       }
-      print(fmt::format("{} {}", threads, batch), 1e3 * median(steps));
+      fmt::print("{} {} {:.4g} {:.0f}\n", threads, batch, 1e3 * median(steps), training.megabytes());
     }
   }
 }

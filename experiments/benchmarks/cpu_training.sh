@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Training on the CPU: a step against its convolutions alone, the loader, memory, PyTorch, our own kernels against a copy,
-# the MNIST net, and how a step's time grows with the batch. Prints tables in Markdown.
+# the MNIST net, and how a step's time grows with the batch. Prints tables in Markdown; the part scaling draws scaling.svg
+# beside this file.
 #   usage: cpu_training.sh [PART...]   parts: inception pytorch kernels mnist scaling      default: all of them
 # Bars are ratios within one run: what is compared is measured in turns or side by side. PyTorch comes from PyPI into
 # .cache/pytorch (6 GB with its libraries for GPUs). It runs eagerly and compiled; ours is compared with the better of both.
@@ -190,24 +191,27 @@ mnist() {
   [ -n "${BN_DATA_ROOT:-}" ] || echo "BN_DATA_ROOT is not set: training was not measured."
 }
 
+# The figure has a block for each size, type and number of threads.
 scaling() {
-  local precision batch times=$work/scaling types="f32 bf16"
-  echo "| 64x64, batch | f32, 1 thread | f32, 2 threads | bf16, 1 thread | bf16, 2 threads |"
-  echo "|---|---|---|---|---|"
-  for precision in $types; do
-    "$build/benchmark_cpu_training" scaling $here/inception_64.yaml --set precision="$precision" --rounds 3 |
-      sed "s/^/$precision /" >>"$times"
+  local size precision times=$work/scaling lines=$work/scaling.tsv
+  for size in $sizes; do
+    local batches=(1 2 4 8 16 32)
+    [ "$size" = 224 ] || batches+=(64 128 256)
+    for precision in $types; do
+      "$build/benchmark_cpu_training" scaling $here/inception_"$size".yaml --set precision="$precision" --rounds 3 \
+        --batch "${batches[@]}" | sed "s/^/$size $precision /" >>"$times"
+    done
   done
-  for batch in 8 16 32 64 128 256; do
-    awk -v batch=$batch '$3 == batch { ms[$1, $2] = $4 } END {
-      printf "| %d |", batch
-      for (p = 1; p <= 2; ++p) for (t = 1; t <= 2; ++t) {
-        v = ms[p == 1 ? "f32" : "bf16", t]
-        printf " %s ms (%.2f an image) |", v, v / batch
-      }
-      print ""
-    }' "$times"
-  done
+  echo "| images, batch | f32, 1 thread, ms an image | 2 threads | bf16, 1 thread | 2 threads | memory of the plan, MB: f32 | bf16 |"
+  echo "|---|---|---|---|---|---|---|"
+  awk '{ key = $1 " " $4; if (!(key in seen)) { order[++rows] = key; seen[key] = 1 }
+         ms[key, $2, $3] = sprintf("%.2f", $5 / $4); mb[key, $2] = $6 }
+       END { for (i = 1; i <= rows; ++i) { k = order[i]; split(k, p, " ")
+         printf "| %s, %s | %s | %s | %s | %s | %s | %s |\n", p[1], p[2], ms[k, "f32", 1], ms[k, "f32", 2],
+           ms[k, "bf16", 1], ms[k, "bf16", 2], mb[k, "f32"], mb[k, "bf16"] } }' "$times"
+  awk '{ block = $1 " " $2 " " $3; if (block != last) print (NR > 1 ? "\n\n" : "") "# " block
+         last = block; print $4, 1e3 * $4 / $5 }' "$times" >"$lines"
+  [ "$sizes $types" != "224 64 f32 bf16" ] || gnuplot -c $here/scaling.gp svg $here/scaling.svg "$lines"
 }
 
 echo "Measured on $(getconf _NPROCESSORS_ONLN) cores of $(sed -n 's/^model name\s*: //p' /proc/cpuinfo | head -n 1)."
