@@ -29,7 +29,10 @@ print_help() {
 }
 
 bninception=${root}build/release/bninception
-if [ -n "${BNINCEPTION:-}" ]; then bninception=$(from_caller "$BNINCEPTION"); fi # built elsewhere, used as it is
+if [ -n "${BNINCEPTION:-}" ]; then # built elsewhere, used as it is; a name without a slash is found in PATH
+  bninception=$BNINCEPTION
+  [[ $bninception != */* ]] || bninception=$(from_caller "$bninception")
+fi
 if [ -n "${BN_DATA_ROOT:-}" ]; then BN_DATA_ROOT=$(realpath -ms -- "$(from_caller "$BN_DATA_ROOT")"); fi
 
 cuda=no # yes: the CUDA backend is wanted although no GPU is visible
@@ -208,16 +211,20 @@ command goes on where it ended, or was stopped or killed. --set: for all runs, s
   done
 }
 
-# run_study SWEEP OUT: goes on with the sweep for `minutes` at most, then writes OUT/report. Ends the script when there
-# is more to do, when a run has crashed, and with --dry-run, after the plan.
+# run_study SWEEP OUT: goes on with the sweep for `minutes` at most, then writes OUT/report; with --dry-run, prints the plan.
+# Ends the script when there is more to do, and when a run has crashed.
 run_study() {
   local sweep=$1 out=$2 status=0
   if [ "$plan_only" = yes ]; then
     "$bninception" sweep "$sweep" --out "$out" --jobs "$jobs" "${overrides[@]}" --dry-run
-    exit 0
+    return
   fi
+  # In the background, so that a signal to this script alone is answered at once: by stop_trainings.
   timeout --foreground --signal=TERM "${minutes}m" \
-    "$bninception" sweep "$sweep" --out "$out" --jobs "$jobs" "${overrides[@]}" || status=$?
+    "$bninception" sweep "$sweep" --out "$out" --jobs "$jobs" "${overrides[@]}" &
+  trainings=($!)
+  wait $! || status=$?
+  trainings=()
   case $status in
     0) "$bninception" report "$out" --out "$out/report" ;;
     1) "$bninception" report "$out" --out "$out/report" || true; exit 1 ;; # a run crashed: the report names it

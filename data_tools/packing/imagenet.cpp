@@ -68,7 +68,9 @@ void add_validation_images(const std::vector<TarMember>& members, const ClassLis
     const int32_t label = classes.find(imagenet_classes()[static_cast<size_t>(labels[number - 1])].name);
     label >= 0 ? images.add(0, image, image.path, label) : static_cast<void>(++unlisted);
   }
-  if (unlisted > 0) images.omitted.add(fmt::format("{} images of classes that are not listed", unlisted));
+  if (unlisted == 0) return;
+  images.omitted.add(fmt::format("{} images of classes that are not listed", unlisted));
+  images.omitted.count += unlisted - 1;
 }
 
 }  // namespace

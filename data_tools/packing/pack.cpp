@@ -176,7 +176,19 @@ class Packer {
     for (size_t i = 1; i < keys.size(); ++i) {
       if (keys[i].first == keys[i - 1].first) namesakes_.insert({keys[i].second, keys[i - 1].second});
     }
+    // A key with its number may be another image's without one, which then needs a number, too.
+    const auto is_before = [](const auto& key, uint64_t hash) { return key.first < hash; };
+    for (std::vector<int64_t> fresh(namesakes_.begin(), namesakes_.end()); !fresh.empty();) {
+      const std::string key = numbered_key(fresh.back());
+      fresh.pop_back();
+      const uint64_t hash = checksum_of(key.data(), static_cast<int64_t>(key.size()));
+      const auto found = std::lower_bound(keys.begin(), keys.end(), hash, is_before);
+      if (found == keys.end() || found->first != hash) continue;
+      if (namesakes_.insert(found->second).second) fresh.push_back(found->second);
+    }
   }
+
+  std::string numbered_key(int64_t image) const { return fmt::format("{}-{}", key_of(image), image); }
 
   // Names, labels and sizes, as versions before this one had them. A set that such a version began is continued.
   uint64_t hash_of_earlier_plan() const {
@@ -281,7 +293,7 @@ class Packer {
       return std::nullopt;
     }
     const int32_t label = source_.label(image);
-    const std::string key = key_of(image) + (namesakes_.contains(image) ? fmt::format("-{}", image) : "");
+    const std::string key = namesakes_.contains(image) ? numbered_key(image) : key_of(image);
     PackedImage packed{.checksum = checksum_of(result.bytes, result.size),
                        .bytes = static_cast<uint32_t>(result.size),
                        .label = label,

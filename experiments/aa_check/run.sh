@@ -25,7 +25,7 @@ build_beside_tests aa_check
 mkdir -p "$out"
 {
   echo "name: aa_check"
-  echo "configs: [$PWD/experiments/aa_check/network.yaml]"
+  echo "configs: [\"$PWD/experiments/aa_check/network.yaml\"]"
   echo "seeds: [$(seq -s ', ' 1 "$seeds")]"
 } >"$out/sweep.yaml"
 "$bninception" sweep "$out/sweep.yaml" --out "$out" --jobs "$jobs"

@@ -65,7 +65,7 @@ train() {
 }
 
 scaling() {
-  local precision round
+  local precision round other both a b apart threads share predicted
   echo "| 64x64 | two processes of one thread, images/s | two independent runs, images/s | weak scaling | one process of two threads, images/s | strong scaling | communication share | predicted step, ms | measured, ms |"
   echo "|---|---|---|---|---|---|---|---|---|"
   for precision in $types; do
@@ -74,15 +74,16 @@ scaling() {
       rm -rf "$work/both" "$work/a" "$work/b" "$work/threads"
       train both 2 64 1 "$precision" mpirun -n 2
       train a 1 64 1 "$precision" taskset -c 0 &
+      other=$!
       train b 1 64 1 "$precision" taskset -c 1
-      wait
+      wait "$other"
       train threads 1 128 2 "$precision"
-      echo "$(logged both images_per_second) $(logged a images_per_second) $(logged b images_per_second)" \
-        "$(logged threads images_per_second) $(logged both communication_share)" >>"$work/rates"
+      both=$(logged both images_per_second) a=$(logged a images_per_second) b=$(logged b images_per_second)
+      threads=$(logged threads images_per_second) share=$(logged both communication_share)
+      echo "$both $a $b $threads $share" >>"$work/rates"
     done
     "${prefix[@]}" taskset -c 0 "$build/bninception" profile experiments/benchmarks/inception_64.yaml --set train.batch=64 --set threads=1 \
       --set precision="$precision" --steps 4 --json --processes 2 --network memory >"$work/profile"
-    local both apart threads share predicted
     both=$(awk '{ print $1 }' "$work/rates" | median) apart=$(awk '{ print $2 + $3 }' "$work/rates" | median)
     threads=$(awk '{ print $4 }' "$work/rates" | median) share=$(awk '{ print $5 }' "$work/rates" | median)
     predicted=$(tr -d ' \n' <"$work/profile" | sed 's/.*"processes":2,"step_ms":\([0-9.]*\).*/\1/')

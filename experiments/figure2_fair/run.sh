@@ -46,11 +46,12 @@ esac
 
 if [ ! -f "$out/sweep.yaml" ]; then
   run_study $here/search.yaml "$out/search"
+  [ "$plan_only" = no ] || exit 0
   "$bninception" report "$out/search" --out "$out/search/kept" --keep
   rate=$(winner "$out/search/kept/curves.csv")
   echo "The search's winner is $rate."
   times() { awk -v rate="$rate" -v factor="$1" 'BEGIN { print rate * factor }'; }
-  sed "s|@configs@|$PWD/configs/tiny_imagenet|; s|@rate@|$rate|; s|@rate_x5@|$(times 5)|; s|@rate_x30@|$(times 30)|" \
+  sed "s|@configs@|$(sed 's/[&|\\]/\\&/g' <<<"$PWD/configs/tiny_imagenet")|; s|@rate@|$rate|; s|@rate_x5@|$(times 5)|; s|@rate_x30@|$(times 30)|" \
     $here/sweep.yaml.in >"$out/sweep.yaml.part"
   mv "$out/sweep.yaml.part" "$out/sweep.yaml"
 fi

@@ -10,6 +10,7 @@ read_sweep_options "$@"
 build_programs
 use_tiny_imagenet_shards
 run_study experiments/figure4_ensemble/sweep.yaml "$out"
+[ "$plan_only" = no ] || exit 0
 
 # The rows of Figure 4: each member's single crop, then all crops and all members. Each network as it was at its last
 # step, not at its best on these images. What was scored since the members' last step is not scored again.

@@ -34,7 +34,7 @@ struct TrainRequest {
   std::vector<std::string> warnings{};  // the command line's; the log keeps them with the trainer's own
   // Asked between steps and between the batches of an evaluation; true = write a checkpoint and end as interrupted. A
   // program that sets it in a signal's handler keeps that signal blocked on the thread that trains, as
-  // commands/signals.cpp does: oneDNN before 3.12 corrupts memory when a signal is handled amid a product.
+  // commands/signals.cpp does: oneDNN before 3.11.2 corrupts memory when a signal is handled amid a product.
   std::function<bool()> stop{};
   Group* group = nullptr;  // the processes that train together; null: this one alone
 };

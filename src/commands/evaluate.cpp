@@ -45,7 +45,7 @@ std::optional<int64_t> population_batches(const std::string& text) {
     throw ConfigError(
         fmt::format("--statistics: got '{}', expected moving or population(N), N batches such as 100", text));
   }
-  return *batches;
+  return batches;
 }
 
 std::vector<TrainedModel> read_models(const EvaluateArguments& arguments) {

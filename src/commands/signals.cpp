@@ -7,6 +7,7 @@
 #include <atomic>
 #include <csignal>
 #include <ctime>
+#include <mutex>
 #include <thread>
 
 namespace bn {
@@ -42,17 +43,17 @@ extern "C" void on_alarm(int) {
   std::raise(stop_signal);
 }
 
-// Before version 3.12, oneDNN's matrix products for AVX2 and AVX-512 let the stack pointer point into the heap (its
-// issue 4845). A signal that is handled meanwhile on that thread overwrites memory of others. So one thread handles the
-// signals and computes nothing; the caller's thread, and all that it starts from now on, keep them blocked.
+// Before version 3.11.2, oneDNN's matrix products for AVX2 and AVX-512 let the stack pointer point into the heap (its
+// issue 4845). A signal that is handled meanwhile on that thread overwrites memory of others. So a thread that computes
+// nothing handles the signals; the caller's thread, and all that it starts from now on, keep them blocked.
 void handle_on_another_thread(const sigset_t& signals) {
-  static const bool has_begun = [&] {
-    std::thread([] {
+  static std::once_flag begun;
+  std::call_once(begun, [&] {
+    std::thread([signals] {
+      pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);  // whoever started this program may have blocked them
       while (true) pause();
     }).detach();
-    return true;
-  }();
-  static_cast<void>(has_begun);
+  });
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 }
 

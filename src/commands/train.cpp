@@ -157,6 +157,7 @@ void expect_same_program(Group& group, const Backend& backend) {
 }
 
 ExitCode run_train(const TrainArguments& arguments, Group& group) {
+  const std::function<bool()> stop = stop_on_signals();
   Config config;
   std::unique_ptr<Backend> backend;
   together(group, [&] { config = arguments.config.load(); });
@@ -184,7 +185,7 @@ ExitCode run_train(const TrainArguments& arguments, Group& group) {
                                     .allow_different_bits = arguments.allow_different_bits,
                                     .quiet = arguments.quiet,
                                     .warnings = arguments.config.warnings(),
-                                    .stop = stop_on_signals(),
+                                    .stop = stop,
                                     .group = &group});
   if (group.is_first()) print_result(result, folder, arguments.json);
   return words_of(result.outcome).exit_code;

@@ -10,6 +10,7 @@
 #include "config/keys.hpp"
 #include "config/schema.hpp"
 #include "system/suggest.hpp"
+#include "system/text.hpp"
 
 namespace bn::config {
 namespace {
@@ -67,6 +68,12 @@ Real read_real(const YamlNode& node, const std::string& path, const RealRange& r
 std::string read_text(const YamlNode& node, const std::string& path) {
   if (node.kind != NodeKind::kScalar) refuse(node, path, "text (\"\" for none)");
   return node.text;
+}
+
+// What is not UTF-8 could not be kept in a checkpoint, which has JSON.
+std::string read_utf8(const YamlNode& node, const std::string& path) {
+  if (node.kind == NodeKind::kScalar && !is_utf8(node.text)) refuse(node, path, "text in UTF-8");
+  return read_text(node, path);
 }
 
 int read_word(const YamlNode& node, const std::string& path, const std::vector<std::string>& words) {
@@ -175,7 +182,7 @@ void read_target(const YamlNode& node, const std::string& path, const Target& ta
           [&](const FlagTarget& t) {
             *t.value = read_word(node, path, {"true", "false"}) == 0;
           },
-          [&](const TextTarget& t) { *t.value = read_text(node, path); },
+          [&](const TextTarget& t) { *t.value = read_utf8(node, path); },
           [&](const WordTarget& t) { t.choose(read_word(node, path, t.words)); },
           [&](const IntegerListTarget& t) {
             *t.value = read_list<int64_t>(

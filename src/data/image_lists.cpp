@@ -69,17 +69,25 @@ void add_path(const std::string& path, PlacedImages& images, FolderWalk& walk) {
   }
 }
 
-// The image that the line begins with, and the word after it. A name may have blanks in it: the longest one counts.
+// What a line of labels says. A name may have blanks in it: of those that are known the longest counts.
 using Places = std::map<std::string, int64_t>;
-std::pair<Places::const_iterator, std::string> place_and_index(const Line& line, const Places& by_name) {
+struct Label {
+  Places::const_iterator place;
+  std::string name{}, index{};
+};
+Label label_of(const Line& line, const Places& by_name) {
   const std::string& text = line.text;
   for (size_t end = text.find_last_of(kBlanks); end != std::string::npos; end = text.find_last_of(kBlanks, end - 1)) {
     const auto place = by_name.find(trimmed(text.substr(0, end)));
     if (place == by_name.end()) continue;
     const std::string rest = trimmed(text.substr(end));
-    return {place, rest.substr(0, rest.find_first_of(kBlanks))};
+    return {.place = place, .name = place->first, .index = rest.substr(0, rest.find_first_of(kBlanks))};
   }
-  return {by_name.end(), line.words.size() < 2 ? "" : line.words[1]};
+  const std::string& last = line.words.back();
+  const bool ends_in_number = line.words.size() > 1 && number_in<int64_t>(last);
+  const std::string name = ends_in_number ? trimmed(text.substr(0, text.size() - last.size())) : line.words.front();
+  const std::string second = line.words.size() > 1 ? line.words[1] : "";
+  return {.place = by_name.end(), .name = name, .index = ends_in_number ? last : second};
 }
 
 void read_labels(const std::string& labels, PlacedImages& images) {
@@ -91,18 +99,18 @@ void read_labels(const std::string& labels, PlacedImages& images) {
   }
   int32_t highest = 0;
   for (const Line& line : read_lines(labels)) {
-    const auto [place, index] = place_and_index(line, by_name);
-    const std::optional<int64_t> value = number_in<int64_t>(index);
+    const Label found = label_of(line, by_name);
+    const std::optional<int64_t> value = number_in<int64_t>(found.index);
     if (!value || *value < 0 || *value > 1'000'000) {
       throw DataError(
           fmt::format("{}:{}: expected the name of an image and the index of its class", labels, line.number));
     }
-    if (place == by_name.end()) {
-      throw DataError(fmt::format("{}:{}: there is no image {}", labels, line.number, line.words[0]));
+    if (found.place == by_name.end()) {
+      throw DataError(fmt::format("{}:{}: there is no image {}", labels, line.number, found.name));
     }
-    int32_t& label = images.labels[static_cast<size_t>(place->second)];
+    int32_t& label = images.labels[static_cast<size_t>(found.place->second)];
     if (label >= 0) {
-      throw DataError(fmt::format("{}:{}: {} has a label already", labels, line.number, place->first));
+      throw DataError(fmt::format("{}:{}: {} has a label already", labels, line.number, found.name));
     }
     label = static_cast<int32_t>(*value);
     highest = std::max(highest, label);

@@ -76,19 +76,23 @@ IdxFile read_idx(const std::string& path, int dimensions, const char* content) {
     throw DataError(fmt::format("{} is not an idx file of {}: it begins with {:#010x}, not {:#010x}", path, content,
                                 magic, expected_magic));
   }
-  // Capped at 2^31 before each factor below 2^32, so that the product cannot overflow.
+  constexpr int64_t kMost = int64_t{1} << 31;  // a product below it, of a factor below 2^32, cannot overflow
   int64_t elements = 1;
   for (int i = 0; i < dimensions; ++i) {
     file.dimensions.push_back(big_endian(file.bytes.data() + 4 + 4 * i));
-    elements = std::min(elements * file.dimensions.back(), int64_t{1} << 31);
+    elements = std::min(elements * file.dimensions.back(), kMost);
+  }
+  if (elements == kMost) {
+    throw DataError(
+        fmt::format("{} is damaged or too large: its header announces at least {} bytes of {}", path, kMost, content));
   }
   // One byte more tells whether it goes on: a small gzip file can hold gigabytes.
   const bool goes_on = reader.read(elements + 1, file.bytes);
   const int64_t follow = static_cast<int64_t>(file.bytes.size()) - file.header;
   if (goes_on || follow != elements) {
-    throw DataError(fmt::format("{} is {}: its header announces {}{} bytes of {}, {} follow", path,
-                                goes_on ? "too long" : "cut off", elements == int64_t{1} << 31 ? "at least " : "",
-                                elements, content, goes_on ? "more" : std::to_string(follow)));
+    throw DataError(fmt::format("{} is {}: its header announces {} bytes of {}, {} follow", path,
+                                goes_on ? "too long" : "cut off", elements, content,
+                                goes_on ? "more" : std::to_string(follow)));
   }
   return file;
 }

@@ -330,7 +330,8 @@ void export_onnx(const std::string& path, const Parameters& parameters, const On
     entry.set_value(value);
   }
   OnnxWriter(*model.mutable_graph(), graph, parameters, options).write();
-  const std::string bytes = model.SerializeAsString();
+  std::string bytes;
+  if (!model.SerializeToString(&bytes)) throw UnsupportedError("a file in ONNX's format holds no more than 2 GB");
   write_file(path, bytes);
 }
 

@@ -111,6 +111,11 @@ std::vector<PytorchLayer> pytorch_layers(const Net& net) {
     if (std::holds_alternative<Linear>(node.spec)) layers.push_back(linear(net, node));
     if (std::holds_alternative<SeparableConv2d>(node.spec)) refuse(node.name, "its first convolution is dense");
     if (std::holds_alternative<LocalResponseNorm>(node.spec)) refuse(node.name, "it normalises batches alone");
+    if (std::holds_alternative<BiasActivation>(node.spec) && node.name != "logits/bias") {
+      refuse(node.name, "batch normalisation follows each convolution at once, without a bias");
+    }
+    const auto* activate = std::get_if<Activate>(&node.spec);
+    if (activate != nullptr && activate->activation != Activation::kRelu) refuse(node.name, "its activations are ReLU");
   }
   return layers;
 }

@@ -42,7 +42,7 @@ void Watchdog::watch() {
   for (auto looked = Clock::now(); !stop_;) {
     changed_.wait_for(lock, kLook);
     const auto now = Clock::now();
-    waited_ += std::min<Clock::duration>(now - looked, 2 * kLook);  // more means that all were stopped and continued
+    waited_ += std::min<Clock::duration>(now - looked, 2 * kLook);  // more: it was stopped, or got no core
     looked = now;
     if (stop_ || !is_waiting_ || waited_ < patience_) continue;
     std::fprintf(

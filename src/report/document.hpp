@@ -63,6 +63,6 @@ std::string html_page(const std::string& generator, const std::string& title, co
                       const std::string& body);
 std::string escape_html(const std::string& text);
 
-std::string anchor_of(const std::string& prefix, const std::string& name);  // letters, digits, - and _
+std::string anchor_of(const std::string& prefix, const std::string& name);  // letters, digits, - and _; others as -20
 
 }  // namespace bn::report

@@ -76,4 +76,10 @@ std::string gnuplot_quote(std::string_view text) {
   return quoted + "'";
 }
 
+std::string gnuplot_tic(std::string_view text) {
+  std::string format;
+  for (const char c : text) format += c == '%' ? std::string("%%") : std::string(1, c);
+  return gnuplot_quote(format);
+}
+
 }  // namespace bn::report

@@ -22,5 +22,6 @@ void draw(const FigureScript& figure, const std::string& folder, FigureFiles fil
 
 // A string for gnuplot that shows `text` as it is.
 std::string gnuplot_quote(std::string_view text);
+std::string gnuplot_tic(std::string_view text);  // the same for the label of a tic, which is a format
 
 }  // namespace bn::report

@@ -1,7 +1,5 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "bn/error.hpp"
 #include "report/document.hpp"
 #include "system/files.hpp"

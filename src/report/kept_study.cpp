@@ -74,22 +74,22 @@ std::string curves_of(const Study& study) {
 
 std::string json_of(const Study& study) {
   using Json = nlohmann::ordered_json;
+  const auto text_of = [](const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); };
   const fs::path root = folder_of_all(study);
   std::string runs;
   for (const Arm& arm : study.arms) {
     for (const Run& run : arm.runs) {
       const Json json{
           {"arm", arm.name}, {"seed", run.seed}, {"folder", relative_folder(run, root)}, {"version", run.version}};
-      runs +=
-          fmt::format("{}  {}", runs.empty() ? "" : ",\n", json.dump(-1, ' ', false, Json::error_handler_t::replace));
+      runs += fmt::format("{}  {}", runs.empty() ? "" : ",\n", text_of(json));
     }
   }
   const std::string images =
       study.validation_images > 0 ? fmt::format(" \"validation_images\": {},\n", study.validation_images) : "";
   return fmt::format(
       "{{\n \"name\": {},\n \"baseline\": {},\n \"notes\": {},\n \"figures\": {},\n{} \"runs\": [\n{}\n ]\n}}\n",
-      Json(study.name).dump(), Json(study.arms[study.baseline].name).dump(), Json(study.notes).dump(),
-      Json(study.kept_figures).dump(), images, runs);
+      text_of(study.name), text_of(study.arms[study.baseline].name), text_of(study.notes), text_of(study.kept_figures),
+      images, runs);
 }
 
 YamlNode parse(const std::string& config_text) {

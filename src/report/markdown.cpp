@@ -81,7 +81,9 @@ std::string to_markdown(const Document& document) {
 std::string anchor_of(const std::string& prefix, const std::string& name) {
   std::string anchor = prefix + "-";
   for (const char c : name) {
-    anchor += std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-' ? c : '-';
+    const auto byte = static_cast<unsigned char>(c);
+    const bool is_plain = std::isalnum(byte) != 0 || c == '_' || c == '-';
+    anchor += is_plain ? std::string(1, c) : fmt::format("-{:02x}", byte);
   }
   return anchor;
 }

@@ -32,7 +32,7 @@ EffectRow row_of(const Comparison& comparison, double factor, std::string text) 
 std::string why_not(const ArmResult& result) {
   if (result.has_diverged()) return "diverged";
   const std::string shortcoming = shortcoming_in_words(result);
-  return shortcoming.empty() ? "no pair of seeds" : shortcoming;
+  return shortcoming.empty() ? "no seed in which both finished" : shortcoming;
 }
 
 struct Panel {
@@ -107,7 +107,7 @@ void add_panel(const Panel& panel, const std::string& id, std::string& data, std
     text += "set ytics (\"\" 1)\n";
   } else {
     std::vector<std::string> names;
-    for (size_t i = 0; i < count; ++i) names.push_back(fmt::format("{} {}", gnuplot_quote(panel.names[i]), count - i));
+    for (size_t i = 0; i < count; ++i) names.push_back(fmt::format("{} {}", gnuplot_tic(panel.names[i]), count - i));
     text += fmt::format("set ytics ({}) scale 0\n", fmt::join(names, ", "));
   }
   text += fmt::format(

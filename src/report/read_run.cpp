@@ -52,8 +52,8 @@ constexpr std::optional<double> LogRecord::*kFields[] = {&LogRecord::loss,
                                                          &LogRecord::images_per_second,
                                                          &LogRecord::seconds};
 
-// One record for each step. If a step has a value twice, the first counts. A record of a step that was passed before
-// has none that counts.
+// One record for each step. If a step has a value twice, the first counts. Records of earlier
+// steps than the one before are left out.
 std::vector<LogRecord> one_record_a_step(const std::vector<LogRecord>& log) {
   std::vector<LogRecord> records;
   for (const LogRecord& record : log) {
@@ -111,7 +111,6 @@ std::vector<LogRecord> rows_of(const std::vector<LogRecord>& log) {
 }  // namespace
 
 void take_log(Run& run, const std::vector<LogRecord>& log) {
-  run.rows = rows_of(log);
   run.state = "has not begun";
   for (const LogRecord& record : log) {
     run.last_step = std::max(run.last_step, record.step);
@@ -129,6 +128,12 @@ void take_log(Run& run, const std::vector<LogRecord>& log) {
                                             : fmt::format("has not ended; its last record is of step {}", record.step);
     }
   }
+  // What a run logged beyond the step at which it diverged does not count.
+  std::vector<LogRecord> counting = log;
+  if (run.end == RunEnd::kDiverged) {
+    std::erase_if(counting, [&](const LogRecord& record) { return record.step > run.end_step; });
+  }
+  run.rows = rows_of(counting);
 }
 
 std::filesystem::path folder_of_all(const Study& study) {

@@ -10,6 +10,7 @@
 #include "bn/report.hpp"
 #include "report/study.hpp"
 #include "system/files.hpp"
+#include "system/text.hpp"
 
 namespace bn::report {
 namespace {
@@ -244,8 +245,22 @@ void note_provenance(Study& study) {
   }
 }
 
-void choose_baseline(Study& study, const std::string& name) {
-  if (name.empty()) return;
+// A folder's name may hold what would break the lines and the JSON of a kept study.
+std::string shown_name(std::string name) {
+  const bool is_whole = is_utf8(name);
+  std::ranges::replace_if(
+      name,
+      [is_whole](char c) {
+        const auto byte = static_cast<unsigned char>(c);
+        return byte < ' ' || byte == 0x7F || (byte > 0x7F && !is_whole);
+      },
+      '?');
+  return name;
+}
+
+void choose_baseline(Study& study, const std::string& asked) {
+  if (asked.empty()) return;
+  const std::string name = shown_name(asked);
   std::vector<std::string> names;
   for (size_t i = 0; i < study.arms.size(); ++i) {
     names.push_back(study.arms[i].name);
@@ -303,14 +318,12 @@ void Study::note_validation_images(int64_t images) {
   if (images > 0 && (validation_images == 0 || images < validation_images)) validation_images = images;
 }
 
-// A folder's name may hold what would break the lines of a kept study.
-Arm& Study::arm_named(std::string arm_name) {
-  std::ranges::replace_if(
-      arm_name, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7F'; }, '?');
+Arm& Study::arm_named(const std::string& arm_name) {
+  const std::string shown = shown_name(arm_name);
   for (Arm& arm : arms) {
-    if (arm.name == arm_name) return arm;
+    if (arm.name == shown) return arm;
   }
-  return arms.emplace_back(Arm{.name = std::move(arm_name)});
+  return arms.emplace_back(Arm{.name = shown});
 }
 
 Study read_study(const std::vector<std::string>& inputs, const std::string& baseline) {

@@ -61,7 +61,7 @@ struct Study {
   std::vector<const Run*> runs() const;  // all arms'
   std::vector<uint64_t> seeds() const;   // all arms' seeds, ascending
   void note_validation_images(int64_t images);
-  Arm& arm_named(std::string arm_name);  // a new one where there is none
+  Arm& arm_named(const std::string& arm_name);  // a new one where there is none
 };
 
 // Reads a run folder. Throws DataError: no such folder, no run in it, a line that is no record.

@@ -117,7 +117,8 @@ class Judge {
         fmt::format("With batch normalisation{}, the network needs fewer steps to the plain network's best accuracy{}.",
                     with_rate, paper(paper_speed_up(part)));
     if (arm.steps.runs == 0) {
-      add(Finding::kUnclear, claim, fmt::format("{} has no seed in common with the baseline.", name(part)));
+      add(Finding::kUnclear, claim,
+          fmt::format("there is no seed in which both {} and the baseline finished.", name(part)));
       return;
     }
     if (arm.steps.reached < arm.steps.runs) {
@@ -288,7 +289,7 @@ class Judge {
     if (!comparison.interval) {
       return fmt::format("{} against {}: {} points, {}: no interval can be given", name, baseline,
                          signed_points(comparison.difference),
-                         comparison.pairs < 2 ? "by one seed" : "by too few seeds");
+                         comparison.pairs < 2 ? "by one seed" : "the same in each seed");
     }
     const bool is_told = comparison.outcome == Outcome::kHigher || comparison.outcome == Outcome::kLower;
     if (!is_told) {

@@ -103,7 +103,7 @@ std::string shortcoming_in_words(const ArmResult& result) {
 
 std::string effect_in_words(const ArmResult& result) {
   if (const std::string shortcoming = shortcoming_in_words(result); !shortcoming.empty()) return shortcoming;
-  if (result.accuracy.pairs == 0) return "no seed in common with the baseline";
+  if (result.accuracy.pairs == 0) return "no seed in which both it and the baseline finished";
   const std::string points = signed_points(result.accuracy.difference) + " points";
   if (!result.accuracy.interval)
     return fmt::format("{} ({}, no interval)", points, plural(result.accuracy.pairs, "seed"));

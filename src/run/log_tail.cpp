@@ -39,7 +39,10 @@ void LogTail::read_line(const std::string& line) {
   if (progress_.last_event == "start") {
     first_step_ = -1;
     progress_.seconds_per_step.reset();
+    ++progress_.starts;
+    progress_.has_trained = false;
   }
+  if (progress_.last_event == "train") progress_.has_trained = true;
   if (progress_.last_event != "train" && progress_.last_event != "evaluate") return;
   const double seconds = record.seconds.value_or(0);
   if (first_step_ < 0) {

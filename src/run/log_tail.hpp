@@ -12,6 +12,8 @@ struct RunProgress {
   int64_t step = 0;
   std::optional<double> top1{}, best_top1{};
   std::optional<double> seconds_per_step{};  // since its process started
+  int64_t starts = 0;                        // of processes
+  bool has_trained = false;                  // the last of them
 };
 
 class LogTail {

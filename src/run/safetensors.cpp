@@ -11,7 +11,6 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
-#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "bn/error.hpp"

@@ -1,7 +1,8 @@
 // A sweep whose runs other programs start, on one machine or many: their folders say how they stand.
+#include <unistd.h>
+
 #include <filesystem>
 
-#include "bn/error.hpp"
 #include "bn/sweep.hpp"
 #include "run/folder_lock.hpp"
 #include "sweep/run_size.hpp"
@@ -28,7 +29,9 @@ void inspect(Sweep& sweep, const SweepOptions& options, std::vector<LogTail>& ta
   for (SweepRun& run : sweep.runs) {
     if (run.same_as) run.state = sweep.runs[*run.same_as].state;
   }
-  if (!is_locked(options.folder)) write_record(sweep, options, tails);
+  const bool is_writable =
+      access(options.folder.c_str(), W_OK) == 0;  // how another user's sweep stands may be asked, too
+  if (is_writable && !is_locked(options.folder)) write_record(sweep, options, tails);
 }
 
 }  // namespace

@@ -73,7 +73,7 @@ class Runner {
  private:
   struct Active {
     size_t index;
-    int64_t first_step;  // of the log when it was started
+    int64_t starts;  // in the log before it was started
     std::unique_ptr<Child> child;
   };
 
@@ -134,7 +134,7 @@ class Runner {
       fs::remove(run_folder.config_path());
     }
     active_.push_back(
-        {index, tails_[index].update().step, std::make_unique<Child>(train_command(run, options_), output_of(run))});
+        {index, tails_[index].update().starts, std::make_unique<Child>(train_command(run, options_), output_of(run))});
     ++run.attempts;
     run.state = RunState::kRunning;
     run.message.clear();
@@ -181,15 +181,16 @@ class Runner {
       }
       const size_t index = active->index;
       const int exit_code = active->child->wait();
-      const bool has_learned = tails_[index].update().step > active->first_step;
+      const RunProgress& progress = tails_[index].update();
+      const bool has_trained = progress.starts > active->starts && progress.has_trained;
       active = active_.erase(active);
-      note_end(index, exit_code, has_learned);
+      note_end(index, exit_code, has_trained);
       changed = true;
     }
     if (changed) record();
   }
 
-  void note_end(size_t index, int exit_code, bool has_learned) {
+  void note_end(size_t index, int exit_code, bool has_trained) {
     SweepRun& run = sweep_.runs[index];
     const auto code = static_cast<ExitCode>(exit_code);
     if (code == ExitCode::kSuccess || code == ExitCode::kDiverged) {
@@ -199,7 +200,7 @@ class Runner {
       run.state = interrupted ? RunState::kInterrupted : RunState::kCrashed;
       const std::string said = last_line(output_of(run));
       // A run may crash while the sweep is stopping, too. One that had just been started dies of the signal itself.
-      const bool as_asked = code == ExitCode::kInterrupted || (stopping_ && exit_code == kEndedByTerm && !has_learned);
+      const bool as_asked = code == ExitCode::kInterrupted || (stopping_ && exit_code == kEndedByTerm && !has_trained);
       if (!as_asked) run.message = describe_exit(exit_code) + (said.empty() ? "" : ", ") + said;
     }
     const bool again = run.state == RunState::kCrashed && run.attempts < kMostAttempts && !stopping_;

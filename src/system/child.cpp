@@ -24,7 +24,8 @@ constexpr auto kGracePoll = std::chrono::milliseconds(10);
   setpgid(0, 0);  // Ctrl-C reaches the parent alone, which ends its children in order
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (getppid() != parent) _exit(127);  // it died before it could be watched
-  // The new program gets what this one handles, blocks or ignores, but for what whoever started this one ignored.
+  // The new program starts with the usual handling of what this one handles or blocks, and of SIGPIPE. What was ignored
+  // when this one started stays so.
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGALRM}) {
     struct sigaction action {};
     sigaction(number, nullptr, &action);

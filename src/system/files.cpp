@@ -26,8 +26,8 @@ namespace {
 
 constexpr std::string_view kTemporaryMark = ".tmp.";
 
-// The process id keeps two processes that write the same name apart, the count two threads. It begins at random, since
-// processes in two containers may have one id.
+// The process id keeps two processes that write the same name apart, the count two threads. The count begins at random,
+// since processes in two containers may have one id.
 std::string temporary_name(const std::string& path) {
   static std::atomic<uint64_t> count = std::random_device()();
   return fmt::format("{}{}{}.{}", path, kTemporaryMark, getpid(), count++);

@@ -76,8 +76,8 @@ void raise_open_file_limit();
 void create_folder(const std::string& path);
 
 // A disk's hiccup is no damage: where open or pread fails for a reason that may pass, they are called again, five times
-// in all within 0.6 seconds; so does read_file(). An empty descriptor, or fewer bytes than asked for with `failed`,
-// leave errno as it was then.
+// in all within 0.6 seconds. read_file() does the same. An empty descriptor, or fewer bytes than asked for with
+// `failed`, leave errno as it was then.
 FileDescriptor open_patiently(const std::string& path);
 struct PatientRead {
   int64_t bytes = 0;  // fewer than asked for at the file's end

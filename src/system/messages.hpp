@@ -9,7 +9,7 @@
 namespace bn {
 
 // Writes the text: on a terminal without what would command it, for a file's name may hold anything; elsewhere as it
-// is. The end of the program tells where it cannot be written.
+// is. Where it cannot be written, the program tells so at its end.
 inline void print(const std::string& text) { std::fputs(for_output(text).c_str(), stdout); }
 
 // Writes the text, but for what would command a terminal. Where it cannot be written (a full disk, a terminal that has

@@ -132,7 +132,8 @@ PartedStep::Signals PartedStep::run(const StepScalars& scalars, bool stop, const
     compute_own_parts(scalars, load, computed);
   } catch (const Error& error) {  // a damaged image, a disk that fails
     const bool is_of_images = error.exit_code() == ExitCode::kData || error.exit_code() == ExitCode::kStorage;
-    if (group_.is_alone() || !is_of_images) throw;
+    const bool others_wait_amid_the_step = plan_.options().exchange != nullptr;  // so they cannot agree on its end
+    if (group_.is_alone() || others_wait_amid_the_step || !is_of_images) throw;
     error_ = std::current_exception();
   }
   Signals signals{.stop = stop, .failed = error_ != nullptr};

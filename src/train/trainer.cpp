@@ -320,9 +320,18 @@ TrainResult Trainer::run() {
   try {
     return run_steps();
   } catch (const Error& error) {
-    const bool is_agreed = group_.is_alone() || dynamic_cast<const AgreedError*>(&error) != nullptr;
-    if (!is_agreed) throw;
-    if (error.exit_code() == ExitCode::kInterrupted) return finish_interrupted();
+    const auto is_agreed = [this](const Error& any) {
+      return group_.is_alone() || dynamic_cast<const AgreedError*>(&any) != nullptr;
+    };
+    if (!is_agreed(error)) throw;
+    if (error.exit_code() == ExitCode::kInterrupted) {
+      try {
+        return finish_interrupted();
+      } catch (const Error& failure) {
+        if (is_agreed(failure)) keep_what_was_learned(failure.what());
+        throw;
+      }
+    }
     if (error.exit_code() == ExitCode::kDiverged) {
       return finish(TrainOutcome::kDiverged, "diverged",
                     fmt::format("diverged at step {}: {}", progress_.step, error.what()));
@@ -341,8 +350,8 @@ void Trainer::keep_what_was_learned(std::string message) {
     try {
       if (statistics_plan_ && statistics_step_ != progress_.step) {  // they are estimated from the images
         statistics_step_ = progress_.step;
-        message += "; the statistics of batch normalisation in the last checkpoint are not the population's";
         save();
+        message += "; the statistics of batch normalisation in the last checkpoint are not the population's";
       }
     } catch (const Error&) {
     }

@@ -180,10 +180,11 @@ TEST_F(SweepCommand, ASecondCtrlCEndsIt) {
   const pid_t child = std::stoi(read_bytes(fmt::format("/proc/{0}/task/{0}/children", sweep.pid())));
   ASSERT_EQ(kill(child, SIGSTOP), 0);
   sweep.signal(SIGINT);
-  sweep.signal(SIGINT);  // the same request: it comes at once
-  std::this_thread::sleep_for(milliseconds(800));
-  EXPECT_FALSE(sweep.has_ended());
-  sweep.signal(SIGINT);
+  EXPECT_TRUE(wait_until(milliseconds(20'000), [&] {
+    std::this_thread::sleep_for(milliseconds(600));
+    sweep.signal(SIGINT);
+    return sweep.has_ended();
+  }));
   EXPECT_EQ(sweep.wait().exit_code, 128 + SIGINT);
   kill(child, SIGCONT);
   EXPECT_TRUE(wait_until(milliseconds(20'000), [&] { return !run.checkpoint_steps().empty(); }));

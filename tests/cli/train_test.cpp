@@ -131,7 +131,7 @@ TEST_F(TrainCommand, OneThreadThatComputesNothingHandlesTheSignals) {
 TEST_F(TrainCommand, ARequestThatIsMadeTwiceIsOne) {
   RunningProgram program(bninception_command(arguments("run", set({"train.steps=1000000"}))));
   ASSERT_TRUE(wait_until(milliseconds(20'000), [&] { return newest(folder("run")) > 0; }));
-  for (const int number : {SIGTERM, SIGHUP, SIGTERM, SIGINT, SIGUSR1}) program.signal(number);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGTERM, SIGUSR1}) program.signal(number);
   const ProgramResult result = program.wait();
   EXPECT_EQ(result.exit_code, code(ExitCode::kInterrupted)) << result.err;
   const LogRecord last = read_log(folder("run").log_path()).back();

@@ -1,4 +1,5 @@
 // Constraints between keys, of files and of options made in code.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "config/fixtures.hpp"
@@ -315,8 +316,10 @@ TEST(CheckTable, WantsRowsWithNamesOfTheirOwn) {
             "model.network.rows: has no row, expected at least one");
   EXPECT_EQ(table_error([](Config&, InceptionTable& t) { t.rows[2].name = "conv1"; }),
             "model.network.rows.conv1: the name is taken, expected another one");
-  EXPECT_EQ(table_error([](Config&, InceptionTable& t) { t.rows[2].name = "logits"; }),
-            "model.network.rows.logits: the name is taken, expected another one");
+  for (const char* name : {"logits", "images"}) {
+    EXPECT_EQ(table_error([&](Config&, InceptionTable& t) { t.rows[2].name = name; }),
+              fmt::format("model.network.rows.{}: the name is taken, expected another one", name));
+  }
   EXPECT_EQ(table_error([](Config&, InceptionTable& t) { t.rows[2].name = "a/b"; }),
             "model.network.rows.a/b: got the name 'a/b', expected letters, digits, _ and -");
 }

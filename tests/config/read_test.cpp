@@ -108,6 +108,8 @@ TEST(Read, RefusesUnknownWords) {
             "cpu?");
   EXPECT_EQ(override_error("data.augment.flip=yes"),
             "--set data.augment.flip=yes: data.augment.flip: got 'yes', expected one of: true, false");
+  EXPECT_EQ(override_error("data.classes=cl\xFF.txt"),
+            "--set data.classes=cl\xFF.txt: data.classes: got 'cl\xFF.txt', expected text in UTF-8");
   EXPECT_EQ(override_error("data.classes=[a]"),
             "--set data.classes=[a]: data.classes: got a list, expected text (\"\" for "
             "none)");

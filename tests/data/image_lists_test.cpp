@@ -135,6 +135,8 @@ TEST_F(LabelledImages, MayHaveBlanksInTheirNames) {
               exclude_images(open_labelled_images({dir_ / "images"}, labels), dir_.write("list.txt", "IMG.png copy\n"));
             }),
             dir_ / "list.txt" + ":1: there is no image IMG.png copy to exclude");
+  EXPECT_EQ(label_error("Other Photo.png 3\n"), ":1: there is no image Other Photo.png");
+  EXPECT_EQ(label_error("Other Photo.png\n"), ":1: expected the name of an image and the index of its class");
 }
 
 TEST_F(LabelledImages, MayHaveColonsInTheirNames) {

@@ -183,6 +183,12 @@ TEST(PytorchRefusal, NamesTheOpThatThePublicNetworkDoesNotHave) {
             "conv1/lrn: the public BN-Inception has no name for it: it normalises batches alone");
   EXPECT_EQ(refusal(small_network(kBatch + "  per_activation: [conv2]\n")),
             "conv2/reduce/bn: the public BN-Inception has no name for it: its statistics are spatial");
+  EXPECT_EQ(
+      refusal(small_network(kBatch + "batch_norm: {placement: after_activation}\n")),
+      "conv1/bias: the public BN-Inception has no name for it: batch normalisation follows each convolution at once, "
+      "without a bias");
+  EXPECT_EQ(refusal(small_network(kBatch + "  activation: sigmoid\n")),
+            "conv1/act: the public BN-Inception has no name for it: its activations are ReLU");
   EXPECT_EQ(refusal("model:\n  network: {kind: mlp, image_size: 9, image_channels: 3, hidden: [20]}\n  classes: 5\n",
                     "image_size: 9"),
             "hidden1/linear: the public BN-Inception has no name for it: its one linear layer gives the logits");

@@ -29,7 +29,7 @@ constexpr const char* kNetwork = "{kind: mlp, image_size: 16, image_channels: 1,
 
 int64_t number_in(const char* variable, int64_t otherwise) {
   const char* text = std::getenv(variable);
-  return text == nullptr ? otherwise : std::atoll(text);
+  return text == nullptr ? otherwise : std::strtoll(text, nullptr, 10);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "packing/pack.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
@@ -295,6 +296,18 @@ TEST_F(Pack, NamesAreToldApart) {
   EXPECT_TRUE(names.contains("a/x.jpg"));
   EXPECT_TRUE(names.contains("b/x-5.jpg"));
   EXPECT_TRUE(names.contains("b/x-5.cls"));
+}
+
+// x.y and x_y become one key, so they get numbers; x_y-3 is the name of an image, too.
+TEST_F(Pack, ANumberedNameIsNoOtherImagesName) {
+  std::vector<NamedBytes> files{{"b/x.y.jpg", jpeg_image(20, 20, 1)}, {"b/x_y.jpg", jpeg_image(20, 20, 2)}};
+  for (int i = 0; i < 8; ++i) files.push_back({fmt::format("b/x_y-{}.jpg", i), jpeg_image(20, 20, 3 + i)});
+  const auto source = made_set(dir_, 0, files);
+  const int64_t images = source->size();
+  pack_quietly(*source, {.out = dir_ / "out", .shards = 1});
+  std::set<std::string> names;
+  for (const auto& member : list_tar(FileReader(dir_ / "out/train-00000.tar"))) names.insert(member.path);
+  EXPECT_EQ(names.size(), static_cast<size_t>(2 * images));
 }
 
 TEST_F(Pack, RefusesAFileTooLargeForTheIndex) {

@@ -101,13 +101,17 @@ TEST_F(EndingProcesses, OfAFinishedRunTellItsResultAgain) {
 // A scheduler may stop a job for a while: that is no silence of the others.
 TEST_F(EndingProcesses, ThatWereStoppedForLongerThanTheirPatienceGoOn) {
   std::vector<std::string> patient = kEndless;
-  patient.insert(patient.end(), {"--set", "distributed.timeout_seconds=2"});
+  patient.insert(patient.end(), {"--set", "distributed.timeout_seconds=4"});
   const ProgramResult result = disturb(
       launched(2, train_arguments("run", patient)), options(), [&] { return newest(folder("run")) > 0; },
       [&](RunningProgram& program) {
         for (const int number : {SIGSTOP, SIGCONT}) {
-          for (const int rank : {0, 1}) kill(process_of_rank(program.pid(), rank).value(), number);
-          if (number == SIGSTOP) std::this_thread::sleep_for(std::chrono::seconds(5));
+          for (const int rank : {0, 1}) {
+            const std::optional<pid_t> process = process_of_rank(program.pid(), rank);
+            ASSERT_TRUE(process);
+            kill(*process, number);
+          }
+          if (number == SIGSTOP) std::this_thread::sleep_for(std::chrono::seconds(7));
         }
         const int64_t before = newest(folder("run"));
         EXPECT_TRUE(wait_until(milliseconds(10'000), [&] { return newest(folder("run")) > before; }));

@@ -20,6 +20,22 @@ TEST_F(TrainProcesses, AProcessAloneUnderALauncherIsThePlainProgram) {
   }
 }
 
+// Parts that share their statistics wait for each other amid a step, so they cannot agree on its end.
+TEST_F(TrainProcesses, ADamagedImageIsNamed) {
+  write_shapes(root_ / "set", 16, 60, 20);
+  const std::string damaged = root_ / "set/train/arrow/000000.png";
+  write_bytes(damaged, "no image");
+  for (const char* shared : {"1", "2"}) {
+    const ProgramResult result = train_by(
+        2, shared,
+        set({"train.parts=2", std::string("batch_norm.synchronised_parts=") + shared,
+             "data={kind: folder, train: [" + root_ / "set/train" + "], validation: [" + root_ / "set/validation" +
+                 "], image_size: 16, image_channels: 1, resize_shorter: 0, mean: [0.5], std: [0.25]}"}));
+    EXPECT_EQ(result.exit_code, code(ExitCode::kData)) << result.err;
+    EXPECT_THAT(result.err, HasSubstr(damaged));
+  }
+}
+
 TEST_F(TrainProcesses, TheirNumberChangesNoBit) {
   for (const std::string overlap : {"never", "always"}) {
     const std::vector<std::string> more{"--set", "distributed.overlap=" + overlap};

@@ -300,6 +300,7 @@ TEST(Chart, Ticks) {
   EXPECT_EQ(report::with_separators(31e6), "31M");
   EXPECT_EQ(report::with_separators(999), "999");
   EXPECT_EQ(report::gnuplot_quote("it's \\ {a}_b"), "'it''s \\ {a}_b'");
+  EXPECT_EQ(report::gnuplot_tic("100% 'of' it"), "'100%% ''of'' it'");
 }
 
 }  // namespace

@@ -256,6 +256,16 @@ TEST(RowsOfALog, AreMeansOverTheRecordsSinceTheRowBefore) {
   }
 }
 
+TEST(RowsOfALog, BeyondTheStepOfADivergenceDoNotCount) {
+  report::Run run;
+  take_log(run, {{.event = "evaluate", .step = 100, .validation_top1 = 0.5},
+                 {.event = "evaluate", .step = 150, .validation_top1 = 0.9},
+                 {.event = "diverged", .step = 120}});
+  EXPECT_EQ(best_accuracy(run)->step, 100);
+  EXPECT_EQ(run.rows.back().step, 120);
+  EXPECT_EQ(run.rows.back().event, "diverged");
+}
+
 TEST_F(KeptStudy, NamesMayHoldAnything) {
   const Study study = read_study({kept_}, "");
   EXPECT_EQ(study.arms[1].name, "q \"2\", x");
@@ -264,10 +274,12 @@ TEST_F(KeptStudy, NamesMayHoldAnything) {
   EXPECT_EQ(read_study({kept_ + "/b"}, "").arms[0].config().model.normalization, Normalization::kBatch);
 }
 
-TEST(Study, NamesNoArmByControlCharacters) {
+TEST(Study, NamesNoArmByWhatAKeptStudyCannotHold) {
   Study study;
   EXPECT_EQ(study.arm_named("x\ny").name, "x?y");
   EXPECT_EQ(&study.arm_named("x\ny"), &study.arms.front());
+  EXPECT_EQ(study.arm_named("\xC3\xA4").name, "\xC3\xA4");
+  EXPECT_EQ(study.arm_named("pl\xFF\xC3\xA4in").name, "pl???in");
 }
 
 TEST_F(KeptStudy, LaterArmsAreWrittenAsDifferences) {

@@ -163,7 +163,7 @@ TEST(FolderLock, WhoOnlyAsksHindersNobody) {
   const FileDescriptor asking(open((folder / "lock").c_str(), O_RDONLY | O_CLOEXEC));
   ASSERT_EQ(flock(asking.get(), LOCK_SH | LOCK_NB), 0);
   std::thread moment([&] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(120));
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
     flock(asking.get(), LOCK_UN);
   });
   EXPECT_NO_THROW(FolderLock(folder.path()));

@@ -125,11 +125,11 @@ TEST_F(RunSweep, ACrashWhileItStopsIsTold) {
   Sweep sweep = load("name: a\nconfigs: [plain.yaml]\nseeds: [1, 2, 3]\n");
   const std::string ready = folder_ / "ready";
   // Seed 1 fails as it saves; seed 2 ends by the signal itself, as a run does that has only just been started; so does
-  // seed 3, which has learned something.
+  // seed 3, which has trained.
   SweepOptions stopped = options(fmt::format(R"(
     case "$*" in
       *seed=1*) trap 'echo "error: disk full" >&2; exit 7' TERM;;
-      *seed=3*) echo '{{"event":"train","step":5,"epoch":0.1}}' > {}/log.jsonl;;
+      *seed=3*) printf '{{"event":"%s","step":5,"epoch":0.1}}\n' start train > {}/log.jsonl;;
     esac
     echo >> {}
     while :; do sleep 0.01; done)",

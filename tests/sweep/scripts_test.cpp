@@ -1,5 +1,7 @@
 // The scripts under experiments/ that all studies share.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
+#include <signal.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -84,14 +86,18 @@ TEST(Scripts, PathsAreTheCallers) {
 // run_study, and what follows it in a study's run.sh, with a stand-in for the program that repeats its arguments.
 class RunStudy : public testing::Test {
  protected:
-  ProgramResult run(const std::string& sweep_does, const std::vector<std::string>& arguments = {}) const {
+  void write_script(const std::string& sweep_does) const {
     write_program(folder_ / "program.sh", "echo \"$@\"\n[ $1 != sweep ] || " + sweep_does);
     write_bytes(folder_ / "run.sh", "set -euo pipefail\nsource " + kExperiments +
                                         "common.sh\nout=default\nread_sweep_options --jobs 3 \"$@\"\n"
                                         "run_study a.yaml \"$out\"\necho and more\n");
+  }
+  ProgramOptions options() const { return {.environment = {{"BNINCEPTION", "./program.sh"}}, .folder = here_}; }
+  ProgramResult run(const std::string& sweep_does, const std::vector<std::string>& arguments = {}) const {
+    write_script(sweep_does);
     std::vector<std::string> command{"/bin/bash", "run.sh"};
     command.insert(command.end(), arguments.begin(), arguments.end());
-    return run_program(command, {.environment = {{"BNINCEPTION", "./program.sh"}}, .folder = here_});
+    return run_program(command, options());
   }
 
   TemporaryFolder folder_;
@@ -128,7 +134,19 @@ TEST_F(RunStudy, AStageEndsWithoutAReport) {
 TEST_F(RunStudy, ThePlanIsOfTheCallersFolder) {
   const ProgramResult result = run("exit 0", {"--dry-run", "--out", "mine", "--set", "train.l2=0"});
   EXPECT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_EQ(result.out, "sweep a.yaml --out " + here_ + "/mine --jobs 3 --set train.l2=0 --dry-run\n");
+  EXPECT_EQ(result.out, "sweep a.yaml --out " + here_ + "/mine --jobs 3 --set train.l2=0 --dry-run\nand more\n");
+}
+
+// As a service manager asks, or whoever started it: not the sweep itself.
+TEST_F(RunStudy, ASignalToTheScriptAloneEndsItsStage) {
+  write_script(
+      fmt::format("trap 'echo saved >{0}/saved; exit 9' TERM; touch {0}/begun; while :; do sleep 0.01; done", here_));
+  RunningProgram script({"/bin/bash", "run.sh"}, options());
+  ASSERT_TRUE(
+      wait_until(std::chrono::milliseconds(20'000), [&] { return std::filesystem::exists(folder_ / "begun"); }));
+  script.signal(SIGTERM);
+  EXPECT_EQ(script.wait().exit_code, 130);
+  EXPECT_EQ(read_bytes(folder_ / "saved"), "saved\n");
 }
 
 // common.sh in a folder of its own, with a stand-in for cmake.

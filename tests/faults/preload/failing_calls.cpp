@@ -10,10 +10,12 @@
 
 #include <atomic>
 #include <cerrno>
+#include <charconv>
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <string_view>
 
 namespace {
 
@@ -33,14 +35,16 @@ struct Plan {
 Plan read_plan() {
   Plan plan;
   const char* text = std::getenv("BN_FAILING_CALL");
-  char name[16] = {}, error[16] = {};
-  if (text == nullptr) return plan;
-  plan.stays = std::sscanf(text, "%15[a-z]:%ld+:%15s", name, &plan.number, error) == 3;
-  if (!plan.stays && std::sscanf(text, "%15[a-z]:%ld:%15s", name, &plan.number, error) != 3) return plan;
+  const std::string_view words = text == nullptr ? "" : text;
+  const size_t number = words.find(':') + 1, error = words.rfind(':') + 1;
+  if (number == 0 || error <= number) return plan;
+  const char* last = words.data() + words.size();
+  plan.stays = *std::from_chars(words.data() + number, last, plan.number).ptr == '+';
   for (int call = 0; call < kCalls; ++call) {
-    if (std::strcmp(name, kNames[call]) == 0) plan.call = call;
+    if (words.substr(0, number - 1) == kNames[call]) plan.call = call;
   }
-  plan.error = std::strcmp(error, "short") == 0 ? kShort : std::atoi(error);
+  plan.error = kShort;
+  if (words.substr(error) != "short") std::from_chars(words.data() + error, last, plan.error);
   return plan;
 }
 
