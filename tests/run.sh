@@ -127,14 +127,13 @@ format() {
 
 tidy() { lint_tools && bash tests/tidy.sh; }
 
-# Tests that a sanitizer makes slow run at reduced sizes: the same code, so the same mistakes to find. Left out are those that
-# start MPI, which leaks by itself; other tests have threads for processes.
+# Tests that a sanitizer makes slow run at reduced sizes: the same code, so the same mistakes to find.
 asan() {
   cmake --preset asan && cmake --build --preset asan &&
     BN_TEST_REDUCED=1 \
       ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1:strict_init_order=1 \
       UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
-      ctest --preset asan -j "$jobs" -E '^processes[.]'
+      ctest --preset asan -j "$jobs"
 }
 
 # The tests of the loader's threads, and of training by processes that are threads here. The latter compute with one
