@@ -210,6 +210,8 @@ void ConvolutionsAlone::choose(int64_t trials) {
 }
 
 void ConvolutionsAlone::choose(TimedDirection& direction, int64_t trials) {
+  if (direction.candidates.empty())
+    throw UnsupportedError("the library has no kernel for a convolution of this type here");
   constexpr double kHopeless = 3;  // times the quickest: not tried again
   double quickest = std::numeric_limits<double>::infinity();
   for (Candidate& candidate : direction.candidates) candidate.run(scratch_);  // loads its code

@@ -222,6 +222,8 @@ void measure_against(const Arguments& arguments, Backend& backend, const Config&
   Arguments changed = arguments;
   changed.overrides.push_back(arguments.against);
   const Config other_config = changed.load();
+  if (other_config.threads != config.threads)
+    throw Error(ExitCode::kUsage, "--against: a process has one number of threads");
   const std::unique_ptr<Backend> other_backend = make_backend(other_config);
   Training training(config, backend), other(other_config, *other_backend);
   std::vector<double> steps, others, quotients;
@@ -251,7 +253,9 @@ void run_step(const Arguments& arguments) {
 // Lines of: threads, batch, ms a step, MB of the plan.
 void run_scaling(const Arguments& arguments) {
   for (const int64_t threads : arguments.threads) {
-    const std::unique_ptr<Backend> backend = make_cpu_backend({.threads = static_cast<int>(threads)});
+    CpuOptions options = arguments.load().cpu;
+    options.threads = static_cast<int>(threads);
+    const std::unique_ptr<Backend> backend = make_cpu_backend(options);
     for (const int64_t batch : arguments.batches) {
       Config config = arguments.load();
       config.train.batch = batch;

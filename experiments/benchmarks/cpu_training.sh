@@ -30,7 +30,7 @@ rounds=${ROUNDS:-3}
 sizes=${SIZES:-224 64} types=${TYPES:-f32 bf16}
 [ -n "${BUILD:-}" ] || build_beside_tests bninception benchmark_cpu_training benchmark_cpu_kernels
 work=$(mktemp -d)
-trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$work"' EXIT
+trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$work"' EXIT
 here=experiments/benchmarks
 
 # value FILE NAME: of a line "NAME VALUE", or of a line of JSON.
@@ -81,7 +81,7 @@ start_peer() {
   local in out
   exec {in}>"$work/$name.turns" {out}<"$work/$name.results"
   turns[$name]=$in results[$name]=$out
-  turn "$name" || { cat "$work/$name.errors"; return 1; }
+  turn "$name" || { cat "$work/$name.errors" >&2; return 1; }
 }
 # turn NAME: the next line that the peer prints.
 turn() {

@@ -142,7 +142,9 @@ void measure(Backend& backend, const Row& row, int64_t rounds, std::vector<doubl
 
 void run(const Arguments& arguments) {
   const Config config = load_config(arguments.config, arguments.overrides);
-  const auto backend = make_cpu_backend({.threads = static_cast<int>(config.threads)});
+  CpuOptions options = config.cpu;
+  options.threads = static_cast<int>(config.threads);
+  const auto backend = make_cpu_backend(options);
   fmt::print("{}\n\n| shape | how many | pack, ms, direct / Winograd |", backend->name());
   for (int direction = kForward; direction < kDirections; ++direction) fmt::print(" {} |", kNames[direction]);
   fmt::print("\n|---|---|---|---|---|---|\n");

@@ -33,7 +33,7 @@ types=${TYPES:-f32 bf16} rounds=${ROUNDS:-3} steps=${STEPS:-12} rates=${RATES:-1
 work=$(mktemp -d) hosts=()
 clean_up() {
   local host
-  for host in "${hosts[@]}"; do ip netns del "$host"; done
+  for host in "${hosts[@]}"; do ip netns del "$host" || true; done
   rm -rf "$work"
 }
 trap clean_up EXIT

@@ -292,7 +292,7 @@ torch_step() {  # SECONDS MODE BATCH PRECISION
 }
 
 steps_table() {
-  printf '%s\n\n' "${torch:-PyTorch is not measured: $without_torch}"
+  printf '%s\n\n' "${torch:-PyTorch is not measured: ${without_torch:-no time remained}}"
   echo '| batch | precision | program | images/s | step, ms | op by op, ms | why not |'
   echo '|---|---|---|---|---|---|---|'
   printf '%s\n' "${table_rows[@]}"
@@ -310,7 +310,7 @@ step_bar() {  # BATCH FACTOR: ours against torch.compile in bf16
 }
 
 torch='' without_torch=''  # its version, or why it is not measured
-find_torch() {
+find_torch() {  # SECTION
   local status
   [ -z "$torch$without_torch" ] || return 0
   if [ -z "$python" ]; then
@@ -320,6 +320,12 @@ find_torch() {
 assert torch.cuda.is_available(), "this PyTorch finds no GPU"
 print("PyTorch", torch.__version__)' 2>steps.err)
     status=$?
+    case $status in
+      124 | 125 | 137) # no time left: the next section tries again
+        torch=''
+        check "$1, PyTorch" $status || return 0
+        ;;
+    esac
     if [ $status -ne 0 ]; then
       without_torch=$(tail -1 steps.err)
       without_torch=${without_torch:-exit status $status}
@@ -348,8 +354,8 @@ steps() {  # whole bf16 training steps on resident data beside PyTorch's: what t
   for batch in 32 256; do our_step 30 heuristic $batch bf16; done
   fill_model
   report false
-  find_torch
-  if [ -z "$without_torch" ]; then
+  find_torch steps
+  if [ -n "$torch" ]; then
     for batch in 32 256; do torch_step 30 eager $batch bf16; done
     for batch in 32 256; do torch_step 70 compile $batch bf16; done
   fi
@@ -363,8 +369,8 @@ more_steps() {  # engines chosen by measurement, and tf32
   local batch
   for batch in 32 256; do our_step 40 measured $batch bf16; done
   for batch in 32 256; do our_step 30 heuristic $batch tf32; done
-  find_torch
-  [ -n "$without_torch" ] || for batch in 32 256; do torch_step 30 eager $batch tf32; done
+  find_torch more_steps
+  [ -z "$torch" ] || for batch in 32 256; do torch_step 30 eager $batch tf32; done
   rm -f steps.row steps.err
   results[more_steps]="{\"rows\": [$(joined "${step_rows[@]}")]}"
 }

@@ -83,7 +83,7 @@ struct Activate {
 
 // Windows start at -pad and step by stride; the output has ceil((size + 2*pad - kernel) / stride) + 1 positions, less
 // one if the last window would start beyond size + pad - 1 (all the extra padding lies at the far edge). Max: the
-// first element in window order (row by row) wins a tie, in every type; padding never wins.
+// first element in window order (row by row) wins a tie, in every type; padding never wins, a NaN always.
 struct Pool2d {
   PoolKind kind = PoolKind::kMax;
   int64_t kernel = 3;

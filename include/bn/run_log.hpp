@@ -27,10 +27,12 @@ class RunLog {
   RunLog(const RunLog&) = delete;
   RunLog& operator=(const RunLog&) = delete;
   ~RunLog();
-  void write(const LogRecord& record);  // one line, flushed; throws StorageError
+  // Writes a line; throws StorageError. What could not be written goes before the next line.
+  void write(const LogRecord& record);
+
  private:
   int file_ = -1;
-  std::string path_;
+  std::string path_, unwritten_;
 };
 std::vector<LogRecord> read_log(const std::string& path);  // without a torn last line; DataError
 

@@ -9,7 +9,8 @@ Fields describe_row(TableRow& row) {
   const auto add = [&fields](Field f) { fields.push_back(std::move(f)); };
   switch (row.type) {
     case RowType::kConvolution:
-      add(required("patch", {row.patch, kPatch}, "side of the kernel"));
+      add(required("patch", {row.patch, kPatch},
+                   "side of the kernel; at stride 1 an odd one keeps the size, an even one adds 1"));
       add(terse("stride", {row.stride, kStride}, "1", "step of the window"));
       add(terse("reduce", {row.reduce, kChannelsOrNone}, "0", "channels of a 1x1 convolution before it; 0 = none"));
       add(required("filters", {row.filters, kChannels}, "output channels"));

@@ -24,7 +24,7 @@ int64_t own_device(const CudaOptions& options, Group& group, const std::vector<s
   together(group, [&] {
     if (group.is_alone() || options.convolution_choice != ConvolutionChoice::kMeasured) return;
     throw UnsupportedError(
-        "cuda.convolution_choice: measured lets each process choose other algorithms, so several processes need "
+        "cuda.convolutions: measured lets each process choose other algorithms, so several processes need "
         "heuristic");
   });
   const Place& place = group.place();

@@ -86,7 +86,8 @@ class InceptionBuilder {
   }
 
   ValueId pool(const std::string& name, PoolKind kind, int64_t patch, int64_t stride, ValueId x) {
-    // "Same" size at stride 1, but for a pool over the whole map; at stride 2 no padding and ceil geometry (112 -> 56).
+    // "Same" size at stride 1 for an odd patch, but for a pool over the whole map; an even one adds a position. At
+    // stride 2 no padding and ceil geometry (112 -> 56).
     const int64_t pad = stride == 1 && patch < layers_.builder().shape(x).h ? patch / 2 : 0;
     return layers_.builder().add(name, window({.kind = kind, .kernel = patch, .stride = stride, .pad = pad}), {x});
   }

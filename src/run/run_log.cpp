@@ -130,13 +130,13 @@ void RunLog::write(const LogRecord& record) {
   if (fstat(file_, &status) == 0 && status.st_nlink == 0) {
     throw StorageError(fmt::format("'{}' was removed while the run wrote it", path_));
   }
-  const std::string line = to_line(record);
+  unwritten_ += to_line(record);
   // One call takes the whole line; a full disk takes a part, and asking for the rest tells why.
-  for (std::string_view rest = line; !rest.empty();) {
-    const ssize_t count = ::write(file_, rest.data(), rest.size());
+  while (!unwritten_.empty()) {
+    const ssize_t count = ::write(file_, unwritten_.data(), unwritten_.size());
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) throw StorageError(fmt::format("cannot write '{}': {}", path_, errno_text(errno)));
-    rest.remove_prefix(static_cast<size_t>(count));
+    unwritten_.erase(0, static_cast<size_t>(count));
   }
 }
 

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include "bn/error.hpp"
 #include "bn/evaluate.hpp"
@@ -36,6 +38,8 @@ Plan probe_plan(const Net& net, Parameters& parameters, Backend& backend, DType 
 }  // namespace
 
 double percentile(std::vector<float>& values, double percent) {
+  const auto is_nan = [](float value) { return std::isnan(value); };
+  if (std::ranges::any_of(values, is_nan)) return std::numeric_limits<double>::quiet_NaN();
   std::sort(values.begin(), values.end());
   const double position = percent / 100.0 * static_cast<double>(values.size() - 1);
   const auto below = static_cast<size_t>(position);

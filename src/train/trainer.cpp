@@ -374,7 +374,10 @@ TrainResult Trainer::run_steps() {
     const bool evaluates = is_evaluated();
     const bool saves = progress_.step == total_steps_ || is_due(save_interval());
     if ((is_due(options().log_every) || evaluates || saves) && !log_training()) return finish_diverged();
-    if (probe_ && is_due(options().probe.every)) log_->write(probe_->measure(record("probe")));
+    if (!options().probe.op.empty() && is_due(options().probe.every)) {
+      if (has_diverged()) return finish_diverged();
+      if (probe_) log_->write(probe_->measure(record("probe")));
+    }
     const bool is_best = evaluates && evaluate_now();
     if (saves || is_best) save();
     if (evaluates || saves) start_interval();

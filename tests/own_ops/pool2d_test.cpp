@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
 
 #include "bn/error.hpp"
@@ -79,6 +80,23 @@ TEST_F(Pool2dBehaviour, FindsTheLargestOfInfinities) {
   OpData data = make_data(op_case);
   for (double& x : data.x[0]) x = -std::numeric_limits<double>::infinity();
   EXPECT_EQ(run_op(op_case, data).y, Values(4, -std::numeric_limits<double>::infinity()));
+}
+
+// Wherever it stands in a window, so that a divergence is seen.
+TEST_F(Pool2dBehaviour, PassesANan) {
+  for (const int64_t kernel : {2, 3, 4}) {
+    const int64_t pixels = kernel * kernel;
+    const OpCase op_case{.spec = Pool2d{.kind = PoolKind::kMax, .kernel = kernel, .stride = kernel},
+                         .x = {{pixels, kernel, kernel, 4}}};
+    OpData data = make_data(op_case);
+    for (int64_t image = 0; image < pixels; ++image) {
+      for (int64_t channel = 0; channel < 4; ++channel) {
+        data.x[0][static_cast<size_t>((image * pixels + image) * 4 + channel)] =
+            std::numeric_limits<double>::quiet_NaN();
+      }
+    }
+    for (const double y : run_op(op_case, data).y) EXPECT_TRUE(std::isnan(y)) << kernel;
+  }
 }
 
 TEST_F(Pool2dBehaviour, RoundsItsOutputSizeUp) {

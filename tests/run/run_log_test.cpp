@@ -177,5 +177,26 @@ TEST(RunLog, FullDisk) {
   EXPECT_EQ(read_log(folder / "log.jsonl").size(), 1U);  // the torn line does not count
 }
 
+TEST(RunLog, WhatCouldNotBeWrittenFollowsLater) {
+  const TemporaryFolder folder;
+  const std::string steps = result_in_child([&] {
+    signal(SIGXFSZ, SIG_IGN);
+    rlimit before{};
+    getrlimit(RLIMIT_FSIZE, &before);
+    RunLog log(folder / "log.jsonl", 0);
+    const rlimit small{10, before.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &small);
+    error_message<StorageError>([&] { log.write({.event = "train", .step = 1}); });
+    error_message<StorageError>([&] { log.write({.event = "train", .step = 2}); });
+    setrlimit(RLIMIT_FSIZE, &before);
+    log.write({.event = "error", .step = 2});
+    std::string all;
+    for (const LogRecord& record : read_log(folder / "log.jsonl"))
+      all += fmt::format("{} {} ", record.event, record.step);
+    return all;
+  });
+  EXPECT_EQ(steps, "train 1 train 2 error 2 ");
+}
+
 }  // namespace
 }  // namespace bn::test

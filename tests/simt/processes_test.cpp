@@ -171,7 +171,7 @@ TEST_F(GpuProcesses, MoreThanTheGpusAreRefused) {
   EXPECT_NE(refusal({.device = 3}, {"a", "b", "c", "d"}).find("4 processes on host see 1 from cuda.device 3 on"),
             std::string::npos);
   EXPECT_EQ(refusal({.convolution_choice = ConvolutionChoice::kMeasured}, {"a", "b", "c", "d"}),
-            "cuda.convolution_choice: measured lets each process choose other algorithms, so several processes need "
+            "cuda.convolutions: measured lets each process choose other algorithms, so several processes need "
             "heuristic");
 }
 

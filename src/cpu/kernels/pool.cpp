@@ -73,7 +73,8 @@ void max(Rows y_row, uint8_t* argmax_row, Rows x_image, const PoolGeometry& g, i
       Int place = Int{} + window.places[0];
       for (int k = 1; k < window.count; ++k) {
         const Float value = load(window.pixels[k] + j, part);
-        const Int wins = value > best;  // strictly: the first of equals stays
+        // Strictly: the first of equals stays. The rest is a NaN's, over a number.
+        const Int wins = (value > best) | ((value != value) & (best == best));
         best = wins ? value : best;
         place = wins ? Int{} + window.places[k] : place;
       }
