@@ -2,6 +2,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -127,7 +128,10 @@ std::vector<std::string> split_paths(const DataOptions& options, Split split, si
 void throw_cannot_open(const std::string& path) {
   const int error = errno;
   const std::string message = fmt::format("cannot open {} ({})", path, std::strerror(error));
-  if (error == EMFILE || error == ENFILE || error == ENOMEM || error == EIO) throw StorageError(message);
+  // These tell of the file; any other may pass, as on a network disk or where the system is short of something.
+  constexpr std::array kOfTheFile{ENOENT, ENOTDIR, EACCES, EPERM, ELOOP, ENAMETOOLONG,
+                                  EISDIR, EINVAL,  EILSEQ, ENXIO, ENODEV};
+  if (std::ranges::find(kOfTheFile, error) == kOfTheFile.end()) throw StorageError(message);
   throw DataError(message);
 }
 
