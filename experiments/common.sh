@@ -261,6 +261,7 @@ wait_for_trainings() {
 
 # An interrupted script takes its trainings along; each writes a checkpoint first.
 stop_trainings() {
+  trap '' TERM # the same request once more must not end the wait
   [ ${#trainings[@]} -eq 0 ] || kill -TERM "${trainings[@]}" 2>/dev/null || true
   wait
   exit 130

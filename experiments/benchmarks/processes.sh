@@ -75,11 +75,16 @@ scaling() {
       train both 2 64 1 "$precision" mpirun -n 2
       train a 1 64 1 "$precision" taskset -c 0 &
       other=$!
+      trainings=("$other")
       train b 1 64 1 "$precision" taskset -c 1
       wait "$other"
+      trainings=()
       train threads 1 128 2 "$precision"
-      both=$(logged both images_per_second) a=$(logged a images_per_second) b=$(logged b images_per_second)
-      threads=$(logged threads images_per_second) share=$(logged both communication_share)
+      both=$(logged both images_per_second)
+      a=$(logged a images_per_second)
+      b=$(logged b images_per_second)
+      threads=$(logged threads images_per_second)
+      share=$(logged both communication_share)
       echo "$both $a $b $threads $share" >>"$work/rates"
     done
     "${prefix[@]}" taskset -c 0 "$build/bninception" profile experiments/benchmarks/inception_64.yaml --set train.batch=64 --set threads=1 \

@@ -328,7 +328,8 @@ TrainResult Trainer::run() {
       try {
         return finish_interrupted();
       } catch (const Error& failure) {
-        if (is_agreed(failure)) keep_what_was_learned(failure.what());
+        const bool is_of_files = failure.exit_code() == ExitCode::kData || failure.exit_code() == ExitCode::kStorage;
+        if (is_agreed(failure) && is_of_files) keep_what_was_learned(failure.what());
         throw;
       }
     }
