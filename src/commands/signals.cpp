@@ -43,9 +43,9 @@ extern "C" void on_alarm(int) {
   std::raise(stop_signal);
 }
 
-// Before version 3.11.2, oneDNN's matrix products for AVX2 and AVX-512 let the stack pointer point into the heap (its
-// issue 4845). A signal that is handled meanwhile on that thread overwrites memory of others. So a thread that computes
-// nothing handles the signals; the caller's thread, and all that it starts from now on, keep them blocked.
+// Before version 3.11.2, oneDNN's matrix products for AVX2 and AVX-512 let the stack pointer point into the heap. A
+// signal that is handled meanwhile on that thread overwrites memory of others. So a thread that computes nothing
+// handles the signals; the caller's thread, and all that it starts from now on, keep them blocked.
 void handle_on_another_thread(const sigset_t& signals) {
   static std::once_flag begun;
   std::call_once(begun, [&] {

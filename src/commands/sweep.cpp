@@ -115,9 +115,8 @@ void add_sweep_command(CLI::App& app, ExitCode& exit_code) {
       "Keys of the file: name; configs: [FILE or {config, arm, set}]; seeds: [1, 2]; set: {train.l2: 0} for all runs;\n"
       "overrides: [{arm, set}], one arm each; grid: {KEY: [VALUES]}, all combinations; baseline: ARM;\n"
       "images: {train, validation} for --dry-run without the data. The same command continues a sweep that was\n"
-      "stopped (Ctrl-C saves first; a second one, half a second later, does not wait) or killed. A diverged run is a "
-      "result; a crashed one\n"
-      "is tried once more.");
+      "stopped (Ctrl-C saves first; a second one, half a second later, does not wait) or killed. A diverged run is a\n"
+      "result; a crashed one is tried once more.");
   command->callback([arguments, &exit_code] { exit_code = run_sweep_command(*arguments); });
 }
 

@@ -70,7 +70,7 @@ std::string read_text(const YamlNode& node, const std::string& path) {
   return node.text;
 }
 
-// What is not UTF-8 could not be kept in a checkpoint, which has JSON.
+// A checkpoint keeps the configuration as JSON, which holds nothing but UTF-8.
 std::string read_utf8(const YamlNode& node, const std::string& path) {
   if (node.kind == NodeKind::kScalar && !is_utf8(node.text)) refuse(node, path, "text in UTF-8");
   return read_text(node, path);

@@ -69,7 +69,7 @@ void add_path(const std::string& path, PlacedImages& images, FolderWalk& walk) {
   }
 }
 
-// What a line of labels says. A name may have blanks in it: of those that are known the longest counts.
+// Holds what a line of labels says. A name may have blanks in it, so the longest known one counts.
 using Places = std::map<std::string, int64_t>;
 struct Label {
   Places::const_iterator place;

@@ -128,7 +128,7 @@ void take_log(Run& run, const std::vector<LogRecord>& log) {
                                             : fmt::format("has not ended; its last record is of step {}", record.step);
     }
   }
-  // What a run logged beyond the step at which it diverged does not count.
+  // Records beyond the step of a divergence do not count.
   std::vector<LogRecord> counting = log;
   if (run.end == RunEnd::kDiverged) {
     std::erase_if(counting, [&](const LogRecord& record) { return record.step > run.end_step; });

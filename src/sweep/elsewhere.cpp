@@ -29,8 +29,8 @@ void inspect(Sweep& sweep, const SweepOptions& options, std::vector<LogTail>& ta
   for (SweepRun& run : sweep.runs) {
     if (run.same_as) run.state = sweep.runs[*run.same_as].state;
   }
-  const bool is_writable =
-      access(options.folder.c_str(), W_OK) == 0;  // how another user's sweep stands may be asked, too
+  // How a sweep stands may be asked also by who may only read its folder.
+  const bool is_writable = access(options.folder.c_str(), W_OK) == 0;
   if (is_writable && !is_locked(options.folder)) write_record(sweep, options, tails);
 }
 
