@@ -154,25 +154,43 @@ train_values() {
 
 has_mnist() { [ -f "${BN_DATA_ROOT:-}/mnist/train-images-idx3-ubyte.gz" ]; }
 need_mnist() {
-  has_mnist || fail "set BN_DATA_ROOT to the folder that holds mnist/train-images-idx3-ubyte.gz and the three beside it."
+  has_mnist || fail "set BN_DATA_ROOT to the folder that holds MNIST, four files that many sites offer:
+mnist/train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz."
 }
 
-# Makes OUT/{train/*.tar,val.tar,synsets.txt} of SOURCE, the folder tiny-imagenet: 64 shards of training images in an
-# order drawn once, the same everywhere. SOURCE's own tars hold ten classes each, so batches read in order would too.
+# Copies the images of the 40 classes from DATA to OUT/{train,val}/CLASS. DATA has tiny-imagenet-200, which is
+# tiny-imagenet-200.zip of Stanford's course CS231n, unpacked; or tiny-imagenet, the same images in tars of such folders.
+copy_tiny_imagenet() {
+  local data=$1 out=$2 classes=configs/tiny_imagenet/synsets.txt archive class image
+  if [ -f "$data/tiny-imagenet/train-00.tar" ]; then
+    for archive in "$data"/tiny-imagenet/*.tar; do tar -x -f "$archive" -C "$out"; done
+  elif [ -f "$data/tiny-imagenet-200/val/val_annotations.txt" ]; then
+    while read -r class _; do
+      mkdir -p "$out/train/$class" "$out/val/$class"
+      cp "$data/tiny-imagenet-200/train/$class/images/"*.JPEG "$out/train/$class/"
+    done <$classes
+    awk 'NR == FNR { wanted[$1]; next } $2 in wanted { print $1, $2 }' $classes "$data/tiny-imagenet-200/val/val_annotations.txt" |
+      while read -r image class; do cp "$data/tiny-imagenet-200/val/images/$image" "$out/val/$class/"; done
+  else
+    fail "set BN_DATA_ROOT to the folder that holds tiny-imagenet-200, which is tiny-imagenet-200.zip of Stanford's course \
+CS231n (240 MB), unpacked."
+  fi
+}
+
+# Makes OUT/{train/*.tar,val.tar,synsets.txt} of the images that DATA has: 64 shards of training images in an order drawn
+# once, the same everywhere.
 shard_tiny_imagenet() {
-  local source=$1 out=$2 work list
-  [ -f "$source/train-00.tar" ] || fail "there is no $source/train-00.tar; set BN_DATA_ROOT to the folder that holds tiny-imagenet."
+  local data=$1 out=$2 work list
+  local pack=(tar -c --format=ustar --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=0644)
   work=$(mktemp -d)
   rm -rf "$out.part"
   mkdir -p "$out.part/train"
-  for list in "$source"/train-*.tar; do tar -x -f "$list" -C "$work"; done
+  copy_tiny_imagenet "$data" "$work"
   (cd "$work" && find train -name '*.JPEG' | LC_ALL=C sort) | shuf --random-source=<(yes) |
     split -d -a 2 -n r/64 - "$work/list_"
-  for list in "$work"/list_*; do
-    tar -c -f "$out.part/train/${list##*_}.tar" -C "$work" --format=ustar --mtime=@0 --owner=0 --group=0 \
-      --numeric-owner --mode=0644 -T "$list"
-  done
-  cp "$source/val.tar" "$source/synsets.txt" "$out.part/"
+  for list in "$work"/list_*; do "${pack[@]}" -f "$out.part/train/${list##*_}.tar" -C "$work" -T "$list"; done
+  (cd "$work" && find val -name '*.JPEG' | LC_ALL=C sort) | "${pack[@]}" -f "$out.part/val.tar" -C "$work" -T -
+  cp configs/tiny_imagenet/synsets.txt "$out.part/"
   rm -rf "$work"
   mv "$out.part" "$out"
 }
@@ -181,9 +199,8 @@ shard_tiny_imagenet() {
 use_tiny_imagenet_shards() {
   [ ! -d "${BN_DATA_ROOT:-}/tiny-imagenet-shards" ] || return 0
   if [ ! -d runs/data/tiny-imagenet-shards ]; then
-    [ -n "${BN_DATA_ROOT:-}" ] || fail "set BN_DATA_ROOT to the folder that holds tiny-imagenet."
     mkdir -p runs/data
-    shard_tiny_imagenet "$BN_DATA_ROOT/tiny-imagenet" runs/data/tiny-imagenet-shards
+    shard_tiny_imagenet "${BN_DATA_ROOT:-}" runs/data/tiny-imagenet-shards
   fi
   BN_DATA_ROOT=$PWD/runs/data
   export BN_DATA_ROOT
