@@ -44,7 +44,8 @@ case "$study" in
 esac
 [ -z "$study" ] || exit 0
 
-if [ ! -f "$out/sweep.yaml" ]; then
+# The seven networks at the rate that won; a search that is done is only looked at.
+if [ "$plan_only" = no ] || [ ! -f "$out/sweep.yaml" ]; then
   run_study $here/search.yaml "$out/search"
   [ "$plan_only" = no ] || exit 0
   "$bninception" report "$out/search" --out "$out/search/kept" --keep
@@ -53,6 +54,12 @@ if [ ! -f "$out/sweep.yaml" ]; then
   times() { awk -v rate="$rate" -v factor="$1" 'BEGIN { print rate * factor }'; }
   sed "s|@configs@|$(sed 's/[&|\\]/\\&/g' <<<"$PWD/configs/tiny_imagenet")|; s|@rate@|$rate|; s|@rate_x5@|$(times 5)|; s|@rate_x30@|$(times 30)|" \
     $here/sweep.yaml.in >"$out/sweep.yaml.part"
-  mv "$out/sweep.yaml.part" "$out/sweep.yaml"
+  if [ ! -f "$out/sweep.yaml" ]; then
+    mv "$out/sweep.yaml.part" "$out/sweep.yaml"
+  elif ! cmp -s "$out/sweep.yaml.part" "$out/sweep.yaml"; then
+    fail "the protocol is not that of the runs in $(shown "$out") any more (compare sweep.yaml.part with sweep.yaml there): \
+restore it, or begin another study with --out."
+  fi
+  rm -f "$out/sweep.yaml.part"
 fi
 run_study "$out/sweep.yaml" "$out/networks"
