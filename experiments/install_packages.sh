@@ -104,7 +104,7 @@ if ! { apt update -q || true; apt install -q -y --no-install-recommends "${missi
   elif grep -qE 'Failed to fetch|Could not resolve|Temporary failure resolving|Could not connect' "$said"; then
     why="packages could not be fetched: connect this machine to the network, or mend /etc/apt/sources.list, then try again."
   elif grep -qE 'Unable to locate package|no installation candidate' "$said"; then
-    why="this system does not offer all packages: Debian 12, Debian 13 and Ubuntu 24.04 (with universe) do."
+    why="this system does not offer all packages: Debian 12 and 13 do, and Ubuntu 24.04 (with universe) should."
   else
     tail -n 20 "$said" >&2
     why="apt-get could not install the packages: mend what it says above, then try again."

@@ -70,7 +70,8 @@ struct InterruptedError : Error {
 };
 // A device's memory does not suffice.
 struct OutOfMemoryError : Error {
-  OutOfMemoryError(int64_t asked, int64_t free, int64_t total, const std::string& device);
+  OutOfMemoryError(int64_t asked, int64_t free, int64_t total, const std::string& device,
+                   const std::string& advice = "");
   int64_t asked_bytes, free_bytes;
 };
 // Shapes that do not fit together: a mistake in a network's description.

@@ -20,13 +20,16 @@ if(CMAKE_CUDA_COMPILER)
   find_path(CUDNN_FRONTEND_INCLUDE_DIR cudnn_frontend.h HINTS ${PROJECT_SOURCE_DIR}/.cache/cudnn_frontend/include)
 endif()
 if(NOT CMAKE_CUDA_COMPILER)
-  message(STATUS "No CUDA compiler found: this build runs on the CPU only")
+  message(STATUS "No CUDA compiler found: this build runs on the CPU only (install nvcc, or let CUDACXX name it)")
 elseif(NOT CUDAToolkit_FOUND)
-  message(STATUS "CUDA ${CMAKE_CUDA_COMPILER_VERSION} found, but it must be 12.4 or newer: this build runs on the CPU only")
+  message(STATUS "CUDA ${CMAKE_CUDA_COMPILER_VERSION} found, but it must be 12.4 or newer: this build runs on the CPU only "
+                 "(let CUDACXX name the nvcc of a newer one)")
 elseif(NOT TARGET CUDA::cublasLt OR NOT TARGET CUDA::nvrtc)
-  message(STATUS "CUDA ${CUDAToolkit_VERSION} found but no cuBLAS or no NVRTC: this build runs on the CPU only")
+  message(STATUS "CUDA ${CUDAToolkit_VERSION} found but no cuBLAS or no NVRTC: this build runs on the CPU only (install the "
+                 "development packages of both for this CUDA)")
 elseif(NOT CUDNN_INCLUDE_DIR OR NOT CUDNN_LIBRARY)
-  message(STATUS "CUDA ${CUDAToolkit_VERSION} found but no cuDNN: this build runs on the CPU only")
+  message(STATUS "CUDA ${CUDAToolkit_VERSION} found but no cuDNN: this build runs on the CPU only (install cuDNN 9.8 or a later 9 "
+                 "with its headers; CUDNN_INCLUDE_DIR and CUDNN_LIBRARY name another place)")
 elseif(NOT CUDNN_FRONTEND_INCLUDE_DIR)
   message(STATUS "CUDA ${CUDAToolkit_VERSION} and cuDNN found but no cudnn_frontend.h: this build runs on the CPU only "
                  "(experiments/install_packages.sh gets it; CUDNN_FRONTEND_INCLUDE_DIR names another place)")

@@ -15,8 +15,6 @@ std::string cudnn_version_text(size_t version) {
   return fmt::format("{}.{}.{}", version / major, version % major / 100, version % 100);
 }
 
-size_t cudnn_major(size_t version) { return version / (version >= 10000 ? 10000 : 1000); }
-
 }  // namespace
 
 void throw_cudnn_error(cudnnStatus_t status, const char* call) {
@@ -29,11 +27,14 @@ void throw_cublas_error(cublasStatus_t status, const char* call) {
 
 std::string loaded_cudnn_version() { return cudnn_version_text(cudnnGetVersion()); }
 
+// 9.8 is the first that plans for a described GPU, and every check of these plans was made with later ones.
 void require_cudnn_version(size_t version) {
-  if (cudnn_major(version) == CUDNN_MAJOR) return;
-  throw UnsupportedError(fmt::format(
-      "device: cuda needs cuDNN {}, but the loader found cuDNN {} (LD_LIBRARY_PATH decides which it takes).",
-      CUDNN_MAJOR, cudnn_version_text(version)));
+  static_assert(CUDNN_MAJOR == 9);
+  if (version >= 90'800 && version < 100'000) return;
+  throw UnsupportedError(
+      fmt::format("device: cuda needs cuDNN 9.8 or a later 9, but the loader found cuDNN {} (LD_LIBRARY_PATH decides "
+                  "which it takes).",
+                  cudnn_version_text(version)));
 }
 
 std::string library_versions() {

@@ -19,7 +19,8 @@ DeviceMemory::DeviceMemory(int64_t bytes) : Memory(bytes) {
     cudaGetLastError();  // the error is handled: later calls must not meet it
     size_t free = 0, total = 0;
     cudaMemGetInfo(&free, &total);
-    throw OutOfMemoryError(bytes, static_cast<int64_t>(free), static_cast<int64_t>(total), "The GPU");
+    throw OutOfMemoryError(bytes, static_cast<int64_t>(free), static_cast<int64_t>(total), "The GPU",
+                           " Other processes may hold the rest; nvidia-smi shows which.");
   }
   BN_CUDA(status);
 }

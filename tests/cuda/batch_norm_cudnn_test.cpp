@@ -15,12 +15,7 @@ using CudnnBatchNormCase = CudaFixture<testing::TestWithParam<OpCase>>;
 
 TEST_P(CudnnBatchNormCase, MatchesReference) {
   const OpCase& op_case = GetParam();
-  // The library may refuse some types and modes, but never spatial statistics in f32.
-  const bool is_plain =
-      op_case.dtype == DType::kF32 && std::get<BatchNorm>(op_case.spec).scope == BatchNormScope::kSpatial;
-  skip_where_refused(!is_plain, [&] {
-    expect_matches(cuda_backend(), op_case, make_data(op_case), library_batch_norm_tolerance(op_case));
-  });
+  expect_matches(cuda_backend(), op_case, make_data(op_case), library_batch_norm_tolerance(op_case));
 }
 INSTANTIATE_TEST_SUITE_P(BatchNorm, CudnnBatchNormCase, testing::ValuesIn(library_batch_norm_cases(kCudnn)),
                          [](const auto& tested) { return name_of(tested.param); });

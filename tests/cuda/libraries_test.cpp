@@ -1,5 +1,6 @@
 #include "cuda/libraries.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "bn/error.hpp"
@@ -10,11 +11,16 @@
 namespace bn::test {
 namespace {
 
-TEST(Libraries, RefusesAnotherMajorVersionOfCudnn) {
-  EXPECT_EQ(error_message<UnsupportedError>([] { cuda::require_cudnn_version(8907); }),
-            "device: cuda needs cuDNN 9, but the loader found cuDNN 8.9.7 (LD_LIBRARY_PATH decides which it takes).");
-  EXPECT_EQ(error_message<UnsupportedError>([] { cuda::require_cudnn_version(100102); }),
-            "device: cuda needs cuDNN 9, but the loader found cuDNN 10.1.2 (LD_LIBRARY_PATH decides which it takes).");
+TEST(Libraries, RefusesACudnnThatIsTooOldOrOfAnotherMajorVersion) {
+  const auto refusal = [](size_t version) {
+    return error_message<UnsupportedError>([version] { cuda::require_cudnn_version(version); });
+  };
+  const std::string_view found = "device: cuda needs cuDNN 9.8 or a later 9, but the loader found cuDNN ";
+  const std::string_view advice = " (LD_LIBRARY_PATH decides which it takes).";
+  EXPECT_EQ(refusal(8907), fmt::format("{}8.9.7{}", found, advice));
+  EXPECT_EQ(refusal(90701), fmt::format("{}9.7.1{}", found, advice));
+  EXPECT_EQ(refusal(100102), fmt::format("{}10.1.2{}", found, advice));
+  EXPECT_NO_THROW(cuda::require_cudnn_version(90800));
   EXPECT_NO_THROW(cuda::require_cudnn_version(91900));
 }
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The scripts of experiments can be called from any folder. They say what they take, and name an argument that is none.
+# The scripts of experiments and tests can be called from any folder. They say what they take, and name an argument that
+# is none.
 #   usage: scripts.sh SOURCES PROGRAM
 set -euo pipefail
 folder=$(mktemp -d)
@@ -19,7 +20,7 @@ expect() {
   fi
 }
 
-for script in "$1"/experiments/*.sh "$1"/experiments/*/*.sh "$1"/experiments/*/*/*.sh; do
+for script in "$1"/experiments/{,*/,*/*/}*.sh "$1"/tests/{run,distributions,faults/run,fuzz/run}.sh; do
   [ "$(basename "$script")" != common.sh ] || continue
   expect 0 "usage: $(basename "$script")" bash "$script" --help
   expect 2 "'--no-such-option'" bash "$script" --no-such-option

@@ -5,7 +5,12 @@
 # Files found to reach new code stay in build/fuzz/corpus, where the next run begins.
 # Environment: BN_DATA_ROOT  odd JPEGs and archives below it are among the first inputs.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+# shellcheck source=experiments/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../../experiments/common.sh"
+case "${1:-}" in
+  -h | --help) print_help ;;
+  *) [[ "${1:-15}" =~ ^[1-9][0-9]*$ ]] || fail "unknown argument '$1'; the first one is a number of seconds." ;;
+esac
 seconds=${1:-15}
 [ $# -eq 0 ] || shift
 names=("${@:-tar}")

@@ -54,6 +54,21 @@ fi
 rm -rf "$work/build"
 CUDACXX=/bin/false configure -DBN_CUDA=ON || { cat "$work/said"; fail "a broken CUDA compiler ends the configuration"; }
 grep -q 'No CUDA compiler found: this build runs on the CPU only' "$work/said" || fail "a broken CUDA compiler is not told"
+# Where there is a compiler, a toolkit that lacks a part.
+without() {
+  local sentence=$1
+  shift
+  rm -rf "$work/build"
+  configure -DBN_CUDA=ON "$@" || { cat "$work/said"; fail "CUDA without a part ends the configuration: $*"; }
+  tr -s ' \n' ' ' <"$work/said" | grep -qF "$sentence" || { cat "$work/said"; fail "did not say: $sentence"; }
+  echo "told: $sentence"
+}
+if command -v nvcc >/dev/null; then
+  without "found but no cuBLAS or no NVRTC: this build runs on the CPU only (install the development packages of both for this CUDA)" \
+    -DCUDA_cublasLt_LIBRARY=
+  without "found but no cuDNN: this build runs on the CPU only (install cuDNN 9.8 or a later 9 with its headers;" -DCUDNN_LIBRARY=
+  without "cuDNN found but no cudnn_frontend.h: this build runs on the CPU only" -DCUDNN_FRONTEND_INCLUDE_DIR=
+fi
 
 rm -rf "$work/build"
 configure || { cat "$work/said"; fail "plain CMake does not configure"; }

@@ -272,8 +272,8 @@ TEST_F(InstallPackages, AFailureEndsInWhatToDo) {
             "install_packages.sh: packages could not be fetched: connect this machine to the network, or mend "
             "/etc/apt/sources.list, then try again.\n");
   EXPECT_EQ(error_after("E: Unable to locate package libjpeg-dev"),
-            "install_packages.sh: this system does not offer all packages: Debian 12, Debian 13 and Ubuntu 24.04 (with "
-            "universe) do.\n");
+            "install_packages.sh: this system does not offer all packages: Debian 12 and 13 do, and Ubuntu 24.04 (with "
+            "universe) should.\n");
   EXPECT_EQ(
       error_after("dpkg: no space left"),
       "dpkg: no space left\ninstall_packages.sh: apt-get could not install the packages: mend what it says above, "

@@ -28,6 +28,11 @@ inline Grid grid_of(int64_t items) {
 
 __device__ __forceinline__ int64_t item_index() { return static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x; }
 
+// item / by. A division of 32 bits takes a fraction of the time of 64, and suffices for all but the largest batches.
+__device__ __forceinline__ int64_t divide(int64_t item, int64_t by) {
+  return (item | by) <= UINT32_MAX ? static_cast<uint32_t>(item) / static_cast<uint32_t>(by) : item / by;
+}
+
 // Elements of one access: one, or as many as fill 16 bytes.
 enum class Lanes { kOne, kWide };
 

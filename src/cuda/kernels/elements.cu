@@ -120,7 +120,7 @@ __global__ void __launch_bounds__(kThreads)
 template <class Unit>
 __global__ void __launch_bounds__(kThreads) copy_rows_kernel(uint8_t* to, int64_t to_pitch, const uint8_t* from,
                                                              int64_t from_pitch, int64_t rows, int64_t units) {
-  const int64_t item = item_index(), row = item / units, unit = item - row * units;
+  const int64_t item = item_index(), row = divide(item, units), unit = item - row * units;
   if (row >= rows) return;
   reinterpret_cast<Unit*>(to + row * to_pitch)[unit] = reinterpret_cast<const Unit*>(from + row * from_pitch)[unit];
 }

@@ -38,7 +38,7 @@ __global__ void __launch_bounds__(kThreads)
     forward_one(T* y, const T* x, LocalResponseNorm spec, int64_t elements, int c) {
   const int64_t item = item_index();
   if (item >= elements) return;
-  const int64_t row = item / c;
+  const int64_t row = divide(item, c);
   const int channel = static_cast<int>(item - row * c);
   const float v[1] = {element(x + item) * scale_of(base_at(x + row * c, channel, spec, c), spec.beta)};
   store(y + item, v);
@@ -51,7 +51,7 @@ __global__ void __launch_bounds__(kThreads)
     backward_one(T* dx, const T* dy, const T* x, LocalResponseNorm spec, int64_t elements, int c) {
   const int64_t item = item_index();
   if (item >= elements) return;
-  const int64_t row = item / c;
+  const int64_t row = divide(item, c);
   const int channel = static_cast<int>(item - row * c), size = static_cast<int>(spec.size);
   const T *x_row = x + row * c, *dy_row = dy + row * c;
   const int begin = channel - (size - 1) / 2, end = channel + size / 2 + 1;
@@ -103,7 +103,7 @@ struct Place {
   __device__ __forceinline__ bool find(int64_t rows, int c, int lanes) {
     const int64_t item = item_index();
     const int groups = c / lanes;
-    row = item / groups;
+    row = divide(item, groups);
     channel = static_cast<int>(item - row * groups) * lanes;
     return row < rows;
   }
