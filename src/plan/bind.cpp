@@ -1,4 +1,4 @@
-#include "plan/bind.hpp"
+#include "plan/plan_impl.hpp"
 
 #include <fmt/format.h>
 
@@ -6,6 +6,7 @@
 
 #include "bn/error.hpp"
 #include "core/op_checks.hpp"
+#include "core/rounding.hpp"
 
 namespace bn {
 namespace {

@@ -4,9 +4,7 @@
 #include <algorithm>
 
 #include "bn/error.hpp"
-#include "plan/bind.hpp"
-#include "plan/graph.hpp"
-#include "plan/lifetimes.hpp"
+#include "core/rounding.hpp"
 #include "plan/plan_impl.hpp"
 
 namespace bn {

@@ -6,7 +6,6 @@
 
 #include "bn/net.hpp"
 #include "bn/plan.hpp"
-#include "core/rounding.hpp"
 
 namespace bn {
 
@@ -61,7 +60,7 @@ inline bool uses_batch_statistics(const PlanOptions& options, const GraphNode& n
 // linear op and the loss are f32 whatever the activation type.
 Graph make_graph(const Net& net, const PlanOptions& options);
 
-// Passes, one file each; each leaves a valid graph.
+// Passes; each leaves a valid graph.
 void remove_dropout(Graph& graph);             // identity in evaluation
 void use_own_frozen_batch_norm(Graph& graph);  // training: libraries lack its gradient
 void fold_batch_norm(Graph& graph);            // evaluation: batch norm and activation into the weights
@@ -90,16 +89,5 @@ struct BackwardSchedule {
 };
 BackwardSchedule schedule_backward(const Graph& graph);
 void fuse_gradient_sum(BackwardSchedule& schedule, const Graph& graph);  // pools sum the gradients of their inputs
-
-// --- memory.cpp: the only place that computes an offset.
-constexpr int64_t kBufferAlignment = 64;  // bytes; a cache line
-
-struct Lifetime {
-  int64_t bytes = 0;
-  int first = 0, last = 0;  // times, both inclusive
-  int64_t offset = 0;       // result
-};
-// Gives every buffer an offset such that no two that live at the same time overlap; returns the arena's size.
-int64_t assign_offsets(std::vector<Lifetime>& buffers);
 
 }  // namespace bn

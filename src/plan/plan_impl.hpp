@@ -1,4 +1,4 @@
-// The contents of a compiled Plan.
+// The contents of a compiled Plan, and how its ops are given their pointers.
 #pragma once
 
 #include <map>
@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "bn/plan.hpp"
+#include "plan/graph.hpp"
+#include "plan/lifetimes.hpp"
 
 namespace bn {
 
@@ -45,5 +47,9 @@ struct Plan::Impl {
   Observer observer;
   GradientObserver gradient_observer;
 };
+
+// Once the plan's memory is there: fills each step's OpIo, the backward list, and the tensors that a plan shows. Throws
+// ConfigError where an output that is to be kept is not there, and UnsupportedError for a sum of too many gradients.
+void bind(Plan::Impl& plan, const Graph& graph, const BackwardSchedule& schedule, const Lifetimes& lifetimes);
 
 }  // namespace bn

@@ -1,9 +1,10 @@
+#include "plan/lifetimes.hpp"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
 #include "bn/rng.hpp"
-#include "plan/graph.hpp"
 
 namespace bn {
 namespace {
