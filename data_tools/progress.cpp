@@ -5,8 +5,8 @@
 
 #include <cstdio>
 
-#include "system/duration.hpp"
 #include "system/terminal.hpp"
+#include "system/text.hpp"
 
 namespace bn {
 

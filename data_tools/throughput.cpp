@@ -7,7 +7,7 @@
 
 #include "bn/loader.hpp"
 #include "commands.hpp"
-#include "system/duration.hpp"
+#include "system/text.hpp"
 
 namespace bn {
 namespace {

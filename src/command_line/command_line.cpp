@@ -10,9 +10,8 @@
 #include <new>
 #include <system_error>
 
-#include "system/messages.hpp"
-#include "system/suggest.hpp"
 #include "system/terminal.hpp"
+#include "system/text.hpp"
 
 namespace bn {
 namespace {

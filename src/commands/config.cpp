@@ -9,7 +9,6 @@
 #include "bn/schedule.hpp"
 #include "commands/commands.hpp"
 #include "commands/config_arguments.hpp"
-#include "system/messages.hpp"
 #include "system/terminal.hpp"
 
 namespace bn {

@@ -9,8 +9,8 @@
 #include "commands/commands.hpp"
 #include "commands/trained_model.hpp"
 #include "system/files.hpp"
-#include "system/messages.hpp"
 #include "system/outputs.hpp"
+#include "system/terminal.hpp"
 
 namespace bn {
 namespace {

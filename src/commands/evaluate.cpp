@@ -17,7 +17,7 @@
 #include "cpu/bounded_spin.hpp"
 #include "data/class_list.hpp"
 #include "system/files.hpp"
-#include "system/messages.hpp"
+#include "system/terminal.hpp"
 #include "system/text.hpp"
 
 namespace bn {

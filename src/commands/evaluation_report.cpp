@@ -9,8 +9,6 @@
 #include <nlohmann/json.hpp>
 
 #include "bn/pictures.hpp"
-#include "system/duration.hpp"
-#include "system/messages.hpp"
 #include "system/outputs.hpp"
 #include "system/terminal.hpp"
 #include "system/text.hpp"

@@ -17,7 +17,7 @@
 #include "data/class_list.hpp"
 #include "data/survey.hpp"
 #include "system/files.hpp"
-#include "system/messages.hpp"
+#include "system/terminal.hpp"
 #include "system/text.hpp"
 #include "system/usable_cores.hpp"
 

@@ -20,8 +20,8 @@
 #include "commands/trained_model.hpp"
 #include "cpu/bounded_spin.hpp"
 #include "system/files.hpp"
-#include "system/messages.hpp"
 #include "system/outputs.hpp"
+#include "system/terminal.hpp"
 #include "system/text.hpp"
 
 namespace bn {

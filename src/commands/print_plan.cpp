@@ -10,7 +10,7 @@
 #include "bn/cuda_backend.hpp"
 #include "bn/models.hpp"
 #include "bn/training_step.hpp"
-#include "system/messages.hpp"
+#include "system/terminal.hpp"
 
 namespace bn {
 namespace {

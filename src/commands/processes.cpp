@@ -10,7 +10,7 @@
 #include <sstream>
 #include <string_view>
 
-#include "system/messages.hpp"
+#include "system/terminal.hpp"
 #include "system/usable_cores.hpp"
 
 namespace bn {

@@ -15,7 +15,7 @@
 #include "commands/config_arguments.hpp"
 #include "commands/print_plan.hpp"
 #include "cpu/bounded_spin.hpp"
-#include "system/messages.hpp"
+#include "system/terminal.hpp"
 
 namespace bn {
 namespace {

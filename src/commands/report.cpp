@@ -18,7 +18,7 @@
 #include "commands/commands.hpp"
 #include "commands/signals.hpp"
 #include "commands/trained_model.hpp"
-#include "system/messages.hpp"
+#include "system/terminal.hpp"
 
 namespace bn {
 namespace {

@@ -13,7 +13,7 @@
 #include "commands/commands.hpp"
 #include "commands/signals.hpp"
 #include "system/files.hpp"
-#include "system/messages.hpp"
+#include "system/terminal.hpp"
 #include "system/usable_cores.hpp"
 
 namespace bn {

@@ -14,7 +14,7 @@
 #include "commands/processes.hpp"
 #include "commands/signals.hpp"
 #include "cpu/bounded_spin.hpp"
-#include "system/messages.hpp"
+#include "system/terminal.hpp"
 
 namespace bn {
 namespace {

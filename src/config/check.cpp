@@ -9,7 +9,7 @@
 #include "config/merge.hpp"
 #include "config/schema.hpp"
 #include "config/yaml_node.hpp"
-#include "system/suggest.hpp"
+#include "system/text.hpp"
 
 namespace bn::config {
 namespace {

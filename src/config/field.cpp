@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "system/suggest.hpp"
+#include "system/text.hpp"
 
 namespace bn::config {
 

@@ -6,7 +6,7 @@
 
 #include "config/read.hpp"
 #include "config/schema.hpp"
-#include "system/suggest.hpp"
+#include "system/text.hpp"
 
 namespace bn::config {
 namespace {

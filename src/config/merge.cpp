@@ -6,7 +6,7 @@
 #include <array>
 #include <charconv>
 
-#include "system/suggest.hpp"
+#include "system/text.hpp"
 
 namespace bn::config {
 namespace {

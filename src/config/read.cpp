@@ -9,7 +9,6 @@
 #include "bn/error.hpp"
 #include "config/keys.hpp"
 #include "config/schema.hpp"
-#include "system/suggest.hpp"
 #include "system/text.hpp"
 
 namespace bn::config {

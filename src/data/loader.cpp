@@ -17,7 +17,7 @@
 #include "bn/loader.hpp"
 #include "data/augment.hpp"
 #include "data/batch_filler.hpp"
-#include "system/duration.hpp"
+#include "system/text.hpp"
 
 namespace bn {
 namespace {

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "bn/error.hpp"
-#include "system/suggest.hpp"
+#include "system/text.hpp"
 
 namespace bn {
 namespace {

@@ -18,9 +18,9 @@
 #include "report/document.hpp"
 #include "report/figures.hpp"
 #include "report/words.hpp"
-#include "system/duration.hpp"
 #include "system/files.hpp"
 #include "system/outputs.hpp"
+#include "system/text.hpp"
 
 namespace bn::report {
 namespace {

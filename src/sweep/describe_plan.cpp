@@ -11,8 +11,8 @@
 #include "sweep/run_size.hpp"
 #include "sweep/run_state.hpp"
 #include "system/child.hpp"
-#include "system/duration.hpp"
-#include "system/messages.hpp"
+#include "system/terminal.hpp"
+#include "system/text.hpp"
 
 namespace bn {
 namespace {

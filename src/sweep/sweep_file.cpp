@@ -11,7 +11,6 @@
 #include "config/load.hpp"
 #include "config/merge.hpp"
 #include "system/files.hpp"
-#include "system/suggest.hpp"
 #include "system/text.hpp"
 
 namespace bn {

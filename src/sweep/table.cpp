@@ -8,8 +8,6 @@
 #include <cstdio>
 #include <vector>
 
-#include "system/duration.hpp"
-#include "system/messages.hpp"
 #include "system/terminal.hpp"
 #include "system/text.hpp"
 

@@ -1,7 +1,8 @@
-// Text for the terminal that a program writes to.
+// Results on standard output and messages to people on standard error, and text for the terminal that these may be.
 #pragma once
 
 #include <cstdint>
+#include <cstdio>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,17 @@ std::string without_commands(const std::string& text);
 
 // The same where standard output is a terminal; for a file or a program the text as it is.
 std::string for_output(const std::string& text);
+
+// Writes the text: on a terminal without what would command it, for a file's name may hold anything; elsewhere as it
+// is. Where it cannot be written, the program tells so at its end.
+inline void print(const std::string& text) { std::fputs(for_output(text).c_str(), stdout); }
+
+// Writes the text, but for what would command a terminal. Where it cannot be written (a full disk, a terminal that has
+// gone), nothing else happens: a result does not depend on its messages.
+inline void tell(const std::string& text) { std::fputs(without_commands(text).c_str(), stderr); }
+
+// Writes the text as it is, for what moves a terminal's cursor.
+inline void steer_terminal(const std::string& text) { std::fputs(text.c_str(), stderr); }
 
 // The columns of the terminal that standard error is; kTerminalWidth where it does not tell them.
 size_t error_columns();

@@ -1,11 +1,13 @@
-// Text: letters, numbers, characters of UTF-8, fields of CSV files.
+// Text: letters, numbers, characters of UTF-8, fields of CSV files, durations, and "did you mean ...?".
 #pragma once
 
 #include <charconv>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace bn {
 
@@ -29,5 +31,16 @@ size_t count_characters(std::string_view text);
 
 // The field of a CSV file as it is, or quoted where RFC 4180 demands it.
 std::string csv_field(const std::string& text);
+std::string join(const std::vector<std::string>& words);  // "a, b, c"
+
+double seconds_since(std::chrono::steady_clock::time_point start);
+std::string describe_duration(double seconds);  // "4:05", "1:02:03"; from two days on "3.2 days"
+
+// Insertions, deletions, replacements and swaps of neighbours that turn one word into the other.
+size_t edit_distance(std::string_view a, std::string_view b);
+// The candidate within a third of the word's length (three edits at most); "" when none is.
+std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
+// "; did you mean X?", or "" when nothing is near.
+std::string suggestion(std::string_view word, const std::vector<std::string>& candidates);
 
 }  // namespace bn

@@ -11,9 +11,9 @@
 #include <array>
 
 #include "bn/error.hpp"
-#include "system/duration.hpp"
 #include "system/files.hpp"
-#include "system/messages.hpp"
+#include "system/terminal.hpp"
+#include "system/text.hpp"
 #include "train/agreement.hpp"
 
 namespace bn {

@@ -6,7 +6,7 @@
 #include "bn/error.hpp"
 #include "bn/models.hpp"
 #include "bn/run_folder.hpp"
-#include "system/messages.hpp"
+#include "system/terminal.hpp"
 #include "train/agreement.hpp"
 #include "train/trainer.hpp"
 
