@@ -9,14 +9,16 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <climits>
+#include <condition_variable>
 #include <cstdio>
+#include <mutex>
 #include <numeric>
 #include <thread>
 
 #include "bn/group.hpp"
 #include "group/tree.hpp"
-#include "mpi/watchdog.hpp"
 
 namespace bn::mpi {
 namespace {
@@ -53,6 +55,95 @@ Place place_of_this_process() {
 int count_of(size_t values) {
   if (values > INT_MAX) throw Error(ExitCode::kFailure, "A message between processes is too long for MPI.");
   return static_cast<int>(values);
+}
+
+// Ends this process when the others are silent for too long: no call of MPI returns after a link broke or a process was
+// stopped.
+class Watchdog {
+ public:
+  Watchdog(const Place& place, std::chrono::seconds patience);
+  ~Watchdog() { stop(); }
+  Watchdog(const Watchdog&) = delete;
+  Watchdog& operator=(const Watchdog&) = delete;
+
+  void wait_at_most(std::chrono::seconds patience);
+  void stop();
+
+  // This process waits for others from its construction to its destruction.
+  class Wait {
+   public:
+    explicit Wait(Watchdog& watchdog) : watchdog_(watchdog) { watchdog_.begin(); }
+    ~Wait() { watchdog_.end(); }
+    Wait(const Wait&) = delete;
+    Wait& operator=(const Wait&) = delete;
+
+   private:
+    Watchdog& watchdog_;
+  };
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  void begin();
+  void end();
+  void watch();
+
+  const Place place_;
+  std::mutex mutex_;  // guards what follows
+  std::condition_variable changed_;
+  std::chrono::seconds patience_;
+  bool is_waiting_ = false;
+  Clock::duration waited_{};  // without what this process was stopped for
+  bool stop_ = false;
+  std::thread thread_;
+};
+
+Watchdog::Watchdog(const Place& place, std::chrono::seconds patience)
+    : place_(place), patience_(patience), thread_([this] { watch(); }) {}
+
+void Watchdog::wait_at_most(std::chrono::seconds patience) {
+  const std::lock_guard lock(mutex_);
+  patience_ = patience;
+}
+
+void Watchdog::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+// Nobody is woken: the thread looks often enough.
+void Watchdog::begin() {
+  const std::lock_guard lock(mutex_);
+  is_waiting_ = true;
+  waited_ = {};
+}
+
+void Watchdog::end() {
+  const std::lock_guard lock(mutex_);
+  is_waiting_ = false;
+}
+
+void Watchdog::watch() {
+  constexpr std::chrono::milliseconds kLook{200};
+  std::unique_lock lock(mutex_);
+  for (auto looked = Clock::now(); !stop_;) {
+    changed_.wait_for(lock, kLook);
+    const auto now = Clock::now();
+    waited_ += std::min<Clock::duration>(now - looked, 2 * kLook);  // more: it was stopped, or got no core
+    looked = now;
+    if (stop_ || !is_waiting_ || waited_ < patience_) continue;
+    std::fprintf(
+        stderr,
+        "error: process %d on %s has waited %d s for the others: another process of this run ended or cannot be "
+        "reached; continue with --resume (distributed.timeout_seconds sets the patience)\n",
+        static_cast<int>(place_.rank), place_.host.c_str(), static_cast<int>(patience_.count()));
+    std::fflush(stderr);
+    _exit(static_cast<int>(ExitCode::kPeerLost));  // without cleaning up: that would wait, too
+  }
 }
 
 class MpiGroup final : public Group {
