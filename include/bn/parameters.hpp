@@ -32,7 +32,7 @@ struct NamedTensor {
 
 // One slab each for values, gradients, velocities (and the average). In a slab stand first the parameters that L2
 // decays, then the others that are learned, then the frozen ones. Each group is in the order of creation, but siblings
-// (core/siblings.hpp) follow one another. Every parameter starts on a 64-byte boundary; the gaps stay zero. One slab
+// (core/parameters.cpp) follow one another. Every parameter starts on a 64-byte boundary; the gaps stay zero. One slab
 // each for batch and population statistics, those of frozen batch norms last.
 class Parameters {
  public:

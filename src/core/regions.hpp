@@ -1,12 +1,13 @@
-// Divides one borrowed buffer into parts. Each starts at a multiple of 256 bytes, as the libraries of a GPU want their
-// workspaces; the allocator itself promises less.
+// Rounding up of sizes; divides one borrowed buffer into parts. Each starts at a multiple of 256 bytes, as the
+// libraries of a GPU want their workspaces; the allocator itself promises less.
 #pragma once
 
 #include <cstdint>
 
-#include "core/rounding.hpp"
-
 namespace bn {
+
+// The smallest multiple of `multiple` that is not below the value; both are positive, or the value is 0.
+constexpr int64_t round_up(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
 class Regions {
  public:

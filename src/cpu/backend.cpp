@@ -11,7 +11,7 @@
 #include <fstream>
 
 #include "bn/error.hpp"
-#include "core/rounding.hpp"
+#include "core/regions.hpp"
 #include "cpu/bfloat16_math.hpp"
 #include "cpu/cpu_kernels.hpp"
 #include "cpu/exchange.hpp"

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "bn/error.hpp"
-#include "core/rounding.hpp"
+#include "core/regions.hpp"
 #include "cuda/error.hpp"
 #include "cuda/kernels/exchange.hpp"
 #include "cuda/memory.hpp"

@@ -6,7 +6,7 @@
 
 #include "bn/error.hpp"
 #include "core/op_checks.hpp"
-#include "core/rounding.hpp"
+#include "core/regions.hpp"
 
 namespace bn {
 namespace {

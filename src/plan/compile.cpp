@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "bn/error.hpp"
-#include "core/rounding.hpp"
+#include "core/regions.hpp"
 #include "plan/plan_impl.hpp"
 
 namespace bn {

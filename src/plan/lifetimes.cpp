@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "core/rounding.hpp"
+#include "core/regions.hpp"
 
 namespace bn {
 namespace {

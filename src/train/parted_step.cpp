@@ -4,7 +4,7 @@
 #include <array>
 
 #include "bn/error.hpp"
-#include "core/rounding.hpp"
+#include "core/regions.hpp"
 
 namespace bn {
 namespace {
