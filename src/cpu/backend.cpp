@@ -14,7 +14,6 @@
 #include "core/regions.hpp"
 #include "cpu/bfloat16_math.hpp"
 #include "cpu/cpu_kernels.hpp"
-#include "cpu/exchange.hpp"
 #include "cpu/library_ops.hpp"
 #include "cpu/onednn.hpp"
 #include "cpu/onednn_api.hpp"

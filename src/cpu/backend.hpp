@@ -1,4 +1,5 @@
-// The CPU backend: memory, and the dispatch from a spec to its implementation.
+// The CPU backend: memory, and the dispatch from a spec to its implementation; sums, and the exchange between
+// processes.
 #pragma once
 
 #include <memory>
@@ -38,5 +39,11 @@ class CpuBackend : public Backend {
  private:
   CpuOptions options_;
 };
+
+// --- updates.cpp: implements Backend::sum, for the sum of the gradients that several consumers of one tensor produce.
+void sum(const Tensor& dst, const std::vector<Tensor>& srcs);
+
+// --- exchange.cpp: between processes whose backends compute on CPUs.
+std::unique_ptr<Exchange> make_exchange(Group& group);
 
 }  // namespace bn::cpu

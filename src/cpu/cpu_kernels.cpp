@@ -4,7 +4,6 @@
 #include <map>
 #include <mutex>
 
-#include "cpu/part_columns.hpp"
 #include "cpu/tiles.hpp"
 
 namespace bn::cpu {

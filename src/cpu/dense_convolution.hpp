@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "cpu/convolution.hpp"
+#include "cpu/library_ops.hpp"
 #include "cpu/onednn.hpp"
 #include "cpu/winograd_parts.hpp"
 

@@ -1,5 +1,4 @@
-#include "cpu/exchange.hpp"
-
+// The exchange between processes whose backends compute on CPUs.
 #include <algorithm>
 #include <array>
 #include <condition_variable>
@@ -9,6 +8,9 @@
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include "bn/group.hpp"
+#include "cpu/backend.hpp"
 
 namespace bn::cpu {
 namespace {

@@ -1,4 +1,4 @@
-#include "cpu/part_columns.hpp"
+#include "cpu/cpu_kernels.hpp"
 
 #include <algorithm>
 #include <span>

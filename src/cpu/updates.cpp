@@ -1,6 +1,4 @@
 // Backend's updates of whole tensors and slabs.
-#include "cpu/updates.hpp"
-
 #include <array>
 #include <atomic>
 

@@ -5,9 +5,9 @@
 
 #include "core/op_checks.hpp"
 #include "core/regions.hpp"
+#include "cpu/backend.hpp"
 #include "cpu/kernels/kernels.hpp"
 #include "cpu/parallel.hpp"
-#include "cpu/updates.hpp"
 
 namespace bn::cpu {
 namespace {

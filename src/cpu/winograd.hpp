@@ -5,7 +5,7 @@
 
 #include <optional>
 
-#include "cpu/convolution.hpp"
+#include "cpu/library_ops.hpp"
 #include "cpu/winograd_parts.hpp"
 
 namespace bn::cpu {

@@ -1,5 +1,5 @@
 // Statistics over the rows of several parts, each of which another process holds.
-#include "cpu/part_columns.hpp"
+#include "cpu/cpu_kernels.hpp"
 
 #include <gtest/gtest.h>
 
