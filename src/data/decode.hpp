@@ -1,6 +1,6 @@
-// Encoded bytes to pixels: JPEG by libjpeg-turbo or, if asked, by OpenCV, and all else by OpenCV (but netpbm.hpp). A
-// damaged file is an exception, never an exit or a gray patch: OpenCV does not see damage in a JPEG, so libjpeg-turbo
-// decodes it first.
+// Encoded bytes to pixels: JPEG by libjpeg-turbo or, if asked, by OpenCV, and all else by OpenCV, but some of Netpbm's
+// pictures (imgcodecs/opencv.cpp). A damaged file is an exception, never an exit or a gray patch: OpenCV does not see
+// damage in a JPEG, so libjpeg-turbo decodes it first.
 #pragma once
 
 #include <cstdint>
