@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "data/image.hpp"
@@ -13,9 +12,6 @@ namespace bn {
 // Baseline JPEG of a gray or RGB image, chroma at half the resolution; quality 1 to 100. Throws DataError for sizes
 // that JPEG does not know.
 std::vector<uint8_t> encode_jpeg(const ImageView& image, int64_t quality);
-
-// 8-bit PNG of a gray or RGB image, with a tEXt chunk, its type included, if it is given.
-std::vector<uint8_t> encode_png(const ImageView& image, std::string_view mark = "");
 
 // Writes a picture to look at, a PNG with kPictureMark. Throws ConfigError rather than replace another file.
 void write_sheet(const ImageView& image, const std::string& path);

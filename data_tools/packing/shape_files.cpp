@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "bn/error.hpp"
+#include "data/decode.hpp"
 #include "data/shapes.hpp"
 #include "packing/encode.hpp"
 #include "system/files.hpp"

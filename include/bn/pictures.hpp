@@ -1,5 +1,5 @@
-// Pictures for people, as PNG files that name this program. Each throws DataError where an image cannot be read,
-// StorageError where the file cannot be written, UnsupportedError in a build without OpenCV's imgcodecs.
+// Pictures for people, as PNG files that name this program. Each throws DataError where an image cannot be read, and
+// StorageError where the file cannot be written.
 #pragma once
 
 #include <cstdint>

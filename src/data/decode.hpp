@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "bn/dataset.hpp"
@@ -54,10 +55,11 @@ void refuse_huge(int64_t width, int64_t height, int64_t file_bytes);
 // Decodes by OpenCV's imgcodecs. In a build without them it throws a DataError that says so.
 void decode_with_imgcodecs(const uint8_t* bytes, int64_t size, int64_t channels, Image& out);
 bool has_imgcodecs();
-// A PNG file of an RGB image. UnsupportedError in such a build.
-std::vector<uint8_t> encode_png_with_imgcodecs(const ImageView& image);
 
 // RGB <-> gray by the JPEG luma weights; view must not be out's own pixels.
 void convert_channels(const ImageView& view, int64_t channels, Image& out);
+
+// pictures.cpp: 8-bit PNG of a gray or RGB image, with a tEXt chunk, its type included, if it is given.
+std::vector<uint8_t> encode_png(const ImageView& image, std::string_view mark = "");
 
 }  // namespace bn

@@ -7,7 +7,6 @@
 
 #include "bn/loader.hpp"
 #include "data/decode.hpp"
-#include "packing/encode.hpp"
 #include "packing/fixtures.hpp"
 
 namespace bn {

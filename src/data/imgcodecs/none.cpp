@@ -11,8 +11,4 @@ void decode_with_imgcodecs(const uint8_t*, int64_t, int64_t, Image&) {
       "the data is no JPEG, and this build reads nothing else (BN_IMGCODECS=OFF); build with -DBN_IMGCODECS=ON");
 }
 
-std::vector<uint8_t> encode_png_with_imgcodecs(const ImageView&) {
-  throw UnsupportedError("this build writes no pictures (BN_IMGCODECS=OFF); build with -DBN_IMGCODECS=ON");
-}
-
 }  // namespace bn

@@ -285,14 +285,4 @@ void decode_with_imgcodecs(const uint8_t* bytes, int64_t size, int64_t channels,
   }
 }
 
-std::vector<uint8_t> encode_png_with_imgcodecs(const ImageView& image) {
-  const cv::Mat rgb(static_cast<int>(image.height), static_cast<int>(image.width), CV_8UC3,
-                    const_cast<uint8_t*>(image.data));
-  cv::Mat bgr;
-  cv::cvtColor(rgb, bgr, cv::COLOR_RGB2BGR);
-  std::vector<uint8_t> encoded;
-  cv::imencode(".png", bgr, encoded);
-  return encoded;
-}
-
 }  // namespace bn
