@@ -5,7 +5,6 @@
 
 #include "bn/error.hpp"
 #include "bn/models.hpp"
-#include "config/keys.hpp"
 #include "config/merge.hpp"
 #include "config/schema.hpp"
 #include "config/yaml_node.hpp"

@@ -4,10 +4,8 @@
 
 #include <algorithm>
 
-#include "config/keys.hpp"
 #include "config/load.hpp"
 #include "config/merge.hpp"
-#include "config/read.hpp"
 #include "config/schema.hpp"
 #include "system/installation.hpp"
 #include "system/terminal.hpp"

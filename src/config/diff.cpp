@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "bn/config.hpp"
-#include "config/read.hpp"
+#include "config/schema.hpp"
 
 namespace bn {
 namespace {

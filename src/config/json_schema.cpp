@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 
 #include "bn/config.hpp"
-#include "config/read.hpp"
 #include "config/schema.hpp"
 
 namespace bn::config {

@@ -1,10 +1,8 @@
-#include "config/keys.hpp"
-
+// Every key there is, for suggestions and for the help text.
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "config/read.hpp"
 #include "config/schema.hpp"
 #include "system/text.hpp"
 

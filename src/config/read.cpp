@@ -1,5 +1,4 @@
-#include "config/read.hpp"
-
+// YAML into options.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -7,7 +6,6 @@
 #include <cmath>
 
 #include "bn/error.hpp"
-#include "config/keys.hpp"
 #include "config/schema.hpp"
 #include "system/text.hpp"
 

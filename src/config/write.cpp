@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include "config/read.hpp"
 #include "config/schema.hpp"
 
 namespace bn::config {
