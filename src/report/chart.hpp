@@ -1,13 +1,35 @@
-// Line charts whose lines carry their names at their ends.
+// Figures by gnuplot, each with its script beside it, data included, so that anyone can redraw it; and line charts
+// whose lines carry their names at their ends.
 #pragma once
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "report/gnuplot.hpp"
-
 namespace bn::report {
+
+// --- gnuplot.cpp
+
+extern const char* const kFigureStyle;  // experiments/plots/style.gp
+
+struct FigureScript {
+  std::string name{};  // the files' name
+  int width = 900, height = 480;
+  std::string body{};  // gnuplot commands, after the style's
+};
+
+enum class FigureFiles { kAll, kSvgAlone };
+
+// Writes FOLDER/NAME.{gp,svg,png}, or the SVG alone. Throws UnsupportedError without gnuplot, and Error with gnuplot's
+// words when it refuses the script.
+void draw(const FigureScript& figure, const std::string& folder, FigureFiles files);
+
+// A string for gnuplot that shows `text` as it is.
+std::string gnuplot_quote(std::string_view text);
+std::string gnuplot_tic(std::string_view text);  // the same for the label of a tic, which is a format
+
+// --- chart.cpp
 
 // Okabe and Ito's colours (told apart by every kind of sight) in turn, the first, for a baseline, in grey; when they
 // have all been used, lines are dashed.

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "report/analysis.hpp"
-#include "report/gnuplot.hpp"
+#include "report/chart.hpp"
 #include "report/study.hpp"
 
 namespace bn::report {

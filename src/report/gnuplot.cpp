@@ -1,4 +1,4 @@
-#include "report/gnuplot.hpp"
+#include "report/chart.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
