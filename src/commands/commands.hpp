@@ -4,6 +4,7 @@
 #include <CLI/App.hpp>
 #include <string>
 
+#include "bn/config.hpp"
 #include "bn/error.hpp"
 
 namespace bn {
@@ -21,5 +22,14 @@ void add_config_command(CLI::App& app, ExitCode& exit_code);
 
 // Explains an option that the command does not have: it may mean a key of the configuration, if the command reads one.
 std::string explain_option(const CLI::App& command, const std::string& option, const std::string& value);
+
+// `profile --plan-only` prints the plan of a step on the GPU that the file `device` describes; nothing runs. It throws
+// UnsupportedError after printing when that GPU's memory would not suffice.
+struct PlanRequest {
+  std::string device{};
+  bool evaluation = false;
+  bool json = false;
+};
+void print_plan(const Config& config, const PlanRequest& request);
 
 }  // namespace bn

@@ -1,4 +1,4 @@
-#include "commands/print_plan.hpp"
+#include "commands/commands.hpp"
 
 #include <fmt/format.h>
 

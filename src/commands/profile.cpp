@@ -13,7 +13,6 @@
 #include "bn/training_step.hpp"
 #include "commands/commands.hpp"
 #include "commands/config_arguments.hpp"
-#include "commands/print_plan.hpp"
 #include "cpu/bounded_spin.hpp"
 #include "system/terminal.hpp"
 

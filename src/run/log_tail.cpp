@@ -5,8 +5,6 @@
 #include <filesystem>
 #include <fstream>
 
-#include "run/log_line.hpp"
-
 namespace bn {
 
 const RunProgress& LogTail::update() {

@@ -1,11 +1,17 @@
-// The progress of a run as its log tells it, read while the log grows.
+// A line of a run's log, and the progress of a run as its log tells it, read while the log grows.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+
+#include "bn/run_log.hpp"
 
 namespace bn {
+
+// Throws std::exception, which tells what is wrong with a line that is no record.
+LogRecord parse_log_line(std::string_view line);
 
 struct RunProgress {
   std::string last_event{};

@@ -13,7 +13,7 @@
 
 #include "bn/error.hpp"
 #include "bn/run_log.hpp"
-#include "run/log_line.hpp"
+#include "run/log_tail.hpp"
 #include "system/files.hpp"
 
 namespace bn {
