@@ -1,13 +1,13 @@
 // The backend on an NVIDIA GPU: cuDNN, cuBLASLt and our own kernels, in a module that is loaded when it is asked for.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "bn/backend.hpp"
 #include "bn/cuda_options.hpp"
-#include "bn/device_description.hpp"
 #include "bn/group.hpp"
 
 namespace bn {
@@ -19,6 +19,18 @@ std::unique_ptr<Backend> make_cuda_backend(const CudaOptions& options);
 std::unique_ptr<Backend> make_cuda_backend(const CudaOptions& options, Group& group);
 // The library that the module was built for: "cuDNN 9.19.0"; "" where the build has no CUDA.
 std::string cuda_library();
+
+// A GPU that is described instead of present, so that a program can plan for it anywhere.
+struct DeviceDescription {
+  std::string name{};
+  int64_t compute_capability = 0;  // 90 for 9.0
+  int64_t multiprocessors = 0;
+  int64_t memory_bytes = 0;
+  std::string json{};  // all that cuDNN asks of a device, one JSON object
+};
+
+// Reads a file like experiments/benchmarks/gpu_model/devices/h100.json. Throws DataError.
+DeviceDescription read_device_description(const std::string& path);
 
 // A convolution, or one of its gradients, as cuDNN would compute it.
 struct PlannedConvolution {

@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "bn/cpu_backend.hpp"
+#include "bn/exchange.hpp"
 #include "bn/models.hpp"
-#include "bn/pytorch.hpp"
 #include "commands/commands.hpp"
 #include "commands/trained_model.hpp"
 #include "system/files.hpp"

@@ -3,7 +3,7 @@
 
 #include "bn/cpu_backend.hpp"
 #include "bn/evaluate.hpp"
-#include "bn/onnx.hpp"
+#include "bn/exchange.hpp"
 #include "bn/version.hpp"
 #include "commands/commands.hpp"
 #include "commands/trained_model.hpp"

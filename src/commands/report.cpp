@@ -13,8 +13,8 @@
 
 #include "bn/config.hpp"
 #include "bn/cpu_backend.hpp"
+#include "bn/exchange.hpp"
 #include "bn/run_folder.hpp"
-#include "bn/tensorboard.hpp"
 #include "commands/commands.hpp"
 #include "commands/signals.hpp"
 #include "commands/trained_model.hpp"

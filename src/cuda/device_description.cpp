@@ -1,4 +1,4 @@
-#include "bn/device_description.hpp"
+#include "bn/cuda_backend.hpp"
 
 #include <fmt/format.h>
 

@@ -1,6 +1,6 @@
 // The network as evaluation runs it, node by node in ONNX's words. ONNX is NCHW where we are NHWC, and rounds the
 // number of a pool's positions down where we round up: our positions are made by padding at the far edge.
-#include "bn/onnx.hpp"
+#include "bn/exchange.hpp"
 
 #include <fmt/format.h>
 

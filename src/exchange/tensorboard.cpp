@@ -1,6 +1,6 @@
 // Each record of the log becomes one event. A wall time is the start of the run plus the seconds that it has trained,
 // so TensorBoard's relative time is the time of training, over resumes too.
-#include "bn/tensorboard.hpp"
+#include "bn/exchange.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-#include "bn/onnx.hpp"
+#include "bn/exchange.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

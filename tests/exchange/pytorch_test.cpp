@@ -1,4 +1,4 @@
-#include "bn/pytorch.hpp"
+#include "bn/exchange.hpp"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "bn/tensorboard.hpp"
+#include "bn/exchange.hpp"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
