@@ -16,4 +16,13 @@ if(GIT)
     endif()
   endif()
 endif()
-configure_file(${CMAKE_CURRENT_LIST_DIR}/source_version.cpp.in ${OUTPUT} @ONLY)
+file(CONFIGURE OUTPUT ${OUTPUT} @ONLY CONTENT [[
+#include "bn/version.hpp"
+
+namespace bn {
+
+std::string program_version() { return "@VERSION@"; }
+std::string source_version() { return "@SOURCE_VERSION@"; }
+
+}  // namespace bn
+]])
