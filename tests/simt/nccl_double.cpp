@@ -1,4 +1,4 @@
-#include "simt/nccl_double.hpp"
+#include "simt/gpu_processes.hpp"
 
 #include <fmt/format.h>
 

@@ -4,8 +4,8 @@
 #include <memory>
 #include <vector>
 
+#include "simt/simulator/device_memory.hpp"
 #include "simt/simulator/fiber.hpp"
-#include "simt/simulator/guarded_memory.hpp"
 #include "simt/simulator/kernel.hpp"
 
 namespace bn::simt {

@@ -6,13 +6,18 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <new>
 
-#include "simt/simulator/guarded_memory.hpp"
 #include "simt/simulator/kernel.hpp"
+
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
 
 namespace bn::simt {
 namespace {
 
+constexpr std::byte kGuard{0xa7};
 constexpr std::byte kGarbage{0x7f};  // fills memory before its first use and after its last
 constexpr size_t kMostOfOneKept = size_t{1} << 20, kMostKept = size_t{32} << 20;
 
@@ -73,6 +78,34 @@ void* allocate(Allocations& allocations, size_t bytes) {
 }
 
 }  // namespace
+
+GuardedMemory::GuardedMemory(size_t bytes) : bytes_(bytes) {
+  memory_ = static_cast<std::byte*>(::operator new (bytes + 2 * kGuardBytes, std::align_val_t{kGuardBytes}));
+  data_ = memory_ + kGuardBytes;
+  std::fill_n(memory_, kGuardBytes, kGuard);
+  std::fill_n(data_ + bytes, kGuardBytes, kGuard);
+#ifdef __SANITIZE_ADDRESS__
+  __asan_poison_memory_region(memory_, kGuardBytes);
+  __asan_poison_memory_region(data_ + bytes, kGuardBytes);
+#endif
+}
+
+GuardedMemory::~GuardedMemory() {
+#ifdef __SANITIZE_ADDRESS__
+  __asan_unpoison_memory_region(memory_, bytes_ + 2 * kGuardBytes);
+#endif
+  ::operator delete (memory_, std::align_val_t{kGuardBytes});
+}
+
+std::optional<int64_t> GuardedMemory::first_damage() const {
+#ifndef __SANITIZE_ADDRESS__
+  for (const std::byte* guard : {memory_, data_ + bytes_}) {
+    const std::byte* damage = std::find_if(guard, guard + kGuardBytes, [](std::byte b) { return b != kGuard; });
+    if (damage != guard + kGuardBytes) return damage - data_;
+  }
+#endif
+  return {};
+}
 
 void* allocate_on_device(size_t bytes, size_t limit) {
   if (bytes > limit - bytes_on_device()) return nullptr;
