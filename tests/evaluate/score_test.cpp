@@ -4,6 +4,9 @@
 #include <limits>
 
 #include "bn/evaluate.hpp"
+#include "evaluate/image_account.hpp"
+#include "evaluate/small_set.hpp"
+#include "support/error_message.hpp"
 
 namespace bn::test {
 namespace {
@@ -41,6 +44,63 @@ TEST(NormalizationOf, IsInUnitsOfPixels) {
   const ImageNormalization normalization = normalization_of(data);
   EXPECT_FLOAT_EQ(normalization.mean[0], 127.5F);
   EXPECT_FLOAT_EQ(normalization.scale[1], 1.0F / 51.0F);
+}
+
+// Values of Newcombe 1998, table I, method 3 (Wilson's score without continuity correction).
+TEST(WilsonInterval, IsThePublishedOne) {
+  struct Case {
+    int64_t successes, trials;
+    double low, high;
+  };
+  for (const Case& one : {Case{81, 263, 0.2553, 0.3662}, Case{15, 148, 0.0624, 0.1605}, Case{0, 20, 0, 0.1611},
+                          Case{1, 29, 0.0061, 0.1718}}) {
+    EXPECT_NEAR(wilson_interval(one.successes, one.trials).low, one.low, one.low == 0 ? 1e-12 : 5e-5);
+    EXPECT_NEAR(wilson_interval(one.successes, one.trials).high, one.high, 5e-5);
+  }
+}
+
+TEST(WilsonInterval, StaysWithinAllShares) {
+  EXPECT_EQ(wilson_interval(7, 7).high, 1);
+  EXPECT_GT(wilson_interval(7, 7).low, 0.5);
+  EXPECT_EQ(wilson_interval(0, 0).low, 0);
+  EXPECT_EQ(wilson_interval(0, 0).high, 1);
+}
+
+TEST(WilsonInterval, HoldsTheShareItself) {
+  for (int64_t trials = 1; trials < 300; ++trials) {
+    EXPECT_EQ(wilson_interval(0, trials).low, 0);
+    EXPECT_EQ(wilson_interval(trials, trials).high, 1);
+  }
+}
+
+TEST(ImageAccount, IsClosedWhenEachImageWasScoredOrSkipped) {
+  const SmallSet images(1, {{1}, {2}, {3}});
+  ImageAccount account(images);
+  account.add_scored(0);
+  account.add_skipped(2);
+  account.add_scored(1);
+  account.close();
+  EXPECT_EQ(account.scored(), 2);
+  EXPECT_EQ(account.skipped(), 1);
+}
+
+TEST(ImageAccount, RefusesAnImageThatComesTwice) {
+  const SmallSet images(1, {{1}, {2}});
+  ImageAccount account(images);
+  account.add_scored(1);
+  EXPECT_EQ(error_message<DataError>([&] { account.add_scored(1); }), "image 1 was scored twice");
+  EXPECT_EQ(error_message<DataError>([&] { account.add_skipped(1); }), "image 1 was scored twice");
+  account.add_skipped(0);
+  EXPECT_EQ(error_message<DataError>([&] { account.add_scored(0); }), "image 0 was scored twice");
+}
+
+TEST(ImageAccount, IsNotClosedWhileAnImageIsMissing) {
+  const SmallSet images(1, {{1}, {2}, {3}});
+  ImageAccount account(images);
+  account.add_scored(0);
+  account.add_skipped(2);
+  EXPECT_EQ(error_message<DataError>([&] { account.close(); }),
+            "1 images were scored and 1 skipped, but the set holds 3");
 }
 
 }  // namespace
