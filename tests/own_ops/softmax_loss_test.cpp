@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
 
 #include "own_ops/tested_backend.hpp"
@@ -43,6 +44,15 @@ TEST_F(SoftmaxLossBehaviour, ReportsANonFiniteLoss) {
     EXPECT_EQ(run_op(kCase, data).first_bad_step, static_cast<int64_t>(kCase.step)) << bad;
   }
   EXPECT_EQ(run_op(kCase, make_data(kCase)).first_bad_step, -1);
+}
+
+// A plan refuses a label beyond the classes before it computes; should one get here, the loss shows it.
+TEST_F(SoftmaxLossBehaviour, GivesNoNumberForALabelBeyondTheClasses) {
+  OpData data = make_data(kCase);
+  data.x[1][7] = 21;
+  const OpResult result = run_op(kCase, data);
+  for (size_t image = 0; image < 10; ++image) EXPECT_EQ(std::isnan(result.y[image]), image == 7) << image;
+  EXPECT_EQ(result.first_bad_step, static_cast<int64_t>(kCase.step));
 }
 
 }  // namespace
