@@ -2,7 +2,7 @@
 
 #include "bn/error.hpp"
 #include "cpu/cpu_backend.hpp"
-#include "support/library_op_cases.hpp"
+#include "support/op_cases.hpp"
 
 namespace bn::test {
 namespace {

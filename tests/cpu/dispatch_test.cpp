@@ -13,8 +13,8 @@
 #include "cpu/cpu_backend.hpp"
 #include "cpu/kernels/kernels.hpp"
 #include "support/error_message.hpp"
-#include "support/own_op_cases.hpp"
-#include "support/reference_conv.hpp"
+#include "support/op_cases.hpp"
+#include "support/reference.hpp"
 
 namespace bn::test {
 namespace {

@@ -8,7 +8,7 @@
 #include <limits>
 
 #include "cpu/cpu_backend.hpp"
-#include "support/own_op_cases.hpp"
+#include "support/op_cases.hpp"
 
 namespace bn::test {
 namespace {

@@ -5,8 +5,8 @@
 
 #include "cpu/bfloat16_math.hpp"
 #include "cpu/cpu_backend.hpp"
-#include "support/library_op_cases.hpp"
-#include "support/reference_conv.hpp"
+#include "support/op_cases.hpp"
+#include "support/reference.hpp"
 
 namespace bn::test {
 namespace {

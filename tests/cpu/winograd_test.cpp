@@ -6,8 +6,8 @@
 #include "cpu/cpu_backend.hpp"
 #include "cpu/library_ops.hpp"
 #include "support/error_message.hpp"
-#include "support/library_op_cases.hpp"
-#include "support/reference_conv.hpp"
+#include "support/op_cases.hpp"
+#include "support/reference.hpp"
 
 namespace bn::test {
 namespace {

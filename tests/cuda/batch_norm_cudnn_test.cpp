@@ -3,7 +3,7 @@
 #include "cuda/cuda_backend.hpp"
 #include "cuda/library_ops.hpp"
 #include "support/error_message.hpp"
-#include "support/library_op_cases.hpp"
+#include "support/op_cases.hpp"
 
 namespace bn::test {
 namespace {

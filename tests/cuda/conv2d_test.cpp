@@ -3,8 +3,8 @@
 #include "cuda/cuda_backend.hpp"
 #include "cuda/cudnn_graph.hpp"
 #include "support/error_message.hpp"
-#include "support/library_op_cases.hpp"
-#include "support/reference_conv.hpp"
+#include "support/op_cases.hpp"
+#include "support/reference.hpp"
 #include "support/widened_images.hpp"
 
 namespace bn::test {

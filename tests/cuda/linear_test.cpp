@@ -2,8 +2,8 @@
 
 #include "cuda/cuda_backend.hpp"
 #include "support/error_message.hpp"
-#include "support/library_op_cases.hpp"
-#include "support/reference_conv.hpp"
+#include "support/op_cases.hpp"
+#include "support/reference.hpp"
 
 namespace bn::test {
 namespace {

@@ -1,8 +1,8 @@
 #include <gtest/gtest.h>
 
 #include "cuda/cuda_backend.hpp"
-#include "support/library_op_cases.hpp"
-#include "support/reference_conv.hpp"
+#include "support/op_cases.hpp"
+#include "support/reference.hpp"
 
 namespace bn::test {
 namespace {

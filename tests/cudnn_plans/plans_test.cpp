@@ -19,7 +19,7 @@
 #include "bn/training_step.hpp"
 #include "support/configurations.hpp"
 #include "support/error_message.hpp"
-#include "support/library_op_cases.hpp"
+#include "support/op_cases.hpp"
 
 namespace bn::test {
 namespace {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "support/own_op_cases.hpp"
+#include "support/op_cases.hpp"
 
 namespace bn::test {
 

@@ -6,8 +6,8 @@
 #include <tuple>
 
 #include "own_ops/tested_backend.hpp"
-#include "support/library_op_cases.hpp"
-#include "support/reference_conv.hpp"
+#include "support/op_cases.hpp"
+#include "support/reference.hpp"
 #include "support/widened_images.hpp"
 
 namespace bn::test {

@@ -1,4 +1,4 @@
-#include "support/library_op_cases.hpp"
+#include "support/op_cases.hpp"
 
 #include <span>
 #include <string>

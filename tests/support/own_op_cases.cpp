@@ -1,4 +1,4 @@
-#include "support/own_op_cases.hpp"
+#include "support/op_cases.hpp"
 
 #include <algorithm>
 #include <numeric>

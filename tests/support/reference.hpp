@@ -12,8 +12,10 @@ namespace bn::test {
 
 using Reference = std::function<OpResult(const OpCase&, const OpData&)>;
 
-// The reference for every op but the convolutions and linear, which have references of their own.
+// The reference for every op but the convolutions and linear.
 OpResult reference(const OpCase& op_case, const OpData& data);
+// reference_conv.cpp: that for Conv2d, SeparableConv2d and Linear, folded or not.
+OpResult reference_conv(const OpCase& op_case, const OpData& data);
 
 double activate(Activation activation, double z);
 double activation_slope(Activation activation, double y);  // dy/dz as a function of y

@@ -1,4 +1,4 @@
-#include "support/reference_conv.hpp"
+#include "support/reference.hpp"
 
 #include <cmath>
 

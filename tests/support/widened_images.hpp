@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "support/library_op_cases.hpp"
+#include "support/op_cases.hpp"
 
 namespace bn::test {
 
