@@ -12,7 +12,7 @@ belongs() {
 }
 belongs 'oneapi/|dnnl' 'src/cpu'
 belongs 'cuda|cudnn|cublas|nccl|nvrtc' 'src/cuda'
-belongs 'opencv2/|jpeglib|libexif/' 'src/data|data_tools'
+belongs 'opencv2/|jpeglib' 'src/data|data_tools'
 belongs 'yaml-cpp/' 'src/config'
 belongs 'boost/' 'src/report|src/exchange|data_tools'
 belongs 'google/protobuf|exchange/.*[.]pb[.]h' 'src/exchange'
