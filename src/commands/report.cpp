@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <sys/stat.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -18,6 +17,7 @@
 #include "commands/commands.hpp"
 #include "commands/signals.hpp"
 #include "commands/trained_model.hpp"
+#include "system/files.hpp"
 #include "system/terminal.hpp"
 
 namespace bn {
@@ -38,16 +38,11 @@ fs::path whole(const std::string& path) {
 
 // The folder that holds all sweeps and runs. A run's name in TensorBoard is its path below this folder.
 fs::path folder_of_all(const std::vector<std::string>& inputs) {
-  std::optional<fs::path> common;
+  std::vector<fs::path> folders;
   for (const std::string& input : inputs) {
-    const fs::path folder = fs::exists(input + "/sweep.json") ? whole(input) : whole(input).parent_path();
-    if (!common) common = folder;
-    const auto end = std::mismatch(common->begin(), common->end(), folder.begin(), folder.end()).first;
-    fs::path shared;
-    for (auto part = common->begin(); part != end; ++part) shared /= *part;
-    common = shared;
+    folders.push_back(fs::exists(input + "/sweep.json") ? whole(input) : whole(input).parent_path());
   }
-  return common.value_or("/");
+  return common_folder(folders);
 }
 
 // A sweep may name runs elsewhere.

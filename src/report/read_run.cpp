@@ -137,16 +137,9 @@ void take_log(Run& run, const std::vector<LogRecord>& log) {
 }
 
 std::filesystem::path folder_of_all(const Study& study) {
-  std::optional<std::filesystem::path> common;
-  for (const Run* run : study.runs()) {
-    const std::filesystem::path parent = folder_of(*run).parent_path();
-    if (!common) common = parent;
-    const auto end = std::mismatch(common->begin(), common->end(), parent.begin(), parent.end()).first;
-    std::filesystem::path shared;
-    for (auto part = common->begin(); part != end; ++part) shared /= *part;
-    common = shared;
-  }
-  return common.value_or("");
+  std::vector<std::filesystem::path> parents;
+  for (const Run* run : study.runs()) parents.push_back(folder_of(*run).parent_path());
+  return common_folder(parents);
 }
 
 std::string relative_folder(const Run& run, const std::filesystem::path& root) {

@@ -12,7 +12,6 @@
 #include <charconv>
 #include <chrono>
 #include <cstdio>
-#include <filesystem>
 #include <optional>
 #include <random>
 #include <system_error>
@@ -236,6 +235,18 @@ void create_folder(const std::string& path) {
   fs::create_directories(path, error);
   if (!error && !fs::is_directory(path, error) && !error) error = std::make_error_code(std::errc::not_a_directory);
   if (error) throw StorageError(fmt::format("cannot create folder '{}': {}", path, error.message()));
+}
+
+std::filesystem::path common_folder(const std::vector<std::filesystem::path>& folders) {
+  if (folders.empty()) return {};
+  std::filesystem::path common = folders.front();
+  for (const std::filesystem::path& folder : folders) {
+    const auto end = std::mismatch(common.begin(), common.end(), folder.begin(), folder.end()).first;
+    std::filesystem::path shared;
+    for (auto part = common.begin(); part != end; ++part) shared /= *part;
+    common = shared;
+  }
+  return common;
 }
 
 bool is_descriptor(const std::string& path) { return behind_links(path).descriptor.has_value(); }

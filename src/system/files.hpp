@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace bn {
 
@@ -74,6 +76,9 @@ void raise_open_file_limit();
 
 // Makes the folder and those above it; it may be there already. Throws StorageError.
 void create_folder(const std::string& path);
+
+// The deepest folder that holds all of these, or is one of them; empty where their paths begin differently.
+std::filesystem::path common_folder(const std::vector<std::filesystem::path>& folders);
 
 // A disk's hiccup is no damage: where open or pread fails for a reason that may pass, they are called again, five times
 // in all within 0.6 seconds. read_file() does the same. An empty descriptor, or fewer bytes than asked for with

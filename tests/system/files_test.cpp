@@ -105,5 +105,13 @@ TEST(TemporaryName, IsToldFromAUsersOwn) {
   }
 }
 
+TEST(CommonFolder, HoldsAllOrIsOneOfThem) {
+  EXPECT_EQ(common_folder({"/runs/a/seed_1", "/runs/a/seed_2", "/runs/ab"}).string(), "/runs");
+  EXPECT_EQ(common_folder({"runs/a", "runs"}).string(), "runs");
+  EXPECT_EQ(common_folder({"runs/a"}).string(), "runs/a");
+  EXPECT_EQ(common_folder({"runs", "studies"}).string(), "");
+  EXPECT_EQ(common_folder({}).string(), "");
+}
+
 }  // namespace
 }  // namespace bn
