@@ -110,6 +110,18 @@ ClassList read_class_file(const std::string& path, int64_t limit, const std::vec
   return ClassList(std::move(names), origin);
 }
 
+std::optional<ClassList> listed_classes(const DataOptions& options, int64_t limit) {
+  if (!options.trained_classes.empty()) return ClassList(options.trained_classes, "the run's classes");
+  if (!options.classes.empty()) return read_class_file(resolve_data_path(options.classes), limit);
+  return {};
+}
+
+void add_unlisted(const std::map<std::string, int64_t>& images_by_class, LeftOut& left_out) {
+  for (const auto& [name, count] : images_by_class) {
+    left_out.add(fmt::format("{} ({} images of a class that is not listed)", name, count));
+  }
+}
+
 std::vector<std::string> class_words(const DataOptions& options, const std::vector<std::string>& names) {
   std::string path;
   if (!options.classes.empty()) {

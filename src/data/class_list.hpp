@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -32,6 +33,12 @@ class ClassList {
 // First word of each line that has one, or the whole line where a class of that name was `found`; at most limit of them
 // (0 = all).
 ClassList read_class_file(const std::string& path, int64_t limit, const std::vector<std::string>& found = {});
+
+// The classes that the options list: those of the run, or of the classes file, at most limit of these (0 = all).
+std::optional<ClassList> listed_classes(const DataOptions& options, int64_t limit);
+
+// Names the classes that a list leaves out, each with its number of images.
+void add_unlisted(const std::map<std::string, int64_t>& images_by_class, LeftOut& left_out);
 
 // The list for a split whose own images have the class names found. Without a classes file the training set decides,
 // and a validation set with other names is an error; training_names is called only then.

@@ -35,8 +35,8 @@ std::vector<std::string> class_folders(const std::string& root, LeftOut* left_ou
 }
 
 // Names the class folders that a list leaves out, each with its number of images.
-void add_unlisted(const std::string& root, const std::vector<std::string>& found, const ClassList& classes,
-                  LeftOut& left_out) {
+void add_unlisted_folders(const std::string& root, const std::vector<std::string>& found, const ClassList& classes,
+                          LeftOut& left_out) {
   std::vector<std::string> unlisted;
   std::copy_if(found.begin(), found.end(), std::back_inserter(unlisted),
                [&](const std::string& name) { return classes.find(name) < 0; });
@@ -92,7 +92,7 @@ std::unique_ptr<Dataset> open_folder(const DataOptions& options, Split split) {
                     images->omitted.count > 0 ? "; there are " + images->omitted.list() : ""));
   }
   classes.check_none_empty(images->labels, root);
-  add_unlisted(root, found, classes, images->omitted);
+  add_unlisted_folders(root, found, classes, images->omitted);
   return images;
 }
 

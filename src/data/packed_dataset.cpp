@@ -82,9 +82,8 @@ class PackedDataset final : public Dataset {
                                   classes_path(folder), index));
     }
     const bool own = options.classes.empty();
-    const ClassList wanted = !options.trained_classes.empty() ? ClassList(options.trained_classes, "the run's classes")
-                             : own ? read_class_file(classes_path(folder), options.classes_limit)
-                                   : read_class_file(resolve_data_path(options.classes), options.classes_limit);
+    const std::optional<ClassList> listed = listed_classes(options, options.classes_limit);
+    const ClassList wanted = listed ? *listed : read_class_file(classes_path(folder), options.classes_limit);
     std::map<std::string, int64_t> unlisted;  // images by class
     for (PackedImage& image : index_.images) {
       if (image.label >= packed.size()) {
@@ -95,9 +94,7 @@ class PackedDataset final : public Dataset {
       image.label = wanted.find(name);
       if (image.label < 0) ++unlisted[name];
     }
-    for (const auto& [name, count] : unlisted) {
-      left_out_.add(fmt::format("{} ({} images of a class that is not listed)", name, count));
-    }
+    add_unlisted(unlisted, left_out_);
     std::erase_if(index_.images, [](const PackedImage& image) { return image.label < 0; });
     class_names_ = wanted.names();
     if (own || index_.images.empty()) return;

@@ -69,10 +69,9 @@ struct Contents {
   }
   // The folders of the classes, where a list names these.
   void prefer(const DataOptions& options) {
-    if (options.trained_classes.empty() && options.classes.empty()) return;
-    const ClassList listed = options.trained_classes.empty() ? read_class_file(resolve_data_path(options.classes), 0)
-                                                             : ClassList(options.trained_classes, "the run's classes");
-    for (ClassFolders& classes_of_tar : folders) classes_of_tar.prefer(listed);
+    const std::optional<ClassList> listed = listed_classes(options, 0);
+    if (!listed) return;
+    for (ClassFolders& classes_of_tar : folders) classes_of_tar.prefer(*listed);
   }
   std::vector<std::string> classes(const DataOptions& options) {
     prefer(options);
@@ -134,9 +133,7 @@ std::unique_ptr<Dataset> open_tars(const DataOptions& options, Split split) {
       }
     }
   }
-  for (const auto& [name, count] : unlisted) {
-    images->omitted.add(fmt::format("{} ({} images of a class that is not listed)", name, count));
-  }
+  add_unlisted(unlisted, images->omitted);
   classes.check_none_empty(images->labels, source);
   return images;
 }
