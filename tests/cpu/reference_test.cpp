@@ -44,6 +44,20 @@ TEST_P(ReferenceTest, GradientsAreProven) { expect_gradients_proven(GetParam(), 
 
 INSTANTIATE_TEST_SUITE_P(Cases, ReferenceTest, testing::ValuesIn(gradient_cases()), numbered_name);
 
+TEST(Reference, GradientsOfConvolutionsAndLinearAreProven) {
+  for (const OpCase& op_case : std::vector<OpCase>{
+           {.spec = Conv2d{.out_channels = 3, .kernel = 3, .stride = 2, .pad = 1}, .x = {{2, 5, 4, 3}}},
+           {.spec = Conv2d{.out_channels = 2, .kernel = 2}, .x = {{2, 5, 4, 3}}},
+           {.spec = Conv2d{.out_channels = 4}, .x = {{2, 5, 4, 3}}},
+           {.spec = SeparableConv2d{.out_channels = 4, .kernel = 3, .stride = 2, .pad = 1, .depth_multiplier = 2},
+           .x = {{2, 6, 5, 3}}},
+           {.spec = Linear{.out_features = 3}, .x = {{4, 2, 3, 5}}},
+       }) {
+    SCOPED_TRACE(name_of(op_case));
+    expect_gradients_proven(op_case, make_data(op_case), reference_conv);
+  }
+}
+
 TEST(Reference, AWrongGradientIsFound) {
   static const OpCase kCase{.spec = BatchNorm{}, .x = {{3, 2, 2, 4}}};
   EXPECT_NONFATAL_FAILURE(

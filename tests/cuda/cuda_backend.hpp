@@ -5,11 +5,9 @@
 
 #include <memory>
 #include <string>
-#include <string_view>
 
 #include "bn/error.hpp"
 #include "cuda/backend.hpp"
-#include "support/op_case.hpp"
 
 namespace bn::test {
 

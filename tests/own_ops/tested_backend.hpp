@@ -1,6 +1,6 @@
-// The tests of this folder hold for our own ops on every backend. Each program defines the functions declared here for
-// its backend: test_cpu, test_cuda (on a GPU, where there is one) and test_simt (the CUDA kernels on the simulated
-// device).
+// The tests of this folder hold for our own ops on every backend, and for those that a library computes for it. Each
+// program defines the functions declared here for its backend: test_cpu, test_cuda (on a GPU, where there is one) and
+// test_simt (the CUDA kernels on the simulated device, and loops in place of the libraries).
 #pragma once
 
 #include <gtest/gtest.h>
@@ -16,6 +16,12 @@ std::string why_untestable();  // here; empty if it is not
 Backend& tested_backend();
 std::vector<BatchNormImplementation> tested_batch_norms();
 Runs runs_of(int64_t elements);  // `elements`: the size of a test's tensors
+
+// For the ops of a library.
+Backend& library_backend();
+std::vector<BatchNormImplementation> library_batch_norms();
+Tolerance library_tolerance(const OpCase& op_case);
+std::vector<OpCase> affordable(std::vector<OpCase> cases);  // those that do not take too long
 
 inline OpResult run_op(const OpCase& op_case, const OpData& data) {
   return run_op(tested_backend(), op_case, data, runs_of(op_case.x[0].elements()));

@@ -183,6 +183,15 @@ std::vector<OpCase> library_batch_norm_cases(BatchNormImplementation implementat
   return cases;
 }
 
+bool is_folded(const OpSpec& spec) {
+  return std::visit(
+      [](const auto& op) {
+        if constexpr (requires { op.folded; }) return op.folded.has_value();
+        return false;
+      },
+      spec);
+}
+
 OpData exact_data(const OpCase& op_case) {
   OpData data = make_data(op_case);
   round_to_storage(data.w[0], op_case.dtype);

@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "support/error_message.hpp"
 #include "support/op_case.hpp"
 #include "support/reference.hpp"
 
@@ -43,6 +42,8 @@ std::vector<OpCase> linear_cases();
 std::vector<OpCase> folded_linear_cases();
 std::vector<OpCase> library_batch_norm_cases(BatchNormImplementation implementation);
 
+bool is_folded(const OpSpec& spec);
+
 // Weights and dy that the type can hold, so that neither packing nor backward rounds anything.
 OpData exact_data(const OpCase& op_case);
 Tolerance exact_tolerance(const OpCase& op_case);
@@ -50,13 +51,5 @@ Tolerance exact_tolerance(const OpCase& op_case);
 // dense weights, which is f32 or rounded as the op says.
 Tolerance separable_tolerance(const OpCase& op_case);
 Tolerance library_batch_norm_tolerance(const OpCase& op_case);
-
-// The message with which the backend refuses this batch norm.
-template <class ExpectedError>
-std::string batch_norm_refusal(Backend& backend, const BatchNorm& spec, const Shape& x) {
-  const TensorDesc dense = TensorDesc::dense(DType::kF32, x);
-  const OpDesc desc{.name = "bn", .x = {dense}, .y = dense, .wants_dx = {true}};
-  return error_message<ExpectedError>([&] { backend.make_op(spec, desc); });
-}
 
 }  // namespace bn::test

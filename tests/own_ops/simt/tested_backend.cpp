@@ -37,4 +37,20 @@ Runs runs_of(int64_t elements) {
           .before = [schedules](int run) { simt::set_schedule(schedules[static_cast<size_t>(run)]); }};
 }
 
+Backend& library_backend() { return tested_backend(); }
+std::vector<BatchNormImplementation> library_batch_norms() { return {}; }
+
+// In bf16 whatever is stored between two of our steps is rounded by 2^-8: composed or scaled weights, the output
+// before its bias.
+Tolerance library_tolerance(const OpCase& op_case) {
+  if (op_case.dtype == DType::kF32) return {.y = 5e-6, .dx = 5e-6, .dw = 5e-6};
+  return {.y = 1e-2, .dx = 8e-3, .dw = 5e-6};
+}
+
+// The loops are slow, and the network's own rows show nothing more than small shapes.
+std::vector<OpCase> affordable(std::vector<OpCase> cases) {
+  std::erase_if(cases, [](const OpCase& op_case) { return multiply_adds(op_case.spec, op_case.x) >= 3'000'000; });
+  return cases;
+}
+
 }  // namespace bn::test

@@ -1,16 +1,15 @@
 // A convolution of images whose rows are as wide as the backend wants (Backend::image_row_stride), zeros between.
-#pragma once
-
 #include <gtest/gtest.h>
 
 #include <memory>
 #include <vector>
 
-#include "support/op_cases.hpp"
+#include "own_ops/tested_backend.hpp"
 
 namespace bn::test {
+namespace {
 
-inline std::vector<OpCase> widened_image_cases() {
+std::vector<OpCase> widened_image_cases() {
   std::vector<OpCase> cases;
   for (const DType dtype : {DType::kF32, DType::kBf16}) {
     cases.push_back({.spec = Conv2d{.out_channels = 16, .kernel = 7, .stride = 2, .pad = 3},
@@ -88,4 +87,21 @@ class WidenedImages {
   OpIo io_;
 };
 
+using WidenedImagesTest = OwnOpTest<>;
+
+TEST_F(WidenedImagesTest, AreTakenAlsoInARecording) {
+  Backend& backend = library_backend();
+  for (const OpCase& op_case : widened_image_cases()) {
+    const OpData data = exact_data(op_case);
+    const OpResult expected = reference_conv(op_case, data);
+    WidenedImages op(backend, op_case, data);
+    op.run();
+    op.expect_close_to(expected, exact_tolerance(op_case));
+    op.forget();
+    backend.record([&] { op.run(); })();
+    op.expect_close_to(expected, exact_tolerance(op_case));
+  }
+}
+
+}  // namespace
 }  // namespace bn::test
