@@ -89,7 +89,6 @@ DenseConvolution::DenseConvolution(const ConvolutionWindow& window, const std::o
       may_winograd_(winograd) {
   refuse_row_strides(desc);
   require_no_backward(folded, desc);
-  weight_bytes_ = static_cast<int64_t>(plain_w_.get_size());
 
   const auto direction =
       desc.phase == Phase::kTrain ? dnnl::prop_kind::forward_training : dnnl::prop_kind::forward_inference;

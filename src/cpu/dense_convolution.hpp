@@ -1,4 +1,4 @@
-// A dense convolution through oneDNN: the part Conv2d and SeparableConv2d share. Activations stay NHWC; the weights
+// A dense convolution through oneDNN, by which Conv2d and SeparableConv2d compute. Activations stay NHWC; the weights
 // are repacked from ohwi into the layout that each direction's kernel asks for (with plain ohwi the library falls to
 // its reference loops), and weight gradients are computed in the kernel's layout, in f32, and reordered to ohwi.
 #pragma once
@@ -27,7 +27,6 @@ class DenseConvolution final : public Convolution {
 
   int64_t packed_bytes() const override { return packed_.bytes(); }
   int64_t scratch_bytes() const override { return scratch_bytes_; }
-  int64_t weight_bytes() const { return weight_bytes_; }  // f32, ohwi
   std::string implementation() const override { return forward_.implementation(); }
 
   float* bias(void* packed) const override { return static_cast<float*>(at(packed, bias_offset_)); }
@@ -51,7 +50,7 @@ class DenseConvolution final : public Convolution {
   Regions packed_;
   int64_t bias_offset_ = 0, backward_w_offset_ = 0;
   int64_t after_dw_offset_ = 0;  // an offset in backward's scratch
-  int64_t weight_bytes_ = 0, scratch_bytes_ = 0;
+  int64_t scratch_bytes_ = 0;
 };
 
 }  // namespace bn::cpu

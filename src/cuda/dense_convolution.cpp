@@ -69,10 +69,6 @@ void DenseConvolution::prepare_backward(const OpDesc& desc, ConvolutionProblem p
   scratch_bytes_ = std::max({scratch_bytes_, input_gradient_.workspace_bytes(), weight_gradient_.workspace_bytes()});
 }
 
-int64_t DenseConvolution::weight_bytes() const {
-  return layout_.outputs * layout_.positions * layout_.channels * size_of(DType::kF32);
-}
-
 std::string DenseConvolution::implementation() const {
   std::string text = "cudnn: " + forward_.engine();
   if (!input_gradient_.empty()) text += ", dx " + input_gradient_.engine();

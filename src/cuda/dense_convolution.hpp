@@ -1,4 +1,4 @@
-// A dense convolution through cuDNN: the part Conv2d and SeparableConv2d share. The library reads ohwi weights in the
+// A dense convolution through cuDNN, by which Conv2d and SeparableConv2d compute. The library reads ohwi weights in the
 // activations' type: exact f32 ones where they lie in Parameters, others from a copy that pack() refreshes, and leaves
 // their gradient in that type beside the copy, for unpack(). Images whose rows were widened are taken with the wider
 // row as channels, and zero weights for what lies between.
@@ -38,7 +38,6 @@ class DenseConvolution {
 
   int64_t packed_bytes() const { return packed_.bytes(); }
   int64_t scratch_bytes() const { return scratch_bytes_; }
-  int64_t weight_bytes() const;  // f32, ohwi
   std::string implementation() const;
 
   // w: ohwi. io.w holds the folded parameters from index `first` on.
