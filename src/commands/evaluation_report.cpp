@@ -1,16 +1,13 @@
 #include "commands/evaluation_report.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "bn/pictures.hpp"
 #include "system/outputs.hpp"
-#include "system/terminal.hpp"
 #include "system/text.hpp"
 
 namespace bn {
@@ -233,24 +230,16 @@ EvaluationPage::Mistake EvaluationPageMaker::show(const Prediction& prediction, 
   return mistake;
 }
 
-EvaluationProgress::EvaluationProgress() : terminal_(isatty(STDERR_FILENO) == 1) {}
-
-EvaluationProgress::~EvaluationProgress() {
-  if (open_ > 0) steer_terminal(erasing(open_, error_columns()));
-}
+EvaluationProgress::~EvaluationProgress() { line_.erase(); }
 
 void EvaluationProgress::show(int64_t images, int64_t all) {
   using std::chrono::seconds;
   const Clock::time_point now = Clock::now();
-  if (images == 0 || now - shown_ < (terminal_ ? seconds(1) : seconds(30))) return;
+  if (images == 0 || now - shown_ < (line_.is_on_terminal() ? seconds(1) : seconds(30))) return;
   shown_ = now;
   const double rate = static_cast<double>(images) / std::chrono::duration<double>(now - start_).count();
-  std::string line = fmt::format("{}/{} images  {:.{}f} images/s  {} left", images, all, rate, rate < 10 ? 1 : 0,
-                                 describe_duration(static_cast<double>(all - images) / rate));
-  if (terminal_) line = one_row(line);
-  steer_terminal(terminal_ ? erasing(open_, error_columns()) + line : line + "\n");
-  std::fflush(stderr);
-  open_ = terminal_ ? line.size() : 0;
+  line_.show(fmt::format("{}/{} images  {:.{}f} images/s  {} left", images, all, rate, rate < 10 ? 1 : 0,
+                         describe_duration(static_cast<double>(all - images) / rate)));
 }
 
 }  // namespace bn

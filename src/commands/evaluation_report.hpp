@@ -12,6 +12,7 @@
 #include "bn/report.hpp"
 #include "commands/trained_model.hpp"
 #include "system/files.hpp"
+#include "system/terminal.hpp"
 
 namespace bn {
 
@@ -76,7 +77,7 @@ class EvaluationPageMaker {
 // line each half a minute.
 class EvaluationProgress {
  public:
-  EvaluationProgress();
+  EvaluationProgress() = default;
   ~EvaluationProgress();  // clears the line
   EvaluationProgress(const EvaluationProgress&) = delete;
   EvaluationProgress& operator=(const EvaluationProgress&) = delete;
@@ -87,8 +88,7 @@ class EvaluationProgress {
  private:
   using Clock = std::chrono::steady_clock;
 
-  bool terminal_;
-  size_t open_ = 0;  // characters of the line that stands on the terminal
+  LiveLine line_;
   Clock::time_point start_ = Clock::now(), shown_ = start_;
 };
 

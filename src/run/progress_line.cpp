@@ -1,21 +1,12 @@
 #include "run/progress_line.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <cstdio>
-
-#include "system/terminal.hpp"
 #include "system/text.hpp"
 
 namespace bn {
 
-ProgressLine::ProgressLine(int64_t total_steps, bool quiet)
-    : total_steps_(total_steps), quiet_(quiet), terminal_(isatty(STDERR_FILENO) == 1) {}
-
-ProgressLine::~ProgressLine() {
-  if (open_ > 0) std::fputc('\n', stderr);
-}
+ProgressLine::ProgressLine(int64_t total_steps, bool quiet) : total_steps_(total_steps), quiet_(quiet) {}
 
 void ProgressLine::show(const LogRecord& record, double seconds_left) {
   std::string line = fmt::format("step {}/{}", record.step, total_steps_);
@@ -35,19 +26,14 @@ void ProgressLine::message(const std::string& text) { print(text, true); }
 
 void ProgressLine::show_evaluation(int64_t images, int64_t all) {
   const auto now = std::chrono::steady_clock::now();
-  if (!terminal_ || now - shown_ < std::chrono::seconds(1)) return;
+  if (!line_.is_on_terminal() || now - shown_ < std::chrono::seconds(1)) return;
   shown_ = now;
   print(fmt::format("evaluating: {}/{} images", images, all), false);
 }
 
 void ProgressLine::print(const std::string& line, bool stays) {
   if (quiet_) return;
-  const bool ends = stays || !terminal_;
-  const std::string start = terminal_ ? erasing(open_, error_columns()) : "", text = without_commands(line),
-                    shown = ends ? text : one_row(text);
-  std::fputs(fmt::format("{}{}{}", start, shown, ends ? "\n" : "").c_str(), stderr);
-  std::fflush(stderr);
-  open_ = ends ? 0 : shown.size();
+  stays ? line_.keep(line) : line_.show(line);
 }
 
 }  // namespace bn

@@ -6,15 +6,13 @@
 #include <string>
 
 #include "bn/run_log.hpp"
+#include "system/terminal.hpp"
 
 namespace bn {
 
 class ProgressLine {
  public:
   ProgressLine(int64_t total_steps, bool quiet);
-  ~ProgressLine();
-  ProgressLine(const ProgressLine&) = delete;
-  ProgressLine& operator=(const ProgressLine&) = delete;
 
   // A train or evaluate record. seconds_left < 0: unknown.
   void show(const LogRecord& record, double seconds_left);
@@ -27,9 +25,8 @@ class ProgressLine {
 
   int64_t total_steps_;
   bool quiet_;
-  bool terminal_;
+  LiveLine line_;
   std::chrono::steady_clock::time_point shown_{};  // show_evaluation()'s line
-  size_t open_ = 0;                                // characters of the unfinished line that the cursor stands behind
 };
 
 }  // namespace bn

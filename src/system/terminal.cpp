@@ -34,6 +34,12 @@ std::string wrap_line(std::string_view line, size_t width, size_t hanging) {
   return wrapped;
 }
 
+// The columns of the terminal that standard error is; kTerminalWidth where it does not tell them.
+size_t error_columns() {
+  winsize size{};
+  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : kTerminalWidth;
+}
+
 }  // namespace
 
 int64_t output_columns(int64_t otherwise) {
@@ -65,16 +71,37 @@ std::string without_commands(const std::string& text) {
 
 std::string for_output(const std::string& text) { return isatty(STDOUT_FILENO) == 1 ? without_commands(text) : text; }
 
-size_t error_columns() {
-  winsize size{};
-  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : kTerminalWidth;
-}
-
-std::string one_row(const std::string& line) { return line.substr(0, error_columns()); }
-
 std::string erasing(size_t characters, size_t columns) {
   if (characters <= columns) return "\r\033[K";
   return fmt::format("\033[{}A\r\033[J", (characters - 1) / columns);
+}
+
+LiveLine::LiveLine() : terminal_(isatty(STDERR_FILENO) == 1) {}
+
+LiveLine::~LiveLine() {
+  if (open_ > 0) steer_terminal("\n");
+}
+
+void LiveLine::show(const std::string& line) {
+  if (!terminal_) return keep(line);
+  const std::string row = without_commands(line).substr(0, error_columns());
+  write(row);
+  open_ = row.size();
+}
+
+void LiveLine::keep(const std::string& line) {
+  write(without_commands(line) + "\n");
+  open_ = 0;
+}
+
+void LiveLine::erase() {
+  if (open_ > 0) write("");
+  open_ = 0;
+}
+
+void LiveLine::write(const std::string& text) {
+  steer_terminal((terminal_ ? erasing(open_, error_columns()) : "") + text);
+  std::fflush(stderr);
 }
 
 std::string wrap(std::string_view text, size_t width, size_t hanging) {

@@ -31,13 +31,30 @@ inline void tell(const std::string& text) { std::fputs(without_commands(text).c_
 // Writes the text as it is, for what moves a terminal's cursor.
 inline void steer_terminal(const std::string& text) { std::fputs(text.c_str(), stderr); }
 
-// The columns of the terminal that standard error is; kTerminalWidth where it does not tell them.
-size_t error_columns();
-// The start of a line that is rewritten in place there: it takes one row.
-std::string one_row(const std::string& line);
 // Erases a line of so many characters that the cursor stands behind. In a window of so many columns, which may have
 // become narrower since, it takes several rows.
 std::string erasing(size_t characters, size_t columns);
+
+// What a person watches on standard error, but for what would command a terminal: on one a row that is rewritten in
+// place, elsewhere a line each time. The line that stands at the end is ended.
+class LiveLine {
+ public:
+  LiveLine();
+  ~LiveLine();
+  LiveLine(const LiveLine&) = delete;
+  LiveLine& operator=(const LiveLine&) = delete;
+
+  bool is_on_terminal() const { return terminal_; }
+  void show(const std::string& line);  // until the next one
+  void keep(const std::string& line);  // in whole, and for good
+  void erase();
+
+ private:
+  void write(const std::string& text);
+
+  bool terminal_;
+  size_t open_ = 0;  // characters of the unfinished line that the cursor stands behind
+};
 
 // Breaks lines at spaces so that none has more than `width` characters (a longer word keeps a line to itself). The rest
 // of a broken line is indented as the line was, and by `hanging` more.

@@ -29,6 +29,20 @@ TEST(Erasing, TakesTheRowsThatANarrowerWindowMade) {
   EXPECT_EQ(erasing(81, 40), "\033[2A\r\033[J");
 }
 
+TEST(LiveLine, IsALineEachTimeWhereThereIsNoTerminal) {
+  testing::internal::CaptureStderr();
+  {
+    LiveLine line;
+    EXPECT_FALSE(line.is_on_terminal());
+    line.show("1 of 3");
+    line.show(std::string(2 * kTerminalWidth, 'x'));
+    line.erase();
+    line.keep("done\x1b[2K");
+  }
+  EXPECT_EQ(testing::internal::GetCapturedStderr(),
+            "1 of 3\n" + std::string(2 * kTerminalWidth, 'x') + "\ndone\\x1b[2K\n");
+}
+
 TEST(Wrap, KeepsLinesAndTheirIndent) {
   EXPECT_EQ(wrap("a b\n\n  c d e\n", 5), "a b\n\n  c d\n  e\n");
   EXPECT_EQ(wrap("  c d e", 5, 2), "  c d\n    e");
