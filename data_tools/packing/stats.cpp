@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <opencv2/core.hpp>
 
 #include "bn/error.hpp"
 #include "bn/loader.hpp"
 #include "data/decode.hpp"
 #include "data/parallel.hpp"
+#include "data/survey.hpp"
 
 namespace bn {
 namespace {
@@ -30,43 +30,14 @@ Extent extent_of(const PackedIndex& index, Value value) {
   return extent;
 }
 
-struct Moments {
-  double images = 0;
-  std::array<double, 3> first{};
-  std::array<std::array<double, 3>, 3> second{};
-
-  void add(const ImageView& image) {
-    std::array<int64_t, 3> sum{};
-    std::array<std::array<int64_t, 3>, 3> products{};
-    const int64_t pixels = image.height * image.width;
-    for (int64_t i = 0; i < pixels; ++i) {
-      const uint8_t* rgb = image.data + 3 * i;
-      for (size_t a = 0; a < 3; ++a) {
-        sum[a] += rgb[a];
-        for (size_t b = 0; b <= a; ++b) products[a][b] += int64_t{rgb[a]} * rgb[b];
-      }
-    }
-    constexpr double kFullScale = 255;
-    const double scale = 1 / (kFullScale * static_cast<double>(pixels));
-    images += 1;
-    for (size_t a = 0; a < 3; ++a) {
-      first[a] += scale * static_cast<double>(sum[a]);
-      for (size_t b = 0; b < 3; ++b) {
-        second[a][b] += scale / kFullScale * static_cast<double>(products[std::max(a, b)][std::min(a, b)]);
-      }
-    }
-  }
-};
-
-void fill_colour(const Moments& moments, SetStats& stats) {
+void fill_colour(const ColourMoments& moments, SetStats& stats) {
   cv::Mat covariance(3, 3, CV_64F), values, vectors;
-  for (size_t a = 0; a < 3; ++a) stats.mean[a] = moments.first[a] / moments.images;
   for (size_t a = 0; a < 3; ++a) {
+    stats.mean[a] = moments.mean(a);
+    stats.deviation[a] = moments.deviation(a);
     for (size_t b = 0; b < 3; ++b) {
-      covariance.at<double>(static_cast<int>(a), static_cast<int>(b)) =
-          moments.second[a][b] / moments.images - stats.mean[a] * stats.mean[b];
+      covariance.at<double>(static_cast<int>(a), static_cast<int>(b)) = moments.covariance(a, b);
     }
-    stats.deviation[a] = std::sqrt(std::max(0.0, covariance.at<double>(static_cast<int>(a), static_cast<int>(a))));
   }
   cv::eigen(covariance, values, vectors);  // the largest first; a vector a row
   for (size_t k = 0; k < 3; ++k) {
@@ -102,7 +73,7 @@ SetStats measure_stats(const std::string& folder, Split split, int64_t measured,
   stats.measured = std::min(std::max<int64_t>(measured, 1), set->size());
   // Moments are summed in the order of the images, whoever decodes them, so the figures do not depend on the number of
   // threads.
-  std::vector<Moments> moments(static_cast<size_t>(stats.measured));
+  std::vector<ColourMoments> moments(static_cast<size_t>(stats.measured));
   parallel_for(stats.measured, workers, [&] {
     return [&, decoder = std::make_shared<ImageDecoder>(DecodeOptions{}), storage = std::vector<uint8_t>(),
             image = Image()](int64_t i) mutable {
@@ -114,14 +85,8 @@ SetStats measure_stats(const std::string& folder, Split split, int64_t measured,
       }
     };
   });
-  Moments all;
-  for (const Moments& one : moments) {
-    all.images += one.images;
-    for (size_t a = 0; a < 3; ++a) {
-      all.first[a] += one.first[a];
-      for (size_t b = 0; b < 3; ++b) all.second[a][b] += one.second[a][b];
-    }
-  }
+  ColourMoments all;
+  for (const ColourMoments& one : moments) all.add(one);
   fill_colour(all, stats);
   return stats;
 }

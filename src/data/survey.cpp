@@ -13,30 +13,11 @@
 namespace bn {
 namespace {
 
-constexpr int64_t kColours = 3;
-
 struct Measured {
   int64_t height = 0, width = 0;
-  std::array<double, kColours> mean{}, mean_square{};
+  ColourMoments colours{};
   std::string problem{};
 };
-
-void measure_pixels(const ImageView& image, Measured& measured) {
-  std::array<int64_t, kColours> sums{}, squares{};
-  const int64_t pixels = image.height * image.width;
-  for (int64_t i = 0; i < pixels; ++i) {
-    for (int64_t c = 0; c < kColours; ++c) {
-      const int64_t value = image.data[i * kColours + c];
-      sums[static_cast<size_t>(c)] += value;
-      squares[static_cast<size_t>(c)] += value * value;
-    }
-  }
-  constexpr double kMost = 255;
-  for (size_t c = 0; c < kColours; ++c) {
-    measured.mean[c] = static_cast<double>(sums[c]) / static_cast<double>(pixels) / kMost;
-    measured.mean_square[c] = static_cast<double>(squares[c]) / static_cast<double>(pixels) / (kMost * kMost);
-  }
-}
 
 // A thread's own decoder and memory.
 class Measurer {
@@ -47,7 +28,7 @@ class Measurer {
       const ImageView image = decoder_.pixels(images.read(index, encoded_), decoded_);
       measured.height = image.height;
       measured.width = image.width;
-      measure_pixels(image, measured);
+      measured.colours.add(image);
     } catch (const DataError& error) {
       measured.problem = fmt::format("{}: {}", images.name(index), error.what());
     }
@@ -55,7 +36,7 @@ class Measurer {
   }
 
  private:
-  ImageDecoder decoder_{{.channels = kColours, .exif_orientation = ExifOrientation::kApply}};
+  ImageDecoder decoder_{{.channels = 3, .exif_orientation = ExifOrientation::kApply}};
   std::vector<uint8_t> encoded_;
   Image decoded_;
 };
@@ -69,7 +50,7 @@ int64_t median(std::vector<int64_t> values) {
 Survey summarize(const std::vector<Measured>& all) {
   Survey survey;
   std::vector<int64_t> widths, heights, shorter;
-  std::array<double, kColours> mean_square{};
+  ColourMoments colours;
   for (const Measured& one : all) {
     if (!one.problem.empty()) {
       survey.unreadable.push_back(one.problem);
@@ -78,25 +59,53 @@ Survey summarize(const std::vector<Measured>& all) {
     widths.push_back(one.width);
     heights.push_back(one.height);
     shorter.push_back(std::min(one.width, one.height));
-    for (size_t c = 0; c < kColours; ++c) {
-      survey.mean[c] += one.mean[c];
-      mean_square[c] += one.mean_square[c];
-    }
+    colours.add(one.colours);
   }
   survey.measured = static_cast<int64_t>(widths.size());
   if (survey.measured == 0) return survey;
   survey.median_width = median(widths);
   survey.median_height = median(heights);
   survey.median_shorter = median(shorter);
-  for (size_t c = 0; c < kColours; ++c) {
-    survey.mean[c] /= static_cast<double>(survey.measured);
-    const double variance = mean_square[c] / static_cast<double>(survey.measured) - survey.mean[c] * survey.mean[c];
-    survey.deviation[c] = std::sqrt(std::max(0.0, variance));
+  for (size_t c = 0; c < survey.mean.size(); ++c) {
+    survey.mean[c] = colours.mean(c);
+    survey.deviation[c] = colours.deviation(c);
   }
   return survey;
 }
 
 }  // namespace
+
+void ColourMoments::add(const ImageView& image) {
+  std::array<int64_t, 3> sum{};
+  std::array<std::array<int64_t, 3>, 3> products{};
+  const int64_t pixels = image.height * image.width;
+  for (int64_t i = 0; i < pixels; ++i) {
+    const uint8_t* rgb = image.data + 3 * i;
+    for (size_t a = 0; a < 3; ++a) {
+      sum[a] += rgb[a];
+      for (size_t b = 0; b <= a; ++b) products[a][b] += int64_t{rgb[a]} * rgb[b];
+    }
+  }
+  constexpr double kFullScale = 255;
+  const double scale = 1 / (kFullScale * static_cast<double>(pixels));
+  images += 1;
+  for (size_t a = 0; a < 3; ++a) {
+    first[a] += scale * static_cast<double>(sum[a]);
+    for (size_t b = 0; b < 3; ++b) {
+      second[a][b] += scale / kFullScale * static_cast<double>(products[std::max(a, b)][std::min(a, b)]);
+    }
+  }
+}
+
+void ColourMoments::add(const ColourMoments& more) {
+  images += more.images;
+  for (size_t a = 0; a < 3; ++a) {
+    first[a] += more.first[a];
+    for (size_t b = 0; b < 3; ++b) second[a][b] += more.second[a][b];
+  }
+}
+
+double ColourMoments::deviation(size_t channel) const { return std::sqrt(std::max(0.0, covariance(channel, channel))); }
 
 Survey survey_images(const Dataset& images, int64_t most, int64_t workers) {
   const int64_t count = std::min(most, images.size());

@@ -7,8 +7,23 @@
 #include <vector>
 
 #include "bn/dataset.hpp"
+#include "data/image.hpp"
 
 namespace bn {
+
+// Means of the pixels' R, G and B, scaled to 0..1, and of their products, summed over images: each counts alike.
+struct ColourMoments {
+  double images = 0;
+  std::array<double, 3> first{};
+  std::array<std::array<double, 3>, 3> second{};
+
+  void add(const ImageView& image);  // of three channels
+  void add(const ColourMoments& more);
+  // Of one image or more.
+  double mean(size_t channel) const { return first[channel] / images; }
+  double covariance(size_t a, size_t b) const { return second[a][b] / images - mean(a) * mean(b); }
+  double deviation(size_t channel) const;
+};
 
 struct Survey {
   int64_t measured = 0;
