@@ -14,35 +14,23 @@
 namespace bn {
 namespace {
 
-class CachedDataset final : public Dataset {
+class CachedDataset final : public DatasetView {
  public:
   CachedDataset(std::unique_ptr<Dataset> source, const DataOptions& options, int64_t max_bytes)
-      : source_(std::move(source)),
+      : DatasetView(std::move(source)),
         max_bytes_(max_bytes),
         largest_side_(options.cache == Cache::kShrunk ? 2 * std::max(options.resize_shorter, options.image_size) : 0),
         options_(decode_options(options)),
-        entries_(static_cast<size_t>(source_->size())) {
+        entries_(static_cast<size_t>(size())) {
     parallel_for(size(), std::max<int64_t>(options.workers, 1), [this] {
       return [this, work = std::make_shared<Workplace>(options_)](int64_t index) { decode(index, *work); };
     });
   }
 
-  int64_t size() const override { return source_->size(); }
-  int32_t label(int64_t index) const override { return source_->label(index); }
-  std::string name(int64_t index) const override { return source_->name(index); }
-  std::string name_in_set(int64_t index) const override { return source_->name_in_set(index); }
-  std::string file_name(int64_t index) const override { return source_->file_name(index); }
-  const std::vector<std::string>& class_names() const override { return source_->class_names(); }
-  std::vector<int64_t> shard_sizes() const override { return source_->shard_sizes(); }
-  LeftOut left_out() const override { return source_->left_out(); }
-  int64_t stored_bytes(int64_t index) const override { return source_->stored_bytes(index); }
-  std::optional<uint64_t> recorded_checksum(int64_t index) const override { return source_->recorded_checksum(index); }
-  uint64_t content_key(int64_t index) const override { return source_->content_key(index); }
-
   Sample read(int64_t index, std::vector<uint8_t>& storage) const override {
     const Entry& entry = entries_[static_cast<size_t>(index)];
     if (!entry.damage.empty()) {
-      source_->read(index, storage);  // quarantine copies the encoded file
+      source().read(index, storage);  // quarantine copies the encoded file
       throw DataError(entry.damage);
     }
     return {.data = entry.pixels.data(),
@@ -71,7 +59,7 @@ class CachedDataset final : public Dataset {
     Entry& entry = entries_[static_cast<size_t>(index)];
     ImageView image;
     try {
-      image = work.decoder.pixels(source_->read(index, work.storage), work.image);
+      image = work.decoder.pixels(source().read(index, work.storage), work.image);
     } catch (const DataError& error) {
       entry.damage = error.what();
       return;
@@ -92,7 +80,6 @@ class CachedDataset final : public Dataset {
     entry.pixels.assign(image.data, image.data + bytes);
   }
 
-  const std::unique_ptr<Dataset> source_;
   const int64_t max_bytes_;
   const int64_t largest_side_;  // the largest that a shorter side may be; 0: images are kept as they are
   const DecodeOptions options_;

@@ -1,13 +1,44 @@
-// One function per kind of data set, called by open_dataset.
+// One function per kind of data set, called by open_dataset, and the base of sets that are made of others.
 #pragma once
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bn/dataset.hpp"
 
 namespace bn {
+
+// Images of another set, which say of themselves what they say there.
+class DatasetView : public Dataset {
+ public:
+  explicit DatasetView(std::unique_ptr<Dataset> source) : source_(std::move(source)) {}
+
+  int64_t size() const override { return source_->size(); }
+  int32_t label(int64_t index) const override { return source_->label(source_index(index)); }
+  std::string name(int64_t index) const override { return source_->name(source_index(index)); }
+  std::string name_in_set(int64_t index) const override { return source_->name_in_set(source_index(index)); }
+  std::string file_name(int64_t index) const override { return source_->file_name(source_index(index)); }
+  const std::vector<std::string>& class_names() const override { return source_->class_names(); }
+  LeftOut left_out() const override { return source_->left_out(); }
+  int64_t stored_bytes(int64_t index) const override { return source_->stored_bytes(source_index(index)); }
+  std::optional<uint64_t> recorded_checksum(int64_t index) const override {
+    return source_->recorded_checksum(source_index(index));
+  }
+  uint64_t content_key(int64_t index) const override { return source_->content_key(source_index(index)); }
+  std::vector<int64_t> shard_sizes() const override { return source_->shard_sizes(); }
+  Sample read(int64_t index, std::vector<uint8_t>& storage) const override {
+    return source_->read(source_index(index), storage);
+  }
+
+ protected:
+  virtual int64_t source_index(int64_t index) const { return index; }
+  const Dataset& source() const { return *source_; }
+
+ private:
+  std::unique_ptr<Dataset> source_;
+};
 
 std::unique_ptr<Dataset> open_shapes(const DataOptions& options, Split split);
 std::unique_ptr<Dataset> open_mnist(const DataOptions& options, Split split);
