@@ -76,6 +76,15 @@ bool have_same_class_file(const DataOptions& a, const DataOptions& b) {
   }
 }
 
+// The differences that begin with one of the keys.
+std::vector<std::string> differences_in(const std::vector<std::string>& keys, const Config& a, const Config& b) {
+  std::vector<std::string> differences = diff(a, b);
+  std::erase_if(differences, [&](const std::string& difference) {
+    return std::ranges::none_of(keys, [&](const std::string& key) { return difference.starts_with(key); });
+  });
+  return differences;
+}
+
 // Differences in the keys that decide which images and classes are scored, where the command line has not decided them.
 std::vector<std::string> differences_of_sets(const Config& a, const Config& b, const EvaluateArguments& arguments) {
   std::vector<std::string> keys;
@@ -88,11 +97,7 @@ std::vector<std::string> differences_of_sets(const Config& a, const Config& b, c
       keys.insert(keys.end(), {"data.shapes.image_size:", "data.shapes.validation_images:", "data.shapes.seed:"});
     }
   }
-  std::vector<std::string> differences = diff(a, b);
-  std::erase_if(differences, [&](const std::string& difference) {
-    return std::ranges::none_of(keys, [&](const std::string& key) { return difference.starts_with(key); });
-  });
-  return differences;
+  return differences_in(keys, a, b);
 }
 
 // An ensemble sees one set of images, and its probabilities belong to one list of classes.
@@ -121,6 +126,17 @@ void check_trained_classes(const TrainedModel& first, const TrainedModel& model,
   }
 }
 
+// Each network would be given the same pixels of an image.
+void check_same_input(const TrainedModel& first, const TrainedModel& model) {
+  const std::vector<std::string> differences =
+      differences_in({"data.image_size:", "data.image_channels:", "data.resize_shorter:", "data.binarize:",
+                      "data.exif_orientation:", "data.decoder:"},
+                     first.config, model.config);
+  if (differences.empty()) return;
+  throw ConfigError(fmt::format("an ensemble needs networks of the same input, but {} and {} differ: {}",
+                                first.checkpoint, model.checkpoint, fmt::join(differences, ", ")));
+}
+
 void check_alike(const std::vector<TrainedModel>& models, const EvaluateArguments& arguments) {
   const TrainedModel& first = models.front();
   for (const TrainedModel& model : models) {
@@ -128,15 +144,9 @@ void check_alike(const std::vector<TrainedModel>& models, const EvaluateArgument
       throw ConfigError(fmt::format("an ensemble needs networks of the same classes, but {} has {} and {} has {}",
                                     first.checkpoint, first.net.classes(), model.checkpoint, model.net.classes()));
     }
-    const DataOptions &a = first.config.data, &b = model.config.data;
-    if (a.image_size != b.image_size || a.image_channels != b.image_channels || a.binarize != b.binarize ||
-        a.resize_shorter != b.resize_shorter || a.exif_orientation != b.exif_orientation || a.decoder != b.decoder) {
-      throw ConfigError(
-          fmt::format("an ensemble needs networks of the same input, but {} and {} differ in image_size, "
-                      "image_channels, resize_shorter, binarize, exif_orientation or decoder",
-                      first.checkpoint, model.checkpoint));
-    }
-    const std::vector<std::string>&ours = a.trained_classes, &theirs = b.trained_classes;
+    check_same_input(first, model);
+    const std::vector<std::string>& ours = first.config.data.trained_classes;
+    const std::vector<std::string>& theirs = model.config.data.trained_classes;
     if (!ours.empty() && ours.size() == theirs.size() && ours != theirs) {
       const auto [our, their] = std::mismatch(ours.begin(), ours.end(), theirs.begin());
       throw ConfigError(

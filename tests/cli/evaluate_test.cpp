@@ -253,9 +253,13 @@ TEST_F(Evaluate, AnEnsembleNeedsTheSameClassesAndInput) {
   EXPECT_THAT(message, HasSubstr("an ensemble needs networks of the same classes, but " + first_));
   EXPECT_THAT(message, HasSubstr("has 10 and " + five));
   const std::string binary = train("binary", {"data.binarize=127"});
-  EXPECT_THAT(error({first_, binary}, ExitCode::kConfig), HasSubstr("an ensemble needs networks of the same input"));
+  EXPECT_THAT(
+      error({first_, binary}, ExitCode::kConfig),
+      HasSubstr("an ensemble needs networks of the same input, but " + first_ + "/checkpoints/best.safetensors and " +
+                binary + "/checkpoints/best.safetensors differ: data.binarize: -1 -> 127\n"));
   const std::string turned = train("turned", {"data.exif_orientation=apply"});
-  EXPECT_THAT(error({first_, turned}, ExitCode::kConfig), HasSubstr("binarize, exif_orientation or decoder"));
+  EXPECT_THAT(error({first_, turned}, ExitCode::kConfig),
+              HasSubstr("differ: data.exif_orientation: ignore -> apply\n"));
 }
 
 TEST_F(Evaluate, AnEnsembleNeedsOneSetOfImages) {
