@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/program.hpp"
+#include "support/small_inception.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace bn::test {
@@ -12,18 +13,7 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr const char* kInception = R"(
-model:
-  network:
-    kind: inception
-    image_size: 16
-    image_channels: 3
-    rows:
-      - {row: conv1, type: convolution, patch: 3, stride: 2, filters: 8}
-      - {row: module, type: inception, 1x1: 8, 3x3_reduce: 8, 3x3: 8, double_3x3_reduce: 8, double_3x3: 8, pool: average, projection: 8}
-      - {row: pool5, type: average_pool, patch: 0}
-    local_response_norm: {after: [conv1], size: 4}
-  classes: 10
+const std::string kInception = "model:\n  network: " + small_inception_text(16) + R"(  classes: 10
   normalization: batch
 data:
   kind: shapes
@@ -63,7 +53,8 @@ TEST_F(Exchange, ExportSaysWhatTheModelTakesAndGives) {
 TEST_F(Exchange, ExportSaysWhatItCannotDo) {
   EXPECT_EQ(error_of(5, {"export", folder_ / "nowhere", "--onnx", folder_ / "a.onnx"}),
             "error: " + folder_ / "nowhere" + ": no such file or folder\n");
-  const std::string run = train({"model.local_response_norm=true"});
+  const std::string run = train({"model.local_response_norm=true", "model.network.local_response_norm.after=[conv1]",
+                                 "model.network.local_response_norm.size=4"});
   EXPECT_EQ(error_of(6, {"export", run, "--onnx", folder_ / "a.onnx"}),
             "error: conv1/lrn: local_response_norm size 4 has no counterpart in ONNX: a window of an even number of "
             "channels has another centre\n");

@@ -17,6 +17,7 @@
 #include "bn/error.hpp"
 #include "bn/models.hpp"
 #include "cli/program.hpp"
+#include "support/small_inception.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace bn::test {
@@ -25,17 +26,7 @@ namespace {
 using testing::EndsWith;
 using testing::StartsWith;
 
-constexpr const char* kExperiment = R"(
-model:
-  network:
-    kind: inception
-    image_size: 16
-    image_channels: 3
-    rows:
-      - {row: conv1, type: convolution, patch: 3, stride: 2, filters: 8}
-      - {row: inception_2a, type: inception, 1x1: 8, 3x3_reduce: 8, 3x3: 8, double_3x3_reduce: 8, double_3x3: 8, pool: max, projection: 8}
-      - {row: pool3, type: average_pool, patch: 0}
-  classes: 10
+const std::string kExperiment = "model:\n  network: " + small_inception_text(16, "max") + R"(  classes: 10
 data:
   kind: folder
   image_size: 16

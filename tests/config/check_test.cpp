@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "config/fixtures.hpp"
+#include "support/small_inception.hpp"
 
 namespace bn::test {
 namespace {
@@ -284,21 +285,7 @@ TEST(Check, RefusesValuesNoFileCouldHold) {
 
 Config inception() {
   Config config = experiment();
-  InceptionTable table;
-  table.image_size = 32;
-  table.rows = {
-      {.name = "conv1", .type = RowType::kConvolution, .patch = 3, .stride = 2, .filters = 8},
-      {.name = "inception_2a",
-       .type = RowType::kInception,
-       .conv1x1 = 8,
-       .conv3x3_reduce = 8,
-       .conv3x3 = 8,
-       .double3x3_reduce = 8,
-       .double3x3 = 8,
-       .projection = 8},
-      {.name = "pool2", .type = RowType::kAveragePool},
-  };
-  config.model.table = table;
+  config.model.table = small_inception(32);
   return config;
 }
 
@@ -364,7 +351,7 @@ TEST(CheckTable, FreezesRowsThatExist) {
 
 TEST(CheckTable, WantsShapesThatFit) {
   EXPECT_EQ(table_error([](Config&, InceptionTable& t) { t.rows[2].patch = 31; }),
-            "model.network: pool2: a 31x31 pool with stride 1 and padding 0 does not fit 16 pixels");
+            "model.network: pool3: a 31x31 pool with stride 1 and padding 0 does not fit 16 pixels");
 }
 
 TEST(CheckTable, CountsWhatABatchNormSees) {

@@ -2,19 +2,13 @@
 #include <gtest/gtest.h>
 
 #include "config/fixtures.hpp"
+#include "support/small_inception.hpp"
 
 namespace bn::test {
 namespace {
 
 const std::string kMlp = "kind: mlp\nimage_size: 32\nimage_channels: 3\nhidden: [8]\n";
-const std::string kInception = R"(kind: inception
-image_size: 32
-image_channels: 3
-rows:
-  - {row: conv1, type: convolution, patch: 3, stride: 2, filters: 8}
-  - {row: inception_2a, type: inception, 1x1: 8, 3x3_reduce: 8, 3x3: 8, double_3x3_reduce: 8, double_3x3: 8, pool: max, projection: 8}
-  - {row: pool2, type: average_pool, patch: 0}
-)";
+const std::string kInception = small_inception_text(32);
 
 class Load : public testing::Test {
  protected:
@@ -176,15 +170,15 @@ TEST_F(Load, AMapOverTheRowsChangesTheRowsItNames) {
                 "model: {network: table.yaml, classes: 10}\ndata: {image_size: 32, resize_shorter: 0}\n" + kTrain);
   const std::string path =
       folder_.write("run.yaml", "base: base.yaml\nmodel: {network: {rows: {conv1: {filters: 16}}}}\n");
-  const Config config = load_config(path, {"model.network.rows.inception_2a.pool=average"});
+  const Config config = load_config(path, {"model.network.rows.inception_2a.pool=max"});
   const auto& rows = std::get<InceptionTable>(config.model.table).rows;
   ASSERT_EQ(rows.size(), 3U);
   EXPECT_EQ(rows[0].filters, 16);
   EXPECT_EQ(rows[0].patch, 3);
-  EXPECT_EQ(rows[1].pool, PoolKind::kAverage);
+  EXPECT_EQ(rows[1].pool, PoolKind::kMax);
   EXPECT_EQ(load_error(path, {"model.network.rows.conv2.filters=8"}),
             "--set model.network.rows.conv2.filters=8: model.network.rows.conv2: no row has this name, the rows are: "
-            "conv1, inception_2a, pool2; did you mean conv1?");
+            "conv1, inception_2a, pool3; did you mean conv1?");
   EXPECT_EQ(load_error(path, {"model.network.rows.conv1=8"}),
             "--set model.network.rows.conv1=8: model.network.rows.conv1: got '8', expected a map of the row's keys");
   EXPECT_EQ(load_error(path, {"model.network.rows.conv1.filers=8"}),

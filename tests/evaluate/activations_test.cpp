@@ -10,25 +10,14 @@
 #include "bn/error.hpp"
 #include "bn/models.hpp"
 #include "support/error_message.hpp"
+#include "support/small_inception.hpp"
 #include "support/uniform.hpp"
 
 namespace bn::test {
 namespace {
 
-ModelOptions small_inception() {
-  InceptionTable table{.image_size = 16, .image_channels = 3};
-  table.rows = {{.name = "conv1", .type = RowType::kConvolution, .patch = 3, .stride = 2, .filters = 8},
-                {.name = "inception_2a",
-                 .type = RowType::kInception,
-                 .conv1x1 = 8,
-                 .conv3x3_reduce = 8,
-                 .conv3x3 = 8,
-                 .double3x3_reduce = 8,
-                 .double3x3 = 8,
-                 .pool = PoolKind::kAverage,
-                 .projection = 8},
-                {.name = "pool3", .type = RowType::kAveragePool, .patch = 0}};
-  ModelOptions options{.table = table, .classes = 5};
+ModelOptions small_options() {
+  ModelOptions options{.table = small_inception(16), .classes = 5};
   options.dropout = 0.3;
   return options;
 }
@@ -38,7 +27,7 @@ class Evaluated {
  public:
   explicit Evaluated(const std::vector<std::string>& kept, DType type = DType::kF32)
       : backend_(make_cpu_backend({.threads = 1})),
-        net_(build_network(small_inception())),
+        net_(build_network(small_options())),
         parameters_(net_, *backend_, DecayScope::kWeights, false) {
     parameters_.initialize(3, {});
     plan_ = std::make_unique<Plan>(
@@ -92,7 +81,7 @@ TEST(ClassActivation, NeedsAnAveragedMapAndOneLinearLayer) {
       "layer after it";
   const Net mlp = build_network({.table = MlpTable{.hidden = {4}}, .classes = 3});
   EXPECT_EQ(error_message<ConfigError>([&] { ClassActivation activation(mlp); }), expected);
-  ModelOptions options = small_inception();
+  ModelOptions options = small_options();
   auto& table = std::get<InceptionTable>(options.table);
   table.rows.back().patch = 4;
   table.rows.back().stride = 4;
@@ -121,7 +110,7 @@ TEST(OutputOfImage, APoolIsTheMeanOverItsInputsPositions) {
 }
 
 TEST(OutputOpOfRow, IsTheLastOpOfTheRow) {
-  const Net net = build_network(small_inception());
+  const Net net = build_network(small_options());
   EXPECT_EQ(output_op_of_row(net, "inception_2a"), "inception_2a/concat");
   EXPECT_EQ(output_op_of_row(net, "conv1"), "conv1/act");
   EXPECT_EQ(output_op_of_row(net, "pool3"), "pool3");

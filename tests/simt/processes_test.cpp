@@ -54,11 +54,8 @@ TEST_F(GpuProcesses, AStoppedRunGoesOnWithAnotherNumber) {
 
 TEST_F(GpuProcesses, AllDivergeAtTheSameStep) {
   const Config config = config_with({{"initial: 0.1", "initial: 1e30"}, {"log_every: 1", "log_every: 4"}});
-  const TrainResult one = train_by(1, "one", config);
-  EXPECT_EQ(one.outcome, TrainOutcome::kDiverged);
-  const TrainResult four = train_by(4, "four", config);
-  EXPECT_EQ(four.outcome, TrainOutcome::kDiverged);
-  EXPECT_EQ(four.progress.step, one.progress.step);
+  expect_divergence_at_the_same_step(
+      [&](int64_t processes) { return train_by(processes, "by_" + std::to_string(processes), config); });
 }
 
 // Slabs that are shorter than the processes' accesses, or have a rest, or none.

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -59,6 +60,14 @@ class PartedRuns : public testing::Test {
     const std::map<int64_t, double> a = logged_losses(folder(name)), b = logged_losses(folder(other_name));
     EXPECT_NEAR(a.at(1), b.at(1), 1e-6);
     EXPECT_NEAR(a.at(last_step), b.at(last_step), 1e-3);
+  }
+
+  // train_by(processes) trains with a rate that is far too high.
+  static void expect_divergence_at_the_same_step(const std::function<TrainResult(int64_t)>& train_by) {
+    const TrainResult one = train_by(1), four = train_by(4);
+    EXPECT_EQ(one.outcome, TrainOutcome::kDiverged);
+    EXPECT_EQ(four.outcome, TrainOutcome::kDiverged);
+    EXPECT_EQ(four.progress.step, one.progress.step);
   }
 
   const std::string experiment_;
