@@ -7,6 +7,7 @@
 
 #include "commands.hpp"
 #include "progress.hpp"
+#include "system/text.hpp"
 #include "system/usable_cores.hpp"
 
 namespace bn {
@@ -32,7 +33,7 @@ void print_json(const VerifyReport& report) {
                                                  {"classes", split.classes_present},
                                                  {"traits", traits}};
   }
-  say("{}\n", object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+  say("{}\n", json_text(object, 2));
 }
 
 // The first ten, and how many there are.

@@ -72,7 +72,7 @@ void print_json(const EvaluationReport& report) {
                     {"classes", classes},
                     {"seconds", result.seconds},
                     {"backend", report.backend}};
-  print(object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+  print(json_text(object) + "\n");
 }
 
 std::string describe_members(const EvaluationReport& report) {

@@ -180,7 +180,7 @@ class Answers {
     }
     if (!features_op_.empty()) json["features"] = features_of(prediction);
     if (!picture.empty()) json["heatmap"] = picture;
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+    return json_text(json);
   }
 
   std::string csv_of(const Prediction& prediction) const {

@@ -11,6 +11,7 @@
 #include "bn/models.hpp"
 #include "bn/training_step.hpp"
 #include "system/terminal.hpp"
+#include "system/text.hpp"
 
 namespace bn {
 namespace {
@@ -149,7 +150,7 @@ void print_json(const PlannedStep& planned, const Config& config, const PlanRequ
                                    {"device", planned.device.memory_bytes}}},
                                  {"convolutions", convolutions},
                                  {"ops", ops}};
-  print(object.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  print(json_text(object, 1) + "\n");
 }
 
 std::string megabytes(int64_t bytes) { return fmt::format("{:.1f}", static_cast<double>(bytes) / 1e6); }

@@ -15,6 +15,7 @@
 #include "commands/config_arguments.hpp"
 #include "cpu/bounded_spin.hpp"
 #include "system/terminal.hpp"
+#include "system/text.hpp"
 
 namespace bn {
 namespace {
@@ -302,7 +303,7 @@ void print_json(const Profile& profile, const Config& config, const Backend& bac
                            {"peak_resident_bytes", peak_resident_bytes()},
                            {"ops", ops}};
   if (!steps.empty()) object["scaling"] = to_json(steps, config);
-  print(object.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  print(json_text(object, 1) + "\n");
 }
 
 void print_table(const Profile& profile, const Config& config, const Backend& backend) {

@@ -15,6 +15,7 @@
 #include "commands/signals.hpp"
 #include "cpu/bounded_spin.hpp"
 #include "system/terminal.hpp"
+#include "system/text.hpp"
 
 namespace bn {
 namespace {
@@ -119,7 +120,7 @@ void print_result(const TrainResult& result, const RunFolder& folder, bool json)
                                    {"left_out", result.left_out.count},
                                    {"left_out_names", result.left_out.names},
                                    {"run", folder.path()}};
-    return print(object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+    return print(json_text(object) + "\n");
   }
   std::string line = fmt::format("{} at step {}", outcome, result.progress.step);
   if (result.progress.best_top1 >= 0) {

@@ -74,7 +74,7 @@ std::string curves_of(const Study& study) {
 
 std::string json_of(const Study& study) {
   using Json = nlohmann::ordered_json;
-  const auto text_of = [](const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); };
+  const auto text_of = [](const Json& json) { return json_text(json); };
   const fs::path root = folder_of_all(study);
   std::string runs;
   for (const Arm& arm : study.arms) {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "system/text.hpp"
+
 namespace bn {
 namespace {
 
@@ -54,7 +56,7 @@ std::string to_json(const Provenance& provenance) {
             {"computation", provenance.computation}};
   if (!provenance.class_words.empty()) json["class_words"] = provenance.class_words;
   if (provenance.origin) json["origin"] = json_of(*provenance.origin);
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return json_text(json);
 }
 
 std::optional<Provenance> provenance_from_json(const std::string& text) {

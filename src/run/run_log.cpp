@@ -15,6 +15,7 @@
 #include "bn/run_log.hpp"
 #include "run/log_tail.hpp"
 #include "system/files.hpp"
+#include "system/text.hpp"
 
 namespace bn {
 namespace {
@@ -66,7 +67,7 @@ std::string to_line(const LogRecord& record) {
   for (const double percentile : record.percentiles) json["percentiles"].push_back(number_to_json(percentile));
   if (!record.message.empty()) json["message"] = record.message;
   // A message may quote a file name that is not UTF-8.
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json_text(json) + "\n";
 }
 
 int64_t step_from_json(const Json& json) {

@@ -15,6 +15,7 @@
 
 #include "bn/error.hpp"
 #include "system/checksum.hpp"
+#include "system/text.hpp"
 
 namespace bn {
 namespace {
@@ -76,7 +77,7 @@ std::string make_header(const SafetensorsMetadata& metadata, const std::vector<S
     offset = end;
   }
   // A path in the configuration need not be UTF-8, JSON must be; a checkpoint is worth more than that byte.
-  std::string header = json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string header = json_text(json);
   header.resize((header.size() + kDataAlignment - 1) / kDataAlignment * kDataAlignment, ' ');
   return header;
 }

@@ -8,6 +8,7 @@
 #include "bn/error.hpp"
 #include "bn/run_folder.hpp"
 #include "system/files.hpp"
+#include "system/text.hpp"
 
 namespace bn {
 namespace {
@@ -89,8 +90,7 @@ void write_record(const Sweep& sweep, const SweepOptions& options, std::vector<L
   }
   const nlohmann::ordered_json record{
       {"name", sweep.name}, {"file", sweep.path}, {"baseline", sweep.baseline}, {"runs", runs}};
-  write_file(options.folder + "/sweep.json",
-             record.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+  write_file(options.folder + "/sweep.json", json_text(record, 1) + "\n");
 }
 
 void check_record(const Sweep& sweep, const SweepOptions& options) {

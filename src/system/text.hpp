@@ -1,4 +1,4 @@
-// Text: letters, numbers, characters of UTF-8, fields of CSV files, durations, and "did you mean ...?".
+// Text: letters, numbers, characters of UTF-8, JSON, fields of CSV files, durations, and "did you mean ...?".
 #pragma once
 
 #include <charconv>
@@ -28,6 +28,12 @@ bool is_utf8(std::string_view text);
 // True for the bytes of a character after its first.
 inline bool is_following(char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U; }
 size_t count_characters(std::string_view text);
+
+// The JSON in one line, or each level indented by so many spaces. Bytes that are no character become U+FFFD.
+template <class Json>
+std::string json_text(const Json& json, int indent = -1) {
+  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
 
 // The field of a CSV file as it is, or quoted where RFC 4180 demands it.
 std::string csv_field(const std::string& text);
