@@ -12,6 +12,7 @@ namespace bn {
 struct DataRecord {
   int64_t images = 0;
   std::string fingerprint{};  // bn::fingerprint()
+  int64_t largest_class = 0;  // images of the class that has most; 0 in records of an earlier version
 };
 // Fingerprints are compared as far as both tell: one of an earlier version has nothing about the contents.
 bool is_same_data(const DataRecord& a, const DataRecord& b);

@@ -204,7 +204,8 @@ ImageCount count_validation_images(const Study& study) {
 
 Analysis analyse(const Study& study) {
   const Config& config = study.arms[study.baseline].config();
-  Analysis analysis{.chance = 1.0 / static_cast<double>(config.model.classes),
+  // A network that always names the class with most images has the share of that class.
+  Analysis analysis{.chance = std::max(1.0 / static_cast<double>(config.model.classes), study.majority),
                     .images = count_validation_images(study)};
   for (const Arm& arm : study.arms) analysis.arms.push_back(count_runs(arm, analysis));
   compare_accuracies(study, analysis);

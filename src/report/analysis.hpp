@@ -51,7 +51,7 @@ struct ImageCount {
 };
 
 struct Analysis {
-  double chance = 0;                    // the accuracy of a guess among classes of equal size
+  double chance = 0;                    // the accuracy of a guess: of the class with most images
   ImageCount images{};                  // that accuracies are shares of
   std::map<uint64_t, Point> targets{};  // the baseline's best, by seed
   std::optional<double> mean_target{};  // their mean over seeds

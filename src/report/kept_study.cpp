@@ -84,8 +84,9 @@ std::string json_of(const Study& study) {
       runs += fmt::format("{}  {}", runs.empty() ? "" : ",\n", text_of(json));
     }
   }
-  const std::string images =
-      study.validation_images > 0 ? fmt::format(" \"validation_images\": {},\n", study.validation_images) : "";
+  std::string images;
+  if (study.validation_images > 0) images += fmt::format(" \"validation_images\": {},\n", study.validation_images);
+  if (study.majority > 0) images += fmt::format(" \"majority\": {},\n", study.majority);
   return fmt::format(
       "{{\n \"name\": {},\n \"baseline\": {},\n \"notes\": {},\n \"figures\": {},\n{} \"runs\": [\n{}\n ]\n}}\n",
       text_of(study.name), text_of(study.arms[study.baseline].name), text_of(study.notes), text_of(study.kept_figures),
@@ -283,7 +284,7 @@ Study read_kept_study(const std::string& folder) {
     json.at("notes").get_to(study.notes);
     json.at("baseline").get_to(baseline);
     json.at("figures").get_to(study.kept_figures);
-    study.note_validation_images(json.value("validation_images", int64_t{0}));
+    study.note_validation_set(json.value("validation_images", int64_t{0}), json.value("majority", 0.0));
     for (const auto& entry : json.at("runs")) {
       study.arm_named(entry.at("arm").get<std::string>())
           .runs.push_back({.folder = folder + "/" + entry.at("folder").get<std::string>(),

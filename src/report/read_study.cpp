@@ -152,7 +152,7 @@ void add_kept_study(const std::string& folder, Study& study, std::string& baseli
   Study kept = read_kept_study(folder);
   study.name = kept.name;
   study.kept_figures = kept.kept_figures;
-  study.note_validation_images(kept.validation_images);
+  study.note_validation_set(kept.validation_images, kept.majority);
   if (baseline.empty()) baseline = kept.arms[kept.baseline].name;
   study.notes.insert(study.notes.end(), kept.notes.begin(), kept.notes.end());
   for (Arm& arm : kept.arms) {
@@ -173,7 +173,7 @@ std::string kept_study_above(const std::string& path) {
 void add_kept_runs(const std::string& kept, const std::string& path, Study& study) {
   const std::string wanted = fs::path(path).lexically_proximate(kept).lexically_normal().string();
   Study whole = read_kept_study(kept);
-  study.note_validation_images(whole.validation_images);
+  study.note_validation_set(whole.validation_images, whole.majority);
   std::vector<std::string> folders;
   bool is_found = false;
   for (Arm& arm : whole.arms) {
@@ -217,7 +217,9 @@ void note_provenance(Study& study) {
   for (const Arm& arm : study.arms) {
     for (const Run& run : arm.runs) {
       if (!run.provenance) continue;
-      study.note_validation_images(run.provenance->validation.images);
+      const DataRecord& validation = run.provenance->validation;
+      study.note_validation_set(validation.images, static_cast<double>(validation.largest_class) /
+                                                       static_cast<double>(std::max<int64_t>(validation.images, 1)));
       const std::string name = fmt::format("{} with seed {}", arm.name, run.seed);
       if (first == nullptr) {
         first = &run;
@@ -314,8 +316,9 @@ std::vector<const Run*> Study::runs() const {
   return all;
 }
 
-void Study::note_validation_images(int64_t images) {
+void Study::note_validation_set(int64_t images, double share_of_largest_class) {
   if (images > 0 && (validation_images == 0 || images < validation_images)) validation_images = images;
+  majority = std::max(majority, share_of_largest_class);
 }
 
 Arm& Study::arm_named(const std::string& arm_name) {

@@ -57,10 +57,11 @@ struct Study {
   std::vector<std::string> notes{};         // sentences that a reader must know: runs that were left out
   std::vector<std::string> kept_figures{};  // names of the figures that a kept study's report shows
   int64_t validation_images = 0;            // the fewest that a run recorded; 0 = none did
+  double majority = 0;                      // the largest share of them that one class has; 0 = no run recorded it
 
   std::vector<const Run*> runs() const;  // all arms'
   std::vector<uint64_t> seeds() const;   // all arms' seeds, ascending
-  void note_validation_images(int64_t images);
+  void note_validation_set(int64_t images, double share_of_largest_class);
   Arm& arm_named(const std::string& arm_name);  // a new one where there is none
 };
 

@@ -12,10 +12,14 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json json_of(const DataRecord& record) { return {{"images", record.images}, {"fingerprint", record.fingerprint}}; }
+Json json_of(const DataRecord& record) {
+  return {{"images", record.images}, {"fingerprint", record.fingerprint}, {"largest_class", record.largest_class}};
+}
 
 DataRecord record_of(const Json& json) {
-  return {.images = json.at("images").get<int64_t>(), .fingerprint = json.at("fingerprint").get<std::string>()};
+  return {.images = json.at("images").get<int64_t>(),
+          .fingerprint = json.at("fingerprint").get<std::string>(),
+          .largest_class = json.value("largest_class", int64_t{0})};
 }
 
 Json json_of(const Origin& origin) {

@@ -41,6 +41,16 @@ std::string describe_classes(const std::vector<std::string>& before, const std::
                      *old_class, *new_class);
 }
 
+DataRecord record_of(const Dataset& set) {
+  std::vector<int64_t> images(set.class_names().size());
+  for (int64_t i = 0; i < set.size(); ++i) {
+    const auto label = static_cast<size_t>(set.label(i));
+    if (label >= images.size()) images.resize(label + 1);
+    ++images[label];
+  }
+  return {.images = set.size(), .fingerprint = fingerprint(set), .largest_class = std::ranges::max(images)};
+}
+
 // Two processes of one machine exchange gradients through its memory in no time, by the cores that compute.
 bool overlaps(Overlap overlap, Group& group) {
   return overlap == Overlap::kAlways || (overlap == Overlap::kWhereFaster && !is_on_one_host(group));
@@ -76,8 +86,8 @@ Trainer::Trainer(const Config& config, Backend& backend, const RunFolder& folder
   check_data();
   provenance_ = {.classes = train_set_->class_names(),
                  .class_words = class_words(config.data, train_set_->class_names()),
-                 .training = {.images = train_set_->size(), .fingerprint = fingerprint(*train_set_)},
-                 .validation = {.images = validation_set_->size(), .fingerprint = fingerprint(*validation_set_)},
+                 .training = record_of(*train_set_),
+                 .validation = record_of(*validation_set_),
                  .computation = backend_.computation()};
   if (options().statistics == StatisticsKind::kPopulation && !net_.state().empty()) {
     statistics_plan_ = compile(net_, parameters_, backend, plan_options(Purpose::kStatistics, options().batch));

@@ -159,6 +159,31 @@ TEST(Analysis, AnAccuracyAboveChanceIsLearned) {
   EXPECT_FALSE(learned(10, 0.1, 1000));
 }
 
+// A network that always names the class of 900 images in 1,000 is right for 90 % of them.
+TEST(Analysis, TheClassWithMostImagesIsAGuess) {
+  const TemporaryFolder folder;
+  const auto learned = [&](double accuracy) {
+    const WrittenRun run{.accuracies = {accuracy}};
+    Config config = config_of(run);
+    config.model.classes = config.data.classes_limit = 2;
+    write_run(folder / "a", run, config);
+    test::write_bytes(folder / "a/made_of.json",
+                      to_json({.training = {.images = 20, .fingerprint = "f"},
+                               .validation = {.images = 1000, .fingerprint = "g", .largest_class = 900}}));
+    const Study study = read_study({folder / "a"}, "");
+    std::filesystem::create_directories(folder / "kept");
+    keep_study(study, folder / "kept");
+    const Analysis analysis = analyse(study), kept = analyse(read_study({folder / "kept"}, ""));
+    EXPECT_DOUBLE_EQ(analysis.chance, 0.9);
+    EXPECT_DOUBLE_EQ(kept.chance, 0.9);
+    std::filesystem::remove_all(folder / "a");
+    return analysis.arms[0].has_learned();
+  };
+  EXPECT_FALSE(learned(0.9));
+  EXPECT_FALSE(learned(0.91));
+  EXPECT_TRUE(learned(0.93));
+}
+
 // The number of images is the record's; where there is none, the fewest that the accuracies allow.
 TEST(Analysis, KnowsOrAssumesTheValidationImages) {
   const TemporaryFolder folder;

@@ -67,8 +67,9 @@ TEST(Scripts, AMissingMnistIsFoundBeforeAnythingIsBuilt) {
                                              {.environment = {{"BN_DATA_ROOT", folder.path()}}});
     EXPECT_EQ(result.exit_code, 2) << command << result.out;
     EXPECT_EQ(result.err,
-              "run.sh: set BN_DATA_ROOT to the folder that holds mnist/train-images-idx3-ubyte.gz and the "
-              "three beside it.\n");
+              "run.sh: set BN_DATA_ROOT to the folder that holds MNIST, four files that many sites offer:\n"
+              "mnist/train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz and "
+              "t10k-labels-idx1-ubyte.gz.\n");
   }
 }
 
