@@ -17,8 +17,8 @@ class FolderLock;
 class RunFolder {
  public:
   // Creates the folder, proves that it can be written and locks it against other processes for as long as this object
-  // or a copy lives. Throws StorageError (unwritable, locked), or ConfigError when it already holds a run (a record or
-  // a checkpoint) and resume is false. Resuming leaves the stored configuration as it is: see stored_config().
+  // or a copy lives. Throws StorageError (unwritable, locked), or ConfigError when it already holds a run and resume is
+  // false, or somebody else's files. Resuming leaves the stored configuration as it is: see stored_config().
   static RunFolder create(const std::string& path, const std::string& resolved_config, bool resume);
   explicit RunFolder(std::string path) : path_(std::move(path)) {}  // opens it to read: takes no lock, changes nothing
 
@@ -30,6 +30,12 @@ class RunFolder {
   // The configuration that the run was started with, or that was stored last; nullopt when the folder holds none.
   std::optional<std::string> stored_config() const;
   void store_config(const std::string& resolved_config) const;
+
+  // A record or a checkpoint is there. A start that failed before the first record leaves no run.
+  bool holds_run() const;
+  // Throws ConfigError where the folder holds neither a run nor what a failed start left, but a file that the run of
+  // this configuration would replace.
+  void expect_no_files_of_others(const std::string& resolved_config) const;
 
   std::vector<int64_t> checkpoint_steps() const;  // ascending
   void prune_checkpoints(int64_t keep) const;     // the last `keep` stay, at least one

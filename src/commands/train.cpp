@@ -48,7 +48,18 @@ std::optional<Config> configuration_of(const RunFolder& folder) {
 
 bool is_threads(const std::string& change) { return change.starts_with("threads:"); }
 
+// A run may be started anew by the configuration that its folder holds, which then stays as it is.
+void expect_input_stays(const std::string& input, const Config& config, const RunFolder& folder) {
+  std::error_code error;
+  const bool is_input = std::filesystem::equivalent(input, folder.config_path(), error) && !error;
+  if (!is_input || folder.holds_run() || folder.stored_config() == to_yaml(config)) return;
+  throw ConfigError(
+      fmt::format("--out: '{}' holds the configuration that is read, {}, which a run would replace: give another --out",
+                  folder.path(), input));
+}
+
 void expect_same_experiment(const Config& config, const std::string& folder, bool allow_different_bits) {
+  if (!RunFolder(folder).holds_run()) return;  // a start that failed may have been of any configuration
   const std::optional<Config> before = configuration_of(RunFolder(folder));
   if (!before) return;
   for (const std::string& change : diff(*before, config)) {
@@ -175,6 +186,7 @@ ExitCode run_train(const TrainArguments& arguments, Group& group) {
   RunFolder folder(out);  // the other processes' knows its name only
   in_first(group, [&] {
     expect_outside_of_images(out, config.data);
+    expect_input_stays(arguments.config.path, config, folder);
     if (arguments.resume) expect_same_experiment(config, out, arguments.allow_different_bits);
     folder = RunFolder::create(out, to_yaml(config), arguments.resume);
     if (arguments.resume && folder.checkpoint_steps().empty()) {

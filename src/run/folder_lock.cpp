@@ -14,6 +14,15 @@
 namespace bn {
 namespace {
 
+// It is empty or holds a process's id: whatever else it holds, another program or a user wrote.
+bool is_lock_of_ours(int file) {
+  char text[32];
+  const ssize_t count = pread(file, text, sizeof text, 0);
+  std::string_view content(text, count > 0 ? static_cast<size_t>(count) : 0);
+  if (content.ends_with('\n')) content.remove_suffix(1);
+  return content.size() < sizeof text - 1 && content.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
 bool has_no_locks(int error) { return error == ENOSYS || error == EOPNOTSUPP || error == ENOLCK; }
 
 std::string holder_of(int file) {
@@ -45,6 +54,10 @@ FolderLock::FolderLock(const std::string& folder, const LockWords& words) {
   const std::string path = folder + "/lock";
   file_ = FileDescriptor(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666));
   if (!file_) throw StorageError(fmt::format("cannot write '{}': {}", path, errno_text(errno)));
+  if (!is_lock_of_ours(file_.get())) {
+    throw ConfigError(
+        fmt::format("'{}' is there and is no lock of this program: give another --out, or move the file away", path));
+  }
   const int error = lock_patiently(file_.get());
   if (error == EWOULDBLOCK) {
     throw StorageError(

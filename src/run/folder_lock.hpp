@@ -13,9 +13,10 @@ struct LockWords {
 };
 
 // Holds FOLDER/lock, with this process's id in it. The system lets go of it when the process ends, however it ends.
+// Throws StorageError (held, or unwritable), or ConfigError where somebody else's file has that name.
 class FolderLock {
  public:
-  explicit FolderLock(const std::string& folder, const LockWords& words = {});  // StorageError: held, or unwritable
+  explicit FolderLock(const std::string& folder, const LockWords& words = {});
 
  private:
   FileDescriptor file_;

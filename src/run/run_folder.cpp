@@ -95,32 +95,69 @@ void record_version(const std::string& path) {
   if (!text.ends_with(line)) write_file(path, text + line);
 }
 
+// The keys of a resolved configuration's first level: it has all of them, and nothing else begins a line there. Keys
+// below them may be another version's.
+std::vector<std::string_view> first_keys(std::string_view yaml) {
+  std::vector<std::string_view> keys;
+  while (!yaml.empty()) {
+    const std::string_view line = yaml.substr(0, yaml.find('\n'));
+    if (!line.starts_with(' ')) keys.push_back(line.substr(0, line.find(':')));
+    yaml.remove_prefix(std::min(line.size() + 1, yaml.size()));
+  }
+  return keys;
+}
+
 }  // namespace
 
 RunFolder RunFolder::create(const std::string& path, const std::string& resolved_config, bool resume) {
   RunFolder folder(path);
   const std::string checkpoints = path + "/checkpoints";
-  create_folder(checkpoints);
-  folder.lock_ = std::make_shared<const FolderLock>(path);
-  // A start that failed before its first record leaves no run behind, and the next one may be of another configuration.
-  std::string log;
-  read_file(folder.log_path(), log);
-  const bool has_steps = !folder.checkpoint_steps().empty(), holds_run = !log.empty() || has_steps;
-  if (resume && !has_steps && fs::exists(folder.best_path())) {
+  std::error_code error;
+  if (resume && fs::exists(folder.best_path(), error) && folder.checkpoint_steps().empty()) {
     throw CheckpointError(
         fmt::format("'{}' holds a best checkpoint but none to resume from: checkpoints/step_*.safetensors are gone; "
                     "evaluate the best one, or train again with another --out",
                     path));
   }
+  folder.expect_no_files_of_others(resolved_config);
+  create_folder(checkpoints);
+  folder.lock_ = std::make_shared<const FolderLock>(path);
+  // A start that failed before its first record leaves no run behind, and the next one may be of another configuration.
+  const bool holds_run = folder.holds_run();
   if (holds_run && !resume) {
     throw ConfigError(fmt::format("'{}' already holds a run; use --resume or another --out", path));
   }
   remove_temporaries(path);
   remove_temporaries(checkpoints);
   prove_writable(checkpoints);
-  record_version(path + "/git.txt");
+  // It comes first: what lies beside it is then known as a run's.
   if (!holds_run || !folder.stored_config()) folder.store_config(resolved_config);
+  record_version(path + "/git.txt");
   return folder;
+}
+
+bool RunFolder::holds_run() const {
+  std::string log;
+  read_file(log_path(), log);
+  return !log.empty() || !checkpoint_steps().empty();
+}
+
+void RunFolder::expect_no_files_of_others(const std::string& resolved_config) const {
+  constexpr const char* kBest = "checkpoints/best.safetensors";
+  std::vector<std::string> found;
+  for (const char* name : {kBest, "config.yaml", "git.txt", "plan.txt", "made_of.json", "engines.txt"}) {
+    std::error_code error;  // what cannot be looked at cannot be written either, which says so
+    if (fs::file_size(fmt::format("{}/{}", path_, name), error) > 0 && !error) found.emplace_back(name);
+  }
+  // Another process may be starting: the configuration, which it writes first, is read after all have been looked for.
+  if (found.empty() || holds_run()) return;
+  const std::optional<std::string> config = stored_config();
+  const bool is_of_a_start = config && first_keys(*config) == first_keys(resolved_config);
+  if (is_of_a_start && found.front() != kBest) return;
+  throw ConfigError(
+      fmt::format("'{}' holds no run, but a file {}, which a run would replace: give another --out, or move the file "
+                  "away",
+                  path_, found.front()));
 }
 
 std::string RunFolder::checkpoint_path(int64_t step) const {

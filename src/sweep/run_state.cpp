@@ -16,10 +16,8 @@ namespace {
 // The configuration with which a run was begun; nullopt when none was, even if a start failed in its folder.
 std::optional<Config> begun_with(const std::string& path) {
   const RunFolder folder(path);
-  std::string log;
-  read_file(folder.log_path(), log);
   const std::optional<std::string> stored = folder.stored_config();
-  if (!stored || (log.empty() && folder.checkpoint_steps().empty())) return std::nullopt;
+  if (!stored || !folder.holds_run()) return std::nullopt;
   return parse_config(*stored, folder.config_path());
 }
 

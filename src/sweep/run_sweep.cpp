@@ -82,6 +82,9 @@ class Runner {
     lock_.emplace(options_.folder, kSweepLock);
     check_record(sweep_, options_);
     inspect_runs(sweep_, options_, tails_);
+    for (const SweepRun& run : sweep_.runs) {
+      if (!run.same_as) RunFolder(folder_of(run, options_)).expect_no_files_of_others(to_yaml(run.config));
+    }
     wait_for_locks();
     tails_.clear();
     inspect_runs(sweep_, options_, tails_);  // again: what was awaited has written since
@@ -126,13 +129,7 @@ class Runner {
 
   void start(size_t index) {
     SweepRun& run = sweep_.runs[index];
-    const std::string folder = folder_of(run, options_);
-    create_folder(folder);
-    const RunFolder run_folder(folder);
-    // A start that failed may have left this file; a run that holds a record was compared with the plan.
-    if (tails_[index].update().last_event.empty() && run_folder.checkpoint_steps().empty()) {
-      fs::remove(run_folder.config_path());
-    }
+    create_folder(folder_of(run, options_));
     active_.push_back(
         {index, tails_[index].update().starts, std::make_unique<Child>(train_command(run, options_), output_of(run))});
     ++run.attempts;

@@ -239,6 +239,28 @@ TEST_F(SweepCommand, AFolderOfAnotherConfigurationIsRefused) {
   EXPECT_THAT(told(ExitCode::kConfig), HasSubstr("holds the sweep tiny, not other; give another --out"));
 }
 
+TEST_F(SweepCommand, FilesOfSomebodyElseStay) {
+  const std::string config = root_.write("out/plain/seed_2/config.yaml", "base: ../../../plain.yaml\n");
+  EXPECT_THAT(told(ExitCode::kConfig), HasSubstr("out/plain/seed_2' holds no run, but a file config.yaml, which a run "
+                                                 "would replace: give another --out, or move the file away"));
+  EXPECT_EQ(read_bytes(config), "base: ../../../plain.yaml\n");
+  EXPECT_FALSE(std::filesystem::exists(root_ / "out/plain/seed_1"));
+  std::filesystem::remove(config);
+  const std::string notes = root_.write("out/lock", "locksmith: 555\n");
+  EXPECT_THAT(told(ExitCode::kConfig), HasSubstr("out/lock' is there and is no lock of this program"));
+  EXPECT_EQ(read_bytes(notes), "locksmith: 555\n");
+}
+
+// A start that failed leaves its configuration; the next sweep may be of another.
+TEST_F(SweepCommand, AFailedStartLeavesItsFolderFree) {
+  error_of(ExitCode::kData,
+           {"train", root_ / "plain.yaml", "--out", root_ / "out/plain/seed_1", "--set", "train.batch=201"});
+  EXPECT_TRUE(std::filesystem::exists(root_ / "out/plain/seed_1/config.yaml"));
+  write_sweep("configs: [plain.yaml]\n");
+  told();
+  EXPECT_EQ(outcomes(), Words{"finished"});
+}
+
 TEST_F(SweepCommand, AFolderInUseIsRefused) {
   std::filesystem::create_directories(root_ / "out");
   const FolderLock lock(root_ / "out");

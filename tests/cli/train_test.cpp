@@ -184,6 +184,30 @@ TEST_F(TrainCommand, AFolderHoldsOneRun) {
               HasSubstr("train.batch: 20 -> 10"));
 }
 
+TEST_F(TrainCommand, ItsOwnInputIsNotReplaced) {
+  root_.write("mine/config.yaml", read_bytes(root_ / "experiment.yaml"));
+  root_.write("mine/network.yaml", kNetwork);
+  const std::string config = root_ / "mine/config.yaml", before = read_bytes(config);
+  EXPECT_THAT(error_of(ExitCode::kConfig, {"train", config, "--out", root_ / "mine"}),
+              HasSubstr("--out: '" + (root_ / "mine") + "' holds the configuration that is read, " + config +
+                        ", which a run would replace: give another --out"));
+  EXPECT_EQ(read_bytes(config), before);
+  EXPECT_EQ(names_in(root_ / "mine"), (std::set<std::string>{"config.yaml", "network.yaml"}));
+  // That of a start which failed begins the run, if nothing in it changes.
+  const std::string shown = output_of({"config", "show", config});
+  RunFolder::create(root_ / "run", shown.substr(shown.find('\n') + 1), false);
+  const Words again{"train", root_ / "run/config.yaml", "--quiet", "--out", root_ / "run", "--set"};
+  EXPECT_THAT(error_of(ExitCode::kConfig, joined(again, {"train.steps=5"})), HasSubstr("which a run would replace"));
+  output_of(joined(again, {"train.seed=1"}));
+}
+
+// A start that failed has left its configuration, which is no run's.
+TEST_F(TrainCommand, ResumeOfAFailedStartMayBeOfAnotherConfiguration) {
+  train("run", {"--set", "train.batch=301"}, ExitCode::kData);
+  train("run", {"--resume", "--set", "train.steps=5"});
+  EXPECT_EQ(newest(folder("run")), 5);
+}
+
 TEST_F(TrainCommand, TheFolderTellsWhatComputedEachOp) {
   train("run", {"--set", "train.steps=7"});
   const std::string plan = read_bytes(root_ / "run/plan.txt");

@@ -62,7 +62,40 @@ TEST(RunFolder, HoldsOneRun) {
 TEST(RunFolder, AStartThatRecordedNothingLeavesTheFolderFree) {
   const TemporaryFolder root;
   RunFolder::create(root / "run", kStoredConfig, kNew);
-  EXPECT_EQ(RunFolder::create(root / "run", "other: 1\n", kNew).stored_config(), "other: 1\n");
+  write_bytes(root / "run/plan.txt", "conv1/conv conv2d\n");
+  for (const std::string other : {"train:\n  seed: 2\n", "train:\n  seed: 3\n  a_newer_key: 1\n"}) {
+    EXPECT_EQ(RunFolder::create(root / "run", other, other.ends_with("1\n")).stored_config(), other);
+  }
+}
+
+TEST(RunFolder, ReplacesNoFileOfSomebodyElse) {
+  const auto refused = [](const std::string& name, const std::string& config) {
+    const TemporaryFolder root;
+    root.write("run/" + name, "mine: 1\n");
+    if (!config.empty()) root.write("run/config.yaml", config);
+    const std::set<std::string> before = names_in(root / "run");
+    for (const bool resume : {kNew, kResume}) {
+      if (resume && name == "checkpoints/best.safetensors") continue;  // has a message of its own
+      EXPECT_EQ(error_message<ConfigError>([&] { RunFolder::create(root / "run", kStoredConfig, resume); }),
+                fmt::format("'{}/run' holds no run, but a file {}, which a run would replace: give another --out, or "
+                            "move the file away",
+                            root.path(), name));
+    }
+    EXPECT_EQ(read_bytes(root / ("run/" + name)), "mine: 1\n");
+    EXPECT_EQ(names_in(root / "run"), before);
+  };
+  for (const char* name : {"config.yaml", "git.txt", "plan.txt", "made_of.json", "engines.txt"}) refused(name, "");
+  refused("checkpoints/best.safetensors", "");
+  refused("checkpoints/best.safetensors", kStoredConfig);  // no start that failed has left it
+}
+
+TEST(RunFolder, AFileOfAnotherKindIsNoConfigurationOfAStart) {
+  for (const char* text : {"# mine\ntrain:\n  seed: 1\n", "train:\n  seed: 1\nmodel: {}\n", "base: a.yaml\n"}) {
+    const TemporaryFolder root;
+    root.write("run/config.yaml", text);
+    error_message<ConfigError>([&] { RunFolder::create(root / "run", kStoredConfig, kNew); });
+    EXPECT_EQ(read_bytes(root / "run/config.yaml"), text);
+  }
 }
 
 TEST(RunFolder, ResumeKeepsTheStoredConfig) {
@@ -150,6 +183,21 @@ TEST(RunFolder, OneProcessAtATime) {
     EXPECT_EQ(RunFolder(root / "run").stored_config(), kStoredConfig);  // reading needs no lock
   }
   RunFolder::create(root / "run", kStoredConfig, kResume);  // let go of
+}
+
+TEST(FolderLock, IsNoFileOfSomebodyElse) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "lock";
+  for (const std::string text : {"my notes", "12\n13\n", "1234567890123456789012345678901234567890"}) {
+    write_bytes(path, text);
+    EXPECT_EQ(error_message<ConfigError>([&] { FolderLock(folder.path()); }),
+              "'" + path + "' is there and is no lock of this program: give another --out, or move the file away");
+    EXPECT_EQ(read_bytes(path), text);
+  }
+  for (const char* text : {"", "12\n", "12"}) {
+    write_bytes(path, text);
+    EXPECT_NO_THROW(FolderLock(folder.path()));
+  }
 }
 
 TEST(FolderLock, WhoOnlyAsksHindersNobody) {
