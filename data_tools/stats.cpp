@@ -6,6 +6,7 @@
 
 #include "commands.hpp"
 #include "packing/encode.hpp"
+#include "system/files.hpp"
 #include "system/usable_cores.hpp"
 
 namespace bn {
@@ -71,6 +72,7 @@ void add_stats_command(CLI::App& app, ExitCode& exit_code) {
   command->add_option("--columns", arguments->columns, "Of the sheet")->capture_default_str();
   command->add_option("--seed", arguments->seed, "Of the sheet")->check(CLI::NonNegativeNumber)->capture_default_str();
   command->callback([arguments, &exit_code] {
+    expect_open_output();
     print_stats(measure_stats(std::filesystem::absolute(arguments->folder).string(), arguments->split,
                               arguments->measured, arguments->workers),
                 *arguments);

@@ -7,6 +7,7 @@
 
 #include "bn/loader.hpp"
 #include "commands.hpp"
+#include "system/files.hpp"
 #include "system/text.hpp"
 
 namespace bn {
@@ -87,6 +88,7 @@ void add_throughput_command(CLI::App& app, ExitCode& exit_code) {
   command->add_option("--images", arguments->images, "How many images to measure instead")
       ->check(CLI::NonNegativeNumber);
   command->callback([arguments, &exit_code] {
+    expect_open_output();
     measure(*arguments);
     exit_code = ExitCode::kSuccess;
   });

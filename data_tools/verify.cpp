@@ -7,6 +7,7 @@
 
 #include "commands.hpp"
 #include "progress.hpp"
+#include "system/files.hpp"
 #include "system/text.hpp"
 #include "system/usable_cores.hpp"
 
@@ -82,6 +83,7 @@ void add_verify_command(CLI::App& app, ExitCode& exit_code) {
       "official archives also classes with too few images. Exit code 4 if there is a problem. Validation images that\n"
       "are training images too are noted and counted, but are no problem of the set's bytes.");
   command->callback([arguments, &exit_code] {
+    expect_open_output();
     VerifyReport report;
     {
       ProgressReport progress("verified");

@@ -10,6 +10,7 @@
 #include <new>
 #include <system_error>
 
+#include "system/files.hpp"
 #include "system/terminal.hpp"
 #include "system/text.hpp"
 
@@ -127,7 +128,10 @@ void parse(CLI::App& app, Words words, const ProgramOptions& options) {
   try {
     app.parse(Words(words.rbegin(), words.rend()));  // CLI11 takes the words from the end
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) throw;  // --help or --version
+    if (error.get_exit_code() == 0) {  // --help or --version
+      expect_open_output();
+      throw;
+    }
     const Words left_over = app.remaining(true);
     // A word that was not understood may have been meant to give what CLI11 misses, so it is told first.
     const bool is_count = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr ||

@@ -9,6 +9,7 @@
 #include "bn/schedule.hpp"
 #include "commands/commands.hpp"
 #include "commands/config_arguments.hpp"
+#include "system/files.hpp"
 #include "system/terminal.hpp"
 
 namespace bn {
@@ -125,6 +126,7 @@ void add_config_command(CLI::App& app, ExitCode& exit_code) {
       ->check(CLI::PositiveNumber)
       ->needs(schedule_flag);
   show_command->callback([shown, shapes, schedule, images] {
+    expect_open_output();
     const Config config = shown->load();
     if (*schedule) return show_schedule(config, *images);
     *shapes ? show_shapes(config) : show(config);
@@ -136,6 +138,7 @@ void add_config_command(CLI::App& app, ExitCode& exit_code) {
   diff_command->add_option("a", pair->first)->required();
   diff_command->add_option("b", pair->second)->required();
   diff_command->callback([pair] {
+    expect_open_output();
     for (const std::string& line : diff(load_config(pair->first), load_config(pair->second))) print(line + "\n");
   });
 
@@ -143,16 +146,23 @@ void add_config_command(CLI::App& app, ExitCode& exit_code) {
       command->add_subcommand("keys", "List every key with what it expects, its default and meaning");
   auto prefixes = std::make_shared<std::vector<std::string>>();
   keys_command->add_option("prefixes", *prefixes, "Only these keys and those inside them, such as train.learning_rate");
-  keys_command->callback([prefixes] { print(config_help(*prefixes)); });
+  keys_command->callback([prefixes] {
+    expect_open_output();
+    print(config_help(*prefixes));
+  });
 
   CLI::App* schema_command = command->add_subcommand(
       "schema", "Print a JSON Schema of the keys, for editors; configs/schema.json is this one");
-  schema_command->callback([] { print(config_schema()); });
+  schema_command->callback([] {
+    expect_open_output();
+    print(config_schema());
+  });
 
   auto checked = std::make_shared<std::vector<std::string>>();
   CLI::App* check_command = command->add_subcommand("check", "Read configurations and build their networks");
   check_command->add_option("configs", *checked, "YAML files")->required();
   check_command->callback([checked, &exit_code] {
+    expect_open_output();
     for (const std::string& path : *checked) {
       try {
         build_network(load_config(path).model);

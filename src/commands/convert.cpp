@@ -120,6 +120,7 @@ void add_convert_command(CLI::App& app, ExitCode& exit_code) {
       "The metadata 'classes' and 'class_words' hold the names of the classes, a line each, both ways. A program that\n"
       "changes the file should keep them, and leave 'checksum' out.");
   command->callback([arguments, &exit_code] {
+    expect_open_output();
     arguments->names == "pytorch" ? to_pytorch(*arguments) : to_bninception(*arguments);
     // Where it is standard output, a line would be part of the file.
     if (!is_descriptor(arguments->out)) print(arguments->out + "\n");

@@ -49,6 +49,7 @@ std::vector<std::pair<std::string, std::string>> metadata_of(const TrainedModel&
 }
 
 ExitCode run_export(const ExportArguments& arguments) {
+  expect_open_output();
   TrainedModel model = read_model(arguments.run, arguments.which);
   // ONNX begins with its version, the field 1.
   expect_replaceable("--onnx", arguments.onnx, {model.checkpoint},

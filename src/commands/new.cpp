@@ -384,6 +384,7 @@ std::string to_yaml(const PhotoSet& set, const PhotoRecipe& recipe) {
 }
 
 ExitCode run_new(const NewArguments& arguments) {
+  expect_open_output();
   const PhotoSet set = look_at_photos(arguments.images);
   const std::string out = file_to_write(arguments);
   const PhotoRecipe recipe = choose_recipe(set.training, set.survey.median_shorter);

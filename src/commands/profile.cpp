@@ -12,6 +12,7 @@
 #include "commands/config_arguments.hpp"
 #include "commands/scaling_model.hpp"
 #include "cpu/bounded_spin.hpp"
+#include "system/files.hpp"
 #include "system/terminal.hpp"
 #include "system/text.hpp"
 
@@ -245,6 +246,7 @@ void add_profile_command(CLI::App& app, ExitCode& exit_code) {
       ->needs("--processes")
       ->capture_default_str();
   command->callback([arguments, &exit_code] {
+    expect_open_output();
     cpu::bound_spinning();
     const Network network = network_named(arguments->network);
     Config config = arguments->config.load();

@@ -196,6 +196,7 @@ void add_report_command(CLI::App& app, ExitCode& exit_code) {
       "runs/bn_x5/seed_3 and runs/bn_x5_seed3 belong to bn_x5. Runs that have not ended are named and left out;\n"
       "diverged ones are results. KEPT/bn_x5/seed_3 is one run of the kept study KEPT, and KEPT/bn_x5 all its seeds.");
   command->callback([arguments, &exit_code] {
+    expect_open_output();
     const std::string& out = arguments->report.out;
     if (out.empty() && arguments->tensorboard.empty()) {
       throw CLI::ValidationError("report needs --out FOLDER or --tensorboard FOLDER");

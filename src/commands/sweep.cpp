@@ -50,6 +50,7 @@ void expect_no_run(const std::string& folder) {
 }
 
 ExitCode run_sweep_command(const SweepArguments& arguments) {
+  if (arguments.dry_run || arguments.list || arguments.status) expect_open_output();
   Sweep sweep = load_sweep(arguments.path, arguments.overrides);
   SweepOptions options{.folder = arguments.out.empty() ? "runs/" + sweep.name : arguments.out,
                        // The runs start this process's own program: one that was rebuilt meanwhile does not mix into

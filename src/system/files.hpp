@@ -68,7 +68,8 @@ bool is_temporary_name(std::string_view name);
 // Opens /dev/null for each of the descriptors 0, 1 and 2 that whoever started the program left closed: the next file
 // would get its number, and messages would be written into it. To be called before any file is opened.
 void open_standard_descriptors();
-// Throws StorageError where standard output was one of these, for a command whose results go there alone.
+// Throws StorageError where standard output was one of these: for a command that only prints, or that ends as soon as
+// it has printed what it wrote. Training is worth more than its last line.
 void expect_open_output();
 
 // Raises the soft limit of open files to the hard one: a packed set can have more shards than the usual 1024.

@@ -31,6 +31,30 @@ TEST(StandardOutput, ThatIsFullIsAnError) {
   }
 }
 
+// As some daemons and schedulers start programs.
+TEST(StandardOutput, ThatIsClosedIsAnErrorOfWhatPrints) {
+  const TemporaryFolder root;
+  for (const std::string words :
+       {"--version", "--help", "help train", "config --help", "config keys train", "config schema",
+        "config show a.yaml", "config show a.yaml --schedule", "config diff a.yaml a.yaml", "config check a.yaml",
+        "profile a.yaml", "sweep sweep.yaml --list", "sweep sweep.yaml --status", "sweep sweep.yaml --dry-run",
+        "new pictures", "export run --onnx model.onnx", "convert run model.safetensors --names pytorch",
+        "report run --out page"}) {
+    const ProgramResult result =
+        run_program({"/bin/sh", "-c", fmt::format("exec {} {} >&-", BN_PROGRAM, words)}, {.folder = root.path()});
+    EXPECT_EQ(result.exit_code, 7) << words;
+    EXPECT_EQ(result.err, "error: standard output is closed, so the results would be lost\n") << words;
+  }
+  for (const std::string words :
+       {"--version", "stats --help", "stats set", "verify set", "verify set --json", "throughput set --kind folder"}) {
+    const ProgramResult result =
+        run_program({"/bin/sh", "-c", fmt::format("exec {} {} >&-", BN_DATA_PROGRAM, words)}, {.folder = root.path()});
+    EXPECT_EQ(result.exit_code, 7) << words;
+    EXPECT_EQ(result.err, "bn-data: standard output is closed, so the results would be lost\n") << words;
+  }
+  EXPECT_TRUE(names_in(root.path()).empty());
+}
+
 TEST(UnknownCommand, GetsTheNearest) {
   EXPECT_EQ(
       usage_error(bninception({"trian", "x.yaml"})),
