@@ -57,8 +57,9 @@ void add_common_options(CLI::App& command, PackArguments& arguments) {
   command.add_option("--workers", pack.workers, "Threads")->capture_default_str();
 }
 
+// Not the name of a list of sums, as users have them.
 std::string md5_note(const PackArguments& arguments, Split split) {
-  return fmt::format("{}/{}.md5", arguments.pack.out, split_name(split));
+  return fmt::format("{}/{}.md5.checked", arguments.pack.out, split_name(split));
 }
 
 Origin origin_of(const std::string& path, Split split, const PackArguments& arguments) {

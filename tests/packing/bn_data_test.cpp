@@ -265,16 +265,18 @@ TEST_F(BnData, NotesOfTheMd5StayUntilBothSetsArePacked) {
   const std::string out = dir_ / "out";
   const std::string train =
       dir_.write("train.tar", tar_of({{"n01440764.tar", tar_of({{"n01440764_1.JPEG", jpeg_image(40, 40, 1)}})}}));
-  dir_.write("out/train.md5", "of a run before\n");
+  dir_.write("out/train.md5.checked", "of a run before\n");
+  dir_.write("out/train.md5", "the user's sums\n");
   const auto pack_with = [&](const char* validation_image) {
     const std::string val = dir_.write("val.tar", tar_of({{validation_image, jpeg_image(40, 40, 2)}}));
     return bn_data({"pack", "imagenet", "--train", train, "--val", val, "--out", out}).exit_code;
   };
   EXPECT_EQ(pack_with("not_official.JPEG"), code(ExitCode::kData));
-  EXPECT_TRUE(std::filesystem::exists(out + "/train.md5"));
+  EXPECT_TRUE(std::filesystem::exists(out + "/train.md5.checked"));
   EXPECT_EQ(pack_with("ILSVRC2012_val_00000001.JPEG"), 0);
-  EXPECT_EQ(names_in(out),
-            (std::set<std::string>{"classes.txt", "train-00000.tar", "train.index", "val-00000.tar", "val.index"}));
+  EXPECT_EQ(names_in(out), (std::set<std::string>{"classes.txt", "train-00000.tar", "train.index", "train.md5",
+                                                  "val-00000.tar", "val.index"}));
+  EXPECT_EQ(read_bytes(out + "/train.md5"), "the user's sums\n");
 }
 
 }  // namespace
