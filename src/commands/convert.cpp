@@ -8,6 +8,7 @@
 #include "bn/models.hpp"
 #include "commands/commands.hpp"
 #include "commands/trained_model.hpp"
+#include "run/safetensors.hpp"
 #include "system/files.hpp"
 #include "system/outputs.hpp"
 #include "system/terminal.hpp"
@@ -19,9 +20,6 @@ struct ConvertArguments {
   std::string in, out, names, config;
   std::string which = "best";
 };
-
-// The header's length, then its JSON.
-bool is_safetensors(const std::string& beginning) { return beginning.size() > 8 && beginning[8] == '{'; }
 
 // The names of the classes, and their words, are metadata of a line each, by index.
 constexpr const char *kClasses = "classes", *kClassWords = "class_words";
@@ -62,7 +60,7 @@ Provenance made_of(const PytorchMetadata& metadata, int64_t classes, const std::
 
 void to_pytorch(const ConvertArguments& arguments) {
   TrainedModel model = read_model(arguments.in, arguments.which);
-  expect_replaceable("OUT", arguments.out, {model.checkpoint}, is_safetensors);
+  expect_replaceable("OUT", arguments.out, {model.checkpoint}, is_safetensors_of_ours);
   const std::unique_ptr<Backend> backend = make_cpu_backend({});
   load_parameters(model, *backend);
   const DataOptions& data = model.config.data;
@@ -91,7 +89,7 @@ void to_bninception(const ConvertArguments& arguments) {
         "--names bninception needs --config FILE, the experiment that describes the network, such as "
         "imagenet/public_bn_inception.yaml");
   }
-  expect_replaceable("OUT", arguments.out, {arguments.in}, is_safetensors);
+  expect_replaceable("OUT", arguments.out, {arguments.in}, is_safetensors_of_ours);
   const Config config = load_config(arguments.config);
   const Net net = build_network(config.model);
   const std::unique_ptr<Backend> backend = make_cpu_backend({});

@@ -127,9 +127,14 @@ void print_text(const EvaluationReport& report, const ReportStyle& style) {
 
 void append(AtomicFile& file, const std::string& text) { file.append(text.data(), static_cast<int64_t>(text.size())); }
 
+constexpr const char* kCsvHeading =
+    "image,label,rank,label_probability,class1,probability1,class2,probability2,class3,probability3,class4,"
+    "probability4,class5,probability5\n";
+
 // The file that is there before is replaced when it is one of these.
 AtomicFile open_prediction_file(const std::string& path) {
-  expect_replaceable("--csv", path, {}, [](const std::string& beginning) { return beginning.starts_with("image,"); });
+  expect_replaceable("--csv", path, {},
+                     [](const std::string& beginning) { return beginning.starts_with(kCsvHeading); });
   return AtomicFile(path);
 }
 
@@ -154,9 +159,7 @@ void print_report(const EvaluationReport& report, const ReportStyle& style) {
 
 PredictionFile::PredictionFile(const std::string& path, const Dataset& images)
     : images_(images), file_(open_prediction_file(path)) {
-  append(file_,
-         "image,label,rank,label_probability,class1,probability1,class2,probability2,class3,probability3,class4,"
-         "probability4,class5,probability5\n");
+  append(file_, kCsvHeading);
 }
 
 void PredictionFile::write(const Prediction& prediction) {

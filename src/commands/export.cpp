@@ -48,12 +48,15 @@ std::vector<std::pair<std::string, std::string>> metadata_of(const TrainedModel&
   return metadata;
 }
 
+// ONNX begins with its version, the field 1 of one byte, and the producer's name, the field 2.
+bool is_onnx_of_ours(const std::string& beginning) {
+  return beginning.starts_with('\x08') && beginning.find("\022\013bninception") == 2;
+}
+
 ExitCode run_export(const ExportArguments& arguments) {
   expect_open_output();
   TrainedModel model = read_model(arguments.run, arguments.which);
-  // ONNX begins with its version, the field 1.
-  expect_replaceable("--onnx", arguments.onnx, {model.checkpoint},
-                     [](const std::string& beginning) { return beginning.front() == '\x08'; });
+  expect_replaceable("--onnx", arguments.onnx, {model.checkpoint}, is_onnx_of_ours);
   const std::unique_ptr<Backend> backend = make_cpu_backend({});  // whatever the network was trained on
   load_parameters(model, *backend);
   if (model.config.data.trained_classes.empty()) {

@@ -162,6 +162,8 @@ void write_safetensors(const std::string& path, const SafetensorsMetadata& metad
   file.commit();
 }
 
+bool is_safetensors_of_ours(std::string_view beginning) { return beginning.find(kPrefix) == size_t{kLengthBytes}; }
+
 SafetensorsFile::SafetensorsFile(std::string path, SafetensorsWriter writer) : path_(std::move(path)), writer_(writer) {
   file_ = open_patiently(path_);
   if (!file_ && (errno == ENOENT || errno == ENOTDIR)) fail(fmt::format("cannot be opened: {}", errno_text(errno)));

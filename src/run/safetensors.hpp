@@ -8,6 +8,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -41,6 +42,9 @@ std::string unsound_value(const std::string& name, std::span<const float> values
 // Writes all or nothing (AtomicFile), in f32. Throws StorageError.
 void write_safetensors(const std::string& path, const SafetensorsMetadata& metadata,
                        const std::vector<SafetensorsEntry>& entries, const TensorReader& read);
+
+// True if the first bytes of a file, 64 or more, are those of one that write_safetensors wrote.
+bool is_safetensors_of_ours(std::string_view beginning);
 
 // kOwn: written by write_safetensors for tensors of four dimensions; opening proves it undamaged.
 // kAny: any valid file; opening proves that its header is true.

@@ -47,7 +47,7 @@ void expect_replaceable(const std::string& option, const std::string& path, cons
   }
   if (is_checkpoint_of_a_run(path)) refuse("is a run's checkpoint");
   const std::string beginning = beginning_of(path);
-  if (!beginning.empty() && !is_own(beginning)) refuse("is there already and is no such file");
+  if (!beginning.empty() && !is_own(beginning)) refuse("is there already and was not written by this command");
 }
 
 FolderMark page_mark(const std::string& generator) {

@@ -238,9 +238,9 @@ TEST_F(Evaluate, APageReplacesNoPictureOfSomebodyElse) {
   const std::string page = folder() / "own_page";
   std::filesystem::create_directories(page + "/images");
   test::write_bytes(page + "/images/mistake01.png", "a picture of mine");
-  EXPECT_EQ(
-      error({first_, "--page", page}, ExitCode::kConfig),
-      "error: --page: '" + page + "/images/mistake01.png' is there already and is no such file: give another name\n");
+  EXPECT_EQ(error({first_, "--page", page}, ExitCode::kConfig),
+            "error: --page: '" + page +
+                "/images/mistake01.png' is there already and was not written by this command: give another name\n");
   EXPECT_EQ(test::names_in(page), std::set<std::string>{"images"});
   std::filesystem::rename(page + "/images/mistake01.png", page + "/images/mine.png");
   for (int i = 0; i < 2; ++i) EXPECT_EQ(evaluate({first_, "--page", page}).exit_code, 0);

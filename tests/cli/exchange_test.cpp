@@ -82,7 +82,7 @@ TEST_F(Exchange, ReplacesNoFileOfAnotherKind) {
   const std::string before = read_bytes(best);
   const auto refused = [](const Words& words) { return error_of(3, words); };
   EXPECT_EQ(refused({"export", run, "--onnx", photo}),
-            "error: --onnx: '" + photo + "' is there already and is no such file: give another name\n");
+            "error: --onnx: '" + photo + "' is there already and was not written by this command: give another name\n");
   EXPECT_EQ(refused({"export", run, "--onnx", best}),
             "error: --onnx: '" + best + "' is what is read: give another name\n");
   std::filesystem::copy_file(best, folder_ / "copy.safetensors");
@@ -91,13 +91,28 @@ TEST_F(Exchange, ReplacesNoFileOfAnotherKind) {
   EXPECT_EQ(refused({"convert", run, best, "--names", "pytorch"}),
             "error: OUT: '" + best + "' is what is read: give another name\n");
   EXPECT_EQ(refused({"convert", run, photo, "--names", "pytorch"}),
-            "error: OUT: '" + photo + "' is there already and is no such file: give another name\n");
+            "error: OUT: '" + photo + "' is there already and was not written by this command: give another name\n");
   EXPECT_EQ(refused({"evaluate", run, "--csv", photo}),
-            "error: --csv: '" + photo + "' is there already and is no such file: give another name\n");
+            "error: --csv: '" + photo + "' is there already and was not written by this command: give another name\n");
   write_bytes(folder_ / "index.html", "<p>a page of somebody else");
-  const std::string page = "'" + folder_ / "index.html' is there already and is no such file: give another name\n";
+  const std::string page =
+      "'" + folder_ / "index.html' is there already and was not written by this command: give another name\n";
   EXPECT_EQ(refused({"evaluate", run, "--page", folder_.path()}), "error: --page: " + page);
   EXPECT_EQ(refused({"report", run, "--out", folder_.path()}), "error: --out: " + page);
+  // The same kinds of files, of other programs.
+  const auto stays = [&](const std::string& name, const std::string& bytes, const Words& words) {
+    const std::string file = folder_.write(name, bytes);
+    EXPECT_THAT(refused(joined(words, {file})),
+                HasSubstr("'" + file + "' is there already and was not written by this command: give another name\n"));
+    EXPECT_EQ(read_bytes(file), bytes);
+  };
+  stays("torch.onnx", std::string("\x08\x08\x12\x07pytorch\x1a\x03") + "2.1", {"export", run, "--onnx"});
+  stays("labels.csv", "image,label\na.jpg,dog\n", {"evaluate", run, "--csv"});
+  std::string tensors(8, '\0');
+  tensors += R"({"__metadata__":{"format":"pt"},"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}})";
+  stays("torch.safetensors", tensors, {"convert", run, "--names", "pytorch"});
+  stays("torch.safetensors", tensors,
+        {"convert", run, "--names", "bninception", "--config", folder_ / "experiment.yaml"});
   EXPECT_EQ(read_bytes(photo), "\xff\xd8 a photo");
   EXPECT_TRUE(read_bytes(best) == before);
   // A command replaces its own files.

@@ -240,7 +240,7 @@ TEST_F(Predict, DrawsNoMapOverAnotherFile) {
   std::filesystem::create_symlink(mine, linked + "/000000.png");
   const std::string before = test::read_bytes(mine);
   const std::string message =
-      "error: --heatmap: '" + mine + "' is there already and is no such file: give another name\n";
+      "error: --heatmap: '" + mine + "' is there already and was not written by this command: give another name\n";
   for (const std::string& name : {photo(), linked + "/000000.png"}) {
     EXPECT_EQ(test::error_of(3, {"predict", run(), name, "--heatmap", maps}), message);
   }

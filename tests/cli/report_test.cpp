@@ -53,9 +53,9 @@ TEST(ReportCommand, ReplacesNoFileOfSomebodyElse) {
   const std::string run = test::train(folder / "experiment.yaml", folder / "run");
   const auto refused = [&](const std::string& out, const std::string& file, const test::Words& more) {
     folder.write(out + "/" + file, "mine");
-    EXPECT_EQ(
-        error_of(3, test::joined({"report", run, "--out", folder / out}, more)),
-        "error: --out: '" + folder / out + "/" + file + "' is there already and is no such file: give another name\n");
+    EXPECT_EQ(error_of(3, test::joined({"report", run, "--out", folder / out}, more)),
+              "error: --out: '" + folder / out + "/" + file +
+                  "' is there already and was not written by this command: give another name\n");
     EXPECT_EQ(test::read_bytes(folder / out + "/" + file), "mine");
   };
   refused("page", "report.md", {});
