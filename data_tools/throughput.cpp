@@ -2,6 +2,7 @@
 #include <sys/resource.h>
 
 #include <chrono>
+#include <cmath>
 #include <filesystem>
 #include <memory>
 
@@ -50,10 +51,10 @@ void measure(ThroughputArguments& arguments) {
   const auto goes_on = [&] {
     return arguments.images > 0 ? images < arguments.images : seconds_since(start) < arguments.seconds;
   };
-  while (goes_on()) {
+  do {
     loader.next(batch);
     images += batch.valid;
-  }
+  } while (goes_on());
   const double seconds = seconds_since(start);
   const Usage after = usage_so_far();
   const auto count = static_cast<double>(images);
@@ -62,6 +63,13 @@ void measure(ThroughputArguments& arguments) {
       count / seconds, count / (after.cpu_seconds - before.cpu_seconds), images, seconds, arguments.data.workers,
       static_cast<double>(after.peak_kilobytes) / 1e3,
       static_cast<double>(after.peak_kilobytes - before.peak_kilobytes) / 1e3);
+}
+
+// A range of CLI11 holds nan, too.
+std::string problem_of_seconds(const std::string& text) {
+  const std::optional<double> seconds = number_in<double>(text);
+  const bool is_time = seconds && std::isfinite(*seconds) && *seconds > 0;
+  return is_time ? "" : fmt::format("got '{}', expected a number of seconds above 0", text);
 }
 
 }  // namespace
@@ -84,7 +92,9 @@ void add_throughput_command(CLI::App& app, ExitCode& exit_code) {
              {{"none", Cache::kNone}, {"decoded", Cache::kDecoded}});
   command->add_option("--batch", arguments->loader.batch, "Images a batch")->capture_default_str();
   command->add_option("--workers", data.workers, "Decoding threads; 0 = the calling thread")->capture_default_str();
-  command->add_option("--seconds", arguments->seconds, "How long to measure")->capture_default_str();
+  command->add_option("--seconds", arguments->seconds, "How long to measure")
+      ->capture_default_str()
+      ->check(CLI::Validator(problem_of_seconds, ""));
   command->add_option("--images", arguments->images, "How many images to measure instead")
       ->check(CLI::NonNegativeNumber);
   command->callback([arguments, &exit_code] {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "bn/error.hpp"
 #include "bn/parameters.hpp"
 
 namespace bn {
@@ -66,9 +67,16 @@ struct TrainOptions {
 
   // 0 where the images do not fill the parts of one step.
   int64_t steps_per_epoch(int64_t training_images) const { return training_images / parts / batch; }
-  // The steps of a whole run, by `steps` or `epochs`; 0 where too few epochs round to none.
+  // The steps of a whole run, by `steps` or `epochs`; 0 where too few epochs round to none. Throws ConfigError where
+  // they are more than `steps` may be.
   int64_t steps_of_run(int64_t steps_per_epoch) const {
-    return steps > 0 ? steps : std::llround(epochs * static_cast<double>(steps_per_epoch));
+    constexpr double kMost = 1e12;
+    if (steps > 0) return steps;
+    const double all = epochs * static_cast<double>(steps_per_epoch);
+    if (all > kMost) {
+      throw ConfigError("train.epochs: the run would have more than 1000000000000 steps; give it fewer epochs");
+    }
+    return std::llround(all);
   }
   // The updates after which the first ones weigh 5 % in the moving averages of statistics.
   int64_t updates_until_settled() const { return std::llround(3 / (1 - statistics_decay)); }

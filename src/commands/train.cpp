@@ -120,10 +120,12 @@ const OutcomeWords& words_of(TrainOutcome outcome) {
 void print_result(const TrainResult& result, const RunFolder& folder, bool json) {
   const char* outcome = words_of(result.outcome).name;
   if (json) {
+    const bool was_evaluated = result.progress.best_top1 >= 0;
+    const nlohmann::json none;
     const nlohmann::json object = {{"outcome", outcome},
                                    {"step", result.progress.step},
-                                   {"best_top1", result.progress.best_top1},
-                                   {"best_step", result.progress.best_step},
+                                   {"best_top1", was_evaluated ? nlohmann::json(result.progress.best_top1) : none},
+                                   {"best_step", was_evaluated ? nlohmann::json(result.progress.best_step) : none},
                                    {"skipped", result.skipped.count},
                                    {"skipped_names", result.skipped.names},
                                    {"validation_skipped", result.last_evaluation.skipped},

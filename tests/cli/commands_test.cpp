@@ -227,6 +227,8 @@ TEST_F(Commands, ConfigSaysWhyItDrawsNoLearningRate) {
   EXPECT_THAT(error_with({"--images", "19"}), HasSubstr("a batch of 20 is larger than the 19 training images"));
   EXPECT_THAT(error_with({"--images", "39", "--set", "train.parts=2"}),
               HasSubstr("a batch of 40 is larger than the 39 training images"));
+  EXPECT_THAT(error_with({"--images", "9223372036854775807", "--set", "train.steps=0", "--set", "train.epochs=1e9"}),
+              HasSubstr("train.epochs: the run would have more than 1000000000000 steps; give it fewer epochs"));
   EXPECT_EQ(bninception({"config", "show", experiment_, "--images", "19"}).exit_code, 2);
   // The trainer refuses it too.
   EXPECT_THAT(

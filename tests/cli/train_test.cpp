@@ -436,6 +436,16 @@ TEST_F(TrainCommand, DivergenceIsAResult) {
   EXPECT_LT(log.back().step, 10);
 }
 
+// No accuracy is known then; -1 would be a number to whoever reads it.
+TEST_F(TrainCommand, TheResultOfARunWithoutAnEvaluationHasNoAccuracy) {
+  const ProgramResult result = bninception(arguments(
+      "run", joined({"--json"}, test::set({"train.learning_rate.initial=1e30", "model.normalization=none"}))));
+  const auto json = nlohmann::json::parse(result.out);
+  EXPECT_EQ(json.at("outcome"), "diverged");
+  EXPECT_TRUE(json.at("best_top1").is_null());
+  EXPECT_TRUE(json.at("best_step").is_null());
+}
+
 TEST(CommandLine, HelpListsTheExitCodesAndMistakesAreUsage) {
   const ProgramResult help = bninception({"--help"});
   EXPECT_EQ(help.exit_code, 0);

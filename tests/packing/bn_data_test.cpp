@@ -76,6 +76,11 @@ TEST_F(BnData, RefusesValuesThatMeanNothing) {
     EXPECT_EQ(bn_data(command).exit_code, code(ExitCode::kUsage)) << command.front();
   }
   EXPECT_CONTAINS(bn_data(commands.front()).err, "the value is empty");
+  for (const std::string seconds : {"nan", "-1", "0", "inf", "soon"}) {
+    const auto refused = bn_data({"throughput", "x", "--seconds", seconds});
+    EXPECT_EQ(refused.exit_code, code(ExitCode::kUsage)) << seconds;
+    EXPECT_CONTAINS(refused.err, "--seconds: got '" + seconds + "', expected a number of seconds above 0");
+  }
   EXPECT_CONTAINS(bn_data({"stats", "/", "--split", "tset"}).err, "'tset' is none of train, val, validation");
 }
 
