@@ -4,12 +4,12 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "bn/error.hpp"
+#include "system/terminal.hpp"
 #include "system/text.hpp"
 
 namespace bn {
@@ -37,10 +37,10 @@ void add_choice(CLI::App& command, const char* name, Value& value, const char* h
   command.add_option(name, value, help)->transform(CLI::Validator(number_of, ""))->option_text("TEXT");
 }
 
-// Writes to standard output.
+// Writes to standard output: on a terminal without what would command it, for a file's name may hold anything.
 template <class... Values>
 void say(fmt::format_string<Values...> format, Values&&... values) {
-  std::fputs(fmt::format(format, std::forward<Values>(values)...).c_str(), stdout);
+  print(fmt::format(format, std::forward<Values>(values)...));
 }
 
 }  // namespace bn

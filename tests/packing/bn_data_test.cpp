@@ -1,7 +1,10 @@
 // The program bn-data, started as a user would.
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 
 #include "bn/loader.hpp"
@@ -61,6 +64,26 @@ TEST_F(BnData, SheetsReplaceNothingElse) {
   EXPECT_EQ(refused.exit_code, code(ExitCode::kConfig));
   EXPECT_CONTAINS(refused.err, "--contact-sheet");
   EXPECT_EQ(bytes_of(read_bytes(photo)), png_image(20, 20, 1));
+}
+
+// A file's name may hold what clears the screen, or worse.
+TEST_F(BnData, NamesOnATerminalAreNoCommandsToIt) {
+  const int terminal = posix_openpt(O_RDWR | O_NOCTTY);
+  ASSERT_TRUE(terminal >= 0 && grantpt(terminal) == 0 && unlockpt(terminal) == 0);
+  const std::vector<std::string> command{
+      BN_DATA_PROGRAM, "shapes", "--out", dir_ / "a\x1b[2J", "--images", "10", "--validation-images", "10",
+      "--split",       "train"};
+  EXPECT_CONTAINS(run_program(command).out, "a\x1b[2J/train: 10 images");
+  std::vector<std::string> shell{"/bin/sh", "-c", std::string("exec \"$@\" >") + ptsname(terminal), "sh"};
+  shell.insert(shell.end(), command.begin(), command.end());
+  EXPECT_EQ(run_program(shell).exit_code, 0);
+  std::string shown;
+  char block[512];
+  ssize_t count = 0;
+  while ((count = read(terminal, block, sizeof block)) > 0) shown.append(block, static_cast<size_t>(count));
+  close(terminal);
+  EXPECT_CONTAINS(shown, "a\\x1b[2J/train: 10 images");
+  EXPECT_EQ(shown.find('\x1b'), std::string::npos) << shown;
 }
 
 TEST_F(BnData, RefusesValuesThatMeanNothing) {
