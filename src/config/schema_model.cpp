@@ -1,5 +1,9 @@
 #include "config/schema.hpp"
 
+#include <fmt/format.h>
+
+#include <limits>
+
 // The keys of a network: its table, and the groups `model` and `batch_norm`.
 namespace bn::config {
 namespace {
@@ -109,6 +113,12 @@ Fields describe_table(InceptionTable& table) {
   };
 }
 
+std::string problem_of_init_scale(const double& scale) {
+  constexpr float kLeast = std::numeric_limits<float>::min();
+  if (static_cast<float>(scale) >= kLeast) return "";
+  return fmt::format("got {}, by which weights would be 0, or nearly; expected at least {:.3g}", scale, kLeast);
+}
+
 std::string problem_of_hidden(const std::vector<int64_t>& hidden) {
   return hidden.empty() ? "is empty, expected at least one layer" : "";
 }
@@ -170,7 +180,8 @@ Fields describe_model(ModelOptions& model) {
       field("dropout", {model.dropout, kFraction}, "rate before the last linear layer"),
       field("width", {model.width, {0, 8, Bound::kOpen, Bound::kClosed}},
             "multiplies every filter count of the table, rounded to a multiple of 8"),
-      field("init_scale", {model.init_scale, kPositive}, "multiplies the initial deviation of convolutions"),
+      field("init_scale", {model.init_scale, kPositive, problem_of_init_scale},
+            "multiplies the initial deviation of convolutions"),
       field("per_activation", model.per_activation,
             "rows whose batch norms are per-activation whatever batch_norm.scope says"),
       field("init_from", model.init_from,

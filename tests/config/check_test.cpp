@@ -120,6 +120,8 @@ TEST(Check, WantsOneSourceOfValidationImages) {
 TEST(Check, WantsNumbersThatSinglePrecisionHas) {
   EXPECT_EQ(check_error([](Config& c) { c.train.learning_rate.initial = 1e-320; }),
             "train.learning_rate.initial: got 1e-320, which is 0 in single precision");
+  EXPECT_EQ(check_error([](Config& c) { c.model.init_scale = 1e-320; }),
+            "model.init_scale: got 1e-320, by which weights would be 0, or nearly; expected at least 1.18e-38");
   EXPECT_EQ(check_error([](Config& c) { c.train.average_decay = 0.9999999999; }),
             "train.average_decay: got 0.9999999999, which is 1 in single precision");
   EXPECT_EQ(check_error([](Config& c) { c.train.statistics_decay = 0.99999999; }),
