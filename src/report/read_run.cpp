@@ -165,8 +165,10 @@ Run read_run(const std::string& folder) {
   run.version = run.version.substr(0, run.version.find_last_not_of('\n') + 1);
   std::ranges::replace(run.version, '\n', ' ');
   std::string provenance;
-  if (read_file(folder + "/made_of.json", provenance) == ReadResult::kRead)
+  if (read_file(folder + "/made_of.json", provenance) == ReadResult::kRead) {
     run.provenance = provenance_from_json(provenance);
+    run.has_damaged_provenance = !run.provenance;
+  }
   take_log(run, read_log(files.log_path()));
   return run;
 }

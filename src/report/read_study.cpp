@@ -43,6 +43,24 @@ void expect_same_data(const Study& study) {
   }
 }
 
+// The same by what the runs recorded of their images, which one path may have named at different times. Where others
+// were trained on, note_provenance() says so.
+void expect_same_images(const Study& study) {
+  const Run* first = nullptr;
+  for (const Run* run : study.runs()) {
+    if (!run->provenance) continue;
+    if (first == nullptr) first = run;
+    Provenance validated = *run->provenance;
+    validated.training = first->provenance->training;
+    const std::vector<std::string> differences = differences_between(*first->provenance, validated);
+    if (differences.empty()) continue;
+    throw DataError(
+        fmt::format("the runs were validated on different data, so their accuracies cannot be compared:\n"
+                    "  {} and {}: {}\nMake a report of each.",
+                    first->folder, run->folder, fmt::join(differences, "; ")));
+  }
+}
+
 // The differences, except the seed and the keys that no result depends on.
 std::vector<std::string> differences(const Config& a, const Config& b) {
   std::vector<std::string> lines = diff(a, b);
@@ -209,18 +227,21 @@ std::string names_of(const std::vector<std::string>& runs) {
   return runs.size() == 1 ? runs.front() : fmt::format("{} and {} more", runs.front(), runs.size() - 1);
 }
 
-// Adds a sentence if other images, or another computation, stand behind a difference.
+// Adds a sentence if other images to train on, or another computation, stand behind a difference, or if nothing tells.
 void note_provenance(Study& study) {
   const Run* first = nullptr;
   std::string first_name, other_data, other_computation;
-  std::vector<std::string> of_other_data, computed_otherwise;
+  std::vector<std::string> of_other_data, computed_otherwise, damaged, without;
   for (const Arm& arm : study.arms) {
     for (const Run& run : arm.runs) {
-      if (!run.provenance) continue;
+      const std::string name = fmt::format("{} with seed {}", arm.name, run.seed);
+      if (!run.provenance) {
+        (run.has_damaged_provenance ? damaged : without).push_back(name);
+        continue;
+      }
       const DataRecord& validation = run.provenance->validation;
       study.note_validation_set(validation.images, static_cast<double>(validation.largest_class) /
                                                        static_cast<double>(std::max<int64_t>(validation.images, 1)));
-      const std::string name = fmt::format("{} with seed {}", arm.name, run.seed);
       if (first == nullptr) {
         first = &run;
         first_name = name;
@@ -235,6 +256,15 @@ void note_provenance(Study& study) {
       if (computed_otherwise.empty()) other_computation = run.provenance->computation;
       computed_otherwise.push_back(name);
     }
+  }
+  if (!damaged.empty()) {
+    study.notes.push_back(
+        fmt::format("made_of.json of {} is damaged, so nothing tells which images stand behind the accuracies.",
+                    names_of(damaged)));
+  }
+  if (first != nullptr && !without.empty()) {
+    study.notes.push_back(fmt::format("Nothing tells whether {} saw the images of {}, for there is no record of it.",
+                                      names_of(without), first_name));
   }
   if (!of_other_data.empty()) {
     study.notes.push_back(fmt::format("{} did not see the images of {}, so more than the networks differs: {}.",
@@ -352,6 +382,7 @@ Study read_study(const std::vector<std::string>& inputs, const std::string& base
                                 fmt::join(study.notes, "\n  ")));
   }
   expect_same_data(study);
+  expect_same_images(study);
   note_provenance(study);
   choose_baseline(study, baseline_name);
   leave_out_copies(study);

@@ -23,6 +23,7 @@ struct Run {
   std::string version{};                   // the program's: git.txt
   std::vector<LogRecord> rows{};           // what a report shows of the log, in order of steps: take_log()
   std::optional<Provenance> provenance{};  // none in folders of earlier versions and in kept studies
+  bool has_damaged_provenance = false;     // there is a file of it, which cannot be read
   RunEnd end = RunEnd::kUnfinished;
   std::string state{};    // "finished", "diverged at step 3", "crashed: ..."
   int64_t end_step = 0;   // the step of the record that gave `end` and `state`

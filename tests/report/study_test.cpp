@@ -186,6 +186,60 @@ TEST(Study, RefusesDifferentData) {
                         folder.path()));
 }
 
+// One path may have named other images, or other classes, when another run was made.
+TEST(Study, RefusesOtherImagesBehindOnePath) {
+  const TemporaryFolder folder;
+  write_run(folder / "a", {.accuracies = {0.5}});
+  write_run(folder / "b", {.learning_rate = 0.2, .accuracies = {0.5}});
+  const auto made = [&](const char* run, const Provenance& of) { test::write_bytes(folder / run, to_json(of)); };
+  const Provenance usual{.classes = {"cat", "dog"},
+                         .training = {.images = 300, .fingerprint = "t"},
+                         .validation = {.images = 70, .fingerprint = "v"}};
+  made("a/made_of.json", usual);
+  const auto refusal = [&](const Provenance& of) {
+    made("b/made_of.json", of);
+    return read_error({folder / "a", folder / "b"});
+  };
+  const auto words = [&](const char* difference) {
+    return fmt::format(
+        "the runs were validated on different data, so their accuracies cannot be compared:\n"
+        "  {0}/a and {0}/b: {1}\nMake a report of each.",
+        folder.path(), difference);
+  };
+  Provenance other = usual;
+  other.validation.images = 69;
+  EXPECT_EQ(refusal(other), words("70 against 69 validation images"));
+  other = usual;
+  other.validation.fingerprint = "w";
+  EXPECT_EQ(refusal(other), words("other validation images, though as many"));
+  other = usual;
+  other.classes = {"dog", "cat"};
+  EXPECT_EQ(refusal(other), words("other classes"));
+  other = usual;
+  other.training.images = 299;
+  made("b/made_of.json", other);
+  EXPECT_THAT(read_study({folder / "a", folder / "b"}, "").notes,
+              ElementsAre(HasSubstr("300 against 299 training images")));
+}
+
+TEST(Study, SaysWhereNothingTellsTheImages) {
+  const TemporaryFolder folder;
+  write_run(folder / "a", {.accuracies = {0.5}});
+  write_run(folder / "b", {.learning_rate = 0.2, .accuracies = {0.5}});
+  write_run(folder / "c", {.learning_rate = 0.3, .accuracies = {0.5}});
+  const std::vector<std::string> inputs{folder / "a", folder / "b", folder / "c"};
+  EXPECT_TRUE(read_study(inputs, "").notes.empty());
+  test::write_bytes(folder / "b/made_of.json", "{\"classes\": [");
+  const std::string damaged =
+      "made_of.json of b with seed 1 is damaged, so nothing tells which images stand behind the accuracies.";
+  EXPECT_THAT(read_study(inputs, "").notes, ElementsAre(damaged));
+  test::write_bytes(folder / "c/made_of.json", to_json({.validation = {.images = 70, .fingerprint = "v"}}));
+  EXPECT_THAT(read_study(inputs, "").notes,
+              ElementsAre(damaged,
+                          "Nothing tells whether a with seed 1 saw the images of c with seed 1, for there is no record "
+                          "of it."));
+}
+
 TEST(Study, RefusesOneSeedTwice) {
   const TemporaryFolder folder;
   write_run(folder / "a", {.accuracies = {0.5}});
