@@ -179,6 +179,7 @@ EvaluationPageMaker::EvaluationPageMaker(std::string folder, const Dataset& imag
     : folder_(std::move(folder)), images_(images), data_(data) {
   std::vector<std::string> files{"index.html", kFilters};
   for (size_t number = 0; number < kMistakes; ++number) files.push_back(mistake_picture(number));
+  const FileDescriptor turn = take_turn(folder_);
   expect_own_files("--page", folder_, files, {page_mark(kGenerator)});
   create_folder(folder_ + "/images");
   begin_page(folder_, kGenerator);
@@ -196,6 +197,7 @@ void EvaluationPageMaker::add(const Prediction& prediction) {
 
 void EvaluationPageMaker::write(const EvaluationReport& report, const TrainedModel& model) {
   const EvaluationResult& result = report.result;
+  const FileDescriptor turn = take_turn(folder_);  // from the first picture to the page that shows it
   EvaluationPage page{
       .title = fmt::format("top-1 {:.2f} % of {} images", 100 * result.top1, result.images),
       .subtitle = fmt::format("{}, step {}; top-5 {:.2f} %, loss {:.4f}, {} crop{} of each image",

@@ -2,12 +2,9 @@
 // curves, how the numbers were made, and every run; and the files that it is written into.
 #include "bn/report.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
 #include <filesystem>
 #include <optional>
@@ -297,15 +294,6 @@ class PageWriter {
   Page page_{};
 };
 
-// Reports into one folder are written one after the other: each waits here for those before it. The turn ends with the
-// descriptor, or with the process. On a file system without locks nobody waits.
-FileDescriptor take_turn(const std::string& folder) {
-  create_folder(folder);
-  FileDescriptor turn(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  while (turn && flock(turn.get(), LOCK_EX) != 0 && errno == EINTR) continue;
-  return turn;
-}
-
 // The figures that the kept report shows; the others are drawn again from curves.csv.
 std::vector<std::string> choose_figures(const ReportOptions& options, const Study& study, const Page& page) {
   std::vector<std::string> known;
@@ -388,7 +376,7 @@ std::vector<std::string> write_report(const ReportOptions& options) {
   const report::Verdict verdict = report::judge(study, analysis);
   report::Page page = report::PageWriter(study, analysis, verdict).write();
   const std::string figures = options.out + "/figures";
-  const FileDescriptor turn = report::take_turn(options.out);
+  const FileDescriptor turn = take_turn(options.out);
   if (options.keep) {
     report::write_kept(options, study, page, figures);
   } else {

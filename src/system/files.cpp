@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -235,6 +236,13 @@ void create_folder(const std::string& path) {
   fs::create_directories(path, error);
   if (!error && !fs::is_directory(path, error) && !error) error = std::make_error_code(std::errc::not_a_directory);
   if (error) throw StorageError(fmt::format("cannot create folder '{}': {}", path, error.message()));
+}
+
+FileDescriptor take_turn(const std::string& folder) {
+  create_folder(folder);
+  FileDescriptor turn(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  while (turn && flock(turn.get(), LOCK_EX) != 0 && errno == EINTR) continue;
+  return turn;
 }
 
 std::filesystem::path common_folder(const std::vector<std::filesystem::path>& folders) {

@@ -77,6 +77,9 @@ void raise_open_file_limit();
 
 // Makes the folder and those above it; it may be there already. Throws StorageError.
 void create_folder(const std::string& path);
+// Makes the folder and waits for those who took a turn in it before: pages into one folder are written one after the
+// other. The turn ends with the descriptor, or with the process. On a file system without locks nobody waits.
+FileDescriptor take_turn(const std::string& folder);
 
 // The deepest folder that holds all of these, or is one of them; empty where their paths begin differently.
 std::filesystem::path common_folder(const std::vector<std::filesystem::path>& folders);

@@ -14,6 +14,7 @@
 #include "cli/program.hpp"
 #include "support/shapes_experiment.hpp"
 #include "support/temporary_folder.hpp"
+#include "system/files.hpp"
 
 namespace bn::test {
 namespace {
@@ -342,6 +343,18 @@ TEST_F(Evaluate, APageShowsConfusionsMistakesAndFilters) {
   // An mlp has no filters.
   report({first_, "--page", folder() / "mlp"});
   EXPECT_EQ(names_in(folder() / "mlp/images").count("filters.png"), 0U);
+}
+
+TEST_F(Evaluate, PagesIntoOneFolderAreWrittenInTurn) {
+  const std::string page = folder() / "in_turn";
+  FileDescriptor turn = take_turn(page);
+  RunningProgram program(bninception_command({"evaluate", first_, "--page", page}));
+  EXPECT_FALSE(wait_until(std::chrono::milliseconds(1500),
+                          [&] { return program.has_ended() || !std::filesystem::is_empty(page); }));
+  turn.reset();
+  const ProgramResult result = program.wait();
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(read_bytes(page + "/index.html"), HasSubstr("top-1"));
 }
 
 TEST_F(Evaluate, AnImageThatCannotBeReadIsCountedAndNamedOrEndsIt) {
