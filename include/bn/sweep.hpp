@@ -27,6 +27,7 @@ struct SweepRun {
 
   RunState state = RunState::kPending;
   int attempts = 0;       // counts those of this sweep's process
+  int exit_code = 0;      // of its last attempt
   std::string message{};  // why it crashed
 };
 
@@ -52,6 +53,7 @@ struct SweepOptions {
 };
 struct SweepResult {
   bool interrupted = false;
+  bool storage_failed = false;  // there are crashed runs, and each ended with ExitCode::kStorage
   int64_t finished = 0, diverged = 0, crashed = 0, left = 0;  // runs
 };
 

@@ -86,7 +86,8 @@ ExitCode run_sweep_command(const SweepArguments& arguments) {
   print(fmt::format("{}: {} finished, {} diverged, {} crashed, {} left; {}/sweep.json names them\n", sweep.name,
                     result.finished, result.diverged, result.crashed, result.left, options.folder));
   if (result.interrupted) return ExitCode::kInterrupted;
-  return result.crashed > 0 ? ExitCode::kFailure : ExitCode::kSuccess;
+  if (result.crashed == 0) return ExitCode::kSuccess;
+  return result.storage_failed ? ExitCode::kStorage : ExitCode::kFailure;
 }
 
 }  // namespace

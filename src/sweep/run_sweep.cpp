@@ -190,6 +190,7 @@ class Runner {
   void note_end(size_t index, int exit_code, bool has_trained) {
     SweepRun& run = sweep_.runs[index];
     const auto code = static_cast<ExitCode>(exit_code);
+    run.exit_code = exit_code;
     if (code == ExitCode::kSuccess || code == ExitCode::kDiverged) {
       run.state = code == ExitCode::kSuccess ? RunState::kFinished : RunState::kDiverged;
     } else {
@@ -217,6 +218,7 @@ class Runner {
     for (SweepRun& run : sweep_.runs) {
       if (!run.same_as) continue;
       run.state = sweep_.runs[*run.same_as].state;
+      run.exit_code = sweep_.runs[*run.same_as].exit_code;
       run.message = sweep_.runs[*run.same_as].message;
     }
     write_record(sweep_, options_, tails_);
@@ -256,6 +258,10 @@ class Runner {
          : run.state == RunState::kCrashed  ? result.crashed
                                             : result.left);
     }
+    result.storage_failed =
+        result.crashed > 0 && std::ranges::all_of(sweep_.runs, [](const SweepRun& run) {
+          return run.state != RunState::kCrashed || run.exit_code == static_cast<int>(ExitCode::kStorage);
+        });
     result.interrupted = stopping_ || result.left > 0;  // a run itself may have got a signal
     return result;
   }

@@ -218,6 +218,16 @@ TEST_F(SweepCommand, ACrashedRunIsTriedOnceMoreAndReported) {
               HasSubstr("broken with seed 1 is left out: it crashed: exit code 4, error: "));
 }
 
+// Where a run's checkpoints go, a file lies.
+TEST_F(SweepCommand, WhereStorageFailedEachRunItFailedTheSweep) {
+  write_sweep("configs: [plain.yaml]\nseeds: [1, 2]\n");
+  for (const char* seed : {"1", "2"}) root_.write(std::string("out/plain/seed_") + seed + "/checkpoints", "");
+  told(ExitCode::kStorage);
+  EXPECT_EQ(outcomes(), (Words{"crashed", "crashed"}));
+  std::filesystem::remove(root_ / "out/plain/seed_1/checkpoints");
+  EXPECT_THAT(told(ExitCode::kStorage), HasSubstr("plain seed 1: finished"));
+}
+
 TEST_F(SweepCommand, TheSweepFileMustNotChangeMeanwhile) {
   write_sweep("configs: [plain.yaml]\nset: {train.steps: 1000000, train.evaluate_every: 1000000}\n");
   RunningProgram sweep(bninception_command(arguments()));

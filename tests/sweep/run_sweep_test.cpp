@@ -67,6 +67,18 @@ TEST_F(RunSweep, ExitCodesAreOutcomes) {
   EXPECT_EQ(sweep.runs[3].attempts, 1);
 }
 
+TEST_F(RunSweep, TellsWhetherStorageAloneFailed) {
+  const auto result = [&](const std::string& script) {
+    Sweep sweep = load("name: a\nconfigs: [plain.yaml]\nseeds: [1, 2, 3]\n");
+    return run_sweep(sweep, options(script));
+  };
+  const SweepResult full = result("case \"$*\" in *seed=1*) exit 0;; *) exit 7;; esac");
+  EXPECT_EQ(full.crashed, 2);
+  EXPECT_TRUE(full.storage_failed);
+  EXPECT_FALSE(result("case \"$*\" in *seed=1*) exit 4;; *) exit 7;; esac").storage_failed);
+  EXPECT_FALSE(result("exit 0").storage_failed);
+}
+
 // Somebody else than the sweep interrupted the run: its state is saved, so it is neither finished nor crashed.
 TEST_F(RunSweep, ARunThatWasInterruptedIsLeft) {
   Sweep sweep = load();
