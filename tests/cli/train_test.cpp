@@ -259,6 +259,30 @@ TEST_F(TrainCommand, ClosedStandardStreamsLeaveTheLogAlone) {
   }
 }
 
+// As in `bninception train ... | head -1`: the run is worth more than its messages. That its result was lost is told.
+TEST_F(TrainCommand, AReaderThatHasGoneDoesNotEndIt) {
+  const Words shell{"/bin/sh", "-c", "(\"$@\" 2>&1; echo $? >\"$0\") | :", root_ / "code"};
+  run_program(joined(shell, bninception_command(arguments("run"))));
+  EXPECT_EQ(read_log(root_ / "run/log.jsonl").back().event, "end");
+  EXPECT_EQ(read_bytes(root_ / "code"), fmt::format("{}\n", code(ExitCode::kStorage)));
+}
+
+TEST_F(TrainCommand, AFolderThatIsRemovedEndsIt) {
+  RunningProgram program(bninception_command(arguments(
+      "run", test::set({"train.steps=1000000", "train.evaluate_every=1000000", "train.checkpoint_every=1000000"}))));
+  const std::string log = root_ / "run/log.jsonl";
+  ASSERT_TRUE(wait_until(milliseconds(20'000), [&] {
+    return std::filesystem::exists(log) && read_bytes(log).find("\"train\"") != std::string::npos;
+  }));
+  program.signal(SIGSTOP);  // so that it writes nothing meanwhile
+  std::this_thread::sleep_for(milliseconds(100));
+  std::filesystem::remove_all(root_ / "run");
+  program.signal(SIGCONT);
+  const ProgramResult result = program.wait();
+  EXPECT_EQ(result.exit_code, code(ExitCode::kStorage)) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("error: '" + log + "' was removed while the run wrote it\n"));
+}
+
 TEST_F(TrainCommand, ATerminalThatGoesAwayIsAskedToEnd) {
   RunningProgram program(bninception_command(arguments("run", {"--set", "train.steps=1000000"})));
   ASSERT_TRUE(wait_until(milliseconds(20'000), [&] { return !RunFolder(root_ / "run").checkpoint_steps().empty(); }));

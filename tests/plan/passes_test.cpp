@@ -260,6 +260,18 @@ TEST(Compile, KeepsTheOutputOfAnOpThatAPassRemoved) {
   for (size_t i = 0; i < plain.size(); ++i) ASSERT_NEAR(passed[i], plain[i], 1e-5F) << i;
 }
 
+TEST(Plan, RefusesALabelBeyondTheClasses) {
+  const Net net = small_net();
+  const auto backend = make_cpu_backend({.threads = 1});
+  Parameters parameters(net, *backend, DecayScope::kWeights, false);
+  Plan plan = compile(net, parameters, *backend, {.batch = 2});
+  const std::vector<int32_t> last{0, 4}, beyond{4, 5};
+  EXPECT_NO_THROW(plan.set_labels(last.data()));
+  EXPECT_EQ(test::error_message<DataError>([&] { plan.set_labels(beyond.data()); }),
+            "Image 1 of the batch has label 5, but the network has 5 classes.");
+  EXPECT_EQ(plan.labels().as<int32_t>()[1], 4);  // those before stay
+}
+
 TEST(Compile, RefusesToKeepWhatIsPartOfAnotherOp) {
   const Net net = small_net();
   const auto backend = make_cpu_backend({.threads = 1});
