@@ -137,7 +137,7 @@ __global__ void __launch_bounds__(kThreads)
       const int here = (h - top) * g.kernel + (w - left);
 #pragma unroll
       for (int k = 0; k < N; ++k) {
-        const bool wins = first || v[k] > best[k] || (v[k] != v[k] && best[k] == best[k]);
+        const bool wins = first || (best[k] == best[k] && !(v[k] <= best[k]));  // a NaN wins, and stays
         best[k] = wins ? v[k] : best[k];
         place[k] = wins ? here : place[k];
       }
