@@ -51,6 +51,17 @@ DataRecord record_of(const Dataset& set) {
   return {.images = set.size(), .fingerprint = fingerprint(set), .largest_class = std::ranges::max(images)};
 }
 
+// Both sets' labels are numbers of the same classes. A set may have no names.
+void expect_same_classes(const std::vector<std::string>& training, const std::vector<std::string>& validation) {
+  if (training.empty() || validation.empty() || training == validation) return;
+  const auto [left, right] = std::mismatch(training.begin(), training.end(), validation.begin(), validation.end());
+  const auto named = [](auto place, auto end) { return place == end ? "none" : fmt::format("'{}'", *place); };
+  throw DataError(
+      fmt::format("the training and validation sets have different classes: class {} is {} in the training set and {} "
+                  "in the validation set; correct the paths, or name a classes file that lists those to use",
+                  left - training.begin(), named(left, training.end()), named(right, validation.end())));
+}
+
 // Two processes of one machine exchange gradients through its memory in no time, by the cores that compute.
 bool overlaps(Overlap overlap, Group& group) {
   return overlap == Overlap::kAlways || (overlap == Overlap::kWhereFaster && !is_on_one_host(group));
@@ -209,6 +220,7 @@ void Trainer::check_data() const {
         fmt::format("the network takes {0}x{0} images with {1} channel(s), the data have {2}x{2} with {3}", image.h,
                     image.c, config_.data.image_size, config_.data.image_channels));
   }
+  expect_same_classes(train_set_->class_names(), validation_set_->class_names());
   const auto classes = static_cast<int64_t>(train_set_->class_names().size());
   if (classes > net_.classes()) {
     throw ConfigError(fmt::format("model.classes is {}, but the data have {} classes", net_.classes(), classes));

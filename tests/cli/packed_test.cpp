@@ -1,4 +1,5 @@
 // The two programs take images on the disk to a training run.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "bn/run_log.hpp"
@@ -32,9 +33,10 @@ class PackedSet : public testing::Test {
     pack("packed", "4");
   }
 
-  void pack(const std::string& out, const std::string& shards) const {
-    const ProgramResult result = bn_data({"pack", "folder", "--train", root_ / "shapes/train", "--val",
-                                          root_ / "shapes/validation", "--out", root_ / out, "--shards", shards});
+  void pack(const std::string& out, const std::string& shards, const Words& more = {}) const {
+    const ProgramResult result = bn_data(joined({"pack", "folder", "--train", root_ / "shapes/train", "--val",
+                                                 root_ / "shapes/validation", "--out", root_ / out, "--shards", shards},
+                                                more));
     ASSERT_EQ(result.exit_code, 0) << result.err;
   }
   // What the program says as it ends with this exit code.
@@ -71,6 +73,26 @@ TEST_F(PackedSet, AChangedImageEndsTheRunOrIsPutAside) {
   const std::string log = read_bytes(root_ / "aside/log.jsonl");
   EXPECT_THAT(log, HasSubstr("undecodable images were skipped"));
   EXPECT_THAT(log, HasSubstr(" times in all: train-00002.tar:"));
+}
+
+// As many classes in another order, or fewer of them: the labels of the two sets would mean different classes.
+TEST_F(PackedSet, AValidationSetOfOtherClassesIsRefused) {
+  Words names = lines_of(read_bytes(root_ / "packed/classes.txt"));
+  const std::string first = names.front(), second = names[1], last = names.back();
+  std::swap(names[0], names[1]);
+  const std::string all = fmt::format("{}\n", fmt::join(names, "\n"));
+  pack("turned", "1", {"--classes", root_.write("turned.txt", all)});
+  names.pop_back();
+  std::swap(names[0], names[1]);
+  pack("fewer", "1", {"--classes", root_.write("fewer.txt", fmt::format("{}\n", fmt::join(names, "\n")))});
+  const std::string differ = "the training and validation sets have different classes: class ";
+  EXPECT_THAT(train(4, "refused", {"data.validation=[turned]"}),
+              HasSubstr(fmt::format("{}0 is '{}' in the training set and '{}' in the validation set; correct the "
+                                    "paths, or name a classes file that lists those to use",
+                                    differ, first, second)));
+  EXPECT_THAT(train(4, "refused_too", {"data.validation=[fewer]"}),
+              HasSubstr(fmt::format("{}9 is '{}' in the training set and none in the validation set", differ, last)));
+  train(0, "listed", {"data.validation=[turned]", "data.classes=turned.txt"});
 }
 
 TEST_F(PackedSet, OpensMoreShardsThanTheSoftLimitOfFiles) {
