@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <filesystem>
 #include <functional>
 #include <iostream>
@@ -59,6 +60,7 @@ std::vector<std::string> named_images(const std::vector<std::string>& arguments)
       if (line.ends_with('\r')) line.pop_back();
       if (!line.empty()) paths.push_back(line);
     }
+    if (std::ferror(stdin) != 0) throw StorageError("cannot read the file names on standard input to their end");
   }
   if (paths.empty()) throw DataError("there is no file name on standard input; it needs one a line");
   return paths;

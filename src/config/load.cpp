@@ -1,13 +1,13 @@
 #include "config/load.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 
+#include "system/files.hpp"
 #include "system/installation.hpp"
 
 namespace bn::config {
@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::streamsize kMaxFileBytes = 1 << 20;
+constexpr int64_t kMaxFileBytes = 1 << 20;
 
 std::string read_file(const std::string& path, const Position& asked_by, const std::string& key) {
   const auto refuse = [&](const std::string& why) {
@@ -23,14 +23,10 @@ std::string read_file(const std::string& path, const Position& asked_by, const s
   };
   std::error_code ignored;
   if (fs::is_directory(path, ignored)) refuse("it is a folder, expected a YAML file");
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) refuse(errno != 0 ? std::strerror(errno) : "it does not open");
-  std::string text(static_cast<size_t>(kMaxFileBytes) + 1, '\0');
-  file.read(text.data(), kMaxFileBytes + 1);
-  if (file.bad()) refuse("reading failed");
-  if (file.gcount() > kMaxFileBytes) refuse("it is larger than 1 MiB, expected a YAML file");
-  text.resize(static_cast<size_t>(file.gcount()));
+  if (access(path.c_str(), R_OK) != 0 && errno != EIO) refuse(errno_text(errno));
+  std::string text;
+  bn::read_file(path, text, kMaxFileBytes + 1);
+  if (static_cast<int64_t>(text.size()) > kMaxFileBytes) refuse("it is larger than 1 MiB, expected a YAML file");
   return text;
 }
 

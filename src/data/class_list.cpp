@@ -5,13 +5,13 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <sstream>
 #include <string_view>
 
 #include "bn/error.hpp"
 #include "data/packed_index.hpp"
+#include "system/files.hpp"
 #include "system/text.hpp"
 
 namespace bn {
@@ -26,6 +26,13 @@ void limit_classes(std::vector<std::string>& names, int64_t limit, const std::st
 }
 
 constexpr const char* kBlanks = " \t\r";
+
+std::vector<std::string> lines_in(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream(text.starts_with("\xEF\xBB\xBF") ? text.substr(3) : text);  // a byte order mark
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
 
 void sort_unique(std::vector<std::string>& names) {
   std::sort(names.begin(), names.end());
@@ -93,11 +100,12 @@ ClassList read_class_file(const std::string& path, int64_t limit, const std::vec
   if (std::filesystem::exists(path, error) && !std::filesystem::is_regular_file(path, error)) {
     throw DataError(fmt::format("the classes file {} is no regular file: write the names into one", path));
   }
-  std::ifstream file(path);
-  if (!file) throw DataError(fmt::format("cannot open the classes file {}", path));
+  std::string text;
+  if (read_file(path, text) == ReadResult::kMissing) {
+    throw DataError(fmt::format("cannot open the classes file {}", path));
+  }
   std::vector<std::string> names;
-  for (std::string line; std::getline(file, line);) {
-    if (names.empty() && line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);  // a byte order mark
+  for (const std::string& line : lines_in(text)) {
     std::string word;
     if (!(std::istringstream(line) >> word)) continue;
     const size_t begin = line.find_first_not_of(kBlanks), end = line.find_last_not_of(kBlanks) + 1;
@@ -130,8 +138,9 @@ std::vector<std::string> class_words(const DataOptions& options, const std::vect
     path = classes_path(resolve_data_path(options.train.at(0)));
   }
   std::map<std::string, std::string> words;
-  std::ifstream file(path);
-  for (std::string line; std::getline(file, line);) {
+  std::string text;
+  if (!path.empty()) read_file(path, text);
+  for (const std::string& line : lines_in(text)) {
     const size_t end = line.find_last_not_of(" \t\r") + 1, begin = std::min(line.find_first_not_of(" \t"), end);
     const size_t name_end = std::min(line.find_first_of(" \t", begin), end);
     const size_t rest = std::min(line.find_first_not_of(" \t", name_end), end);

@@ -109,16 +109,17 @@ FileDescriptor open_with_patience(const std::string& path, int flags) {
   }
 }
 
-// Calls take(data, bytes) for each block up to the file's end.
+// Calls take(data, bytes) for each block up to the file's end, or to so many bytes.
 template <class Take>
-void read_blocks(const FileDescriptor& file, const std::string& path, const Take& take) {
+void read_blocks(const FileDescriptor& file, const std::string& path, const Take& take, int64_t most = kAllBytes) {
   std::string block(1 << 16, '\0');
-  for (int failures = 0;;) {
-    const ssize_t count = read(file.get(), block.data(), block.size());
+  for (int failures = 0; most > 0;) {
+    const ssize_t count = read(file.get(), block.data(), std::min(block.size(), static_cast<size_t>(most)));
     if (count < 0 && (errno == EINTR || can_try_again(++failures))) continue;
     if (count < 0) throw_read_error(path);
     if (count == 0) return;
     take(block.data(), count);
+    most -= count;
   }
 }
 
@@ -309,12 +310,13 @@ PatientRead read_patiently(int file, void* out, int64_t bytes, int64_t offset) {
   return read;
 }
 
-ReadResult read_file(const std::string& path, std::string& text) {
+ReadResult read_file(const std::string& path, std::string& text, int64_t most) {
   const FileDescriptor file = open_with_patience(path, 0);
   if (!file && errno == ENOENT) return ReadResult::kMissing;
   if (!file) throw_read_error(path);
   text.clear();
-  read_blocks(file, path, [&](const char* data, int64_t bytes) { text.append(data, static_cast<size_t>(bytes)); });
+  const auto take = [&](const char* data, int64_t bytes) { text.append(data, static_cast<size_t>(bytes)); };
+  read_blocks(file, path, take, most);
   return ReadResult::kRead;
 }
 

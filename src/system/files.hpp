@@ -95,7 +95,8 @@ struct PatientRead {
 PatientRead read_patiently(int file, void* out, int64_t bytes, int64_t offset);
 
 enum class ReadResult { kRead, kMissing };
-// Throws StorageError when the file is there and cannot be read.
-ReadResult read_file(const std::string& path, std::string& text);
+inline constexpr int64_t kAllBytes = INT64_MAX;
+// Reads the file, or its first bytes, at most so many. Throws StorageError when it is there and cannot be read.
+ReadResult read_file(const std::string& path, std::string& text, int64_t most = kAllBytes);
 
 }  // namespace bn

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 
 #include "bn/error.hpp"
 #include "system/files.hpp"
@@ -16,10 +15,9 @@ namespace fs = std::filesystem;
 
 std::string beginning_of(const std::string& path) {
   constexpr int64_t kEnough = 256;
-  std::string text(kEnough, '\0');
-  std::ifstream file(path, std::ios::binary);
-  file.read(text.data(), kEnough);
-  text.resize(static_cast<size_t>(file.gcount()));
+  std::string text;
+  std::error_code error;
+  if (fs::is_regular_file(path, error)) read_file(path, text, kEnough);  // or throws: it may be anybody's
   return text;
 }
 

@@ -172,6 +172,10 @@ TEST_F(Predict, ReadsNamesFromStandardInput) {
   const ProgramResult none =
       run_program({"/bin/sh", "-c", std::string(BN_PROGRAM) + " predict " + run() + " - < /dev/null"});
   EXPECT_EQ(none.err, "error: there is no file name on standard input; it needs one a line\n");
+  const ProgramResult failing =
+      run_program({"/bin/sh", "-c", std::string(BN_PROGRAM) + " predict " + run() + " - < " + photos()});
+  EXPECT_EQ(failing.exit_code, code(ExitCode::kStorage));
+  EXPECT_EQ(failing.err, "error: cannot read the file names on standard input to their end\n");
 }
 
 TEST_F(Predict, PrintsARowsOutput) {

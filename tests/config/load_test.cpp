@@ -1,6 +1,8 @@
 // Layers: a file over its base, network tables in files of their own, `--set` over everything.
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "config/fixtures.hpp"
 #include "support/small_inception.hpp"
 
@@ -84,6 +86,13 @@ TEST_F(Load, NamesAMissingFileAndWhoAskedForIt) {
   EXPECT_CONTAINS(load_error(run), "': it is a folder, expected a YAML file");
   folder_.write("run.yaml", "base: [a.yaml]\n");
   EXPECT_EQ(load_error(run), run + ":1:7: base: got a list, expected the path of a YAML file");
+}
+
+// Of this process's memory, byte 0 is never readable (EIO).
+TEST_F(Load, AFailingDiskIsAnErrorOfTheStorage) {
+  const std::string run = folder_ / "run.yaml";
+  std::filesystem::create_symlink("/proc/self/mem", run);
+  EXPECT_EQ(error_message<StorageError>([&] { load_config(run); }), "cannot read '" + run + "': Input/output error");
 }
 
 TEST_F(Load, TellsANetworkFromAnExperiment) {

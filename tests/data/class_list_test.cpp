@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <filesystem>
+
 #include "data/fixtures.hpp"
 
 namespace bn {
@@ -46,10 +48,23 @@ TEST(ClassList, APipeIsNoFile) {
             "the classes file " + pipe + " is no regular file: write the names into one");
 }
 
+// A disk that fails makes no shorter list: of this process's memory, byte 0 is never readable (EIO).
+TEST(ClassList, AFailingDiskIsAnErrorOfTheStorage) {
+  const TemporaryFolder dir;
+  const std::string path = dir / "classes.txt";
+  std::filesystem::create_symlink("/proc/self/mem", path);
+  const std::string message = "cannot read '" + path + "': Input/output error";
+  EXPECT_EQ(error_message<StorageError>([&] { read_class_file(path, 0); }), message);
+  DataOptions options;
+  options.classes = path;
+  EXPECT_EQ(error_message<StorageError>([&] { class_words(options, {"a"}); }), message);
+}
+
 TEST(ClassWords, AreTheRestOfEachLine) {
   const TemporaryFolder dir;
   DataOptions options;
-  options.classes = dir.write("synsets.txt", "n02 goldfish, Carassius \r\n\n  n01\t tench\nn03\nn04 unused\n");
+  options.classes =
+      dir.write("synsets.txt", "\xEF\xBB\xBFn02 goldfish, Carassius \r\n\n  n01\t tench\nn03\nn04 unused\n");
   EXPECT_EQ(class_words(options, {"n01", "n02", "n03"}), (Names{"tench", "goldfish, Carassius", ""}));
   options.classes = dir.write("names.txt", "n01\nn02\n");
   EXPECT_EQ(class_words(options, {"n01", "n02"}), Names{});

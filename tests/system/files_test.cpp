@@ -93,6 +93,17 @@ TEST(AtomicFile, LeavesALoopOfLinksAlone) {
   EXPECT_EQ(test::names_in(folder.path()), (std::set<std::string>{"a", "b"}));
 }
 
+TEST(ReadFile, ReadsTheWholeOrTheBeginning) {
+  const TemporaryFolder dir;
+  const std::string path = dir.write("f", std::string(100'000, 'x') + "yz");
+  std::string text;
+  EXPECT_EQ(read_file(path, text), ReadResult::kRead);
+  EXPECT_EQ(text.size(), 100'002U);
+  EXPECT_EQ(read_file(path, text, 100'001), ReadResult::kRead);
+  EXPECT_EQ(text, std::string(100'000, 'x') + "y");
+  EXPECT_EQ(read_file(dir / "none", text), ReadResult::kMissing);
+}
+
 TEST(TemporaryName, IsToldFromAUsersOwn) {
   const TemporaryFolder folder;
   AtomicFile file(folder / "name");
