@@ -2,22 +2,33 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <map>
 #include <numeric>
 #include <set>
+#include <string_view>
 
 #include "bn/error.hpp"
 #include "data/class_list.hpp"
 #include "data/placed_images.hpp"
 #include "data/sources.hpp"
+#include "system/text.hpp"
 
 namespace bn {
 namespace {
 
-// A folder stands for the tar files in it, by name.
-std::vector<std::string> tars_in(const std::vector<std::string>& paths) {
-  namespace fs = std::filesystem;
+namespace fs = std::filesystem;
+
+bool is_compressed_tar(const std::string& name) {
+  static constexpr std::array<std::string_view, 9> kEndings{".tar.gz", ".tgz",     ".tar.xz", ".txz", ".tar.zst",
+                                                            ".tzst",   ".tar.bz2", ".tbz2",   ".tbz"};
+  const std::string lower = lower_case(name);
+  return std::any_of(kEndings.begin(), kEndings.end(), [&](std::string_view end) { return lower.ends_with(end); });
+}
+
+// A folder stands for the tar files in it, by name. What else lies there is left out.
+std::vector<std::string> tars_in(const std::vector<std::string>& paths, LeftOut& left_out) {
   std::vector<std::string> tars;
   for (const std::string& path : paths) {
     std::error_code error;
@@ -25,13 +36,24 @@ std::vector<std::string> tars_in(const std::vector<std::string>& paths) {
       tars.push_back(path);
       continue;
     }
-    const size_t first = tars.size();
+    std::vector<fs::path> entries;
     for (fs::directory_iterator entry(path, error), end; !error && entry != end; entry.increment(error)) {
-      if (entry->path().extension() == ".tar") tars.push_back(entry->path().string());
+      entries.push_back(entry->path());
     }
     if (error) throw DataError(fmt::format("cannot read the folder {} ({})", path, error.message()));
-    if (tars.size() == first) throw DataError(fmt::format("there is no .tar file in the folder {}", path));
-    std::sort(tars.begin() + static_cast<std::ptrdiff_t>(first), tars.end());
+    std::sort(entries.begin(), entries.end());
+    const size_t before = tars.size();
+    for (const fs::path& entry : entries) {
+      const std::string name = entry.filename().string();
+      if (is_hidden_name(name)) continue;
+      if (is_compressed_tar(name)) {
+        throw DataError(fmt::format(
+            "{} is compressed, and tar files are read in place: decompress it, or move it elsewhere", entry.string()));
+      }
+      const bool is_tar = lower_case(entry.extension().string()) == ".tar" && !fs::is_directory(entry, error);
+      is_tar ? tars.push_back(entry.string()) : left_out.add(entry.string());
+    }
+    if (tars.size() == before) throw DataError(fmt::format("there is no .tar file in the folder {}", path));
   }
   return tars;
 }
@@ -61,7 +83,7 @@ struct Contents {
   bool all_lie_deeper() const {
     for (size_t tar = 0; tar < images.size(); ++tar) {
       for (const TarMember& member : images[tar]) {
-        const std::string folder = std::filesystem::path(member.path).parent_path().filename().string();
+        const std::string folder = fs::path(member.path).parent_path().filename().string();
         if (folder == folders[tar].of(member.path)) return false;
       }
     }
@@ -100,9 +122,9 @@ std::vector<std::string> class_names_in(const std::vector<std::string>& tars, co
 std::unique_ptr<Dataset> open_tars(const DataOptions& options, Split split) {
   const std::vector<std::string> paths = split_paths(options, split, 0, "one tar file or more");
   const std::string source = fmt::format("{}", fmt::join(paths, ", "));
-  const std::vector<std::string> tars = tars_in(paths);
-  auto images = std::make_unique<PlacedImages>();
   Contents contents;
+  const std::vector<std::string> tars = tars_in(paths, contents.left_out);
+  auto images = std::make_unique<PlacedImages>();
   for (const auto& path : tars) contents.add(images->tar(images->open_tar(path)));
   const std::vector<std::string> found = contents.classes(options);
   if (found.empty()) {
@@ -114,7 +136,9 @@ std::unique_ptr<Dataset> open_tars(const DataOptions& options, Split split) {
                                 contents.count(), found[0], found[1]));
   }
   const auto training_names = [&] {
-    return class_names_in(tars_in(split_paths(options, Split::kTrain, 0, "one tar file or more")), options);
+    LeftOut of_training;
+    return class_names_in(tars_in(split_paths(options, Split::kTrain, 0, "one tar file or more"), of_training),
+                          options);
   };
   const ClassList classes = choose_classes(options, split, found, training_names);
   images->classes = classes.names();

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <map>
 
 #include "bn/data_options.hpp"
@@ -57,6 +58,27 @@ TEST(TarDataset, AFolderStandsForItsTars) {
   EXPECT_EQ(set->name(0), "1.tar:b/1.jpg");
   EXPECT_EQ(set->name(2), "2.tar:a/2.jpg");
   EXPECT_EQ(set->shard_sizes(), (std::vector<int64_t>{2, 1}));
+}
+
+TEST(TarDataset, OfAFolderNoTarIsDroppedWithoutAWord) {
+  const TemporaryFolder dir;
+  const Bytes tar = tar_of({{"a/1.jpg", {}}, {"b/1.jpg", {}}});
+  dir.write("set/a.tar", tar);
+  dir.write("set/B.TAR", tar);
+  dir.write("set/._a.tar", "of a Mac");
+  dir.write("set/readme.txt", "");
+  dir.write("set/sub/d.tar", tar);
+  dir.write("set/unpacked.tar/a/1.jpg", "");
+  const auto set = open({dir / "set"});
+  EXPECT_EQ(set->size(), 4);
+  EXPECT_EQ(set->name(0), "B.TAR:a/1.jpg");
+  EXPECT_EQ(set->left_out().list(), dir / "set/readme.txt" + ", " + dir / "set/sub" + ", " + dir / "set/unpacked.tar");
+  for (const std::string name : {"set/c.tar.gz", "set/c.TGZ", "set/c.tar.xz", "set/c.tar.zst", "set/c.tar.bz2"}) {
+    const std::string packed = dir.write(name, "");
+    EXPECT_EQ(error_message<DataError>([&] { open({dir / "set"}); }),
+              packed + " is compressed, and tar files are read in place: decompress it, or move it elsewhere");
+    std::filesystem::remove(packed);
+  }
 }
 
 TEST(TarDataset, TheClassesFileChoosesAndOrders) {
