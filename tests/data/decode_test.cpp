@@ -149,23 +149,83 @@ TEST(Decode, TheHeaderOfANetpbmFileSaysWhatWhiteIs) {
   EXPECT_EQ(refusal(netpbm("P6\n9 9\n1023\n", {1})), "the image data is cut off");
 }
 
-// A blue pixel of 32 bits, whose masks say where its colours are.
-Bytes bmp_with_masks(const Bytes& red_mask, const Bytes& blue_mask) {
+// The file of a BMP whose header has so many bytes; behind it lie masks or colours, then the pixels.
+Bytes bmp_of(uint8_t header, uint8_t side, uint8_t bits, uint8_t compression, const Bytes& behind,
+             const Bytes& pixels) {
   Bytes bmp = bytes_of("BM");
-  append(bmp, {70, 0, 0, 0, 0, 0, 0, 0, 66, 0, 0, 0, 40, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 32, 0, 3, 0, 0, 0});
-  bmp.resize(54);
-  append(bmp, red_mask);
-  append(bmp, {0, 0xFF, 0, 0});
-  append(bmp, blue_mask);
-  append(bmp, {200, 0, 0, 0});
+  const auto place = static_cast<uint8_t>(14 + header + behind.size());
+  append(bmp, {0, 0, 0, 0, 0, 0, 0, 0, place, 0, 0, 0, header, 0, 0, 0, side, 0, 0, 0, side, 0, 0, 0, 1, 0, bits, 0});
+  append(bmp, {compression});
+  bmp.resize(14U + header);
+  if (bits <= 8) bmp[46] = static_cast<uint8_t>(behind.size() / 4);  // colours
+  append(bmp, behind);
+  append(bmp, pixels);
+  return bmp;
+}
+
+// A blue pixel of 32 bits, whose masks say where its colours are. They lie at one place, within the header or behind
+// it.
+Bytes bmp_with_masks(const Bytes& red_mask, const Bytes& blue_mask, uint8_t header = 40) {
+  Bytes masks = red_mask;
+  append(masks, {0, 0xFF, 0, 0});
+  append(masks, blue_mask);
+  Bytes bmp = bmp_of(header, 1, 32, 3, header == 40 ? masks : Bytes{}, {200, 0, 0, 0});
+  std::copy(masks.begin(), masks.end(), bmp.begin() + 54);
+  return bmp;
+}
+
+Bytes bmp_of_words(uint8_t header, const Bytes& red_mask, const Bytes& green_mask, const Bytes& pixel) {
+  Bytes masks = red_mask;
+  append(masks, green_mask);
+  append(masks, {0x1F, 0, 0, 0});
+  Bytes bmp = bmp_of(header, 1, 16, 3, header == 40 ? masks : Bytes{}, pixel);
+  std::copy(masks.begin(), masks.end(), bmp.begin() + 54);
   return bmp;
 }
 
 TEST(Decode, RefusesABmpWhoseMasksItWouldNotHeed) {
   if (!has_imgcodecs()) GTEST_SKIP() << "this build has no imgcodecs";
   const Bytes low{0xFF, 0, 0, 0}, high{0, 0, 0xFF, 0};
-  EXPECT_EQ(decode(bmp_with_masks(high, low)).pixels, (Bytes{0, 0, 200}));
-  EXPECT_CONTAINS(refusal(bmp_with_masks(low, high)), "the BMP's own masks");
+  for (const uint8_t header : {40, 52, 56, 108, 124}) {
+    EXPECT_EQ(decode(bmp_with_masks(high, low, header)).pixels, (Bytes{0, 0, 200})) << int{header};
+    EXPECT_CONTAINS(refusal(bmp_with_masks(low, high, header)), "the BMP's own masks") << int{header};
+    EXPECT_CONTAINS(refusal(bmp_with_masks({0, 0, 0xF0, 0x3F}, {0xFF, 3, 0, 0}, header)), "the BMP's own masks");
+  }
+  const Bytes red{0, 0xF8, 0, 0}, green{0xE0, 7, 0, 0}, other_red{0, 0x7C, 0, 0}, other_green{0xE0, 3, 0, 0};
+  EXPECT_EQ(decode(bmp_of_words(40, red, green, {0x10, 0, 0, 0})).pixels, (Bytes{0, 0, 128}));
+  EXPECT_EQ(decode(bmp_of_words(40, other_red, other_green, {0x10, 0, 0, 0})).pixels, (Bytes{0, 0, 128}));
+  EXPECT_CONTAINS(refusal(bmp_of_words(40, red, other_green, {0x10, 0, 0, 0})), "the BMP's own masks");
+  EXPECT_CONTAINS(refusal(bmp_of_words(108, red, green, {0x10, 0, 0, 0})), "the BMP's own masks");
+}
+
+// Four pixels each way, of two colours.
+Bytes bmp_of_rows(uint8_t bits, uint8_t compression, const Bytes& rows) {
+  return bmp_of(40, 4, bits, compression, {10, 20, 30, 0, 40, 50, 60, 0}, rows);
+}
+
+TEST(Decode, RefusesABmpWhoseCompressedRowsLeavePixelsOut) {
+  if (!has_imgcodecs()) GTEST_SKIP() << "this build has no imgcodecs";
+  constexpr uint8_t kBytes = 1, kHalfBytes = 2;
+  const Bytes run{4, 1, 0, 0}, three_and_one{0, 3, 1, 1, 1, 0, 1, 1, 0, 0}, end{0, 1};
+  const auto rows = [&](const std::vector<Bytes>& parts) {
+    Bytes all;
+    for (const Bytes& part : parts) append(all, part);
+    return all;
+  };
+  Bytes pixels;
+  for (int i = 0; i < 16; ++i) append(pixels, {60, 50, 40});
+  EXPECT_EQ(decode(bmp_of_rows(8, kBytes, rows({run, three_and_one, run, run, end}))).pixels, pixels);
+  EXPECT_EQ(decode(bmp_of_rows(8, kBytes, rows({run, run, run, {4, 1, 0, 1}}))).pixels, pixels);
+  const Bytes halves{4, 0x11, 0, 0}, three_halves{0, 3, 0x11, 0x10, 1, 0x11, 0, 0};
+  EXPECT_EQ(decode(bmp_of_rows(4, kHalfBytes, rows({halves, three_halves, halves, halves, end}))).pixels, pixels);
+  const std::string message = "the BMP's compressed rows leave pixels out: save it without compression";
+  EXPECT_EQ(refusal(bmp_of_rows(8, kBytes, rows({run, run, end}))), message);
+  EXPECT_EQ(refusal(bmp_of_rows(8, kBytes, rows({run, {3, 1, 0, 0}, run, run, end}))), message);
+  EXPECT_EQ(refusal(bmp_of_rows(8, kBytes, rows({{0, 2, 0, 1}, run, run, run, end}))), message);
+  EXPECT_EQ(refusal(bmp_of_rows(4, kHalfBytes, rows({halves, halves, end}))), message);
+  EXPECT_EQ(refusal(bmp_of_rows(8, kBytes, rows({run, run}))), "the image data is cut off");
+  EXPECT_EQ(refusal(bmp_of_rows(8, kBytes, rows({{5, 1}, run, run, run, end}))),
+            "the BMP's compressed rows are longer than the image is wide: is it damaged?");
 }
 
 // One pixel of 8-bit red, green, blue and alpha.

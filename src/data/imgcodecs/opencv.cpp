@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdarg>
 #include <cstdlib>
 #include <opencv2/core/utils/logger.hpp>
@@ -140,31 +141,82 @@ void refuse_huge_webp(const FileHeader& header, int64_t size) {
   if (kind.begins("VP8 ")) refuse_huge(number(26, 2) & k14Bits, number(28, 2) & k14Bits, size);
 }
 
+// A BMP's header of any kind but the oldest, which has neither masks nor compression.
+class BmpHeader {
+ public:
+  explicit BmpHeader(const FileHeader& file) : file_(file) {}
+
+  bool is_new() const { return file_.begins("BM") && kind() != 12; }
+  int64_t pixels() const { return number(10, 4); }
+  int64_t kind() const { return number(14, 4); }  // its own size
+  int64_t width() const { return side(18); }
+  int64_t height() const { return side(22); }
+  int64_t bits() const { return number(28, 2); }
+  int64_t compression() const { return number(30, 4); }
+  // Of red, green and blue. The shortest kind has them behind it, longer ones within, at the same place.
+  std::array<int64_t, 3> masks() const { return {number(54, 4), number(58, 4), number(62, 4)}; }
+
+ private:
+  int64_t number(int64_t at, int64_t bytes) const { return file_.number(at, bytes, ByteOrder::kLittle); }
+  // A negative height says that the rows begin at the top.
+  int64_t side(int64_t at) const { return std::abs(int64_t{static_cast<int32_t>(number(at, 4))}); }
+
+  const FileHeader& file_;
+};
+
 // Called before OpenCV takes memory for the pixels: its own limit is 2^30 of them, read from the environment before
 // main().
 void refuse_huge_header(const FileHeader& header, int64_t size) {
   if (header.begins("\x89PNG"))
     refuse_huge(header.number(16, 4, ByteOrder::kBig), header.number(20, 4, ByteOrder::kBig), size);
-  if (header.begins("BM")) {
-    const auto side = [&](int64_t at) {  // negative: rows from the top
-      return std::abs(int64_t{static_cast<int32_t>(header.number(at, 4, ByteOrder::kLittle))});
-    };
-    constexpr int64_t kOldHeader = 12;
-    if (header.number(14, 4, ByteOrder::kLittle) != kOldHeader) refuse_huge(side(18), side(22), size);
-  }
+  if (const BmpHeader bmp(header); bmp.is_new()) refuse_huge(bmp.width(), bmp.height(), size);
   if (header.begins("RIFF")) refuse_huge_webp(header, size);
   const NetpbmHeader netpbm = netpbm_header(header);
   refuse_huge(netpbm.width, netpbm.height, size);
   if (is_tiff(header)) refuse_huge_tiff(header, size);
 }
 
-// OpenCV takes the bytes of a pixel for blue, green and red behind a header of the old kind, whatever its masks say.
-void refuse_other_masks(const FileHeader& header) {
-  constexpr int64_t kHeader = 40, kBits = 32, kByMasks = 3, kRed = 0xFF0000, kGreen = 0xFF00, kBlue = 0xFF;
-  const auto number = [&](int64_t at, int64_t bytes) { return header.number(at, bytes, ByteOrder::kLittle); };
-  if (!header.begins("BM") || number(14, 4) != kHeader || number(28, 2) != kBits || number(30, 4) != kByMasks) return;
-  if (number(54, 4) == kRed && number(58, 4) == kGreen && number(62, 4) == kBlue) return;
+// OpenCV takes the bytes of a pixel of 32 bits for blue, green and red, whatever its masks say. It knows two kinds of
+// 16 bits, whose masks it finds behind the shortest header alone.
+void refuse_other_masks(const FileHeader& file) {
+  constexpr int64_t kByMasks = 3, kShortest = 40;
+  constexpr std::array<int64_t, 3> kBytes{0xFF0000, 0xFF00, 0xFF}, k565{0xF800, 0x7E0, 0x1F}, k555{0x7C00, 0x3E0, 0x1F};
+  const BmpHeader header(file);
+  const bool is_word = header.bits() == 16;
+  if (!header.is_new() || header.compression() != kByMasks || (!is_word && header.bits() != 32)) return;
+  const std::array<int64_t, 3> masks = header.masks();
+  const bool is_read = is_word ? header.kind() == kShortest && (masks == k565 || masks == k555) : masks == kBytes;
+  if (is_read) return;
   throw DataError("the BMP's own masks put its colours in an order that is not read here: save it without them");
+}
+
+// OpenCV fills pixels that compressed rows leave out with the first colour.
+void refuse_unfilled_rows(const FileHeader& file) {
+  constexpr int64_t kBytes = 1, kHalfBytes = 2;  // the kinds of compression
+  constexpr int64_t kEndOfRow = 0, kEndOfImage = 1, kSkip = 2;
+  const BmpHeader header(file);
+  const int64_t kind = header.compression(), width = header.width(), height = header.height();
+  if (!header.is_new() || (kind != kBytes && kind != kHalfBytes)) return;
+  int64_t x = 0, y = 0;
+  const auto refuse_unless = [](bool is_filled) {
+    if (!is_filled) throw DataError("the BMP's compressed rows leave pixels out: save it without compression");
+  };
+  for (int64_t at = header.pixels(); y < height && (y + 1 < height || x < width); at += 2) {
+    if (at > file.size() - 2) throw DataError("the image data is cut off");
+    const int64_t run = byte_at(file, at), code = byte_at(file, at + 1);
+    if (run > 0) {
+      x += run;
+    } else if (code == kEndOfRow) {
+      refuse_unless(x == width);
+      x = 0;
+      ++y;
+    } else {
+      refuse_unless(code != kEndOfImage && code != kSkip);
+      x += code;  // so many pixels follow, in an even number of bytes
+      at += ((kind == kBytes ? code : (code + 1) / 2) + 1) / 2 * 2;
+    }
+    if (x > width) throw DataError("the BMP's compressed rows are longer than the image is wide: is it damaged?");
+  }
 }
 
 // OpenCV opens more, by content, whatever a file is called; those readers are not strict, or ask for memory first.
@@ -269,6 +321,7 @@ void decode_with_imgcodecs(const uint8_t* bytes, int64_t size, int64_t channels,
   }
   refuse_huge_header(header, size);
   refuse_other_masks(header);
+  refuse_unfilled_rows(header);
   if (decode_netpbm(header, channels, out)) return;
   std::vector<uint8_t> memory;
   const uint8_t* upright = without_orientation(bytes, size, memory);
