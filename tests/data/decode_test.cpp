@@ -228,11 +228,16 @@ TEST(Decode, RefusesABmpWhoseCompressedRowsLeavePixelsOut) {
             "the BMP's compressed rows are longer than the image is wide: is it damaged?");
 }
 
-// One pixel of 8-bit red, green, blue and alpha.
-Bytes tiff_with_alpha(uint8_t alpha) {
-  const std::vector<std::array<uint8_t, 3>> tags{{0, 1, 1},  {1, 1, 1},  {2, 4, 12}, {3, 1, 1},  {6, 1, 2},
-                                                 {17, 1, 8}, {21, 1, 4}, {22, 1, 1}, {23, 1, 4}, {82, 1, 2}};
-  Bytes tiff{'I', 'I', 42, 0, 20, 0, 0, 0, 200, 100, 50, alpha, 8, 0, 8, 0, 8, 0, 8, 0};
+// One pixel of red, green, blue and alpha, of 8 bits or of 16, whose two bytes are alike.
+Bytes tiff_with_alpha(uint8_t bits, uint8_t alpha, uint8_t kind_of_alpha) {
+  const auto pixel = static_cast<uint8_t>(bits / 2);  // bytes
+  const auto bits_at = static_cast<uint8_t>(8 + pixel), directory = static_cast<uint8_t>(bits_at + 8);
+  const std::vector<std::array<uint8_t, 3>> tags{
+      {0, 1, 1},  {1, 1, 1},  {2, 4, bits_at}, {3, 1, 1},      {6, 1, 2},
+      {17, 1, 8}, {21, 1, 4}, {22, 1, 1},      {23, 1, pixel}, {82, 1, kind_of_alpha}};
+  Bytes tiff{'I', 'I', 42, 0, directory, 0, 0, 0};
+  for (const int value : {200, 100, 50, int{alpha}}) tiff.insert(tiff.end(), bits / 8U, static_cast<uint8_t>(value));
+  for (int i = 0; i < 4; ++i) append(tiff, {bits, 0});
   append(tiff, {static_cast<uint8_t>(tags.size()), 0});
   for (const auto& [tag, count, value] : tags) append(tiff, {tag, 1, 3, 0, count, 0, 0, 0, value, 0, 0, 0});
   append(tiff, {0, 0, 0, 0});
@@ -241,8 +246,13 @@ Bytes tiff_with_alpha(uint8_t alpha) {
 
 TEST(Decode, RefusesATiffThatIsTransparentInPlaces) {
   if (!has_imgcodecs()) GTEST_SKIP() << "this build has no imgcodecs";
-  EXPECT_EQ(decode(tiff_with_alpha(255)).pixels, (Bytes{200, 100, 50}));
-  EXPECT_CONTAINS(refusal(tiff_with_alpha(128)), "transparent in places");
+  constexpr uint8_t kAssociated = 1, kUnassociated = 2;
+  for (const uint8_t bits : {8, 16}) {
+    for (const uint8_t kind : {kAssociated, kUnassociated}) {
+      EXPECT_EQ(decode(tiff_with_alpha(bits, 255, kind)).pixels, (Bytes{200, 100, 50})) << int{bits};
+      EXPECT_CONTAINS(refusal(tiff_with_alpha(bits, 128, kind)), "transparent in places") << int{bits};
+    }
+  }
 }
 
 TEST(Decode, NamesTheDamage) {

@@ -290,21 +290,20 @@ const uint8_t* without_orientation(const uint8_t* bytes, int64_t size, std::vect
   return memory.data();
 }
 
-// libtiff gives the colours of a transparent pixel as they look on black, and drops what they were. With 16 bits
-// OpenCV reads them itself.
+// libtiff gives the colours of a transparent pixel, of 8 bits or 16, as they look on black, and drops what they were.
 void refuse_transparent_tiff(const uint8_t* bytes, int64_t size) {
   constexpr int64_t kBitsPerSample = 258, kSamplesPerPixel = 277, kExtraSamples = 338, kUnspecified = 0;
   const TiffDirectory directory{FileHeader(bytes, size)};
+  const int64_t bits = directory.number(kBitsPerSample, 1);
   const bool has_alpha = directory.number(kExtraSamples, kUnspecified) != kUnspecified &&
-                         directory.number(kSamplesPerPixel, 1) == 4 && directory.number(kBitsPerSample, 1) == 8;
+                         directory.number(kSamplesPerPixel, 1) == 4 && (bits == 8 || bits == 16);
   if (!has_alpha) return;
   const cv::Mat all = decode_by_opencv(bytes, size, cv::IMREAD_UNCHANGED);
   cv::Mat alpha;
-  if (all.type() == CV_8UC4) cv::extractChannel(all, alpha, 3);
-  constexpr double kOpaque = 255;
+  if (all.type() == (bits == 8 ? CV_8UC4 : CV_16UC4)) cv::extractChannel(all, alpha, 3);
   double least = 0;
   if (!alpha.empty()) cv::minMaxLoc(alpha, &least);
-  if (least == kOpaque) return;
+  if (least == static_cast<double>(bits == 8 ? kFullByte : kFullWord)) return;
   throw DataError(
       "the image is transparent in places, whose colours cannot be read from a TIFF: save it without transparency, or "
       "as PNG");
