@@ -99,7 +99,7 @@ class Packer {
     prepare_folder();
     draw_order();
     earlier_plan_ = hash_of_earlier_plan();
-    plan_ = hash_of_plan();
+    plan_ = hash_of_plan(fingerprint(source_));
     if (fs::exists(path) && is_complete(read_index(path))) {
       summary_.shards_found = shards_;
     } else {
@@ -190,7 +190,7 @@ class Packer {
 
   std::string numbered_key(int64_t image) const { return fmt::format("{}-{}", key_of(image), image); }
 
-  // Names, labels and sizes, as versions before this one had them. A set that such a version began is continued.
+  // Names, labels and sizes, as the first versions had them. A set that an earlier version began is continued.
   uint64_t hash_of_earlier_plan() const {
     std::string all = fmt::format("{} {} {} {} {} {} {}", source_.size(), shards_, options_.seed,
                                   options_.resize_shorter, options_.quality, options_.decoded_size, class_checksum_);
@@ -202,15 +202,15 @@ class Packer {
     return hash;
   }
 
-  uint64_t hash_of_plan() const {
+  uint64_t hash_of_plan(const std::string& fingerprint) const {
     const bool is_turned = options_.exif_orientation == ExifOrientation::kApply;
-    const std::string all = fmt::format("{:x} {}{}", earlier_plan_, fingerprint(source_), is_turned ? " upright" : "");
+    const std::string all = fmt::format("{:x} {}{}", earlier_plan_, fingerprint, is_turned ? " upright" : "");
     return checksum_of(all.data(), static_cast<int64_t>(all.size()));
   }
 
   void expect_same_plan(const PackedIndex& index) const {
     const bool is_earlier = index.plan == earlier_plan_ && options_.exif_orientation == ExifOrientation::kIgnore;
-    if (index.plan == plan_ || is_earlier) return;
+    if (index.plan == plan_ || is_earlier || index.plan == hash_of_plan(earlier_fingerprint(source_))) return;
     throw DataError(fmt::format(
         "{} holds a {} set that was packed from other images or with other options; pack into an empty folder",
         options_.out, split_name(options_.split)));

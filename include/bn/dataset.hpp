@@ -42,8 +42,11 @@ class Dataset {
   // Returns the XXH3 of all the image's encoded bytes where the set has recorded it; nothing is read.
   virtual std::optional<uint64_t> recorded_checksum(int64_t) const { return std::nullopt; }
   // Returns a number that is equal for images whose files hold the same bytes, whatever their names. It reads the
-  // image, or as much of it as tells images apart. Throws as read() does.
+  // image, or the two ends of a large one: few images differ in their middle alone. What a split keeps for validation
+  // depends on it, so it stays as it is. Throws as read() does.
   virtual uint64_t content_key(int64_t index) const;
+  // The same, of the whole image, or of eight parts of it, `most` bytes in all, where it has more.
+  virtual uint64_t content_digest(int64_t index, int64_t most) const;
   // The number of images in each file that holds many, in the order of their indices.
   virtual std::vector<int64_t> shard_sizes() const { return {size()}; }
 
@@ -62,9 +65,12 @@ class Dataset {
 };
 
 // Tells sets apart by their images in order: 16 hexadecimal digits of the labels, file names and sizes, then a hyphen
-// and 16 of the contents (content_key), unless more than 2 GB would have to be read for these. Of more than 200,000
-// images no sizes count, and contents only where the set has recorded them. The place of a set does not matter.
+// and 16 of the contents (content_digest), unless more than 2 GB would have to be read for these: up to 1 MB of an
+// image or, where that is too much, up to 64 kB. "2-" stands before them where an image has more than 64 kB, of which
+// earlier versions read the two ends. Of more than 200,000 images no sizes count, and contents only where the set has
+// recorded them. The place of a set does not matter.
 std::string fingerprint(const Dataset& set);
+std::string earlier_fingerprint(const Dataset& set);  // the one of earlier versions
 
 // Throws DataError: missing file, truncated gz or idx, count mismatch, an empty class, ... naming the file.
 std::unique_ptr<Dataset> open_dataset(const DataOptions& options, Split split);

@@ -14,7 +14,8 @@ struct DataRecord {
   std::string fingerprint{};  // bn::fingerprint()
   int64_t largest_class = 0;  // images of the class that has most; 0 in records of an earlier version
 };
-// Fingerprints are compared as far as both tell: one of an earlier version has nothing about the contents.
+// Fingerprints are compared as far as both tell: one of an earlier version has nothing about the contents, or has it in
+// another form.
 bool is_same_data(const DataRecord& a, const DataRecord& b);
 
 // The checkpoint that a run's first values come from.

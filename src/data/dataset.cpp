@@ -55,18 +55,13 @@ namespace {
 // "a.tar:x/1.jpg" -> "1.jpg"
 std::string after_folders(const std::string& name) { return name.substr(name.find_last_of("/:") + 1); }
 
-// content_key() reads so much of an image that is a file or a member of one; the images of other sets are in memory.
-int64_t bytes_to_read(const Dataset& set, int64_t index) {
-  constexpr int64_t kMost = 65'536;
-  return set.recorded_checksum(index) ? 0 : std::min(set.stored_bytes(index), kMost);
-}
-
-std::string digits_of_contents(const Dataset& set) {
+template <class KeyOf>
+std::string digits_of_contents(const Dataset& set, const KeyOf& key_of) {
   Checksum sum;
   for (int64_t i = 0; i < set.size(); ++i) {
     uint64_t key = 0;  // of an image that cannot be read; training will say why
     try {
-      key = set.content_key(i);
+      key = key_of(i);
     } catch (const DataError&) {
     }
     sum.add(&key, sizeof key);
@@ -78,27 +73,47 @@ std::string digits_of_contents(const Dataset& set) {
 
 std::string Dataset::file_name(int64_t index) const { return after_folders(name(index)); }
 
-std::string fingerprint(const Dataset& set) {
+namespace {
+
+enum class FingerprintForm { kEarlier, kOfNow };
+
+std::string fingerprint(const Dataset& set, FingerprintForm form) {
   constexpr int64_t kMostSizes = 200'000;  // each may ask the file system
-  constexpr int64_t kMostToRead = int64_t{2} << 30;
+  constexpr int64_t kMostToRead = int64_t{2} << 30, kMuch = 1 << 20, kLittle = 1 << 16;
   const bool sizes_are_asked = set.size() <= kMostSizes;
-  int64_t to_read = sizes_are_asked || set.recorded_checksum(0) ? 0 : kMostToRead + 1;
+  int64_t little = sizes_are_asked || set.recorded_checksum(0) ? 0 : kMostToRead + 1, much = little;  // to be read
   Checksum sum;
   for (int64_t i = 0; i < set.size(); ++i) {
     const std::string file = after_folders(set.name(i));  // a set may move
-    const int64_t numbers[] = {set.label(i), sizes_are_asked ? set.stored_bytes(i) : 0};
+    const int64_t bytes = sizes_are_asked ? set.stored_bytes(i) : 0;
+    const int64_t numbers[] = {set.label(i), bytes};
     sum.add(file.c_str(), static_cast<int64_t>(file.size()) + 1);
     sum.add(numbers, sizeof numbers);
-    if (sizes_are_asked) to_read += bytes_to_read(set, i);
+    if (set.recorded_checksum(i)) continue;
+    little += std::min(bytes, kLittle);
+    much += std::min(bytes, kMuch);
   }
-  return to_read > kMostToRead ? sum.digits() : sum.digits() + "-" + digits_of_contents(set);
+  if (little > kMostToRead) return sum.digits();
+  if (form == FingerprintForm::kEarlier) {
+    return sum.digits() + "-" + digits_of_contents(set, [&](int64_t i) { return set.content_key(i); });
+  }
+  const int64_t most = much > kMostToRead ? kLittle : kMuch;
+  return sum.digits() + (much > little ? "-2-" : "-") +
+         digits_of_contents(set, [&](int64_t i) { return set.content_digest(i, most); });
 }
+
+}  // namespace
+
+std::string fingerprint(const Dataset& set) { return fingerprint(set, FingerprintForm::kOfNow); }
+std::string earlier_fingerprint(const Dataset& set) { return fingerprint(set, FingerprintForm::kEarlier); }
 
 uint64_t Dataset::content_key(int64_t index) const {
   std::vector<uint8_t> storage;
   const Sample sample = read(index, storage);
   return XXH3_64bits(sample.data, static_cast<size_t>(sample.bytes));
 }
+
+uint64_t Dataset::content_digest(int64_t index, int64_t) const { return content_key(index); }
 
 std::string resolve_data_path(const std::string& path) {
   if (path.empty()) throw DataError("a data path is empty");

@@ -58,4 +58,19 @@ uint64_t content_key(const FileReader& file, int64_t offset, int64_t bytes) {
   return XXH3_64bits_withSeed(ends.data(), ends.size(), static_cast<uint64_t>(bytes));
 }
 
+// The parts lie at equal distances, the first and the last at the ends.
+uint64_t content_digest(const FileReader& file, int64_t offset, int64_t bytes, int64_t most) {
+  constexpr int64_t kParts = 8;
+  std::vector<uint8_t> read(static_cast<size_t>(std::min(bytes, most)));
+  if (bytes <= most) {
+    file.read(offset, bytes, read.data());
+  } else {
+    const int64_t part = most / kParts;
+    for (int64_t i = 0; i < kParts; ++i) {
+      file.read(offset + (bytes - part) * i / (kParts - 1), part, read.data() + i * part);
+    }
+  }
+  return XXH3_64bits_withSeed(read.data(), read.size(), static_cast<uint64_t>(bytes));
+}
+
 }  // namespace bn

@@ -51,6 +51,13 @@ uint64_t PlacedImages::content_key(int64_t index) const {
   return bn::content_key(file, 0, file.size());
 }
 
+uint64_t PlacedImages::content_digest(int64_t index, int64_t most) const {
+  const Place& at = place(index);
+  if (source(index).tar) return bn::content_digest(*source(index).tar, at.offset, at.bytes, most);
+  const FileReader file(name(index));
+  return bn::content_digest(file, 0, file.size(), most);
+}
+
 std::vector<int64_t> PlacedImages::shard_sizes() const {
   std::vector<int64_t> sizes;
   for (const Source& source : sources_) sizes.push_back(source.images);

@@ -27,6 +27,9 @@ class DatasetView : public Dataset {
     return source_->recorded_checksum(source_index(index));
   }
   uint64_t content_key(int64_t index) const override { return source_->content_key(source_index(index)); }
+  uint64_t content_digest(int64_t index, int64_t most) const override {
+    return source_->content_digest(source_index(index), most);
+  }
   std::vector<int64_t> shard_sizes() const override { return source_->shard_sizes(); }
   Sample read(int64_t index, std::vector<uint8_t>& storage) const override {
     return source_->read(source_index(index), storage);

@@ -44,13 +44,14 @@ void compare(const DataRecord& before, const DataRecord& now, const char* set, s
 }  // namespace
 
 bool is_same_data(const DataRecord& a, const DataRecord& b) {
-  constexpr char kContents = '-';  // before the digits of the contents
-  const auto names = [](const std::string& fingerprint) { return fingerprint.substr(0, fingerprint.find(kContents)); };
+  constexpr char kHyphen = '-';  // before the digits of the contents, and before and behind their form where it is new
+  const auto names = [](const std::string& fingerprint) { return fingerprint.substr(0, fingerprint.find(kHyphen)); };
   if (a.images != b.images || names(a.fingerprint) != names(b.fingerprint)) return false;
-  const auto tells_contents = [](const DataRecord& data) {
-    return data.fingerprint.find(kContents) != std::string::npos;
+  const auto form = [](const std::string& fingerprint) {
+    const size_t first = std::min(fingerprint.find(kHyphen), fingerprint.size());
+    return fingerprint.substr(first, fingerprint.rfind(kHyphen) - first + 1);
   };
-  return !tells_contents(a) || !tells_contents(b) || a.fingerprint == b.fingerprint;
+  return form(a.fingerprint) != form(b.fingerprint) || a.fingerprint == b.fingerprint;
 }
 
 std::string to_json(const Provenance& provenance) {

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
@@ -84,6 +85,25 @@ TEST(Fingerprint, TellsTheContentsOfFilesOfEqualSize) {
   const std::string after = of_folder("set");
   EXPECT_EQ(after.substr(0, 16), before.substr(0, 16));  // labels, names and sizes are as they were
   EXPECT_NE(after, before);
+}
+
+// Uncompressed images of one size differ in their middles alone where another was put under the same name.
+TEST(Fingerprint, TellsTheMiddleOfALargeFile) {
+  const test::TemporaryFolder dir;
+  const auto of_middle = [&](size_t size, char middle, const auto& fingerprint_of) {
+    std::string bytes(size, 'x');
+    std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(size / 4), size / 2, middle);
+    dir.write("set/a/1.bmp", bytes);
+    return fingerprint_of(*open_dataset({.kind = DatasetKind::kFolder, .train = {dir / "set"}}, Split::kTrain));
+  };
+  for (const size_t size : {60'000, 100'000, 1'000'000, 3'000'000}) {
+    const std::string before = of_middle(size, 'y', fingerprint), after = of_middle(size, 'z', fingerprint);
+    EXPECT_EQ(after.substr(0, 17), before.substr(0, 17)) << size;
+    EXPECT_NE(after, before) << size;
+    const bool is_small = size < 65'536;
+    EXPECT_EQ(before.size(), is_small ? 33U : 35U) << size;
+    EXPECT_EQ(of_middle(size, 'y', earlier_fingerprint) == before, is_small) << size;
+  }
 }
 
 TEST(Fingerprint, TellsTheImagesOfAnIdxFile) {

@@ -98,6 +98,25 @@ TEST(ContentKey, IsOfTheBytesNotOfTheName) {
   EXPECT_NE(key(bytes_of("a")), key(bytes_of("b")));
 }
 
+TEST(ContentDigest, IsOfTheWholeOrOfEightParts) {
+  const TemporaryFolder dir;
+  const auto digest = [&](const Bytes& bytes, int64_t most) {
+    const FileReader file(dir.write("file", bytes));
+    return content_digest(file, 0, file.size(), most);
+  };
+  // Of 800 bytes, 80 are read in parts of 10, which begin at each seventh of 790.
+  constexpr int64_t kSize = 800, kPart = 10;
+  const Bytes plain(kSize, 7);
+  for (int64_t at = 0; at < kSize; ++at) {
+    Bytes other = plain;
+    other[static_cast<size_t>(at)] = 8;
+    bool is_read = false;
+    for (int64_t i = 0; i < 8; ++i) is_read = is_read || (at >= 790 * i / 7 && at < 790 * i / 7 + kPart);
+    EXPECT_EQ(digest(other, 8 * kPart) != digest(plain, 8 * kPart), is_read) << at;
+    EXPECT_NE(digest(other, kSize), digest(plain, kSize)) << at;
+  }
+}
+
 DataOptions split_options(DatasetKind kind, const std::string& path) {
   DataOptions options{.kind = kind};
   options.train = {path};

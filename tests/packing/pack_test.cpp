@@ -357,6 +357,18 @@ TEST_F(Pack, AnImageOfEqualSizeIsAnotherSetToo) {
   EXPECT_CONTAINS(error_message<DataError>([&] { pack_quietly(*set_with(), options); }), "from other images");
 }
 
+TEST_F(Pack, AnImageWithAnotherMiddleIsAnother) {
+  const PackOptions options{.out = dir_ / "out", .shards = 1};
+  Bytes comment{0xFF, 0xFE, 0xEA, 0x60}, image = jpeg_image(40, 40, 1);  // of 60,000 bytes
+  comment.resize(60'002, 'x');
+  for (int i = 0; i < 3; ++i) image.insert(image.begin() + 2, comment.begin(), comment.end());
+  const auto set_with = [&] { return made_set(dir_, 4, {{"b/x.jpg", image}}); };
+  pack_quietly(*set_with(), options);
+  EXPECT_EQ(pack_quietly(*set_with(), options).shards_found, 1);
+  image[image.size() / 2] = 'y';
+  EXPECT_CONTAINS(error_message<DataError>([&] { pack_quietly(*set_with(), options); }), "from other images");
+}
+
 TEST_F(Pack, PixelsThatWerePackedAnewHaveAnotherFingerprint) {
   const auto fingerprint_with = [&](const std::string& out, int seed) {
     pack_quietly(*made_set(dir_, 0, {{"a/1.jpg", jpeg_image(30, 30, seed)}, {"b/2.jpg", jpeg_image(30, 30, 9)}}),

@@ -73,6 +73,11 @@ TEST(Provenance, ComparesContentsWhereBothTellThem) {
   EXPECT_FALSE(is_same_data(now, {.images = 24, .fingerprint = "00aa-02"}));
   EXPECT_FALSE(is_same_data(earlier, {.images = 24, .fingerprint = "00ab-01"}));
   EXPECT_FALSE(is_same_data(now, {.images = 25, .fingerprint = "00aa-01"}));
+  const DataRecord of_large{.images = 24, .fingerprint = "00aa-2-01"};
+  EXPECT_TRUE(is_same_data(now, of_large));
+  EXPECT_TRUE(is_same_data(earlier, of_large));
+  EXPECT_FALSE(is_same_data(of_large, {.images = 24, .fingerprint = "00aa-2-02"}));
+  EXPECT_FALSE(is_same_data(of_large, {.images = 24, .fingerprint = "00ab-01"}));
 }
 
 TEST(Checkpoint, RoundTripsEveryBit) {
