@@ -132,7 +132,7 @@ class Packer {
     std::error_code error;  // if it stays, the first write says so
     fs::create_directories(options_.out, error);
     lock_ = lock_folder(options_.out);
-    for (const auto& entry : fs::directory_iterator(options_.out, error)) {
+    for (const fs::directory_entry& entry : read_folder(options_.out).entries) {
       const std::string name = entry.path().filename().string();
       if (is_temporary_name(name) && is_name_of_ours(name.substr(0, name.rfind(".tmp.")))) {
         fs::remove(entry.path(), error);

@@ -85,9 +85,8 @@ class Verifier {
 
   // True if there are whole shards or notes of them: FOLDER/train-*.
   bool has_shards(Split split) const {
-    std::error_code error;  // there is no such folder
-    const std::filesystem::directory_iterator entries(folder_, error);
-    return std::any_of(begin(entries), end(entries), [&](const auto& entry) {
+    const FolderContents contents = read_folder(folder_);  // empty where there is no such folder
+    return std::ranges::any_of(contents.entries, [&](const std::filesystem::directory_entry& entry) {
       const std::string name = entry.path().filename().string();
       return name.starts_with(split_name(split) + "-") && (name.ends_with(".tar") || name.ends_with(".part"));
     });

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <iostream>
 #include <new>
 #include <system_error>
@@ -171,6 +172,8 @@ int run_command_line(CLI::App& app, int argc, const char* const* argv, const Exi
         "the system gives this program no more memory; it may be limited by ulimit -v, a container or a job's "
         "request",
         ExitCode::kUnsupported);
+  } catch (const std::filesystem::filesystem_error& error) {
+    return fails(error, tells_of_the_file(error.code().value()) ? ExitCode::kFailure : ExitCode::kStorage);
   } catch (const std::system_error& error) {
     if (error.code() != std::errc::resource_unavailable_try_again) return fails(error, ExitCode::kFailure);
     return tells(

@@ -58,13 +58,10 @@ bool names_validation(const std::string& name) { return place_in(kValidationName
 
 std::vector<std::string> folders_in(const fs::path& folder) {
   std::vector<std::string> names;
-  std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    std::error_code unknown;  // set for a link that leads nowhere
-    std::string name = entry->path().filename().string();
-    if (entry->is_directory(unknown) && !is_hidden_name(name)) names.push_back(std::move(name));
+  for (const fs::directory_entry& entry : read_folder(folder.string()).entries) {
+    std::string name = entry.path().filename().string();
+    if (kind_of(entry) == EntryKind::kFolder && !is_hidden_name(name)) names.push_back(std::move(name));
   }
-  std::ranges::sort(names);
   return names;
 }
 

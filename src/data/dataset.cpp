@@ -2,10 +2,8 @@
 #include <xxhash.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <memory>
 
@@ -14,6 +12,7 @@
 #include "data/sources.hpp"
 #include "data/split.hpp"
 #include "system/checksum.hpp"
+#include "system/files.hpp"
 #include "system/text.hpp"
 
 namespace bn {
@@ -142,11 +141,8 @@ std::vector<std::string> split_paths(const DataOptions& options, Split split, si
 
 void throw_cannot_open(const std::string& path) {
   const int error = errno;
-  const std::string message = fmt::format("cannot open {} ({})", path, std::strerror(error));
-  // These tell of the file; any other may pass, as on a network disk or where the system is short of something.
-  constexpr std::array kOfTheFile{ENOENT, ENOTDIR, EACCES, EPERM, ELOOP, ENAMETOOLONG,
-                                  EISDIR, EINVAL,  EILSEQ, ENXIO, ENODEV};
-  if (std::ranges::find(kOfTheFile, error) == kOfTheFile.end()) throw StorageError(message);
+  const std::string message = fmt::format("cannot open {} ({})", path, errno_text(error));
+  if (!tells_of_the_file(error)) throw StorageError(message);
   throw DataError(message);
 }
 

@@ -18,8 +18,10 @@ FileReader::FileReader(std::string path) : path_(std::move(path)) {
   file_ = open_patiently(path_);
   if (!file_) throw_cannot_open(path_);
   struct stat status {};
-  const bool known = ::fstat(file_.get(), &status) == 0;
-  if (!known || !S_ISREG(status.st_mode)) {
+  if (::fstat(file_.get(), &status) != 0) {
+    throw StorageError(fmt::format("cannot read {} ({})", path_, errno_text(errno)));
+  }
+  if (!S_ISREG(status.st_mode)) {
     throw DataError(fmt::format("cannot read {}: it is not a regular file", path_));
   }
   size_ = status.st_size;

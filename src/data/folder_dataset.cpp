@@ -10,6 +10,7 @@
 #include "data/folder_walk.hpp"
 #include "data/placed_images.hpp"
 #include "data/sources.hpp"
+#include "system/files.hpp"
 
 namespace bn {
 namespace {
@@ -18,14 +19,14 @@ namespace fs = std::filesystem;
 
 // Files beside the folders belong to no class.
 std::vector<std::string> class_folders(const std::string& root, LeftOut* left_out = nullptr) {
-  std::error_code error;
-  fs::directory_iterator entries(root, error);
-  if (error) throw DataError(fmt::format("cannot open the image folder {} ({})", root, error.message()));
+  const FolderContents contents = read_folder(root);
+  if (contents.error != 0) {
+    throw DataError(fmt::format("cannot open the image folder {} ({})", root, errno_text(contents.error)));
+  }
   std::vector<std::string> names;
-  for (const auto& entry : entries) {
+  for (const fs::directory_entry& entry : contents.entries) {
     const std::string name = entry.path().filename().string();
-    std::error_code unknown;  // set for a link that leads nowhere
-    if (entry.is_directory(unknown) && !is_hidden_name(name)) {
+    if (kind_of(entry) == EntryKind::kFolder && !is_hidden_name(name)) {
       names.push_back(name);
     } else if (left_out != nullptr) {
       left_out->add(entry.path().string());

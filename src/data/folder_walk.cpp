@@ -38,23 +38,23 @@ std::vector<std::string> FolderWalk::images_below(const std::string& folder) {
 }
 
 void FolderWalk::read(const std::string& folder, std::vector<std::string>& images) {
-  std::error_code error;
-  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    const std::string path = entry->path().string(), name = entry->path().filename().string();
-    std::error_code unknown;  // set for a link that leads nowhere
-    if (entry->is_directory(unknown) && !is_hidden_name(name) && !is_thumbnails_name(name)) {
+  const FolderContents contents = read_folder(folder);
+  if (contents.error != 0) fail(folder, contents.error);
+  for (const std::filesystem::directory_entry& entry : contents.entries) {
+    const std::string path = entry.path().string(), name = entry.path().filename().string();
+    const EntryKind kind = kind_of(entry);
+    if (kind == EntryKind::kFolder && !is_hidden_name(name) && !is_thumbnails_name(name)) {
       if (is_new(path)) {
         read(path, images);
       } else {
         left_out_.add(path + " (a link to a folder that is part of the set already)");
       }
-    } else if (entry->is_regular_file(unknown) && has_image_name(name)) {
+    } else if (kind == EntryKind::kFile && has_image_name(name)) {
       images.push_back(path);
     } else {
       left_out_.add(path);
     }
   }
-  if (error) fail(folder, error.value());
 }
 
 }  // namespace bn

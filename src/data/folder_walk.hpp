@@ -16,7 +16,8 @@ namespace bn {
 // out, as are hidden files and folders, files that are no images by their names, and links that lead nowhere.
 class FolderWalk {
  public:
-  // A folder that cannot be read adds "FOLDER: the reason" to `unreadable`; without that list it is a DataError.
+  // A folder that cannot be read adds "FOLDER: the reason" to `unreadable`; without that list it is a DataError. A disk
+  // that fails is a StorageError.
   explicit FolderWalk(LeftOut& left_out, std::vector<std::string>* unreadable = nullptr)
       : left_out_(left_out), unreadable_(unreadable) {}
   // Its images belong elsewhere: a link to this folder is not followed.

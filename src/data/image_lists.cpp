@@ -52,8 +52,7 @@ std::vector<Line> read_lines(const std::string& path) {
 
 // Adds the images of a tar file or of a folder.
 void add_path(const std::string& path, PlacedImages& images, FolderWalk& walk) {
-  std::error_code error;
-  if (fs::is_directory(path, error)) {
+  if (is_folder(path)) {
     const std::string folder = path.ends_with('/') ? path : path + "/";
     images.begin_files(folder);
     for (const std::string& image : walk.images_below(path)) images.add(image.substr(folder.size()), -1);

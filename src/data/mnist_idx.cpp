@@ -4,6 +4,7 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <memory>
 
@@ -12,6 +13,7 @@
 #include "data/file_reader.hpp"
 #include "data/sources.hpp"
 #include "data/split.hpp"
+#include "system/files.hpp"
 
 namespace bn {
 namespace {
@@ -33,25 +35,44 @@ class GzReader {
   // Appends the next bytes, at most `most`; returns whether there were as many.
   bool read(int64_t most, std::vector<uint8_t>& bytes) {
     const size_t end = bytes.size() + static_cast<size_t>(most);
-    while (bytes.size() < end) {  // chunk by chunk: most is what a header claims
+    for (int failures = 0; bytes.size() < end;) {  // chunk by chunk: most is what a header claims
       const size_t filled = bytes.size(), step = std::min<size_t>(kChunk, end - filled);
       bytes.resize(filled + step);
       const int count = gzread(file_.get(), bytes.data() + filled, static_cast<unsigned>(step));
+      const int error = errno;
       int status = Z_OK;
       const char* reason = gzerror(file_.get(), &status);
+      if (status == Z_ERRNO) {
+        errno = error;
+        if (!can_try_again(++failures)) {
+          throw StorageError(fmt::format("cannot read {} ({})", path_, errno_text(error)));
+        }
+        bytes.resize(filled);
+        begin_anew();
+        continue;
+      }
       if (count < 0 || status < 0) {
         throw DataError(fmt::format("{} is a damaged or cut off gzip file ({})", path_, reason));
       }
       bytes.resize(filled + static_cast<size_t>(count));
+      given_ += count;
       if (count == 0) return false;
     }
     return true;
   }
 
  private:
+  // After a failure zlib does not know where it is: it goes through the file again, to the next byte.
+  void begin_anew() {
+    gzclearerr(file_.get());
+    gzrewind(file_.get());
+    gzseek(file_.get(), given_, SEEK_SET);
+  }
+
   static constexpr unsigned kChunk = 1U << 20;
   const std::string& path_;
   std::unique_ptr<gzFile_s, GzClose> file_;
+  int64_t given_ = 0;  // bytes
 };
 
 uint32_t big_endian(const uint8_t* bytes) {

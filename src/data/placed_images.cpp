@@ -1,7 +1,12 @@
 #include "data/placed_images.hpp"
 
+#include <fmt/format.h>
+
 #include <filesystem>
 #include <string_view>
+
+#include "bn/error.hpp"
+#include "system/files.hpp"
 
 namespace bn {
 
@@ -40,9 +45,11 @@ std::string PlacedImages::file_name(int64_t index) const {
 
 int64_t PlacedImages::stored_bytes(int64_t index) const {
   if (source(index).tar) return place(index).bytes;
-  std::error_code error;  // reading the file will report the failure
+  std::error_code error;
   const auto bytes = std::filesystem::file_size(name(index), error);
-  return error ? 0 : static_cast<int64_t>(bytes);
+  if (!error) return static_cast<int64_t>(bytes);
+  if (tells_of_the_file(error.value())) return 0;  // reading it will report the failure
+  throw StorageError(fmt::format("cannot read {} ({})", name(index), error.message()));
 }
 
 uint64_t PlacedImages::content_key(int64_t index) const {

@@ -13,6 +13,7 @@
 #include "data/class_list.hpp"
 #include "data/placed_images.hpp"
 #include "data/sources.hpp"
+#include "system/files.hpp"
 #include "system/text.hpp"
 
 namespace bn {
@@ -31,27 +32,24 @@ bool is_compressed_tar(const std::string& name) {
 std::vector<std::string> tars_in(const std::vector<std::string>& paths, LeftOut& left_out) {
   std::vector<std::string> tars;
   for (const std::string& path : paths) {
-    std::error_code error;
-    if (!fs::is_directory(path, error)) {
+    if (!is_folder(path)) {
       tars.push_back(path);
       continue;
     }
-    std::vector<fs::path> entries;
-    for (fs::directory_iterator entry(path, error), end; !error && entry != end; entry.increment(error)) {
-      entries.push_back(entry->path());
+    const FolderContents contents = read_folder(path);
+    if (contents.error != 0) {
+      throw DataError(fmt::format("cannot read the folder {} ({})", path, errno_text(contents.error)));
     }
-    if (error) throw DataError(fmt::format("cannot read the folder {} ({})", path, error.message()));
-    std::sort(entries.begin(), entries.end());
     const size_t before = tars.size();
-    for (const fs::path& entry : entries) {
-      const std::string name = entry.filename().string();
+    for (const fs::directory_entry& entry : contents.entries) {
+      const std::string file = entry.path().string(), name = entry.path().filename().string();
       if (is_hidden_name(name)) continue;
       if (is_compressed_tar(name)) {
         throw DataError(fmt::format(
-            "{} is compressed, and tar files are read in place: decompress it, or move it elsewhere", entry.string()));
+            "{} is compressed, and tar files are read in place: decompress it, or move it elsewhere", file));
       }
-      const bool is_tar = lower_case(entry.extension().string()) == ".tar" && !fs::is_directory(entry, error);
-      is_tar ? tars.push_back(entry.string()) : left_out.add(entry.string());
+      const bool is_tar = lower_case(name).ends_with(".tar") && kind_of(entry) != EntryKind::kFolder;
+      is_tar ? tars.push_back(file) : left_out.add(file);
     }
     if (tars.size() == before) throw DataError(fmt::format("there is no .tar file in the folder {}", path));
   }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <charconv>
@@ -41,8 +42,8 @@ bool is_number(std::string_view text) {
   throw StorageError(fmt::format("cannot write '{}': {}", path, errno_text(error)));
 }
 
-[[noreturn]] void throw_read_error(const std::string& path) {
-  throw StorageError(fmt::format("cannot read '{}': {}", path, errno_text(errno)));
+[[noreturn]] void throw_read_error(const std::string& path, int error = errno) {
+  throw StorageError(fmt::format("cannot read '{}': {}", path, errno_text(error)));
 }
 
 // An open file that a path such as /dev/stdout, /dev/fd/3 or /proc/12/fd/3 stands for.
@@ -87,16 +88,6 @@ void sync_directory_of(const std::string& path) {
   if (!directory) throw_write_error(path, errno);
   // EINVAL: this file system does not sync directories.
   if (fsync(directory.get()) != 0 && errno != EINVAL) throw_write_error(path, errno);
-}
-
-// Sleeps after a failure, for longer each time. False where the reason will not pass, or did not in time.
-bool can_try_again(int failures) {
-  constexpr int kMostFailures = 5;
-  const int reason = errno;
-  const bool may_pass = reason == EIO || reason == EMFILE || reason == ENFILE || reason == ENOMEM || reason == EAGAIN;
-  if (!may_pass || failures >= kMostFailures) return false;
-  std::this_thread::sleep_for(std::chrono::milliseconds(20 << failures));
-  return true;
 }
 
 // Opens the file to read it; nothing, with errno, when that cannot be done.
@@ -162,6 +153,15 @@ void FileDescriptor::reset() {
 }
 
 std::string errno_text(int error) { return std::generic_category().message(error); }
+
+bool can_try_again(int failures) {
+  constexpr int kMostFailures = 5;
+  const int reason = errno;
+  const bool may_pass = reason == EIO || reason == EMFILE || reason == ENFILE || reason == ENOMEM || reason == EAGAIN;
+  if (!may_pass || failures >= kMostFailures) return false;
+  std::this_thread::sleep_for(std::chrono::milliseconds(20 << failures));
+  return true;
+}
 
 AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
   const Target target = behind_links(path_);
@@ -308,6 +308,48 @@ PatientRead read_patiently(int file, void* out, int64_t bytes, int64_t offset) {
     if (read.failed) break;
   }
   return read;
+}
+
+bool tells_of_the_file(int error) {
+  constexpr std::array kErrors{ENOENT, ENOTDIR, EACCES, EPERM, ELOOP, ENAMETOOLONG,
+                               EISDIR, EINVAL,  EILSEQ, ENXIO, ENODEV};
+  return std::ranges::find(kErrors, error) != kErrors.end();
+}
+
+FolderContents read_folder(const std::string& folder) {
+  namespace fs = std::filesystem;
+  FolderContents contents;
+  for (int failures = 0;;) {
+    std::error_code error;
+    for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+      contents.entries.push_back(*entry);
+    }
+    if (!error) break;
+    contents = {.entries = {}, .error = error.value()};
+    errno = contents.error;
+    if (can_try_again(++failures)) continue;
+    if (!tells_of_the_file(contents.error)) throw_read_error(folder, contents.error);
+    return contents;
+  }
+  contents.error = 0;
+  std::ranges::sort(contents.entries, {},
+                    [](const fs::directory_entry& entry) -> const std::string& { return entry.path().native(); });
+  return contents;
+}
+
+EntryKind kind_of(const std::filesystem::directory_entry& entry) {
+  std::error_code error;
+  if (entry.is_directory(error)) return EntryKind::kFolder;
+  if (!error && entry.is_regular_file(error)) return EntryKind::kFile;
+  if (error && !tells_of_the_file(error.value())) throw_read_error(entry.path().string(), error.value());
+  return EntryKind::kOther;
+}
+
+bool is_folder(const std::string& path) {
+  std::error_code error;
+  const bool is = std::filesystem::is_directory(path, error);
+  if (error && !tells_of_the_file(error.value())) throw_read_error(path, error.value());
+  return is;
 }
 
 ReadResult read_file(const std::string& path, std::string& text, int64_t most) {

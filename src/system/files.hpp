@@ -88,6 +88,9 @@ std::filesystem::path common_folder(const std::vector<std::filesystem::path>& fo
 // in all within 0.6 seconds. read_file() does the same. An empty descriptor, or fewer bytes than asked for with
 // `failed`, leave errno as it was then.
 FileDescriptor open_patiently(const std::string& path);
+// Sleeps after so many failures in a row, for longer each time. False where the reason, errno, will not pass, or did
+// not in time.
+bool can_try_again(int failures);
 struct PatientRead {
   int64_t bytes = 0;  // fewer than asked for at the file's end
   bool failed = false;
@@ -95,6 +98,23 @@ struct PatientRead {
 PatientRead read_patiently(int file, void* out, int64_t bytes, int64_t offset);
 
 enum class ReadResult { kRead, kMissing };
+// True for an error that tells of the file, such as that it is not there. Any other may pass, as on a network disk or
+// where the system is short of something.
+bool tells_of_the_file(int error);
+
+// The entries of a folder, sorted by name, read with the same patience. Where the folder itself is to blame there are
+// none, and `error` says why; else failing is a StorageError.
+struct FolderContents {
+  std::vector<std::filesystem::directory_entry> entries{};
+  int error = 0;
+};
+FolderContents read_folder(const std::string& folder);
+// What an entry is, or leads to; a link that leads nowhere is other. Throws StorageError where the disk fails.
+enum class EntryKind { kFile, kFolder, kOther };
+EntryKind kind_of(const std::filesystem::directory_entry& entry);
+// Throws StorageError where the disk fails.
+bool is_folder(const std::string& path);
+
 inline constexpr int64_t kAllBytes = INT64_MAX;
 // Reads the file, or its first bytes, at most so many. Throws StorageError when it is there and cannot be read.
 ReadResult read_file(const std::string& path, std::string& text, int64_t most = kAllBytes);

@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <filesystem>
+
 #include "bn/data_options.hpp"
 #include "bn/dataset.hpp"
 #include "data/fixtures.hpp"
@@ -63,6 +65,16 @@ TEST_F(MnistIdx, DoesNotWaitForAPipesWriter) {
   options.train = {pipe, dir_.write("labels", idx_labels({7}))};
   EXPECT_EQ(error_message<DataError>([&] { open_dataset(options, Split::kTrain); }),
             "cannot read " + pipe + ": it is not a regular file");
+}
+
+// A disk that fails is no damaged file: of this process's memory, byte 0 is never readable (EIO).
+TEST_F(MnistIdx, AFailingDiskIsAnErrorOfTheStorage) {
+  DataOptions options;
+  options.kind = DatasetKind::kMnist;
+  options.train = {dir_ / "images", dir_.write("labels", idx_labels({7}))};
+  std::filesystem::create_symlink("/proc/self/mem", options.train[0]);
+  EXPECT_EQ(error_message<StorageError>([&] { open_dataset(options, Split::kTrain); }),
+            "cannot read " + dir_ / "images" + " (Input/output error)");
 }
 
 // Resized to a square they would be nothing.

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <filesystem>
 #include <thread>
 #include <vector>
@@ -102,6 +103,27 @@ TEST(ReadFile, ReadsTheWholeOrTheBeginning) {
   EXPECT_EQ(read_file(path, text, 100'001), ReadResult::kRead);
   EXPECT_EQ(text, std::string(100'000, 'x') + "y");
   EXPECT_EQ(read_file(dir / "none", text), ReadResult::kMissing);
+}
+
+TEST(ReadFolder, SortsItsEntriesOrSaysWhyThereAreNone) {
+  namespace fs = std::filesystem;
+  const TemporaryFolder dir;
+  dir.write("set/b", "b");
+  dir.write("set/a/1", "1");
+  fs::create_symlink("a", dir / "set/to_a");
+  fs::create_symlink("nowhere", dir / "set/to_nothing");
+  std::vector<std::string> names;
+  std::vector<EntryKind> kinds;
+  for (const fs::directory_entry& entry : read_folder(dir / "set").entries) {
+    names.push_back(entry.path().filename().string());
+    kinds.push_back(kind_of(entry));
+  }
+  EXPECT_EQ(names, (std::vector<std::string>{"a", "b", "to_a", "to_nothing"}));
+  EXPECT_EQ(kinds, (std::vector{EntryKind::kFolder, EntryKind::kFile, EntryKind::kFolder, EntryKind::kOther}));
+  EXPECT_TRUE(is_folder(dir / "set/to_a"));
+  EXPECT_FALSE(is_folder(dir / "set/to_nothing"));
+  EXPECT_EQ(read_folder(dir / "none").error, ENOENT);
+  EXPECT_EQ(read_folder(dir / "set/b").error, ENOTDIR);
 }
 
 TEST(TemporaryName, IsToldFromAUsersOwn) {

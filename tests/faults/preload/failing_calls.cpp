@@ -2,6 +2,7 @@
 // write:3:28 for ENOSPC at the third write(), or NAME:NUMBER:short for half of the bytes. pread:9+:5 has the ninth and
 // all later ones fail. BN_CALLS names a file that gets the number of calls of each name when the program ends, and
 // BN_FAILED one that is made when the call failed.
+#include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -19,9 +20,25 @@
 
 namespace {
 
-enum Call { kOpen, kRead, kPread, kWrite, kPwrite, kFsync, kRename, kLink, kUnlink, kClose, kMkdir, kCalls };
-constexpr const char* kNames[kCalls] = {"open",   "read", "pread",  "write", "pwrite", "fsync",
-                                        "rename", "link", "unlink", "close", "mkdir"};
+enum Call {
+  kOpen,
+  kRead,
+  kPread,
+  kWrite,
+  kPwrite,
+  kFsync,
+  kRename,
+  kLink,
+  kUnlink,
+  kClose,
+  kMkdir,
+  kReaddir,
+  kStat,
+  kFstat,
+  kCalls
+};
+constexpr const char* kNames[kCalls] = {"open", "read",   "pread", "write", "pwrite",  "fsync", "rename",
+                                        "link", "unlink", "close", "mkdir", "readdir", "stat",  "fstat"};
 
 constexpr int kShort = -1;
 
@@ -155,6 +172,27 @@ int close(int file) {
   static const auto kFunction = real<int (*)(int)>("close");
   const int result = kFunction(file);
   return error > 0 ? failing(error) : result;
+}
+
+dirent* readdir(DIR* folder) {
+  if (const int error = error_of(kReaddir); error > 0) {
+    errno = error;
+    return nullptr;
+  }
+  static const auto kFunction = real<dirent* (*)(DIR*)>("readdir");
+  return kFunction(folder);
+}
+
+int stat(const char* path, struct stat* out) noexcept {
+  if (const int error = error_of(kStat); error > 0) return failing(error);
+  static const auto kFunction = real<int (*)(const char*, struct stat*)>("stat");
+  return kFunction(path, out);
+}
+
+int fstat(int file, struct stat* out) noexcept {
+  if (const int error = error_of(kFstat); error > 0) return failing(error);
+  static const auto kFunction = real<int (*)(int, struct stat*)>("fstat");
+  return kFunction(file, out);
 }
 
 int mkdir(const char* path, mode_t mode) noexcept {
