@@ -73,14 +73,15 @@ using Places = std::map<std::string, int64_t>;
 struct Label {
   Places::const_iterator place;
   std::string name{}, index{};
+  std::string more{};  // what follows them, such as the name of the class
 };
 Label label_of(const Line& line, const Places& by_name) {
   const std::string& text = line.text;
   for (size_t end = text.find_last_of(kBlanks); end != std::string::npos; end = text.find_last_of(kBlanks, end - 1)) {
     const auto place = by_name.find(trimmed(text.substr(0, end)));
     if (place == by_name.end()) continue;
-    const std::string rest = trimmed(text.substr(end));
-    return {.place = place, .name = place->first, .index = rest.substr(0, rest.find_first_of(kBlanks))};
+    const std::string rest = trimmed(text.substr(end)), index = rest.substr(0, rest.find_first_of(kBlanks));
+    return {.place = place, .name = place->first, .index = index, .more = trimmed(rest.substr(index.size()))};
   }
   const std::string& last = line.words.back();
   const bool ends_in_number = line.words.size() > 1 && number_in<int64_t>(last);
@@ -103,6 +104,10 @@ void read_labels(const std::string& labels, PlacedImages& images) {
     if (!value || *value < 0 || *value > 1'000'000) {
       throw DataError(
           fmt::format("{}:{}: expected the name of an image and the index of its class", labels, line.number));
+    }
+    if (number_in<int64_t>(found.more.substr(0, found.more.find_first_of(kBlanks)))) {
+      throw DataError(fmt::format("{}:{}: two numbers follow the name {}: leave the index of its class alone", labels,
+                                  line.number, found.name));
     }
     if (found.place == by_name.end()) {
       throw DataError(fmt::format("{}:{}: there is no image {}", labels, line.number, found.name));

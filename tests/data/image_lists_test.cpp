@@ -107,6 +107,8 @@ TEST_F(LabelledImages, EachImageNeedsOneLabelAndEachLabelOneImage) {
   EXPECT_EQ(label_error("one.jpg 3\none.jpg 2\n"), ":2: one.jpg has a label already");
   EXPECT_EQ(label_error("one.jpg 3\nsix.jpg 2\n"), ":2: there is no image six.jpg");
   EXPECT_EQ(label_error("one.jpg\n"), ":1: expected the name of an image and the index of its class");
+  EXPECT_EQ(label_error("one.jpg 3 the third\ntwo.jpg 0 2\n"),
+            ":2: two numbers follow the name two.jpg: leave the index of its class alone");
   const auto twice = dir_.write("twice.tar", tar_of({{"a/one.jpg", bytes_of("1")}, {"b/one.jpg", bytes_of("2")}}));
   const auto labels = dir_ / "labels.txt";
   EXPECT_EQ(error_message<DataError>([&] { open_labelled_images({twice}, labels); }),
