@@ -3,7 +3,8 @@
 
 #include <sys/types.h>
 
-#include <set>
+#include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,8 +13,9 @@
 
 namespace bn {
 
-// Links are followed, but each folder is read once, by its device and inode: one that a link leads to again is left
-// out, as are hidden files and folders, files that are no images by their names, and links that lead nowhere.
+// Links are followed, after the folders themselves, but each folder is read once, by its device and inode: one that is
+// met again is left out, as are hidden files and folders, files that are no images by their names, and links that lead
+// nowhere.
 class FolderWalk {
  public:
   // A folder that cannot be read adds "FOLDER: the reason" to `unreadable`; without that list it is a DataError. A disk
@@ -22,17 +24,20 @@ class FolderWalk {
       : left_out_(left_out), unreadable_(unreadable) {}
   // Its images belong elsewhere: a link to this folder is not followed.
   void remember(const std::string& folder);
+  // Remembers the folder; one that was known already is left out.
+  bool is_new(const std::string& folder);
   // The paths of the images, sorted: the order of a directory is the file system's affair.
   std::vector<std::string> images_below(const std::string& folder);
 
  private:
-  bool is_new(const std::string& folder);
+  // Returns the first path of a folder that is known; from then on it is.
+  std::optional<std::string> known_as(const std::string& folder);
   void fail(const std::string& folder, int error);
-  void read(const std::string& folder, std::vector<std::string>& images);
+  void read(const std::string& folder, std::vector<std::string>& images, std::vector<std::string>& links);
 
   LeftOut& left_out_;
   std::vector<std::string>* unreadable_;
-  std::set<std::pair<dev_t, ino_t>> known_{};
+  std::map<std::pair<dev_t, ino_t>, std::string> known_{};
 };
 
 }  // namespace bn

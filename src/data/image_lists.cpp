@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <sstream>
 
 #include "bn/dataset.hpp"
@@ -152,6 +153,7 @@ std::unique_ptr<Dataset> open_unlabelled_images(const std::vector<std::string>& 
       continue;
     }
     const bool is_folder = type == fs::file_type::directory;
+    if (is_folder && !walk.is_new(path)) continue;
     for (const std::string& file : is_folder ? walk.images_below(path) : std::vector{path}) images->add(file, 0);
   }
   if (images->size() > 0) return images;

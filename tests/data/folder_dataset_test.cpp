@@ -61,6 +61,27 @@ TEST(UnlabelledImages, OfAFolderAreFoundOnceAndWhatIsLeftOutIsNamed) {
   EXPECT_CONTAINS(set->left_out().list(), "photos/notes.txt");
 }
 
+TEST(UnlabelledImages, OfAFolderThatIsMetAgainAreNamedByItsFirstPath) {
+  namespace fs = std::filesystem;
+  const TemporaryFolder dir;
+  const std::string photos = dir / "photos";
+  dir.write("photos/1.jpg", "1");
+  dir.write("photos/deep/2.jpg", "2");
+  fs::create_directory_symlink("deep", dir / "photos/a_link");  // met first, but the folder itself is read
+  const auto open_all = [](const std::vector<std::string>& paths) {
+    std::vector<std::string> unreadable;
+    return open_unlabelled_images(paths, {"x"}, unreadable);
+  };
+  const std::string link = photos + "/a_link (the same folder as " + photos + "/deep)";
+  const auto twice = open_all({photos, photos});
+  ASSERT_EQ(twice->size(), 2);
+  EXPECT_EQ(twice->name(1), photos + "/deep/2.jpg");
+  EXPECT_EQ(twice->left_out().list(), link + ", " + photos + " (part of the set already)");
+  const auto part_first = open_all({photos + "/deep", photos});
+  ASSERT_EQ(part_first->size(), 2);
+  EXPECT_EQ(part_first->left_out().list(), photos + "/deep (part of the set already), " + link);
+}
+
 TEST(LeftOut, NamesTenAndCountsTheRest) {
   LeftOut one, more;
   for (int i = 0; i < 8; ++i) one.add(std::to_string(i));
