@@ -8,6 +8,7 @@
 #include <charconv>
 #include <cstring>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string_view>
 #include <unordered_map>
@@ -126,6 +127,7 @@ class TarIndexer {
       }
       position_ += (size + kBlock - 1) / kBlock * kBlock;
     }
+    if (!links_.empty()) resolve_links(members);
     return members;
   }
 
@@ -138,18 +140,45 @@ class TarIndexer {
     if (left_out_ != nullptr) left_out_->add(file_.path() + ":" + path);
   }
 
-  // The member that a hard link, or a symbolic one, is another name of; of several of one name the last.
+  // A link is another name of a member. A hard link's is before it, and is meant as it is then.
   void add_link(const Block& block, std::vector<TarMember>& members) {
     namespace fs = std::filesystem;
     const std::string path = path_of(block), link = extension_.link.empty() ? text(block, kLink) : extension_.link;
-    const fs::path target = block[kType] == '1' ? fs::path(link) : fs::path(path).parent_path() / link;
+    const bool is_hard = block[kType] == '1';
+    const fs::path target = is_hard ? fs::path(link) : fs::path(path).parent_path() / link;
+    links_[members.size()] = {.target = target.lexically_normal().string(), .text = link};
+    members.push_back({.path = path});
+    if (is_hard) resolve(members.size() - 1, members);
+  }
+
+  // Gives a link the bytes of the file that it leads to, perhaps over other links; of several of one name the last.
+  void resolve(size_t link, std::vector<TarMember>& members) {
+    constexpr int kMostLinks = 40;  // Linux follows no more
     for (; known_ < members.size(); ++known_) {
-      by_path_[fs::path(members[known_].path).lexically_normal().string()] = known_;
+      by_path_[std::filesystem::path(members[known_].path).lexically_normal().string()] = known_;
     }
-    const auto found = by_path_.find(target.lexically_normal().string());
-    if (found == by_path_.end()) return leave_out(fmt::format("{} (a link to {})", path, link));
-    const TarMember member = members[found->second];
-    members.push_back({.path = path, .offset = member.offset, .size = member.size});
+    size_t at = link;
+    for (int i = 0; i < kMostLinks && links_.contains(at); ++i) {
+      const auto found = by_path_.find(links_[at].target);
+      if (found == by_path_.end()) return;
+      at = found->second;
+    }
+    if (links_.contains(at)) return;
+    members[link].offset = members[at].offset;
+    members[link].size = members[at].size;
+    links_.erase(link);
+  }
+
+  // Symbolic links may lead to what comes behind them. Those that lead nowhere are left out.
+  void resolve_links(std::vector<TarMember>& members) {
+    std::vector<size_t> all;
+    for (const auto& [index, link] : links_) all.push_back(index);
+    for (const size_t index : all) resolve(index, members);
+    for (const auto& [index, link] : links_) {
+      leave_out(fmt::format("{} (a link to {})", members[index].path, link.text));
+      members[index].offset = -1;
+    }
+    std::erase_if(members, [](const TarMember& member) { return member.offset < 0; });
   }
 
   // False at the end of the archive, or of the last of several that were joined.
@@ -283,6 +312,10 @@ class TarIndexer {
   LeftOut* left_out_;
   std::unordered_map<std::string, size_t> by_path_{};  // the first known_ members, where there are links
   size_t known_ = 0;
+  struct Link {
+    std::string target{}, text{};  // the member's path, and how the link names it
+  };
+  std::map<size_t, Link> links_{};  // by the place among the members; only those that were not resolved yet
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 
 #include "data/fixtures.hpp"
 
@@ -64,7 +65,30 @@ TEST_F(Tar, ALinkIsItsFileUnderAnotherName) {
   EXPECT_EQ(members[1].path, "bee/hard.jpg");
   EXPECT_EQ(left_out.count, 2);
   EXPECT_EQ(left_out.names,
-            (std::vector<std::string>{path + ":bee/gone.jpg (a link to ../ant/z.jpg)", path + ":device"}));
+            (std::vector<std::string>{path + ":device", path + ":bee/gone.jpg (a link to ../ant/z.jpg)"}));
+}
+
+TEST_F(Tar, ASymbolicLinkMayComeBeforeItsFile) {
+  Bytes tar;
+  append(tar, link("bee/chain.jpg", "soft.jpg", '2'));
+  append(tar, link("bee/soft.jpg", "../ant/a.jpg", '2'));
+  append(tar, link("bee/circle.jpg", "circle.jpg", '2'));
+  append_member(tar, "ant/a.jpg", bytes_of("older"));
+  append(tar, link("bee/hard.jpg", "ant/a.jpg", '1'));
+  append_member(tar, "ant/a.jpg", bytes_of("newer"));
+  close_tar(tar);
+  LeftOut left_out;
+  const std::string path = dir_.write("x.tar", tar);
+  const auto members = list_tar(FileReader(path), &left_out);
+  std::map<std::string, std::string> contents;
+  for (const TarMember& member : members) contents[member.path] = content(member);
+  EXPECT_EQ(
+      contents,
+      (std::map<std::string, std::string>{
+          {"bee/chain.jpg", "newer"}, {"bee/soft.jpg", "newer"}, {"bee/hard.jpg", "older"}, {"ant/a.jpg", "newer"}}));
+  EXPECT_EQ(members.front().path, "bee/chain.jpg");
+  EXPECT_EQ(left_out.names, (std::vector<std::string>{path + ":bee/circle.jpg (a link to circle.jpg)",
+                                                      path + ":ant/a.jpg (an earlier version of it)"}));
 }
 
 TEST_F(Tar, ReadsJoinedArchivesOnAndALabel) {
