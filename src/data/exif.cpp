@@ -33,6 +33,10 @@ FileHeader exif_of_jpeg(const FileHeader& file) {
   constexpr int64_t kApp1 = 0xE1, kStartOfScan = 0xDA, kMarker = 0xFF;
   const auto byte = [&](int64_t at) { return file.number(at, 1, ByteOrder::kBig); };
   for (int64_t at = 2; at + 4 <= file.size() && byte(at) == kMarker && byte(at + 1) != kStartOfScan;) {
+    if (byte(at + 1) == kMarker) {  // any number of bytes like its first may fill up the place before a marker
+      ++at;
+      continue;
+    }
     const int64_t length = file.number(at + 2, 2, ByteOrder::kBig);  // counts its own two bytes
     if (length < 2 || length > file.size() - at - 2) break;
     const FileHeader data = file.part(at + 4, length - 2);

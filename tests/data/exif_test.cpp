@@ -37,6 +37,9 @@ TEST(Exif, IsReadInBothByteOrders) {
     const Orientation quarter = orientation_of(with_orientation(jpeg, 6, big_endian));
     EXPECT_TRUE(quarter.transposed && quarter.mirrored_rows && !quarter.mirrored_columns);
   }
+  Bytes filled = with_orientation(jpeg, 6);
+  filled.insert(filled.begin() + 2, {0xFF, 0xFF, 0xFF});
+  EXPECT_TRUE(orientation_of(filled).transposed);
   EXPECT_TRUE(orientation_of(with_orientation(jpeg, 9)).is_upright());
   EXPECT_TRUE(orientation_of(with_orientation(jpeg, 0)).is_upright());
 }
