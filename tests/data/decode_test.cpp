@@ -142,6 +142,9 @@ TEST(Decode, TheHeaderOfANetpbmFileSaysWhatWhiteIs) {
   EXPECT_EQ(decode(netpbm("P5\n1 1\n255\n", {77}), 1).pixels, Bytes{77});
   EXPECT_EQ(decode(netpbm("P2\n3 1\n15\n0 5 15\n", {}), 1).pixels, (Bytes{0, 85, 255}));
   EXPECT_EQ(decode(netpbm("P3\n1 1\n1023\n1023 511 0\n", {})).pixels, (Bytes{255, 127, 0}));
+  EXPECT_EQ(decode(netpbm("P2\n3 1\n255\n0 5 15", {}), 1).pixels, (Bytes{0, 5, 15}));  // ends with its last number
+  EXPECT_EQ(decode(netpbm("P3\n1 1\n255\n1 2 3", {})).pixels, (Bytes{1, 2, 3}));
+  EXPECT_CONTAINS(refusal(netpbm("P2\n3 1\n255\n0 5", {})), "the image data is damaged");
   EXPECT_EQ(refusal(netpbm("P5\n1 1\n15\n", {16})),
             "a pixel's value is 16, but the file's header says that the largest is 15");
   EXPECT_CONTAINS(refusal(netpbm("P2\n1 1\n255\n300\n", {})), "a pixel's value is 300");

@@ -290,6 +290,11 @@ const uint8_t* without_orientation(const uint8_t* bytes, int64_t size, std::vect
   return memory.data();
 }
 
+// OpenCV wants a byte behind each number of a text, the last one too.
+bool lacks_end_of_line(const FileHeader& file) {
+  return is_text(netpbm_header(file)) && byte_at(file, file.size() - 1) > ' ' && file.size() < INT32_MAX;
+}
+
 // libtiff gives the colours of a transparent pixel, of 8 bits or 16, as they look on black, and drops what they were.
 void refuse_transparent_tiff(const uint8_t* bytes, int64_t size) {
   constexpr int64_t kBitsPerSample = 258, kSamplesPerPixel = 277, kExtraSamples = 338, kUnspecified = 0;
@@ -324,6 +329,12 @@ void decode_with_imgcodecs(const uint8_t* bytes, int64_t size, int64_t channels,
   if (decode_netpbm(header, channels, out)) return;
   std::vector<uint8_t> memory;
   const uint8_t* upright = without_orientation(bytes, size, memory);
+  if (lacks_end_of_line(header)) {
+    memory.assign(bytes, bytes + size);
+    memory.push_back('\n');
+    upright = memory.data();
+    ++size;
+  }
   const int mode = (channels == 1 ? cv::IMREAD_GRAYSCALE : cv::IMREAD_COLOR) | cv::IMREAD_IGNORE_ORIENTATION;
   const cv::Mat decoded = decode_by_opencv(upright, size, mode);
   refuse_transparent_tiff(upright, size);
