@@ -48,8 +48,8 @@ class ImageDecoder {
 // Throws DataError for an empty file, and for one whose size has more than 31 bits.
 void check_file_size(int64_t size);
 
-// Throws DataError for an image that costs far more than it weighs: a header of a few bytes can claim 65,500 x 65,500
-// pixels, and a picture of one colour hold them.
+// Throws DataError for an image of more than 2^28 pixels, and for one of more than 2^25 that costs far more than it
+// weighs: a header of a few bytes can claim 65,500 x 65,500 pixels, and a picture of one colour hold them.
 void refuse_huge(int64_t width, int64_t height, int64_t file_bytes);
 
 // Decodes by OpenCV's imgcodecs. In a build without them it throws a DataError that says so.
