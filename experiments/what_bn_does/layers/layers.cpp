@@ -1,7 +1,7 @@
 // Trains a network without batch normalisation, with it, and with noise behind it, and watches the layers: how far the
 // moments of each nonlinearity's input move from step to step, how long the weights are, and what happens in the
-// trained network when a layer's weights are multiplied by a number. Prints tables in Markdown, and with --csv every
-// value.
+// trained network when a layer's weights are multiplied by a number, or when it is evaluated by the statistics of the
+// very images that it is evaluated on. Prints tables in Markdown, and with --csv every value.
 //
 // The noise moves each channel's mean and spread in every training step anew: a step computes with beta + noise * a and
 // gamma * exp(noise * b), where a and b are drawn from N(0, 1) for each channel. The gradients found there update beta
@@ -66,23 +66,37 @@ Moments moments_of(const Tensor& x) {
   return moments;
 }
 
-// The median over the channels of |difference of the means| / deviation. Dead channels, which never vary, have no part.
-double shift(const Moments& before, const Moments& after) {
-  std::vector<double> shifts;
+double median(std::vector<double> values) {
+  if (values.empty()) return 0;
+  const auto middle = values.begin() + static_cast<int64_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+// How far a layer's moments move: medians over the channels. Dead channels, which never vary, have no part.
+struct Move {
+  double mean = 0;    // |difference of the means| / deviation
+  double spread = 0;  // |difference of the deviations| / deviation
+};
+Move move(const Moments& before, const Moments& after) {
+  std::vector<double> means, spreads;
   for (size_t c = 0; c < before.mean.size(); ++c) {
-    if (before.deviation[c] > 0) shifts.push_back(std::abs(after.mean[c] - before.mean[c]) / before.deviation[c]);
+    if (before.deviation[c] == 0) continue;
+    means.push_back(std::abs(after.mean[c] - before.mean[c]) / before.deviation[c]);
+    spreads.push_back(std::abs(after.deviation[c] - before.deviation[c]) / before.deviation[c]);
   }
-  if (shifts.empty()) return 0;
-  std::nth_element(shifts.begin(), shifts.begin() + static_cast<int64_t>(shifts.size() / 2), shifts.end());
-  return shifts[shifts.size() / 2];
+  return {.mean = median(std::move(means)), .spread = median(std::move(spreads))};
 }
 
 // What was seen of a layer, named by its nonlinearity, over a training.
 struct Layer {
-  double shift = 0;        // mean over the measured steps
+  Move move{};             // mean over the measured steps
   double weights = 0;      // |W| at the end, over |W| at the start
   double rate_growth = 0;  // the effective rate, learning rate / |W|^2, at the end, over that at the start
 };
+
+// Images in a batch whose own statistics evaluate it.
+constexpr std::array<int64_t, 4> kOwnImages{2, 10, 100, 1000};
 
 struct Outcome {
   double early = 0, last = 0;  // validation top-1 after a tenth of the training, and at its end
@@ -90,6 +104,7 @@ struct Outcome {
   // In the trained network with one layer's weights times 10, the largest over the layers: the distance of the logits
   // from those before, and of ten times the weights' gradient from the gradient before, over their lengths.
   double logits_change = 0, gradient_change = 0;
+  std::vector<double> own{};  // validation top-1 at the end by batches of kOwnImages; empty where that has no meaning
 };
 
 class Training {
@@ -139,11 +154,13 @@ class Training {
       if (step + 1 == length.steps / 10) outcome.early = evaluate_now();
     }
     outcome.last = evaluate_now();
+    outcome.own = evaluate_by_own_statistics();
     const int64_t looks = length.steps / settings_.every;
     const auto measured = static_cast<double>(looks);
     const std::map<std::string, double> weights = weight_lengths();
     for (auto& [name, layer] : outcome.layers) {
-      layer.shift /= measured;
+      layer.move.mean /= measured;
+      layer.move.spread /= measured;
       layer.weights = weights.at(weight_before(name)) / first_weights.at(weight_before(name));
       layer.rate_growth = rate / first_rate / (layer.weights * layer.weights);
     }
@@ -262,12 +279,13 @@ class Training {
                std::ostream* csv) {
     const std::map<std::string, double> weights = weight_lengths();
     for (const auto& [name, after] : look(step + 1)) {
-      const double moved = shift(before.at(name), after);
-      outcome.layers[name].shift += moved;
+      const Move moved = move(before.at(name), after);
+      outcome.layers[name].move.mean += moved.mean;
+      outcome.layers[name].move.spread += moved.spread;
       const double weight = weights.at(weight_before(name));
       if (csv != nullptr) {
-        fmt::print(*csv, "{},{},{},{},{:.6g},{:.6g},{:.6g}\n", arm_.name, config_.train.seed, step + 1, name, moved,
-                   weight, rate / (weight * weight));
+        fmt::print(*csv, "{},{},{},{},{:.6g},{:.6g},{:.6g},{:.6g}\n", arm_.name, config_.train.seed, step + 1, name,
+                   moved.mean, moved.spread, weight, rate / (weight * weight));
       }
     }
   }
@@ -276,6 +294,20 @@ class Training {
     estimate_population(statistics_, parameters_, backend_, *set_, config_.data, config_.train.statistics_batches,
                         config_.train.seed);
     return evaluate(evaluation_, backend_, *validation_set_, config_.data).top1;
+  }
+
+  // Dropout would be at work in such a plan, and each batch must be whole.
+  std::vector<double> evaluate_by_own_statistics() {
+    std::vector<double> scores;
+    const bool drops = std::ranges::any_of(
+        net_.nodes(), [](const Node& node) { return std::holds_alternative<Dropout>(node.spec); });
+    if (arm_.normalization == "none" || drops) return scores;
+    for (const int64_t images : kOwnImages) {
+      if (validation_set_->size() % images != 0) return {};
+      Plan plan = compile(net_, parameters_, backend_, {.batch = images, .purpose = Purpose::kStatistics});
+      scores.push_back(evaluate(plan, backend_, *validation_set_, config_.data).top1);
+    }
+    return scores;
   }
 
   // Logits and a weight's gradient over the batch that was loaded last.
@@ -365,18 +397,30 @@ void print_tables(const std::vector<std::pair<Arm, std::vector<Outcome>>>& arms)
                    outcomes, [](const Outcome& o) { return 100 * o.gradient_change; }, 2));
   }
   fmt::print(
-      "\n| network | layer | its input's mean moves in a step, in deviations | weights' length, end / start | "
-      "effective rate, end / start |\n|---|---|---|---|---|\n");
+      "\n| network | layer | its input's mean moves in a step, in deviations | its deviation, in deviations | "
+      "weights' length, end / start | effective rate, end / start |\n|---|---|---|---|---|---|\n");
   for (const auto& [arm, outcomes] : arms) {
     for (const auto& [name, first] : outcomes.front().layers) {
       const auto layer = [&wanted = name](const Outcome& outcome) { return outcome.layers.at(wanted); };
-      fmt::print("| {} | {} | {} | {} | {} |\n", arm.name, name,
+      fmt::print("| {} | {} | {} | {} | {} | {} |\n", arm.name, name,
                  interval_of(
-                     outcomes, [&](const Outcome& o) { return layer(o).shift; }, 5),
+                     outcomes, [&](const Outcome& o) { return layer(o).move.mean; }, 5),
+                 interval_of(
+                     outcomes, [&](const Outcome& o) { return layer(o).move.spread; }, 5),
                  interval_of(
                      outcomes, [&](const Outcome& o) { return layer(o).weights; }, 2),
                  interval_of(
                      outcomes, [&](const Outcome& o) { return layer(o).rate_growth; }, 4));
+    }
+  }
+  const auto has_own = [](const auto& arm) { return !arm.second.front().own.empty(); };
+  if (std::ranges::none_of(arms, has_own)) return;
+  fmt::print("\n| network | images whose own statistics evaluate them | top-1 at the end, % |\n|---|---|---|\n");
+  for (const auto& [arm, outcomes] : arms) {
+    for (size_t i = 0; i < outcomes.front().own.size(); ++i) {
+      fmt::print("| {} | {} | {} |\n", arm.name, kOwnImages[i],
+                 interval_of(
+                     outcomes, [i](const Outcome& o) { return 100 * o.own[i]; }, 1));
     }
   }
 }
@@ -387,7 +431,7 @@ void run(const Settings& settings) {
   std::ofstream csv;
   if (!settings.csv.empty()) {
     csv.open(settings.csv);
-    fmt::print(csv, "arm,seed,step,layer,shift,weights,effective_rate\n");
+    fmt::print(csv, "arm,seed,step,layer,mean_move,spread_move,weights,effective_rate\n");
   }
   std::vector<std::pair<Arm, std::vector<Outcome>>> outcomes;
   for (const Arm& arm : arms) {

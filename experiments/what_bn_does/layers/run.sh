@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Watches the layers of a network in training, without batch normalisation, with it, and with noise behind it: the tables
-# and the figure. The MNIST network takes half a minute on one core; Inception on Tiny ImageNet, for four epochs, half an
+# and two figures. The MNIST network takes half a minute on one core; Inception on Tiny ImageNet, for four epochs, half an
 # hour. Needs mnist or tiny-imagenet under BN_DATA_ROOT.
 #   usage: run.sh [mnist|inception] [--out DIR]      default: mnist
 set -euo pipefail
@@ -30,10 +30,16 @@ else
   layer=inception_5b/3x3/act
 fi
 build/release/watch_layers "${watched[@]}" --csv "$out/layers.csv" | tee "$out/tables.md"
-# The mean over the seeds of each arm's shift in that layer: a column for each arm.
+# Of that layer, means over the seeds: step, the mean's move, and 1 / |W|^2 over its first value.
 for arm in plain bn bn_noise; do
-  awk -F, -v arm=$arm -v layer=$layer '$1 == arm && $4 == layer { sum[$3] += $5; ++count[$3] }
-    END { for (step in sum) print step, sum[step] / count[step] }' "$out/layers.csv" | sort -n >"$out/$arm.tsv"
+  awk -F, -v arm=$arm -v layer=$layer '
+    $1 == arm && $4 == layer {
+      if (!($2 in first)) first[$2] = $7
+      moves[$3] += $5; rate[$3] += (first[$2] / $7) ^ 2; ++count[$3]
+    }
+    END { for (step in moves) print step, moves[step] / count[step], rate[step] / count[step] }' "$out/layers.csv" |
+    sort -n >"$out/$arm.tsv"
 done
-draw $here/layers/figure.gp "$out/figure" "$out"
-echo "The figure: $(shown "$out/figure.svg") and figure.png."
+draw $here/layers/figure.gp "$out/moves" "$out" moves
+draw $here/layers/figure.gp "$out/rate" "$out" rate
+echo "The figures: $(shown "$out/moves.svg") and rate.svg, both as PNG too."
