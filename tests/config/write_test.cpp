@@ -16,7 +16,7 @@ TEST(Write, KeepsEveryValue) {
   config.train.l2 = 1.0 / 3.0;
   config.train.average_decay = 0.1 + 0.2;
   config.model.batch_norm.eps = 1.1754944e-38F;
-  config.model.init_scale = 1e-300;
+  config.model.init_scale = 1e-30 / 3;
   config.train.init.bias = -0.1F;
   config.data.mean = {0.1, -1e-17, 123456789.123456789};
   config.precision = DType::kBf16;
