@@ -299,8 +299,8 @@ class Training {
   // Dropout would be at work in such a plan, and each batch must be whole.
   std::vector<double> evaluate_by_own_statistics() {
     std::vector<double> scores;
-    const bool drops = std::ranges::any_of(
-        net_.nodes(), [](const Node& node) { return std::holds_alternative<Dropout>(node.spec); });
+    const bool drops =
+        std::ranges::any_of(net_.nodes(), [](const Node& node) { return std::holds_alternative<Dropout>(node.spec); });
     if (arm_.normalization == "none" || drops) return scores;
     for (const int64_t images : kOwnImages) {
       if (validation_set_->size() % images != 0) return {};
