@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# BN-x5 without one change of section 4.2.1 at a time, three seeds. Needs tiny-imagenet under BN_DATA_ROOT.
+# BN-x5 without one change of section 4.2.1 at a time, three seeds. Needs tiny-imagenet-200 under BN_DATA_ROOT.
 #   usage: run.sh [--dry-run] [--jobs N] [--minutes N] [--out DIR] [--set KEY=VALUE]...
 set -euo pipefail
 # shellcheck source=experiments/common.sh

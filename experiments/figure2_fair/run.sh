@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Figures 2 and 3 with lengths and decays in the paper's proportions: the search for the plain network's learning rate, then
 # seven networks, five seeds. "longer" trains Inception, BN-x5 and BN-x30 equally long instead (longer/README.md), and
-# "one_change" takes one change of BN-x5 away, or adds one to BN-Baseline (one_change/README.md). Needs tiny-imagenet under
-# BN_DATA_ROOT.
+# "one_change" takes one change of BN-x5 away, or adds one to BN-Baseline (one_change/README.md). Needs tiny-imagenet-200
+# under BN_DATA_ROOT.
 #   usage: run.sh [longer|one_change] [--dry-run] [--jobs N] [--minutes N] [--out DIR] [--set KEY=VALUE]...
 set -euo pipefail
 # shellcheck source=experiments/common.sh
@@ -44,12 +44,19 @@ case "$study" in
 esac
 [ -z "$study" ] || exit 0
 
-# The seven networks at the rate that won; a search that is done is only looked at.
-if [ "$plan_only" = no ] || [ ! -f "$out/sweep.yaml" ]; then
+# The rate that won. A search that is there is only looked at, where it is done; its result is kept apart.
+if [ ! -f "$out/rate" ] || [ -f "$out/search/sweep.json" ]; then
   run_study $here/search.yaml "$out/search"
+fi
+if [ ! -f "$out/rate" ]; then
   [ "$plan_only" = no ] || exit 0
   "$bninception" report "$out/search" --out "$out/search/kept" --keep
-  rate=$(winner "$out/search/kept/curves.csv")
+  winner "$out/search/kept/curves.csv" >"$out/rate.part"
+  mv "$out/rate.part" "$out/rate"
+fi
+# The seven networks at this rate.
+if [ "$plan_only" = no ] || [ ! -f "$out/sweep.yaml" ]; then
+  rate=$(cat "$out/rate")
   echo "The search's winner is $rate."
   times() { awk -v rate="$rate" -v factor="$1" 'BEGIN { print rate * factor }'; }
   sed "s|@configs@|$(sed 's/[&|\\]/\\&/g' <<<"$PWD/configs/tiny_imagenet")|; s|@rate@|$rate|; s|@rate_x5@|$(times 5)|; s|@rate_x30@|$(times 30)|" \

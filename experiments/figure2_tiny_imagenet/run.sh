@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Figures 2 and 3 on Tiny ImageNet: seven networks, five seeds. Needs tiny-imagenet under BN_DATA_ROOT.
+# Figures 2 and 3 on Tiny ImageNet: seven networks, five seeds. Needs tiny-imagenet-200 under BN_DATA_ROOT.
 #   usage: run.sh [SWEEP] [--dry-run] [--jobs N] [--minutes N] [--out DIR] [--set KEY=VALUE]...
 # SWEEP: another sweep file of this folder, such as paper_rates.
 set -euo pipefail

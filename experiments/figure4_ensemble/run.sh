@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Figure 4 on Tiny ImageNet: six networks like BN-x30, and what they score together. Needs tiny-imagenet under BN_DATA_ROOT.
+# Figure 4 on Tiny ImageNet: six networks like BN-x30, and what they score together. Needs tiny-imagenet-200 under BN_DATA_ROOT.
 #   usage: run.sh [--dry-run] [--jobs N] [--minutes N] [--out DIR] [--set KEY=VALUE]...
 set -euo pipefail
 # shellcheck source=experiments/common.sh

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Proves and measures the CUDA backend on this machine: all it needs are an NVIDIA driver, the libraries of the CUDA that
-# bundle.sh built with, 12 or 13 (cuBLASLt, NVRTC), and cuDNN 9. Writes report.json and report.md, as it goes. Run it
+# bundle.sh built with, 12 or 13 (cuBLASLt, NVRTC), and cuDNN 9.8 or a later 9. Writes report.json and report.md, as it goes. Run it
 # where bundle.sh's file was unpacked.
 #   usage: run.sh [--call 1|2] [--data DIR] [--out DIR] [--seconds N] [--cpu-only] [SECTION...]
 # --call: half of it, for a machine that is lent for a few minutes at a time; 1 has what matters most. --out: gpu_report

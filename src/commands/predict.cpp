@@ -312,7 +312,7 @@ ExitCode run_predict(const PredictArguments& arguments) {
     tell(model.checkpoint + " holds no class names, so classes are numbers\n");
   }
   if (const LeftOut left_out = images->left_out(); left_out.count > 0) {
-    tell(fmt::format("left out, as no images by their names or read already: {}\n", left_out.list()));
+    tell(fmt::format("left out (not named like images, or read already): {}\n", left_out.list()));
   }
   Answers answers(arguments, model, *images, data);
   const std::unique_ptr<Backend> backend = make_backend(model.config);

@@ -16,6 +16,12 @@ if(CMAKE_CUDA_COMPILER)
   find_package(CUDAToolkit 12.4 QUIET)
   find_path(CUDNN_INCLUDE_DIR cudnn_version.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
   find_library(CUDNN_LIBRARY cudnn HINTS ${CUDAToolkit_LIBRARY_DIR})
+  foreach(part MAJOR MINOR)
+    if(CUDNN_INCLUDE_DIR)
+      file(STRINGS ${CUDNN_INCLUDE_DIR}/cudnn_version.h cudnn_${part} REGEX "^#define CUDNN_${part} ")
+      string(REGEX REPLACE "[^0-9]+" "" cudnn_${part} "${cudnn_${part}}")
+    endif()
+  endforeach()
   # Where experiments/install_packages.sh puts NVIDIA's header-only cudnn-frontend.
   find_path(CUDNN_FRONTEND_INCLUDE_DIR cudnn_frontend.h HINTS ${PROJECT_SOURCE_DIR}/.cache/cudnn_frontend/include)
 endif()
@@ -30,6 +36,9 @@ elseif(NOT TARGET CUDA::cublasLt OR NOT TARGET CUDA::nvrtc)
 elseif(NOT CUDNN_INCLUDE_DIR OR NOT CUDNN_LIBRARY)
   message(STATUS "CUDA ${CUDAToolkit_VERSION} found but no cuDNN: this build runs on the CPU only (install cuDNN 9.8 or a later 9 "
                  "with its headers; CUDNN_INCLUDE_DIR and CUDNN_LIBRARY name another place)")
+elseif(NOT cudnn_MAJOR EQUAL 9 OR cudnn_MINOR LESS 8)
+  message(STATUS "cuDNN ${cudnn_MAJOR}.${cudnn_MINOR} found, but it must be 9.8 or a later 9: this build runs on the CPU "
+                 "only (CUDNN_INCLUDE_DIR and CUDNN_LIBRARY name another one)")
 elseif(NOT CUDNN_FRONTEND_INCLUDE_DIR)
   message(STATUS "CUDA ${CUDAToolkit_VERSION} and cuDNN found but no cudnn_frontend.h: this build runs on the CPU only "
                  "(experiments/install_packages.sh gets it; CUDNN_FRONTEND_INCLUDE_DIR names another place)")

@@ -78,7 +78,7 @@ enum class FingerprintForm { kEarlier, kOfNow };
 
 std::string fingerprint(const Dataset& set, FingerprintForm form) {
   constexpr int64_t kMostSizes = 200'000;  // each may ask the file system
-  constexpr int64_t kMostToRead = int64_t{2} << 30, kMuch = 1 << 20, kLittle = 1 << 16;
+  constexpr int64_t kMostToRead = int64_t{2} << 30, kMuch = 1 << 18, kLittle = 1 << 16;
   const bool sizes_are_asked = set.size() <= kMostSizes;
   int64_t little = sizes_are_asked || set.recorded_checksum(0) ? 0 : kMostToRead + 1, much = little;  // to be read
   Checksum sum;

@@ -28,7 +28,8 @@ bool is_compressed_tar(const std::string& name) {
   return std::any_of(kEndings.begin(), kEndings.end(), [&](std::string_view end) { return lower.ends_with(end); });
 }
 
-// A folder stands for the tar files in it, by name. What else lies there is left out.
+// A folder stands for the tar files in it, by name. What else lies there is left out, compressed ones too; without a
+// word what is hidden.
 std::vector<std::string> tars_in(const std::vector<std::string>& paths, LeftOut& left_out) {
   std::vector<std::string> tars;
   for (const std::string& path : paths) {
@@ -41,17 +42,17 @@ std::vector<std::string> tars_in(const std::vector<std::string>& paths, LeftOut&
       throw DataError(fmt::format("cannot read the folder {} ({})", path, errno_text(contents.error)));
     }
     const size_t before = tars.size();
+    std::string compressed;
     for (const fs::directory_entry& entry : contents.entries) {
       const std::string file = entry.path().string(), name = entry.path().filename().string();
       if (is_hidden_name(name)) continue;
-      if (is_compressed_tar(name)) {
-        throw DataError(fmt::format(
-            "{} is compressed, and tar files are read in place: decompress it, or move it elsewhere", file));
-      }
+      if (compressed.empty() && is_compressed_tar(name)) compressed = file;
       const bool is_tar = lower_case(name).ends_with(".tar") && kind_of(entry) != EntryKind::kFolder;
       is_tar ? tars.push_back(file) : left_out.add(file);
     }
-    if (tars.size() == before) throw DataError(fmt::format("there is no .tar file in the folder {}", path));
+    if (tars.size() > before) continue;
+    if (compressed.empty()) throw DataError(fmt::format("there is no .tar file in the folder {}", path));
+    throw DataError(fmt::format("{} is compressed, and tar files are read in place: decompress it", compressed));
   }
   return tars;
 }

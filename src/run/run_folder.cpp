@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
@@ -95,6 +96,15 @@ void record_version(const std::string& path) {
   if (!text.ends_with(line)) write_file(path, text + line);
 }
 
+// Lines as record_version() writes them.
+bool holds_versions(const std::string& path) {
+  std::string text;
+  read_file(path, text);
+  return std::ranges::all_of(text, [](unsigned char c) {
+    return std::isalnum(c) != 0 || std::string_view("._/+-\n").find(static_cast<char>(c)) != std::string_view::npos;
+  });
+}
+
 // The keys of a resolved configuration's first level: it has all of them, and nothing else begins a line there. Keys
 // below them may be another version's.
 std::vector<std::string_view> first_keys(std::string_view yaml) {
@@ -154,6 +164,8 @@ void RunFolder::expect_no_files_of_others(const std::string& resolved_config) co
   const std::optional<std::string> config = stored_config();
   const bool is_of_a_start = config && first_keys(*config) == first_keys(resolved_config);
   if (is_of_a_start && found.front() != kBest) return;
+  // A start of an earlier version may have left this alone, and the next one adds a line.
+  if (found == std::vector<std::string>{"git.txt"} && holds_versions(path_ + "/git.txt")) return;
   throw ConfigError(
       fmt::format("'{}' holds no run, but a file {}, which a run would replace: give another --out, or move the file "
                   "away",

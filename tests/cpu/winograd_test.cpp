@@ -86,6 +86,12 @@ TEST(Conv2dWinograd, IsAsCloseWhereInputsHaveAMean) {
   expect_matches(winograd_backend(), op_case, data, kTolerance, reference_conv);
 }
 
+TEST(Conv2dWinograd, EvaluationWithoutFoldingEqualsTraining) {
+  OpCase op_case = conv({2, 9, 9, 24}, 40);
+  op_case.phase = Phase::kEvaluate;
+  expect_matches(winograd_backend(), op_case, make_data(op_case), winograd_tolerance(op_case), reference_conv);
+}
+
 TEST(Conv2dWinograd, FoldsBatchNormAndActivation) {
   for (const std::optional<float> eps : {std::optional<float>(1e-3F), std::optional<float>()}) {
     for (const Activation activation : {Activation::kNone, Activation::kRelu, Activation::kSigmoid}) {

@@ -73,10 +73,12 @@ TEST(TarDataset, OfAFolderNoTarIsDroppedWithoutAWord) {
   EXPECT_EQ(set->size(), 4);
   EXPECT_EQ(set->name(0), "B.TAR:a/1.jpg");
   EXPECT_EQ(set->left_out().list(), dir / "set/readme.txt" + ", " + dir / "set/sub" + ", " + dir / "set/unpacked.tar");
-  for (const std::string name : {"set/c.tar.gz", "set/c.TGZ", "set/c.tar.xz", "set/c.tar.zst", "set/c.tar.bz2"}) {
-    const std::string packed = dir.write(name, "");
-    EXPECT_EQ(error_message<DataError>([&] { open({dir / "set"}); }),
-              packed + " is compressed, and tar files are read in place: decompress it, or move it elsewhere");
+  dir.write("set/c.tar.gz", "");
+  EXPECT_EQ(open({dir / "set"})->left_out().count, 4);
+  for (const std::string name : {"c.tar.gz", "c.TGZ", "c.tar.xz", "c.tar.zst", "c.tar.bz2"}) {
+    const std::string packed = dir.write("packed/" + name, "");
+    EXPECT_EQ(error_message<DataError>([&] { open({dir / "packed"}); }),
+              packed + " is compressed, and tar files are read in place: decompress it");
     std::filesystem::remove(packed);
   }
 }

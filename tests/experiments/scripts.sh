@@ -48,6 +48,7 @@ chmod +x pretender
 mkdir -p data/tiny-imagenet-shards
 fair=(env "BNINCEPTION=$folder/pretender" "BN_DATA_ROOT=$folder/data" bash "$1/experiments/figure2_fair/run.sh" --out fair)
 expect 0 "The search's winner is 0.006." "${fair[@]}"
+rm -r fair/search
 expect 0 "The search's winner is 0.006." "${fair[@]}"
 sed -i 's/0[.]03,/0.06,/; s/seeds: .*/seeds: [1]/' fair/sweep.yaml
 expect 2 "the protocol is not that of the runs in fair any more (compare sweep.yaml.part with sweep.yaml there): restore it, or begin" \

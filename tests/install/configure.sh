@@ -67,6 +67,9 @@ if command -v nvcc >/dev/null; then
   without "found but no cuBLAS or no NVRTC: this build runs on the CPU only (install the development packages of both for this CUDA)" \
     -DCUDA_cublasLt_LIBRARY=
   without "found but no cuDNN: this build runs on the CPU only (install cuDNN 9.8 or a later 9 with its headers;" -DCUDNN_LIBRARY=
+  mkdir -p "$work/old_cudnn"
+  printf '#define CUDNN_MAJOR 9\n#define CUDNN_MINOR 7\n' >"$work/old_cudnn/cudnn_version.h"
+  without "cuDNN 9.7 found, but it must be 9.8 or a later 9: this build runs on the CPU only" "-DCUDNN_INCLUDE_DIR=$work/old_cudnn"
   without "cuDNN found but no cudnn_frontend.h: this build runs on the CPU only" -DCUDNN_FRONTEND_INCLUDE_DIR=
 fi
 

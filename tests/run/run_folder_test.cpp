@@ -68,6 +68,13 @@ TEST(RunFolder, AStartThatRecordedNothingLeavesTheFolderFree) {
   }
 }
 
+TEST(RunFolder, AStartOfAnEarlierVersionLeavesTheFolderFree) {
+  const TemporaryFolder root;
+  root.write("run/git.txt", "v0.1.0-12-g0123456789ab-dirty\n");
+  RunFolder::create(root / "run", kStoredConfig, kNew);
+  EXPECT_EQ(read_bytes(root / "run/git.txt"), "v0.1.0-12-g0123456789ab-dirty\n" + source_version() + "\n");
+}
+
 TEST(RunFolder, ReplacesNoFileOfSomebodyElse) {
   const auto refused = [](const std::string& name, const std::string& config) {
     const TemporaryFolder root;

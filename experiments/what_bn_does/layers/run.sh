@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Watches the layers of a network in training, without batch normalisation, with it, and with noise behind it: the tables
 # and two figures. The MNIST network takes half a minute on one core; Inception on Tiny ImageNet, for four epochs, half an
-# hour. Needs mnist or tiny-imagenet under BN_DATA_ROOT.
+# hour. Needs mnist or tiny-imagenet-200 under BN_DATA_ROOT.
 #   usage: run.sh [mnist|inception] [--out DIR]      default: mnist
 set -euo pipefail
 # shellcheck source=experiments/common.sh
