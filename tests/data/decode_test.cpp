@@ -232,12 +232,20 @@ TEST(Decode, RefusesABmpWhoseCompressedRowsLeavePixelsOut) {
 }
 
 // One pixel of red, green, blue and alpha, of 8 bits or of 16, whose two bytes are alike.
-Bytes tiff_with_alpha(uint8_t bits, uint8_t alpha, uint8_t kind_of_alpha) {
+Bytes tiff_with_alpha(uint8_t bits, uint8_t alpha, uint8_t kind_of_alpha, uint8_t kind_of_number = 1) {
   const auto pixel = static_cast<uint8_t>(bits / 2);  // bytes
   const auto bits_at = static_cast<uint8_t>(8 + pixel), directory = static_cast<uint8_t>(bits_at + 8);
-  const std::vector<std::array<uint8_t, 3>> tags{
-      {0, 1, 1},  {1, 1, 1},  {2, 4, bits_at}, {3, 1, 1},      {6, 1, 2},
-      {17, 1, 8}, {21, 1, 4}, {22, 1, 1},      {23, 1, pixel}, {82, 1, kind_of_alpha}};
+  const std::vector<std::array<uint8_t, 3>> tags{{0, 1, 1},
+                                                 {1, 1, 1},
+                                                 {2, 4, bits_at},
+                                                 {3, 1, 1},
+                                                 {6, 1, 2},
+                                                 {17, 1, 8},
+                                                 {21, 1, 4},
+                                                 {22, 1, 1},
+                                                 {23, 1, pixel},
+                                                 {82, 1, kind_of_alpha},
+                                                 {83, 1, kind_of_number}};
   Bytes tiff{'I', 'I', 42, 0, directory, 0, 0, 0};
   for (const int value : {200, 100, 50, int{alpha}}) tiff.insert(tiff.end(), bits / 8U, static_cast<uint8_t>(value));
   for (int i = 0; i < 4; ++i) append(tiff, {bits, 0});
@@ -254,6 +262,16 @@ TEST(Decode, RefusesATiffThatIsTransparentInPlaces) {
     for (const uint8_t kind : {kAssociated, kUnassociated}) {
       EXPECT_EQ(decode(tiff_with_alpha(bits, 255, kind)).pixels, (Bytes{200, 100, 50})) << int{bits};
       EXPECT_CONTAINS(refusal(tiff_with_alpha(bits, 128, kind)), "transparent in places") << int{bits};
+    }
+  }
+}
+
+TEST(Decode, RefusesATiffOfOtherNumbers) {
+  if (!has_imgcodecs()) GTEST_SKIP() << "this build has no imgcodecs";
+  for (const uint8_t bits : {8, 16}) {
+    for (const uint8_t kind : {2, 3, 4}) {
+      EXPECT_EQ(refusal(tiff_with_alpha(bits, 255, 1, kind)),
+                "the TIFF's numbers are signed or fractions: save it with unsigned numbers of 8 or 16 bits");
     }
   }
 }

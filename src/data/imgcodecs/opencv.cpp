@@ -131,6 +131,13 @@ void refuse_huge_tiff(const FileHeader& header, int64_t size) {
   refuse_huge(directory.number(kWidth, 0), directory.number(kHeight, 0), size);
 }
 
+// OpenCV takes signed numbers for others, and refuses some kinds as damage.
+void refuse_other_numbers(const FileHeader& header) {
+  constexpr int64_t kSampleFormat = 339, kUnsigned = 1;
+  if (TiffDirectory(header).number(kSampleFormat, kUnsigned) == kUnsigned) return;
+  throw DataError("the TIFF's numbers are signed or fractions: save it with unsigned numbers of 8 or 16 bits");
+}
+
 // A still picture's size stands in its first chunk, which is of one of three kinds.
 void refuse_huge_webp(const FileHeader& header, int64_t size) {
   const auto number = [&](int64_t at, int64_t bytes) { return header.number(at, bytes, ByteOrder::kLittle); };
@@ -326,6 +333,7 @@ void decode_with_imgcodecs(const uint8_t* bytes, int64_t size, int64_t channels,
   refuse_huge_header(header, size);
   refuse_other_masks(header);
   refuse_unfilled_rows(header);
+  if (is_tiff(header)) refuse_other_numbers(header);
   if (decode_netpbm(header, channels, out)) return;
   std::vector<uint8_t> memory;
   const uint8_t* upright = without_orientation(bytes, size, memory);
