@@ -241,9 +241,11 @@ class PageWriter {
         fmt::format(
             " Runs that diverged are counted, not averaged. A network did not learn, and takes no part in comparisons, "
             "where none of its accuracies is above what guesses reach by luck: the 95\u00a0% quantile of the binomial "
-            "distribution for {} and classes of equal size, with Bonferroni's correction for the number of its "
+            "distribution for {} and {}, with Bonferroni's correction for the number of its "
             "evaluations.{} Nothing is bootstrapped.",
             images_in_words(analysis_.images),
+            study_.majority > 0 ? fmt::format("a guess that is right for {}", percent(analysis_.chance))
+                                : "classes of equal size",
             analysis_.images.is_assumed
                 ? " No run recorded the number of images: the lowest from 100 on, of which all accuracies are shares, "
                   "is assumed."
