@@ -171,6 +171,7 @@ void resize_crop(const ImageView& image, const Crop& crop, int64_t size, uint8_t
   if (crop.mirrored) mirror(out, size, image.channels);
 }
 
+// torchvision cuts the longer side off to whole pixels instead of rounding it, so its size may differ by one.
 void resize_shorter_side(const ImageView& image, int64_t shorter, Image& out) {
   const int64_t from = std::min(image.height, image.width);
   const auto scaled = [&](int64_t side) {

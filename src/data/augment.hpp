@@ -18,9 +18,9 @@ struct Crop {
   ResizeMethod method = ResizeMethod::kArea;
 };
 
-// GoogLeNet's crop (area and aspect = width / height uniform; ten tries, then the largest centred rectangle with an
-// allowed aspect), then the coin for the mirror, then the method of resizing. What the options switch off draws
-// nothing.
+// GoogLeNet's crop (area and aspect = width / height uniform, where torchvision draws the aspect's logarithm; ten
+// tries, then the largest centred rectangle with an allowed aspect), then the coin for the mirror, then the method of
+// resizing. What the options switch off draws nothing.
 Crop draw_crop(const AugmentOptions& options, int64_t height, int64_t width, RandomStream& random);
 
 // Resizes the crop to size x size into out [size, size, channels]; kArea is bilinear where it does not shrink.
