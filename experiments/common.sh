@@ -302,6 +302,10 @@ columns() {
     }' "$1/curves.csv"
 }
 
+# Student's 97.5 % quantiles for 1 to 9 degrees of freedom, for intervals of 95 %.
+# shellcheck disable=SC2034  # read by the scripts that print such intervals
+student_quantiles="12.706 4.303 3.182 2.776 2.571 2.447 2.365 2.306 2.262"
+
 # calculate EXPRESSION [FORMAT]: in awk. mawk takes `a > b` for a file to print to where there are no parentheses.
 calculate() { awk "BEGIN { printf \"${2:-%.2f}\", ($1) }"; }
 

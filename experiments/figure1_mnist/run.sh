@@ -78,8 +78,8 @@ echo
   # Seed by seed, with Student's interval.
   for seed in $seeds; do
     echo "$(columns "$out" batch_norm "$seed" validation_top1 | tail -n 1) $(columns "$out" plain "$seed" validation_top1 | tail -n 1)"
-  done | awk '
-    BEGIN { split("12.706 4.303 3.182 2.776 2.571 2.447 2.365 2.306 2.262", quantile, " ") }
+  done | awk -v quantiles="$student_quantiles" '
+    BEGIN { split(quantiles, quantile, " ") }
     { difference[NR] = 100 * ($1 - $2); mean += difference[NR] }
     END {
       if (NR < 2 || NR > 10) exit

@@ -19,7 +19,7 @@ struct ColourMoments {
 
   void add(const ImageView& image);  // of three channels
   void add(const ColourMoments& more);
-  // Of one image or more.
+  // These need one image at least.
   double mean(size_t channel) const { return first[channel] / images; }
   double covariance(size_t a, size_t b) const { return second[a][b] / images - mean(a) * mean(b); }
   double deviation(size_t channel) const;

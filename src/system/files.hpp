@@ -109,7 +109,8 @@ struct FolderContents {
   int error = 0;
 };
 FolderContents read_folder(const std::string& folder);
-// What an entry is, or leads to; a link that leads nowhere is other. Throws StorageError where the disk fails.
+// Returns what an entry is, or what its link leads to: kOther where that is nothing. Throws StorageError where the disk
+// fails.
 enum class EntryKind { kFile, kFolder, kOther };
 EntryKind kind_of(const std::filesystem::directory_entry& entry);
 // Throws StorageError where the disk fails.

@@ -35,8 +35,8 @@ inline void steer_terminal(const std::string& text) { std::fputs(text.c_str(), s
 // become narrower since, it takes several rows.
 std::string erasing(size_t characters, size_t columns);
 
-// What a person watches on standard error, but for what would command a terminal: on one a row that is rewritten in
-// place, elsewhere a line each time. The line that stands at the end is ended.
+// A person watches this on standard error. On a terminal it is a row that is rewritten in place, elsewhere a line each
+// time; characters that would command a terminal are left out. The line that stands at the end is ended.
 class LiveLine {
  public:
   LiveLine();

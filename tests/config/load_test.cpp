@@ -88,7 +88,7 @@ TEST_F(Load, NamesAMissingFileAndWhoAskedForIt) {
   EXPECT_EQ(load_error(run), run + ":1:7: base: got a list, expected the path of a YAML file");
 }
 
-// Of this process's memory, byte 0 is never readable (EIO).
+// Byte 0 of this process's memory can never be read (EIO).
 TEST_F(Load, AFailingDiskIsAnErrorOfTheStorage) {
   const std::string run = folder_ / "run.yaml";
   std::filesystem::create_symlink("/proc/self/mem", run);

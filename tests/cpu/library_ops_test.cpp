@@ -1,4 +1,5 @@
-// What oneDNN's ops promise besides the cases of own_ops/library_cases_test.cpp, and how the library is called.
+// This tests what oneDNN's ops promise besides the cases of own_ops/library_cases_test.cpp, and how the library is
+// called.
 #include <gtest/gtest.h>
 
 #include "bn/error.hpp"

@@ -1,4 +1,4 @@
-// What the ops of cuDNN and cuBLASLt promise besides the cases of own_ops/library_cases_test.cpp.
+// This tests what the ops of cuDNN and cuBLASLt promise besides the cases of own_ops/library_cases_test.cpp.
 #include "cuda/library_ops.hpp"
 
 #include <gtest/gtest.h>

@@ -25,7 +25,7 @@ for arm in plain dropout bn_256 bn_256_dropout bn_8 bn_8_dropout; do
   for run in "$runs/$arm"/seed_*; do
     echo "$arm $(scores "$run" --data mnist/t10k-images-idx3-ubyte.gz mnist/t10k-labels-idx1-ubyte.gz) $(scores "$run")"
   done
-done | awk '
+done | awk -v quantiles="$student_quantiles" '
   function mean_of(column, sum, i) { for (i = 1; i <= n; ++i) sum += value[column, i]; return sum / n }
   function interval(column, digits, mean, square, i, half) {
     mean = mean_of(column)
@@ -37,7 +37,7 @@ done | awk '
     if (n > 1) print "| " arm " | " n " | " interval(1, 2) " | " interval(2, 4) " | " interval(3, 2) " | " interval(4, 3) " | " interval(5, 2) " |"
   }
   BEGIN {
-    split("12.706 4.303 3.182 2.776 2.571 2.447 2.365 2.306 2.262", quantile, " ")
+    split(quantiles, quantile, " ")
     print "| network | seeds | training top-1, % | training loss | validation top-1, % | validation loss | gap, points |"
     print "|---|---|---|---|---|---|---|"
   }

@@ -160,7 +160,8 @@ class BmpHeader {
   int64_t height() const { return side(22); }
   int64_t bits() const { return number(28, 2); }
   int64_t compression() const { return number(30, 4); }
-  // Of red, green and blue. The shortest kind has them behind it, longer ones within, at the same place.
+  // These are red's, green's and blue's. They lie behind the shortest kind of header and within longer ones, at the
+  // same place.
   std::array<int64_t, 3> masks() const { return {number(54, 4), number(58, 4), number(62, 4)}; }
 
  private:
