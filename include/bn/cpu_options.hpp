@@ -12,6 +12,7 @@ struct CpuOptions {
   int threads = 0;       // 0: OMP_NUM_THREADS, else the cores that the process may use
   std::string reason{};  // why so many, as name() tells it; found when threads = 0
   bool winograd = true;  // 3x3 convolutions of stride 1, multiplied in f32, by F(4x4, 3x3) where it is quicker
+  bool amx = true;       // other convolutions of stride 1 by our kernels on AMX where they are quicker
   Bfloat16Math bfloat16_math = Bfloat16Math::kAutomatic;
 };
 

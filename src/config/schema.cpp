@@ -191,6 +191,9 @@ Fields describe_cpu(CpuOptions& cpu) {
   return {
       field("winograd", cpu.winograd,
             "3x3 convolutions of stride 1 that multiply in f32 go by Winograd's F(4x4, 3x3) where it is quicker"),
+      field("amx", cpu.amx,
+            "some convolutions of stride 1 go by our kernels on AMX where they are quicker; f32 as three products of "
+            "bf16"),
       field("bfloat16_math", {cpu.bfloat16_math, {"automatic", "bf16", "f32"}},
             "how convolutions and linear layers multiply in precision: bf16; automatic: as is quicker on this kind of "
             "CPU"),

@@ -21,7 +21,7 @@ inline Backend& cpu_backend() {
 // here; winograd_test.cpp and widened_test.cpp have the rest.
 inline Backend& direct_backend() {
   static std::unique_ptr<Backend> backend = make_cpu_backend(
-      {.winograd = false, .bfloat16_math = cpu::multiplies_bf16() ? Bfloat16Math::kBf16 : Bfloat16Math::kF32});
+      {.winograd = false, .amx = false, .bfloat16_math = cpu::multiplies_bf16() ? Bfloat16Math::kBf16 : Bfloat16Math::kF32});
   return *backend;
 }
 

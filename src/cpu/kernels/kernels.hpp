@@ -145,6 +145,42 @@ struct WinogradKernels {
   void (*weight_gradient)(float* dw, Planes du, int64_t count);  // dw [3, 3, count]
 };
 
+// AMX multiplies blocks of [32, 32 k] by [32 k, 32].
+constexpr int64_t kAmxBlock = 32;
+
+// The parts of a matrix's values in bf16; low is null where the values are bf16 themselves. A row takes `pitch`.
+struct AmxParts {
+  uint16_t *high, *low;
+  int64_t pitch;
+};
+// A block [depths, columns] of weights in f32, at most [32, 32]; one of the strides is 1.
+struct AmxWeights {
+  const float* data;
+  int64_t depths, columns;
+  int64_t depth_stride, column_stride;
+};
+
+// Products on AMX; empty where the table has no such instructions. Every thread calls begin() before it multiplies and
+// end() after. There is one table for each element type of the maps, and weights are f32.
+struct AmxKernels {
+  void (*begin)();
+  void (*end)();
+  // Dense rows [pixels, c] of a map.
+  void (*split)(AmxParts to, const void* from, int64_t pixels, int64_t c);
+  void (*pack)(uint16_t* tiles, const AmxWeights& w);  // one block, zero where it has no weights
+  // sums [32, 32] = sum over taps and depths of x [32 rows from the tap's, 32 columns] times the next packed block.
+  void (*multiply)(float* sums, int64_t pitch, const AmxParts& x, const int64_t* taps, int64_t tap_count,
+                   int64_t depths, const uint16_t* weights);
+  // The rows that are not null: y = activation(sums + bias); bias [columns] may be null.
+  void (*store_rows)(void* const* rows, const float* sums, int64_t columns, const float* bias, Activation activation);
+  // For sums over pixels: 32 rows of a map become columns, to [c, 32]; or each two become one of pairs, to
+  // [count / 2, c, 2]. Both write up to 15 channels more.
+  void (*transpose_rows)(AmxParts to, const void* const* rows, int64_t c);
+  void (*pair_rows)(AmxParts to, const void* const* rows, int64_t count, int64_t c);
+  // sums [32, 32] = (sums +) a [32, 32 depths] b, where b has pairs of rows.
+  void (*multiply_pairs)(float* sums, int64_t pitch, bool adds, const AmxParts& a, const AmxParts& b, int64_t depths);
+};
+
 struct KernelTable {
   const char* instruction_set;  // "generic", "avx2", "avx512", "avx512_bf16"
   ColumnKernels columns_f32, columns_bf16;
@@ -154,11 +190,13 @@ struct KernelTable {
   UpdateKernels updates;
   ConversionKernels conversions;
   WinogradKernels winograd_f32, winograd_bf16;
+  AmxKernels amx_f32, amx_bf16;
 
   const ColumnKernels& columns(DType dtype) const { return dtype == DType::kBf16 ? columns_bf16 : columns_f32; }
   const PoolKernels& pool(DType dtype) const { return dtype == DType::kBf16 ? pool_bf16 : pool_f32; }
   const ElementKernels& elements(DType dtype) const { return dtype == DType::kBf16 ? elements_bf16 : elements_f32; }
   const WinogradKernels& winograd(DType dtype) const { return dtype == DType::kBf16 ? winograd_bf16 : winograd_f32; }
+  const AmxKernels& amx(DType dtype) const { return dtype == DType::kBf16 ? amx_bf16 : amx_f32; }
 };
 
 // The table in use: the widest this machine runs, or the one named by the environment variable BN_CPU_ISA

@@ -19,7 +19,9 @@ const KernelTable& table() {
                                      .updates = kUpdates,
                                      .conversions = kConversions,
                                      .winograd_f32 = kWinogradF32,
-                                     .winograd_bf16 = kWinogradBf16};
+                                     .winograd_bf16 = kWinogradBf16,
+                                     .amx_f32 = kAmxF32,
+                                     .amx_bf16 = kAmxBf16};
   return kTable;
 }
 

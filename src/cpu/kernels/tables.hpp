@@ -14,5 +14,6 @@ extern const ElementKernels kElementsF32, kElementsBf16;
 extern const UpdateKernels kUpdates;
 extern const ConversionKernels kConversions;
 extern const WinogradKernels kWinogradF32, kWinogradBf16;
+extern const AmxKernels kAmxF32, kAmxBf16;
 
 }  // namespace bn::cpu::BN_CPU_ISA
