@@ -296,7 +296,7 @@ class PageWriter {
   Page page_{};
 };
 
-// The figures that the kept report shows; the others are drawn again from curves.csv.
+// The figures that are kept; the others are drawn again from curves.csv.
 std::vector<std::string> choose_figures(const ReportOptions& options, const Study& study, const Page& page) {
   std::vector<std::string> known;
   for (const FigureScript& figure : page.figures) known.push_back(figure.name);

@@ -56,7 +56,7 @@ struct Study {
   std::vector<Arm> arms{};
   size_t baseline = 0;
   std::vector<std::string> notes{};         // sentences that a reader must know: runs that were left out
-  std::vector<std::string> kept_figures{};  // names of the figures that a kept study's report shows
+  std::vector<std::string> kept_figures{};  // names of the figures that a kept study has
   int64_t validation_images = 0;            // the fewest that a run recorded; 0 = none did
   double majority = 0;                      // the largest share of them that one class has; 0 = no run recorded it
 
