@@ -37,8 +37,8 @@ printf '\x08\0\0\x08\x03\0\0\0\1\0\0\0\2\0\0\0\2abcd\0\0\x08\1\0\0\0\1\1' >"$cor
 
 fuzz() { # fuzz NAME
   local log=$build/$1.log
-  "$build/$1_fuzz" "$corpus/$1" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=1024 \
-    -max_len=200000 -print_final_stats=1 -artifact_prefix="$build/$1_" -close_fd_mask=1 >"$log" 2>&1 && {
+  BN_FUZZ_READER=$1 "$build/fuzz_readers" "$corpus/$1" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
+    -malloc_limit_mb=1024 -max_len=200000 -print_final_stats=1 -artifact_prefix="$build/$1_" -close_fd_mask=1 >"$log" 2>&1 && {
     printf '%-7s %s inputs, no failure\n' "$1" "$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")"
     return 0
   }
