@@ -4,7 +4,6 @@
 
 #include "bn/error.hpp"
 #include "own_ops/tested_backend.hpp"
-#include "support/error_message.hpp"
 
 namespace bn::test {
 namespace {
@@ -30,9 +29,7 @@ TEST_P(BatchNormOfEach, NormalisesConstantChannels) {
 
 TEST_P(BatchNormOfEach, NeedsTwoValuesAFeature) {
   const OpCase op_case = case_of({1, 1, 1, 8});
-  const std::string message = error_message<ShapeError>([&] { run_op(op_case, make_data(op_case)); });
-  EXPECT_NE(message.find("Batch normalisation needs at least"), std::string::npos) << message;
-  EXPECT_NE(message.find("m = 1"), std::string::npos) << message;
+  for (const char* part : {"Batch normalisation needs at least", "m = 1"}) expect_refused<ShapeError>(op_case, part);
 }
 
 TEST_P(BatchNormOfEach, EvaluatesASingleValue) {
@@ -85,8 +82,7 @@ TEST_F(BatchNormCustom, SurvivesAnOutlierInTheFirstRow) {
 TEST_F(BatchNormCustom, RefusesStridedRowsPerActivation) {
   OpCase op_case{.spec = BatchNorm{.scope = BatchNormScope::kPerActivation}, .x = {{3, 4, 4, 8}}};
   op_case.gaps.x = 4;
-  const std::string message = error_message<UnsupportedError>([&] { run_op(op_case, make_data(op_case)); });
-  EXPECT_NE(message.find("needs dense tensors"), std::string::npos) << message;
+  expect_refused<UnsupportedError>(op_case, "needs dense tensors");
 }
 
 TEST_F(BatchNormCustom, PassesNonFiniteValuesOn) {

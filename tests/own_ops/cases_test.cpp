@@ -1,6 +1,8 @@
-// Every case of every op of ours, against the reference. What else an op promises is in a file of its name.
+// Every case of every op of ours, against the reference. What else an op promises is in a file of its name, where it is
+// more than a refusal.
 #include <gtest/gtest.h>
 
+#include "bn/error.hpp"
 #include "own_ops/tested_backend.hpp"
 
 namespace bn::test {
@@ -21,6 +23,13 @@ INSTANTIATE_TEST_SUITE_P(LocalResponseNorm, OwnOpCase, testing::ValuesIn(local_r
 INSTANTIATE_TEST_SUITE_P(Pool2d, OwnOpCase, testing::ValuesIn(pool_cases()), numbered_name);
 INSTANTIATE_TEST_SUITE_P(SummingPool2d, OwnOpCase, testing::ValuesIn(summing_pool_cases()), numbered_name);
 INSTANTIATE_TEST_SUITE_P(SoftmaxLoss, OwnOpCase, testing::ValuesIn(softmax_loss_cases()), numbered_name);
+
+using LocalResponseNormBehaviour = OwnOpTest<>;
+
+TEST_F(LocalResponseNormBehaviour, RefusesTooLargeAWindow) {
+  expect_refused<UnsupportedError>({.spec = LocalResponseNorm{.size = 65}, .x = {{1, 2, 2, 100}}},
+                                   "1 to 64 channels, not 65");
+}
 
 }  // namespace
 }  // namespace bn::test

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "support/error_message.hpp"
 #include "support/op_cases.hpp"
 
 namespace bn::test {
@@ -29,6 +30,11 @@ inline OpResult run_op(const OpCase& op_case, const OpData& data) {
 
 inline void expect_matches(const OpCase& op_case, const OpData& data, const Tolerance& tolerance) {
   expect_matches(tested_backend(), op_case, data, tolerance, reference, runs_of(op_case.x[0].elements()));
+}
+
+template <class ExpectedError>
+void expect_refused(const OpCase& op_case, const char* why) {
+  EXPECT_CONTAINS(error_message<ExpectedError>([&] { run_op(op_case, make_data(op_case)); }), why);
 }
 
 // Base of a fixture: testing::Test or testing::TestWithParam<...>.
