@@ -79,7 +79,7 @@ if(BN_MPI)
   endif()
 endif()
 
-# oneDNN must share a pool of threads with our own kernels, as tests/cpu/openmp_test.cpp proves. With GCC it is libgomp's.
+# oneDNN must share a pool of threads with our own kernels, as tests/cpu/backend_test.cpp proves. With GCC it is libgomp's.
 # Clang's code needs libomp, which has libgomp's functions under their names and versions as well: the loader looks in the
 # libraries of the program before those that oneDNN is linked with, so oneDNN calls libomp, too. Its libgomp lies idle, but
 # for what src/cpu/backend.cpp undoes.

@@ -6,6 +6,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <dnnl.hpp>
+#include <filesystem>
+#include <iterator>
+#include <vector>
 
 #include "bn/error.hpp"
 #include "cpu/cpu_backend.hpp"
@@ -145,6 +149,53 @@ TEST_F(CpuBackendTest, RefusesCudnnBatchNorm) {
   const BatchNorm spec{.implementation = BatchNormImplementation::kCudnn};
   EXPECT_EQ(error_message<UnsupportedError>([&] { cpu_backend().make_op(spec, desc); }),
             "batch_norm.implementation cudnn needs a CUDA device; on the CPU it can be custom or onednn.");
+}
+
+// --- Threads
+
+// The sums are divided into tasks by shape alone.
+TEST(BatchNormThreads, GivesTheSameBitsOnAnyNumberOfThreads) {
+  const OpCase op_case{.spec = BatchNorm{.activation = Activation::kRelu}, .x = {{3, 20, 20, 64}}};
+  const OpData data = make_data(op_case);
+  const OpResult two = run_op(cpu_backend(), op_case, data);
+  for (const int threads : {1, 3}) {
+    const std::unique_ptr<Backend> backend = make_cpu_backend({.threads = threads});
+    const OpResult other = run_op(*backend, op_case, data);
+    EXPECT_EQ(other.y, two.y) << threads;
+    EXPECT_EQ(other.dx, two.dx) << threads;
+    EXPECT_EQ(other.dw, two.dw) << threads;
+  }
+}
+
+int64_t threads_of_this_process() {
+  return std::distance(std::filesystem::directory_iterator("/proc/self/task"), std::filesystem::directory_iterator());
+}
+
+void compute_by_onednn() {
+  constexpr int64_t kSize = 512;
+  const std::vector<float> a(kSize * kSize, 1.0F);
+  std::vector<float> c(kSize * kSize);
+  ASSERT_EQ(dnnl_sgemm('N', 'N', kSize, kSize, kSize, 1.0F, a.data(), kSize, a.data(), kSize, 0.0F, c.data(), kSize),
+            dnnl_success);
+  EXPECT_EQ(c.back(), kSize);
+}
+
+// oneDNN and our own kernels share one pool of threads, although the compiler chooses our OpenMP library and oneDNN's
+// builder chose its own.
+TEST(OpenMP, OneDnnStartsNoThreadsOfItsOwn) {
+  constexpr int kManyThreads = 7;  // more than other tests of this program use
+  const int before = omp_get_max_threads();
+  omp_set_num_threads(kManyThreads);
+  int started = 0;
+#pragma omp parallel reduction(+ : started)
+  started += 1;
+  const int64_t with_ours = threads_of_this_process();
+  compute_by_onednn();
+  const int64_t with_onednns = threads_of_this_process();
+  omp_set_num_threads(before);
+  EXPECT_EQ(started, kManyThreads);
+  EXPECT_GE(with_ours, kManyThreads);
+  EXPECT_EQ(with_onednns, with_ours);
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "bn/error.hpp"
 #include "support/error_message.hpp"
 #include "support/temporary_folder.hpp"
+#include "system/outputs.hpp"
 
 namespace bn {
 namespace {
@@ -144,6 +145,16 @@ TEST(CommonFolder, HoldsAllOrIsOneOfThem) {
   EXPECT_EQ(common_folder({"runs/a"}).string(), "runs/a");
   EXPECT_EQ(common_folder({"runs", "studies"}).string(), "");
   EXPECT_EQ(common_folder({}).string(), "");
+}
+
+// A file of which nothing could be read may be anybody's. Of this process's memory, byte 0 is never readable (EIO).
+TEST(Outputs, AFileThatCannotBeReadIsNotReplaced) {
+  const test::TemporaryFolder dir;
+  const std::string path = dir / "scores.csv";
+  const auto expect = [&] { expect_replaceable("--csv", path, {}, [](const std::string&) { return true; }); };
+  EXPECT_NO_THROW(expect());
+  std::filesystem::create_symlink("/proc/self/mem", path);
+  EXPECT_EQ(test::error_message<StorageError>(expect), "cannot read '" + path + "': Input/output error");
 }
 
 }  // namespace
