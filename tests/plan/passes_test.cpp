@@ -1,16 +1,39 @@
-// The change that each pass makes to the graph.
+// The change that each pass makes to the graph, and the memory that the lifetimes of its buffers leave.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
 #include "bn/cpu_backend.hpp"
 #include "bn/error.hpp"
+#include "bn/rng.hpp"
 #include "plan/graph.hpp"
-#include "plan/graphs.hpp"
+#include "plan/lifetimes.hpp"
 #include "support/error_message.hpp"
 
 namespace bn {
 namespace {
+
+using Names = std::vector<std::string>;
+
+Names names(const Graph& graph) {
+  Names found;
+  for (const GraphNode& node : graph.nodes) found.push_back(node.name);
+  return found;
+}
+
+const GraphNode& node_of(const Graph& graph, const std::string& name) {
+  return *std::find_if(graph.nodes.begin(), graph.nodes.end(),
+                       [&](const GraphNode& node) { return node.name == name; });
+}
+
+// The names of what its backward pass computes, one after the other.
+Names backward_order(const Graph& graph) {
+  Names order;
+  for (const BackwardStep& step : schedule_backward(graph).steps) {
+    order.push_back(step.sum_value >= 0 ? "sum " + graph.values[step.sum_value].name : graph.nodes[step.node].name);
+  }
+  return order;
+}
 
 // conv -> bn -> relu -> dropout -> linear -> bias -> loss, with a second conv reading the activation.
 Net small_net(BatchNormScope scope = BatchNormScope::kSpatial) {
@@ -110,9 +133,7 @@ TEST(EliminateConcat, LetsColumnOpsWriteTheirSlices) {
   EXPECT_EQ(graph.row_stride(node_of(graph, "bn").output), 11);
   // The whole's gradient comes from the linear op; the batch norm's backward reads its slice of it;
   // nothing before the pool learns.
-  std::vector<std::string> order;
-  for (const BackwardStep& step : schedule_backward(graph).steps) order.push_back(graph.nodes[step.node].name);
-  EXPECT_EQ(order, (Names{"loss", "linear", "bn", "conv"}));
+  EXPECT_EQ(backward_order(graph), (Names{"loss", "linear", "bn", "conv"}));
 }
 
 TEST(EliminateConcat, StaysWhereAConvolutionWritesDirectly) {
@@ -123,12 +144,9 @@ TEST(EliminateConcat, StaysWhereAConvolutionWritesDirectly) {
 
 TEST(ScheduleBackward, SumsTheGradientsOfAValueReadTwice) {
   const Graph graph = make_graph(small_net(), {.batch = 2});
+  EXPECT_EQ(backward_order(graph),
+            (Names{"loss", "bias", "linear", "dropout", "concat", "left", "sum act", "act", "bn", "conv"}));
   const BackwardSchedule schedule = schedule_backward(graph);
-  std::vector<std::string> order;
-  for (const BackwardStep& step : schedule.steps) {
-    order.push_back(step.sum_value >= 0 ? "sum " + graph.values[step.sum_value].name : graph.nodes[step.node].name);
-  }
-  EXPECT_EQ(order, (Names{"loss", "bias", "linear", "dropout", "concat", "left", "sum act", "act", "bn", "conv"}));
   EXPECT_TRUE(schedule.partials[graph.images].empty());  // no gradient of the images
   EXPECT_TRUE(schedule.partials[graph.labels].empty());
 }
@@ -282,6 +300,175 @@ TEST(Compile, RefusesToKeepWhatIsPartOfAnotherOp) {
   };
   EXPECT_EQ(message("conv"), "the output of \"conv\" cannot be kept: the op is part of the next");
   EXPECT_EQ(message("pool"), "the network has no op \"pool\" to keep");
+}
+
+// --- Which 1x1 convolutions become one, and how the graph looks then.
+
+ValueId convolution(NetBuilder& builder, const std::string& name, ValueId x, const Conv2d& spec,
+                    const BatchNorm& norm = {}) {
+  return builder.add(name + "/bn", norm, {builder.add(name + "/conv", spec, {x})});
+}
+
+struct ModuleOptions {
+  std::vector<int64_t> channels{32, 16, 8};
+  int64_t outputs = 8;  // each 3x3 convolution's
+  std::vector<std::string> frozen{};
+  BatchNorm last_norm{};
+};
+
+// A stem, and a module of three siblings: a goes to the concatenation, b and c into 3x3 convolutions.
+Net module_net(const ModuleOptions& options = {}) {
+  NetBuilder builder({1, 4, 4, 3});
+  builder.freeze(options.frozen);
+  const ValueId x = convolution(builder, "stem", builder.images(), {.out_channels = 16});
+  const ValueId a = convolution(builder, "a", x, {.out_channels = options.channels[0]});
+  ValueId b = convolution(builder, "b", x, {.out_channels = options.channels[1]});
+  b = convolution(builder, "b3", b, {.out_channels = options.outputs, .kernel = 3, .pad = 1});
+  ValueId c = convolution(builder, "c", x, {.out_channels = options.channels[2]}, options.last_norm);
+  c = convolution(builder, "c3", c, {.out_channels = options.outputs, .kernel = 3, .pad = 1});
+  const ValueId joined = builder.add("concat", Concat{}, {a, b, c});
+  builder.loss("loss", builder.add("linear", Linear{.out_features = 5}, {joined}));
+  return std::move(builder).build();
+}
+
+Graph merged_graph(const Net& net) {
+  const auto backend = make_cpu_backend({.threads = 1});
+  const Parameters parameters(net, *backend, DecayScope::kWeights, false);
+  Graph graph = make_graph(net, {.batch = 2});
+  eliminate_concat(graph);
+  merge_siblings(graph, parameters);
+  return graph;
+}
+
+const char* const kConv = "a/conv + b/conv + c/conv";
+const char* const kNorm = "a/bn + b/bn + c/bn";
+
+TEST(MergeSiblings, MakesOneConvolutionAndOneBatchNorm) {
+  const Graph graph = merged_graph(module_net());
+  EXPECT_EQ(names(graph),
+            (Names{"stem/conv", "stem/bn", kConv, kNorm, "b3/conv", "b3/bn", "c3/conv", "c3/bn", "linear", "loss"}));
+  const GraphNode &conv = node_of(graph, kConv), &norm = node_of(graph, kNorm);
+  EXPECT_EQ(std::get<Conv2d>(conv.spec).out_channels, 32 + 16 + 8);
+  EXPECT_EQ(graph.values[conv.output].shape.c, 32 + 16 + 8);
+  EXPECT_EQ(conv.parameters.size(), 3U);
+  EXPECT_EQ(conv.joined, 3);
+  EXPECT_EQ(norm.inputs, std::vector<int>{conv.output});
+  // Each sibling's channels are where its batch norm wrote them: a's in the concatenation.
+  ASSERT_EQ(norm.output_parts.size(), 3U);
+  EXPECT_EQ(graph.values[norm.output_parts[0]].name, "a/bn");
+  EXPECT_GE(graph.values[norm.output_parts[0]].view_of, 0);
+  EXPECT_EQ(node_of(graph, "b3/conv").inputs[0], norm.output_parts[1]);
+  EXPECT_EQ(node_of(graph, "c3/conv").inputs[0], norm.output_parts[2]);
+}
+
+TEST(MergeSiblings, ItsBatchNormWaitsForTheGradientsOfAllParts) {
+  const Graph graph = merged_graph(module_net());
+  EXPECT_EQ(backward_order(graph),
+            (Names{"loss", "linear", "c3/bn", "c3/conv", "b3/bn", "b3/conv", kNorm, kConv, "stem/bn", "stem/conv"}));
+}
+
+TEST(MergeSiblings, TheirParametersLieTogetherAndKeepTheirNames) {
+  const Net net = module_net();
+  const auto backend = make_cpu_backend({.threads = 1});
+  const Parameters parameters(net, *backend, DecayScope::kWeights, false);
+  const Graph graph = merged_graph(net);
+  for (const char* name : {kConv, kNorm}) {
+    const GraphNode& node = node_of(graph, name);
+    for (size_t i = 0; i + 1 < node.parameters.size(); ++i) {
+      if ((i + 1) % 3 == 0) continue;  // the next is the first of another kind
+      const Tensor tensor = parameters.value(node.parameters[i]);
+      EXPECT_EQ(tensor.as<char>() + tensor.bytes(), parameters.value(node.parameters[i + 1]).data) << name << i;
+    }
+  }
+  Names found;
+  for (const ParameterInfo& parameter : net.parameters()) found.push_back(parameter.name);
+  EXPECT_EQ(found[3], "a/conv/w");
+  EXPECT_EQ(parameters.named_tensors()[3].name, "value/a/conv/w");
+  EXPECT_EQ(parameters.named_tensors()[3].tensor.shape, (Shape{32, 1, 1, 16}));
+}
+
+TEST(MergeSiblings, LeavesWhatDoesNotLieTogether) {  // 24 floats are no whole number of cache lines
+  const Graph graph = merged_graph(module_net({.channels = {24, 16, 8}}));
+  EXPECT_EQ(node_of(graph, "a/conv").joined, 1);
+  EXPECT_EQ(node_of(graph, "b/conv + c/conv").joined, 2);
+}
+
+// b3 and c3 become one batch norm, behind the second: it reads two tensors and writes two slices.
+TEST(MergeSiblings, MakesOneOfTheBatchNormsOfAConcatenation) {
+  const Net net = module_net({.outputs = 16});
+  const Graph graph = merged_graph(net);
+  EXPECT_EQ(names(graph),
+            (Names{"stem/conv", "stem/bn", kConv, kNorm, "b3/conv", "c3/conv", "b3/bn + c3/bn", "linear", "loss"}));
+  const GraphNode& norm = node_of(graph, "b3/bn + c3/bn");
+  EXPECT_EQ(norm.inputs, (std::vector<int>{node_of(graph, "b3/conv").output, node_of(graph, "c3/conv").output}));
+  ASSERT_EQ(norm.output_parts.size(), 2U);
+  EXPECT_EQ(graph.values[norm.output_parts[0]].view_channel, 32);
+  EXPECT_EQ(graph.values[norm.output_parts[1]].view_channel, 48);
+  EXPECT_EQ(backward_order(graph),
+            (Names{"loss", "linear", "b3/bn + c3/bn", "c3/conv", "b3/conv", kNorm, kConv, "stem/bn", "stem/conv"}));
+}
+
+TEST(MergeSiblings, LeavesAnotherBatchNormAlone) {
+  const Graph graph = merged_graph(module_net({.last_norm = {.eps = 0.1F}}));
+  EXPECT_EQ(node_of(graph, "a/bn + b/bn").joined, 2);
+  EXPECT_EQ(node_of(graph, "c/conv").joined, 1);
+}
+
+TEST(MergeSiblings, LeavesTheImagesOfAConcatenation) {
+  NetBuilder builder({1, 4, 4, 3});
+  const ValueId a = convolution(builder, "a", builder.images(), {.out_channels = 16});
+  const ValueId joined = builder.add("concat", Concat{}, {builder.images(), a});
+  builder.loss("loss", builder.add("linear", Linear{.out_features = 5}, {joined}));
+  EXPECT_EQ(names(merged_graph(std::move(builder).build())), (Names{"a/conv", "a/bn", "concat", "linear", "loss"}));
+}
+
+TEST(MergeSiblings, LeavesFrozenOnesAlone) {
+  const Graph graph = merged_graph(module_net({.frozen = {"b"}}));
+  EXPECT_EQ(node_of(graph, "b/conv").joined, 1);
+  EXPECT_EQ(node_of(graph, "a/conv + c/conv").joined, 2);
+}
+
+// --- Where buffers lie in memory.
+
+TEST(AssignOffsets, SharesMemoryBetweenLifetimesThatDoNotMeet) {
+  std::vector<Lifetime> buffers{{.bytes = 128, .first = 0, .last = 1}, {.bytes = 128, .first = 2, .last = 3}};
+  EXPECT_EQ(assign_offsets(buffers), 128);
+  EXPECT_EQ(buffers[0].offset, buffers[1].offset);
+}
+
+TEST(AssignOffsets, LastUseAndFirstUseAtTheSameTimeOverlap) {
+  std::vector<Lifetime> buffers{{.bytes = 64, .first = 0, .last = 1}, {.bytes = 64, .first = 1, .last = 2}};
+  EXPECT_EQ(assign_offsets(buffers), 128);
+}
+
+TEST(AssignOffsets, NeverOverlapsAndStaysNearThePeak) {
+  RandomStream random(1, 1);
+  for (int trial = 0; trial < 50; ++trial) {
+    std::vector<Lifetime> buffers(60);
+    for (Lifetime& buffer : buffers) {
+      buffer.bytes = 1 + random.uniform_index(5000);
+      buffer.first = static_cast<int>(random.uniform_index(100));
+      buffer.last = buffer.first + static_cast<int>(random.uniform_index(20));
+    }
+    const int64_t arena = assign_offsets(buffers);
+    int64_t peak = 0;
+    for (int time = 0; time < 120; ++time) {
+      int64_t live = 0;
+      for (const Lifetime& a : buffers) live += a.first <= time && time <= a.last ? a.bytes : 0;
+      peak = std::max(peak, live);
+    }
+    EXPECT_LE(arena, 1.5 * static_cast<double>(peak));
+    for (size_t i = 0; i < buffers.size(); ++i) {
+      EXPECT_EQ(buffers[i].offset % 64, 0);
+      EXPECT_LE(buffers[i].offset + buffers[i].bytes, arena);
+      for (size_t j = 0; j < i; ++j) {
+        const bool same_time = buffers[i].first <= buffers[j].last && buffers[j].first <= buffers[i].last;
+        const bool same_place = buffers[i].offset < buffers[j].offset + buffers[j].bytes &&
+                                buffers[j].offset < buffers[i].offset + buffers[i].bytes;
+        EXPECT_FALSE(same_time && same_place);
+      }
+    }
+  }
 }
 
 }  // namespace
