@@ -105,14 +105,6 @@ TEST_F(Commands, AFailedStartLeavesTheFolderFree) {
   train();
 }
 
-TEST_F(Commands, ResumeMayRunLonger) {
-  const std::string run = train();
-  train({"--resume", "--set", "train.steps=40"});
-  EXPECT_EQ(read_log(RunFolder(run).log_path()).back().step, 40);
-  EXPECT_THAT(error_of(3, {"train", experiment_, "--out", run, "--resume", "--set", "train.batch=10"}),
-              HasSubstr("train.batch: 20 -> 10"));
-}
-
 TEST_F(Commands, ResumingAFinishedRunAddsNothing) {
   const std::string run = train();
   const size_t records = read_log(RunFolder(run).log_path()).size();
@@ -261,12 +253,6 @@ TEST_F(Commands, CudaIsRefusedWithoutItsModule) {
               HasSubstr("device: cuda was asked for, but its module does not load; it needs cuDNN 9 and the cuBLAS "
                         "that it was built with where the loader finds them (LD_LIBRARY_PATH): "));
   EXPECT_THAT(result.err, HasSubstr("bn_cuda.so"));
-}
-
-TEST_F(Commands, ABadCommandLineHasItsOwnExitCode) {
-  EXPECT_EQ(bninception({"train"}).exit_code, 2);
-  EXPECT_EQ(bninception({"fly"}).exit_code, 2);
-  EXPECT_EQ(bninception({"--help"}).exit_code, 0);
 }
 
 }  // namespace

@@ -60,10 +60,7 @@ class FailingCalls : public testing::Test {
  protected:
   FailingCalls() {
     EXPECT_EQ(run_program(experiment_.train("half", {"--set", "train.steps=20"})).exit_code, 0);
-    EXPECT_EQ(bn_data({"shapes", "--out", experiment_ / "shapes", "--size", "24", "--images", "30",
-                       "--validation-images", "20"})
-                  .exit_code,
-              0);
+    write_shapes(experiment_ / "shapes", 24, 30, 20);
     const auto run = [this](const ProgramResult&) { return experiment_.result("run"); };
     add({.name = "train",
          .prepare = [this] { fs::remove_all(experiment_ / "run"); },
@@ -158,8 +155,7 @@ TEST_F(FailingCalls, AreToldOrOvercome) {
 TEST(FailingCallsForGood, LeaveACheckpoint) {
   const TemporaryFolder root;
   const std::string images = root / "images", run = root / "run", calls = root / "calls";
-  ASSERT_EQ(
-      bn_data({"shapes", "--out", images, "--size", "32", "--images", "30", "--validation-images", "10"}).exit_code, 0);
+  write_shapes(images, 32, 30, 10);
   const auto train = [&](const std::string& out, const std::vector<std::string>& more) {
     const std::string config = std::string(BN_SOURCE_DIR) + "/configs/quickstart/batch_norm.yaml";
     std::vector<std::string> all{BN_PROGRAM, "train", config, "--out", out};
@@ -197,8 +193,7 @@ TEST(FailingCallsForGood, LeaveACheckpoint) {
 TEST(FailingCallsForGood, AboutFoldersAndSizesAreErrorsOfTheStorage) {
   const TemporaryFolder root;
   const std::string images = root / "images", calls = root / "calls";
-  ASSERT_EQ(
-      bn_data({"shapes", "--out", images, "--size", "24", "--images", "30", "--validation-images", "10"}).exit_code, 0);
+  write_shapes(images, 24, 30, 10);
   const auto pack = [&](const std::string& name, const std::string& value) {
     fs::remove_all(root / "packed");
     return run_program(bn_data_command({"pack", "folder", "--train", images + "/train", "--val", images + "/validation",

@@ -13,7 +13,7 @@ class EvaluateProcesses : public Processes {
   void SetUp() override {
     Processes::SetUp();
     if (IsSkipped()) return;
-    bn_data({"shapes", "--out", root_ / "set", "--images", "60", "--validation-images", "403", "--size", "16"});
+    write_shapes(root_ / "set", 16, 60, 403);
     std::string experiment = kExperiment;
     experiment.replace(experiment.find("  kind: shapes\n"), 15,
                        "  kind: folder\n  on_corrupt: skip\n  train: [" + (root_ / "set/train") + "]\n  validation: [" +

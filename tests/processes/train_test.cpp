@@ -105,9 +105,8 @@ TEST_F(DifferingProcess, WithABadConfigurationIsNamedToo) {
 }
 
 TEST_F(DifferingProcess, WithOtherImagesIsNamed) {
-  for (const auto& [name, images] : {std::pair{"here", "60"}, std::pair{"there", "59"}}) {
-    bn_data({"shapes", "--out", root_ / (std::string(name) + "/set"), "--images", images, "--validation-images", "20",
-             "--size", "16"});
+  for (const auto& [name, images] : {std::pair{"here", 60}, std::pair{"there", 59}}) {
+    write_shapes(root_ / (std::string(name) + "/set"), 16, images, 20);
   }
   write_bytes(root_ / "experiment.yaml",
               std::string(kExperiment)
