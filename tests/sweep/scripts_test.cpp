@@ -1,4 +1,4 @@
-// The scripts under experiments/ that all studies share.
+// What all scripts under experiments/ and tests/ promise, and what those of the studies share.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <signal.h>
@@ -29,6 +29,9 @@ std::vector<std::string> scripts() {
   for (const auto& entry : std::filesystem::recursive_directory_iterator(kExperiments)) {
     const std::filesystem::path& path = entry.path();
     if (path.extension() == ".sh" && path.filename() != "common.sh") found.push_back(path);
+  }
+  for (const char* name : {"run", "distributions", "faults/run", "fuzz/run"}) {
+    found.push_back(fmt::format("{}/tests/{}.sh", BN_SOURCE_DIR, name));
   }
   return found;
 }
