@@ -84,6 +84,7 @@ TEST(MissingCommand, ListsTheCommands) {
   EXPECT_THAT(usage_error(bninception({"config"})),
               AllOf(StartsWith("error: a command of config is missing; there are:\n  show  "),
                     HasSubstr("\n`bninception config --help` tells more\n")));
+  EXPECT_THAT(usage_error(bn_data({})), StartsWith("bn-data: a command is missing; there are:\n  pack "));
   EXPECT_THAT(usage_error(bn_data({"pack"})),
               StartsWith("bn-data: a command of pack is missing; there are:\n  imagenet  "));
 }
@@ -121,7 +122,10 @@ TEST(Help, FitsATerminal) {
 }
 
 TEST(Help, OfBothProgramsHasTheSameWordsForAnExitCode) {
-  const std::string own = bninception({"--help"}).out, data = bn_data({"--help"}).out;
+  const std::string own = output_of({"--help"});
+  const ProgramResult of_data = bn_data({"--help"});
+  EXPECT_EQ(of_data.exit_code, 0);
+  const std::string& data = of_data.out;
   EXPECT_THAT(own, HasSubstr("Exit codes:"));
   int common = 0;
   for (const std::string& line : lines_of(data.substr(data.find("Exit codes:")))) {

@@ -131,7 +131,7 @@ class OnnxPeers : public testing::Test {
  protected:
   void SetUp() override { BN_REQUIRE_PEERS(); }
 
-  void expect_equal(RandomModel& model) const {
+  void expect_equal(RandomModel&& model) const {
     const std::vector<uint8_t> pixels = model.random_pixels(120);
     export_onnx(folder_ / "a.onnx", model.parameters(), options_of(model));
     test::write_bytes(folder_ / "pixels", test::bytes_of(pixels));
@@ -147,47 +147,38 @@ class OnnxPeers : public testing::Test {
   const TemporaryFolder folder_;
 };
 
-TEST_F(OnnxPeers, Inception) {
-  RandomModel model(small_inception("", "  normalization: batch\n"));
-  expect_equal(model);
-}
+TEST_F(OnnxPeers, Inception) { expect_equal(RandomModel(small_inception("", "  normalization: batch\n"))); }
 
 TEST_F(OnnxPeers, InceptionWithoutBatchNormalization) {
-  RandomModel model(small_inception(
-      "", "  normalization: none\n  local_response_norm: true\n  activation: sigmoid\n  dropout: 0.4\n"));
-  expect_equal(model);
+  expect_equal(RandomModel(small_inception(
+      "", "  normalization: none\n  local_response_norm: true\n  activation: sigmoid\n  dropout: 0.4\n")));
 }
 
 TEST_F(OnnxPeers, PaddingThatCountsInAverages) {
-  RandomModel model(small_inception("    pool_border: include_padding\n", "  normalization: batch\n"));
-  expect_equal(model);
+  expect_equal(RandomModel(small_inception("    pool_border: include_padding\n", "  normalization: batch\n")));
 }
 
 TEST_F(OnnxPeers, StatisticsPerActivation) {
-  RandomModel model(small_inception("", "  normalization: batch\n  per_activation: [conv1, module_a]\n"));
-  expect_equal(model);
+  expect_equal(RandomModel(small_inception("", "  normalization: batch\n  per_activation: [conv1, module_a]\n")));
 }
 
 TEST_F(OnnxPeers, SeparableStem) {
-  RandomModel model(small_inception("", "  normalization: batch\n", ", depth_multiplier: 4"));
-  expect_equal(model);
+  expect_equal(RandomModel(small_inception("", "  normalization: batch\n", ", depth_multiplier: 4")));
 }
 
 // A linear layer over a map of several channels: its inputs are in another order there.
 TEST_F(OnnxPeers, MultilayerPerceptronOnColours) {
-  RandomModel model(
-      "model:\n  network: {kind: mlp, image_size: 9, image_channels: 3, hidden: [20, 10]}\n  classes: 5\n"
-      "  normalization: batch\n  activation: sigmoid\n",
-      "image_size: 9, binarize: 127");
-  expect_equal(model);
+  expect_equal(
+      RandomModel("model:\n  network: {kind: mlp, image_size: 9, image_channels: 3, hidden: [20, 10]}\n  classes: 5\n"
+                  "  normalization: batch\n  activation: sigmoid\n",
+                  "image_size: 9, binarize: 127"));
 }
 
 TEST_F(OnnxPeers, MultilayerPerceptronWithStatisticsPerActivation) {
-  RandomModel model(
-      "model:\n  network: {kind: mlp, image_size: 9, image_channels: 3, hidden: [20, 10]}\n  classes: 5\n"
-      "  normalization: batch\nbatch_norm: {scope: per_activation}\n",
-      "image_size: 9");
-  expect_equal(model);
+  expect_equal(
+      RandomModel("model:\n  network: {kind: mlp, image_size: 9, image_channels: 3, hidden: [20, 10]}\n  classes: 5\n"
+                  "  normalization: batch\nbatch_norm: {scope: per_activation}\n",
+                  "image_size: 9"));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include "bn/error.hpp"
 #include "bn/models.hpp"
+#include "support/error_message.hpp"
 
 namespace bn {
 namespace {
@@ -210,23 +211,15 @@ TEST(Inception, WidthScalesEveryFilterCount) {
 TEST(Inception, UnknownRowsAreNamed) {
   ModelOptions options = options_of(paper_table());
   options.per_activation = {"inception_6a"};
-  try {
-    build_network(options);
-    FAIL() << "no error";
-  } catch (const Error& error) {
-    EXPECT_STREQ(error.what(), "model.per_activation: the network's table has no row \"inception_6a\"");
-  }
+  EXPECT_EQ(test::error_message<Error>([&] { build_network(options); }),
+            "model.per_activation: the network's table has no row \"inception_6a\"");
 }
 
 TEST(Inception, AnImageTooSmallNamesTheRow) {
   InceptionTable table = paper_table();
   table.image_size = 8;
-  try {
-    build_network(options_of(table));
-    FAIL() << "no error";
-  } catch (const Error& error) {
-    EXPECT_STREQ(error.what(), "pool2: a 3x3 pool with stride 2 and padding 0 does not fit 2 pixels");
-  }
+  EXPECT_EQ(test::error_message<Error>([&] { build_network(options_of(table)); }),
+            "pool2: a 3x3 pool with stride 2 and padding 0 does not fit 2 pixels");
 }
 
 TEST(Mlp, HasTheMnistNetsLayers) {

@@ -41,6 +41,12 @@ std::string text_of(const Bytes& bytes) { return {bytes.begin(), bytes.end()}; }
 
 class Pack : public testing::Test {
  protected:
+  std::set<std::string> members_of(const std::string& tar) const {
+    std::set<std::string> names;
+    for (const TarMember& member : list_tar(FileReader(dir_ / tar))) names.insert(member.path);
+    return names;
+  }
+
   const TemporaryFolder dir_;
 };
 
@@ -160,8 +166,7 @@ TEST_F(Pack, CountsWhatIsOutOfTheOrdinary) {
                                 {"b/stray.jpg", stray}});
   const auto summary = pack_quietly(*source, {.out = dir_ / "out", .shards = 1});
   EXPECT_EQ(summary.traits, (TraitCounts{1, 1, 1, 0, 0, 1}));
-  std::set<std::string> names;
-  for (const auto& member : list_tar(FileReader(dir_ / "out/train-00000.tar"))) names.insert(member.path);
+  const std::set<std::string> names = members_of("out/train-00000.tar");
   EXPECT_TRUE(names.contains("b/called.png"));  // named by its content
 }
 
@@ -290,8 +295,7 @@ TEST_F(Pack, NamesAreToldApart) {
                                 {"b/x.jpeg", jpeg_image(20, 20, 3)},
                                 {"a/x.jpg", jpeg_image(20, 20, 4)}});
   pack_quietly(*source, {.out = dir_ / "out", .shards = 1});
-  std::set<std::string> names;
-  for (const auto& member : list_tar(FileReader(dir_ / "out/train-00000.tar"))) names.insert(member.path);
+  const std::set<std::string> names = members_of("out/train-00000.tar");
   EXPECT_EQ(names.size(), 16U);  // an image and its label each
   EXPECT_TRUE(names.contains("a/x.jpg"));
   EXPECT_TRUE(names.contains("b/x-5.jpg"));
@@ -305,8 +309,7 @@ TEST_F(Pack, ANumberedNameIsNoOtherImagesName) {
   const auto source = made_set(dir_, 0, files);
   const int64_t images = source->size();
   pack_quietly(*source, {.out = dir_ / "out", .shards = 1});
-  std::set<std::string> names;
-  for (const auto& member : list_tar(FileReader(dir_ / "out/train-00000.tar"))) names.insert(member.path);
+  const std::set<std::string> names = members_of("out/train-00000.tar");
   EXPECT_EQ(names.size(), static_cast<size_t>(2 * images));
 }
 

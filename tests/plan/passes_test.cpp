@@ -283,7 +283,7 @@ TEST(Plan, RefusesALabelBeyondTheClasses) {
   const auto backend = make_cpu_backend({.threads = 1});
   Parameters parameters(net, *backend, DecayScope::kWeights, false);
   Plan plan = compile(net, parameters, *backend, {.batch = 2});
-  const std::vector<int32_t> last{0, 4}, beyond{4, 5};
+  const std::vector<int32_t> last{-1, 4}, beyond{4, 5};
   EXPECT_NO_THROW(plan.set_labels(last.data()));
   EXPECT_EQ(test::error_message<DataError>([&] { plan.set_labels(beyond.data()); }),
             "Image 1 of the batch has label 5, but the network has 5 classes.");

@@ -111,28 +111,17 @@ class RunStudy : public testing::Test {
 const std::string kSweep = "sweep a.yaml --out default --jobs 3\n";
 const std::string kReport = "report default --out default/report\n";
 
-TEST_F(RunStudy, EndsWithTheReport) {
-  const ProgramResult result = run("exit 0");
-  EXPECT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_EQ(result.out, kSweep + kReport + "and more\n");
-}
-
-TEST_F(RunStudy, ACrashedRunDoesNotCostTheReport) {
-  const ProgramResult result = run("exit 1");
-  EXPECT_EQ(result.exit_code, 1) << result.err;
-  EXPECT_EQ(result.out, kSweep + kReport);
-}
-
-TEST_F(RunStudy, AnotherErrorEndsIt) {
-  const ProgramResult result = run("exit 3");
-  EXPECT_EQ(result.exit_code, 3) << result.err;
-  EXPECT_EQ(result.out, kSweep);
-}
-
-TEST_F(RunStudy, AStageEndsWithoutAReport) {
-  const ProgramResult result = run("exit 9");
-  EXPECT_EQ(result.exit_code, 9) << result.err;
-  EXPECT_EQ(result.out, kSweep + "This stage is over and everything is saved; the same command goes on.\n");
+// A crashed run (1) does not cost the report, another error (3) ends it, and a stage (9) ends without a report.
+TEST_F(RunStudy, EndsAsItsSweepDoes) {
+  for (const auto& [code, after_the_sweep] :
+       {std::pair(0, kReport + "and more\n"),
+        {1, kReport},
+        {3, std::string()},
+        {9, "This stage is over and everything is saved; the same command goes on.\n"}}) {
+    const ProgramResult result = run(fmt::format("exit {}", code));
+    EXPECT_EQ(result.exit_code, code) << result.err;
+    EXPECT_EQ(result.out, kSweep + after_the_sweep);
+  }
 }
 
 TEST_F(RunStudy, ThePlanIsOfTheCallersFolder) {

@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstring>
 #include <map>
 #include <set>
 
@@ -30,10 +29,6 @@ Tensors tensors_of(const Subject& subject) {
     tensors[named.name] = read_floats(*subject.backend, named.tensor);
   }
   return tensors;
-}
-
-bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
 // "inception_3a" of "value/inception_3a/3x3/conv/w".

@@ -1,6 +1,7 @@
 #include "whole_net/networks.hpp"
 
 #include <cmath>
+#include <cstring>
 #include <stdexcept>
 #include <string>
 
@@ -197,6 +198,10 @@ std::vector<float> read_floats(Backend& backend, const Tensor& tensor) {
   std::vector<float> values(static_cast<size_t>(tensor.shape.elements()));
   backend.download(values.data(), tensor.data, tensor.bytes());
   return values;
+}
+
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
 void train_step(Subject& subject, Plan& plan, const FixtureBatch& batch, int64_t step, const StepOptions& options) {

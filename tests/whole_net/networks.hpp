@@ -68,6 +68,7 @@ struct Subject {
 };
 
 std::vector<float> read_floats(Backend& backend, const Tensor& tensor);
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b);
 
 // One step of training: everything between two batches.
 struct StepOptions {
