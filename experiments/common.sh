@@ -28,6 +28,14 @@ print_help() {
   exit 0
 }
 
+# take_no_options ARGUMENT...: answers --help as the first of them, and refuses any other option there.
+take_no_options() {
+  case "${1:-}" in
+    -h | --help) print_help ;;
+    -*) fail "unknown option '$1'; there is none but --help." ;;
+  esac
+}
+
 bninception=${root}build/release/bninception
 if [ -n "${BNINCEPTION:-}" ]; then # built elsewhere, used as it is; a name without a slash is found in PATH
   bninception=$BNINCEPTION

@@ -55,7 +55,21 @@ for network in plain batch_norm; do
     curves+=("$out/${network}_seed$seed.tsv")
     columns "$out" "$network" "$seed" step validation_top1 >"${curves[-1]}"
   done
-  awk -f experiments/plots/mean_by_step.awk "${curves[@]}" >"$out/accuracy_$network.tsv"
+  # Mean, lowest and highest value at each step that all seeds have.
+  awk '
+    {
+      if (!($1 in count)) { order[++steps] = $1; lowest[$1] = highest[$1] = $2 }
+      if ($2 < lowest[$1]) lowest[$1] = $2
+      if ($2 > highest[$1]) highest[$1] = $2
+      ++count[$1]
+      sum[$1] += $2
+    }
+    END {
+      for (i = 1; i <= steps; ++i) {
+        step = order[i]
+        if (count[step] == ARGC - 1) print step "\t" sum[step] / (ARGC - 1) "\t" lowest[step] "\t" highest[step]
+      }
+    }' "${curves[@]}" >"$out/accuracy_$network.tsv"
   columns "$out" "$network" "${seeds%% *}" step percentile_15 percentile_50 percentile_85 >"$out/probe_$network.tsv"
 done
 draw experiments/figure1_mnist/figure.gp "$out/figure" "$out"

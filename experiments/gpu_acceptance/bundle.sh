@@ -6,10 +6,7 @@
 set -euo pipefail
 # shellcheck source=experiments/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
-case "${1:-}" in
-  -h | --help) print_help ;;
-  -*) fail "unknown option '$1'; there is none but --help." ;;
-esac
+take_no_options "$@"
 file=${root}build/gpu_acceptance.tar.xz
 [ $# -eq 0 ] || file=$(from_caller "$1")
 build=build/gpu_acceptance

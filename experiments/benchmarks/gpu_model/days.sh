@@ -7,11 +7,8 @@
 set -euo pipefail
 # shellcheck source=experiments/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../../common.sh"
-case "${1:-}" in
-  -h | --help) print_help ;;
-  -*) fail "unknown option '$1'; there is none but --help." ;;
-  "") fail "name the configurations, such as configs/imagenet/bn_x5.yaml." ;;
-esac
+take_no_options "$@"
+[ -n "${1:-}" ] || fail "name the configurations, such as configs/imagenet/bn_x5.yaml."
 here=experiments/benchmarks/gpu_model
 devices=("$here"/devices/*.json)
 plan=$(mktemp)

@@ -5,10 +5,7 @@
 set -euo pipefail
 # shellcheck source=experiments/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../../common.sh"
-case "${1:-}" in
-  -h | --help) print_help ;;
-  -*) fail "unknown option '$1'; there is none but --help." ;;
-esac
+take_no_options "$@"
 out=experiments/benchmarks/gpu_model/results.md
 [ $# -eq 0 ] || out=$(from_caller "$1")
 plans=$(mktemp -d)

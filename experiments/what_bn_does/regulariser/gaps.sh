@@ -5,10 +5,7 @@
 set -euo pipefail
 # shellcheck source=experiments/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../../common.sh"
-case "${1:-}" in
-  -h | --help) print_help ;;
-  -*) fail "unknown option '$1'; there is none but --help." ;;
-esac
+take_no_options "$@"
 runs=runs/what_bn_does/regulariser/sweep
 [ $# -eq 0 ] || runs=$(from_caller "$1")
 [ -f "$runs/sweep.json" ] || fail "there is no sweep in $(shown "$runs"); run.sh regulariser/sweep makes it."
