@@ -16,13 +16,10 @@ namespace {
 
 using testing::HasSubstr;
 
-const std::string kExperiment = small_model() + shapes_data(300, 70) + R"(train:
-  batch: 20
-  steps: 30
-  learning_rate: {initial: 0.1}
-  log_every: 10
-  evaluate_every: 15
-  evaluate_batch: 30
+const std::string kExperiment =
+    small_model() + shapes_data(300, 70) +
+    R"(train: {batch: 20, steps: 30, learning_rate: {initial: 0.1}, log_every: 10, evaluate_every: 15,
+  evaluate_batch: 30}
 threads: 1
 )";
 

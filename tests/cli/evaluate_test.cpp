@@ -23,14 +23,8 @@ using testing::HasSubstr;
 using testing::Not;
 
 const std::string kExperiment = small_model() + shapes_data(300, 70) + R"(  workers: 2
-train:
-  batch: 20
-  steps: 30
-  learning_rate: {initial: 0.1}
-  statistics_decay: 0.9
-  log_every: 10
-  evaluate_every: 30
-  evaluate_batch: 30
+train: {batch: 20, steps: 30, learning_rate: {initial: 0.1}, statistics_decay: 0.9, log_every: 10,
+  evaluate_every: 30, evaluate_batch: 30}
 threads: 1
 )";
 

@@ -17,15 +17,10 @@ namespace {
 
 using testing::HasSubstr;
 
-const std::string kExperiment = small_model("20, 16") + shapes_data(300, 60) + R"(train:
-  batch: 20
-  steps: 20
-  learning_rate: {initial: 0.1}
-  l2: 0.01
-  log_every: 10
-  evaluate_every: 10
-  checkpoint_every: 10
-  evaluate_batch: 30
+const std::string kExperiment =
+    small_model("20, 16") + shapes_data(300, 60) +
+    R"(train: {batch: 20, steps: 20, learning_rate: {initial: 0.1}, l2: 0.01, log_every: 10, evaluate_every: 10,
+  checkpoint_every: 10, evaluate_batch: 30}
 threads: 1
 )";
 

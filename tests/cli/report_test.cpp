@@ -13,14 +13,10 @@ namespace {
 
 using testing::HasSubstr;
 
-const std::string kExperiment = small_model() + shapes_data(300, 70) + R"(train:
-  batch: 20
-  steps: 30
-  learning_rate: {initial: 0.1}
-  log_every: 10
-  evaluate_every: 10
-  evaluate_batch: 30
-  probe: {op: hidden1/act, unit: 3, images: 50, every: 10}
+const std::string kExperiment =
+    small_model() + shapes_data(300, 70) +
+    R"(train: {batch: 20, steps: 30, learning_rate: {initial: 0.1}, log_every: 10, evaluate_every: 10,
+  evaluate_batch: 30, probe: {op: hidden1/act, unit: 3, images: 50, every: 10}}
 threads: 1
 )";
 

@@ -25,13 +25,10 @@ using std::chrono::milliseconds;
 using testing::HasSubstr;
 using testing::Not;
 
-const std::string kExperiment = small_model("20", "none") + shapes_data(200, 40) + R"(train:
-  batch: 20
-  steps: 60
-  learning_rate: {initial: 0.1}
-  log_every: 5
-  evaluate_every: 20
-  evaluate_batch: 20
+const std::string kExperiment =
+    small_model("20", "none") + shapes_data(200, 40) +
+    R"(train: {batch: 20, steps: 60, learning_rate: {initial: 0.1}, log_every: 5, evaluate_every: 20,
+  evaluate_batch: 20}
 threads: 1
 )";
 

@@ -14,15 +14,9 @@ namespace bn::test {
 namespace {
 
 const std::string kExperiment =
-    "model: {network: network.yaml, classes: 10, normalization: batch}\n" + shapes_data(100, 40) + R"(train:
-  batch: 20
-  steps: 40
-  learning_rate: {initial: 0.1, decay_factor: 0.5, decay_steps: 15}
-  statistics_decay: 0.7
-  log_every: 1
-  evaluate_every: 15
-  evaluate_batch: 20
-  checkpoint_every: 7
+    "model: {network: network.yaml, classes: 10, normalization: batch}\n" + shapes_data(100, 40) +
+    R"(train: {batch: 20, steps: 40, learning_rate: {initial: 0.1, decay_factor: 0.5, decay_steps: 15},
+  statistics_decay: 0.7, log_every: 1, evaluate_every: 15, evaluate_batch: 20, checkpoint_every: 7}
 threads: 1
 )";
 constexpr const char* kNetwork = "{kind: mlp, image_size: 16, image_channels: 1, hidden: [24, 24]}\n";

@@ -22,16 +22,8 @@ namespace bn::test {
 // The parts' statistics, dropout masks and images differ; 12 steps an epoch.
 inline const std::string kExperiment =
     "model: {network: network.yaml, classes: 10, normalization: batch, dropout: 0.25}\n" + shapes_data(300, 61) +
-    R"(train:
-  batch: 6
-  parts: 4
-  steps: 20
-  learning_rate: {initial: 0.1}
-  average: polyak
-  log_every: 1
-  evaluate_every: 10
-  evaluate_batch: 7
-  checkpoint_every: 5
+    R"(train: {batch: 6, parts: 4, steps: 20, learning_rate: {initial: 0.1}, average: polyak, log_every: 1,
+  evaluate_every: 10, evaluate_batch: 7, checkpoint_every: 5}
 distributed: {timeout_seconds: 30}
 threads: 1
 )";
