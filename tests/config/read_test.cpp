@@ -38,7 +38,7 @@ TEST(Read, GivesEveryTypeItsValue) {
 // A resolved configuration of an earlier version is read again, as long as it says what all runs do now.
 TEST(Read, PassesOverRetiredKeys) {
   EXPECT_NO_THROW(with("cuda.batch_norm=streamed"));
-  EXPECT_NE(override_error("cuda.batch_norm=on_chip").find("cuda.batch_norm: unknown key"), std::string::npos);
+  EXPECT_CONTAINS(override_error("cuda.batch_norm=on_chip"), "cuda.batch_norm: unknown key");
 }
 
 TEST(Read, RefusesWhatIsNoFlag) {
@@ -131,9 +131,8 @@ TEST(Read, RefusesAValueWhereAListOrMapBelongs) {
 TEST(Read, RefusesEndlessLists) {
   std::string list = "8";
   for (int i = 0; i < 5000; ++i) list += ",8";
-  EXPECT_NE(override_error("model.network.hidden=[" + list + "]")
-                .find("model.network.hidden: got a list of 5001 items, expected at most 2000"),
-            std::string::npos);
+  EXPECT_CONTAINS(override_error("model.network.hidden=[" + list + "]"),
+                  "model.network.hidden: got a list of 5001 items, expected at most 2000");
 }
 
 TEST(Read, SuggestsTheNearestKey) {

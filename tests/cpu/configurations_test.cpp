@@ -46,25 +46,18 @@ Shape batch_of(int64_t batch, Shape shape) {
   return shape;
 }
 
-// The spec as plans for folded evaluation have it, or nothing.
+// The spec as plans for folded evaluation have it, or nothing: a linear layer takes a bias up, a convolution more.
 std::optional<OpSpec> folded(const OpSpec& spec) {
   const Folded with_batch_norm{.eps = 1e-3F, .activation = Activation::kRelu};
-  return std::visit(Overloaded{
-                        [&](Conv2d op) -> std::optional<OpSpec> {
-                          op.folded = with_batch_norm;
-                          return op;
-                        },
-                        [&](SeparableConv2d op) -> std::optional<OpSpec> {
-                          op.folded = with_batch_norm;
-                          return op;
-                        },
-                        [&](Linear op) -> std::optional<OpSpec> {
-                          op.folded = Folded{};
-                          return op;
-                        },
-                        [](const auto&) -> std::optional<OpSpec> { return {}; },
-                    },
-                    spec);
+  return std::visit(
+      [&](auto op) -> std::optional<OpSpec> {
+        if constexpr (requires { op.folded; }) {
+          op.folded = std::holds_alternative<Linear>(spec) ? Folded{} : with_batch_norm;
+          return op;
+        }
+        return {};
+      },
+      spec);
 }
 
 void prepare_node(const Net& net, const Node& node, int64_t batch, DType dtype, Preparation& preparation) {

@@ -11,16 +11,6 @@ namespace {
 
 using namespace test;  // NOLINT(google-build-using-namespace)
 
-// The JPEG with an EXIF block of one entry, the orientation, in either byte order.
-Bytes with_orientation(const Bytes& jpeg, uint8_t value, bool big_endian = true) {
-  const Bytes big{'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, value, 0, 0, 0, 0, 0, 0};
-  const Bytes little{'I', 'I', 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, value, 0, 0, 0, 0, 0, 0, 0};
-  Bytes result{0xFF, 0xD8, 0xFF, 0xE1, 0, 34, 'E', 'x', 'i', 'f', 0, 0};
-  append(result, big_endian ? big : little);
-  append(result, {jpeg.begin() + 2, jpeg.end()});
-  return result;
-}
-
 Orientation orientation_of(const Bytes& bytes) {
   return exif_orientation(bytes.data(), static_cast<int64_t>(bytes.size()));
 }
@@ -133,13 +123,11 @@ void append_chunk(Bytes& to, const std::string& type, const Bytes& data) {
   for (const int shift : {24, 16, 8, 0}) to.push_back(static_cast<uint8_t>(sum >> shift));
 }
 
-const Bytes kQuarterTurn{'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0};
-
 TEST(Exif, IsReadInPngAndWebp) {
   const Bytes plain = png_image(40, 60, 3);
   constexpr int64_t kHeader = 33;  // signature and first chunk
   Bytes png(plain.begin(), plain.begin() + kHeader);
-  append_chunk(png, "eXIf", kQuarterTurn);
+  append_chunk(png, "eXIf", exif_block(6));
   png.insert(png.end(), plain.begin() + kHeader, plain.end());
   EXPECT_TRUE(orientation_of(png).transposed);
   EXPECT_TRUE(orientation_of(plain).is_upright());
@@ -151,7 +139,7 @@ TEST(Exif, IsReadInPngAndWebp) {
     append(webp, bytes_of("EXIF"));
     Bytes data = bytes_of(signature);
     if (!data.empty()) append(data, {0, 0});
-    append(data, kQuarterTurn);
+    append(data, exif_block(6));
     append(webp, {static_cast<uint8_t>(data.size()), 0, 0, 0});
     append(webp, data);
     EXPECT_TRUE(orientation_of(webp).transposed) << signature;

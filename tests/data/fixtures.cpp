@@ -118,6 +118,19 @@ Bytes cmyk_jpeg_image(int64_t height, int64_t width, const std::vector<uint8_t>&
   return bytes;
 }
 
+Bytes exif_block(uint8_t orientation, bool big_endian) {
+  if (big_endian)
+    return {'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0, 0, 0, 0, 0};
+  return {'I', 'I', 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, orientation, 0, 0, 0, 0, 0, 0, 0};
+}
+
+Bytes with_orientation(const Bytes& jpeg, uint8_t orientation, bool big_endian) {
+  Bytes result{0xFF, 0xD8, 0xFF, 0xE1, 0, 34, 'E', 'x', 'i', 'f', 0, 0};
+  append(result, exif_block(orientation, big_endian));
+  append(result, {jpeg.begin() + 2, jpeg.end()});
+  return result;
+}
+
 Bytes sample_bytes(const Dataset& set, int64_t index) {
   Bytes storage;
   const auto sample = set.read(index, storage);

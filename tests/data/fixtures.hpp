@@ -34,6 +34,9 @@ struct DamagedJpeg {
   Bytes whole, damaged;
 };
 DamagedJpeg damaged_jpeg(int64_t size);
+// An EXIF block of one entry, the orientation, in either byte order; and a JPEG with it.
+Bytes exif_block(uint8_t orientation, bool big_endian = true);
+Bytes with_orientation(const Bytes& jpeg, uint8_t orientation, bool big_endian = true);
 Bytes sample_bytes(const Dataset& set, int64_t index);
 Image decode(const Bytes& bytes, int64_t channels = 3);
 // Each pixel of this one ink mixture, as libjpeg stores it: Adobe's complements where there is Adobe's marker.

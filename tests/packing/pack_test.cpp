@@ -416,11 +416,8 @@ TEST_F(Pack, AClassOfWhichNothingCanBeDecodedIsAnError) {
 }
 
 TEST_F(Pack, TurnsWhatItEncodesAnewIfAsked) {
-  Bytes turned{0xFF, 0xD8, 0xFF, 0xE1, 0, 34, 'E', 'x', 'i', 'f', 0, 0};  // EXIF: a quarter turn
-  append(turned, {'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0});
-  const Bytes plain = jpeg_image(40, 80, 1);
-  append(turned, {plain.begin() + 2, plain.end()});
-  const auto source = made_set(dir_, 0, {{"a/1.jpg", turned}});
+  constexpr uint8_t kQuarterTurn = 6;
+  const auto source = made_set(dir_, 0, {{"a/1.jpg", with_orientation(jpeg_image(40, 80, 1), kQuarterTurn)}});
   const auto packed = [&](const char* out, ExifOrientation orientation) {
     pack_quietly(*source, {.out = dir_ / out, .shards = 1, .resize_shorter = 20, .exif_orientation = orientation});
     return read_index(dir_ / out + "/train.index").images.at(0);

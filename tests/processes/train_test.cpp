@@ -126,7 +126,6 @@ TEST_F(TrainProcesses, ThatDoNotDivideThePartsAreRefused) {
   EXPECT_THAT(result.err, HasSubstr("2 processes cannot share train.parts: 1"));
 }
 
-// The cores of this machine are divided among the processes that may use the same ones.
 // Without a GPU for each, without the backend for one, or without NCCL, all of them end with one sentence.
 TEST_F(TrainProcesses, WithoutAGpuForEachAreRefused) {
   const ProgramResult result = train_by(2, "run", {"--set", "device=cuda"});
@@ -137,6 +136,7 @@ TEST_F(TrainProcesses, WithoutAGpuForEachAreRefused) {
                                          HasSubstr("error: several processes with a GPU each need NVIDIA's NCCL")));
 }
 
+// The cores of this machine are divided among the processes that may use the same ones.
 TEST_F(TrainProcesses, DivideTheCores) {
   const auto cores = static_cast<int64_t>(sysconf(_SC_NPROCESSORS_ONLN));
   const auto threads_of = [&](const std::string& run) {

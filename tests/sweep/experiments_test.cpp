@@ -32,7 +32,7 @@ Config config_of(const Sweep& sweep, const std::string& arm) {
 }
 
 TEST(ExperimentSweeps, Figure2HasSevenNetworksAndFiveSeeds) {
-  const Sweep sweep = load_sweep(kExperiments + "figure2_tiny_imagenet/sweep.yaml");
+  const Sweep sweep = load("figure2_tiny_imagenet/sweep.yaml");
   EXPECT_EQ(arms_of(sweep), (std::set<std::string>{"inception", "bn_baseline", "bn_x5", "bn_x30", "bn_x5_sigmoid",
                                                    "inception_x5", "inception_sigmoid"}));
   EXPECT_EQ(sweep.runs.size(), 35U);
@@ -44,7 +44,7 @@ TEST(ExperimentSweeps, Figure2HasSevenNetworksAndFiveSeeds) {
 }
 
 TEST(ExperimentSweeps, TheLearningRateIsSearchedAroundThePapers) {
-  const Sweep sweep = load_sweep(kExperiments + "figure2_tiny_imagenet/learning_rate_search.yaml");
+  const Sweep sweep = load("figure2_tiny_imagenet/learning_rate_search.yaml");
   EXPECT_EQ(sweep.baseline, "inception-learning_rate.initial=0.0015");
   for (const SweepRun& run : sweep.runs) EXPECT_EQ(run.config.model.normalization, Normalization::kNone);
 }
@@ -184,7 +184,7 @@ TEST(ExperimentSweeps, FineTuningDiffersInItsStartAlone) {
 }
 
 TEST(ExperimentSweeps, FullSizeHasAllRowsOfFigures2To4) {
-  const Sweep sweep = load_sweep(kExperiments + "figure2_imagenet/sweep.yaml");
+  const Sweep sweep = load("figure2_imagenet/sweep.yaml");
   EXPECT_EQ(arms_of(sweep).size(), 13U);
   EXPECT_EQ(sweep.training_images, 1281167);
 }
