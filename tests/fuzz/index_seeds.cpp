@@ -1,4 +1,5 @@
-// Writes indexes for the fuzzing of packed sets to begin with, into the folder named: one without images, one of files, one of pixels.
+// Writes indexes for the fuzzing of packed sets to begin with, into the folder named: one without images, one of files,
+// one of pixels.
 #include "data/packed_index.hpp"
 #include "support/temporary_folder.hpp"
 
