@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "simt/toy_kernels.hpp"
+#include "support/error_message.hpp"
 
 namespace bn::test {
 namespace {
@@ -110,6 +111,23 @@ TEST(Simulator, ARecordingThatWasRefusedSomethingIsOfNoUse) {
   EXPECT_EQ(graph, nullptr);
   BN_CUDA(cudaStreamSynchronize(stream));
   BN_CUDA(cudaStreamDestroy(stream));
+}
+
+TEST(Simulator, AKernelBesideARecordingIsAFault) {
+  cuda::Context recorded, other;
+  for (cuda::Context* context : {&recorded, &other}) {
+    BN_CUDA(cudaStreamCreateWithFlags(&context->compute, cudaStreamNonBlocking));
+  }
+  const DeviceArray<float> x(5);
+  const auto start = [&] { cuda::launch(other, "add_one", add_one, {.threads = 8}, x.data(), 5); };
+  start();
+  BN_CUDA(cudaStreamBeginCapture(recorded.compute, cudaStreamCaptureModeThreadLocal));
+  EXPECT_EQ(error_message<simt::Fault>(start), "Kernel add_one: its stream is not the one that its thread records.");
+  cudaGraph_t graph = nullptr;
+  BN_CUDA(cudaStreamEndCapture(recorded.compute, &graph));
+  BN_CUDA(cudaGraphDestroy(graph));
+  for (const cuda::Context* context : {&recorded, &other}) BN_CUDA(cudaStreamDestroy(context->compute));
+  EXPECT_EQ(error_message<simt::Fault>(start), "Kernel add_one: its stream does not exist.");
 }
 
 TEST(Simulator, CountsWhatIsHeld) {

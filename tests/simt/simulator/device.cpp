@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <set>
+#include <string_view>
 #include <vector>
 
 // NOLINTBEGIN(readability-identifier-naming): CUDA's names
@@ -20,8 +22,10 @@ struct CUstream_st {
   size_t done = 0;
 };
 struct CUevent_st {
+  bool keeps_time = false;
   cudaStream_t stream = nullptr;  // null: never recorded
   size_t end = 0;                 // the work of the stream before it
+  float milliseconds = 0;         // the device's time then
 };
 struct CUgraph_st {
   Work work{};
@@ -41,6 +45,12 @@ void require_dynamic_shared(const char* name, const GridShape& shape) {
 }
 
 thread_local int device_of_thread = 0;
+float device_milliseconds = 0;
+
+std::map<const void*, std::string_view>& library_objects() {
+  static auto& all = *new std::map<const void*, std::string_view>;
+  return all;
+}
 
 // The objects that exist; whatever is not among them is refused.
 template <class T>
@@ -110,10 +120,7 @@ void enqueue(cudaStream_t stream, std::function<void()> work) { perform(stream, 
 
 void submit(cudaStream_t stream, const char* name, const GridShape& shape, std::function<void()> thread) {
   require_dynamic_shared(name, shape);
-  if (stream != nullptr && stream->device != device_of_thread) {
-    throw Fault(fmt::format("Kernel {}: its stream is of device {}, its thread's device is {}.", name, stream->device,
-                            device_of_thread));
-  }
+  if (stream != nullptr) require_usable(stream, fmt::format("Kernel {}", name));
   perform(stream, [name, shape, thread = std::move(thread)] { run_grid(name, shape, thread); });
 }
 
@@ -123,17 +130,45 @@ Held held() {
           .streams = streams().size(),
           .events = existing<cudaEvent_t>().size(),
           .graphs = existing<cudaGraph_t>().size(),
-          .executables = existing<cudaGraphExec_t>().size()};
+          .executables = existing<cudaGraphExec_t>().size(),
+          .library_objects = library_objects().size()};
 }
 
 std::string to_string(const Held& held) {
-  return fmt::format("device memory {}, host memory {}, streams {}, events {}, graphs {}, executables {}",
-                     held.device_allocations, held.host_allocations, held.streams, held.events, held.graphs,
-                     held.executables);
+  return fmt::format(
+      "device memory {}, host memory {}, streams {}, events {}, graphs {}, executables {}, library objects {}",
+      held.device_allocations, held.host_allocations, held.streams, held.events, held.graphs, held.executables,
+      held.library_objects);
 }
 
 bool is_recorded(cudaStream_t stream) { return stream->recorded != nullptr; }
+bool records_in_this_thread() { return captured_by_thread != nullptr; }
 int current_device() { return device_of_thread; }
+
+void require_usable(cudaStream_t stream, const std::string& what) {
+  if (!exists(stream)) throw Fault(what + ": its stream does not exist.");
+  if (stream->device != device_of_thread) {
+    throw Fault(fmt::format("{}: its stream is of device {}, its thread's device is {}.", what, stream->device,
+                            device_of_thread));
+  }
+  if (captured_by_thread != nullptr && captured_by_thread != stream) {
+    throw Fault(what + ": its stream is not the one that its thread records.");
+  }
+}
+
+void pass_time(float milliseconds) { device_milliseconds += milliseconds; }
+
+void add_object(const void* object, const char* kind) { library_objects()[object] = kind; }
+void require_object(const void* object, const char* kind) {
+  const auto found = library_objects().find(object);
+  if (found == library_objects().end() || found->second != kind) {
+    throw Fault(fmt::format("The {} does not exist, or no longer.", kind));
+  }
+}
+void remove_object(const void* object, const char* kind) {
+  require_object(object, kind);
+  library_objects().erase(object);
+}
 
 }  // namespace bn::simt
 
@@ -220,8 +255,8 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
   return cudaSuccess;
 }
 
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
-  *event = new CUevent_st;
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags) {
+  *event = new CUevent_st{.keeps_time = flags == cudaEventDefault};
   existing<cudaEvent_t>().insert(*event);
   return cudaSuccess;
 }
@@ -231,7 +266,21 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) { return destroy(event); }
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   if (!exists(stream) || !exists(event)) return cudaErrorInvalidResourceHandle;
   if (stream->recorded) return refuse_in_capture();
-  *event = {.stream = stream, .end = stream->queue.size()};
+  event->stream = stream;
+  if (event->keeps_time) {
+    perform(stream, [event] {
+      if (exists(event)) event->milliseconds = device_milliseconds;
+    });
+  }
+  event->end = stream->queue.size();
+  return cudaSuccess;
+}
+
+// Both have been waited for.
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEvent_t end) {
+  if (!exists(begin) || !exists(end)) return cudaErrorInvalidResourceHandle;
+  if (!begin->keeps_time || !end->keeps_time) return cudaErrorInvalidValue;
+  *milliseconds = end->milliseconds - begin->milliseconds;
   return cudaSuccess;
 }
 

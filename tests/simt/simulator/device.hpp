@@ -41,6 +41,7 @@ Machine& machine();
 // What the program has made and not given back.
 struct Held {
   size_t device_allocations = 0, host_allocations = 0, streams = 0, events = 0, graphs = 0, executables = 0;
+  size_t library_objects = 0;
   bool operator==(const Held&) const = default;
 };
 Held held();
@@ -53,6 +54,20 @@ void submit(cudaStream_t stream, const char* name, const GridShape& shape, std::
 void enqueue(cudaStream_t stream, std::function<void()> work);
 
 bool is_recorded(cudaStream_t stream);
+bool records_in_this_thread();
 int current_device();  // the calling thread's
+
+// Throws Fault where the calling thread may put no work on this stream: it does not exist, belongs to another device,
+// or does not record although the thread records another one. `what`: the work.
+void require_usable(cudaStream_t stream, const std::string& what);
+
+// Work that is over after so many milliseconds of the device's own time, which events tell.
+void pass_time(float milliseconds);
+
+// What the doubles of libraries have made, each of a kind ("cuDNN handle"). Throws Fault for what is not, or no longer,
+// among them.
+void add_object(const void* object, const char* kind);
+void require_object(const void* object, const char* kind);
+void remove_object(const void* object, const char* kind);
 
 }  // namespace bn::simt

@@ -134,10 +134,10 @@ bool free_on_host(void* pointer) {
 
 bool is_on_device(const void* data, size_t bytes) {
   const auto* begin = static_cast<const std::byte*>(data);
-  return std::ranges::any_of(on_device(), [&](const auto& allocation) {
-    const GuardedMemory& memory = *allocation.second;
-    return begin >= memory.data() && begin + bytes <= memory.data() + memory.bytes();
-  });
+  auto next = on_device().upper_bound(const_cast<void*>(data));
+  if (next == on_device().begin()) return false;
+  const GuardedMemory& memory = *std::prev(next)->second;
+  return begin + bytes <= memory.data() + memory.bytes();
 }
 size_t device_bytes_in_use() { return bytes_on_device(); }
 size_t device_allocations() { return on_device().size(); }
