@@ -129,8 +129,6 @@ TEST_P(LibraryBatchNorm, RefusesAFusedActivation) {
 }
 
 INSTANTIATE_TEST_SUITE_P(BatchNorm, LibraryBatchNorm, testing::ValuesIn(library_batch_norms()));
-// The simulated device has none.
-GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(LibraryBatchNorm);
 
 }  // namespace
 }  // namespace bn::test

@@ -1,6 +1,6 @@
 // The tests of this folder hold for our own ops on every backend, and for those that a library computes for it. Each
 // program defines the functions declared here for its backend: test_cpu, test_cuda (on a GPU, where there is one) and
-// test_simt (the CUDA kernels on the simulated device, and loops in place of the libraries).
+// test_simt (the CUDA kernels on the simulated device, and doubles in place of the libraries).
 #pragma once
 
 #include <gtest/gtest.h>

@@ -38,11 +38,12 @@ Runs runs_of(int64_t elements) {
 }
 
 Backend& library_backend() { return tested_backend(); }
-std::vector<BatchNormImplementation> library_batch_norms() { return {}; }
+std::vector<BatchNormImplementation> library_batch_norms() { return {BatchNormImplementation::kCudnn}; }
 
 // In bf16 whatever is stored between two of our steps is rounded by 2^-8: composed or scaled weights, the output
 // before its bias.
 Tolerance library_tolerance(const OpCase& op_case) {
+  if (std::holds_alternative<BatchNorm>(op_case.spec)) return library_batch_norm_tolerance(op_case);
   if (op_case.dtype == DType::kF32) return {.y = 5e-6, .dx = 5e-6, .dw = 5e-6};
   return {.y = 1e-2, .dx = 8e-3, .dw = 5e-6};
 }
