@@ -6,7 +6,7 @@
 #include "bn/error.hpp"
 #include "bn/plan.hpp"
 #include "cuda/backend.hpp"
-#include "simt/simulator/device.hpp"
+#include "simt/library_doubles.hpp"
 #include "support/error_message.hpp"
 
 namespace bn::test {
@@ -16,6 +16,7 @@ class CudaErrors : public testing::Test {
  protected:
   void TearDown() override {
     simt::machine() = {};
+    simt::libraries() = {};
     unsetenv("BN_SYNC");
   }
 };
@@ -72,6 +73,33 @@ TEST_F(CudaErrors, NoKernelsForThisGpu) {
             "device: cuda was asked for, but this program has no kernels for simulated (compute capability 9.0): no "
             "kernel image is available for execution on the device. BN_CUDA_ARCHITECTURES of its build says which GPUs "
             "it is for; the least is 8.0.");
+}
+
+TEST_F(CudaErrors, CudnnThatIsTooOld) {
+  simt::libraries().cudnn_version = 90701;
+  EXPECT_EQ(
+      refusal(),
+      "device: cuda needs cuDNN 9.8 or a later 9, but the loader found cuDNN 9.7.1 (LD_LIBRARY_PATH decides which "
+      "it takes).");
+}
+
+TEST_F(CudaErrors, CudnnThatDoesNotStart) {
+  simt::libraries().cudnn_starts = false;
+  EXPECT_EQ(
+      refusal(),
+      "device: cuda was asked for, but cuDNN 9.19.0 does not start on this machine (CUDNN_STATUS_NOT_INITIALIZED); "
+      "all its libraries must be of one version and the GPU one that it supports.");
+}
+
+TEST_F(CudaErrors, AProductWithoutAnAlgorithm) {
+  cuda::CudaBackend backend({});
+  simt::libraries().cublas_has_algorithms = false;
+  const OpDesc desc{.x = {TensorDesc::dense(DType::kBf16, {4, 1, 1, 10})},
+                    .y = TensorDesc::dense(DType::kF32, {4, 1, 1, 5}),
+                    .wants_dx = {true}};
+  EXPECT_EQ(error_message<UnsupportedError>([&] { backend.make_op(Linear{.out_features = 5}, desc); }),
+            "cuBLASLt has no algorithm for a product of 4x10 and 5x10 matrices from bf16 to f32: "
+            "CUBLAS_STATUS_NOT_SUPPORTED");
 }
 
 TEST_F(CudaErrors, OutOfMemorySaysHowMuchIsFree) {

@@ -1,11 +1,12 @@
-// Our part of the ops that a library computes, besides the cases of own_ops/library_cases_test.cpp: simt/libraries.cpp
-// stands in for the libraries.
+// Our part of the ops that a library computes, besides the cases of own_ops/library_cases_test.cpp: doubles stand in
+// for the libraries.
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <numeric>
 #include <tuple>
 
+#include "cuda/backend.hpp"
 #include "own_ops/tested_backend.hpp"
 
 namespace bn::test {
@@ -36,6 +37,19 @@ TEST(Bf16WeightGradients, AreRoundedByLessThanStorageHasCost) {
     EXPECT_GT(both, storage) << "it was rounded";
     EXPECT_NEAR(both / storage, std::sqrt(1.5), 0.05);
     EXPECT_LE(difference(rounded.dw[0], kept).max, std::ldexp(1.0, -8));
+  }
+}
+
+// A TF32 factor has 11 significant bits.
+TEST(LibraryOps, MultiplyInTensorFloat32OnlyWhenAsked) {
+  for (const auto& [spec, x] : {std::pair{OpSpec(Conv2d{.out_channels = 8, .kernel = 3, .pad = 1}), Shape{2, 6, 6, 8}},
+                                std::pair{OpSpec(Linear{.out_features = 24}), Shape{8, 1, 1, 64}}}) {
+    const OpCase op_case{.spec = spec, .x = {x}};
+    const OpData data = make_data(op_case);
+    cuda::CudaBackend rounding({.float32_math = Float32Math::kTensorFloat32});
+    expect_matches(rounding, op_case, data, {.y = 2e-3, .dx = 2e-3, .dw = 2e-3}, reference_conv);
+    EXPECT_GT(difference(run_op(rounding, op_case, data).y, reference_conv(op_case, data).y).max, 1e-5);
+    EXPECT_LT(difference(run_op(tested_backend(), op_case, data).y, reference_conv(op_case, data).y).max, 1e-5);
   }
 }
 

@@ -60,9 +60,10 @@ TEST_F(CudaTransfers, PageLockedMemoryThatIsNotThereIsAnOutOfMemoryError) {
 }
 
 // Its images have rows of 16 bytes.
-std::string convolution() {
-  return cuda::describe({.x = {kImagesOfAStep, 6, 6, 4}, .w = {8, 3, 3, 4}, .y = {kImagesOfAStep, 6, 6, 8}, .pad = 1});
+cuda::ConvolutionProblem problem() {
+  return {.x = {kImagesOfAStep, 6, 6, 4}, .w = {8, 3, 3, 4}, .y = {kImagesOfAStep, 6, 6, 8}, .pad = 1};
 }
+std::string convolution() { return cuda::describe(problem()); }
 
 TEST_F(CudaTransfers, EnginesAreChosenOnceAndAgain) {
   const Net net = small_net();
@@ -81,6 +82,18 @@ TEST_F(CudaTransfers, EnginesAreChosenOnceAndAgain) {
   EXPECT_NE(other.find(convolution() + ": other loops\n"), std::string::npos) << other;
   EXPECT_EQ(choices(other), other);
   EXPECT_EQ(choices("no choice\n" + convolution() + ": an engine of another version\n"), first);
+}
+
+// Of those that a training may take in exact f32 it is the second; TF32 may be multiplied on tensor cores.
+TEST_F(CudaTransfers, EnginesAreMeasuredWhenAsked) {
+  const auto engine = [](const CudaOptions& options, const char* earlier = "") {
+    cuda::CudaBackend backend(options);
+    backend.repeat_choices(convolution() + ": " + earlier);
+    return cuda::ConvolutionPlan(backend.context(), problem()).engine();
+  };
+  EXPECT_EQ(engine({.convolution_choice = ConvolutionChoice::kMeasured}), "other loops");
+  EXPECT_EQ(engine({.convolution_choice = ConvolutionChoice::kMeasured}, "loops"), "loops") << "it was measured before";
+  EXPECT_EQ(engine({.float32_math = Float32Math::kTensorFloat32}), "loops on tensor cores");
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 // freed, and it counts what is left. The CPU's losses are what they must be.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -10,7 +11,7 @@
 #include "bn/error.hpp"
 #include "bn/training_step.hpp"
 #include "cuda/backend.hpp"
-#include "simt/simulator/device.hpp"
+#include "simt/library_doubles.hpp"
 #include "support/error_message.hpp"
 
 namespace bn::test {
@@ -24,11 +25,12 @@ constexpr Shape kStepImages{kBatchOfAStep, 8, 8, 3};
 const ImageNormalization kStepNormalization{.mean = {120, 110, 100}, .scale = {0.02F, 0.02F, 0.02F}};
 
 // A convolution, and a module of two branches behind it, as Inception's are.
-Net net_of_two_branches() {
+Net net_of_two_branches(BatchNormImplementation implementation) {
   NetBuilder builder({1, kStepImages.h, kStepImages.w, kStepImages.c});
   const auto convolved = [&](const std::string& name, ValueId x, const Conv2d& spec) {
     const ValueId conv = builder.add(name + "/conv", spec, {x});
-    return builder.add(name + "/bn", BatchNorm{.activation = Activation::kRelu}, {conv});
+    const ValueId normalized = builder.add(name + "/bn", BatchNorm{.implementation = implementation}, {conv});
+    return builder.add(name + "/relu", Activate{}, {normalized});
   };
   const ValueId stem = convolved("stem", builder.images(), {.out_channels = 16, .kernel = 3, .pad = 1});
   const ValueId pooled = builder.add("pool", Pool2d{.kind = PoolKind::kMax, .kernel = 3, .stride = 2}, {stem});
@@ -51,6 +53,7 @@ struct Trial {
   DType activations = DType::kF32;
   HostPixels pixels = HostPixels::kPlain;
   Start start = Start::kRecording;
+  BatchNormImplementation batch_norm = BatchNormImplementation::kCustom;
   int64_t steps_to_a_loss = 1;
   LeftOut left_out = LeftOut::kNothing;  // during the steps
 };
@@ -79,7 +82,7 @@ void compute(TrainingStep& step, Plan& plan, const StepScalars& scalars, Start s
 }
 
 Outcome ten_steps(Backend& backend, const Trial& trial) {
-  const Net net = net_of_two_branches();
+  const Net net = net_of_two_branches(trial.batch_norm);
   Parameters parameters(net, backend, DecayScope::kWeights, true);
   parameters.initialize(1, {});
   Plan plan = compile(net, parameters, backend, {.batch = kBatchOfAStep, .activations = trial.activations});
@@ -132,36 +135,74 @@ Outcome ten_steps(const Trial& trial, Streams streams = Streams::kAtOnce) {
 
 class WholeSteps : public testing::Test {
  protected:
-  void TearDown() override { simt::machine() = {}; }
+  void TearDown() override {
+    simt::machine() = {};
+    simt::libraries() = {};
+  }
 };
 
-TEST_F(WholeSteps, HaveTheLossesOfTheCpu) {
+class WholeStepsBy : public testing::WithParamInterface<BatchNormImplementation>, public WholeSteps {};
+INSTANTIATE_TEST_SUITE_P(BatchNorm, WholeStepsBy,
+                         testing::Values(BatchNormImplementation::kCustom, BatchNormImplementation::kCudnn),
+                         [](const auto& tested) {
+                           return tested.param == BatchNormImplementation::kCudnn ? "OfCudnn" : "OfOurOwn";
+                         });
+
+TEST_P(WholeStepsBy, HaveTheLossesOfTheCpu) {
   const std::unique_ptr<Backend> cpu = make_cpu_backend({.threads = 1});
-  const std::vector<double> expected = ten_steps(*cpu, {}).losses, actual = ten_steps({}).losses;
+  const std::vector<double> expected = ten_steps(*cpu, {}).losses,
+                            actual = ten_steps({.batch_norm = GetParam()}).losses;
   ASSERT_EQ(actual.size(), static_cast<size_t>(kTenSteps));
   for (size_t i = 0; i < actual.size(); ++i) EXPECT_NEAR(actual[i], expected[i], 1e-4 * expected[i]) << "step " << i;
   EXPECT_GT(std::abs(expected.back() - expected.front()), 0.1) << "the network learns";
 }
 
-TEST_F(WholeSteps, HaveTheSameBitsHoweverTheyAreStarted) {
+TEST_P(WholeStepsBy, HaveTheSameBitsHoweverTheyAreStarted) {
   for (const DType activations : {DType::kF32, DType::kBf16}) {
-    const Outcome expected = ten_steps({.activations = activations, .start = Start::kCalls});
-    EXPECT_TRUE(ten_steps({.activations = activations, .start = Start::kRecording}) == expected);
-    EXPECT_TRUE(ten_steps({.activations = activations, .start = Start::kParts}) == expected);
+    Trial trial{.activations = activations, .start = Start::kCalls, .batch_norm = GetParam()};
+    const Outcome expected = ten_steps(trial);
+    for (const Start start : {Start::kRecording, Start::kParts}) {
+      trial.start = start;
+      EXPECT_TRUE(ten_steps(trial) == expected);
+    }
   }
 }
 
 // The host waits for each loss, or runs ahead.
-TEST_F(WholeSteps, ReadNothingTooLateOrTooEarly) {
-  for (const int64_t steps_to_a_loss : {1, 3, 10}) {
-    const Outcome expected = ten_steps({.activations = DType::kBf16, .steps_to_a_loss = steps_to_a_loss});
+TEST_P(WholeStepsBy, ReadNothingTooLateOrTooEarly) {
+  Trial trial{.activations = DType::kBf16, .batch_norm = GetParam()};
+  for (trial.steps_to_a_loss = 1; trial.steps_to_a_loss <= kTenSteps; trial.steps_to_a_loss += 3) {
+    trial.pixels = HostPixels::kPlain;
+    const Outcome expected = ten_steps(trial);
     for (const Streams streams : {Streams::kAsLateAsAllowed, Streams::kFirstIsLate}) {
       for (const HostPixels pixels : {HostPixels::kPlain, HostPixels::kAllocated}) {
-        const Trial trial{.activations = DType::kBf16, .pixels = pixels, .steps_to_a_loss = steps_to_a_loss};
+        trial.pixels = pixels;
         EXPECT_TRUE(ten_steps(trial, streams) == expected);
       }
     }
   }
+}
+
+std::vector<simt::LibraryCall> calls_of_ten_steps(Start start) {
+  simt::libraries() = {};
+  ten_steps({.start = start, .batch_norm = BatchNormImplementation::kCudnn});
+  return simt::libraries().calls;
+}
+
+// All on one stream. The calls that are recorded are those of the first step, with the same memory, and no more are
+// made: the other steps are replayed.
+TEST_F(WholeSteps, CallTheLibrariesForTwoSteps) {
+  const std::vector<simt::LibraryCall> all = calls_of_ten_steps(Start::kRecording);
+  const auto recorded = std::ranges::find_if(all, &simt::LibraryCall::is_recorded);
+  const auto step = all.end() - recorded;
+  EXPECT_GT(step, 0);
+  ASSERT_GE(recorded - all.begin(), step);
+  EXPECT_TRUE(std::equal(recorded, all.end(), recorded - step, [](const auto& second, const auto& first) {
+    return second.is_recorded && !first.is_recorded && second.name == first.name && second.operands == first.operands;
+  }));
+  EXPECT_TRUE(std::ranges::all_of(all, [&](const auto& call) { return call.stream == all[0].stream; }));
+  EXPECT_EQ(calls_of_ten_steps(Start::kCalls).size(), all.size() + static_cast<size_t>(8 * step));
+  EXPECT_EQ(calls_of_ten_steps(Start::kParts).size(), all.size());
 }
 
 // The controls: what the program does not wait for is seen.
@@ -179,10 +220,7 @@ struct ForgottenWait {
   int64_t steps_to_a_loss = 10;
 };
 
-class ForgottenWaits : public testing::TestWithParam<ForgottenWait> {
- protected:
-  void TearDown() override { simt::machine() = {}; }
-};
+class ForgottenWaits : public testing::WithParamInterface<ForgottenWait>, public WholeSteps {};
 
 TEST_P(ForgottenWaits, AreSeen) {
   Trial trial{.pixels = HostPixels::kAllocated, .steps_to_a_loss = GetParam().steps_to_a_loss};
