@@ -8,6 +8,7 @@
 // - a stream that does not exist, belongs to another device, or is not the one that its thread records
 // - anything that is made or planned while a stream is recorded
 // - what src/cuda does not use: they play no more than that
+// Which engines and algorithms the real libraries have, and the bits that these compute, they cannot tell.
 #pragma once
 
 #include <cudnn.h>
