@@ -34,6 +34,15 @@ struct Provenance {
   std::optional<Origin> origin{};
 };
 
+// The first index of which two lists have other classes, and each list's class there: "'ant'", or "none" behind its
+// end.
+struct ClassDifference {
+  int64_t index = 0;
+  std::string left{}, right{};
+};
+std::optional<ClassDifference> first_difference(const std::vector<std::string>& left,
+                                                const std::vector<std::string>& right);
+
 // As one JSON object; from_json gives nothing for text that is none.
 std::string to_json(const Provenance& provenance);
 std::optional<Provenance> provenance_from_json(const std::string& text);

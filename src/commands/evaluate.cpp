@@ -147,12 +147,11 @@ void check_alike(const std::vector<TrainedModel>& models, const EvaluateArgument
     check_same_input(first, model);
     const std::vector<std::string>& ours = first.config.data.trained_classes;
     const std::vector<std::string>& theirs = model.config.data.trained_classes;
-    if (!ours.empty() && ours.size() == theirs.size() && ours != theirs) {
-      const auto [our, their] = std::mismatch(ours.begin(), ours.end(), theirs.begin());
+    const auto other = first_difference(ours, theirs);
+    if (other && !ours.empty() && ours.size() == theirs.size()) {
       throw ConfigError(
-          fmt::format("an ensemble needs networks of one list of classes, but class {} is '{}' in {} and '{}' "
-                      "in {}",
-                      our - ours.begin(), *our, first.checkpoint, *their, model.checkpoint));
+          fmt::format("an ensemble needs networks of one list of classes, but class {} is {} in {} and {} in {}",
+                      other->index, other->left, first.checkpoint, other->right, model.checkpoint));
     }
     check_same_set(first, model, arguments);
     check_trained_classes(first, model, arguments);
@@ -204,13 +203,10 @@ std::unique_ptr<Dataset> open_images(const EvaluateArguments& arguments, const D
 
 // A network's outputs are numbers of the classes that it was trained on.
 void expect_trained_classes(const Dataset& images, const std::vector<std::string>& trained) {
-  const std::vector<std::string>& found = images.class_names();
-  if (trained.empty()) return;  // a checkpoint of an earlier version
-  const auto [before, now] = std::mismatch(trained.begin(), trained.end(), found.begin(), found.end());
-  if (before == trained.end() && now == found.end()) return;
-  const auto named = [](auto place, auto end) { return place == end ? "none" : fmt::format("'{}'", *place); };
-  throw DataError(fmt::format("class {} is {} in these images, but {} where the network was trained",
-                              before - trained.begin(), named(now, found.end()), named(before, trained.end())));
+  const auto other = first_difference(trained, images.class_names());
+  if (!other || trained.empty()) return;  // it has no names in a checkpoint of an earlier version
+  throw DataError(fmt::format("class {} is {} in these images, but {} where the network was trained", other->index,
+                              other->right, other->left));
 }
 
 // Whether the images are those that the network was validated on when it was trained; nullopt where nothing tells.

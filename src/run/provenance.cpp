@@ -54,6 +54,14 @@ bool is_same_data(const DataRecord& a, const DataRecord& b) {
   return form(a.fingerprint) != form(b.fingerprint) || a.fingerprint == b.fingerprint;
 }
 
+std::optional<ClassDifference> first_difference(const std::vector<std::string>& left,
+                                                const std::vector<std::string>& right) {
+  const auto [a, b] = std::mismatch(left.begin(), left.end(), right.begin(), right.end());
+  if (a == left.end() && b == right.end()) return std::nullopt;
+  const auto named = [](auto place, auto end) { return place == end ? "none" : fmt::format("'{}'", *place); };
+  return ClassDifference{a - left.begin(), named(a, left.end()), named(b, right.end())};
+}
+
 std::string to_json(const Provenance& provenance) {
   Json json{{"classes", provenance.classes},
             {"training", json_of(provenance.training)},
@@ -81,12 +89,8 @@ std::optional<Provenance> provenance_from_json(const std::string& text) {
 
 std::vector<std::string> differences_of_data(const Provenance& before, const Provenance& now) {
   std::vector<std::string> differences;
-  const auto [old_class, new_class] =
-      std::mismatch(before.classes.begin(), before.classes.end(), now.classes.begin(), now.classes.end());
-  if (old_class != before.classes.end() || new_class != now.classes.end()) {
-    const auto named = [](auto place, auto end) { return place == end ? "none" : fmt::format("'{}'", *place); };
-    differences.push_back(fmt::format("class {} was {} and is {} now", old_class - before.classes.begin(),
-                                      named(old_class, before.classes.end()), named(new_class, now.classes.end())));
+  if (const auto other = first_difference(before.classes, now.classes)) {
+    differences.push_back(fmt::format("class {} was {} and is {} now", other->index, other->left, other->right));
   }
   compare(before.training, now.training, "training", differences);
   compare(before.validation, now.validation, "validation", differences);

@@ -36,9 +36,8 @@ std::vector<std::string> classifier_parameters(const Net& net) {
 
 std::string describe_classes(const std::vector<std::string>& before, const std::vector<std::string>& now) {
   if (before.size() != now.size()) return fmt::format("for {} classes, where it knew {}", now.size(), before.size());
-  const auto [old_class, new_class] = std::mismatch(before.begin(), before.end(), now.begin());
-  return fmt::format("for other classes: its class {} was '{}' and is '{}' here", old_class - before.begin(),
-                     *old_class, *new_class);
+  const ClassDifference other = first_difference(before, now).value();
+  return fmt::format("for other classes: its class {} was {} and is {} here", other.index, other.left, other.right);
 }
 
 DataRecord record_of(const Dataset& set) {
@@ -53,13 +52,12 @@ DataRecord record_of(const Dataset& set) {
 
 // Both sets' labels are numbers of the same classes. A set may have no names.
 void expect_same_classes(const std::vector<std::string>& training, const std::vector<std::string>& validation) {
-  if (training.empty() || validation.empty() || training == validation) return;
-  const auto [left, right] = std::mismatch(training.begin(), training.end(), validation.begin(), validation.end());
-  const auto named = [](auto place, auto end) { return place == end ? "none" : fmt::format("'{}'", *place); };
+  const auto other = first_difference(training, validation);
+  if (!other || training.empty() || validation.empty()) return;
   throw DataError(
       fmt::format("the training and validation sets have different classes: class {} is {} in the training set and {} "
                   "in the validation set; correct the paths, or name a classes file that lists those to use",
-                  left - training.begin(), named(left, training.end()), named(right, validation.end())));
+                  other->index, other->left, other->right));
 }
 
 // Two processes of one machine exchange gradients through its memory in no time, by the cores that compute.
