@@ -5,6 +5,26 @@
 #include "commands.hpp"
 #include "system/files.hpp"
 
+namespace bn {
+
+void ProgressReport::show(const PackProgress& progress) {
+  if (!is_due()) return;
+  const double rate = static_cast<double>(progress.images - progress.found) / seconds_since(start_);
+  const double left = rate > 0 ? static_cast<double>(progress.total - progress.images) / rate : 0;
+  line_.show(fmt::format("{} {} of {} images, {:.0f} images/s, {} left", verb_, progress.images, progress.total, rate,
+                         describe_duration(left)));
+}
+
+void ProgressReport::show_bytes(int64_t done, int64_t total) {
+  if (!is_due()) return;
+  const double rate = static_cast<double>(done) / seconds_since(start_);
+  line_.show(fmt::format("{} {:.1f} of {:.1f} GB, {:.0f} MB/s, {} left", verb_, static_cast<double>(done) / 1e9,
+                         static_cast<double>(total) / 1e9, rate / 1e6,
+                         describe_duration(static_cast<double>(total - done) / rate)));
+}
+
+}  // namespace bn
+
 int main(int argc, char** argv) {
   using bn::ExitCode;
   bn::open_standard_descriptors();

@@ -4,11 +4,13 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "bn/error.hpp"
+#include "packing/pack.hpp"
 #include "system/terminal.hpp"
 #include "system/text.hpp"
 
@@ -42,5 +44,20 @@ template <class... Values>
 void say(fmt::format_string<Values...> format, Values&&... values) {
   print(fmt::format(format, std::forward<Values>(values)...));
 }
+
+// A line on the error stream, now and then: images done, images a second, time left. Ends it when it goes.
+class ProgressReport {
+ public:
+  explicit ProgressReport(const char* verb) : verb_(verb) {}
+  void show(const PackProgress& progress);
+  void show_bytes(int64_t done, int64_t total);
+
+ private:
+  bool is_due() { return line_.is_due(0.5, 10); }
+
+  const char* verb_;
+  LiveLine line_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
 
 }  // namespace bn

@@ -8,7 +8,6 @@
 #include "commands.hpp"
 #include "data/class_list.hpp"
 #include "packing/imagenet.hpp"
-#include "progress.hpp"
 #include "system/files.hpp"
 #include "system/usable_cores.hpp"
 

@@ -6,7 +6,6 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.hpp"
-#include "progress.hpp"
 #include "system/files.hpp"
 #include "system/text.hpp"
 #include "system/usable_cores.hpp"

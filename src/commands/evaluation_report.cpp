@@ -238,11 +238,8 @@ EvaluationPage::Mistake EvaluationPageMaker::show(const Prediction& prediction, 
 EvaluationProgress::~EvaluationProgress() { line_.erase(); }
 
 void EvaluationProgress::show(int64_t images, int64_t all) {
-  using std::chrono::seconds;
-  const Clock::time_point now = Clock::now();
-  if (images == 0 || now - shown_ < (line_.is_on_terminal() ? seconds(1) : seconds(30))) return;
-  shown_ = now;
-  const double rate = static_cast<double>(images) / std::chrono::duration<double>(now - start_).count();
+  if (images == 0 || !line_.is_due(1, 30)) return;
+  const double rate = static_cast<double>(images) / seconds_since(start_);
   line_.show(fmt::format("{}/{} images  {:.{}f} images/s  {} left", images, all, rate, rate < 10 ? 1 : 0,
                          describe_duration(static_cast<double>(all - images) / rate)));
 }

@@ -86,10 +86,8 @@ class EvaluationProgress {
   void show(int64_t images, int64_t all);
 
  private:
-  using Clock = std::chrono::steady_clock;
-
   LiveLine line_;
-  Clock::time_point start_ = Clock::now(), shown_ = start_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
 }  // namespace bn

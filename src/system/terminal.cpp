@@ -8,6 +8,8 @@
 #include <charconv>
 #include <cstdlib>
 
+#include "system/text.hpp"
+
 namespace bn {
 namespace {
 
@@ -80,6 +82,12 @@ LiveLine::LiveLine() : terminal_(isatty(STDERR_FILENO) == 1) {}
 
 LiveLine::~LiveLine() {
   if (open_ > 0) steer_terminal("\n");
+}
+
+bool LiveLine::is_due(double seconds_on_terminal, double seconds_elsewhere) {
+  if (seconds_since(due_) < (terminal_ ? seconds_on_terminal : seconds_elsewhere)) return false;
+  due_ = std::chrono::steady_clock::now();
+  return true;
 }
 
 void LiveLine::show(const std::string& line) {

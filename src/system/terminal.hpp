@@ -1,6 +1,7 @@
 // Results on standard output and messages to people on standard error, and text for the terminal that these may be.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <string>
@@ -45,6 +46,8 @@ class LiveLine {
   LiveLine& operator=(const LiveLine&) = delete;
 
   bool is_on_terminal() const { return terminal_; }
+  // True when so many seconds have gone by since it was, or since the beginning.
+  bool is_due(double seconds_on_terminal, double seconds_elsewhere);
   void show(const std::string& line);  // until the next one
   void keep(const std::string& line);  // in whole, and for good
   void erase();
@@ -54,6 +57,7 @@ class LiveLine {
 
   bool terminal_;
   size_t open_ = 0;  // characters of the unfinished line that the cursor stands behind
+  std::chrono::steady_clock::time_point due_ = std::chrono::steady_clock::now();
 };
 
 // Breaks lines at spaces so that none has more than `width` characters (a longer word keeps a line to itself). The rest

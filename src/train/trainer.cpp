@@ -27,6 +27,19 @@ std::string describe_skipped(int64_t count, const std::vector<std::string>& name
   return fmt::format("undecodable images were skipped{}: {}", often, fmt::join(names, ", "));
 }
 
+std::string describe_record(const LogRecord& record, int64_t total_steps, double seconds_left) {
+  std::string line = fmt::format("step {}/{}", record.step, total_steps);
+  if (record.loss) line += fmt::format("  loss {:.4f}", *record.loss);
+  if (record.train_top1) line += fmt::format("  top-1 {:.1f} %", 100 * *record.train_top1);
+  if (record.validation_top1) {
+    line += fmt::format("  validation: loss {:.4f}  top-1 {:.2f} %  top-5 {:.2f} %", record.validation_loss.value_or(0),
+                        100 * *record.validation_top1, 100 * record.validation_top5.value_or(0));
+  }
+  if (record.images_per_second) line += fmt::format("  {:.0f} images/s", *record.images_per_second);
+  if (seconds_left >= 0) line += fmt::format("  {} left", describe_duration(seconds_left));
+  return line;
+}
+
 // Empty when there was nothing.
 std::string describe_left_out(const LeftOut& left_out, const char* set) {
   if (left_out.count == 0) return "";
@@ -176,7 +189,7 @@ bool Trainer::log_training() {
   add_speed(entry);
   write(entry);
   const double seconds_per_step = seconds_since(start_) / static_cast<double>(progress_.step - first_step_);
-  line_->show(entry, seconds_per_step * static_cast<double>(total_steps_ - progress_.step));
+  show(entry, seconds_per_step * static_cast<double>(total_steps_ - progress_.step));
   return true;
 }
 
@@ -195,8 +208,11 @@ void Trainer::estimate_population(const std::function<bool()>& stop) {
 
 bool Trainer::evaluate_now() {
   if (statistics_plan_) estimate_population(request_.stop);
-  const EvaluationWatch watch{.progress = [&](int64_t images, int64_t all) { line_->show_evaluation(images, all); },
-                              .stop = request_.stop};
+  EvaluationWatch watch{.stop = request_.stop};
+  watch.progress = [this](int64_t images, int64_t all) {
+    if (!is_watched() || !line_.is_on_terminal() || !line_.is_due(1, 1)) return;
+    line_.show(fmt::format("evaluating: {}/{} images", images, all));
+  };
   last_evaluation_ = evaluate(evaluation_plan_, backend_, *validation_set_, config_.data, watch, &group_);
   LogRecord entry = record("evaluate");
   entry.validation_loss = last_evaluation_.loss;
@@ -204,7 +220,7 @@ bool Trainer::evaluate_now() {
   entry.validation_top5 = last_evaluation_.top5;
   entry.message = describe_skipped(last_evaluation_.skipped, last_evaluation_.skipped_names);
   write(entry);
-  line_->show(entry, -1);
+  show(entry, -1);
   if (last_evaluation_.top1 <= progress_.best_top1) return false;
   progress_.best_top1 = last_evaluation_.top1;
   progress_.best_step = progress_.step;
@@ -227,6 +243,17 @@ void Trainer::save() {
   saved_step_ = progress_.step;
 }
 
+// A row that is rewritten, but for the results of evaluations.
+void Trainer::show(const LogRecord& record, double seconds_left) {
+  const std::string line = describe_record(record, total_steps_, seconds_left);
+  if (record.validation_top1) return show(line);
+  if (is_watched()) line_.show(line);
+}
+
+void Trainer::show(const std::string& message) {
+  if (is_watched()) line_.keep(message);
+}
+
 // This says what a progress line would have said, where there is none.
 void Trainer::tell_skipped(const std::string& in_training) const {
   if (!in_training.empty()) tell(fmt::format("warning: {}\n", in_training));
@@ -241,7 +268,7 @@ TrainResult Trainer::finish(TrainOutcome outcome, const char* event, const std::
   const std::string skipped = describe_skipped(counters.skipped, counters.skipped_names);
   entry.message += (message.empty() || skipped.empty() ? "" : "; ") + skipped;
   write(entry);
-  if (!entry.message.empty()) line_->message(entry.message);
+  if (!entry.message.empty()) show(entry.message);
   if (request_.quiet && group_.is_first()) tell_skipped(skipped);
   return {.outcome = outcome,
           .progress = progress_,
@@ -281,7 +308,7 @@ void Trainer::write_opening() {
                      describe_left_out(train_set_->left_out(), "training") +
                      describe_left_out(validation_set_->left_out(), "validation");
   write(opening);
-  line_->message(opening.message);
+  show(opening.message);
 }
 
 // Each warning is given once in a run, however often the run is resumed.

@@ -12,7 +12,7 @@
 #include "bn/run_log.hpp"
 #include "bn/schedule.hpp"
 #include "bn/trainer.hpp"
-#include "run/progress_line.hpp"
+#include "system/terminal.hpp"
 #include "train/parted_step.hpp"
 #include "train/parts.hpp"
 #include "train/probe.hpp"
@@ -64,6 +64,9 @@ class Trainer {
   void start_interval();
   void write_opening();
   void warn();
+  bool is_watched() const { return !request_.quiet && group_.is_first(); }
+  void show(const LogRecord& record, double seconds_left);  // below 0: unknown
+  void show(const std::string& message);
   void tell_skipped(const std::string& in_training) const;
   TrainResult finish_diverged();
   TrainResult finish_interrupted();
@@ -96,7 +99,7 @@ class Trainer {
   PartedStep::Signals signals_;
   std::unique_ptr<RunLog> log_;
   int64_t steps_per_epoch_ = 0, total_steps_ = 0;
-  std::optional<ProgressLine> line_;
+  LiveLine line_;  // a person watches it
   EvaluationResult last_evaluation_;
 
   double seconds_before_ = 0;  // spent before this process resumed the run

@@ -115,7 +115,6 @@ void Trainer::prepare() {
   restore();
   first_step_ = progress_.step;
   together(group_, [this] { open_loaders(); });
-  line_.emplace(total_steps_, request_.quiet || !group_.is_first());
 }
 
 void Trainer::open_loaders() {
