@@ -1,5 +1,4 @@
-#include "train/agreement.hpp"
-
+// What must be alike in all processes of a run, and before and after it is resumed.
 #include <fmt/format.h>
 #include <xxhash.h>
 
@@ -8,6 +7,7 @@
 
 #include "bn/error.hpp"
 #include "system/files.hpp"
+#include "train/trainer.hpp"
 
 namespace bn {
 namespace {

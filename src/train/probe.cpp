@@ -1,5 +1,4 @@
-#include "train/probe.hpp"
-
+// Fig. 1 b, c: how the distribution of one unit's input moves over training.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,8 +7,7 @@
 
 #include "bn/error.hpp"
 #include "bn/evaluate.hpp"
-#include "bn/loader.hpp"
-#include "bn/plan.hpp"
+#include "train/trainer.hpp"
 
 namespace bn {
 namespace {
@@ -35,8 +33,7 @@ Plan probe_plan(const Net& net, Parameters& parameters, Backend& backend, DType 
                   .keep = {"images", watched}});
 }
 
-}  // namespace
-
+// Linear interpolation between order statistics; sorts `values`.
 double percentile(std::vector<float>& values, double percent) {
   const auto is_nan = [](float value) { return std::isnan(value); };
   if (std::ranges::any_of(values, is_nan)) return std::numeric_limits<double>::quiet_NaN();
@@ -47,6 +44,8 @@ double percentile(std::vector<float>& values, double percent) {
   const double share = position - static_cast<double>(below);
   return (1 - share) * values[below] + share * values[above];
 }
+
+}  // namespace
 
 Probe::Probe(const Net& net, Parameters& parameters, Backend& backend, const Dataset& dataset, const DataOptions& data,
              DType activations, const ProbeOptions& options)

@@ -14,7 +14,6 @@
 #include "system/files.hpp"
 #include "system/terminal.hpp"
 #include "system/text.hpp"
-#include "train/agreement.hpp"
 
 namespace bn {
 namespace {

@@ -7,7 +7,6 @@
 #include "bn/models.hpp"
 #include "bn/run_folder.hpp"
 #include "system/terminal.hpp"
-#include "train/agreement.hpp"
 #include "train/trainer.hpp"
 
 namespace bn {
