@@ -8,7 +8,6 @@
 #include "bn/models.hpp"
 #include "bn/schedule.hpp"
 #include "commands/commands.hpp"
-#include "commands/config_arguments.hpp"
 #include "system/files.hpp"
 #include "system/terminal.hpp"
 

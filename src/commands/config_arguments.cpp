@@ -1,5 +1,3 @@
-#include "commands/config_arguments.hpp"
-
 #include <fmt/format.h>
 
 #include <algorithm>

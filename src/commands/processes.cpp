@@ -1,5 +1,3 @@
-#include "commands/processes.hpp"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,6 +8,7 @@
 #include <sstream>
 #include <string_view>
 
+#include "commands/commands.hpp"
 #include "system/terminal.hpp"
 #include "system/usable_cores.hpp"
 

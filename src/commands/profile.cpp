@@ -2,15 +2,15 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "bn/models.hpp"
 #include "bn/rng.hpp"
 #include "bn/training_step.hpp"
 #include "commands/commands.hpp"
-#include "commands/config_arguments.hpp"
-#include "commands/scaling_model.hpp"
 #include "cpu/bounded_spin.hpp"
 #include "system/files.hpp"
 #include "system/terminal.hpp"
@@ -136,6 +136,125 @@ Profile measure(const Config& config, Backend& backend, int64_t steps, bool eval
   if (!evaluation) measure_exchanged(parameters, backend, steps, profile);
   return profile;
 }
+
+// --- a model of several processes that train together, from the times of one
+
+struct Network {
+  std::string name{};
+  double bytes_per_second = 0;  // one process's, in each direction
+  double latency = 0;           // seconds from one process's call to the other's answer
+};
+
+// The times of one process, in seconds.
+struct StepTimes {
+  double part = 0;                                   // forward and backward of one part
+  double sum = 0;                                    // adding the gradients of two parts
+  double update = 0;                                 // once a step
+  int64_t gradient_bytes = 0, statistics_bytes = 0;  // exchanged
+};
+
+struct ScaledStep {
+  int64_t processes = 1;
+  int64_t parts = 1;      // a step's, over all processes
+  double exchange = 0;    // seconds
+  double step = 0;        // seconds
+  double efficiency = 1;  // the step's time without the exchange, over its time
+};
+
+constexpr double kSliceBytes = 2 << 20;  // src/mpi exchanges slices of this size
+
+// Nine tenths of the line rate for Ethernet over TCP; "memory" was measured with two processes of a two-core machine.
+const std::array<Network, 5> kNetworks{{{"1GbE", 0.117e9, 50e-6},
+                                        {"10GbE", 1.15e9, 30e-6},
+                                        {"25GbE", 2.9e9, 20e-6},
+                                        {"100GbE", 11.5e9, 10e-6},
+                                        {"memory", 1.2e9, 2e-6}}};
+
+// "11.5:2"
+std::optional<Network> from_numbers(const std::string& text) {
+  const size_t colon = text.find(':');
+  if (colon == std::string::npos) return std::nullopt;
+  const auto gigabytes = number_in<double>(text.substr(0, colon));
+  const auto microseconds = number_in<double>(text.substr(colon + 1));
+  if (!gigabytes || !microseconds || !(*gigabytes > 0) || !(*microseconds >= 0)) return std::nullopt;
+  return Network{text, *gigabytes * 1e9, *microseconds * 1e-6};
+}
+
+// Each process sends all but its own share of a slice to the owners and receives as much; the sums go round likewise.
+double exchange_seconds(int64_t bytes, int64_t processes, const Network& network) {
+  const auto others = static_cast<double>(processes - 1);
+  const double moved = 2 * static_cast<double>(bytes) * others / static_cast<double>(processes);
+  const double slices = std::max(1.0, static_cast<double>(bytes) / kSliceBytes);
+  return moved / network.bytes_per_second + slices * (1 + others) * network.latency;
+}
+
+double images_per_second(const ScaledStep& step, const Config& config) {
+  return static_cast<double>(step.parts * config.train.batch) / step.step;
+}
+
+// "1GbE", "10GbE", "25GbE", "100GbE", "memory" (processes of one machine), or "GB/S:MICROSECONDS" such as "11.5:2".
+// Throws an Error (kUsage) that lists these.
+Network network_named(const std::string& text) {
+  std::string names;
+  for (const Network& network : kNetworks) {
+    if (network.name == text) return network;
+    names += network.name + ", ";
+  }
+  if (std::optional<Network> network = from_numbers(text)) return *network;
+  throw Error(ExitCode::kUsage,
+              fmt::format("--network: got '{}', expected {}or GB/S:MICROSECONDS such as 11.5:2", text, names));
+}
+
+// Steps of 1, 2, 4, ... up to so many processes. A step has `parts` parts, or as many as there are processes where
+// these are more. The exchange is that of src/mpi: slices of 2 MB one after another when all is computed, each added by
+// its owners and handed back in a ring. It is taken to be alone on the network.
+std::vector<ScaledStep> scaled_steps(const StepTimes& times, int64_t parts, int64_t most_processes,
+                                     const Network& network) {
+  std::vector<ScaledStep> steps;
+  for (int64_t processes = 1; processes <= most_processes; processes *= 2) {
+    ScaledStep step{.processes = processes, .parts = std::max(parts, processes)};
+    const int64_t own_parts = step.parts / processes;
+    const auto own = static_cast<double>(own_parts);
+    const double computing = own * times.part + (own - 1) * times.sum + times.update;
+    if (processes > 1)
+      step.exchange = exchange_seconds(times.gradient_bytes + times.statistics_bytes, processes, network);
+    step.step = computing + step.exchange;
+    step.efficiency = computing / step.step;
+    steps.push_back(step);
+  }
+  return steps;
+}
+
+void print_scaling(const std::vector<ScaledStep>& steps, const StepTimes& times, const Config& config,
+                   const Network& network) {
+  print(fmt::format(
+      "\nSeveral processes, a model: each computes as this one did, with {} thread{} of its own; then {:.1f} MB of "
+      "gradients and {:.2f} MB of statistics are exchanged over {} ({:g} GB/s, {:g} us), with no computing meanwhile.\n"
+      "processes  parts images a step exchange ms   step ms  images/s efficiency\n",
+      config.threads, config.threads == 1 ? "" : "s", static_cast<double>(times.gradient_bytes) / 1e6,
+      static_cast<double>(times.statistics_bytes) / 1e6, network.name, network.bytes_per_second / 1e9,
+      1e6 * network.latency));
+  for (const ScaledStep& step : steps) {
+    print(fmt::format("{:>9} {:>6} {:>13} {:>11.2f} {:>9.2f} {:>9.1f} {:>8.1f} %\n", step.processes, step.parts,
+                      step.parts * config.train.batch, 1e3 * step.exchange, 1e3 * step.step,
+                      images_per_second(step, config), 100 * step.efficiency));
+  }
+}
+
+nlohmann::json json_of(const std::vector<ScaledStep>& steps, const Config& config) {
+  nlohmann::json rows = nlohmann::json::array();
+  for (const ScaledStep& step : steps) {
+    rows.push_back({{"processes", step.processes},
+                    {"parts", step.parts},
+                    {"exchange_ms", 1e3 * step.exchange},
+                    {"step_ms", 1e3 * step.step},
+                    {"images_per_second", images_per_second(step, config)},
+                    {"efficiency", step.efficiency}});
+  }
+  return rows;
+}
+
+// --- what is printed
 
 StepTimes times_of(const Profile& profile) {
   return {.part = profile.seconds_per_step - profile.update_seconds,

@@ -15,7 +15,6 @@
 #include "bn/exchange.hpp"
 #include "bn/run_folder.hpp"
 #include "commands/commands.hpp"
-#include "commands/signals.hpp"
 #include "commands/trained_model.hpp"
 #include "system/files.hpp"
 #include "system/terminal.hpp"

@@ -1,5 +1,3 @@
-#include "commands/signals.hpp"
-
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
@@ -9,6 +7,8 @@
 #include <ctime>
 #include <mutex>
 #include <thread>
+
+#include "commands/commands.hpp"
 
 namespace bn {
 namespace {

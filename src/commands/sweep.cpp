@@ -11,7 +11,6 @@
 #include "bn/run_folder.hpp"
 #include "command_line/command_line.hpp"
 #include "commands/commands.hpp"
-#include "commands/signals.hpp"
 #include "system/files.hpp"
 #include "system/terminal.hpp"
 #include "system/usable_cores.hpp"
