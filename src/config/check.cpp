@@ -5,7 +5,7 @@
 
 #include "bn/error.hpp"
 #include "bn/models.hpp"
-#include "config/merge.hpp"
+#include "config/layers.hpp"
 #include "config/schema.hpp"
 #include "config/yaml_node.hpp"
 #include "system/text.hpp"
@@ -300,12 +300,10 @@ class Checker {
 
   void check_device() {
     if (config_.model.normalization == Normalization::kNone) return;
-    if (config_.model.batch_norm.synchronised_parts > 1) {
-      if (config_.model.batch_norm.implementation != BatchNormImplementation::kCustom) {
-        add("batch_norm.synchronised_parts", "got more than 1, which needs batch_norm.implementation: custom");
-      }
-    }
     const auto implementation = config_.model.batch_norm.implementation;
+    if (config_.model.batch_norm.synchronised_parts > 1 && implementation != BatchNormImplementation::kCustom) {
+      add("batch_norm.synchronised_parts", "got more than 1, which needs batch_norm.implementation: custom");
+    }
     const std::string path = "batch_norm.implementation";
     if (config_.device == Device::kCpu && implementation == BatchNormImplementation::kCudnn) {
       add(path, "got cudnn, which needs device: cuda, expected custom or onednn for device: cpu");

@@ -4,8 +4,7 @@
 
 #include <algorithm>
 
-#include "config/load.hpp"
-#include "config/merge.hpp"
+#include "config/layers.hpp"
 #include "config/schema.hpp"
 #include "system/installation.hpp"
 #include "system/terminal.hpp"

@@ -1,4 +1,4 @@
-#include "config/load.hpp"
+#include "config/layers.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>

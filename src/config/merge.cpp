@@ -1,4 +1,4 @@
-#include "config/merge.hpp"
+#include "config/layers.hpp"
 
 #include <fmt/format.h>
 
@@ -132,9 +132,7 @@ YamlNode parse_override(const Override& override, int order) {
     const size_t begin = dot == std::string::npos ? 0 : dot + 1;
     const std::string key = path.substr(begin, end - begin);
     if (key.empty()) fail(position, printable(path), "a part of the key is empty, expected key.path=value");
-    YamlNode map;
-    map.kind = NodeKind::kMap;
-    map.position = position;
+    YamlNode map = node_of(NodeKind::kMap, position);
     map.entries.push_back({key, position, std::move(node)});
     node = std::move(map);
     end = dot;

@@ -31,9 +31,7 @@ class TreeBuilder final : public YAML::EventHandler {
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     refuse_anchor(mark, anchor);
-    YamlNode node;
-    node.position = at(mark);
-    add(std::move(node));
+    add(node_of(NodeKind::kNull, at(mark)));
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { refuse_anchor(mark, 1); }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
@@ -61,8 +59,8 @@ class TreeBuilder final : public YAML::EventHandler {
  private:
   struct Level {
     YamlNode node;
-    std::optional<YamlNode> key;           // a map's key that has been read while its value is still to come
-    std::map<std::string, Position> keys;  // seen so far; a search through `node` would be quadratic
+    std::optional<YamlNode> key{};           // a map's key that has been read while its value is still to come
+    std::map<std::string, Position> keys{};  // seen so far; a search through `node` would be quadratic
   };
 
   Position at(const YAML::Mark& mark) const {
@@ -99,10 +97,7 @@ class TreeBuilder final : public YAML::EventHandler {
     if (levels_.size() >= kMaxDepth) {
       fail(at(mark), root_path_, fmt::format("nested more than {} levels deep", kMaxDepth));
     }
-    Level level;
-    level.node.kind = kind;
-    level.node.position = at(mark);
-    levels_.push_back(std::move(level));
+    levels_.push_back({.node = node_of(kind, at(mark))});
   }
 
   void close() {
@@ -190,13 +185,8 @@ YamlNode parse_yaml(const std::string& text, const std::shared_ptr<const Source>
   } catch (const std::exception& error) {
     fail({source, 0, 0}, path, fmt::format("cannot be read as YAML: {}", error.what()));
   }
-  std::optional<YamlNode> root = builder.take();
-  if (!root) {
-    YamlNode nothing;
-    nothing.position = {source, is_file ? 1 : 0, is_file ? 1 : 0};
-    return nothing;
-  }
-  return std::move(*root);
+  if (std::optional<YamlNode> root = builder.take()) return std::move(*root);
+  return node_of(NodeKind::kNull, {source, is_file ? 1 : 0, is_file ? 1 : 0});
 }
 
 }  // namespace bn::config

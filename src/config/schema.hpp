@@ -7,15 +7,12 @@
 
 #include "bn/config.hpp"
 #include "config/field.hpp"
-#include "config/mistakes.hpp"
 #include "config/yaml_node.hpp"
 
 namespace bn::config {
 
 // The Fields point into their argument.
 Fields describe(Config& config);
-Fields describe_model(ModelOptions& model);
-Fields describe_batch_norm(ModelOptions& model);
 
 struct Problem {
   std::string path, message;

@@ -7,8 +7,7 @@ namespace {
 
 template <class Values, class MakeNode>
 YamlNode list_node(const Values& values, MakeNode make_node) {
-  YamlNode node;
-  node.kind = NodeKind::kList;
+  YamlNode node = node_of(NodeKind::kList);
   node.style = NodeStyle::kFlow;
   for (const auto& value : values) node.items.push_back(make_node(value));
   return node;
@@ -33,8 +32,7 @@ YamlNode write_tagged(const TaggedTarget& target, const std::string& path) {
 }
 
 YamlNode write_rows(const RowsTarget& target, const std::string& path) {
-  YamlNode node;
-  node.kind = NodeKind::kList;
+  YamlNode node = node_of(NodeKind::kList);
   for (int64_t i = 0; i < target.count(); ++i) {
     node.items.push_back(write_tagged(target.at(i), fmt::format("{}[{}]", path, i)));
     node.items.back().style = NodeStyle::kFlow;
@@ -65,8 +63,7 @@ YamlNode write_target(const Target& target, const std::string& path) {
 }
 
 YamlNode write_fields(const Fields& fields, const std::string& path) {
-  YamlNode node;
-  node.kind = NodeKind::kMap;
+  YamlNode node = node_of(NodeKind::kMap);
   for (const Field& field : fields) {
     YamlNode value = write_target(field.target, join_path(path, field.name));
     if (field.presence == Presence::kTerse && value.text == field.omitted) continue;

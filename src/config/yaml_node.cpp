@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
 
 #include "system/text.hpp"
 
@@ -76,6 +77,26 @@ void print_block(const YamlNode& node, int indent, std::string& out) {
   for (const YamlNode& item : node.items) out += fmt::format("{:{}}- {}\n", "", indent, print_flow(item));
 }
 
+constexpr size_t kMost = 50;  // damaged text has a mistake on nearly every line
+
+std::string one_line(const Position& position, const std::string& path, const std::string& message) {
+  std::string whole = to_string(position);
+  if (!whole.empty()) whole += ": ";
+  if (!path.empty()) whole += path + ": ";
+  return whole + message;
+}
+
+// The experiment's file, what it is based on, then overrides; in the order of the lines.
+bool stands_before(const Mistake& a, const Mistake& b) {
+  const auto rank = [](const Position& position) {
+    static const Source kNowhere{.kind = SourceKind::kFile, .name = "", .directory = "", .order = -1};
+    const Source& source = position.source ? *position.source : kNowhere;
+    const std::string& name = source.kind == SourceKind::kFile ? source.name : kNowhere.name;
+    return std::make_tuple(source.kind, source.order, std::string_view(name), position.line, position.column);
+  };
+  return rank(a.position) < rank(b.position);
+}
+
 }  // namespace
 
 std::string to_string(const Position& position) {
@@ -93,9 +114,15 @@ const YamlEntry* YamlNode::find(std::string_view key) const {
   return found == entries.end() ? nullptr : &*found;
 }
 
-YamlNode scalar_node(std::string text, bool quoted) {
+YamlNode node_of(NodeKind kind, Position position) {
   YamlNode node;
-  node.kind = NodeKind::kScalar;
+  node.kind = kind;
+  node.position = std::move(position);
+  return node;
+}
+
+YamlNode scalar_node(std::string text, bool quoted) {
+  YamlNode node = node_of(NodeKind::kScalar);
   node.text = std::move(text);
   node.quoted = quoted;
   return node;
@@ -162,6 +189,28 @@ std::string shown(const YamlNode& node) {
       return "a map";
   }
   return "";
+}
+
+Mistake::Mistake(Position where, const std::string& path, const std::string& message)
+    : ConfigError(one_line(where, path, message)), position(std::move(where)) {}
+
+void Mistakes::add(const Mistake& mistake) {
+  mistakes_.push_back(mistake);
+  if (mistakes_.size() == kMost) throw_if_any();
+}
+
+void Mistakes::throw_if_any() const {
+  if (mistakes_.empty()) return;
+  if (mistakes_.size() == 1) throw ConfigError(mistakes_.front().what());
+  std::vector<Mistake> sorted = mistakes_;
+  std::stable_sort(sorted.begin(), sorted.end(), stands_before);
+  std::string text = fmt::format("{} mistakes{}:", sorted.size(), sorted.size() == kMost ? ", and perhaps more" : "");
+  for (const Mistake& mistake : sorted) text += fmt::format("\n  {}", mistake.what());
+  throw ConfigError(text);
+}
+
+void fail(const Position& position, const std::string& path, const std::string& message) {
+  throw Mistake(position, path, message);
 }
 
 }  // namespace bn::config

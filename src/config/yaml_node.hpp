@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "bn/error.hpp"
+
 namespace bn::config {
 
 enum class SourceKind { kFile, kArgument };
@@ -48,6 +50,7 @@ struct YamlEntry {
   YamlNode value;
 };
 
+YamlNode node_of(NodeKind kind, Position position = {});
 YamlNode scalar_node(std::string text, bool quoted = false);
 YamlNode text_node(std::string text);  // quoted where YAML would read something else
 
@@ -56,13 +59,40 @@ YamlNode parse_yaml(const std::string& text, const std::shared_ptr<const Source>
 std::string print_yaml(const YamlNode& map);
 std::string print_flow(const YamlNode& node);  // one line
 
-// Throws a Mistake (mistakes.hpp).
-[[noreturn]] void fail(const Position& position, const std::string& path, const std::string& message);
 std::string join_path(const std::string& path, std::string_view key);
 // Items of a list are known by their key `row`, where they have it: "rows.conv1", else "rows[3]".
 std::string item_path(const std::string& list_path, const YamlNode& item, size_t index);
 std::string printable(std::string_view text);  // escaped and cut to a readable length, to be shown in a message
 std::string quote(std::string_view text);      // 'text', the same way
 std::string shown(const YamlNode& node);       // "'abc'", "a list", "nothing"
+
+// Its text is "position: key.path: message", without the parts that are empty.
+struct Mistake : ConfigError {
+  Mistake(Position where, const std::string& path, const std::string& message);
+  Position position;
+};
+
+[[noreturn]] void fail(const Position& position, const std::string& path, const std::string& message);
+
+// The list of a configuration's mistakes: reading goes on after one, so that one look at the message is enough.
+class Mistakes {
+ public:
+  // Does the work, and keeps a mistake that it throws.
+  template <class Work>
+  void attempt(Work&& work) {
+    try {
+      work();
+    } catch (const Mistake& mistake) {
+      add(mistake);
+    }
+  }
+  void add(const Mistake& mistake);  // throws them all when there are too many to go on
+  size_t count() const { return mistakes_.size(); }
+  // One ConfigError: the mistake, or a line for each of several, sorted by position.
+  void throw_if_any() const;
+
+ private:
+  std::vector<Mistake> mistakes_;
+};
 
 }  // namespace bn::config

@@ -103,8 +103,7 @@ bool are_maps(const YamlNode& a, const YamlNode& b) {
 
 // The keys of `map` that `base` lacks or has otherwise.
 YamlNode differences(const YamlNode& base, const YamlNode& map) {
-  YamlNode result;
-  result.kind = config::NodeKind::kMap;
+  YamlNode result = node_of(config::NodeKind::kMap);
   for (const auto& [key, position, value] : map.entries) {
     const config::YamlEntry* below = base.find(key);
     if (below != nullptr && print_flow(below->value) == print_flow(value)) continue;

@@ -8,8 +8,7 @@
 
 #include "bn/error.hpp"
 #include "bn/sweep.hpp"
-#include "config/load.hpp"
-#include "config/merge.hpp"
+#include "config/layers.hpp"
 #include "system/files.hpp"
 #include "system/text.hpp"
 

@@ -1,14 +1,18 @@
-// One layer of settings over another: a file over its base, a `--set` over everything.
+// The layers of a configuration, one over another: the chain of bases, network tables put in place of their paths, and
+// overrides on top.
 #pragma once
 
 #include <array>
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include "config/mistakes.hpp"
+#include "bn/config.hpp"
 #include "config/yaml_node.hpp"
 
 namespace bn::config {
+
+// --- merge.cpp
 
 // Key by key: maps merge deeply, everything else replaces. A map over a list of rows changes the rows it names.
 void merge(YamlNode& base, YamlNode over, Mistakes& mistakes, const std::string& path = "");
@@ -37,5 +41,17 @@ constexpr std::array<ShapeKeys, 4> kShapeKeys{{
 // Returns where the key stands, or the nearest map around it when it is not written.
 Position locate(const YamlNode& tree, const std::string& path);
 bool is_written(const YamlNode& tree, const std::string& path);
+
+// --- load.cpp
+
+// One file as it stands, a map. `asked_by` and `key` say who named it: "experiment.yaml:1:7: base: cannot read ...".
+YamlNode parse_file(const std::string& path, const Position& asked_by = {}, const std::string& key = "");
+// The path that `node` holds, relative to the file that holds the node.
+std::string path_from(const YamlNode& node, const std::string& key);
+
+// Mistakes in overrides are kept, and the overrides left out; a file that cannot be read or parsed ends it.
+YamlNode load_tree(const std::string& path, const std::vector<Override>& overrides, Mistakes& mistakes);
+// Does the work of bn::load_config, which cites every override as `--set`.
+Config load(const std::string& path, const std::vector<Override>& overrides);
 
 }  // namespace bn::config
