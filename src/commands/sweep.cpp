@@ -5,7 +5,6 @@
 
 #include <cerrno>
 #include <filesystem>
-#include <optional>
 
 #include "bn/error.hpp"
 #include "bn/run_folder.hpp"

@@ -7,7 +7,6 @@
 #include <functional>
 #include <limits>
 
-#include "config/yaml_node.hpp"
 #include "system/text.hpp"
 
 namespace bn::config {

@@ -6,7 +6,6 @@
 #include <filesystem>
 
 #include "bn/error.hpp"
-#include "bn/rng.hpp"
 #include "data/distort.hpp"
 #include "system/files.hpp"
 

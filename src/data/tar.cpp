@@ -318,10 +318,6 @@ class TarIndexer {
   std::map<size_t, Link> links_{};  // by the place among the members; only those that were not resolved yet
 };
 
-}  // namespace
-
-namespace {
-
 // The path as unpacking sees it: "./a//b" is "a/b".
 std::string plain_path(const std::string& path) {
   const bool is_plain = path.find("//") == std::string::npos && path.find("./") == std::string::npos;

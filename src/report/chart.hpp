@@ -9,8 +9,6 @@
 
 namespace bn::report {
 
-// --- gnuplot.cpp
-
 extern const char* const kFigureStyle;  // experiments/plots/style.gp
 
 struct FigureScript {
@@ -28,8 +26,6 @@ void draw(const FigureScript& figure, const std::string& folder, FigureFiles fil
 // A string for gnuplot that shows `text` as it is.
 std::string gnuplot_quote(std::string_view text);
 std::string gnuplot_tic(std::string_view text);  // the same for the label of a tic, which is a format
-
-// --- chart.cpp
 
 // Okabe and Ito's colours (told apart by every kind of sight) in turn, the first, for a baseline, in grey; when they
 // have all been used, lines are dashed.

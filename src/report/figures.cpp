@@ -6,7 +6,6 @@
 #include <map>
 #include <optional>
 
-#include "report/chart.hpp"
 #include "report/words.hpp"
 
 namespace bn::report {

@@ -8,7 +8,6 @@
 
 #include "bn/error.hpp"
 #include "bn/sweep.hpp"
-#include "sweep/run_size.hpp"
 #include "sweep/run_state.hpp"
 #include "system/child.hpp"
 #include "system/terminal.hpp"

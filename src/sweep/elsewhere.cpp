@@ -5,7 +5,6 @@
 
 #include "bn/sweep.hpp"
 #include "run/folder_lock.hpp"
-#include "sweep/run_size.hpp"
 #include "sweep/run_state.hpp"
 #include "sweep/table.hpp"
 #include "system/files.hpp"

@@ -11,7 +11,6 @@
 #include "bn/run_folder.hpp"
 #include "bn/sweep.hpp"
 #include "run/folder_lock.hpp"
-#include "sweep/run_size.hpp"
 #include "sweep/run_state.hpp"
 #include "sweep/table.hpp"
 #include "system/child.hpp"

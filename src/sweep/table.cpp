@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <vector>
 
 #include "system/terminal.hpp"
 #include "system/text.hpp"

@@ -6,8 +6,7 @@
 #include <vector>
 
 #include "bn/sweep.hpp"
-#include "run/log_tail.hpp"
-#include "sweep/run_size.hpp"
+#include "sweep/run_state.hpp"
 
 namespace bn {
 

@@ -12,7 +12,6 @@
 #include <thread>
 
 #include "bn/error.hpp"
-#include "system/files.hpp"
 
 namespace bn {
 namespace {

@@ -11,10 +11,8 @@
 #include <fstream>
 #include <memory>
 #include <numeric>
-#include <optional>
 #include <sstream>
 #include <string_view>
-#include <vector>
 
 #include "system/text.hpp"
 

@@ -12,7 +12,6 @@
 
 #include "bn/error.hpp"
 #include "system/files.hpp"
-#include "system/terminal.hpp"
 #include "system/text.hpp"
 
 namespace bn {
