@@ -30,28 +30,6 @@ std::string read_file(const std::string& path, const Position& asked_by, const s
   return text;
 }
 
-}  // namespace
-
-YamlNode parse_file(const std::string& path, const Position& asked_by, const std::string& key) {
-  const auto source = std::make_shared<const Source>(Source{.kind = SourceKind::kFile,
-                                                            .name = path,
-                                                            .directory = fs::path(path).parent_path().string(),
-                                                            .order = asked_by.source ? asked_by.source->order + 1 : 0});
-  YamlNode tree = parse_yaml(read_file(path, asked_by, key), source);
-  if (tree.kind == NodeKind::kNull) fail(tree.position, "", "the file is empty, expected a map of keys");
-  if (tree.kind != NodeKind::kMap) fail(tree.position, "", fmt::format("got {}, expected a map of keys", shown(tree)));
-  return tree;
-}
-
-std::string path_from(const YamlNode& node, const std::string& key) {
-  if (node.kind != NodeKind::kScalar || node.text.empty()) {
-    fail(node.position, key, fmt::format("got {}, expected the path of a YAML file", shown(node)));
-  }
-  return (fs::path(node.position.source->directory) / node.text).lexically_normal().string();
-}
-
-namespace {
-
 // Puts the table in place of its path. It replaces the table of a base as a whole: rows of two networks never mix.
 void load_network(YamlNode& tree) {
   YamlEntry* model = tree.find("model");
@@ -107,6 +85,24 @@ YamlNode load_chain(const std::string& path, const Position& asked_by, const std
 }
 
 }  // namespace
+
+YamlNode parse_file(const std::string& path, const Position& asked_by, const std::string& key) {
+  const auto source = std::make_shared<const Source>(Source{.kind = SourceKind::kFile,
+                                                            .name = path,
+                                                            .directory = fs::path(path).parent_path().string(),
+                                                            .order = asked_by.source ? asked_by.source->order + 1 : 0});
+  YamlNode tree = parse_yaml(read_file(path, asked_by, key), source);
+  if (tree.kind == NodeKind::kNull) fail(tree.position, "", "the file is empty, expected a map of keys");
+  if (tree.kind != NodeKind::kMap) fail(tree.position, "", fmt::format("got {}, expected a map of keys", shown(tree)));
+  return tree;
+}
+
+std::string path_from(const YamlNode& node, const std::string& key) {
+  if (node.kind != NodeKind::kScalar || node.text.empty()) {
+    fail(node.position, key, fmt::format("got {}, expected the path of a YAML file", shown(node)));
+  }
+  return (fs::path(node.position.source->directory) / node.text).lexically_normal().string();
+}
 
 YamlNode load_tree(const std::string& path, const std::vector<Override>& overrides, Mistakes& mistakes) {
   std::vector<Visited> chain;

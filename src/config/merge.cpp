@@ -87,6 +87,35 @@ bool is_argument(const YamlNode& node) {
   return node.position.source && node.position.source->kind == SourceKind::kArgument;
 }
 
+struct Place {
+  Position position;
+  bool is_written = false;
+};
+
+Place find_place(const YamlNode& tree, const std::string& path) {
+  Position position = tree.position;
+  const YamlNode* node = &tree;
+  for (size_t begin = 0; begin <= path.size();) {
+    const size_t end = std::min(path.find('.', begin), path.size());
+    const std::string_view key = std::string_view(path).substr(begin, end - begin);
+    const YamlNode* next = nullptr;
+    if (const YamlEntry* entry = node->find(key)) {
+      position = entry->position;
+      next = &entry->value;
+    }
+    for (const YamlNode& item : node->items) {
+      const YamlEntry* name = item.find("row");
+      if (name == nullptr || name->value.text != key) continue;
+      position = item.position;
+      next = &item;
+    }
+    if (next == nullptr) return {position, false};
+    node = next;
+    begin = end + 1;
+  }
+  return {position, true};
+}
+
 }  // namespace
 
 void merge(YamlNode& base, YamlNode over, Mistakes& mistakes, const std::string& path) {
@@ -139,39 +168,6 @@ YamlNode parse_override(const Override& override, int order) {
   }
   return node;
 }
-
-namespace {
-
-struct Place {
-  Position position;
-  bool is_written = false;
-};
-
-Place find_place(const YamlNode& tree, const std::string& path) {
-  Position position = tree.position;
-  const YamlNode* node = &tree;
-  for (size_t begin = 0; begin <= path.size();) {
-    const size_t end = std::min(path.find('.', begin), path.size());
-    const std::string_view key = std::string_view(path).substr(begin, end - begin);
-    const YamlNode* next = nullptr;
-    if (const YamlEntry* entry = node->find(key)) {
-      position = entry->position;
-      next = &entry->value;
-    }
-    for (const YamlNode& item : node->items) {
-      const YamlEntry* name = item.find("row");
-      if (name == nullptr || name->value.text != key) continue;
-      position = item.position;
-      next = &item;
-    }
-    if (next == nullptr) return {position, false};
-    node = next;
-    begin = end + 1;
-  }
-  return {position, true};
-}
-
-}  // namespace
 
 Position locate(const YamlNode& tree, const std::string& path) { return find_place(tree, path).position; }
 bool is_written(const YamlNode& tree, const std::string& path) { return find_place(tree, path).is_written; }

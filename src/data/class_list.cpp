@@ -61,6 +61,20 @@ ClassList trained_classes(const std::vector<std::string>& names, const std::stri
   return classes;
 }
 
+// The folders of "./set/x/../ant/1.jpg" are set and ant.
+std::vector<std::string> folders_of(const std::string& path) {
+  std::vector<std::string> folders;
+  for (size_t begin = 0, end = 0; (end = path.find('/', begin)) != std::string::npos; begin = end + 1) {
+    const std::string name = path.substr(begin, end - begin);
+    if (name == ".." && !folders.empty() && folders.back() != "..") {
+      folders.pop_back();
+    } else if (!name.empty() && name != ".") {
+      folders.push_back(name);
+    }
+  }
+  return folders;
+}
+
 }  // namespace
 
 ClassList::ClassList(std::vector<std::string> names, std::string origin)
@@ -168,24 +182,6 @@ ClassList choose_classes(const DataOptions& options, Split split, std::vector<st
   limit_classes(found, options.classes_limit, origin);
   return ClassList(std::move(found), origin);
 }
-
-namespace {
-
-// The folders of "./set/x/../ant/1.jpg" are set and ant.
-std::vector<std::string> folders_of(const std::string& path) {
-  std::vector<std::string> folders;
-  for (size_t begin = 0, end = 0; (end = path.find('/', begin)) != std::string::npos; begin = end + 1) {
-    const std::string name = path.substr(begin, end - begin);
-    if (name == ".." && !folders.empty() && folders.back() != "..") {
-      folders.pop_back();
-    } else if (!name.empty() && name != ".") {
-      folders.push_back(name);
-    }
-  }
-  return folders;
-}
-
-}  // namespace
 
 void ClassFolders::add(const std::string& path) {
   const std::vector<std::string> folders = folders_of(path);

@@ -40,68 +40,6 @@ void add_square(EvaluationCrop square, int64_t image_size, WholeSquare whole, st
   if (whole == WholeSquare::kWith) add(0, 0, square.scale);
 }
 
-}  // namespace
-
-int64_t crops_in(CropSet set) {
-  switch (set) {
-    case CropSet::kSingle:
-      return 1;
-    case CropSet::kTen:
-      return 10;
-    case CropSet::kGoogLeNet:
-      return 144;
-  }
-  return 0;
-}
-
-std::vector<EvaluationCrop> evaluation_crops(CropSet set, int64_t height, int64_t width, const DataOptions& options) {
-  const int64_t side = std::min(height, width), rest = std::max(height, width) - side;
-  const auto square_at = [&](int64_t offset, int64_t scale) {
-    const bool upright = height > width;
-    return EvaluationCrop{.top = upright ? offset : 0, .left = upright ? 0 : offset, .side = side, .scale = scale};
-  };
-  std::vector<EvaluationCrop> crops;
-  const int64_t size = options.image_size;
-  if (set == CropSet::kGoogLeNet) {
-    for (const int64_t scale : kGoogLeNetScales) {
-      for (const int64_t offset : {int64_t{0}, rest / 2, rest}) {
-        add_square(square_at(offset, in_proportion(scale, size)), size, WholeSquare::kWith, crops);
-      }
-    }
-  } else if (set == CropSet::kTen) {
-    const int64_t scale = options.resize_shorter > size ? options.resize_shorter : in_proportion(kTenScale, size);
-    add_square(square_at(rest / 2, scale), size, WholeSquare::kWithout, crops);
-  } else {
-    throw ConfigError("a single crop is the loader's own, not one of a set of crops");
-  }
-  return crops;
-}
-
-void cut_crops(const ImageView& image, const std::vector<EvaluationCrop>& crops, int64_t image_size, uint8_t* out) {
-  Image square;
-  const EvaluationCrop* resized = nullptr;
-  for (const EvaluationCrop& crop : crops) {
-    const bool same =
-        resized != nullptr && resized->top == crop.top && resized->left == crop.left && resized->scale == crop.scale;
-    if (!same) {
-      square.reshape(crop.scale, crop.scale, image.channels);
-      resize_crop(image, {.top = crop.top, .left = crop.left, .height = crop.side, .width = crop.side}, crop.scale,
-                  square.pixels.data());
-      resized = &crop;
-    }
-    resize_crop(square.view(),
-                {.top = crop.crop_top,
-                 .left = crop.crop_left,
-                 .height = crop.crop_side,
-                 .width = crop.crop_side,
-                 .mirrored = crop.mirrored},
-                image_size, out);
-    out += image_size * image_size * image.channels;
-  }
-}
-
-namespace {
-
 class CroppedDataset final : public Dataset {
  public:
   CroppedDataset(const Dataset& images, const DataOptions& options, CropSet set)
@@ -155,6 +93,57 @@ class CroppedDataset final : public Dataset {
 };
 
 }  // namespace
+
+int64_t crops_in(CropSet set) {
+  constexpr std::array<int64_t, 3> kCrops{1, 10, 144};
+  return kCrops.at(static_cast<size_t>(set));
+}
+
+std::vector<EvaluationCrop> evaluation_crops(CropSet set, int64_t height, int64_t width, const DataOptions& options) {
+  const int64_t side = std::min(height, width), rest = std::max(height, width) - side;
+  const auto square_at = [&](int64_t offset, int64_t scale) {
+    const bool upright = height > width;
+    return EvaluationCrop{.top = upright ? offset : 0, .left = upright ? 0 : offset, .side = side, .scale = scale};
+  };
+  std::vector<EvaluationCrop> crops;
+  const int64_t size = options.image_size;
+  if (set == CropSet::kGoogLeNet) {
+    for (const int64_t scale : kGoogLeNetScales) {
+      for (const int64_t offset : {int64_t{0}, rest / 2, rest}) {
+        add_square(square_at(offset, in_proportion(scale, size)), size, WholeSquare::kWith, crops);
+      }
+    }
+  } else if (set == CropSet::kTen) {
+    const int64_t scale = options.resize_shorter > size ? options.resize_shorter : in_proportion(kTenScale, size);
+    add_square(square_at(rest / 2, scale), size, WholeSquare::kWithout, crops);
+  } else {
+    throw ConfigError("a single crop is the loader's own, not one of a set of crops");
+  }
+  return crops;
+}
+
+void cut_crops(const ImageView& image, const std::vector<EvaluationCrop>& crops, int64_t image_size, uint8_t* out) {
+  Image square;
+  const EvaluationCrop* resized = nullptr;
+  for (const EvaluationCrop& crop : crops) {
+    const bool same =
+        resized != nullptr && resized->top == crop.top && resized->left == crop.left && resized->scale == crop.scale;
+    if (!same) {
+      square.reshape(crop.scale, crop.scale, image.channels);
+      resize_crop(image, {.top = crop.top, .left = crop.left, .height = crop.side, .width = crop.side}, crop.scale,
+                  square.pixels.data());
+      resized = &crop;
+    }
+    resize_crop(square.view(),
+                {.top = crop.crop_top,
+                 .left = crop.crop_left,
+                 .height = crop.crop_side,
+                 .width = crop.crop_side,
+                 .mirrored = crop.mirrored},
+                image_size, out);
+    out += image_size * image_size * image.channels;
+  }
+}
 
 std::unique_ptr<Dataset> open_crops(const Dataset& images, const DataOptions& options, CropSet set) {
   return std::make_unique<CroppedDataset>(images, options, set);

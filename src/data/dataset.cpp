@@ -25,31 +25,6 @@ bool is_photo_in_other_format(const std::string& name) {
   return extension == ".heic" || extension == ".heif" || extension == ".avif" || extension == ".gif";
 }
 
-}  // namespace
-
-void LeftOut::add(const std::string& name) {
-  if (names.size() < kMostNames) names.push_back(name);
-  if (is_photo_in_other_format(name)) ++photos;
-  ++count;
-}
-
-void LeftOut::add(const LeftOut& more) {
-  for (const std::string& name : more.names) {
-    if (names.size() < kMostNames) names.push_back(name);
-  }
-  photos += more.photos;
-  count += more.count;
-}
-
-std::string LeftOut::list() const {
-  const int64_t unnamed = count - static_cast<int64_t>(names.size());
-  return fmt::format(
-      "{}{}{}", fmt::join(names, ", "), unnamed > 0 ? fmt::format(" and {} more", unnamed) : "",
-      photos > 0 ? fmt::format("; {} of them HEIC, AVIF or GIF: convert these to JPEG first", photos) : "");
-}
-
-namespace {
-
 // "a.tar:x/1.jpg" -> "1.jpg"
 std::string after_folders(const std::string& name) { return name.substr(name.find_last_of("/:") + 1); }
 
@@ -66,12 +41,6 @@ std::string digits_of_contents(const Dataset& set, const KeyOf& key_of) {
   }
   return sum.digits();
 }
-
-}  // namespace
-
-std::string Dataset::file_name(int64_t index) const { return after_folders(name(index)); }
-
-namespace {
 
 enum class FingerprintForm { kEarlier, kOfNow };
 
@@ -100,7 +69,46 @@ std::string fingerprint(const Dataset& set, FingerprintForm form) {
          digits_of_contents(set, [&](int64_t i) { return set.content_digest(i, most); });
 }
 
+std::unique_ptr<Dataset> open_files(const DataOptions& options, Split split) {
+  switch (options.kind) {
+    case DatasetKind::kShapes:
+      return open_shapes(options, split);
+    case DatasetKind::kMnist:
+      return open_mnist(options, split);
+    case DatasetKind::kFolder:
+      return open_folder(options, split);
+    case DatasetKind::kTar:
+      return open_tars(options, split);
+    case DatasetKind::kPacked:
+      return open_packed(options, split);
+  }
+  throw DataError("unknown kind of data set");
+}
+
 }  // namespace
+
+void LeftOut::add(const std::string& name) {
+  if (names.size() < kMostNames) names.push_back(name);
+  if (is_photo_in_other_format(name)) ++photos;
+  ++count;
+}
+
+void LeftOut::add(const LeftOut& more) {
+  for (const std::string& name : more.names) {
+    if (names.size() < kMostNames) names.push_back(name);
+  }
+  photos += more.photos;
+  count += more.count;
+}
+
+std::string LeftOut::list() const {
+  const int64_t unnamed = count - static_cast<int64_t>(names.size());
+  return fmt::format(
+      "{}{}{}", fmt::join(names, ", "), unnamed > 0 ? fmt::format(" and {} more", unnamed) : "",
+      photos > 0 ? fmt::format("; {} of them HEIC, AVIF or GIF: convert these to JPEG first", photos) : "");
+}
+
+std::string Dataset::file_name(int64_t index) const { return after_folders(name(index)); }
 
 std::string fingerprint(const Dataset& set) { return fingerprint(set, FingerprintForm::kOfNow); }
 std::string earlier_fingerprint(const Dataset& set) { return fingerprint(set, FingerprintForm::kEarlier); }
@@ -144,26 +152,6 @@ void throw_cannot_open(const std::string& path) {
   if (!tells_of_the_file(error)) throw StorageError(message);
   throw DataError(message);
 }
-
-namespace {
-
-std::unique_ptr<Dataset> open_files(const DataOptions& options, Split split) {
-  switch (options.kind) {
-    case DatasetKind::kShapes:
-      return open_shapes(options, split);
-    case DatasetKind::kMnist:
-      return open_mnist(options, split);
-    case DatasetKind::kFolder:
-      return open_folder(options, split);
-    case DatasetKind::kTar:
-      return open_tars(options, split);
-    case DatasetKind::kPacked:
-      return open_packed(options, split);
-  }
-  throw DataError("unknown kind of data set");
-}
-
-}  // namespace
 
 std::unique_ptr<Dataset> open_dataset(const DataOptions& options, Split split) {
   std::unique_ptr<Dataset> dataset = options.split.validation > 0

@@ -87,9 +87,7 @@ int64_t shorter_side(const Dataset& images, int64_t index, const DataOptions& da
 
 std::string reason_unreadable(const Dataset& images, int64_t index, const DataOptions& data) {
   try {
-    std::vector<uint8_t> encoded;
-    Image decoded;
-    ImageDecoder(decode_options(data)).pixels(images.read(index, encoded), decoded);
+    shorter_side(images, index, data);
     return "";
   } catch (const DataError& error) {
     return error.what();

@@ -116,6 +116,21 @@ std::vector<std::string_view> first_keys(std::string_view yaml) {
   return keys;
 }
 
+// A user may name the folder above some runs; the newest of them is suggested.
+std::string run_below(const std::string& path) {
+  std::string newest;
+  fs::file_time_type when{};
+  for (const std::string& name : file_names(path)) {
+    const std::string config = fmt::format("{}/{}/config.yaml", path, name);
+    std::error_code error;
+    const fs::file_time_type written = fs::last_write_time(config, error);
+    if (error || (!newest.empty() && written <= when)) continue;
+    newest = fmt::format("; did you mean '{}/{}'?", path, name);
+    when = written;
+  }
+  return newest;
+}
+
 }  // namespace
 
 RunFolder RunFolder::create(const std::string& path, const std::string& resolved_config, bool resume) {
@@ -224,25 +239,6 @@ std::optional<CheckpointInfo> RunFolder::load_latest(Parameters& parameters,
   if (steps.empty()) return std::nullopt;
   throw CheckpointError(fmt::format("none of the {} checkpoints of run '{}' can be used", steps.size(), path_));
 }
-
-namespace {
-
-// A user may name the folder above some runs; the newest of them is suggested.
-std::string run_below(const std::string& path) {
-  std::string newest;
-  fs::file_time_type when{};
-  for (const std::string& name : file_names(path)) {
-    const std::string config = fmt::format("{}/{}/config.yaml", path, name);
-    std::error_code error;
-    const fs::file_time_type written = fs::last_write_time(config, error);
-    if (error || (!newest.empty() && written <= when)) continue;
-    newest = fmt::format("; did you mean '{}/{}'?", path, name);
-    when = written;
-  }
-  return newest;
-}
-
-}  // namespace
 
 void expect_named_step(const std::string& path, const CheckpointInfo& info) {
   const std::optional<int64_t> named = step_of(fs::path(path).filename().string());

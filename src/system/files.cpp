@@ -133,6 +133,8 @@ void copy_file(const std::string& source, const std::string& path) {
   output.commit();
 }
 
+bool output_was_closed = false;
+
 }  // namespace
 
 FileDescriptor::FileDescriptor(FileDescriptor&& other) noexcept : fd_(other.release()) {}
@@ -266,10 +268,6 @@ bool is_temporary_name(std::string_view name) {
   const std::string_view process = name.substr(mark + kTemporaryMark.size());
   const size_t dot = process.find('.');
   return is_number(process.substr(0, dot)) && (dot == std::string_view::npos || is_number(process.substr(dot + 1)));
-}
-
-namespace {
-bool output_was_closed = false;
 }
 
 void expect_open_output() {
