@@ -1,7 +1,6 @@
 #include "sweep/table.hpp"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -129,14 +128,6 @@ std::string summary_of(const TableInput& input) {
   return fitted(line, std::string::npos);
 }
 
-winsize terminal_size() {
-  winsize size{};
-  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0) size = {};
-  if (size.ws_row == 0) size.ws_row = 24;
-  if (size.ws_col == 0) size.ws_col = kTerminalWidth;
-  return size;
-}
-
 }  // namespace
 
 std::string render_table(const TableInput& input, TableScope scope, size_t width) {
@@ -163,16 +154,16 @@ LiveTable::LiveTable() : terminal_(isatty(STDERR_FILENO) == 1) {}
 
 // The terminal may have become narrower since the table was drawn, and have broken its lines.
 void LiveTable::erase() {
-  if (!shown_.empty()) steer_terminal(fmt::format("\033[{}A\033[J", rows_taken(shown_, terminal_size().ws_col)));
+  if (!shown_.empty()) steer_terminal(fmt::format("\033[{}A\033[J", rows_taken(shown_, error_terminal().columns)));
   shown_.clear();
 }
 
 void LiveTable::show(const TableInput& input) {
   if (!terminal_) return;
-  const winsize size = terminal_size();
-  const bool all_fit = input.sweep.runs.size() + 4 < size.ws_row;
+  const TerminalSize size = error_terminal();
+  const bool all_fit = input.sweep.runs.size() + 4 < size.rows;
   erase();
-  shown_ = render_table(input, all_fit ? TableScope::kAll : TableScope::kRunning, size.ws_col);
+  shown_ = render_table(input, all_fit ? TableScope::kAll : TableScope::kRunning, size.columns);
   tell(shown_);
   std::fflush(stderr);
 }

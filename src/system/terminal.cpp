@@ -36,12 +36,6 @@ std::string wrap_line(std::string_view line, size_t width, size_t hanging) {
   return wrapped;
 }
 
-// The columns of the terminal that standard error is; kTerminalWidth where it does not tell them.
-size_t error_columns() {
-  winsize size{};
-  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : kTerminalWidth;
-}
-
 }  // namespace
 
 int64_t output_columns(int64_t otherwise) {
@@ -52,6 +46,15 @@ int64_t output_columns(int64_t otherwise) {
   const std::string_view text = variable == nullptr ? "" : variable;
   std::from_chars(text.data(), text.data() + text.size(), columns);
   return columns > 0 ? columns : otherwise;
+}
+
+TerminalSize error_terminal() {
+  winsize told{};
+  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &told) != 0) return {};
+  TerminalSize size;
+  if (told.ws_col > 0) size.columns = told.ws_col;
+  if (told.ws_row > 0) size.rows = told.ws_row;
+  return size;
 }
 
 std::string without_commands(const std::string& text) {
@@ -92,7 +95,7 @@ bool LiveLine::is_due(double seconds_on_terminal, double seconds_elsewhere) {
 
 void LiveLine::show(const std::string& line) {
   if (!terminal_) return keep(line);
-  const std::string row = without_commands(line).substr(0, error_columns());
+  const std::string row = without_commands(line).substr(0, error_terminal().columns);
   write(row);
   open_ = row.size();
 }
@@ -108,7 +111,7 @@ void LiveLine::erase() {
 }
 
 void LiveLine::write(const std::string& text) {
-  steer_terminal((terminal_ ? erasing(open_, error_columns()) : "") + text);
+  steer_terminal((terminal_ ? erasing(open_, error_terminal().columns) : "") + text);
   std::fflush(stderr);
 }
 

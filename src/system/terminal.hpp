@@ -15,6 +15,12 @@ constexpr size_t kTerminalWidth = 100;  // our help texts keep to it
 // tells, or else `otherwise`.
 int64_t output_columns(int64_t otherwise);
 
+struct TerminalSize {
+  size_t columns = kTerminalWidth, rows = 24;
+};
+// The terminal's that standard error is; the presets where it does not tell them.
+TerminalSize error_terminal();
+
 // The text with each control character but newlines and tabs as `\x1b`: it moves no cursor and changes no colour.
 std::string without_commands(const std::string& text);
 

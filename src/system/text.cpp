@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 namespace bn {
 
@@ -14,24 +15,12 @@ std::string lower_case(std::string text) {
 }
 
 bool is_utf8(std::string_view text) {
-  constexpr unsigned char kFirst = 0x80, kLast = 0xBF;  // of the bytes that follow
-  for (size_t i = 0; i < text.size();) {
-    const auto byte = static_cast<unsigned char>(text[i++]);
-    if (byte < kFirst) continue;
-    if (byte < 0xC2 || byte > 0xF4) return false;
-    // The second byte rules out longer forms than needed, surrogates, and what lies beyond the last character.
-    const unsigned char low = byte == 0xE0 ? 0xA0 : byte == 0xF0 ? 0x90 : kFirst;
-    const unsigned char high = byte == 0xED ? 0x9F : byte == 0xF4 ? 0x8F : kLast;
-    const size_t following = byte >= 0xF0 ? 3 : byte >= 0xE0 ? 2 : 1;
-    if (text.size() - i < following) return false;
-    const auto second = static_cast<unsigned char>(text[i]);
-    if (second < low || second > high) return false;
-    for (const char next : text.substr(i, following)) {
-      if (!is_following(next)) return false;
-    }
-    i += following;
+  try {
+    static_cast<void>(nlohmann::json(text).dump());
+    return true;
+  } catch (const nlohmann::json::type_error&) {
+    return false;
   }
-  return true;
 }
 
 size_t count_characters(std::string_view text) {

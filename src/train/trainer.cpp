@@ -82,8 +82,6 @@ void Trainer::store_plan() const {
   store_choices(backend_, folder_);
 }
 
-double Trainer::epoch() const { return static_cast<double>(progress_.step) / static_cast<double>(steps_per_epoch_); }
-
 int64_t Trainer::evaluation_interval() const {
   return options().evaluate_every > 0 ? options().evaluate_every : steps_per_epoch_;
 }
@@ -102,7 +100,7 @@ LogRecord Trainer::record(const char* event) const {
   LogRecord record;
   record.event = event;
   record.step = progress_.step;
-  record.epoch = epoch();
+  record.epoch = static_cast<double>(progress_.step) / static_cast<double>(steps_per_epoch_);
   record.seconds = seconds_before_ + seconds_since(start_);
   return record;
 }
@@ -130,10 +128,6 @@ void Trainer::load_part(int64_t own_part) {
 
 // One process decides by itself, several by what was signalled in the last step.
 bool Trainer::must_stop() const { return group_.is_alone() ? request_.stop && request_.stop() : signals_.stop; }
-
-void Trainer::rethrow_error() const {
-  if (step_.error()) std::rethrow_exception(step_.error());
-}
 
 StepScalars Trainer::scalars_of_this_step() const {
   StepScalars scalars{.step = static_cast<uint64_t>(progress_.step)};
@@ -396,7 +390,11 @@ TrainResult Trainer::run_steps() {
   while (progress_.step < total_steps_) {
     if (must_stop()) return finish_interrupted();
     train_step();
-    if (signals_.failed) together(group_, [this] { rethrow_error(); });
+    if (signals_.failed) {
+      together(group_, [this] {
+        if (step_.error()) std::rethrow_exception(step_.error());
+      });
+    }
     const bool evaluates = is_evaluated();
     const bool saves = progress_.step == total_steps_ || is_due(save_interval());
     if ((is_due(options().log_every) || evaluates || saves) && !log_training()) return finish_diverged();

@@ -48,7 +48,6 @@ class Trainer {
 
   const TrainOptions& options() const { return config_.train; }
   PlanOptions plan_options(Purpose purpose, int64_t batch);
-  double epoch() const;
   RunLength length() const { return {.steps_per_epoch = steps_per_epoch_, .steps = total_steps_}; }
   LogRecord record(const char* event) const;
   bool is_due(int64_t every) const { return progress_.step % every == 0; }
@@ -67,7 +66,6 @@ class Trainer {
   void load_part(int64_t own_part);
   bool has_diverged() const { return plan_.first_bad_step() >= 0; }
   bool must_stop() const;
-  void rethrow_error() const;
   StepScalars scalars_of_this_step() const;
   void write(const LogRecord& record) const;
   void add_speed(LogRecord& entry);
