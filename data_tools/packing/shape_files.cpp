@@ -18,10 +18,6 @@ namespace {
 
 constexpr auto kShapeCount = static_cast<int64_t>(kShapeNames.size());
 
-int64_t images_of(const ShapesOptions& options, Split split) {
-  return split == Split::kTrain ? options.train_images : options.validation_images;
-}
-
 std::string file_of(int64_t image) {
   return fmt::format("{}/{:06}.png", kShapeNames[static_cast<size_t>(image % kShapeCount)], image);
 }
@@ -36,7 +32,7 @@ void expect_own_images(const ShapesOptions& options, Split split, const std::str
     int64_t image = -1;
     const size_t digits = path.find('/') + 1;  // 0 where there is no slash
     std::from_chars(path.data() + digits, path.data() + path.size(), image);
-    const bool is_image = image >= 0 && image < images_of(options, split) && path == file_of(image);
+    const bool is_image = image >= 0 && image < images_in(options, split) && path == file_of(image);
     if (is_image || is_temporary_name(path) || (is_class && entry->is_directory(error))) continue;
     throw DataError(
         fmt::format("'{}' holds '{}', which is no image of this set: write into an empty folder", folder, path));
@@ -52,7 +48,7 @@ void write_shapes_folder(const ShapesOptions& options, Split split, const std::s
   for (const char* name : kShapeNames) create_folder(fmt::format("{}/{}", folder, name));
   Image image;
   image.reshape(options.image_size, options.image_size, 3);
-  const int64_t images = images_of(options, split);
+  const int64_t images = images_in(options, split);
   for (int64_t i = 0; i < images; ++i) {
     draw_shape_image(options, split, i, i % kShapeCount, image.pixels.data());
     const std::vector<uint8_t> png = encode_png(image.view());

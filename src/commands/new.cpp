@@ -149,8 +149,7 @@ void check_classes(const PhotoSet& set, const Dataset& images) {
     throw DataError(
         fmt::format("{} has {} classes; at most {} can be told apart", set.place, classes.size(), kMostClasses));
   }
-  const bool are_parts = std::ranges::all_of(
-      classes, [](const std::string& name) { return names_training(name) || names_validation(name); });
+  const bool are_parts = are_names_of_sets(classes);
   if (are_parts && set.data.kind == DatasetKind::kTar) {
     throw DataError(fmt::format("{} holds {} images below '{}' and '{}'; unpack it and name the folder", set.place,
                                 images.size(), classes[0], classes[1]));

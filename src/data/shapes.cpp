@@ -250,10 +250,6 @@ constexpr auto kShapeCount = static_cast<int64_t>(kShapeNames.size());
 
 const char* name_of(Split split) { return split == Split::kTrain ? "train" : "validation"; }
 
-int64_t images_in(const ShapesOptions& options, Split split) {
-  return split == Split::kTrain ? options.train_images : options.validation_images;
-}
-
 // All images are drawn once, when the set is opened.
 class ShapesDataset final : public Dataset {
  public:
@@ -291,6 +287,10 @@ class ShapesDataset final : public Dataset {
 };
 
 }  // namespace
+
+int64_t images_in(const ShapesOptions& options, Split split) {
+  return split == Split::kTrain ? options.train_images : options.validation_images;
+}
 
 void draw_shape_image(const ShapesOptions& options, Split split, int64_t index, int64_t shape, uint8_t* out) {
   const uint64_t stream = hash_name(split == Split::kTrain ? "shapes/train" : "shapes/validation");

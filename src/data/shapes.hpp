@@ -16,6 +16,8 @@ inline constexpr std::array<const char*, 10> kShapeNames{"arrow", "crescent", "c
 // shape indexes kShapeNames.
 void draw_shape_image(const ShapesOptions& options, Split split, int64_t index, int64_t shape, uint8_t* out);
 
+int64_t images_in(const ShapesOptions& options, Split split);
+
 // Throws ConfigError for sizes that cannot be drawn, or fewer images than classes.
 void check_shapes(const ShapesOptions& options, Split split, int64_t classes);
 

@@ -19,22 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 using config::YamlNode;
 
-struct Column {
-  const char* name;
-  std::optional<double> LogRecord::*field;
-  const char* format;
-};
-constexpr const char* kAll = "{}";        // an accuracy is a count over images
-constexpr const char* kFive = "{:.5g}";   // a report shows no more of a loss or a learning rate
-constexpr const char* kWhole = "{:.0f}";  // nor of images a second
-constexpr Column kColumns[] = {
-    {"loss", &LogRecord::loss, kFive},
-    {"learning_rate", &LogRecord::learning_rate, kFive},
-    {"validation_top1", &LogRecord::validation_top1, kAll},
-    {"validation_top5", &LogRecord::validation_top5, kAll},
-    {"images_per_second", &LogRecord::images_per_second, kWhole},
-    {"seconds", &LogRecord::seconds, kWhole},
-};
 constexpr const char* kPercentiles[] = {"percentile_15", "percentile_50", "percentile_85"};
 constexpr const char* kKeys = "arm,seed,step,end";
 constexpr size_t kFirstColumn = 4;  // after the keys
@@ -63,7 +47,7 @@ std::string curves_of(const Study& study) {
           text += "," + (value ? fmt::format(fmt::runtime(column->format), *value) : "");
         }
         for (size_t i = 0; has_percentiles && i < std::size(kPercentiles); ++i) {
-          text += "," + (i < record.percentiles.size() ? fmt::format(fmt::runtime(kFive), record.percentiles[i]) : "");
+          text += "," + (i < record.percentiles.size() ? fmt::format("{:.5g}", record.percentiles[i]) : "");
         }
         text += '\n';
       }

@@ -45,26 +45,19 @@ std::filesystem::path folder_of(const Run& run) {
   return path.filename().empty() ? path.parent_path() : path;  // "runs/mine/"
 }
 
-constexpr std::optional<double> LogRecord::*kFields[] = {&LogRecord::loss,
-                                                         &LogRecord::learning_rate,
-                                                         &LogRecord::validation_top1,
-                                                         &LogRecord::validation_top5,
-                                                         &LogRecord::images_per_second,
-                                                         &LogRecord::seconds};
-
-// One record for each step. If a step has a value twice, the first counts. Records of earlier
-// steps than the one before are left out.
+// One record for each step. If a step has a value twice, the first counts. Records of earlier steps than the one before
+// are left out.
 std::vector<LogRecord> one_record_a_step(const std::vector<LogRecord>& log) {
   std::vector<LogRecord> records;
   for (const LogRecord& record : log) {
     if (!records.empty() && record.step < records.back().step) continue;
     if (records.empty() || records.back().step != record.step) records.push_back({.step = record.step});
     LogRecord& merged = records.back();
-    for (const auto field : kFields) {
+    for (const Column& column : kColumns) {
       // A larger value is no measurement, and axes would overflow.
       constexpr double kLargest = 1e30;
-      const std::optional<double>& value = record.*field;
-      if (!(merged.*field) && value && std::abs(*value) < kLargest) merged.*field = value;
+      const std::optional<double>& value = record.*column.field;
+      if (!(merged.*column.field) && value && std::abs(*value) < kLargest) merged.*column.field = value;
     }
     if (merged.percentiles.empty()) merged.percentiles = record.percentiles;
   }

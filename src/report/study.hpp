@@ -13,6 +13,22 @@
 
 namespace bn::report {
 
+// A report shows these of a log, and no more digits of a loss, a learning rate or images a second. An accuracy is a
+// count over images, so a kept study has all of its digits.
+struct Column {
+  const char* name;
+  std::optional<double> LogRecord::*field;
+  const char* format;
+};
+inline constexpr Column kColumns[] = {
+    {"loss", &LogRecord::loss, "{:.5g}"},
+    {"learning_rate", &LogRecord::learning_rate, "{:.5g}"},
+    {"validation_top1", &LogRecord::validation_top1, "{}"},
+    {"validation_top5", &LogRecord::validation_top5, "{}"},
+    {"images_per_second", &LogRecord::images_per_second, "{:.0f}"},
+    {"seconds", &LogRecord::seconds, "{:.0f}"},
+};
+
 enum class RunEnd { kFinished, kDiverged, kUnfinished };
 
 struct Run {

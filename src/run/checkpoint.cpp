@@ -83,74 +83,51 @@ StoredEntries index_entries(const SafetensorsFile& file) {
   fail(file, "was written by another network: " + why);
 }
 
-void expect_shape(const SafetensorsFile& file, const NamedTensor& wanted, const StoredEntry& found) {
-  if (found.entry->dims == dims_of(wanted.tensor.shape)) return;
-  fail_match(file, fmt::format("'{}' is {} there and {} here", wanted.name, to_string(found.entry->dims),
-                               to_string(wanted.tensor.shape)));
-}
-
-[[noreturn]] void fail_missing(const SafetensorsFile& file, const std::string& name) {
-  fail_match(file, fmt::format("it has no '{}'", name));
-}
-
-[[noreturn]] void fail_surplus(const SafetensorsFile& file, const SafetensorsEntry& entry) {
-  fail_match(file, fmt::format("its '{}' ({}) does not exist here", entry.name, to_string(entry.dims)));
-}
-
 struct Loaded {
   Tensor to{};
   const SafetensorsEntry* from = nullptr;
 };
 
-// All tensors, in the network's order; the file has each, and no other.
-std::vector<Loaded> match(const SafetensorsFile& file, const Parameters& parameters) {
+constexpr std::string_view kValuePrefix = "value/", kPopulationPrefix = "population/";
+
+// kAll: load_checkpoint()'s tensors; the file has each, and no other. kLearned: those of load_values() alone.
+enum class Wanted { kAll, kLearned };
+
+// Lists what is loaded, in the network's order, and proves that the file is of the same network but for what is left
+// out.
+std::vector<Loaded> match(const SafetensorsFile& file, const Parameters& parameters, Wanted wanted,
+                          const std::vector<std::string>& left_out) {
+  const auto counts = [wanted](const std::string& name) {
+    return wanted == Wanted::kAll || name.starts_with(kValuePrefix) || name.starts_with(kPopulationPrefix);
+  };
   StoredEntries stored = index_entries(file);
   std::vector<Loaded> loaded;
-  for (const NamedTensor& wanted : parameters.named_tensors()) {
-    const auto found = stored.find(wanted.name);
-    if (found == stored.end() && wanted.name.starts_with(kAveragePrefix)) {
+  for (const auto& [name, tensor] : parameters.named_tensors()) {
+    if (!counts(name)) continue;
+    const bool is_value = name.starts_with(kValuePrefix);
+    const std::string parameter = is_value ? name.substr(kValuePrefix.size()) : "";
+    const auto found = stored.find(name);
+    if (found != stored.end()) found->second.wanted = true;
+    if (std::ranges::find(left_out, parameter) != left_out.end()) continue;
+    if (found == stored.end() && name.starts_with(kAveragePrefix)) {
       fail(file, fmt::format("holds no average of the parameters ('{}' is missing): it was written with "
                              "train.average: none",
-                             wanted.name));
+                             name));
     }
-    if (found == stored.end()) fail_missing(file, wanted.name);
-    expect_shape(file, wanted, found->second);
-    found->second.wanted = true;
-    loaded.push_back({.to = wanted.tensor, .from = found->second.entry});
+    if (found == stored.end()) fail_match(file, fmt::format("it has no '{}'", name));
+    const SafetensorsEntry* from = found->second.entry;
+    if (from->dims != dims_of(tensor.shape)) {
+      fail_match(file,
+                 fmt::format("'{}' is {} there and {} here", name, to_string(from->dims), to_string(tensor.shape)));
+    }
+    const auto average = stored.find(std::string(kAveragePrefix) + parameter);
+    if (wanted == Wanted::kLearned && is_value && average != stored.end()) from = average->second.entry;
+    loaded.push_back({.to = tensor, .from = from});
   }
   for (const SafetensorsEntry& entry : file.entries()) {
     // An average that this run does not keep loses nothing by being left.
-    if (!stored.at(entry.name).wanted && !entry.name.starts_with(kAveragePrefix)) fail_surplus(file, entry);
-  }
-  return loaded;
-}
-
-constexpr std::string_view kValuePrefix = "value/", kPopulationPrefix = "population/";
-
-// Lists the values that load_values() takes from the file, in the network's order, and proves that the rest is equal.
-std::vector<Loaded> match_values(const SafetensorsFile& file, const Parameters& parameters,
-                                 const std::vector<std::string>& left_out) {
-  StoredEntries stored = index_entries(file);
-  std::vector<Loaded> loaded;
-  for (const NamedTensor& wanted : parameters.named_tensors()) {
-    const bool is_value = wanted.name.starts_with(kValuePrefix);
-    if (!is_value && !wanted.name.starts_with(kPopulationPrefix)) continue;
-    const auto found = stored.find(wanted.name);
-    const std::string parameter = is_value ? wanted.name.substr(kValuePrefix.size()) : "";
-    if (std::ranges::find(left_out, parameter) != left_out.end()) {
-      if (found != stored.end()) found->second.wanted = true;
-      continue;
-    }
-    if (found == stored.end()) fail_missing(file, wanted.name);
-    expect_shape(file, wanted, found->second);
-    found->second.wanted = true;
-    const auto average = stored.find(std::string(kAveragePrefix) + parameter);
-    const StoredEntry& source = is_value && average != stored.end() ? average->second : found->second;
-    loaded.push_back({.to = wanted.tensor, .from = source.entry});
-  }
-  for (const SafetensorsEntry& entry : file.entries()) {
-    const bool counts = entry.name.starts_with(kValuePrefix) || entry.name.starts_with(kPopulationPrefix);
-    if (counts && !stored.at(entry.name).wanted) fail_surplus(file, entry);
+    if (!counts(entry.name) || stored.at(entry.name).wanted || entry.name.starts_with(kAveragePrefix)) continue;
+    fail_match(file, fmt::format("its '{}' ({}) does not exist here", entry.name, to_string(entry.dims)));
   }
   return loaded;
 }
@@ -203,7 +180,7 @@ CheckpointInfo load_checkpoint(const std::string& path, Parameters& parameters) 
   if (statistics_updates < 0) {
     fail_foreign(file, fmt::format("statistics_updates {}", statistics_updates));
   }
-  load(match(file, parameters), file, parameters);
+  load(match(file, parameters, Wanted::kAll, {}), file, parameters);
   parameters.statistics_updates = statistics_updates;
   return info;
 }
@@ -211,7 +188,7 @@ CheckpointInfo load_checkpoint(const std::string& path, Parameters& parameters) 
 CheckpointInfo load_values(const std::string& path, Parameters& parameters, const std::vector<std::string>& left_out) {
   const SafetensorsFile file(path);
   CheckpointInfo info = read_info(file);
-  load(match_values(file, parameters, left_out), file, parameters);
+  load(match(file, parameters, Wanted::kLearned, left_out), file, parameters);
   if (parameters.has_average()) parameters.reset_average();
   return info;
 }
