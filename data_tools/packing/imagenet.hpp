@@ -22,7 +22,6 @@ const std::vector<ImagenetClass>& imagenet_classes();      // sorted by index an
 const std::vector<int32_t>& imagenet_validation_labels();  // [i] is the label of image number i + 1
 inline constexpr int64_t kImagenetValidationImagesPerClass = 50;
 
-// The published size and MD5 of a split's archive.
 struct ImagenetArchive {
   int64_t bytes;
   const char* md5;

@@ -116,7 +116,6 @@ class Packer {
   }
 
  private:
-  // True if packing this split writes a file of that name.
   bool is_name_of_ours(const std::string& name) const {
     const std::string split = split_name(options_.split);
     if (name == "classes.txt" || name == split + ".index") return true;
@@ -244,7 +243,6 @@ class Packer {
     return false;
   }
 
-  // The index of one shard, if a run before has finished it.
   std::optional<PackedIndex> finished_part(int64_t shard) const {
     if (!fs::exists(part_path(shard))) return std::nullopt;
     PackedIndex index = read_index(part_path(shard));

@@ -50,7 +50,6 @@ std::string list_traits(const TraitCounts& traits);  // "  gray: 2\n", a line fo
 PackSummary pack(const Dataset& source, const PackOptions& options,
                  const std::function<void(const PackProgress&)>& progress);
 
-// The images of the index with each trait.
 TraitCounts count_traits(const PackedIndex& index);
 
 }  // namespace bn

@@ -12,7 +12,6 @@ namespace bn {
 // holds other files, StorageError when it cannot write.
 void write_shapes_folder(const ShapesOptions& options, Split split, const std::string& folder);
 
-// One PNG: a row per class, `columns` images each.
 void write_contact_sheet(const ShapesOptions& options, Split split, int64_t columns, const std::string& file);
 
 }  // namespace bn

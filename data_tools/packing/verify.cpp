@@ -233,7 +233,6 @@ class Verifier {
     }
   }
 
-  // Finds images with the same bytes in both splits.
   void find_duplicates() {
     using Key = std::pair<uint64_t, uint32_t>;
     const auto key_of = [](const PackedImage& image) { return Key{image.checksum, image.bytes}; };

@@ -65,7 +65,6 @@ struct Command {
   refuse(fmt::format("a command{} is missing; there are:{}\n{} tells more", of, list, command.help()));
 }
 
-// The command that the words start with.
 Command find_command(const CLI::App& app, const Words& words) {
   Command command{.app = &app, .name = app.get_name(), .words = ""};
   for (const std::string& word : words) {

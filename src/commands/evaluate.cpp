@@ -73,7 +73,6 @@ bool have_same_class_file(const DataOptions& a, const DataOptions& b) {
   }
 }
 
-// The differences that begin with one of the keys.
 std::vector<std::string> differences_in(const std::vector<std::string>& keys, const Config& a, const Config& b) {
   std::vector<std::string> differences = diff(a, b);
   std::erase_if(differences, [&](const std::string& difference) {
@@ -155,7 +154,6 @@ void check_alike(const std::vector<TrainedModel>& models, const EvaluateArgument
   }
 }
 
-// The statistics that the network is scored with.
 std::string statistics_of(const TrainedModel& model, const std::string& asked) {
   if (model.net.state().empty()) return "none";
   const TrainOptions& train = model.config.train;

@@ -82,7 +82,6 @@ class EvaluationProgress {
   EvaluationProgress(const EvaluationProgress&) = delete;
   EvaluationProgress& operator=(const EvaluationProgress&) = delete;
 
-  // So many of all images are scored.
   void show(int64_t images, int64_t all);
 
  private:

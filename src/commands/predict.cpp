@@ -84,7 +84,6 @@ int64_t images_at_a_time(int64_t images, int64_t crops, const Config& config) {
   return (images + batches - 1) / batches;
 }
 
-// The answers, a line for each image.
 class Answers {
  public:
   // Throws ConfigError for features or heat maps that the network does not have and for a heat map that would replace

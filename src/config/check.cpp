@@ -62,7 +62,6 @@ class Checker {
     return std::any_of(problems_.begin(), problems_.end(), [&](const Problem& p) { return is_in(p.path, path); });
   }
 
-  // The rules that stand beside a single key.
   void check_rules(const Fields& fields, const std::string& path) {
     for (const Field& field : fields) {
       const std::string key = join_path(path, field.name);

@@ -145,7 +145,6 @@ Json experiment(const Fields& fields) {
   return schema;
 }
 
-// The first field of that kind, wherever it is.
 template <class Wanted>
 const Wanted* find_target(const Fields& fields) {
   for (const Field& field : fields) {

@@ -155,7 +155,6 @@ bool is_indented_with_tab(const std::string& text, int line) {
   return current.substr(0, current.find_first_not_of(" \t")).find('\t') != std::string::npos;
 }
 
-// Translates the parser's own error.
 [[noreturn]] void refuse_syntax(const YAML::Exception& error, const YamlNode* open, const std::string& text,
                                 const std::shared_ptr<const Source>& source, const std::string& path) {
   std::string message = "not valid YAML: " + error.msg;

@@ -91,7 +91,6 @@ std::vector<Value> read_list(const YamlNode& node, const std::string& path, cons
   return values;
 }
 
-// The words of the tag that have this key.
 std::vector<std::string> words_with_key(const TaggedTarget& target, const std::string& key) {
   std::vector<std::string> words;
   for (size_t i = 0; i < target.words.size(); ++i) {

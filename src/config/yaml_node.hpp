@@ -77,7 +77,6 @@ struct Mistake : ConfigError {
 // The list of a configuration's mistakes: reading goes on after one, so that one look at the message is enough.
 class Mistakes {
  public:
-  // Does the work, and keeps a mistake that it throws.
   template <class Work>
   void attempt(Work&& work) {
     try {

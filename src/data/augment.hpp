@@ -26,7 +26,6 @@ Crop draw_crop(const AugmentOptions& options, int64_t height, int64_t width, Ran
 // Resizes the crop to size x size into out [size, size, channels]; kArea is bilinear where it does not shrink.
 void resize_crop(const ImageView& image, const Crop& crop, int64_t size, uint8_t* out);
 
-// Resizes the image so that its shorter side is that of the argument.
 void resize_shorter_side(const ImageView& image, int64_t shorter, Image& out);
 
 // Resizes the shorter side to resize_shorter (0: keeps it, but at least size), cuts the centre size x size.

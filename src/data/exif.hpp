@@ -43,7 +43,6 @@ Orientation exif_orientation(const uint8_t* bytes, int64_t size);
 Region stored_region(const Region& upright, const Orientation& orientation, int64_t stored_height,
                      int64_t stored_width);
 
-// The region of the stored image, upright.
 void copy_upright(const ImageView& stored, const Region& region, const Orientation& orientation, Image& out);
 
 }  // namespace bn

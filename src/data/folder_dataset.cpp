@@ -35,7 +35,6 @@ std::vector<std::string> class_folders(const std::string& root, LeftOut* left_ou
   return names;
 }
 
-// Names the class folders that a list leaves out, each with its number of images.
 void add_unlisted_folders(const std::string& root, const std::vector<std::string>& found, const ClassList& classes,
                           LeftOut& left_out) {
   std::vector<std::string> unlisted;

@@ -51,7 +51,6 @@ std::vector<Line> read_lines(const std::string& path) {
   return lines;
 }
 
-// Adds the images of a tar file or of a folder.
 void add_path(const std::string& path, PlacedImages& images, FolderWalk& walk) {
   if (is_folder(path)) {
     const std::string folder = path.ends_with('/') ? path : path + "/";

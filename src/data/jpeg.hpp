@@ -9,7 +9,6 @@
 
 namespace bn {
 
-// A rectangle of an image.
 struct Region {
   int64_t top = 0, left = 0, height = 0, width = 0;
   bool operator==(const Region&) const = default;

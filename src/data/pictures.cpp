@@ -28,7 +28,6 @@ cv::Mat read_picture(const Dataset& images, int64_t index, const DataOptions& da
       .clone();
 }
 
-// Each side times `scale`, but at least one pixel.
 cv::Mat resize_picture(const cv::Mat& picture, double scale) {
   const auto scaled = [&](int side) { return std::max(1, static_cast<int>(std::lround(side * scale))); };
   cv::Mat resized;

@@ -27,7 +27,6 @@ void add_probabilities(const float* logits, int64_t classes, double weight, doub
   for (int64_t j = 0; j < classes; ++j) sums[j] += weight * std::exp(static_cast<double>(logits[j]) - highest) / sum;
 }
 
-// The counts for one image.
 struct ImageScore {
   int64_t image = 0;
   int64_t label = 0;  // -1: skipped

@@ -27,7 +27,6 @@ constexpr const char* kLogits = "logits";
 
 static_assert(std::endian::native == std::endian::little, "ONNX stores little-endian values");
 
-// One node with one output; the attributes follow.
 class OnnxNode {
  public:
   explicit OnnxNode(onnx::NodeProto& node) : node_(node) {}
@@ -56,7 +55,6 @@ class OnnxNode {
   onnx::NodeProto& node_;
 };
 
-// Nodes and tensors of a graph, a call each.
 class OnnxGraph {
  public:
   explicit OnnxGraph(onnx::GraphProto& graph) : graph_(graph) {}

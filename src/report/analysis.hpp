@@ -41,7 +41,6 @@ struct ArmResult {
   int64_t runs() const { return finished + static_cast<int64_t>(diverged_at.size()); }
   bool has_learned() const { return learned > 0; }
   bool has_diverged() const { return finished == 0 && !diverged_at.empty(); }
-  // True if the arm takes part in comparisons of accuracy.
   bool is_comparable() const { return scored > 0 && has_learned(); }
 };
 

@@ -59,7 +59,6 @@ Box box_of(const LineChart& chart) {
   return box;
 }
 
-// The height of a value in the plot, from 0 to 1.
 double height_in(const LineChart& chart, const Box& box, double y) {
   if (chart.y_scale == Scale::kLogarithmic) return std::log(y / box.y_low) / std::log(box.y_high / box.y_low);
   return (y - box.y_low) / (box.y_high - box.y_low);

@@ -25,7 +25,6 @@ std::string markdown_of(const Text& text) {
   return line;
 }
 
-// Writes one kind of block after another.
 struct MarkdownWriter {
   std::string out{};
 

@@ -50,7 +50,6 @@ bool has_curve(const Study& study, std::optional<double> LogRecord::*field) {
   return std::ranges::any_of(study.runs(), [&](const Run* run) { return !curve_of(*run, field).empty(); });
 }
 
-// Sentences for the methods that were used.
 std::string method_sentences(const Analysis& analysis) {
   std::set<Method> used;
   for (const ArmResult& arm : analysis.arms) {

@@ -125,7 +125,6 @@ void add_panel(const Panel& panel, const std::string& id, std::string& data, std
   text += "unset label\n";
 }
 
-// One panel of a probed unit.
 struct ProbedArm {
   std::string name{};
   LineStyle style{};

@@ -178,7 +178,6 @@ void add_kept_study(const std::string& folder, Study& study, std::string& baseli
   }
 }
 
-// The kept study that the path leads into; "" for none.
 std::string kept_study_above(const std::string& path) {
   for (fs::path above = fs::path(path).parent_path(); !above.empty(); above = above.parent_path()) {
     if (is_kept_study(above.string())) return above.string();
@@ -187,7 +186,6 @@ std::string kept_study_above(const std::string& path) {
   return is_kept_study(".") ? "." : "";
 }
 
-// Adds the runs whose folder is `path` or lies in it.
 void add_kept_runs(const std::string& kept, const std::string& path, Study& study) {
   const std::string wanted = fs::path(path).lexically_proximate(kept).lexically_normal().string();
   Study whole = read_kept_study(kept);

@@ -21,7 +21,6 @@ struct FolderMark {
   std::string file{};
   std::string text{};
 };
-// A page's index.html, which names its generator.
 FolderMark page_mark(const std::string& generator);
 
 // Throws ConfigError, which names `option`, where the folder holds one of the files and none of the marks; of the files

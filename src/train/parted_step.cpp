@@ -100,7 +100,6 @@ void PartedStep::divide_gradients() {
   plan_.set_gradient_observer([this](const std::vector<Tensor>& gradients) { take_gradients(gradients); });
 }
 
-// An op of the last part has written these.
 void PartedStep::take_gradients(const std::vector<Tensor>& gradients) {
   if (!is_last_part_) return;
   ++ops_;
@@ -178,7 +177,6 @@ PartedStep::Signals PartedStep::exchange(const Signals& mine) {
   return {.stop = signals[0] > 0, .failed = signals[1] > 0};
 }
 
-// For the next step.
 void PartedStep::prepare_slices() {
   if (!order_is_known_) std::ranges::stable_sort(slices_, {}, &Slice::completed);
   order_is_known_ = !slices_.empty();

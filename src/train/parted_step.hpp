@@ -126,7 +126,6 @@ struct PartScore {
   double top1 = 0, top5 = 0;  // fractions of them
 };
 
-// Scores the training plan's last forward pass.
 PartScore score_part(const Plan& plan, Backend& backend);
 
 // The mean over the parts of all processes, in the order of the parts.

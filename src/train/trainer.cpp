@@ -17,7 +17,6 @@
 namespace bn {
 namespace {
 
-// Empty when no image was skipped.
 std::string describe_skipped(int64_t count, const std::vector<std::string>& names) {
   if (count == 0) return "";
   const auto images = static_cast<int64_t>(names.size());
@@ -38,7 +37,6 @@ std::string describe_record(const LogRecord& record, int64_t total_steps, double
   return line;
 }
 
-// Empty when there was nothing.
 std::string describe_left_out(const LeftOut& left_out, const char* set) {
   if (left_out.count == 0) return "";
   return fmt::format("; left out beside the {} images: {}", set, left_out.list());

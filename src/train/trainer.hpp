@@ -156,7 +156,6 @@ std::string expect_same_choices(const RunFolder& folder, const std::string& befo
 // The first process's parameters, velocities, averages, statistics and progress replace those of the others.
 void share_state(Group& group, Parameters& parameters, Progress& progress);
 
-// The first process's value replaces those of the others.
 void share(Group& group, bool& value);
 
 // Throws an AgreedError that names the processes whose parameters are not those of the first one.
