@@ -103,9 +103,8 @@ Image draw_contact_sheet(const DataOptions& options, Split split, int64_t rows, 
   if (size < 1) throw ConfigError("data: image_size must be at least 1");
   if (size > kMostPixels || rows * size > kMostPixels / size || columns > kMostPixels / (rows * size * size)) {
     throw ConfigError(
-        fmt::format("a contact sheet of {} x {} images of {} x {} pixels has more than the {} that one can "
-                    "have",
-                    rows, columns, size, size, kMostPixels));
+        fmt::format("a contact sheet of {} x {} images of {} x {} pixels has more than the {} that one can have", rows,
+                    columns, size, size, kMostPixels));
   }
   Image sheet;
   sheet.reshape(rows * options.image_size, columns * options.image_size, options.image_channels);

@@ -229,16 +229,15 @@ int run_command_line(CLI::App& app, int argc, const char* const* argv, const Exi
     return fails(error, error.exit_code());
   } catch (const std::bad_alloc&) {
     return tells(
-        "the system gives this program no more memory; it may be limited by ulimit -v, a container or a job's "
-        "request",
+        "the system gives this program no more memory; it may be limited by ulimit -v, a container or a job's request",
         ExitCode::kUnsupported);
   } catch (const std::filesystem::filesystem_error& error) {
     return fails(error, tells_of_the_file(error.code().value()) ? ExitCode::kFailure : ExitCode::kStorage);
   } catch (const std::system_error& error) {
     if (error.code() != std::errc::resource_unavailable_try_again) return fails(error, ExitCode::kFailure);
     return tells(
-        "the system starts no more threads for this program; their number or their memory may be limited by "
-        "ulimit -u, ulimit -v, a container or a job's request",
+        "the system starts no more threads for this program; their number or their memory may be limited by ulimit -u, "
+        "ulimit -v, a container or a job's request",
         ExitCode::kUnsupported);
   } catch (const std::exception& error) {
     return fails(error, ExitCode::kFailure);

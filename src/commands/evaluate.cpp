@@ -172,10 +172,8 @@ void set_statistics(TrainedModel& model, Backend& backend, const std::string& st
   const TrainOptions& train = model.config.train;
   if (!batches) {
     if (train.statistics == StatisticsKind::kMovingAverage) return;
-    throw ConfigError(
-        fmt::format("--statistics: {} was trained with population statistics, and holds no moving "
-                    "averages",
-                    model.checkpoint));
+    throw ConfigError(fmt::format(
+        "--statistics: {} was trained with population statistics, and holds no moving averages", model.checkpoint));
   }
   Plan plan = compile(model.net, *model.parameters, backend, plan_options(model, Purpose::kStatistics, train.batch));
   const std::unique_ptr<Dataset> training_set = open_dataset(model.config.data, Split::kTrain);
@@ -232,10 +230,10 @@ void expect_same_split(const TrainedModel& model, const Dataset& images) {
     return;
   }
   if (is_same_data(provenance->validation, {.images = images.size(), .fingerprint = fingerprint(images)})) return;
-  throw DataError(fmt::format(
-      "{}: the images of data.train were changed, so the {} that are now kept for validation may hold some that "
-      "the network was trained on (then {} were kept): restore them, or name other images by --data",
-      model.checkpoint, images.size(), provenance->validation.images));
+  throw DataError(
+      fmt::format("{}: the images of data.train were changed, so the {} that are now kept for validation may hold some "
+                  "that the network was trained on (then {} were kept): restore them, or name other images by --data",
+                  model.checkpoint, images.size(), provenance->validation.images));
 }
 
 // The training images need not be here: a path that leads nowhere is no other's.

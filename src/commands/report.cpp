@@ -171,10 +171,9 @@ void add_report_command(CLI::App& app, ExitCode& exit_code) {
   command->add_option("--out", options->out, "Folder of the report: index.html, report.md, figures/");
   CLI::Option* baseline =
       command->add_option("--baseline", options->baseline, "Arm to compare with [the sweep's, else the first]");
-  CLI::Option* keep =
-      command->add_flag("--keep", options->keep,
-                        "Write what a repository keeps, and this command reads again: study.yaml, curves.csv, and "
-                        "report.md with --figures");
+  CLI::Option* keep = command->add_flag("--keep", options->keep,
+                                        "Write what a repository keeps, and this command reads again: study.yaml, "
+                                        "curves.csv, and report.md with --figures");
   command
       ->add_option("--figures", options->figures,
                    "With --keep: the figures to draw, such as accuracy,effects [those of the kept study that is read, "

@@ -230,10 +230,9 @@ Fields describe_model(ModelOptions& model) {
       field("init_from", model.init_from,
             "a checkpoint, or a run folder for its best one, that training starts from, relative to the working "
             "directory; a classifier of other classes is drawn anew; empty = all is drawn"),
-      field(
-          "freeze", model.freeze,
-          "rows that do not learn, such as [conv1, conv2, inception_3]: names of rows, or how they begin; their batch "
-          "norms keep the population's statistics"),
+      field("freeze", model.freeze,
+            "rows that do not learn, such as [conv1, conv2, inception_3]: names of rows, or how they begin; their "
+            "batch norms keep the population's statistics"),
   };
 }
 
@@ -424,8 +423,8 @@ Fields describe(Config& config) {
                        field("share_memory", config.passes.share_memory,
                              "values share memory where their lifetimes allow it"),
                        field("merge_siblings", {config.passes.merge_siblings, {"where_faster", "always", "never"}},
-                             "1x1 convolutions of one value, with their batch norms, are one in "
-                             "training; where_faster: on a GPU"),
+                             "1x1 convolutions of one value, with their batch norms, are one in training; "
+                             "where_faster: on a GPU"),
                        field("fuse_gradient_sum", config.passes.fuse_gradient_sum,
                              "a pool adds the gradients that other ops give its input")},
                 "rewrites done when the network is compiled")},

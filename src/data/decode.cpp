@@ -107,10 +107,9 @@ void refuse_huge(int64_t width, int64_t height, int64_t file_bytes) {
         fmt::format("the image claims {} x {} pixels, more than the {} accepted", width, height, kMaxPixels));
   }
   if (width * height > kPixelsPerByte * file_bytes) {
-    throw DataError(
-        fmt::format("the image has {} x {} pixels in {} bytes, more than {} a byte: it would cost far more "
-                    "than it shows",
-                    width, height, file_bytes, kPixelsPerByte));
+    throw DataError(fmt::format(
+        "the image has {} x {} pixels in {} bytes, more than {} a byte: it would cost far more than it shows", width,
+        height, file_bytes, kPixelsPerByte));
   }
 }
 

@@ -81,9 +81,8 @@ PackedIndex parse_index(const std::string& bytes, const std::string& name) {
       sizeof(head) + head.shards * sizeof(PackedShard) + head.images * sizeof(PackedImage) + sizeof(sum);
   if (!sane || bytes.size() != expected) {
     throw DataError(
-        fmt::format("the index {} is cut off or damaged: it has {} bytes, not those of {} images in {} "
-                    "shards",
-                    name, bytes.size(), head.images, head.shards));
+        fmt::format("the index {} is cut off or damaged: it has {} bytes, not those of {} images in {} shards", name,
+                    bytes.size(), head.images, head.shards));
   }
   std::memcpy(&sum, bytes.data() + bytes.size() - sizeof(sum), sizeof(sum));
   if (sum != checksum_of(bytes.data(), static_cast<int64_t>(bytes.size() - sizeof(sum)))) {

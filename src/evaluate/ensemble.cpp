@@ -125,10 +125,9 @@ class Evaluation {
     for (int64_t i = 0; i < batch.valid; ++i) {
       const float* logits = &logits_[static_cast<size_t>(i * classes_)];
       if (std::all_of(logits, logits + classes_, [](float logit) { return std::isfinite(logit); })) continue;
-      throw DivergedError(
-          fmt::format("{}: the network's outputs are not finite, so it has no accuracy; use a checkpoint of before it "
-                      "diverged",
-                      images_.name((batch.first_index + i) / crops_)));
+      throw DivergedError(fmt::format(
+          "{}: the network's outputs are not finite, so it has no accuracy; use a checkpoint of before it diverged",
+          images_.name((batch.first_index + i) / crops_)));
     }
   }
 

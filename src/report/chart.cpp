@@ -133,8 +133,8 @@ void add_end_labels(const LineChart& chart, const Box& box, std::string& text) {
       const bool is_led = std::abs(y - ends[i].y) > gap / 4 || column - ends[i].x > 0.01;
       if (is_led && ends[i].has_leader) {
         text += fmt::format(
-            "set arrow from graph {:.4f}, graph {:.4f} to graph {:.4f}, graph {:.4f} nohead linewidth 0.6 "
-            "linecolor rgb \"{}\"\n",
+            "set arrow from graph {:.4f}, graph {:.4f} to graph {:.4f}, graph {:.4f} nohead linewidth 0.6 linecolor "
+            "rgb \"{}\"\n",
             ends[i].x, ends[i].y, column + 0.014, y, ends[i].colour);
       }
       text += fmt::format("set label {} at graph {:.4f}, graph {:.4f} left textcolor rgb \"{}\"\n",
@@ -221,10 +221,9 @@ void add_plot(const LineChart& chart, std::string& text) {
     parts.push_back(fmt::format("{:.9g} with lines dashtype 2 linewidth 1 linecolor rgb \"#777777\"", *chart.level));
   for (size_t i = 0; i < chart.series.size(); ++i) {
     if (chart.series[i].points.empty() || chart.series.size() > kMostBands) continue;
-    parts.push_back(
-        fmt::format("$line_{} using 1:3:4 with filledcurves fillstyle transparent solid 0.18 noborder linecolor "
-                    "rgb \"{}\"",
-                    i, chart.series[i].style.colour));
+    parts.push_back(fmt::format(
+        "$line_{} using 1:3:4 with filledcurves fillstyle transparent solid 0.18 noborder linecolor rgb \"{}\"", i,
+        chart.series[i].style.colour));
   }
   for (size_t i = 0; i < chart.series.size(); ++i) {
     const Series& series = chart.series[i];

@@ -172,8 +172,7 @@ class PageWriter {
         "or a ratio whose interval excludes 1, is significant at 5\u00a0%. Steps are the geometric mean over seeds; "
         "there is none where a run never got there. A ratio has no interval where the accuracies do not differ "
         "significantly: the baseline's best is the highest of its noisy evaluations, and a network that is no "
-        "different "
-        "reaches it by chance, mostly sooner. A name leads to what differs in its configuration.")});
+        "different reaches it by chance, mostly sooner. A name leads to what differs in its configuration.")});
   }
 
   void add_accuracy() {
@@ -196,12 +195,10 @@ class PageWriter {
     const auto has_effect = [](const ArmResult& arm) { return arm.accuracy.pairs > 0 || arm.log_speed_up.pairs > 0; };
     if (study_.arms.size() < 2 || std::ranges::none_of(analysis_.arms, has_effect)) return;
     add(Heading{.text = "What each change does", .anchor = "effects"});
-    add_figure(
-        effects_figure(study_, analysis_), "Effects against " + baseline(),
-        "Left, the difference of best accuracies; right, how many times fewer steps to the baseline's best, on a "
-        "logarithmic scale. Bars are "
-        "95\u00a0% intervals that hold together; one that crosses the dashed line cannot be told apart from the "
-        "baseline. A hollow point has no interval.");
+    add_figure(effects_figure(study_, analysis_), "Effects against " + baseline(),
+               "Left, the difference of best accuracies; right, how many times fewer steps to the baseline's best, on "
+               "a logarithmic scale. Bars are 95\u00a0% intervals that hold together; one that crosses the dashed line "
+               "cannot be told apart from the baseline. A hollow point has no interval.");
   }
 
   void add_probes() {
@@ -209,10 +206,10 @@ class PageWriter {
     if (figures.empty()) return;
     add(Heading{.text = "What enters a nonlinearity over training", .anchor = "probes"});
     for (const ProbeFigure& figure : figures) {
-      add_figure(
-          figure.script, fmt::format("Input of {}, unit {}, as the paper's Figure 1b, c", figure.op, figure.unit),
-          "The 15th, 50th and 85th percentiles over a fixed set of validation images, in the run with the lowest "
-          "seed of each network.");
+      add_figure(figure.script,
+                 fmt::format("Input of {}, unit {}, as the paper's Figure 1b, c", figure.op, figure.unit),
+                 "The 15th, 50th and 85th percentiles over a fixed set of validation images, in the run with the "
+                 "lowest seed of each network.");
     }
   }
 
@@ -231,24 +228,21 @@ class PageWriter {
     add(Heading{.text = "How the numbers were made", .anchor = "method"});
     std::string text =
         "Best accuracy is the highest validation accuracy of a run's evaluations. The target of a run is the best of "
-        "the "
-        "baseline's run with the same seed, and a run reaches it where the line between its evaluations first does. "
-        "Runs "
-        "with the same seed share the order of the data and, where shapes agree, the initial weights, so networks are "
-        "compared in pairs." +
+        "the baseline's run with the same seed, and a run reaches it where the line between its evaluations first "
+        "does. Runs with the same seed share the order of the data and, where shapes agree, the initial weights, so "
+        "networks are compared in pairs." +
         method_sentences(analysis_) +
         fmt::format(
             " Runs that diverged are counted, not averaged. A network did not learn, and takes no part in comparisons, "
             "where none of its accuracies is above what guesses reach by luck: the 95\u00a0% quantile of the binomial "
-            "distribution for {} and {}, with Bonferroni's correction for the number of its "
-            "evaluations.{} Nothing is bootstrapped.",
+            "distribution for {} and {}, with Bonferroni's correction for the number of its evaluations.{} Nothing is "
+            "bootstrapped.",
             images_in_words(analysis_.images),
             study_.majority > 0 ? fmt::format("a guess that is right for {}", percent(analysis_.chance))
                                 : "classes of equal size",
-            analysis_.images.is_assumed
-                ? " No run recorded the number of images: the lowest from 100 on, of which all accuracies are shares, "
-                  "is assumed."
-                : "");
+            analysis_.images.is_assumed ? " No run recorded the number of images: the lowest from 100 on, of which all "
+                                          "accuracies are shares, is assumed."
+                                        : "");
     add(Paragraph{plain(text)});
   }
 

@@ -169,9 +169,8 @@ FigureScript script_of_probe(const std::vector<ProbedArm>& arms, const std::stri
   }
   const double margin = std::max(0.05 * (high - low), 1e-3);
   text += fmt::format(
-      "set yrange [{:.6g}:{:.6g}]\nset multiplot layout {},{} margins 0.085, 0.985, "
-      "{:.3f}, {:.3f} "
-      "spacing 0.05, {:.3f}\n",
+      "set yrange [{:.6g}:{:.6g}]\nset multiplot layout {},{} margins 0.085, 0.985, {:.3f}, {:.3f} spacing 0.05, "
+      "{:.3f}\n",
       low - margin, high + margin, rows, columns, 66.0 / script.height, 1 - 28.0 / script.height, 70.0 / script.height);
   for (size_t i = 0; i < arms.size(); ++i) {
     const double last = static_cast<double>(arms[i].points.back().first);

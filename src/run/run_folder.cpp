@@ -180,10 +180,9 @@ void RunFolder::expect_no_files_of_others(const std::string& resolved_config) co
   if (is_of_a_start && found.front() != kBest) return;
   // A start of an earlier version may have left this alone, and the next one adds a line.
   if (found == std::vector<std::string>{"git.txt"} && holds_versions(path_ + "/git.txt")) return;
-  throw ConfigError(
-      fmt::format("'{}' holds no run, but a file {}, which a run would replace: give another --out, or move the file "
-                  "away",
-                  path_, found.front()));
+  throw ConfigError(fmt::format(
+      "'{}' holds no run, but a file {}, which a run would replace: give another --out, or move the file away", path_,
+      found.front()));
 }
 
 std::string RunFolder::checkpoint_path(int64_t step) const {

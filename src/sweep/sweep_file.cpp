@@ -232,10 +232,9 @@ class Reader {
                         static_cast<double>(grid.size()) * static_cast<double>(seeds);
     if (runs > kMostRuns) {
       fail(tree_.position, "",
-           fmt::format(
-               "makes {:.0f} runs of {} configs, {} overrides, {} combinations of the grid and {} seeds; at most "
-               "{} are accepted",
-               runs, configs, alternatives.size(), grid.size(), seeds, kMostRuns));
+           fmt::format("makes {:.0f} runs of {} configs, {} overrides, {} combinations of the grid and {} seeds; at "
+                       "most {} are accepted",
+                       runs, configs, alternatives.size(), grid.size(), seeds, kMostRuns));
     }
     for (const Variation& alternative : alternatives) {
       for (const Variation& combination : grid) {

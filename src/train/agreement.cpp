@@ -53,11 +53,10 @@ void expect_same_choices(Group& group, const Backend& backend) {
   const std::vector<std::string> all = group.gather(backend.choices()), hosts = group.gather(group.place().host);
   for (size_t rank = 1; rank < all.size(); ++rank) {
     if (all[rank] == all[0]) continue;
-    throw AgreedError(
-        ExitCode::kUnsupported,
-        fmt::format("the processes must compute by the same engines, but that of process 0 on {} for {} is "
-                    "not that of process {} on {}; their GPUs and libraries must be of one kind",
-                    hosts[0], first_changed_line(all[0], all[rank]), rank, hosts[rank]));
+    throw AgreedError(ExitCode::kUnsupported,
+                      fmt::format("the processes must compute by the same engines, but that of process 0 on {} for {} "
+                                  "is not that of process {} on {}; their GPUs and libraries must be of one kind",
+                                  hosts[0], first_changed_line(all[0], all[rank]), rank, hosts[rank]));
   }
 }
 
@@ -70,10 +69,10 @@ std::string expect_same_provenance(const RunFolder& folder, const Provenance& be
   }
   if (before.computation == now.computation) return "";
   if (otherwise == OtherComputation::kRefused) {
-    throw UnsupportedError(fmt::format(
-        "--resume: '{}' was computed by {} and would go on with {}, so its last bits would not be those of a "
-        "run that never stopped; --allow-different-bits goes on all the same, and records it",
-        folder.path(), before.computation, now.computation));
+    throw UnsupportedError(
+        fmt::format("--resume: '{}' was computed by {} and would go on with {}, so its last bits would not be those of "
+                    "a run that never stopped; --allow-different-bits goes on all the same, and records it",
+                    folder.path(), before.computation, now.computation));
   }
   return before.computation;
 }
