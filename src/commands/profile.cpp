@@ -73,8 +73,7 @@ void measure_exchanged(const Parameters& parameters, Backend& backend, int64_t s
   const auto start = std::chrono::steady_clock::now();
   for (int64_t i = 0; i < steps; ++i) backend.sum(slab, {other, slab});
   backend.synchronize();
-  const auto elapsed = std::chrono::steady_clock::now() - start;
-  profile.sum_seconds = std::chrono::duration<double>(elapsed).count() / static_cast<double>(steps);
+  profile.sum_seconds = seconds_since(start) / static_cast<double>(steps);
 }
 
 // A step of evaluation is the forward pass alone, with batch normalisation folded.

@@ -13,11 +13,10 @@
 #include "bn/evaluate.hpp"
 #include "bn/loader.hpp"
 #include "evaluate/image_account.hpp"
+#include "system/text.hpp"
 
 namespace bn {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 void add_probabilities(const float* logits, int64_t classes, double weight, double* sums) {
   float highest = logits[0];
@@ -61,7 +60,7 @@ class Evaluation {
   }
 
   EvaluationResult run() {
-    const auto start = Clock::now();
+    const auto start = std::chrono::steady_clock::now();
     together(group_, [this] {
       Batch batch;
       for (int64_t done = 0; loader_->next(batch); done += batch.valid / crops_) {
@@ -72,7 +71,7 @@ class Evaluation {
     });
     gather_scores();
     together(group_, [this] { finish(); });
-    result_.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    result_.seconds = seconds_since(start);
     return std::move(result_);
   }
 

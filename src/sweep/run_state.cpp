@@ -64,9 +64,6 @@ DataOptions which_images(DataOptions data) {
 }  // namespace
 
 std::string folder_of(const SweepRun& run, const SweepOptions& options) { return options.folder + "/" + run.folder; }
-std::string log_of(const SweepRun& run, const SweepOptions& options) {
-  return RunFolder(folder_of(run, options)).log_path();
-}
 
 std::vector<std::string> train_command(const SweepRun& run, const SweepOptions& options) {
   std::vector<std::string> command = options.program;
@@ -79,7 +76,7 @@ std::vector<std::string> train_command(const SweepRun& run, const SweepOptions& 
 
 void inspect_runs(Sweep& sweep, const SweepOptions& options, std::vector<LogTail>& tails) {
   const int64_t share = std::max<int64_t>(1, options.cores / options.jobs);
-  for (const SweepRun& run : sweep.runs) tails.emplace_back(log_of(run, options));
+  for (const SweepRun& run : sweep.runs) tails.emplace_back(RunFolder(folder_of(run, options)).log_path());
   for (size_t i = 0; i < sweep.runs.size(); ++i) {
     inspect(sweep.runs[i], folder_of(sweep.runs[i], options), share, tails[i].update());
   }

@@ -10,7 +10,6 @@
 namespace bn {
 
 std::string folder_of(const SweepRun& run, const SweepOptions& options);
-std::string log_of(const SweepRun& run, const SweepOptions& options);
 
 // The words that train the run, or continue it.
 std::vector<std::string> train_command(const SweepRun& run, const SweepOptions& options);

@@ -9,11 +9,10 @@
 #include "bn/error.hpp"
 #include "bn/evaluate.hpp"
 #include "core/regions.hpp"
+#include "system/text.hpp"
 
 namespace bn {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 constexpr int64_t kMostSlices = 16;
 constexpr int64_t kShortestSlice = 1024;
@@ -162,7 +161,7 @@ void PartedStep::compute_own_parts(const StepScalars& scalars, const std::functi
 
 // After an error the gradients are anything, but everybody must come here, and exchange the same slices.
 PartedStep::Signals PartedStep::exchange(const Signals& mine) {
-  const auto start = Clock::now();
+  const auto start = std::chrono::steady_clock::now();
   if (order_is_known_) {
     while (begun_ < slices_.size()) begin_next_slice();
     exchange_->finish();
@@ -172,7 +171,7 @@ PartedStep::Signals PartedStep::exchange(const Signals& mine) {
   }
   std::array<float, 2> signals{mine.stop ? 1.0F : 0.0F, mine.failed ? 1.0F : 0.0F};
   group_.sum(signals);
-  exchange_seconds_ += std::chrono::duration<double>(Clock::now() - start).count();
+  exchange_seconds_ += seconds_since(start);
   prepare_slices();
   return {.stop = signals[0] > 0, .failed = signals[1] > 0};
 }
