@@ -42,11 +42,12 @@ class Dataset {
   // Returns the XXH3 of all the image's encoded bytes where the set has recorded it; nothing is read.
   virtual std::optional<uint64_t> recorded_checksum(int64_t) const { return std::nullopt; }
   // Returns a number that is equal for images whose files hold the same bytes, whatever their names. It reads the
-  // image, or the two ends of a large one: few images differ in their middle alone. What a split keeps for validation
-  // depends on it, so it stays as it is. Throws as read() does.
-  virtual uint64_t content_key(int64_t index) const;
-  // The same, of the whole image, or of eight parts of it, `most` bytes in all, where it has more.
-  virtual uint64_t content_digest(int64_t index, int64_t most) const;
+  // image, or so many parts of it, `most` bytes in all, where it has more. Throws as read() does.
+  virtual uint64_t content_digest(int64_t index, int64_t most, int64_t parts) const;
+  // The same, by the two ends of a large image: few images differ in their middle alone. What a split keeps for
+  // validation depends on it, so it stays as it is.
+  static constexpr int64_t kKeyBytes = 65'536, kKeyParts = 2;
+  uint64_t content_key(int64_t index) const { return content_digest(index, kKeyBytes, kKeyParts); }
   // The number of images in each file that holds many, in the order of their indices.
   virtual std::vector<int64_t> shard_sizes() const { return {size()}; }
 

@@ -13,20 +13,6 @@
 #include "data/sources.hpp"
 
 namespace bn {
-namespace {
-
-// Of `most` bytes in so many parts, which lie at equal distances, the first and the last at the ends; or of all.
-uint64_t digest_of_parts(const FileReader& file, int64_t offset, int64_t bytes, int64_t most, int64_t parts) {
-  std::vector<uint8_t> read(static_cast<size_t>(std::min(bytes, most)));
-  if (bytes <= most) parts = 1;
-  const auto part = static_cast<int64_t>(read.size()) / parts;
-  for (int64_t i = 0; i < parts; ++i) {
-    file.read(offset + (parts == 1 ? 0 : (bytes - part) * i / (parts - 1)), part, read.data() + i * part);
-  }
-  return XXH3_64bits_withSeed(read.data(), read.size(), static_cast<uint64_t>(bytes));
-}
-
-}  // namespace
 
 FileReader::FileReader(std::string path) : path_(std::move(path)) {
   file_ = open_patiently(path_);
@@ -60,14 +46,19 @@ void read_whole_file(const std::string& path, std::vector<uint8_t>& bytes) {
   file.read(0, file.size(), bytes.data());
 }
 
-// Photos that differ, differ in their size or in one of their ends; two that do not are taken for copies, which keeps
-// them on one side.
-uint64_t content_key(const FileReader& file, int64_t offset, int64_t bytes) {
-  return digest_of_parts(file, offset, bytes, 65'536, 2);
-}
-
-uint64_t content_digest(const FileReader& file, int64_t offset, int64_t bytes, int64_t most) {
-  return digest_of_parts(file, offset, bytes, most, 8);
+// The parts lie at equal distances, the first and the last at the ends. Photos that differ, differ in their size or in
+// one of their ends; two that do not are taken for copies, which keeps them on one side.
+uint64_t content_digest(const FileReader& file, int64_t offset, int64_t bytes, int64_t most, int64_t parts) {
+  std::vector<uint8_t> read(static_cast<size_t>(std::min(bytes, most)));
+  if (bytes <= most) {
+    file.read(offset, bytes, read.data());
+  } else {
+    const int64_t part = most / parts;
+    for (int64_t i = 0; i < parts; ++i) {
+      file.read(offset + (bytes - part) * i / (parts - 1), part, read.data() + i * part);
+    }
+  }
+  return XXH3_64bits_withSeed(read.data(), read.size(), static_cast<uint64_t>(bytes));
 }
 
 }  // namespace bn

@@ -32,8 +32,7 @@ class FileReader {
 // Fills `bytes` with the whole file; no bytes of another file stay in it where that throws.
 void read_whole_file(const std::string& path, std::vector<uint8_t>& bytes);
 
-// Dataset::content_key and content_digest of an image that lies there in the file.
-uint64_t content_key(const FileReader& file, int64_t offset, int64_t bytes);
-uint64_t content_digest(const FileReader& file, int64_t offset, int64_t bytes, int64_t most);
+// Dataset::content_digest of an image that lies there in the file.
+uint64_t content_digest(const FileReader& file, int64_t offset, int64_t bytes, int64_t most, int64_t parts);
 
 }  // namespace bn

@@ -45,7 +45,7 @@ class PackedDataset final : public Dataset {
     return index_.images[static_cast<size_t>(index)].checksum;
   }
 
-  uint64_t content_key(int64_t index) const override { return *recorded_checksum(index); }
+  uint64_t content_digest(int64_t index, int64_t, int64_t) const override { return *recorded_checksum(index); }
 
   std::string name(int64_t index) const override {
     const PackedImage& image = index_.images[static_cast<size_t>(index)];

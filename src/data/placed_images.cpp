@@ -52,17 +52,11 @@ int64_t PlacedImages::stored_bytes(int64_t index) const {
   throw StorageError(fmt::format("cannot read {} ({})", name(index), error.message()));
 }
 
-uint64_t PlacedImages::content_key(int64_t index) const {
-  if (source(index).tar) return bn::content_key(*source(index).tar, place(index).offset, place(index).bytes);
-  const FileReader file(name(index));
-  return bn::content_key(file, 0, file.size());
-}
-
-uint64_t PlacedImages::content_digest(int64_t index, int64_t most) const {
+uint64_t PlacedImages::content_digest(int64_t index, int64_t most, int64_t parts) const {
   const Place& at = place(index);
-  if (source(index).tar) return bn::content_digest(*source(index).tar, at.offset, at.bytes, most);
+  if (source(index).tar) return bn::content_digest(*source(index).tar, at.offset, at.bytes, most, parts);
   const FileReader file(name(index));
-  return bn::content_digest(file, 0, file.size(), most);
+  return bn::content_digest(file, 0, file.size(), most, parts);
 }
 
 std::vector<int64_t> PlacedImages::shard_sizes() const {

@@ -28,8 +28,7 @@ class PlacedImages final : public Dataset {
   const std::vector<std::string>& class_names() const override { return classes; }
   LeftOut left_out() const override { return omitted; }
   int64_t stored_bytes(int64_t index) const override;
-  uint64_t content_key(int64_t index) const override;
-  uint64_t content_digest(int64_t index, int64_t most) const override;
+  uint64_t content_digest(int64_t index, int64_t most, int64_t parts) const override;
   std::vector<int64_t> shard_sizes() const override;
   Sample read(int64_t index, std::vector<uint8_t>& storage) const override;
 

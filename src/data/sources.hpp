@@ -26,9 +26,8 @@ class DatasetView : public Dataset {
   std::optional<uint64_t> recorded_checksum(int64_t index) const override {
     return source_->recorded_checksum(source_index(index));
   }
-  uint64_t content_key(int64_t index) const override { return source_->content_key(source_index(index)); }
-  uint64_t content_digest(int64_t index, int64_t most) const override {
-    return source_->content_digest(source_index(index), most);
+  uint64_t content_digest(int64_t index, int64_t most, int64_t parts) const override {
+    return source_->content_digest(source_index(index), most, parts);
   }
   std::vector<int64_t> shard_sizes() const override { return source_->shard_sizes(); }
   Sample read(int64_t index, std::vector<uint8_t>& storage) const override {

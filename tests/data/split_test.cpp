@@ -85,7 +85,7 @@ TEST(ContentKey, IsOfTheBytesNotOfTheName) {
   Bytes large(200'000, 7);
   const auto key = [&](const Bytes& bytes) {
     const FileReader file(dir.write("file", bytes));
-    return content_key(file, 0, file.size());
+    return content_digest(file, 0, file.size(), Dataset::kKeyBytes, Dataset::kKeyParts);
   };
   const uint64_t of_large = key(large);
   EXPECT_EQ(key(large), of_large);
@@ -102,7 +102,7 @@ TEST(ContentDigest, IsOfTheWholeOrOfEightParts) {
   const TemporaryFolder dir;
   const auto digest = [&](const Bytes& bytes, int64_t most) {
     const FileReader file(dir.write("file", bytes));
-    return content_digest(file, 0, file.size(), most);
+    return content_digest(file, 0, file.size(), most, 8);
   };
   // Of 800 bytes, 80 are read in parts of 10, which begin at each seventh of 790.
   constexpr int64_t kSize = 800, kPart = 10;
