@@ -110,7 +110,7 @@ ClassList imagenet_class_list(PackArguments& arguments) {
   }
   for (const std::string& name : names) {
     const auto& all = imagenet_classes();
-    const auto known = std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.name == name; });
+    const auto known = std::ranges::find(all, name, &ImagenetClass::name);
     if (known == all.end()) throw DataError(fmt::format("'{}' is no class of ImageNet 2012", name));
     arguments.pack.class_lines.push_back(name + " " + known->description);
   }

@@ -44,7 +44,7 @@ void print_notes(const std::vector<Finding>& notes) {
   }
   if (notes.size() > kMost) say("and {} notes more; --json has all\n", notes.size() - kMost);
   const auto is_duplicate = [](const Finding& note) { return note.kind == "duplicate"; };
-  const auto shared = std::count_if(notes.begin(), notes.end(), is_duplicate);
+  const auto shared = std::ranges::count_if(notes, is_duplicate);
   if (shared > 0) say("{} of the validation images are training images too\n", shared);
 }
 

@@ -51,7 +51,7 @@ std::string stem_of(const std::string& file) {
 void check_class_names(const std::vector<std::string>& names) {
   const auto is_space = [](char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; };
   for (const std::string& name : names) {
-    if (std::none_of(name.begin(), name.end(), is_space)) continue;
+    if (std::ranges::none_of(name, is_space)) continue;
     std::string better = name;
     std::replace_if(better.begin(), better.end(), is_space, '_');
     throw DataError(fmt::format(
@@ -171,7 +171,7 @@ class Packer {
       const std::string key = key_of(i);
       keys.emplace_back(checksum_of(key.data(), static_cast<int64_t>(key.size())), i);
     }
-    std::sort(keys.begin(), keys.end());
+    std::ranges::sort(keys);
     for (size_t i = 1; i < keys.size(); ++i) {
       if (keys[i].first == keys[i - 1].first) namesakes_.insert({keys[i].second, keys[i - 1].second});
     }
@@ -347,7 +347,7 @@ class Packer {
     summary_.shards = static_cast<int64_t>(index.shards.size());
     for (const PackedShard& shard : index.shards) summary_.bytes += static_cast<int64_t>(shard.bytes);
     summary_.left_out = source_.size() - summary_.images;
-    std::sort(summary_.left_out_names.begin(), summary_.left_out_names.end());
+    std::ranges::sort(summary_.left_out_names);
     summary_.traits = count_traits(index);
     return summary_;
   }

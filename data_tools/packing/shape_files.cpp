@@ -28,7 +28,7 @@ void expect_own_images(const ShapesOptions& options, Split split, const std::str
   std::error_code error;  // if it stays, writing says so
   for (fs::recursive_directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
     const std::string path = fs::path(entry->path()).lexically_relative(folder).string();
-    const bool is_class = std::find(kShapeNames.begin(), kShapeNames.end(), path) != kShapeNames.end();
+    const bool is_class = std::ranges::find(kShapeNames, path) != kShapeNames.end();
     int64_t image = -1;
     const size_t digits = path.find('/') + 1;  // 0 where there is no slash
     std::from_chars(path.data() + digits, path.data() + path.size(), image);
@@ -61,7 +61,7 @@ void write_contact_sheet(const ShapesOptions& options, Split split, int64_t colu
   const int64_t size = options.image_size, gap = 2, pitch = size + gap;
   Image sheet, image;
   sheet.reshape(kShapeCount * pitch + gap, columns * pitch + gap, 3);
-  std::fill(sheet.pixels.begin(), sheet.pixels.end(), uint8_t{255});
+  std::ranges::fill(sheet.pixels, uint8_t{255});
   image.reshape(size, size, 3);
   for (int64_t column = 0; column < columns; ++column) {
     for (int64_t shape = 0; shape < kShapeCount; ++shape) {

@@ -13,7 +13,7 @@ constexpr int64_t kHeaderBytes = 512;
 using Header = std::array<char, kHeaderBytes>;
 
 void put(Header& block, size_t offset, const std::string& text) {
-  std::copy(text.begin(), text.end(), block.begin() + static_cast<int64_t>(offset));
+  std::ranges::copy(text, block.begin() + static_cast<int64_t>(offset));
 }
 
 struct Name {

@@ -59,8 +59,8 @@ class Verifier {
     for (const Half& half : halves_) check_half(half);
     if (halves_.size() == 2) find_duplicates();
     const auto before = [](const Finding& a, const Finding& b) { return a.message < b.message; };
-    std::sort(report_.problems.begin(), report_.problems.end(), before);
-    std::sort(report_.notes.begin(), report_.notes.end(), before);
+    std::ranges::sort(report_.problems, before);
+    std::ranges::sort(report_.notes, before);
     return std::move(report_);
   }
 
@@ -126,8 +126,7 @@ class Verifier {
       problem("label", fmt::format("{} images of the {} set have a label beyond the {} classes", outside,
                                    split_name(half.split), classes_.size()));
     }
-    split.classes_present =
-        static_cast<int64_t>(classes_.size()) - std::count(per_class.begin(), per_class.end(), int64_t{0});
+    split.classes_present = static_cast<int64_t>(classes_.size()) - std::ranges::count(per_class, int64_t{0});
     compare_counts(half, per_class);
     report_.splits.push_back(split);
     parallel_for(split.shards, workers_, [&] {
@@ -152,7 +151,7 @@ class Verifier {
   void compare_counts(const Half& half, const std::vector<int64_t>& per_class) {
     const bool official = half.index.origin == Origin::kOfficialImageNet;
     for (const ImagenetClass& known : imagenet_classes()) {
-      const auto at = std::find(classes_.begin(), classes_.end(), known.name);
+      const auto at = std::ranges::find(classes_, known.name);
       if (!official || at == classes_.end()) continue;
       const int64_t expected = half.split == Split::kTrain ? known.training_images : kImagenetValidationImagesPerClass;
       const int64_t found = per_class[static_cast<size_t>(at - classes_.begin())];
@@ -239,7 +238,7 @@ class Verifier {
     std::vector<std::pair<Key, size_t>> known;
     const auto& training = halves_[0].index.images;
     for (size_t i = 0; i < training.size(); ++i) known.emplace_back(key_of(training[i]), i);
-    std::sort(known.begin(), known.end());
+    std::ranges::sort(known);
     for (const PackedImage& image : halves_[1].index.images) {
       const auto found = std::lower_bound(known.begin(), known.end(), std::pair{key_of(image), size_t{0}});
       if (found == known.end() || found->first != key_of(image)) continue;

@@ -79,7 +79,7 @@ Parts parts_of(const std::string& root) {
     const bool is_set = (names_training(name) || names_validation(name)) && holds_folder(fs::path(root) / name);
     (!is_set ? parts.others : names_training(name) ? parts.training : parts.validation).push_back(name);
   }
-  std::stable_sort(parts.validation.begin(), parts.validation.end(), [](const std::string& a, const std::string& b) {
+  std::ranges::stable_sort(parts.validation, [](const std::string& a, const std::string& b) {
     return place_in(kValidationNames, a) < place_in(kValidationNames, b);
   });
   return parts;

@@ -59,7 +59,7 @@ class Checker {
 
   // True if this key, or one inside it, has a problem already: those that follow from it are not told too.
   bool has_problem_in(const std::string& path) const {
-    return std::any_of(problems_.begin(), problems_.end(), [&](const Problem& p) { return is_in(p.path, path); });
+    return std::ranges::any_of(problems_, [&](const Problem& p) { return is_in(p.path, path); });
   }
 
   void check_rules(const Fields& fields, const std::string& path) {
@@ -124,7 +124,7 @@ class Checker {
     };
     const auto& [shape, meaningless] = kShapeKeys.at(static_cast<size_t>(rate.shape));
     for (const auto& [key, is_changed] : changed) {
-      if (!is_changed || std::find(meaningless.begin(), meaningless.end(), key) == meaningless.end()) continue;
+      if (!is_changed || std::ranges::find(meaningless, key) == meaningless.end()) continue;
       add(fmt::format("train.learning_rate.{}", key), fmt::format("does not apply to shape {}", shape),
           "train.learning_rate.shape");
     }
@@ -161,7 +161,7 @@ class Checker {
     const std::vector<std::string> rows = row_names(config_.model);
     for (const std::string& name : config_.model.freeze) {
       const auto begins_so = [&](const std::string& row) { return !name.empty() && row.starts_with(name); };
-      if (std::any_of(rows.begin(), rows.end(), begins_so)) continue;
+      if (std::ranges::any_of(rows, begins_so)) continue;
       add("model.freeze", fmt::format("got {}, expected a row of the network, or how the names of some begin{}",
                                       quote(name), suggestion(name, rows)));
     }
@@ -189,7 +189,7 @@ class Checker {
   void expect_row(const InceptionTable& table, const std::string& name, const std::string& path) {
     std::vector<std::string> rows;
     for (const TableRow& row : table.rows) rows.push_back(row.name);
-    if (std::find(rows.begin(), rows.end(), name) != rows.end()) return;
+    if (std::ranges::find(rows, name) != rows.end()) return;
     add(path, fmt::format("got {}, expected a row of the network{}", quote(name), suggestion(name, rows)));
   }
 

@@ -62,8 +62,8 @@ void check(const Config& config) { config_from(config::write_config(config)); }
 std::string config_help(const std::vector<std::string>& prefixes) {
   for (const std::string& prefix : prefixes) config::expect_known(prefix);
   const auto is_wanted = [&](const config::KeyInfo& key) {
-    return prefixes.empty() || std::any_of(prefixes.begin(), prefixes.end(),
-                                           [&](const std::string& prefix) { return config::is_in(key.path, prefix); });
+    return prefixes.empty() ||
+           std::ranges::any_of(prefixes, [&](const std::string& prefix) { return config::is_in(key.path, prefix); });
   };
   std::string text;
   for (const config::KeyInfo& key : config::known_keys()) {

@@ -24,7 +24,7 @@ std::vector<YamlEntry> parts_of(const YamlNode& node) {
 }
 
 const YamlNode* find(const std::vector<YamlEntry>& parts, const std::string& key) {
-  const auto found = std::find_if(parts.begin(), parts.end(), [&](const YamlEntry& part) { return part.key == key; });
+  const auto found = std::ranges::find(parts, key, &YamlEntry::key);
   return found == parts.end() ? nullptr : &found->value;
 }
 

@@ -81,7 +81,7 @@ std::string nearest_key(const std::string& path) {
   const auto nearer = [&](const std::string& a, const std::string& b) {
     return edit_distance(path, a) < edit_distance(path, b);
   };
-  const auto best = std::min_element(candidates.begin(), candidates.end(), nearer);
+  const auto best = std::ranges::min_element(candidates, nearer);
   return best == candidates.end() ? "" : *best;
 }
 
@@ -93,7 +93,7 @@ bool is_in(const std::string& path, const std::string& prefix) {
 
 void expect_known(const std::string& prefix) {
   const auto& keys = known_keys();
-  if (std::any_of(keys.begin(), keys.end(), [&](const KeyInfo& key) { return is_in(key.path, prefix); })) return;
+  if (std::ranges::any_of(keys, [&](const KeyInfo& key) { return is_in(key.path, prefix); })) return;
   const std::string near = nearest_key(prefix);
   const std::string hint = near.empty() ? "" : fmt::format("; did you mean {}?", near);
   fail({}, "", fmt::format("no key is called {}{}", quote(prefix), hint));

@@ -62,8 +62,7 @@ struct Visited {
 YamlNode load_chain(const std::string& path, const Position& asked_by, const std::string& key,
                     std::vector<Visited>& chain, Mistakes& mistakes) {
   chain.push_back({path, canonical(path)});
-  const auto first =
-      std::find_if(chain.begin(), chain.end(), [&](const Visited& v) { return v.canonical == chain.back().canonical; });
+  const auto first = std::ranges::find(chain, chain.back().canonical, &Visited::canonical);
   if (first != chain.end() - 1) {
     std::string circle;
     for (auto link = first; link != chain.end(); ++link) circle += (circle.empty() ? "" : " -> ") + link->path;

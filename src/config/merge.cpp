@@ -35,15 +35,15 @@ bool gives(const YamlNode& map, std::string_view key) {
 template <class Keys>
 void drop(YamlNode& map, const Keys& keys, std::string_view but = "") {
   std::erase_if(map.entries, [&](const YamlEntry& entry) {
-    return entry.key != but && std::find(keys.begin(), keys.end(), entry.key) != keys.end();
+    return entry.key != but && std::ranges::find(keys, entry.key) != keys.end();
   });
 }
 
 void drop_alternatives(YamlNode& base, const YamlNode& over, const std::string& path) {
   for (const auto& [where, keys] : kAlternatives) {
     const auto is_given = [&](std::string_view key) { return gives(over, key); };
-    if (path != where || std::count_if(keys.begin(), keys.end(), is_given) != 1) continue;
-    drop(base, keys, *std::find_if(keys.begin(), keys.end(), is_given));
+    if (path != where || std::ranges::count_if(keys, is_given) != 1) continue;
+    drop(base, keys, *std::ranges::find_if(keys, is_given));
   }
 }
 
@@ -154,7 +154,7 @@ YamlNode parse_override(const Override& override, int order) {
     fail(position, "", "expected key.path=value, such as train.batch=60");
   }
   const std::string path = argument.substr(0, equals);
-  if (std::count(path.begin(), path.end(), '.') > 16) fail(position, "", "the key has too many parts");
+  if (std::ranges::count(path, '.') > 16) fail(position, "", "the key has too many parts");
   YamlNode node = parse_yaml(argument.substr(equals + 1), source, printable(path));
   for (size_t end = path.size(); end != std::string::npos;) {
     const size_t dot = end == 0 ? std::string::npos : path.rfind('.', end - 1);

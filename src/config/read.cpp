@@ -74,7 +74,7 @@ std::string read_utf8(const YamlNode& node, const std::string& path) {
 }
 
 int read_word(const YamlNode& node, const std::string& path, const std::vector<std::string>& words) {
-  const auto found = std::find(words.begin(), words.end(), node.text);
+  const auto found = std::ranges::find(words, node.text);
   if (node.kind == NodeKind::kScalar && found != words.end()) return static_cast<int>(found - words.begin());
   refuse(node, path, fmt::format("one of: {}{}", join(words), suggestion(node.text, words)));
 }
@@ -95,7 +95,7 @@ std::vector<std::string> words_with_key(const TaggedTarget& target, const std::s
   std::vector<std::string> words;
   for (size_t i = 0; i < target.words.size(); ++i) {
     const std::vector<std::string> keys = target.keys(static_cast<int>(i));
-    if (std::find(keys.begin(), keys.end(), key) != keys.end()) words.push_back(target.words[i]);
+    if (std::ranges::find(keys, key) != keys.end()) words.push_back(target.words[i]);
   }
   return words;
 }
@@ -209,8 +209,7 @@ void read_fields(const YamlNode& map, const std::string& path, const Fields& fie
     if (tagged != nullptr && entry.key == tagged->tag) continue;
     if (is_retired(entry, join_path(path, entry.key))) continue;
     mistakes.attempt([&] {
-      const auto field =
-          std::find_if(fields.begin(), fields.end(), [&](const Field& f) { return f.name == entry.key; });
+      const auto field = std::ranges::find(fields, entry.key, &Field::name);
       if (field == fields.end()) refuse_key(entry, path, fields, tagged);
       read_target(entry.value, join_path(path, entry.key), field->target, mistakes);
     });

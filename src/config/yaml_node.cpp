@@ -21,9 +21,8 @@ bool is_plain_character(char c) {
 bool needs_quotes(const std::string& text) {
   constexpr std::array kNullWords = {"null", "Null", "NULL"};
   if (text.empty() || (!is_plain_character(text.front()) && text.front() != '/')) return true;
-  if (std::find(kNullWords.begin(), kNullWords.end(), text) != kNullWords.end()) return true;
-  return !std::all_of(text.begin(), text.end(),
-                      [](char c) { return is_plain_character(c) || c == '.' || c == '/' || c == '-'; });
+  if (std::ranges::find(kNullWords, text) != kNullWords.end()) return true;
+  return !std::ranges::all_of(text, [](char c) { return is_plain_character(c) || c == '.' || c == '/' || c == '-'; });
 }
 
 std::string escape(std::string_view text) {
@@ -58,8 +57,7 @@ bool is_on_one_line(const YamlNode& node) {
     case NodeKind::kMap:
       return node.style == NodeStyle::kFlow || node.entries.empty();
     case NodeKind::kList:
-      return std::all_of(node.items.begin(), node.items.end(),
-                         [](const YamlNode& item) { return item.kind == NodeKind::kScalar; });
+      return std::ranges::all_of(node.items, [](const YamlNode& item) { return item.kind == NodeKind::kScalar; });
   }
   return true;
 }
@@ -110,7 +108,7 @@ YamlEntry* YamlNode::find(std::string_view key) {
 }
 
 const YamlEntry* YamlNode::find(std::string_view key) const {
-  const auto found = std::find_if(entries.begin(), entries.end(), [&](const YamlEntry& e) { return e.key == key; });
+  const auto found = std::ranges::find(entries, key, &YamlEntry::key);
   return found == entries.end() ? nullptr : &*found;
 }
 
@@ -203,7 +201,7 @@ void Mistakes::throw_if_any() const {
   if (mistakes_.empty()) return;
   if (mistakes_.size() == 1) throw ConfigError(mistakes_.front().what());
   std::vector<Mistake> sorted = mistakes_;
-  std::stable_sort(sorted.begin(), sorted.end(), stands_before);
+  std::ranges::stable_sort(sorted, stands_before);
   std::string text = fmt::format("{} mistakes{}:", sorted.size(), sorted.size() == kMost ? ", and perhaps more" : "");
   for (const Mistake& mistake : sorted) text += fmt::format("\n  {}", mistake.what());
   throw ConfigError(text);

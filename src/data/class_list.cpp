@@ -34,7 +34,7 @@ std::vector<std::string> lines_in(const std::string& text) {
 }
 
 void sort_unique(std::vector<std::string>& names) {
-  std::sort(names.begin(), names.end());
+  std::ranges::sort(names);
   names.erase(std::unique(names.begin(), names.end()), names.end());
 }
 
@@ -53,7 +53,7 @@ ClassList trained_classes(const std::vector<std::string>& names, const std::stri
                           const std::vector<std::string>& found) {
   ClassList classes(names, "the classes that the network was trained on");
   const auto is_unknown = [&](const std::string& name) { return classes.find(name) < 0; };
-  const auto unknown = std::find_if(found.begin(), found.end(), is_unknown);
+  const auto unknown = std::ranges::find_if(found, is_unknown);
   if (list.empty() && unknown != found.end()) {
     throw DataError(
         fmt::format("class '{}' is none of the {} that the network was trained on", *unknown, names.size()));
@@ -100,7 +100,7 @@ int32_t ClassList::find(const std::string& name) const {
 void ClassList::check_none_empty(const std::vector<int32_t>& labels, const std::string& source) const {
   std::vector<bool> seen(names_.size());
   for (const int32_t label : labels) seen[static_cast<size_t>(label)] = true;
-  const auto empty = std::find(seen.begin(), seen.end(), false);
+  const auto empty = std::ranges::find(seen, false);
   if (empty == seen.end()) return;
   const auto index = static_cast<size_t>(empty - seen.begin());
   throw DataError(
@@ -123,7 +123,7 @@ ClassList read_class_file(const std::string& path, int64_t limit, const std::vec
     if (!(std::istringstream(line) >> word)) continue;
     const size_t begin = line.find_first_not_of(kBlanks), end = line.find_last_not_of(kBlanks) + 1;
     const std::string whole = line.substr(begin, end - begin);  // "golden retriever", where there is such a folder
-    names.push_back(std::find(found.begin(), found.end(), whole) == found.end() ? word : whole);
+    names.push_back(std::ranges::find(found, whole) == found.end() ? word : whole);
   }
   const std::string origin = "the classes file " + path;
   if (names.empty()) throw DataError(fmt::format("{} names no class; it needs one a line", origin));
@@ -157,7 +157,7 @@ std::vector<std::string> class_words(const DataOptions& options, const std::vect
     const size_t end = line.find_last_not_of(" \t\r") + 1, begin = std::min(line.find_first_not_of(" \t"), end);
     const size_t name_end = std::min(line.find_first_of(" \t", begin), end);
     const size_t rest = std::min(line.find_first_not_of(" \t", name_end), end);
-    if (std::find(names.begin(), names.end(), line.substr(begin, end - begin)) != names.end()) continue;
+    if (std::ranges::find(names, line.substr(begin, end - begin)) != names.end()) continue;
     if (rest < end) words[line.substr(begin, name_end - begin)] = line.substr(rest, end - rest);
   }
   if (words.empty()) return {};
@@ -194,7 +194,7 @@ void ClassFolders::add(const std::string& path) {
 
 void ClassFolders::prefer(const ClassList& classes) {
   const auto is_class = [&](const std::string& name) { return classes.find(name) >= 0; };
-  const auto first = std::find_if(common_.begin(), common_.end(), is_class);
+  const auto first = std::ranges::find_if(common_, is_class);
   if (first != common_.end()) preferred_ = static_cast<size_t>(first - common_.begin());
 }
 
@@ -220,7 +220,7 @@ void expect_plain_classes(const std::vector<ClassFolders>& archives, const std::
   }
   const bool is_one_class = archives.size() > 1 && names.size() == 1 && archives.front().is_one_folder();
   const auto is_elsewhere = [&](const ClassFolders& other) { return other.common() != archives.front().common(); };
-  if (!is_one_class || std::none_of(archives.begin(), archives.end(), is_elsewhere)) return;
+  if (!is_one_class || std::ranges::none_of(archives, is_elsewhere)) return;
   throw DataError(
       fmt::format("the images of {} archives all lie in folders called '{}', so they would be of one class: name the "
                   "classes in a file (data.classes)",
@@ -230,17 +230,15 @@ void expect_plain_classes(const std::vector<ClassFolders>& archives, const std::
 bool are_names_of_sets(const std::vector<std::string>& names) {
   static constexpr std::array<std::string_view, 7> kSets{"train",      "training", "val",    "valid",
                                                          "validation", "test",     "testing"};
-  const auto is_set = [](const std::string& name) {
-    return std::find(kSets.begin(), kSets.end(), lower_case(name)) != kSets.end();
-  };
-  return names.size() > 1 && std::all_of(names.begin(), names.end(), is_set);
+  const auto is_set = [](const std::string& name) { return std::ranges::find(kSets, lower_case(name)) != kSets.end(); };
+  return names.size() > 1 && std::ranges::all_of(names, is_set);
 }
 
 bool is_hidden_name(const std::string& name) {
   static constexpr std::array<std::string_view, 7> kAside{
       "@eadir", "__macosx", "#recycle", "@recycle", "recycler", "$recycle.bin", "system volume information"};
   if (name.starts_with('.')) return name != "." && name != "..";
-  return std::find(kAside.begin(), kAside.end(), lower_case(name)) != kAside.end();
+  return std::ranges::find(kAside, lower_case(name)) != kAside.end();
 }
 
 bool is_thumbnails_name(const std::string& name) { return lower_case(name) == "thumbnails"; }
@@ -256,7 +254,7 @@ bool has_image_name(const std::string& path) {
   const size_t dot = name.rfind('.');
   if (dot == std::string::npos) return false;
   const std::string extension = lower_case(name.substr(dot + 1));
-  return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
+  return std::ranges::find(kExtensions, extension) != kExtensions.end();
 }
 
 }  // namespace bn

@@ -59,10 +59,10 @@ std::unique_ptr<Dataset> open_folder(const DataOptions& options, Split split) {
   while (root.size() > 1 && root.back() == '/') root.pop_back();
   auto images = std::make_unique<PlacedImages>();
   auto found = class_folders(root, &images->omitted);
-  std::sort(found.begin(), found.end());
+  std::ranges::sort(found);
   const auto holds_folders = [&](const std::string& name) { return !class_folders(root + "/" + name).empty(); };
   const bool is_listed = !options.classes.empty() || !options.trained_classes.empty();
-  if (!is_listed && are_names_of_sets(found) && std::all_of(found.begin(), found.end(), holds_folders)) {
+  if (!is_listed && are_names_of_sets(found) && std::ranges::all_of(found, holds_folders)) {
     throw DataError(
         fmt::format("{} holds the folders '{}' and '{}', which look like sets with classes of their own: name each as "
                     "a training or validation set or, if they are classes, in a classes file",
@@ -79,7 +79,7 @@ std::unique_ptr<Dataset> open_folder(const DataOptions& options, Split split) {
   walk.remember(root);
   for (const std::string& name : found) walk.remember(root + "/" + name);
   for (const std::string& name : classes.names()) {
-    if (std::find(found.begin(), found.end(), name) == found.end()) continue;
+    if (std::ranges::find(found, name) == found.end()) continue;
     for (const std::string& path : walk.images_below(root + "/" + name)) {
       images->add(path.substr(root.size() + 1), classes.find(name));
     }

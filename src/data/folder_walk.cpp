@@ -44,7 +44,7 @@ std::vector<std::string> FolderWalk::images_below(const std::string& folder) {
     const std::string link = links[i];
     if (is_new(link)) read(link, images, links);
   }
-  std::sort(images.begin(), images.end());
+  std::ranges::sort(images);
   return images;
 }
 

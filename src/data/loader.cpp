@@ -140,7 +140,7 @@ struct Loader::Impl {
     constexpr size_t kNames = 100;
     skipped += static_cast<int64_t>(batch.skipped.size());
     for (const auto& name : batch.skipped) {
-      const bool known = std::find(skipped_names.begin(), skipped_names.end(), name) != skipped_names.end();
+      const bool known = std::ranges::find(skipped_names, name) != skipped_names.end();
       if (!known && skipped_names.size() < kNames) skipped_names.push_back(name);
     }
   }

@@ -172,7 +172,7 @@ class MnistDataset final : public Dataset {
     const auto begin = file.bytes.begin() + file.header;
     labels_.assign(begin, file.bytes.end());
     const auto classes = static_cast<int32_t>(class_names_.size());
-    const auto wrong = std::find_if(labels_.begin(), labels_.end(), [&](int32_t label) { return label >= classes; });
+    const auto wrong = std::ranges::find_if(labels_, [&](int32_t label) { return label >= classes; });
     if (wrong == labels_.end()) return;
     throw DataError(fmt::format("{} gives image {} the label {}, but there are {} classes", path,
                                 wrong - labels_.begin(), *wrong, classes));

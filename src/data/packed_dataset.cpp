@@ -104,8 +104,8 @@ class PackedDataset final : public Dataset {
   }
 
   void expect_orientations(const std::string& index) const {
-    const auto lost = std::count_if(index_.images.begin(), index_.images.end(),
-                                    [](const PackedImage& image) { return (image.traits & kTraitTurnLost) != 0; });
+    const auto lost = std::ranges::count_if(
+        index_.images, [](const PackedImage& image) { return (image.traits & kTraitTurnLost) != 0; });
     if (lost == 0) return;
     throw DataError(
         fmt::format("{} of the images of {} were encoded anew without being turned as their EXIF data say, so "

@@ -94,7 +94,7 @@ cv::Mat strength_over(const HeatMap& map, int side) {
                       const_cast<float*>(map.values.data()));
   cv::Mat strength;
   cv::resize(cells, strength, {side, side}, 0, 0, cv::INTER_LINEAR);
-  const float highest = *std::max_element(map.values.begin(), map.values.end());
+  const float highest = *std::ranges::max_element(map.values);
   return cv::max(strength, 0.0F) * (highest > 0 ? 1 / highest : 0.0F);
 }
 

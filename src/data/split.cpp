@@ -43,7 +43,7 @@ class Selection final : public DatasetView {
 };
 
 std::vector<int64_t> quotas_of(const std::vector<int32_t>& labels, double share) {
-  std::vector<int64_t> counts(static_cast<size_t>(*std::max_element(labels.begin(), labels.end())) + 1);
+  std::vector<int64_t> counts(static_cast<size_t>(*std::ranges::max_element(labels)) + 1);
   for (const int32_t label : labels) ++counts[static_cast<size_t>(label)];
   for (int64_t& count : counts) {
     if (count < 2) {
@@ -84,7 +84,7 @@ std::vector<bool> choose_validation(const std::vector<int32_t>& labels, const st
   for (size_t i = 0; i < keys.size(); ++i) {
     order.emplace_back(XXH3_64bits_withSeed(&keys[i], sizeof keys[i], options.seed), i);
   }
-  std::sort(order.begin(), order.end());
+  std::ranges::sort(order);
   std::vector<bool> is_chosen(labels.size(), false);
   for (size_t begin = 0, end = 0; begin < order.size(); begin = end) {
     while (end < order.size() && order[end].first == order[begin].first) ++end;

@@ -25,7 +25,7 @@ bool is_compressed_tar(const std::string& name) {
   static constexpr std::array<std::string_view, 9> kEndings{".tar.gz", ".tgz",     ".tar.xz", ".txz", ".tar.zst",
                                                             ".tzst",   ".tar.bz2", ".tbz2",   ".tbz"};
   const std::string lower = lower_case(name);
-  return std::any_of(kEndings.begin(), kEndings.end(), [&](std::string_view end) { return lower.ends_with(end); });
+  return std::ranges::any_of(kEndings, [&](std::string_view end) { return lower.ends_with(end); });
 }
 
 // A folder stands for the tar files in it, by name. What else lies there is left out, compressed ones too; without a

@@ -104,7 +104,7 @@ class Evaluation {
 
   // Sums each crop's probabilities over the members; a single network without crops gives its logits.
   void score_batch(const Batch& batch) {
-    std::fill(sums_.begin(), sums_.end(), 0.0);
+    std::ranges::fill(sums_, 0.0);
     for (const EnsembleMember& member : members_) {
       backend_.load_images(member.plan->images(), batch.images, member.normalization);
       member.plan->forward();

@@ -224,7 +224,7 @@ void expect_all_named(const Net& net, const std::vector<PytorchLayer>& layers) {
       if (parameter >= 0) named[static_cast<size_t>(parameter)] = true;
     }
   }
-  const auto unnamed = std::find(named.begin(), named.end(), false);
+  const auto unnamed = std::ranges::find(named, false);
   if (unnamed == named.end()) return;
   throw UnsupportedError(fmt::format("{}: the public BN-Inception has no name for it: it has one classifier",
                                      net.parameters()[static_cast<size_t>(unnamed - named.begin())].name));
@@ -255,9 +255,8 @@ class PytorchWriter {
   }
 
   void write(const std::string& path, const std::vector<std::pair<std::string, std::string>>& metadata) const {
-    write_safetensors(path, metadata, entries_, [&](size_t index, std::span<float> values) {
-      std::copy(data_[index].begin(), data_[index].end(), values.begin());
-    });
+    write_safetensors(path, metadata, entries_,
+                      [&](size_t index, std::span<float> values) { std::ranges::copy(data_[index], values.begin()); });
   }
 
  private:

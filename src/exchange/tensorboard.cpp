@@ -56,7 +56,7 @@ void add_percentiles(Summary& summary, const std::vector<double>& percentiles) {
   constexpr double kPercent[] = {15, 35, 35, 15};
   if (percentiles.size() != std::size(kTags)) return;
   for (size_t i = 0; i < std::size(kTags); ++i) add_scalar(summary, kTags[i], percentiles[i]);
-  if (!std::all_of(percentiles.begin(), percentiles.end(), [](double value) { return std::isfinite(value); })) return;
+  if (!std::ranges::all_of(percentiles, [](double value) { return std::isfinite(value); })) return;
   Summary::Value& value = *summary.add_value();
   value.set_tag("probe");
   tensorboard::HistogramProto& histogram = *value.mutable_histo();

@@ -326,7 +326,7 @@ void leave_out_copies(Study& study) {
 }  // namespace
 
 const Run* Arm::find(uint64_t seed) const {
-  const auto found = std::ranges::find_if(runs, [&](const Run& run) { return run.seed == seed; });
+  const auto found = std::ranges::find(runs, seed, &Run::seed);
   return found == runs.end() ? nullptr : &*found;
 }
 

@@ -86,8 +86,7 @@ std::string make_header(const SafetensorsMetadata& metadata, const std::vector<S
 SafetensorsEntry parse_entry(const std::string& name, const Json& json, int64_t available) {
   SafetensorsEntry entry{
       .name = name, .dims = json.at("shape").get<std::vector<int64_t>>(), .type = json.at("dtype").get<std::string>()};
-  const auto type =
-      std::ranges::find_if(kElementTypes, [&](const ElementType& known) { return known.name == entry.type; });
+  const auto type = std::ranges::find(kElementTypes, entry.type, &ElementType::name);
   if (type == kElementTypes.end()) throw std::out_of_range("is of an unknown type");
   int64_t bytes = type->bytes;
   const bool is_empty = std::ranges::find(entry.dims, 0) != entry.dims.end();

@@ -148,8 +148,7 @@ class Planner {
   }
 
   std::string line_of(const std::string& arm, const ArmPlan& plan) const {
-    const SweepRun& run =
-        *std::ranges::find_if(sweep_.runs, [&](const SweepRun& candidate) { return candidate.arm == arm; });
+    const SweepRun& run = *std::ranges::find(sweep_.runs, arm, &SweepRun::arm);
     return fmt::format("{:<{}} {:>5} {:>5} {:>9.1f} {:>10} {:>10.1f} {:>12} {:>12}\n", arm, arm_width_, plan.runs,
                        plan.done, plan.size.epochs(), plan.size.steps,
                        static_cast<double>(run.config.train.batch * run.config.train.parts) / plan.time.step_seconds,

@@ -137,7 +137,7 @@ RunSize size_of_run(const TrainOptions& train, int64_t training_images, int64_t 
 
 const DataSizes::Known& DataSizes::count_images(const DataOptions& data) {
   const DataOptions which = which_images(data);
-  const auto same = std::find_if(known_.begin(), known_.end(), [&](const Known& known) { return known.data == which; });
+  const auto same = std::ranges::find(known_, which, &Known::data);
   if (same != known_.end()) return *same;
   return known_.emplace_back(Known{.data = which,
                                    .training = open_dataset(which, Split::kTrain)->size(),

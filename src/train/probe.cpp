@@ -37,7 +37,7 @@ Plan probe_plan(const Net& net, Parameters& parameters, Backend& backend, DType 
 double percentile(std::vector<float>& values, double percent) {
   const auto is_nan = [](float value) { return std::isnan(value); };
   if (std::ranges::any_of(values, is_nan)) return std::numeric_limits<double>::quiet_NaN();
-  std::sort(values.begin(), values.end());
+  std::ranges::sort(values);
   const double position = percent / 100.0 * static_cast<double>(values.size() - 1);
   const auto below = static_cast<size_t>(position);
   const size_t above = std::min(below + 1, values.size() - 1);

@@ -14,16 +14,16 @@ namespace bn {
 namespace {
 
 std::string check_mean(const DataOptions& data) {
-  if (std::any_of(data.mean.begin(), data.mean.end(), [](double mean) { return mean > 1; })) {
+  if (std::ranges::any_of(data.mean, [](double mean) { return mean > 1; })) {
     return "data.mean holds values above 1, but it is of pixels scaled to 0..1";
   }
-  if (std::all_of(data.mean.begin(), data.mean.end(), [](double mean) { return mean >= 0; })) return "";
+  if (std::ranges::all_of(data.mean, [](double mean) { return mean >= 0; })) return "";
   return "data.mean holds values below 0, but it is of pixels scaled to 0..1 and is subtracted from them";
 }
 
 // A deviation of 1 leaves the pixels as they are.
 std::string check_deviation(const DataOptions& data) {
-  if (std::all_of(data.std.begin(), data.std.end(), [](double deviation) { return deviation <= 1; })) return "";
+  if (std::ranges::all_of(data.std, [](double deviation) { return deviation <= 1; })) return "";
   return "data.std holds values above 1, but it is of pixels scaled to 0..1";
 }
 
