@@ -37,11 +37,11 @@ struct OpTime {
 struct Profile {
   bool evaluation = false;  // forward alone
   std::vector<OpTime> ops;
-  double seconds_per_step = 0;             // whole step on resident data, recorded as in training
-  double seconds_per_unrecorded_step = 0;  // the same, op by op
-  double update_seconds = 0;               // statistics, SGD, average and packing of one training step
-  double sum_seconds = 0;                  // summing the gradients of two parts
-  int64_t gradient_bytes = 0, statistics_bytes = 0;
+  double seconds_per_step = 0;                       // whole step on resident data, recorded as in training
+  double seconds_per_unrecorded_step = 0;            // the same, op by op
+  double update_seconds = 0;                         // statistics, SGD, average and packing of one training step
+  double sum_seconds = 0;                            // summing the gradients of two parts
+  int64_t gradient_bytes = 0, statistics_bytes = 0;  // that processes exchange
   PlanMemory memory;
 };
 
@@ -144,14 +144,6 @@ struct Network {
   double latency = 0;           // seconds from one process's call to the other's answer
 };
 
-// The times of one process, in seconds.
-struct StepTimes {
-  double part = 0;                                   // forward and backward of one part
-  double sum = 0;                                    // adding the gradients of two parts
-  double update = 0;                                 // once a step
-  int64_t gradient_bytes = 0, statistics_bytes = 0;  // exchanged
-};
-
 struct ScaledStep {
   int64_t processes = 1;
   int64_t parts = 1;      // a step's, over all processes
@@ -207,16 +199,17 @@ Network network_named(const std::string& text) {
 // Steps of 1, 2, 4, ... up to so many processes. A step has `parts` parts, or as many as there are processes where
 // these are more. The exchange is that of src/mpi: slices of 2 MB one after another when all is computed, each added by
 // its owners and handed back in a ring. It is taken to be alone on the network.
-std::vector<ScaledStep> scaled_steps(const StepTimes& times, int64_t parts, int64_t most_processes,
+std::vector<ScaledStep> scaled_steps(const Profile& profile, int64_t parts, int64_t most_processes,
                                      const Network& network) {
   std::vector<ScaledStep> steps;
   for (int64_t processes = 1; processes <= most_processes; processes *= 2) {
     ScaledStep step{.processes = processes, .parts = std::max(parts, processes)};
     const int64_t own_parts = step.parts / processes;
     const auto own = static_cast<double>(own_parts);
-    const double computing = own * times.part + (own - 1) * times.sum + times.update;
+    const double part = profile.seconds_per_step - profile.update_seconds;  // forward and backward of one
+    const double computing = own * part + (own - 1) * profile.sum_seconds + profile.update_seconds;
     if (processes > 1)
-      step.exchange = exchange_seconds(times.gradient_bytes + times.statistics_bytes, processes, network);
+      step.exchange = exchange_seconds(profile.gradient_bytes + profile.statistics_bytes, processes, network);
     step.step = computing + step.exchange;
     step.efficiency = computing / step.step;
     steps.push_back(step);
@@ -224,14 +217,14 @@ std::vector<ScaledStep> scaled_steps(const StepTimes& times, int64_t parts, int6
   return steps;
 }
 
-void print_scaling(const std::vector<ScaledStep>& steps, const StepTimes& times, const Config& config,
+void print_scaling(const std::vector<ScaledStep>& steps, const Profile& profile, const Config& config,
                    const Network& network) {
   print(fmt::format(
       "\nSeveral processes, a model: each computes as this one did, with {} thread{} of its own; then {:.1f} MB of "
       "gradients and {:.2f} MB of statistics are exchanged over {} ({:g} GB/s, {:g} us), with no computing meanwhile.\n"
       "processes  parts images a step exchange ms   step ms  images/s efficiency\n",
-      config.threads, config.threads == 1 ? "" : "s", static_cast<double>(times.gradient_bytes) / 1e6,
-      static_cast<double>(times.statistics_bytes) / 1e6, network.name, network.bytes_per_second / 1e9,
+      config.threads, config.threads == 1 ? "" : "s", static_cast<double>(profile.gradient_bytes) / 1e6,
+      static_cast<double>(profile.statistics_bytes) / 1e6, network.name, network.bytes_per_second / 1e9,
       1e6 * network.latency));
   for (const ScaledStep& step : steps) {
     print(fmt::format("{:>9} {:>6} {:>13} {:>11.2f} {:>9.2f} {:>9.1f} {:>8.1f} %\n", step.processes, step.parts,
@@ -254,14 +247,6 @@ nlohmann::json json_of(const std::vector<ScaledStep>& steps, const Config& confi
 }
 
 // --- what is printed
-
-StepTimes times_of(const Profile& profile) {
-  return {.part = profile.seconds_per_step - profile.update_seconds,
-          .sum = profile.sum_seconds,
-          .update = profile.update_seconds,
-          .gradient_bytes = profile.gradient_bytes,
-          .statistics_bytes = profile.statistics_bytes};
-}
 
 double convolution_share(const Profile& profile) {
   double convolutions = 0, all = profile.update_seconds;
@@ -380,14 +365,13 @@ void add_profile_command(CLI::App& app, ExitCode& exit_code) {
     }
     const std::unique_ptr<Backend> backend = make_backend(config);
     const Profile profile = measure(config, *backend, arguments->steps, arguments->evaluation);
-    const StepTimes times = times_of(profile);
     std::vector<ScaledStep> steps;
-    if (arguments->processes > 0) steps = scaled_steps(times, config.train.parts, arguments->processes, network);
+    if (arguments->processes > 0) steps = scaled_steps(profile, config.train.parts, arguments->processes, network);
     if (arguments->json) {
       print_json(profile, config, *backend, steps);
     } else {
       print_table(profile, config, *backend);
-      if (!steps.empty()) print_scaling(steps, times, config, network);
+      if (!steps.empty()) print_scaling(steps, profile, config, network);
     }
     exit_code = ExitCode::kSuccess;
   });
