@@ -206,9 +206,7 @@ void expect_trained_classes(const Dataset& images, const std::vector<std::string
 std::optional<bool> is_own_set(const TrainedModel& model, const DataRecord& images) {
   const std::optional<Provenance>& provenance = model.info.provenance;
   if (!provenance || provenance->validation.fingerprint.empty()) return std::nullopt;
-  Provenance now = *provenance;
-  now.validation = images;
-  return differences_of_data(*provenance, now).empty();
+  return is_same_data(provenance->validation, images);
 }
 
 void warn_of_another_set(const TrainedModel& model, int64_t images) {
@@ -219,7 +217,7 @@ void warn_of_another_set(const TrainedModel& model, int64_t images) {
 }
 
 // Images that a split keeps for validation are new to the network only while the split is the one of the training.
-void expect_same_split(const TrainedModel& model, const Dataset& images) {
+void expect_same_split(const TrainedModel& model, const DataRecord& images) {
   const std::optional<Provenance>& provenance = model.info.provenance;
   if (!provenance || model.config.data.split.validation <= 0) return;
   if (provenance->validation.fingerprint.empty()) {
@@ -229,11 +227,11 @@ void expect_same_split(const TrainedModel& model, const Dataset& images) {
                     model.checkpoint));
     return;
   }
-  if (is_same_data(provenance->validation, {.images = images.size(), .fingerprint = fingerprint(images)})) return;
+  if (is_same_data(provenance->validation, images)) return;
   throw DataError(
       fmt::format("{}: the images of data.train were changed, so the {} that are now kept for validation may hold some "
                   "that the network was trained on (then {} were kept): restore them, or name other images by --data",
-                  model.checkpoint, images.size(), provenance->validation.images));
+                  model.checkpoint, images.images, provenance->validation.images));
 }
 
 // The training images need not be here: a path that leads nowhere is no other's.
@@ -271,8 +269,9 @@ class EvaluateCommand {
     models_ = read_models(arguments_);
     check_alike(models_, arguments_);
     images_ = open_images(arguments_, config().data);
-    for (const TrainedModel& model : models_) expect_same_split(model, *images_);
-    compare_with_training();
+    const DataRecord record{.images = images_->size(), .fingerprint = fingerprint(*images_)};
+    for (const TrainedModel& model : models_) expect_same_split(model, record);
+    compare_with_training(record);
     exclude();
     if (group_.is_first()) warn_of_training_images(config().data, arguments_.data);
     const auto named = static_cast<int64_t>(images_->class_names().size());
@@ -324,13 +323,12 @@ class EvaluateCommand {
 
  private:
   // A user who names the images knows that they are others.
-  void compare_with_training() {
-    const DataRecord own{.images = images_->size(), .fingerprint = fingerprint(*images_)};
+  void compare_with_training(const DataRecord& images) {
     for (const TrainedModel& model : models_) {
-      const std::optional<bool> is_own = is_own_set(model, own);
+      const std::optional<bool> is_own = is_own_set(model, images);
       are_own_images_.push_back(is_own);
       const bool is_named = !arguments_.data.empty() || !arguments_.labels.empty();
-      if (is_own == false && !is_named && group_.is_first()) warn_of_another_set(model, images_->size());
+      if (is_own == false && !is_named && group_.is_first()) warn_of_another_set(model, images.images);
     }
   }
 
