@@ -20,6 +20,7 @@ struct Part {
 
   bool has_rate_near(double other) const { return std::abs(rate / other - 1) < 0.06; }
   bool is_faster() const { return rate > 1.05; }
+  bool is_claimed() const { return !has_own_activation && !is_variant; }
   bool has_same_rate() const { return has_rate_near(1); }
 };
 
@@ -97,14 +98,13 @@ class Judge {
   const ArmResult& result(const Part& part) const { return analysis_.arms[part.arm]; }
   const std::string& name(const Part& part) const { return study_.arms[part.arm].name; }
   void judge_claims() {
-    const auto is_claimed = [](const Part& part) { return !part.has_own_activation && !part.is_variant; };
     for (const Part& part : parts_) {
-      if (is_claimed(part) && part.is_normalized) judge_speed(part);
+      if (part.is_claimed() && part.is_normalized) judge_speed(part);
     }
     judge_accuracy();
     judge_highest_rate();
     for (const Part& part : parts_) {
-      if (is_claimed(part) && !part.is_normalized && part.is_faster()) judge_plain_rate(part);
+      if (part.is_claimed() && !part.is_normalized && part.is_faster()) judge_plain_rate(part);
     }
     judge_sigmoid();
   }
@@ -149,7 +149,7 @@ class Judge {
     std::vector<std::string> words;
     int64_t higher = 0, lower = 0, all = 0;
     for (const Part& part : parts_) {
-      if (!part.is_normalized || part.has_own_activation || part.is_variant) continue;
+      if (!part.is_claimed() || !part.is_normalized) continue;
       const ArmResult& arm = result(part);
       ++all;
       if (arm.accuracy.outcome == Outcome::kHigher && arm.diverged_at.empty()) ++higher;
@@ -168,8 +168,7 @@ class Judge {
   void judge_highest_rate() {
     std::vector<Part> faster;
     for (const Part& part : parts_) {
-      if (part.is_normalized && !part.has_own_activation && part.is_faster() && !part.is_variant)
-        faster.push_back(part);
+      if (part.is_claimed() && part.is_normalized && part.is_faster()) faster.push_back(part);
     }
     if (faster.size() < 2) return;
     std::ranges::sort(faster, [](const Part& a, const Part& b) { return a.rate < b.rate; });
