@@ -43,7 +43,7 @@ void check(const PackOptions& options) {
 
 std::string stem_of(const std::string& file) {
   std::string stem = fs::path(file).stem().string();
-  std::replace(stem.begin(), stem.end(), '.', '_');  // a key ends at its first dot, say readers of such shards
+  std::ranges::replace(stem, '.', '_');  // a key ends at its first dot, say readers of such shards
   return stem;
 }
 
@@ -53,7 +53,7 @@ void check_class_names(const std::vector<std::string>& names) {
   for (const std::string& name : names) {
     if (std::ranges::none_of(name, is_space)) continue;
     std::string better = name;
-    std::replace_if(better.begin(), better.end(), is_space, '_');
+    std::ranges::replace_if(better, is_space, '_');
     throw DataError(fmt::format(
         "the class '{}' cannot be packed: classes.txt ends a name at the first space; rename its folder ({})", name,
         better));
@@ -139,7 +139,7 @@ class Packer {
     }
     std::string classes, present;
     for (const std::string& line : options_.class_lines) classes += line + "\n";
-    class_checksum_ = checksum_of(classes.data(), static_cast<int64_t>(classes.size()));
+    class_checksum_ = checksum_of(classes);
     if (read_file(classes_path(options_.out), present) == ReadResult::kMissing) {
       write_file(classes_path(options_.out), classes);
     } else if (present != classes) {
@@ -168,8 +168,7 @@ class Packer {
   void find_namesakes() {
     std::vector<std::pair<uint64_t, int64_t>> keys;
     for (int64_t i = 0; i < source_.size(); ++i) {
-      const std::string key = key_of(i);
-      keys.emplace_back(checksum_of(key.data(), static_cast<int64_t>(key.size())), i);
+      keys.emplace_back(checksum_of(key_of(i)), i);
     }
     std::ranges::sort(keys);
     for (size_t i = 1; i < keys.size(); ++i) {
@@ -178,9 +177,8 @@ class Packer {
     // A key with its number may be another image's without one, which then needs a number, too.
     const auto is_before = [](const auto& key, uint64_t hash) { return key.first < hash; };
     for (std::vector<int64_t> fresh(namesakes_.begin(), namesakes_.end()); !fresh.empty();) {
-      const std::string key = numbered_key(fresh.back());
+      const uint64_t hash = checksum_of(numbered_key(fresh.back()));
       fresh.pop_back();
-      const uint64_t hash = checksum_of(key.data(), static_cast<int64_t>(key.size()));
       const auto found = std::lower_bound(keys.begin(), keys.end(), hash, is_before);
       if (found == keys.end() || found->first != hash) continue;
       if (namesakes_.insert(found->second).second) fresh.push_back(found->second);
@@ -191,20 +189,19 @@ class Packer {
 
   // Names, labels and sizes, as the first versions had them. A set that an earlier version began is continued.
   uint64_t hash_of_earlier_plan() const {
-    std::string all = fmt::format("{} {} {} {} {} {} {}", source_.size(), shards_, options_.seed,
-                                  options_.resize_shorter, options_.quality, options_.decoded_size, class_checksum_);
-    uint64_t hash = checksum_of(all.data(), static_cast<int64_t>(all.size()));
+    uint64_t hash =
+        checksum_of(fmt::format("{} {} {} {} {} {} {}", source_.size(), shards_, options_.seed, options_.resize_shorter,
+                                options_.quality, options_.decoded_size, class_checksum_));
     for (int64_t i = 0; i < source_.size(); ++i) {
-      all = fmt::format("{:x} {} {} {}", hash, source_.name(i), source_.label(i), source_.stored_bytes(i));
-      hash = checksum_of(all.data(), static_cast<int64_t>(all.size()));
+      hash =
+          checksum_of(fmt::format("{:x} {} {} {}", hash, source_.name(i), source_.label(i), source_.stored_bytes(i)));
     }
     return hash;
   }
 
   uint64_t hash_of_plan(const std::string& fingerprint) const {
     const bool is_turned = options_.exif_orientation == ExifOrientation::kApply;
-    const std::string all = fmt::format("{:x} {}{}", earlier_plan_, fingerprint, is_turned ? " upright" : "");
-    return checksum_of(all.data(), static_cast<int64_t>(all.size()));
+    return checksum_of(fmt::format("{:x} {}{}", earlier_plan_, fingerprint, is_turned ? " upright" : ""));
   }
 
   void expect_same_plan(const PackedIndex& index) const {

@@ -97,7 +97,7 @@ class Verifier {
     if (read_file(classes_path(folder_), text) == ReadResult::kMissing) {
       return problem("classes", fmt::format("{} is missing", classes_path(folder_)));
     }
-    const uint64_t sum = checksum_of(text.data(), static_cast<int64_t>(text.size()));
+    const uint64_t sum = checksum_of(text);
     for (const Half& half : halves_) {
       if (half.index.class_checksum == sum) continue;
       problem("classes", fmt::format("{} is not the file that the {} set was packed with: its checksum is wrong",

@@ -125,8 +125,6 @@ void print_text(const EvaluationReport& report, const ReportStyle& style) {
   print(text);
 }
 
-void append(AtomicFile& file, const std::string& text) { file.append(text.data(), static_cast<int64_t>(text.size())); }
-
 constexpr const char* kCsvHeading =
     "image,label,rank,label_probability,class1,probability1,class2,probability2,class3,probability3,class4,"
     "probability4,class5,probability5\n";
@@ -159,7 +157,7 @@ void print_report(const EvaluationReport& report, const ReportStyle& style) {
 
 PredictionFile::PredictionFile(const std::string& path, const Dataset& images)
     : images_(images), file_(open_prediction_file(path)) {
-  append(file_, kCsvHeading);
+  file_.append(kCsvHeading);
 }
 
 void PredictionFile::write(const Prediction& prediction) {
@@ -170,7 +168,7 @@ void PredictionFile::write(const Prediction& prediction) {
     const bool is_there = i < prediction.classes.size();
     line += is_there ? fmt::format(",{},{:.6g}", name(prediction.classes[i]), prediction.probabilities[i]) : ",,";
   }
-  append(file_, line + "\n");
+  file_.append(line + "\n");
 }
 
 void PredictionFile::close() { file_.commit(); }

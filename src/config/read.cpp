@@ -108,7 +108,7 @@ struct RetiredKey {
 constexpr RetiredKey kRetiredKeys[] = {{"cuda.batch_norm", "streamed"}};
 
 bool is_retired(const YamlEntry& entry, const std::string& path) {
-  return std::any_of(std::begin(kRetiredKeys), std::end(kRetiredKeys), [&](const RetiredKey& key) {
+  return std::ranges::any_of(kRetiredKeys, [&](const RetiredKey& key) {
     return path == key.path && entry.value.kind == NodeKind::kScalar && entry.value.text == key.value;
   });
 }

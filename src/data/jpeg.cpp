@@ -128,9 +128,9 @@ struct JpegDecoder::Impl {
       return;
     }
     jpeg_abort_decompress(&info);
-    std::fill(std::begin(info.quant_tbl_ptrs), std::end(info.quant_tbl_ptrs), nullptr);
-    std::fill(std::begin(info.dc_huff_tbl_ptrs), std::end(info.dc_huff_tbl_ptrs), nullptr);
-    std::fill(std::begin(info.ac_huff_tbl_ptrs), std::end(info.ac_huff_tbl_ptrs), nullptr);
+    std::ranges::fill(info.quant_tbl_ptrs, nullptr);
+    std::ranges::fill(info.dc_huff_tbl_ptrs, nullptr);
+    std::ranges::fill(info.ac_huff_tbl_ptrs, nullptr);
   }
 
   // Each returns false after an error, described in errors.message.

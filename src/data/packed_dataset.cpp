@@ -77,7 +77,7 @@ class PackedDataset final : public Dataset {
     const ClassList packed = read_class_file(classes_path(folder), 0);
     std::string text;
     read_file(classes_path(folder), text);
-    if (checksum_of(text.data(), static_cast<int64_t>(text.size())) != index_.class_checksum) {
+    if (checksum_of(text) != index_.class_checksum) {
       throw DataError(fmt::format("{} is not the one that {} was packed with, so its labels would mean other classes",
                                   classes_path(folder), index));
     }

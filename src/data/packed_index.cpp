@@ -52,6 +52,7 @@ void check_images(const PackedIndex& index, const std::string& name) {
 }  // namespace
 
 uint64_t checksum_of(const void* bytes, int64_t size) { return XXH3_64bits(bytes, static_cast<size_t>(size)); }
+uint64_t checksum_of(std::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
 
 std::string write_index(const PackedIndex& index) {
   Head head;
@@ -64,7 +65,7 @@ std::string write_index(const PackedIndex& index) {
   std::string bytes(reinterpret_cast<const char*>(&head), sizeof(head));
   append(bytes, index.shards);
   append(bytes, index.images);
-  const uint64_t sum = checksum_of(bytes.data(), static_cast<int64_t>(bytes.size()));
+  const uint64_t sum = checksum_of(bytes);
   bytes.append(reinterpret_cast<const char*>(&sum), sizeof(sum));
   return bytes;
 }

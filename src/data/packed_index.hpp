@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bn/dataset.hpp"
@@ -67,5 +68,6 @@ std::string shard_path(const std::string& folder, Split split, int64_t shard);  
 std::string classes_path(const std::string& folder);                            // FOLDER/classes.txt
 
 uint64_t checksum_of(const void* bytes, int64_t size);  // xxh3
+uint64_t checksum_of(std::string_view bytes);
 
 }  // namespace bn

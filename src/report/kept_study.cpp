@@ -187,10 +187,8 @@ Columns columns_of(std::string_view head) {
   }
   Columns columns;
   for (size_t i = kFirstColumn; i < names.size(); ++i) {
-    const auto* const column = std::find_if(std::begin(kColumns), std::end(kColumns),
-                                            [&](const Column& known) { return known.name == names[i]; });
-    const bool is_percentile =
-        std::find(std::begin(kPercentiles), std::end(kPercentiles), names[i]) != std::end(kPercentiles);
+    const auto* const column = std::ranges::find(kColumns, names[i], &Column::name);
+    const bool is_percentile = std::ranges::find(kPercentiles, names[i]) != std::end(kPercentiles);
     if (column == std::end(kColumns) && !is_percentile) {
       throw std::invalid_argument(fmt::format("there is no column '{}'", names[i]));
     }

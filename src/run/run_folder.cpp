@@ -70,7 +70,7 @@ bool is_ours(const std::string& name) {
   const std::string whole = name.substr(0, name.rfind(".tmp."));
   constexpr std::string_view kFiles[] = {"config.yaml",  "git.txt",   "plan.txt",        "engines.txt",
                                          "made_of.json", "log.jsonl", "best.safetensors"};
-  return step_of(whole).has_value() || std::find(std::begin(kFiles), std::end(kFiles), whole) != std::end(kFiles);
+  return step_of(whole).has_value() || std::ranges::find(kFiles, whole) != std::end(kFiles);
 }
 
 // Removes the files that a killed process left half written. Call it under the lock only: otherwise they could be
@@ -83,8 +83,7 @@ void remove_temporaries(const std::string& folder) {
 
 // Writes a temporary file that is never given its name.
 void prove_writable(const std::string& folder) {
-  constexpr std::string_view kText = "written to see whether this folder can be";
-  AtomicFile(folder + "/" + checkpoint_name(0)).append(kText.data(), static_cast<int64_t>(kText.size()));
+  AtomicFile(folder + "/" + checkpoint_name(0)).append("written to see whether this folder can be");
 }
 
 // One line for each version of the program that worked on the run.

@@ -216,7 +216,7 @@ void AtomicFile::commit() {
 
 void write_file(const std::string& path, std::string_view text) {
   AtomicFile file(path);
-  file.append(text.data(), static_cast<int64_t>(text.size()));
+  file.append(text);
   file.commit();
 }
 

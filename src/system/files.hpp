@@ -41,6 +41,7 @@ class AtomicFile {
   ~AtomicFile();
 
   void append(const void* data, int64_t bytes);
+  void append(std::string_view text) { append(text.data(), static_cast<int64_t>(text.size())); }
   // Not of a pipe, nor of a descriptor that appends. The offset is counted from this file's beginning.
   void overwrite(int64_t offset, const void* data, int64_t bytes);
   void commit();  // synced, renamed, directory synced
