@@ -84,7 +84,7 @@ void AmxCorrelation::run(const Call& call, void* scratch) const {
 
 void AmxCorrelation::split(const AmxParts& parts, const void* from, int64_t first, int64_t count) const {
   for (int64_t i = 0; i < count;) {
-    const FlatMaps::Run run = flat_.run(first + i, count - i);
+    const FlatMaps::Run run = flat_.run(from_, first + i, count - i);
     const AmxParts to = advanced(parts, i * pitch_);
     if (run.pixel >= 0) {
       kernels_.split(to, static_cast<const uint8_t*>(from) + run.pixel * from_.c * size_of(maps_), run.count, from_.c);
@@ -104,8 +104,9 @@ void AmxCorrelation::run_block(const Call& call, int64_t block, void* scratch) c
 
   const int64_t group_bytes = weight_bytes() / groups_;
   const auto taps = static_cast<int64_t>(taps_.size());
+  const int64_t element = size_of(maps_);
   const bool is_plain =
-      flat_.is_dense() && maps_ == DType::kF32 && call.bias == nullptr && call.activation == Activation::kNone;
+      flat_.is_filled_by(to_) && maps_ == DType::kF32 && call.bias == nullptr && call.activation == Activation::kNone;
   for (int64_t group = 0; group < groups_; ++group) {
     const int64_t column = group * kAmxBlock, columns = std::min(kAmxBlock, to_.c - column);
     const auto* weights =
@@ -118,12 +119,12 @@ void AmxCorrelation::run_block(const Call& call, int64_t block, void* scratch) c
         continue;
       }
       alignas(64) float sums[kAmxBlockValues];
-      const uint8_t* rows[kAmxBlock];
       void* outputs[kAmxBlock];
       kernels_.multiply(sums, kAmxBlock, here, taps_.data(), taps, depths_, weights);
-      flat_.rows(rows, first + i, kAmxBlock, to_, call.to, maps_);
+      const std::array<int64_t, kAmxBlock> pixels = flat_.pixels(to_, first + i);
       for (int64_t row = 0; row < kAmxBlock; ++row) {
-        outputs[row] = rows[row] == nullptr ? nullptr : const_cast<uint8_t*>(rows[row]) + column * size_of(maps_);
+        outputs[row] =
+            pixels[row] < 0 ? nullptr : static_cast<uint8_t*>(call.to) + (pixels[row] * to_.c + column) * element;
       }
       kernels_.store_rows(outputs, sums, columns, call.bias == nullptr ? nullptr : call.bias + column, call.activation);
     }

@@ -2,6 +2,7 @@
 // the input gradient is a convolution of dy with windows rotated by half a turn.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -22,29 +23,28 @@ AmxParts advanced(const AmxParts& parts, int64_t values);
 
 // Maps [n, h, w, c] as places in one row: `pad` places behind each row of pixels and `pad` rows behind each image hold
 // zeros, which serve as the padding before the next ones, too. A window's pixels then lie at the same distances from
-// each other everywhere, and 16 neighbouring places fill a tile of any map.
+// each other everywhere, and 16 neighbouring places fill a tile of any map. What a convolution makes of the maps has
+// its pixels in the same places.
 class FlatMaps {
  public:
-  FlatMaps(const Shape& shape, int64_t pad) : shape_(shape), width_(shape.w + pad), height_(shape.h + pad) {}
+  FlatMaps(const Shape& shape, int64_t pad) : n_(shape.n), height_(shape.h + pad), width_(shape.w + pad) {}
 
-  int64_t places() const { return shape_.n * height_ * width_; }
+  int64_t places() const { return n_ * height_ * width_; }
   int64_t distance(int64_t rows, int64_t columns) const { return rows * width_ + columns; }
-  bool is_dense() const { return width_ == shape_.w && height_ == shape_.h; }
+  // Whether `map` has a pixel in every place.
+  bool is_filled_by(const Shape& map) const { return map.h == height_ && map.w == width_; }
 
-  // A run of places from `first` on, of at most `count`, that holds either pixels or zeros.
+  // A run of places from `first` on, of at most `count`, in which `map` has either pixels or none.
   struct Run {
     int64_t count;
     int64_t pixel;  // the first of [n, h, w], or -1
   };
-  Run run(int64_t first, int64_t count) const;
-
-  // Writes where `map`, of pixels [n, h, w] with h and w of this map or smaller, has the pixels of `count` places from
-  // `first` on; null where it has none.
-  void rows(const uint8_t** to, int64_t first, int64_t count, const Shape& map, const void* data, DType dtype) const;
+  Run run(const Shape& map, int64_t first, int64_t count) const;
+  // The same of each place in a block.
+  std::array<int64_t, kAmxBlock> pixels(const Shape& map, int64_t first) const;
 
  private:
-  Shape shape_;
-  int64_t width_, height_;  // with padding
+  int64_t n_, height_, width_;  // with padding
 };
 
 // to[n, r, s, :] = sum over windows of from[n, r - pad + i, s - pad + j, :] times weights; zero outside the map. `from`

@@ -80,21 +80,23 @@ void AmxWeightGradient::run(float* dw, const void* x, const void* dy, void* scra
 
 void AmxWeightGradient::rearrange(const Memory& memory, int64_t chunk, const void* x, const void* dy) const {
   const int64_t first = chunk * chunk_places_;
-  const uint8_t* rows[kAmxBlock];
-  const void* filled[kAmxBlock];
+  const void* rows[kAmxBlock];
   const auto read = [&](int64_t place, const Shape& map, const void* data) {
-    flat_.rows(rows, place, kAmxBlock, map, data, maps_);
-    for (int64_t i = 0; i < kAmxBlock; ++i) filled[i] = rows[i] == nullptr ? memory.zeros : rows[i];
+    const int64_t pixel_bytes = map.c * size_of(maps_);
+    const std::array<int64_t, kAmxBlock> pixels = flat_.pixels(map, place);
+    for (int64_t i = 0; i < kAmxBlock; ++i) {
+      rows[i] = pixels[i] < 0 ? memory.zeros : static_cast<const uint8_t*>(data) + pixels[i] * pixel_bytes;
+    }
   };
   const int64_t x_groups = chunk_places_ / kAmxBlock, dy_groups = gradient_places_ / kAmxBlock;
   const Share x_share = share_of(x_groups), dy_share = share_of(dy_groups);
   for (int64_t group = x_share.begin; group < x_share.end; ++group) {
     read(first + group * kAmxBlock, x_, x);
-    kernels_.pair_rows(advanced(memory.x, group * (kAmxBlock / 2) * x_pitch_), filled, kAmxBlock, x_.c);
+    kernels_.pair_rows(advanced(memory.x, group * (kAmxBlock / 2) * x_pitch_), rows, kAmxBlock, x_.c);
   }
   for (int64_t group = dy_share.begin; group < dy_share.end; ++group) {
     read(first - before_ + group * kAmxBlock, y_, dy);
-    kernels_.transpose_rows(advanced(memory.dy, group * kAmxBlock), filled, y_.c);
+    kernels_.transpose_rows(advanced(memory.dy, group * kAmxBlock), rows, y_.c);
   }
 }
 
