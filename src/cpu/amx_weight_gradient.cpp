@@ -92,7 +92,7 @@ void AmxWeightGradient::rearrange(const Memory& memory, int64_t chunk, const voi
   const Share x_share = share_of(x_groups), dy_share = share_of(dy_groups);
   for (int64_t group = x_share.begin; group < x_share.end; ++group) {
     read(first + group * kAmxBlock, x_, x);
-    kernels_.pair_rows(advanced(memory.x, group * (kAmxBlock / 2) * x_pitch_), rows, kAmxBlock, x_.c);
+    kernels_.pair_rows(advanced(memory.x, group * (kAmxBlock / 2) * x_pitch_), rows, x_.c);
   }
   for (int64_t group = dy_share.begin; group < dy_share.end; ++group) {
     read(first - before_ + group * kAmxBlock, y_, dy);
@@ -108,7 +108,7 @@ void AmxWeightGradient::multiply(const Memory& memory, int64_t chunk) const {
     const int64_t position = block % positions;
     // Where x has place q, dy has the place that the window's position maps it to.
     const int64_t shift = before_ - flat_.distance(position / kernel_ - pad_, position % kernel_ - pad_);
-    kernels_.multiply_pairs(memory.sums + block * kAmxBlockValues, kAmxBlock, chunk > 0,
+    kernels_.multiply_pairs(memory.sums + block * kAmxBlockValues, chunk > 0,
                             advanced(memory.dy, output * kAmxBlock * dy_pitch_ + shift),
                             advanced(memory.x, input * kAmxBlock * 2), chunk_places_ / kAmxBlock);
   }

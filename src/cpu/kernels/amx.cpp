@@ -111,8 +111,8 @@ BN_INLINE void transpose(__m512i* m) {
 }
 
 template <class E>
-void pair_rows(AmxParts to, const void* const* rows, int64_t count, int64_t c) {
-  for (int64_t i = 0; i < count; i += kPair) {
+void pair_rows(AmxParts to, const void* const* rows, int64_t c) {
+  for (int64_t i = 0; i < kAmxBlock; i += kPair) {
     const auto *even = static_cast<const E*>(rows[i]), *odd = static_cast<const E*>(rows[i + 1]);
     Bf16* high = to.high + i / kPair * to.pitch;
     for_columns(c, [&](int64_t j, auto part) {
@@ -142,64 +142,43 @@ void transpose_rows(AmxParts to, const void* const* rows, int64_t c) {
   });
 }
 
-// A pair of tiles side by side for each part, of pairs of depths [16] by columns [16].
-template <bool HasLow>
-BN_INLINE void store_pairs(uint16_t* tiles, int64_t column_tile, int64_t row, const Split& pairs) {
-  uint16_t* to = tiles + column_tile * kTileValues + row * 2 * kTile;
-  _mm512_storeu_si512(to, pairs.high);
-  if constexpr (HasLow) _mm512_storeu_si512(to + 2 * kTileValues, pairs.low);
+// Copies dense rows of a block of weights into one of [32, 32], whose rest is left as it is.
+BN_INLINE void gather(float (&block)[kAmxBlock][kAmxBlock], const float* from, int64_t stride, int64_t rows,
+                      int64_t columns) {
+  for (int64_t i = 0; i < rows; ++i) {
+    for_columns(columns, [&](int64_t j, auto part) { store(block[i] + j, load(from + i * stride + j, part), part); });
+  }
 }
 
+// A pair of tiles side by side for each part, of pairs of depths [16] by columns [16].
 template <bool HasLow>
 void pack(uint16_t* tiles, const AmxWeights& w) {
-  const float zeros[kAmxBlock] = {};
+  alignas(64) float block[kAmxBlock][kAmxBlock] = {};  // [depths, columns]
+  if (w.column_stride == 1) {
+    gather(block, w.data, w.depth_stride, w.depths, w.columns);
+  } else {  // depths lie side by side
+    alignas(64) float turned[kAmxBlock][kAmxBlock] = {};
+    gather(turned, w.data, w.column_stride, w.columns, w.depths);
+    for (int64_t place = 0; place < 4; ++place) {
+      const int64_t depth = place / 2 * kTile, column = place % 2 * kTile;
+      __m512i tile[kTile];
+      for (int64_t i = 0; i < kTile; ++i) tile[i] = _mm512_load_si512(turned[column + i] + depth);
+      transpose(tile);
+      for (int64_t i = 0; i < kTile; ++i) _mm512_store_si512(block[depth + i] + column, tile[i]);
+    }
+  }
   for (int64_t tile = 0; tile < 2; ++tile) {
-    const int64_t first = tile * kTile, columns = w.columns - first;
-    if (w.column_stride == 1) {
-      for (int64_t row = 0; row < kTile; ++row) {
-        const auto depth = [&](int64_t k) { return k < w.depths ? w.data + k * w.depth_stride + first : zeros; };
-        Split pairs = {_mm512_setzero_si512(), _mm512_setzero_si512()};
-        if (columns >= kTile) {
-          pairs = interleave(depth(kPair * row), depth(kPair * row + 1), Whole{});
-        } else if (columns > 0) {
-          pairs = interleave(depth(kPair * row), depth(kPair * row + 1), Part{columns});
-        }
-        store_pairs<HasLow>(tiles, tile, row, pairs);
-      }
-      continue;
+    for (int64_t row = 0; row < kTile; ++row) {
+      const float *even = block[kPair * row] + tile * kTile, *odd = block[kPair * row + 1] + tile * kTile;
+      const Split pairs = interleave(even, odd, Whole{});
+      uint16_t* to = tiles + tile * kTileValues + row * 2 * kTile;
+      _mm512_storeu_si512(to, pairs.high);
+      if constexpr (HasLow) _mm512_storeu_si512(to + 2 * kTileValues, pairs.low);
     }
-    __m512i high[kTile], low[kTile];
-    for (int64_t column = 0; column < kTile; ++column) {
-      // 32 depths of a column lie side by side.
-      alignas(64) float values[kAmxBlock] = {};
-      alignas(64) Bf16 parts[2][kAmxBlock];
-      if (column < columns) {
-        const float* from = w.data + (first + column) * w.column_stride;
-        for (int64_t k = 0; k < w.depths; ++k) values[k] = from[k];
-      }
-      for (int64_t k = 0; k < kAmxBlock; k += kTile) split_to(parts[0] + k, parts[1] + k, values + k, Whole{});
-      high[column] = _mm512_load_si512(parts[0]);
-      low[column] = _mm512_load_si512(parts[1]);
-    }
-    transpose(high);
-    transpose(low);
-    for (int64_t row = 0; row < kTile; ++row) store_pairs<HasLow>(tiles, tile, row, {high[row], low[row]});
   }
 }
 
 // The tiles: four of sums, [32, 32] of f32, and two of each operand.
-#define BN_LOAD_A(from, bytes) \
-  _tile_loadd(4, from, bytes); \
-  _tile_loadd(5, (from) + kTile * (bytes) / sizeof(*(from)), bytes)
-#define BN_LOAD_B(from, bytes, next) \
-  _tile_loadd(6, from, bytes);       \
-  _tile_loadd(7, (from) + (next), bytes)
-#define BN_MULTIPLY        \
-  _tile_dpbf16ps(0, 4, 6); \
-  _tile_dpbf16ps(1, 4, 7); \
-  _tile_dpbf16ps(2, 5, 6); \
-  _tile_dpbf16ps(3, 5, 7)
-
 BN_INLINE void zero_sums() {
   _tile_zero(0);
   _tile_zero(1);
@@ -220,59 +199,71 @@ BN_INLINE void store_sums(float* sums, int64_t pitch) {
   _tile_stored(2, sums + kTile * pitch, bytes);
   _tile_stored(3, sums + kTile * pitch + kTile, bytes);
 }
+BN_INLINE void load_a(const uint16_t* rows, int64_t pitch) {
+  const int64_t bytes = pitch * static_cast<int64_t>(sizeof(uint16_t));
+  _tile_loadd(4, rows, bytes);
+  _tile_loadd(5, rows + kTile * pitch, bytes);
+}
+BN_INLINE void load_b(const uint16_t* pairs, int64_t pitch, int64_t next) {
+  const int64_t bytes = pitch * static_cast<int64_t>(sizeof(uint16_t));
+  _tile_loadd(6, pairs, bytes);
+  _tile_loadd(7, pairs + next, bytes);
+}
+BN_INLINE void multiply_tiles() {
+  _tile_dpbf16ps(0, 4, 6);
+  _tile_dpbf16ps(1, 4, 7);
+  _tile_dpbf16ps(2, 5, 6);
+  _tile_dpbf16ps(3, 5, 7);
+}
+
+// [32, 32] of bf16. The second of two factors has pairs of rows, and its right half `next` values behind its left one.
+struct Factor {
+  const uint16_t *high, *low;
+  int64_t pitch, next = 0;
+};
+template <bool HasLow>
+BN_INLINE Factor factor_at(const AmxParts& parts, int64_t values, int64_t next = 0) {
+  return {parts.high + values, HasLow ? parts.low + values : nullptr, parts.pitch, next};
+}
+
+// sums += a b; small products first.
+template <bool HasLow>
+BN_INLINE void add_product(const Factor& a, const Factor& b) {
+  load_a(a.high, a.pitch);
+  if constexpr (HasLow) {
+    load_b(b.low, b.pitch, b.next);
+    multiply_tiles();
+  }
+  load_b(b.high, b.pitch, b.next);
+  multiply_tiles();
+  if constexpr (HasLow) {
+    load_a(a.low, a.pitch);
+    multiply_tiles();
+  }
+}
 
 template <bool HasLow>
 void multiply(float* sums, int64_t pitch, const AmxParts& x, const int64_t* taps, int64_t tap_count, int64_t depths,
               const uint16_t* weights) {
-  constexpr int64_t kLine = 64;  // bytes of a row of a tile of weights
-  const int64_t bytes = x.pitch * static_cast<int64_t>(sizeof(uint16_t));
   zero_sums();
   for (int64_t tap = 0; tap < tap_count; ++tap) {
     for (int64_t depth = 0; depth < depths; ++depth) {
-      const uint16_t* high = x.high + taps[tap] * x.pitch + depth * kAmxBlock;
-      if constexpr (HasLow) {  // small products first
-        const uint16_t* low = x.low + taps[tap] * x.pitch + depth * kAmxBlock;
-        BN_LOAD_A(high, bytes);
-        BN_LOAD_B(weights + 2 * kTileValues, kLine, kTileValues);
-        BN_MULTIPLY;
-        BN_LOAD_B(weights, kLine, kTileValues);
-        BN_MULTIPLY;
-        BN_LOAD_A(low, bytes);
-        BN_MULTIPLY;
-        weights += 4 * kTileValues;
-      } else {
-        BN_LOAD_A(high, bytes);
-        BN_LOAD_B(weights, kLine, kTileValues);
-        BN_MULTIPLY;
-        weights += 2 * kTileValues;
-      }
+      add_product<HasLow>(factor_at<HasLow>(x, taps[tap] * x.pitch + depth * kAmxBlock),
+                          {weights, weights + 2 * kTileValues, 2 * kTile, kTileValues});
+      weights += (HasLow ? 4 : 2) * kTileValues;
     }
   }
   store_sums(sums, pitch);
 }
 
 template <bool HasLow>
-void multiply_pairs(float* sums, int64_t pitch, bool adds, const AmxParts& a, const AmxParts& b, int64_t depths) {
-  const int64_t a_bytes = a.pitch * static_cast<int64_t>(sizeof(uint16_t));
-  const int64_t b_bytes = b.pitch * static_cast<int64_t>(sizeof(uint16_t));
-  adds ? load_sums(sums, pitch) : zero_sums();
+void multiply_pairs(float* sums, bool adds, const AmxParts& a, const AmxParts& b, int64_t depths) {
+  adds ? load_sums(sums, kAmxBlock) : zero_sums();
   for (int64_t depth = 0; depth < depths; ++depth) {
-    const uint16_t *a_high = a.high + depth * kAmxBlock, *b_high = b.high + depth * kTile * b.pitch;
-    BN_LOAD_A(a_high, a_bytes);
-    if constexpr (HasLow) {
-      const uint16_t *a_low = a.low + depth * kAmxBlock, *b_low = b.low + depth * kTile * b.pitch;
-      BN_LOAD_B(b_low, b_bytes, 2 * kTile);
-      BN_MULTIPLY;
-      BN_LOAD_B(b_high, b_bytes, 2 * kTile);
-      BN_MULTIPLY;
-      BN_LOAD_A(a_low, a_bytes);
-      BN_MULTIPLY;
-    } else {
-      BN_LOAD_B(b_high, b_bytes, 2 * kTile);
-      BN_MULTIPLY;
-    }
+    add_product<HasLow>(factor_at<HasLow>(a, depth * kAmxBlock),
+                        factor_at<HasLow>(b, depth * kTile * b.pitch, 2 * kTile));
   }
-  store_sums(sums, pitch);
+  store_sums(sums, kAmxBlock);
 }
 
 template <Activation A, class E>
@@ -300,7 +291,7 @@ void store_rows(void* const* rows, const float* sums, int64_t columns, const flo
 }
 
 template <class E>
-constexpr AmxKernels kernels_on() {
+constexpr AmxKernels table() {
   return {.begin = begin,
           .end = end,
           .split = split<E>,
@@ -314,13 +305,13 @@ constexpr AmxKernels kernels_on() {
 
 }  // namespace
 
-const AmxKernels kAmxF32 = kernels_on<float>();
-const AmxKernels kAmxBf16 = kernels_on<Bf16>();
+extern constinit const AmxKernels kAmxF32 = table<float>();
+extern constinit const AmxKernels kAmxBf16 = table<Bf16>();
 
 #else
 
-const AmxKernels kAmxF32 = {};
-const AmxKernels kAmxBf16 = {};
+extern constinit const AmxKernels kAmxF32 = {};
+extern constinit const AmxKernels kAmxBf16 = {};
 
 #endif
 

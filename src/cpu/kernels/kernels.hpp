@@ -173,12 +173,12 @@ struct AmxKernels {
                    int64_t depths, const uint16_t* weights);
   // The rows that are not null: y = activation(sums + bias); bias [columns] may be null.
   void (*store_rows)(void* const* rows, const float* sums, int64_t columns, const float* bias, Activation activation);
-  // For sums over pixels: 32 rows of a map become columns, to [c, 32]; or each two become one of pairs, to
-  // [count / 2, c, 2]. Both write up to 15 channels more.
+  // For sums over pixels: 32 rows of a map become columns, to [c, 32]; or each two become one of pairs, to [16, c, 2].
+  // Both write up to 15 channels more.
   void (*transpose_rows)(AmxParts to, const void* const* rows, int64_t c);
-  void (*pair_rows)(AmxParts to, const void* const* rows, int64_t count, int64_t c);
+  void (*pair_rows)(AmxParts to, const void* const* rows, int64_t c);
   // sums [32, 32] = (sums +) a [32, 32 depths] b, where b has pairs of rows.
-  void (*multiply_pairs)(float* sums, int64_t pitch, bool adds, const AmxParts& a, const AmxParts& b, int64_t depths);
+  void (*multiply_pairs)(float* sums, bool adds, const AmxParts& a, const AmxParts& b, int64_t depths);
 };
 
 struct KernelTable {
