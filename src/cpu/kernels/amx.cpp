@@ -280,14 +280,7 @@ void store_rows_as(void* const* rows, const float* sums, int64_t columns, const 
 
 template <class E>
 void store_rows(void* const* rows, const float* sums, int64_t columns, const float* bias, Activation activation) {
-  switch (activation) {
-    case Activation::kNone:
-      return store_rows_as<Activation::kNone, E>(rows, sums, columns, bias);
-    case Activation::kRelu:
-      return store_rows_as<Activation::kRelu, E>(rows, sums, columns, bias);
-    case Activation::kSigmoid:
-      return store_rows_as<Activation::kSigmoid, E>(rows, sums, columns, bias);
-  }
+  with_activation(activation, [&]<Activation A>() { store_rows_as<A, E>(rows, sums, columns, bias); });
 }
 
 template <class E>

@@ -31,19 +31,6 @@ BN_INLINE Float dz_of(const T* dy, const T* y, P part) {
   return gradient;
 }
 
-// Calls body.template operator()<A>() for the activation.
-template <class Body>
-BN_INLINE void with_activation(Activation activation, Body body) {
-  switch (activation) {
-    case Activation::kNone:
-      return body.template operator()<Activation::kNone>();
-    case Activation::kRelu:
-      return body.template operator()<Activation::kRelu>();
-    case Activation::kSigmoid:
-      return body.template operator()<Activation::kSigmoid>();
-  }
-}
-
 template <int R, class Body>
 BN_INLINE void for_groups_of_rows(int64_t rows, Body body) {
   int64_t row = 0;

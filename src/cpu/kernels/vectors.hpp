@@ -229,5 +229,18 @@ BN_INLINE Float activate(Float z) {
   return z;
 }
 
+// Calls body.template operator()<A>() for the activation.
+template <class Body>
+BN_INLINE void with_activation(Activation activation, Body body) {
+  switch (activation) {
+    case Activation::kNone:
+      return body.template operator()<Activation::kNone>();
+    case Activation::kRelu:
+      return body.template operator()<Activation::kRelu>();
+    case Activation::kSigmoid:
+      return body.template operator()<Activation::kSigmoid>();
+  }
+}
+
 }  // namespace
 }  // namespace bn::cpu::BN_CPU_ISA

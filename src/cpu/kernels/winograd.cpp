@@ -158,15 +158,7 @@ void output_of(E* y, Planes products, const MapTile& tile, const float* bias) {
 
 template <class E>
 void output(void* pixels, Planes products, const MapTile& tile, const float* bias, Activation activation) {
-  auto* y = static_cast<E*>(pixels);
-  switch (activation) {
-    case Activation::kNone:
-      return output_of<Activation::kNone>(y, products, tile, bias);
-    case Activation::kRelu:
-      return output_of<Activation::kRelu>(y, products, tile, bias);
-    case Activation::kSigmoid:
-      return output_of<Activation::kSigmoid>(y, products, tile, bias);
-  }
+  with_activation(activation, [&]<Activation A>() { output_of<A>(static_cast<E*>(pixels), products, tile, bias); });
 }
 
 template <class P>
