@@ -9,7 +9,7 @@
 #include <optional>
 
 #include "cpu/amx.hpp"
-#include "cpu/winograd_parts.hpp"
+#include "cpu/winograd.hpp"
 
 namespace bn {
 namespace {
@@ -98,8 +98,12 @@ void ConvolutionsAlone::add(const std::string& name, const Operands& operands) {
     add_matrix_products(directions, operands);
   }
   const cpu::ConvolutionWindow& window = operands.window;
-  if (window.kernel == 3 && window.stride == 1) add_winograd(directions, operands);
-  if (window.stride == 1 && cpu::has_amx()) add_amx(directions, operands);
+  if (window.kernel == 3 && window.stride == 1) {
+    add_own<cpu::WinogradCorrelation, cpu::WinogradWeightGradient>(directions, operands);
+  }
+  if (window.stride == 1 && cpu::has_amx()) {
+    add_own<cpu::AmxCorrelation, cpu::AmxWeightGradient>(directions, operands);
+  }
   forward_.push_back(std::move(directions[0]));
   for (size_t i = 1; i < directions.size(); ++i) backward_.push_back(std::move(directions[i]));
 }
@@ -178,54 +182,31 @@ void ConvolutionsAlone::add_matrix_products(std::vector<TimedDirection>& directi
 }
 
 // y, dx and dw of a convolution of stride 1 by kernels of ours, whether or not its shape is one that training computes
-// so. Both are made for the types and shapes of what they read and write, and the padding.
-template <class MakeCorrelation, class MakeWeightGradient>
-void ConvolutionsAlone::add_own(std::vector<TimedDirection>& directions, const Operands& operands, const char* name,
-                                const MakeCorrelation& correlation, const MakeWeightGradient& weight_gradient) {
+// so.
+template <class Correlation, class WeightGradient>
+void ConvolutionsAlone::add_own(std::vector<TimedDirection>& directions, const Operands& operands) {
   const Shape &x = operands.x.shape, &y = operands.y.shape;
-  const int64_t kernel = operands.window.kernel, pad = operands.window.pad;
+  const cpu::ConvolutionWindow& window = operands.window;
+  const cpu::ConvolutionWindow rotated{.kernel = window.kernel, .pad = window.kernel - 1 - window.pad};
+  const int threads = omp_get_max_threads();
   const auto add = [&](TimedDirection& to, int64_t scratch_bytes, const std::function<void(void*)>& run) {
     scratch_bytes_ = std::max(scratch_bytes_, scratch_bytes);
-    to.candidates.push_back({.name = name, .form = Form::kImages, .run = run});
+    to.candidates.push_back({.name = Correlation::implementation(dtype_), .form = Form::kImages, .run = run});
   };
-  const auto add_correlation = [&](TimedDirection& to, const Tensor& result, const Tensor& from, int64_t its_pad) {
-    const auto call = correlation(from.shape, result.shape, its_pad);
+  const auto add_correlation = [&](TimedDirection& to, const Tensor& result, const Tensor& from,
+                                   const cpu::ConvolutionWindow& its_window) {
+    const auto call = std::make_shared<Correlation>(dtype_, from.shape, result.shape, its_window, threads);
     void* w = buffer(call->weight_bytes());
     add(to, call->scratch_bytes(),
         [=](void* scratch) { call->run({.to = result.data, .from = from.data, .weights = w}, scratch); });
   };
   const Tensor dx = dense(dx_, dtype_, x), dy = dense(dy_, dtype_, y);
-  add_correlation(directions[0], operands.y, operands.x, pad);
-  const auto call = weight_gradient(x, y, pad);
-  auto* dw = static_cast<float*>(buffer(kernel * kernel * x.c * y.c * size_of(DType::kF32)));
+  add_correlation(directions[0], operands.y, operands.x, window);
+  const auto call = std::make_shared<WeightGradient>(dtype_, x, y, window, threads);
+  auto* dw = static_cast<float*>(buffer(window.kernel * window.kernel * x.c * y.c * size_of(DType::kF32)));
   add(directions[1], call->scratch_bytes(),
       [call, dw, dy, x_data = operands.x.data](void* scratch) { call->run(dw, x_data, dy.data, scratch); });
-  if (operands.wants_dx) add_correlation(directions[2], dx, dy, kernel - 1 - pad);
-}
-
-void ConvolutionsAlone::add_winograd(std::vector<TimedDirection>& directions, const Operands& operands) {
-  const int threads = omp_get_max_threads();
-  add_own(
-      directions, operands, "winograd_f43",
-      [&](const Shape& from, const Shape& to, int64_t pad) {
-        return std::make_shared<cpu::WinogradCorrelation>(dtype_, from, to, pad, threads);
-      },
-      [&](const Shape& x, const Shape& y, int64_t pad) {
-        return std::make_shared<cpu::WinogradWeightGradient>(dtype_, x, y, pad, threads);
-      });
-}
-
-void ConvolutionsAlone::add_amx(std::vector<TimedDirection>& directions, const Operands& operands) {
-  const int threads = omp_get_max_threads();
-  const int64_t kernel = operands.window.kernel;
-  add_own(
-      directions, operands, "amx",
-      [&](const Shape& from, const Shape& to, int64_t pad) {
-        return std::make_shared<cpu::AmxCorrelation>(dtype_, from, to, kernel, pad, threads);
-      },
-      [&](const Shape& x, const Shape& y, int64_t pad) {
-        return std::make_shared<cpu::AmxWeightGradient>(dtype_, x, y, kernel, pad, threads);
-      });
+  if (operands.wants_dx) add_correlation(directions[2], dx, dy, rotated);
 }
 
 void ConvolutionsAlone::run(std::vector<TimedDirection>& directions) {

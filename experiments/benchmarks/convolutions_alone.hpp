@@ -63,11 +63,8 @@ class ConvolutionsAlone {
   void add(const std::string& name, const Operands& operands);
   void add_convolutions(std::vector<TimedDirection>& directions, const Operands& operands, Form form);
   void add_matrix_products(std::vector<TimedDirection>& directions, const Operands& operands);
-  template <class MakeCorrelation, class MakeWeightGradient>
-  void add_own(std::vector<TimedDirection>& directions, const Operands& operands, const char* name,
-               const MakeCorrelation& correlation, const MakeWeightGradient& weight_gradient);
-  void add_winograd(std::vector<TimedDirection>& directions, const Operands& operands);
-  void add_amx(std::vector<TimedDirection>& directions, const Operands& operands);
+  template <class Correlation, class WeightGradient>
+  void add_own(std::vector<TimedDirection>& directions, const Operands& operands);
   void add_candidate(TimedDirection& to, const dnnl::primitive_desc_base& description, Form form,
                      const std::vector<std::pair<int, void*>>& data, int weights);
   void* buffer(int64_t bytes);

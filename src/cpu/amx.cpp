@@ -1,13 +1,10 @@
 #include "cpu/amx.hpp"
 
-#include <omp.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 
-#include "core/op_checks.hpp"
-#include "cpu/folding.hpp"
 #include "cpu/onednn_api.hpp"
 
 namespace bn::cpu {
@@ -40,19 +37,38 @@ bool may_use_tiles() {
 
 }  // namespace
 
+AmxParts advanced(const AmxParts& parts, int64_t values) {
+  return {parts.high + values, parts.low == nullptr ? nullptr : parts.low + values, parts.pitch};
+}
+
+FlatMaps::Run FlatMaps::run(const Shape& map, int64_t first, int64_t count) const {
+  if (first < 0) return {std::min(count, -first), -1};
+  if (first >= places()) return {count, -1};
+  if (is_filled_by(map)) return {std::min(count, places() - first), first};
+  const int64_t line = first / width_, column = first % width_, row = line % height_;
+  if (row >= map.h || column >= map.w) return {std::min(count, width_ - column), -1};
+  return {std::min(count, map.w - column), (line / height_ * map.h + row) * map.w + column};
+}
+
+std::array<int64_t, kAmxBlock> FlatMaps::pixels(const Shape& map, int64_t first) const {
+  std::array<int64_t, kAmxBlock> pixels;
+  for (int64_t i = 0; i < kAmxBlock;) {
+    const Run here = run(map, first + i, kAmxBlock - i);
+    for (int64_t j = 0; j < here.count; ++j) pixels[i + j] = here.pixel < 0 ? -1 : here.pixel + j;
+    i += here.count;
+  }
+  return pixels;
+}
+
 bool has_amx() {
   return kernels().amx_f32.multiply != nullptr && instruction_set_name().find("amx") != std::string::npos &&
          may_use_tiles();
 }
 
-bool allows_amx(const ConvolutionWindow& window, const OpDesc& desc) {
-  const TensorDesc &x = desc.x.at(0), &y = desc.y;
-  return window.stride == 1 && window.pad < window.kernel && x.dtype == y.dtype;
-}
-
 bool suits_amx(const ConvolutionWindow& window, const OpDesc& desc) {
   const Shape &x = desc.x.at(0).shape, &y = desc.y.shape;
-  if (!allows_amx(window, desc) || std::min(x.c, y.c) < kLeastChannels) return false;
+  if (window.stride != 1 || window.pad >= window.kernel || desc.x[0].dtype != desc.y.dtype) return false;
+  if (std::min(x.c, y.c) < kLeastChannels) return false;
   const int64_t side = std::max(y.h, y.w);
   if (desc.y.dtype == DType::kBf16) {
     return window.kernel == 3 && side <= (desc.has_backward ? kSmallMap : kTinyMap);
@@ -60,49 +76,6 @@ bool suits_amx(const ConvolutionWindow& window, const OpDesc& desc) {
   if (window.kernel != 1) return false;
   if (!desc.has_backward) return x.c >= kLeastInputsOfProduct;
   return y.c >= kManyOutputs || side <= kTinyMap;
-}
-
-AmxConvolution::AmxConvolution(const ConvolutionWindow& window, const std::optional<Folded>& folded, const OpDesc& desc)
-    : implementation_(desc.y.dtype == DType::kF32 ? "amx_bf16x3" : "amx_bf16"),
-      has_bias_(folded.has_value()),
-      activation_(folded ? folded->activation : Activation::kNone),
-      forward_(desc.y.dtype, desc.x.at(0).shape, desc.y.shape, window.kernel, window.pad, omp_get_max_threads()) {
-  refuse_row_strides(desc);
-  require_no_backward(folded, desc);
-  const Shape &x = desc.x[0].shape, &y = desc.y.shape;
-  const int threads = omp_get_max_threads();
-  packed_.add(forward_.weight_bytes());
-  scratch_bytes_ = forward_.scratch_bytes();
-  if (has_bias_) bias_offset_ = packed_.add(y.c * size_of(DType::kF32));
-  if (!desc.has_backward) return;
-  if (desc.wants_dx.at(0)) {
-    input_gradient_.emplace(desc.y.dtype, y, x, window.kernel, window.kernel - 1 - window.pad, threads);
-    rotated_offset_ = packed_.add(input_gradient_->weight_bytes());
-    scratch_bytes_ = std::max(scratch_bytes_, input_gradient_->scratch_bytes());
-  }
-  weight_gradient_.emplace(desc.y.dtype, x, y, window.kernel, window.pad, threads);
-  scratch_bytes_ = std::max(scratch_bytes_, weight_gradient_->scratch_bytes());
-}
-
-void AmxConvolution::pack(void* packed, float* w, void*) {
-  forward_.pack(at(packed, 0), w, WindowOrder::kAsStored);
-  if (input_gradient_) input_gradient_->pack(at(packed, rotated_offset_), w, WindowOrder::kRotated);
-}
-
-void AmxConvolution::forward(const OpIo& io) {
-  forward_.run({.to = io.y.data,
-                .from = io.x[0].data,
-                .weights = at(io.packed, 0),
-                .bias = has_bias_ ? bias(io.packed) : nullptr,
-                .activation = activation_},
-               io.scratch);
-}
-
-void AmxConvolution::backward(float* dw, const OpIo& io, void* scratch) {
-  if (input_gradient_) {
-    input_gradient_->run({.to = io.dx[0].data, .from = io.dy.data, .weights = at(io.packed, rotated_offset_)}, scratch);
-  }
-  weight_gradient_->run(dw, io.x[0].data, io.dy.data, scratch);
 }
 
 }  // namespace bn::cpu

@@ -1,7 +1,6 @@
 #include <algorithm>
 
-#include "cpu/amx_parts.hpp"
-#include "cpu/parallel.hpp"
+#include "cpu/amx.hpp"
 
 namespace bn::cpu {
 namespace {
@@ -11,24 +10,25 @@ constexpr int64_t kPartBytesOfBlock = int64_t{768} << 10;
 
 }  // namespace
 
-AmxCorrelation::AmxCorrelation(DType maps, const Shape& from, const Shape& to, int64_t kernel, int64_t pad, int threads)
+AmxCorrelation::AmxCorrelation(DType maps, const Shape& from, const Shape& to, const ConvolutionWindow& window,
+                               int threads)
     : maps_(maps),
       from_(from),
       to_(to),
-      kernel_(kernel),
-      pad_(pad),
+      kernel_(window.kernel),
+      pad_(window.pad),
       threads_(threads),
-      flat_(from, pad),
+      flat_(from, window.pad),
       depths_(divide_up(from.c, kAmxBlock)),
       groups_(divide_up(to.c, kAmxBlock)),
-      pitch_(odd_lines(from.c)),
-      halo_(flat_.distance(kernel - 1, kernel - 1)) {
+      pitch_(odd_lines(from.c, DType::kBf16)),
+      halo_(flat_.distance(kernel_ - 1, kernel_ - 1)) {
   const int64_t place_bytes = pitch_ * (maps == DType::kF32 ? 2 : 1) * size_of(DType::kBf16);
   const int64_t wanted = divide_up(flat_.places() * place_bytes, kPartBytesOfBlock);
   block_places_ = round_up(divide_up(flat_.places(), round_up(wanted, threads)), kAmxBlock);
   blocks_ = divide_up(flat_.places(), block_places_);
-  for (int64_t i = 0; i < kernel; ++i) {
-    for (int64_t j = 0; j < kernel; ++j) taps_.push_back(flat_.distance(i, j));
+  for (int64_t i = 0; i < kernel_; ++i) {
+    for (int64_t j = 0; j < kernel_; ++j) taps_.push_back(flat_.distance(i, j));
   }
   Regions regions;
   const int64_t part_bytes = (block_places_ + halo_) * pitch_ * size_of(DType::kBf16);
@@ -63,13 +63,7 @@ void AmxCorrelation::pack(void* packed, const float* w, WindowOrder order) const
   }
 }
 
-AmxParts AmxCorrelation::parts(void* scratch) const {
-  return {.high = static_cast<uint16_t*>(scratch),
-          .low = maps_ == DType::kF32 ? static_cast<uint16_t*>(at(scratch, low_offset_)) : nullptr,
-          .pitch = pitch_};
-}
-
-void AmxCorrelation::run(const Call& call, void* scratch) const {
+void AmxCorrelation::run(const CorrelationCall& call, void* scratch) const {
 #pragma omp parallel num_threads(threads_)
   {
     void* mine = at(scratch, omp_get_thread_num() * thread_bytes_);
@@ -96,10 +90,12 @@ void AmxCorrelation::split(const AmxParts& parts, const void* from, int64_t firs
   }
 }
 
-void AmxCorrelation::run_block(const Call& call, int64_t block, void* scratch) const {
+void AmxCorrelation::run_block(const CorrelationCall& call, int64_t block, void* scratch) const {
   const int64_t first = block * block_places_;
   const int64_t count = std::min(block_places_, round_up(flat_.places() - first, kAmxBlock));
-  const AmxParts parts = this->parts(scratch);
+  const AmxParts parts{.high = static_cast<uint16_t*>(scratch),
+                       .low = maps_ == DType::kF32 ? static_cast<uint16_t*>(at(scratch, low_offset_)) : nullptr,
+                       .pitch = pitch_};
   split(parts, call.from, first - flat_.distance(pad_, pad_), count + halo_);
 
   const int64_t group_bytes = weight_bytes() / groups_;

@@ -1,7 +1,6 @@
 #include <algorithm>
 
-#include "cpu/amx_parts.hpp"
-#include "cpu/parallel.hpp"
+#include "cpu/amx.hpp"
 
 namespace bn::cpu {
 namespace {
@@ -19,26 +18,26 @@ struct AmxWeightGradient::Memory {
   const void* zeros;
 };
 
-AmxWeightGradient::AmxWeightGradient(DType maps, const Shape& x, const Shape& y, int64_t kernel, int64_t pad,
+AmxWeightGradient::AmxWeightGradient(DType maps, const Shape& x, const Shape& y, const ConvolutionWindow& window,
                                      int threads)
     : maps_(maps),
       x_(x),
       y_(y),
-      kernel_(kernel),
-      pad_(pad),
+      kernel_(window.kernel),
+      pad_(window.pad),
       threads_(threads),
-      flat_(x, pad),
+      flat_(x, window.pad),
       outputs_(divide_up(y.c, kAmxBlock)),
       inputs_(divide_up(x.c, kAmxBlock)),
-      before_(flat_.distance(kernel - 1 - pad, kernel - 1 - pad)) {
+      before_(flat_.distance(kernel_ - 1 - pad_, kernel_ - 1 - pad_)) {
   const int64_t parts = maps == DType::kF32 ? 2 : 1;
   const int64_t place_bytes = (x.c + y.c) * parts * size_of(DType::kBf16);
   const int64_t most = std::max(kPartBytesOfChunk * threads / place_bytes, kLeastChunkPlaces);
   chunk_places_ = round_up(divide_up(flat_.places(), divide_up(flat_.places(), most)), kAmxBlock);
   chunks_ = divide_up(flat_.places(), chunk_places_);
-  gradient_places_ = round_up(chunk_places_ + flat_.distance(kernel - 1, kernel - 1), kAmxBlock);
-  x_pitch_ = odd_lines(inputs_ * kAmxBlock * 2);
-  dy_pitch_ = odd_lines(gradient_places_);
+  gradient_places_ = round_up(chunk_places_ + flat_.distance(kernel_ - 1, kernel_ - 1), kAmxBlock);
+  x_pitch_ = odd_lines(inputs_ * kAmxBlock * 2, DType::kBf16);
+  dy_pitch_ = odd_lines(gradient_places_, DType::kBf16);
 
   Regions regions;
   const int64_t x_bytes = chunk_places_ / 2 * x_pitch_ * size_of(DType::kBf16);
@@ -47,7 +46,7 @@ AmxWeightGradient::AmxWeightGradient(DType maps, const Shape& x, const Shape& y,
   if (parts == 2) x_low_offset_ = regions.add(x_bytes);
   dy_offset_ = regions.add(dy_bytes);
   if (parts == 2) dy_low_offset_ = regions.add(dy_bytes);
-  sums_offset_ = regions.add(outputs_ * inputs_ * kernel * kernel * kAmxBlockValues * size_of(DType::kF32));
+  sums_offset_ = regions.add(outputs_ * inputs_ * kernel_ * kernel_ * kAmxBlockValues * size_of(DType::kF32));
   zeros_offset_ = regions.add(std::max(x.c, y.c) * size_of(maps));
   scratch_bytes_ = regions.bytes();
 }

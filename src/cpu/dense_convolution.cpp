@@ -8,7 +8,6 @@
 
 #include "core/op_checks.hpp"
 #include "cpu/folding.hpp"
-#include "cpu/winograd.hpp"
 
 namespace bn::cpu {
 namespace {
@@ -140,7 +139,7 @@ void DenseConvolution::prepare_input_gradient(const dnnl::convolution_forward::p
 void DenseConvolution::prepare_weight_gradient(const dnnl::convolution_forward::primitive_desc& forward,
                                                const ConvolutionWindow& window, const OpDesc& desc) {
   if (may_winograd_ && takes_winograd_weight_gradient(window, desc)) {
-    winograd_.emplace(desc.y.dtype, desc.x[0].shape, desc.y.shape, window.pad, omp_get_max_threads());
+    winograd_.emplace(desc.y.dtype, desc.x[0].shape, desc.y.shape, window, omp_get_max_threads());
     scratch_bytes_ = std::max(scratch_bytes_, winograd_->scratch_bytes());
     return;
   }

@@ -8,7 +8,7 @@
 
 #include "cpu/library_ops.hpp"
 #include "cpu/onednn.hpp"
-#include "cpu/winograd_parts.hpp"
+#include "cpu/winograd.hpp"
 
 namespace bn::cpu {
 

@@ -10,7 +10,7 @@
 
 namespace bn::cpu {
 
-// --- The two ways to compute a convolution, DenseConvolution and WinogradConvolution, as Conv2d sees them.
+// --- The ways to compute a convolution, DenseConvolution, WinogradConvolution and AmxConvolution, as Conv2d sees them.
 struct ConvolutionWindow {
   int64_t kernel = 1, stride = 1, pad = 0;
 };

@@ -4,9 +4,6 @@
 
 #include <algorithm>
 
-#include "core/op_checks.hpp"
-#include "cpu/folding.hpp"
-
 namespace bn::cpu {
 namespace {
 
@@ -20,7 +17,56 @@ constexpr int64_t kLeastChannels = 32;
 constexpr int64_t kLeastTiles = 16;
 constexpr int64_t kLeastOutputs = 8;  // a tile has 16
 
+// What oneDNN prepares meanwhile is for one thread.
+class OneThread {
+ public:
+  OneThread() { omp_set_num_threads(1); }
+  ~OneThread() { omp_set_num_threads(threads_); }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+
+ private:
+  int threads_ = omp_get_max_threads();
+};
+
+dnnl::memory::desc f32(const dnnl::memory::dims& shape, const dnnl::memory::dims& strides) {
+  return {shape, data_type(DType::kF32), strides};
+}
+
 }  // namespace
+
+TileGrid::TileGrid(const Shape& shape)
+    : images_(shape.n), rows_(divide_up(shape.h, kWinogradTile)), columns_(divide_up(shape.w, kWinogradTile)) {}
+
+TileGrid::Place TileGrid::place(int64_t tile) const {
+  const int64_t in_image = tile % (rows_ * columns_);
+  return {.image = tile / (rows_ * columns_),
+          .row = in_image / columns_ * kWinogradTile,
+          .column = in_image % columns_ * kWinogradTile};
+}
+
+dnnl::memory::desc PlaneMatrices::all() const { return f32({kWinogradPlanes, rows, columns}, {stride(), columns, 1}); }
+dnnl::memory::desc PlaneMatrices::one() const { return f32({rows, columns}, {columns, 1}); }
+dnnl::memory::desc PlaneMatrices::transposed() const { return f32({columns, rows}, {1, columns}); }
+
+ThreadProducts::ThreadProducts(const dnnl::memory::desc& y, const dnnl::memory::desc& a, const dnnl::memory::desc& b,
+                               ProductResult result, int threads) {
+  const OneThread prepared_for;
+  dnnl::primitive_attr attributes = cpu::attributes();
+  if (result == ProductResult::kAdd) {
+    dnnl::post_ops sum;
+    sum.append_sum(1.0F);
+    attributes.set_post_ops(sum);
+  }
+  const dnnl::matmul::primitive_desc product = matrix_product(y, a, b, attributes);
+  for (int thread = 0; thread < threads; ++thread) {
+    calls_.emplace_back(product, std::vector{DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST});
+  }
+}
+
+void ThreadProducts::run(int thread, float* y, float* a, float* b, void* scratch) {
+  calls_[static_cast<size_t>(thread)].run({{DNNL_ARG_SRC, a}, {DNNL_ARG_WEIGHTS, b}, {DNNL_ARG_DST, y}}, scratch);
+}
 
 bool allows_winograd(const ConvolutionWindow& window, const OpDesc& desc) {
   const TensorDesc &x = desc.x.at(0), &y = desc.y;
@@ -31,54 +77,6 @@ bool allows_winograd(const ConvolutionWindow& window, const OpDesc& desc) {
 
 bool suits_winograd(const ConvolutionWindow& window, const OpDesc& desc) {
   return allows_winograd(window, desc) && desc.y.shape.rows() >= kLeastOutputs * TileGrid(desc.y.shape).count();
-}
-
-WinogradConvolution::WinogradConvolution(const ConvolutionWindow& window, const std::optional<Folded>& folded,
-                                         const OpDesc& desc)
-    : has_bias_(folded.has_value()),
-      activation_(folded ? folded->activation : Activation::kNone),
-      forward_(desc.y.dtype, desc.x.at(0).shape, desc.y.shape, window.pad, omp_get_max_threads()) {
-  refuse_row_strides(desc);
-  require_no_backward(folded, desc);
-  const Shape &x = desc.x[0].shape, &y = desc.y.shape;
-  const int threads = omp_get_max_threads();
-  packed_.add(forward_.weight_bytes());
-  scratch_bytes_ = forward_.scratch_bytes();
-  if (has_bias_) bias_offset_ = packed_.add(y.c * size_of(DType::kF32));
-  if (!desc.has_backward) return;
-  if (desc.wants_dx.at(0)) {
-    input_gradient_.emplace(desc.y.dtype, y, x, window.kernel - 1 - window.pad, threads);
-    Regions regions;
-    regions.add(input_gradient_->weight_bytes());
-    after_weights_offset_ = regions.add(input_gradient_->scratch_bytes());
-    scratch_bytes_ = std::max(scratch_bytes_, regions.bytes());
-  }
-  weight_gradient_.emplace(desc.y.dtype, x, y, window.pad, threads);
-  scratch_bytes_ = std::max(scratch_bytes_, weight_gradient_->scratch_bytes());
-}
-
-void WinogradConvolution::pack(void* packed, float* w, void*) {
-  forward_.transform_weights(at(packed, 0), w, WindowOrder::kAsStored);
-}
-
-void WinogradConvolution::forward(const OpIo& io) {
-  forward_.run({.to = io.y.data,
-                .from = io.x[0].data,
-                .weights = at(io.packed, 0),
-                .bias = has_bias_ ? bias(io.packed) : nullptr,
-                .activation = activation_},
-               io.scratch);
-}
-
-void WinogradConvolution::backward(float* dw, const OpIo& io, void* scratch) {
-  if (input_gradient_) {
-    // Four times as large as w and read once a step, these weights live in scratch.
-    void* weights = at(scratch, 0);
-    input_gradient_->transform_weights(weights, io.w[0].as<const float>(), WindowOrder::kRotated);
-    input_gradient_->run({.to = io.dx[0].data, .from = io.dy.data, .weights = weights},
-                         at(scratch, after_weights_offset_));
-  }
-  weight_gradient_->run(dw, io.x[0].data, io.dy.data, scratch);
 }
 
 }  // namespace bn::cpu

@@ -3,41 +3,129 @@
 // products of matrices, each over many tiles, are oneDNN's.
 #pragma once
 
-#include <optional>
+#include <cstdint>
+#include <string>
+#include <vector>
 
-#include "cpu/library_ops.hpp"
-#include "cpu/winograd_parts.hpp"
+#include "bn/tensor.hpp"
+#include "cpu/kernels/kernels.hpp"
+#include "cpu/onednn.hpp"
+#include "cpu/own_convolution.hpp"
 
 namespace bn::cpu {
+
+// The 4x4 tiles that cover maps [n, h, w, c], image by image, row by row.
+class TileGrid {
+ public:
+  explicit TileGrid(const Shape& shape);
+  int64_t count() const { return images_ * rows_ * columns_; }
+
+  struct Place {
+    int64_t image, row, column;  // the tile's first pixel
+  };
+  Place place(int64_t tile) const;
+
+ private:
+  int64_t images_, rows_, columns_;
+};
+
+// The i-th of a batch of maps.
+inline const void* image(const void* maps, DType dtype, const Shape& shape, int64_t i) {
+  return static_cast<const uint8_t*>(maps) + i * shape.h * shape.w * shape.c * size_of(dtype);
+}
+inline void* image(void* maps, DType dtype, const Shape& shape, int64_t i) {
+  return static_cast<uint8_t*>(maps) + i * shape.h * shape.w * shape.c * size_of(dtype);
+}
+
+// Matrices [rows, columns], one for each plane.
+struct PlaneMatrices {
+  int64_t rows, columns;
+
+  int64_t stride() const { return odd_lines(rows * columns, DType::kF32); }  // elements from plane to plane
+  int64_t bytes() const { return kWinogradPlanes * stride() * size_of(DType::kF32); }
+  Planes row(void* data, int64_t index) const { return {static_cast<float*>(data) + index * columns, stride()}; }
+  dnnl::memory::desc all() const;         // [36, rows, columns]
+  dnnl::memory::desc one() const;         // [rows, columns]
+  dnnl::memory::desc transposed() const;  // [columns, rows]
+};
+
+enum class ProductResult { kOverwrite, kAdd };
+
+// y = a b, or y += a b, which threads run each by themselves: a prepared call and a scratchpad a thread.
+class ThreadProducts {
+ public:
+  ThreadProducts() = default;
+  ThreadProducts(const dnnl::memory::desc& y, const dnnl::memory::desc& a, const dnnl::memory::desc& b,
+                 ProductResult result, int threads);
+
+  int64_t scratch_bytes() const { return calls_.front().scratch_bytes(); }  // one thread's
+  void run(int thread, float* y, float* a, float* b, void* scratch);
+
+ private:
+  std::vector<PreparedCall> calls_;
+};
+
+// A thread takes a block of tiles at a time, whose transforms and products stay in its second-level cache.
+class WinogradCorrelation {
+ public:
+  WinogradCorrelation(DType maps, const Shape& from, const Shape& to, const ConvolutionWindow& window, int threads);
+
+  static std::string implementation(DType) { return "winograd_f43"; }
+  int64_t weight_bytes() const { return weights_.bytes(); }  // transformed
+  int64_t scratch_bytes() const { return threads_ * thread_bytes_; }
+
+  void pack(void* transformed, const float* w, WindowOrder order) const;
+  void run(const CorrelationCall& call, void* scratch);
+
+ private:
+  void run_block(const CorrelationCall& call, int64_t block, int thread, void* scratch);
+
+  DType maps_;
+  Shape from_, to_;
+  int64_t pad_;
+  int threads_;
+  TileGrid grid_;
+  int64_t blocks_;
+  PlaneMatrices inputs_, products_, weights_;  // [tiles of a block, c of from], [.., c of to], [c of from, c of to]
+  ThreadProducts multiply_;
+  int64_t products_offset_ = 0, scratchpad_offset_ = 0, thread_bytes_ = 0;
+  const WinogradKernels& kernels_ = kernels().winograd(maps_);
+};
+
+// In chunks of tiles: all threads transform a chunk, then each adds its planes' products to their sums. So sums have
+// one order, however many threads there are.
+class WinogradWeightGradient {
+ public:
+  WinogradWeightGradient(DType maps, const Shape& x, const Shape& y, const ConvolutionWindow& window, int threads);
+
+  int64_t scratch_bytes() const { return scratch_bytes_; }
+  void run(float* dw, const void* x, const void* dy, void* scratch);
+
+ private:
+  struct Memory;  // scratch, divided
+  Memory divide(void* scratch) const;
+  void transform_chunk(const Memory& memory, int64_t chunk, const void* x, const void* dy) const;
+  void multiply_chunk(const Memory& memory, int64_t chunk, int thread);
+  void transform_sums(float* dw, const Memory& memory) const;
+
+  DType maps_;
+  Shape x_, y_;
+  int64_t pad_;
+  int threads_;
+  TileGrid grid_;
+  int64_t chunks_;
+  PlaneMatrices inputs_, gradients_, sums_;  // [tiles of a chunk, i], [.., o], [o, i]
+  ThreadProducts first_, others_;
+  int64_t gradients_offset_ = 0, sums_offset_ = 0, scratchpads_offset_ = 0, scratchpad_bytes_ = 0;
+  int64_t scratch_bytes_ = 0;
+  const WinogradKernels& kernels_ = kernels().winograd(maps_);
+};
+
+using WinogradConvolution = OwnConvolution<WinogradCorrelation, WinogradWeightGradient>;
 
 // Whether it computes such a convolution, of enough channels and tiles to be of use.
 bool allows_winograd(const ConvolutionWindow& window, const OpDesc& desc);
 // Whether it is quicker than a direct convolution in f32: known from the shape alone.
 bool suits_winograd(const ConvolutionWindow& window, const OpDesc& desc);
-
-class WinogradConvolution final : public Convolution {
- public:
-  // `folded`: adds a bias and applies the activation; without backward only.
-  WinogradConvolution(const ConvolutionWindow& window, const std::optional<Folded>& folded, const OpDesc& desc);
-
-  int64_t packed_bytes() const override { return packed_.bytes(); }
-  int64_t scratch_bytes() const override { return scratch_bytes_; }
-  std::string implementation() const override { return "winograd_f43"; }
-
-  float* bias(void* packed) const override { return static_cast<float*>(at(packed, bias_offset_)); }
-  void pack(void* packed, float* w, void* scratch) override;
-  void forward(const OpIo& io) override;
-  void backward(float* dw, const OpIo& io, void* scratch) override;
-
- private:
-  bool has_bias_;
-  Activation activation_;
-  WinogradCorrelation forward_;
-  std::optional<WinogradCorrelation> input_gradient_;
-  std::optional<WinogradWeightGradient> weight_gradient_;
-  Regions packed_;
-  int64_t bias_offset_ = 0;
-  int64_t after_weights_offset_ = 0, scratch_bytes_ = 0;  // the former in scratch, for the input gradient
-};
 
 }  // namespace bn::cpu

@@ -1,7 +1,6 @@
 #include <algorithm>
 
-#include "cpu/parallel.hpp"
-#include "cpu/winograd_parts.hpp"
+#include "cpu/winograd.hpp"
 
 namespace bn::cpu {
 namespace {
@@ -22,11 +21,12 @@ int64_t blocks_of(int64_t tiles, int64_t channels, int64_t threads) {
 
 }  // namespace
 
-WinogradCorrelation::WinogradCorrelation(DType maps, const Shape& from, const Shape& to, int64_t pad, int threads)
+WinogradCorrelation::WinogradCorrelation(DType maps, const Shape& from, const Shape& to,
+                                         const ConvolutionWindow& window, int threads)
     : maps_(maps),
       from_(from),
       to_(to),
-      pad_(pad),
+      pad_(window.pad),
       threads_(threads),
       grid_(to),
       blocks_(blocks_of(grid_.count(), from.c + to.c, threads)),
@@ -41,7 +41,7 @@ WinogradCorrelation::WinogradCorrelation(DType maps, const Shape& from, const Sh
   thread_bytes_ = regions.bytes();
 }
 
-void WinogradCorrelation::transform_weights(void* transformed, const float* w, WindowOrder order) const {
+void WinogradCorrelation::pack(void* transformed, const float* w, WindowOrder order) const {
   const bool is_rotated = order == WindowOrder::kRotated;
   const int64_t inputs = is_rotated ? to_.c : from_.c;  // i of ohwi
   const int64_t windows = 9 * inputs;                   // elements of an o
@@ -53,7 +53,7 @@ void WinogradCorrelation::transform_weights(void* transformed, const float* w, W
   }
 }
 
-void WinogradCorrelation::run(const Call& call, void* scratch) {
+void WinogradCorrelation::run(const CorrelationCall& call, void* scratch) {
 #pragma omp parallel num_threads(threads_)
   {
     const int thread = omp_get_thread_num();
@@ -65,7 +65,7 @@ void WinogradCorrelation::run(const Call& call, void* scratch) {
 }
 
 // The last block may lack tiles: nobody reads what the product makes of the rows that are left as they were.
-void WinogradCorrelation::run_block(const Call& call, int64_t block, int thread, void* scratch) {
+void WinogradCorrelation::run_block(const CorrelationCall& call, int64_t block, int thread, void* scratch) {
   void* products = at(scratch, products_offset_);
   const int64_t first = block * inputs_.rows, count = std::min(inputs_.rows, grid_.count() - first);
   for (int64_t i = 0; i < count; ++i) {

@@ -1,7 +1,6 @@
 #include <algorithm>
 
-#include "cpu/parallel.hpp"
-#include "cpu/winograd_parts.hpp"
+#include "cpu/winograd.hpp"
 
 namespace bn::cpu {
 namespace {
@@ -23,11 +22,12 @@ struct WinogradWeightGradient::Memory {
   void* scratchpads;  // scratchpad_bytes_ a thread
 };
 
-WinogradWeightGradient::WinogradWeightGradient(DType maps, const Shape& x, const Shape& y, int64_t pad, int threads)
+WinogradWeightGradient::WinogradWeightGradient(DType maps, const Shape& x, const Shape& y,
+                                               const ConvolutionWindow& window, int threads)
     : maps_(maps),
       x_(x),
       y_(y),
-      pad_(pad),
+      pad_(window.pad),
       threads_(threads),
       grid_(y),
       chunks_(divide_up(grid_.count(), kChunkTiles)),
