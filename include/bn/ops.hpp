@@ -153,6 +153,7 @@ Shape output_shape(const OpSpec& spec, std::span<const Shape> x);
 std::vector<ParameterSpec> parameters_of(const OpSpec& spec, std::span<const Shape> x);
 // The channels of mean and of var; 0: the op has no state.
 int64_t state_channels(const OpSpec& spec, std::span<const Shape> x);
+int64_t values_per_feature(const BatchNorm& spec, const Shape& x);  // the paper's m
 BackwardReads backward_reads(const OpSpec& spec);
 bool adds_gradient_terms(const OpSpec& spec);  // see OpIo::dx_terms; such an op has one input
 // True if the op accepts row_stride != c on its y and dy (and, if it has one input, on x and dx): our own ops do where

@@ -24,6 +24,29 @@ void refuse_row_strides(const OpDesc& desc) {
   if (!dense) throw UnsupportedError("This op needs dense tensors, not a slice of wider rows.");
 }
 
+void require_no_backward(const std::optional<Folded>& folded, const OpDesc& desc) {
+  if (folded && desc.has_backward) {
+    throw UnsupportedError("An op with folded batch normalisation has no backward pass: folding is for evaluation.");
+  }
+}
+
+void require_library_batch_norm(const char* library, const BatchNorm& spec, const OpDesc& desc) {
+  if (spec.synchronised_parts > 1 && desc.exchange != nullptr) {
+    throw UnsupportedError("batch_norm.synchronised_parts above 1 needs batch_norm.implementation: custom.");
+  }
+  refuse_row_strides(desc);
+  if (spec.activation != Activation::kNone) {
+    throw UnsupportedError(
+        fmt::format("{}'s batch normalisation takes no activation; batch_norm.implementation custom does.", library));
+  }
+  const Shape& x = desc.x.at(0).shape;
+  const int64_t m = values_per_feature(spec, x);
+  if (desc.phase == Phase::kTrain && m < 2) {
+    throw ShapeError(
+        fmt::format("Batch normalisation needs at least 2 values per channel; {} has m = {}.", to_string(x), m));
+  }
+}
+
 void require_pool_window(const Pool2d& spec, const Shape& y) {
   if (spec.kind == PoolKind::kMax && spec.kernel * spec.kernel > kMaxWindow) {
     throw UnsupportedError(fmt::format("A max pool's kernel can be at most 16x16 here, not {0}x{0}.", spec.kernel));

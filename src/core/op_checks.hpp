@@ -10,6 +10,14 @@ void require_activations(const OpDesc& desc);
 // Throws UnsupportedError if a row of an input or of the output is wider than its channels.
 void refuse_row_strides(const OpDesc& desc);
 
+// Throws UnsupportedError for an op that has absorbed another and is to have a backward pass: folding is for
+// evaluation.
+void require_no_backward(const std::optional<Folded>& folded, const OpDesc& desc);
+
+// Throws for what a library's batch norm does not compute: an activation, rows of a slice, statistics of several parts,
+// or of one value.
+void require_library_batch_norm(const char* library, const BatchNorm& spec, const OpDesc& desc);
+
 // Throws UnsupportedError for windows that are too large, or that overlap too often, for output shape y.
 void require_pool_window(const Pool2d& spec, const Shape& y);
 

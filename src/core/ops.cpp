@@ -152,6 +152,10 @@ int64_t state_channels(const OpSpec& spec, std::span<const Shape> x) {
                     spec);
 }
 
+int64_t values_per_feature(const BatchNorm& spec, const Shape& x) {
+  return spec.scope == BatchNormScope::kSpatial ? x.rows() : x.n;
+}
+
 BackwardReads backward_reads(const OpSpec& spec) {
   return std::visit(
       Overloaded{

@@ -1,11 +1,8 @@
 // BatchNorm through oneDNN, to compare our own kernels with: one call each way, no fused activation. The [m, c] matrix
 // (spatial: m = n*h*w; per-activation: m = n, c = h*w*c) is shown to the library as m images of one pixel.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cstring>
 
-#include "bn/error.hpp"
 #include "core/op_checks.hpp"
 #include "cpu/library_ops.hpp"
 #include "cpu/onednn.hpp"
@@ -17,23 +14,14 @@ using NormalizationFlags = dnnl::normalization_flags;
 
 // [m, c]
 Shape matrix_shape(const BatchNorm& spec, const Shape& x) {
-  const int64_t c = spec.scope == BatchNormScope::kSpatial ? x.c : x.h * x.w * x.c;
-  return {x.elements() / c, 1, 1, c};
+  const int64_t m = values_per_feature(spec, x);
+  return {m, 1, 1, x.elements() / m};
 }
 
 class OnednnBatchNorm final : public Op {
  public:
   OnednnBatchNorm(const BatchNorm& spec, const OpDesc& desc)
       : matrix_(matrix_shape(spec, desc.x.at(0).shape)), training_(desc.phase == Phase::kTrain) {
-    refuse_row_strides(desc);
-    if (spec.activation != Activation::kNone) {
-      throw UnsupportedError(
-          "oneDNN's batch normalisation takes no activation; batch_norm.implementation custom does.");
-    }
-    if (training_ && matrix_.n < 2) {
-      throw ShapeError(fmt::format("Batch normalisation needs at least 2 values per channel; {} has m = {}.",
-                                   to_string(desc.x[0].shape), matrix_.n));
-    }
     const auto x = nhwc(desc.x[0].dtype, matrix_);
     const auto affine = NormalizationFlags::use_scale | NormalizationFlags::use_shift;
     const dnnl::batch_normalization_forward::primitive_desc forward = batch_normalization_forward(
@@ -97,9 +85,7 @@ class OnednnBatchNorm final : public Op {
 }  // namespace
 
 std::unique_ptr<Op> make_batch_norm_onednn(const BatchNorm& spec, const OpDesc& desc) {
-  if (spec.synchronised_parts > 1 && desc.exchange != nullptr) {
-    throw UnsupportedError("batch_norm.synchronised_parts above 1 needs batch_norm.implementation: custom.");
-  }
+  require_library_batch_norm("oneDNN", spec, desc);
   return std::make_unique<OnednnBatchNorm>(spec, desc);
 }
 

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "core/op_checks.hpp"
-#include "cpu/folding.hpp"
 
 namespace bn::cpu {
 namespace {

@@ -2,8 +2,6 @@
 
 #include <cmath>
 
-#include "bn/error.hpp"
-
 namespace bn::cpu {
 
 // In f32 this loses digits where a mean is many thousand deviations: the product and the bias then nearly cancel. Of
@@ -21,12 +19,6 @@ void fold(float* w_folded, float* bias, const float* w, int64_t outputs, int64_t
       bias[o] = gamma_or_bias[o];
     }
     for (int64_t i = o * inputs; i < (o + 1) * inputs; ++i) w_folded[i] = scale * w[i];
-  }
-}
-
-void require_no_backward(const std::optional<Folded>& folded, const OpDesc& desc) {
-  if (folded && desc.has_backward) {
-    throw UnsupportedError("An op with folded batch normalisation has no backward pass: folding is for evaluation.");
   }
 }
 

@@ -11,7 +11,4 @@ namespace bn::cpu {
 void fold(float* w_folded, float* bias, const float* w, int64_t outputs, int64_t inputs, const Folded& folded,
           const OpIo& io, size_t first);
 
-// Folding belongs to plans for evaluation.
-void require_no_backward(const std::optional<Folded>& folded, const OpDesc& desc);
-
 }  // namespace bn::cpu

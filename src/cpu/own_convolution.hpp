@@ -8,7 +8,6 @@
 
 #include "core/op_checks.hpp"
 #include "core/regions.hpp"
-#include "cpu/folding.hpp"
 #include "cpu/library_ops.hpp"
 #include "cpu/parallel.hpp"
 

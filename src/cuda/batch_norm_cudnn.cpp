@@ -30,20 +30,6 @@ Shape shape_of(const BatchNorm& spec, const Shape& x) {
   return spec.scope == BatchNormScope::kSpatial ? x : Shape{x.n, 1, 1, x.h * x.w * x.c};
 }
 
-void require_proper(const BatchNorm& spec, const OpDesc& desc) {
-  refuse_row_strides(desc);
-  require_activations(desc);
-  if (spec.activation != Activation::kNone) {
-    throw UnsupportedError("cuDNN's batch normalisation takes no activation; batch_norm.implementation custom does.");
-  }
-  const Shape& x = desc.x.at(0).shape;
-  const int64_t m = shape_of(spec, x).rows();
-  if (desc.phase == Phase::kTrain && m < 2) {
-    throw ShapeError(
-        fmt::format("Batch normalisation needs at least 2 values per channel; {} has m = {}.", to_string(x), m));
-  }
-}
-
 class CudnnBatchNorm final : public Op {
  public:
   CudnnBatchNorm(const Context& context, const BatchNorm& spec, const OpDesc& desc)
@@ -54,7 +40,6 @@ class CudnnBatchNorm final : public Op {
         mode_(spec.scope == BatchNormScope::kSpatial ? CUDNN_BATCHNORM_SPATIAL : CUDNN_BATCHNORM_PER_ACTIVATION),
         phase_(desc.phase),
         has_backward_(desc.has_backward) {
-    require_proper(spec, desc);
     BN_CUDNN(cudnnSetTensor4dDescriptor(x_.get(), CUDNN_TENSOR_NHWC,
                                         dtype_ == DType::kBf16 ? CUDNN_DATA_BFLOAT16 : CUDNN_DATA_FLOAT,
                                         static_cast<int>(shape_.n), static_cast<int>(shape_.c),
@@ -156,9 +141,8 @@ void CudnnBatchNorm::try_once(const OpDesc& desc) {
 }  // namespace
 
 std::unique_ptr<Op> make_batch_norm_cudnn(const Context& context, const BatchNorm& spec, const OpDesc& desc) {
-  if (spec.synchronised_parts > 1 && desc.exchange != nullptr) {
-    throw UnsupportedError("batch_norm.synchronised_parts above 1 needs batch_norm.implementation: custom.");
-  }
+  require_library_batch_norm("cuDNN", spec, desc);
+  require_activations(desc);
   if (context.described) {
     throw UnsupportedError(
         "batch_norm.implementation cudnn cannot be planned: this part of cuDNN needs its GPU; custom can.");

@@ -1,6 +1,6 @@
 #include "cuda/folding.hpp"
 
-#include "bn/error.hpp"
+#include "core/op_checks.hpp"
 #include "cuda/cuda_kernels.hpp"
 #include "cuda/kernels/weights.hpp"
 #include "cuda/memory.hpp"
@@ -10,9 +10,7 @@ namespace bn::cuda {
 Folding::Folding(const Context& context, const std::optional<Folded>& folded, const OpDesc& desc, Regions& packed)
     : context_(context), folded_(folded), outputs_(desc.y.shape.c) {
   if (!folded_) return;
-  if (desc.has_backward) {
-    throw UnsupportedError("An op with folded batch normalisation has no backward pass: folding is for evaluation.");
-  }
+  require_no_backward(folded_, desc);
   scale_offset_ = packed.add(outputs_ * size_of(DType::kF32));
   bias_offset_ = packed.add(outputs_ * size_of(DType::kF32));
 }

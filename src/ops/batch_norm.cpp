@@ -152,7 +152,7 @@ std::unique_ptr<Op> make_op(const OwnKernels& kernels, const BatchNorm& spec, co
   require_activations(desc);
   const Shape& x = desc.x.at(0).shape;
   if (spec.scope == BatchNormScope::kPerActivation) refuse_row_strides(desc);
-  const int64_t m = spec.scope == BatchNormScope::kSpatial ? x.rows() : x.n;
+  const int64_t m = values_per_feature(spec, x);
   refuse_parts(spec, desc);
   const bool is_synchronised = spec.synchronised_parts > 1 && desc.exchange != nullptr;
   if (desc.phase == Phase::kTrain && m * (is_synchronised ? spec.synchronised_parts : 1) < 2) {

@@ -181,7 +181,7 @@ void Compiler::make_correction() {
     if (spec == nullptr || node.is_frozen) continue;
     const Shape& x = graph_.values[node.inputs[0]].shape;
     const int64_t parts = is_training() && options_.exchange != nullptr ? spec->synchronised_parts : 1;
-    const auto m = static_cast<float>((spec->scope == BatchNormScope::kSpatial ? x.rows() : x.n) * parts);
+    const auto m = static_cast<float>(values_per_feature(*spec, x) * parts);
     for (auto variance = node.state.begin() + node.joined; variance != node.state.end(); ++variance) {
       const auto begin = correction.begin() + parameters_.state_offset(*variance);
       std::fill_n(begin, parameters_.population(*variance).shape.c, m / (m - 1.0F) * share);
