@@ -60,10 +60,7 @@ std::array<int64_t, kAmxBlock> FlatMaps::pixels(const Shape& map, int64_t first)
   return pixels;
 }
 
-bool has_amx() {
-  return kernels().amx_f32.multiply != nullptr && instruction_set_name().find("amx") != std::string::npos &&
-         may_use_tiles();
-}
+bool has_amx() { return kernels().amx_f32.multiply != nullptr && allows_instructions("amx") && may_use_tiles(); }
 
 bool suits_amx(const ConvolutionWindow& window, const OpDesc& desc) {
   const Shape &x = desc.x.at(0).shape, &y = desc.y.shape;

@@ -1,13 +1,9 @@
 #include "cpu/bfloat16_math.hpp"
 
-#include <string>
-
 #include "cpu/onednn_api.hpp"
 
 namespace bn::cpu {
 namespace {
-
-bool allows(const char* instructions) { return instruction_set_name().find(instructions) != std::string::npos; }
 
 struct Processor {
   bool (*is_here)();
@@ -17,9 +13,9 @@ struct Processor {
 // The first that is here counts.
 constexpr Processor kProcessors[] = {
     // AMX. Measured on an Intel Xeon: a step of BN-Inception takes 0.4 (224) and 0.6 (64x64) of f32's time.
-    {[] { return allows("amx"); }, Bfloat16Math::kBf16},
+    {[] { return allows_instructions("amx"); }, Bfloat16Math::kBf16},
     // Without instructions for bf16 oneDNN widens in registers, over and over, and without AVX-512 it has no bf16.
-    {[] { return !allows("bf16") && !allows("fp16"); }, Bfloat16Math::kF32},
+    {[] { return !allows_instructions("bf16") && !allows_instructions("fp16"); }, Bfloat16Math::kF32},
     // Zen 4 and later. Measured on Zen 5: a step of BN-Inception at 224 takes 0.5 of f32's time
     // (experiments/benchmarks/README.md).
     {[] { return __builtin_cpu_is("amd") != 0; }, Bfloat16Math::kBf16},

@@ -37,9 +37,7 @@ dnnl::memory::desc free_weights(const ConvolutionWindow& window, const OpDesc& d
 
 // AMX multiplies tiles of bf16. oneDNN's convolutions on it leave much of that to be had backwards; the choices below
 // are measured in experiments/benchmarks/cpu_notes.md.
-bool uses_amx(const OpDesc& desc) {
-  return desc.x[0].dtype == DType::kBf16 && instruction_set_name().find("amx") != std::string::npos;
-}
+bool uses_amx(const OpDesc& desc) { return desc.x[0].dtype == DType::kBf16 && allows_instructions("amx"); }
 
 // Small maps gain from being one image: maps up to 4x4 pixels 1.1 to 2.5 times. Larger ones gain at most 4 %, but with
 // AMX all gain.

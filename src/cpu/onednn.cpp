@@ -5,11 +5,6 @@
 #include "bn/error.hpp"
 
 namespace bn::cpu {
-namespace {
-
-constexpr int64_t kCacheLine = 64;
-
-}  // namespace
 
 dnnl::engine& engine() {
   static dnnl::engine engine{dnnl::engine::kind::cpu, 0};

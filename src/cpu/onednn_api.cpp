@@ -54,6 +54,10 @@ std::string instruction_set_name() {
   return multiplies_bf16() ? "avx512_core" : "generic";  // one that came after this list was made
 }
 
+bool allows_instructions(const char* instructions) {
+  return instruction_set_name().find(instructions) != std::string::npos;
+}
+
 bool multiplies_bf16() {
   // The values are sets of bits, in both versions.
   const auto avx512 = static_cast<unsigned>(dnnl::cpu_isa::avx512_core);

@@ -15,6 +15,8 @@ std::string library_version();  // the library that is loaded: "oneDNN 3.7.2"
 
 // The instruction set that ONEDNN_MAX_CPU_ISA leaves: "avx512_core_bf16".
 std::string instruction_set_name();
+// Whether its name tells of these: "amx", "bf16".
+bool allows_instructions(const char* instructions);
 // True if the library multiplies bf16 here: with AVX-512, in every version.
 bool multiplies_bf16();
 
