@@ -7,8 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "bn/cpu_options.hpp"
-#include "bn/cuda_options.hpp"
+#include "bn/backend_options.hpp"
 #include "bn/data_options.hpp"
 #include "bn/model_options.hpp"
 #include "bn/plan_options.hpp"

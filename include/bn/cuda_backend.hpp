@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "bn/backend.hpp"
-#include "bn/cuda_options.hpp"
+#include "bn/backend_options.hpp"
 #include "bn/group.hpp"
 
 namespace bn {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "bn/backend.hpp"
-#include "bn/cpu_options.hpp"
+#include "bn/backend_options.hpp"
 
 namespace bn::cpu {
 

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "bn/backend.hpp"
-#include "bn/cpu_options.hpp"
+#include "bn/backend_options.hpp"
 
 namespace bn::cpu {
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "bn/backend.hpp"
-#include "bn/cuda_options.hpp"
+#include "bn/backend_options.hpp"
 
 struct cudnnContext;
 struct cublasLtContext;

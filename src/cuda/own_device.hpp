@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "bn/cuda_options.hpp"
+#include "bn/backend_options.hpp"
 #include "bn/group.hpp"
 
 namespace bn::cuda {
