@@ -8,9 +8,9 @@
 #include "bn/error.hpp"
 #include "bn/group.hpp"
 #include "cuda/error.hpp"
-#include "cuda/kernels/updates.hpp"
 #include "cuda/library_ops.hpp"
 #include "cuda/memory.hpp"
+#include "cuda/updates.hpp"
 
 namespace bn::cuda {
 namespace {

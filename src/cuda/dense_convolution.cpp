@@ -10,10 +10,7 @@
 namespace bn::cuda {
 
 // Tensor-core convolutions take rows of 16 bytes.
-int64_t image_row_stride(int64_t channels, DType dtype) {
-  const int64_t multiple = 16 / size_of(dtype);
-  return (channels + multiple - 1) / multiple * multiple;
-}
+int64_t image_row_stride(int64_t channels, DType dtype) { return round_up(channels, 16 / size_of(dtype)); }
 
 namespace {
 

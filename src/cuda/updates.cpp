@@ -5,8 +5,6 @@
 #include <optional>
 #include <utility>
 
-#include "cuda/kernels/updates.hpp"
-
 namespace bn::cuda {
 
 namespace {

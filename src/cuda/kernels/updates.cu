@@ -1,10 +1,9 @@
 // A thread updates a few elements, and no sum crosses threads. Bytes per element: sgd reads value and velocity and
 // writes them, 16, and reads a gradient of 4 or 2; a rounded copy is 2 more. blend reads two or three arrays and writes
 // one, four floats of a thread where they start on 16 bytes.
-#include "cuda/kernels/updates.hpp"
+#include "cuda/updates.hpp"
 
 #include "cuda/kernels/entries.hpp"
-#include "cuda/updates.hpp"
 
 namespace bn::cuda {
 namespace {
