@@ -94,18 +94,17 @@ class InceptionBuilder {
 
   ValueId convolution_row(const TableRow& row) {
     ValueId x = value_;
-    if (row.reduce > 0) x = layers_.convolution(row.name + "/reduce", x, {scaled(row.reduce), 1, 1, 0});
+    if (row.reduce > 0) x = layers_.convolution(row.name + "/reduce", x, Conv2d{scaled(row.reduce), 1, 1, 0});
     const std::string name = row.name;
     if (row.depth_multiplier > 0) {
-      return layers_.separable_convolution(name, x,
-                                           {.out_channels = scaled(row.filters),
-                                            .kernel = row.patch,
-                                            .stride = row.stride,
-                                            .pad = row.patch / 2,
-                                            .depth_multiplier = row.depth_multiplier,
-                                            .folded = {}});
+      return layers_.convolution(name, x,
+                                 SeparableConv2d{.out_channels = scaled(row.filters),
+                                                 .kernel = row.patch,
+                                                 .stride = row.stride,
+                                                 .pad = row.patch / 2,
+                                                 .depth_multiplier = row.depth_multiplier});
     }
-    return layers_.convolution(name, x, {scaled(row.filters), row.patch, row.stride, row.patch / 2});
+    return layers_.convolution(name, x, Conv2d{scaled(row.filters), row.patch, row.stride, row.patch / 2});
   }
 
   // Branches in the order of the printed table: 1x1 | 3x3 | double 3x3 | pool. At stride 2 the last convolution of
@@ -114,19 +113,22 @@ class InceptionBuilder {
     const ValueId x = value_;
     const auto path = [&](const char* branch) { return row.name + "/" + branch; };
     std::vector<ValueId> branches;
-    if (row.conv1x1 > 0) branches.push_back(layers_.convolution(path("1x1"), x, {scaled(row.conv1x1), 1, 1, 0}));
+    if (row.conv1x1 > 0) branches.push_back(layers_.convolution(path("1x1"), x, Conv2d{scaled(row.conv1x1), 1, 1, 0}));
     if (row.conv3x3 > 0) {
-      const ValueId reduced = layers_.convolution(path("3x3_reduce"), x, {scaled(row.conv3x3_reduce), 1, 1, 0});
-      branches.push_back(layers_.convolution(path("3x3"), reduced, {scaled(row.conv3x3), 3, row.stride, 1}));
+      const ValueId reduced = layers_.convolution(path("3x3_reduce"), x, Conv2d{scaled(row.conv3x3_reduce), 1, 1, 0});
+      branches.push_back(layers_.convolution(path("3x3"), reduced, Conv2d{scaled(row.conv3x3), 3, row.stride, 1}));
     }
     if (row.double3x3 > 0) {
-      const ValueId reduced = layers_.convolution(path("double3x3_reduce"), x, {scaled(row.double3x3_reduce), 1, 1, 0});
-      const ValueId first = layers_.convolution(path("double3x3a"), reduced, {scaled(row.double3x3), 3, 1, 1});
-      branches.push_back(layers_.convolution(path("double3x3b"), first, {scaled(row.double3x3), 3, row.stride, 1}));
+      const ValueId reduced =
+          layers_.convolution(path("double3x3_reduce"), x, Conv2d{scaled(row.double3x3_reduce), 1, 1, 0});
+      const ValueId first = layers_.convolution(path("double3x3a"), reduced, Conv2d{scaled(row.double3x3), 3, 1, 1});
+      branches.push_back(
+          layers_.convolution(path("double3x3b"), first, Conv2d{scaled(row.double3x3), 3, row.stride, 1}));
     }
     const Pool2d around = window({.kind = row.pool, .kernel = 3, .stride = row.stride, .pad = row.stride == 1 ? 1 : 0});
     ValueId pooled = layers_.builder().add(path("pool"), around, {x});
-    if (row.projection > 0) pooled = layers_.convolution(path("projection"), pooled, {scaled(row.projection), 1, 1, 0});
+    if (row.projection > 0)
+      pooled = layers_.convolution(path("projection"), pooled, Conv2d{scaled(row.projection), 1, 1, 0});
     branches.push_back(pooled);
     return layers_.builder().add(path("concat"), Concat{}, branches);
   }
@@ -138,8 +140,8 @@ class InceptionBuilder {
     NetBuilder& builder = layers_.builder();
     const Pool2d shrink = window({.kind = PoolKind::kAverage, .kernel = head.pool_patch, .stride = head.pool_stride});
     ValueId x = builder.add("auxiliary/pool", shrink, {auxiliary_input_});
-    x = layers_.convolution("auxiliary/projection", x, {scaled(head.filters), 1, 1, 0});
-    x = builder.add("auxiliary/hidden/linear", Linear{.out_features = scaled(head.units), .folded = {}}, {x});
+    x = layers_.convolution("auxiliary/projection", x, Conv2d{scaled(head.filters), 1, 1, 0});
+    x = builder.add("auxiliary/hidden/linear", Linear{.out_features = scaled(head.units)}, {x});
     x = builder.add("auxiliary/hidden/bias", BiasActivation{}, {x});
     x = builder.add("auxiliary/hidden/act", Activate{options_.activation}, {x});
     layers_.classifier("auxiliary/logits", "auxiliary/loss", x, head.weight);

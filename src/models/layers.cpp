@@ -35,22 +35,12 @@ Layers::Layers(const ModelOptions& options, const Shape& image) : options_(optio
   if (options.beta == Affine::kFixed) builder_.fix(ParameterRole::kBeta);
 }
 
-ValueId Layers::convolution(const std::string& name, ValueId x, const ConvolutionShape& shape) {
-  const Conv2d spec{.out_channels = shape.out_channels,
-                    .kernel = shape.kernel,
-                    .stride = shape.stride,
-                    .pad = shape.pad,
-                    .folded = {}};
-  return normalize_and_activate(name, builder_.add(name + "/conv", spec, {x}, static_cast<float>(options_.init_scale)));
-}
-
-ValueId Layers::separable_convolution(const std::string& name, ValueId x, const SeparableConv2d& spec) {
+ValueId Layers::convolution(const std::string& name, ValueId x, const OpSpec& spec) {
   return normalize_and_activate(name, builder_.add(name + "/conv", spec, {x}, static_cast<float>(options_.init_scale)));
 }
 
 ValueId Layers::linear(const std::string& name, ValueId x, int64_t out_features) {
-  const Linear spec{.out_features = out_features, .folded = {}};
-  return normalize_and_activate(name, builder_.add(name + "/linear", spec, {x}));
+  return normalize_and_activate(name, builder_.add(name + "/linear", Linear{.out_features = out_features}, {x}));
 }
 
 // Paper: sec. 3.2, z = g(BN(Wu)); the bias is dropped where beta takes its role. After the nonlinearity, BN(g(Wu + b)),
@@ -78,7 +68,7 @@ ValueId Layers::activate(const std::string& name, ValueId x) {
 }
 
 void Layers::classifier(const std::string& logits, const std::string& loss, ValueId x, float weight) {
-  const Linear spec{.out_features = options_.classes, .folded = {}};
+  const Linear spec{.out_features = options_.classes};
   builder_.loss(loss, bias(logits, builder_.add(logits + "/linear", spec, {x})), weight);
 }
 

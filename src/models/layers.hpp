@@ -8,10 +8,6 @@
 
 namespace bn {
 
-struct ConvolutionShape {
-  int64_t out_channels, kernel, stride, pad;
-};
-
 class Layers {
  public:
   Layers(const ModelOptions& options, const Shape& image);
@@ -19,8 +15,7 @@ class Layers {
   NetBuilder& builder() { return builder_; }
   void enter_row(const std::string& row) { row_ = row; }  // decides which batch norms are per-activation
 
-  ValueId convolution(const std::string& name, ValueId x, const ConvolutionShape& shape);
-  ValueId separable_convolution(const std::string& name, ValueId x, const SeparableConv2d& spec);
+  ValueId convolution(const std::string& name, ValueId x, const OpSpec& spec);  // Conv2d or SeparableConv2d
   ValueId linear(const std::string& name, ValueId x, int64_t out_features);
   // The last linear layer with its bias, and the loss over it.
   void classifier(const std::string& logits, const std::string& loss, ValueId x, float weight);
