@@ -10,7 +10,6 @@
 #include "cpu/amx.hpp"
 #include "cpu/bfloat16_math.hpp"
 #include "cpu/dense_convolution.hpp"
-#include "cpu/folding.hpp"
 #include "cpu/library_ops.hpp"
 #include "cpu/widened.hpp"
 #include "cpu/winograd.hpp"
@@ -112,14 +111,15 @@ class ConvolutionOp final : public Op {
 
 std::unique_ptr<Op> make_conv2d(const Conv2d& spec, const OpDesc& desc, const CpuOptions& options) {
   const ConvolutionWindow window{.kernel = spec.kernel, .stride = spec.stride, .pad = spec.pad};
-  if (options.amx && !is_widened(desc, options) && has_amx() && suits_amx(window, desc)) {
+  const bool widens = is_widened(desc, options);
+  if (options.amx && !widens && has_amx() && suits_amx(window, desc)) {
     return make_conv2d(spec, desc, std::make_unique<AmxConvolution>(window, spec.folded, desc));
   }
-  const bool is_in_f32 = desc.x.at(0).dtype == DType::kF32 || is_widened(desc, options);
+  const bool is_in_f32 = desc.x.at(0).dtype == DType::kF32 || widens;
   if (is_in_f32 && options.winograd && suits_winograd(window, desc)) {
     return make_conv2d(spec, desc, std::make_unique<WinogradConvolution>(window, spec.folded, desc));
   }
-  if (is_widened(desc, options)) {
+  if (widens) {
     return make_widened(spec, desc, [&](const OpDesc& chunk) { return make_conv2d(spec, chunk, options); });
   }
   return make_conv2d(spec, desc, std::make_unique<DenseConvolution>(window, spec.folded, desc, options.winograd));

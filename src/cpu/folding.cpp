@@ -1,6 +1,6 @@
-#include "cpu/folding.hpp"
-
 #include <cmath>
+
+#include "cpu/library_ops.hpp"
 
 namespace bn::cpu {
 

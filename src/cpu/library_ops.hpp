@@ -38,4 +38,11 @@ std::unique_ptr<Op> make_separable_conv2d(const SeparableConv2d& spec, const OpD
 std::unique_ptr<Op> make_linear(const Linear& spec, const OpDesc& desc);
 std::unique_ptr<Op> make_batch_norm_onednn(const BatchNorm& spec, const OpDesc& desc);
 
+// --- folding.cpp: batch normalisation, or a bias, folded into the op before it.
+// Paper: Algorithm 2, step 11. For each output o: w_folded[o, :] = scale[o] * w[o, :], with scale = gamma /
+// sqrt(var + eps) and bias = beta - scale * mean; without batch normalisation scale = 1 and bias is the parameter.
+// io.w holds gamma and beta (or the bias) from index `first` on. w_folded may be w.
+void fold(float* w_folded, float* bias, const float* w, int64_t outputs, int64_t inputs, const Folded& folded,
+          const OpIo& io, size_t first);
+
 }  // namespace bn::cpu

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "core/op_checks.hpp"
-#include "cpu/folding.hpp"
 #include "cpu/library_ops.hpp"
 #include "cpu/onednn.hpp"
 
