@@ -15,7 +15,6 @@ class Folding {
   // Takes its part of `packed`. Throws UnsupportedError if there is to be a backward pass: folding is for evaluation.
   Folding(const Context& context, const std::optional<Folded>& folded, const OpDesc& desc, Regions& packed);
 
-  bool empty() const { return !folded_; }
   // Called by pack(): fills scale and bias. io.w holds gamma and beta (or the bias) from index `first` on.
   void prepare(const OpIo& io, size_t first) const;
   const float* scale(void* packed) const;  // [outputs]; null where the weights stay as they are
