@@ -19,7 +19,7 @@ namespace {
 //   bf16, 1x1             0.6 to 1.2     0.6 to 1.1
 //         3x3             0.8 to 1.1     0.8 to 0.9; on maps up to 16x16 1.0 to 2.0
 //         3x3, up to 4x4  1.1 to 2.1     2.1 to 4.2
-constexpr int64_t kLeastChannels = 64;
+constexpr int64_t kLeastChannels = 32;  // a block
 constexpr int64_t kLeastInputsOfProduct = 128;
 constexpr int64_t kManyOutputs = 160;
 constexpr int64_t kTinyMap = 4, kSmallMap = 16;

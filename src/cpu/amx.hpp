@@ -1,5 +1,6 @@
-// Convolutions of stride 1 on AMX, by kernels of our own: bf16 as it is, and f32 as three products of bf16, whose error
-// is about f32's own (kernels/amx.cpp).
+// Convolutions of stride 1 on AMX, by kernels of our own: bf16 as it is, and f32 as three products of bf16
+// (kernels/amx.cpp). On the networks' shapes these err by up to 6e-6 of the largest value, where f32's own sums err by
+// 0.2e-6 to 1.5e-6 and Winograd's by 15e-6.
 #pragma once
 
 #include <array>

@@ -67,12 +67,16 @@ void AmxCorrelation::run(const CorrelationCall& call, void* scratch) const {
 #pragma omp parallel num_threads(threads_)
   {
     void* mine = at(scratch, omp_get_thread_num() * thread_bytes_);
-    // Weights beyond the last channel are zero, and what they multiply has to be a number.
-    if (from_.c % kAmxBlock != 0) std::fill_n(static_cast<uint8_t*>(mine), thread_bytes_, uint8_t{0});
     const Share blocks = share_of(blocks_);
-    if (blocks.begin < blocks.end) kernels_.begin();
-    for (int64_t block = blocks.begin; block < blocks.end; ++block) run_block(call, block, mine);
-    if (blocks.begin < blocks.end) kernels_.end();
+    if (blocks.begin < blocks.end) {
+      // Weights beyond the last channel are zero, and what they multiply has to be a number.
+      if (from_.c % kAmxBlock != 0) {
+        std::fill_n(static_cast<uint8_t*>(mine), thread_bytes_ - Regions::kAlignment, uint8_t{0});
+      }
+      kernels_.begin();
+      for (int64_t block = blocks.begin; block < blocks.end; ++block) run_block(call, block, mine);
+      kernels_.end();
+    }
   }
 }
 

@@ -12,6 +12,7 @@
 
 #include "bn/error.hpp"
 #include "core/regions.hpp"
+#include "cpu/amx.hpp"
 #include "cpu/bfloat16_math.hpp"
 #include "cpu/cpu_kernels.hpp"
 #include "cpu/library_ops.hpp"
@@ -146,8 +147,9 @@ std::string CpuBackend::name() const {
 }
 
 std::string CpuBackend::computation() const {
-  return fmt::format("{}, {}, own kernels {}{}, {} thread{}{}", library_version(), instruction_set_name(),
-                     kernels().instruction_set, kCompiler, options_.threads, options_.threads == 1 ? "" : "s",
+  return fmt::format("{}, {}, own kernels {}{}{}, {} thread{}{}", library_version(), instruction_set_name(),
+                     kernels().instruction_set, options_.amx && has_amx() ? " and AMX" : "", kCompiler,
+                     options_.threads, options_.threads == 1 ? "" : "s",
                      options_.bfloat16_math == Bfloat16Math::kF32 ? ", bf16 multiplied in f32" : "");
 }
 

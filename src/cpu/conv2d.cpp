@@ -120,9 +120,11 @@ std::unique_ptr<Op> make_conv2d(const Conv2d& spec, const OpDesc& desc, const Cp
     return make_conv2d(spec, desc, std::make_unique<WinogradConvolution>(window, spec.folded, desc));
   }
   if (widens) {
-    return make_widened(spec, desc, [&](const OpDesc& chunk) { return make_conv2d(spec, chunk, options); });
+    CpuOptions in_f32 = options;
+    in_f32.amx = false;  // who asks for products of f32 does not mean three of bf16
+    return make_widened(spec, desc, [&](const OpDesc& chunk) { return make_conv2d(spec, chunk, in_f32); });
   }
-  return make_conv2d(spec, desc, std::make_unique<DenseConvolution>(window, spec.folded, desc, options.winograd));
+  return make_conv2d(spec, desc, std::make_unique<DenseConvolution>(window, spec.folded, desc));
 }
 
 std::unique_ptr<Op> make_conv2d(const Conv2d& spec, const OpDesc& desc, std::unique_ptr<Convolution> convolution) {

@@ -37,14 +37,14 @@ dnnl::memory::desc free_weights(const ConvolutionWindow& window, const OpDesc& d
 
 // AMX multiplies tiles of bf16. oneDNN's convolutions on it leave much of that to be had backwards; the choices below
 // are measured in experiments/benchmarks/cpu_notes.md.
-bool uses_amx(const OpDesc& desc) { return desc.x[0].dtype == DType::kBf16 && allows_instructions("amx"); }
+bool library_uses_amx(const OpDesc& desc) { return desc.x[0].dtype == DType::kBf16 && allows_instructions("amx"); }
 
 // Small maps gain from being one image: maps up to 4x4 pixels 1.1 to 2.5 times. Larger ones gain at most 4 %, but with
 // AMX all gain.
 std::pair<dnnl::memory::desc, dnnl::memory::desc> weight_gradient_sees(const ConvolutionWindow& window,
                                                                        const OpDesc& desc) {
   const Shape &x = desc.x.at(0).shape, &y = desc.y.shape;
-  const bool is_one = y.h * y.w <= 16 || uses_amx(desc);
+  const bool is_one = y.h * y.w <= 16 || library_uses_amx(desc);
   return {nhwc(desc.x[0].dtype, is_one ? as_one_image(window, x) : x),
           nhwc(desc.y.dtype, is_one ? as_one_image(window, y) : y)};
 }
@@ -52,16 +52,10 @@ std::pair<dnnl::memory::desc, dnnl::memory::desc> weight_gradient_sees(const Con
 // With AMX a pointwise convolution's weight gradient is one product of matrices. Over BN-Inception that is 17 (64x64)
 // and 3.6 (224) times as quick as oneDNN's first choice for images.
 Accept weight_gradient_implementation(const ConvolutionWindow& window, const OpDesc& desc) {
-  if (!uses_amx(desc) || !is_pointwise(window)) return {};
+  if (!library_uses_amx(desc) || !is_pointwise(window)) return {};
   return [](const dnnl::primitive_desc_base& implementation) {
     return std::string(implementation.impl_info_str()).starts_with("x64:gemm");
   };
-}
-
-// With AMX, on maps that are one tile of Winograd's: it takes 0.4 to 0.7 of the direct convolution's time there.
-bool takes_winograd_weight_gradient(const ConvolutionWindow& window, const OpDesc& desc) {
-  return uses_amx(desc) && desc.y.dtype == DType::kBf16 && std::max(desc.y.shape.h, desc.y.shape.w) <= 4 &&
-         allows_winograd(window, desc);
 }
 
 }  // namespace
@@ -75,14 +69,13 @@ Shape as_one_image(const ConvolutionWindow& window, const Shape& shape) {
 }
 
 DenseConvolution::DenseConvolution(const ConvolutionWindow& window, const std::optional<Folded>& folded,
-                                   const OpDesc& desc, bool winograd)
+                                   const OpDesc& desc)
     : x_(nhwc(desc.x.at(0).dtype, as_one_image(window, desc.x.at(0).shape))),
       y_(nhwc(desc.y.dtype, as_one_image(window, desc.y.shape))),
       plain_w_(weight_dims(window, desc), dnnl::memory::data_type::f32, FormatTag::ohwi),
       stride_{window.stride, window.stride},
       pad_{window.pad, window.pad},
-      has_bias_(folded.has_value()),
-      may_winograd_(winograd) {
+      has_bias_(folded.has_value()) {
   refuse_row_strides(desc);
   require_no_backward(folded, desc);
 
@@ -110,7 +103,7 @@ DenseConvolution::DenseConvolution(const ConvolutionWindow& window, const std::o
 void DenseConvolution::prepare_input_gradient(const dnnl::convolution_forward::primitive_desc& forward,
                                               const ConvolutionWindow& window, const OpDesc& desc) {
   dnnl::memory::desc packed;
-  if (uses_amx(desc) && is_pointwise(window)) {  // dx [m, i] = dy [m, o] * w [o, i]
+  if (library_uses_amx(desc) && is_pointwise(window)) {  // dx [m, i] = dy [m, o] * w [o, i]
     const Shape &x = desc.x[0].shape, &y = desc.y.shape;
     const dnnl::memory::desc w({y.c, x.c}, data_type(desc.x[0].dtype), FormatTag::any);
     const dnnl::matmul::primitive_desc product = matrix_product(
@@ -135,11 +128,6 @@ void DenseConvolution::prepare_input_gradient(const dnnl::convolution_forward::p
 // The gradient is f32 whatever the activations are: gradients of parameters are never rounded to bf16.
 void DenseConvolution::prepare_weight_gradient(const dnnl::convolution_forward::primitive_desc& forward,
                                                const ConvolutionWindow& window, const OpDesc& desc) {
-  if (may_winograd_ && takes_winograd_weight_gradient(window, desc)) {
-    winograd_.emplace(desc.y.dtype, desc.x[0].shape, desc.y.shape, window, omp_get_max_threads());
-    scratch_bytes_ = std::max(scratch_bytes_, winograd_->scratch_bytes());
-    return;
-  }
   const auto [x, y] = weight_gradient_sees(window, desc);
   const auto weights = convolution_gradient<WeightGradient>(
       {.x = x, .w = free_weights(window, desc, DType::kF32), .y = y, .stride = stride_, .pad = pad_}, attributes(),
@@ -173,7 +161,6 @@ void DenseConvolution::backward(float* dw, const OpIo& io, void* scratch) {
                         {dx_argument_, io.dx[0].data}},
                        scratch);
   }
-  if (winograd_) return winograd_->run(dw, io.x[0].data, io.dy.data, scratch);
   // The gradient in the kernel's own layout, then its scratchpad.
   void *own_dw = at(scratch, 0), *rest = at(scratch, after_dw_offset_);
   backward_weights_.run(

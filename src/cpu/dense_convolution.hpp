@@ -20,10 +20,8 @@ Shape as_one_image(const ConvolutionWindow& window, const Shape& shape);
 
 class DenseConvolution final : public Convolution {
  public:
-  // `folded`: adds a bias and applies the activation; without backward only. `winograd`: weight gradients may be
-  // computed so where that is quicker.
-  DenseConvolution(const ConvolutionWindow& window, const std::optional<Folded>& folded, const OpDesc& desc,
-                   bool winograd = false);
+  // `folded`: adds a bias and applies the activation; without backward only.
+  DenseConvolution(const ConvolutionWindow& window, const std::optional<Folded>& folded, const OpDesc& desc);
 
   int64_t packed_bytes() const override { return packed_.bytes(); }
   int64_t scratch_bytes() const override { return scratch_bytes_; }
@@ -42,10 +40,9 @@ class DenseConvolution final : public Convolution {
 
   dnnl::memory::desc x_, y_, plain_w_;
   dnnl::memory::dims stride_, pad_;
-  bool has_bias_ = false, may_winograd_ = false;
+  bool has_bias_ = false;
   PreparedCall forward_, backward_data_, backward_weights_;
   int dy_argument_ = DNNL_ARG_DIFF_DST, dx_argument_ = DNNL_ARG_DIFF_SRC;  // of backward_data_
-  std::optional<WinogradWeightGradient> winograd_;                         // in place of backward_weights_
   PreparedCall pack_forward_, pack_backward_, unpack_dw_;
   Regions packed_;
   int64_t bias_offset_ = 0, backward_w_offset_ = 0;
