@@ -28,8 +28,8 @@ constexpr int64_t kTinyMap = 4, kSmallMap = 16;
 bool may_use_tiles() {
 #if defined(__x86_64__)
   constexpr int64_t kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM
-  static const bool may = syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
-  return may;
+  static const bool kMay = syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+  return kMay;
 #else
   return false;
 #endif

@@ -49,7 +49,8 @@ void enqueue_call(LibraryCall call, std::function<void()> work) {
   require_operands(call);
   call.is_recorded = is_recorded(call.stream);
   libraries().calls.push_back(call);
-  enqueue(call.stream, [call = std::move(call), work = std::move(work)] {
+  const cudaStream_t stream = call.stream;
+  enqueue(stream, [call = std::move(call), work = std::move(work)] {
     if (call.plan != nullptr) require_object(call.plan, kPlan);
     require_operands(call);
     work();
