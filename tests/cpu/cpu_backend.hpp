@@ -20,8 +20,10 @@ inline Backend& cpu_backend() {
 // Convolutions and linear layers by the library alone, in the type of the activations where the library multiplies it
 // here; winograd_test.cpp and widened_test.cpp have the rest.
 inline Backend& direct_backend() {
-  static std::unique_ptr<Backend> backend = make_cpu_backend(
-      {.winograd = false, .amx = false, .bfloat16_math = cpu::multiplies_bf16() ? Bfloat16Math::kBf16 : Bfloat16Math::kF32});
+  static std::unique_ptr<Backend> backend =
+      make_cpu_backend({.winograd = false,
+                        .amx = false,
+                        .bfloat16_math = cpu::multiplies_bf16() ? Bfloat16Math::kBf16 : Bfloat16Math::kF32});
   return *backend;
 }
 
