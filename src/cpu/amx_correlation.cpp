@@ -5,7 +5,7 @@
 namespace bn::cpu {
 namespace {
 
-// Of a block's parts: a second-level cache holds them and the weights of 32 outputs.
+// A block's parts take as much, so that a second-level cache holds them and the weights of 32 outputs.
 constexpr int64_t kPartBytesOfBlock = int64_t{768} << 10;
 
 }  // namespace

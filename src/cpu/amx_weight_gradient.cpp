@@ -5,7 +5,7 @@
 namespace bn::cpu {
 namespace {
 
-// Of a chunk's parts. Sums are read and written once a chunk.
+// A chunk's parts take as much. Sums are read and written once a chunk.
 constexpr int64_t kPartBytesOfChunk = int64_t{1} << 20;  // for each thread
 constexpr int64_t kLeastChunkPlaces = 512;
 

@@ -8,7 +8,7 @@
 // - a stream that does not exist, belongs to another device, or is not the one that its thread records
 // - anything that is made or planned while a stream is recorded
 // - what src/cuda does not use: they play no more than that
-// Which engines and algorithms the real libraries have, and the bits that these compute, they cannot tell.
+// They cannot tell which engines and algorithms the real libraries have, nor the bits that these compute.
 #pragma once
 
 #include <cudnn.h>
@@ -80,7 +80,7 @@ cudaStream_t stream_of(cudnnHandle_t handle);
 using Values = std::vector<double>;
 Values widen(const void* data, DType dtype, int64_t count);
 void narrow(void* data, DType dtype, const Values& values);
-// As tensor cores take f32 factors: with 11 significant bits.
+// Tensor cores take f32 factors with 11 significant bits.
 void round_to_tensor_float(Values& values);
 // A library leaves garbage there.
 void spoil(void* workspace, int64_t bytes);

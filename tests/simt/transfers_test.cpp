@@ -84,7 +84,7 @@ TEST_F(CudaTransfers, EnginesAreChosenOnceAndAgain) {
   EXPECT_EQ(choices("no choice\n" + convolution() + ": an engine of another version\n"), first);
 }
 
-// Of those that a training may take in exact f32 it is the second; TF32 may be multiplied on tensor cores.
+// The second engine is the one that a training may take in exact f32; TF32 may be multiplied on tensor cores.
 TEST_F(CudaTransfers, EnginesAreMeasuredWhenAsked) {
   const auto engine = [](const CudaOptions& options, const char* earlier = "") {
     cuda::CudaBackend backend(options);

@@ -45,7 +45,7 @@ BN_INLINE __m512i dwords(Half bits) { return _mm512_maskz_cvtepu16_epi32(kAllDwo
 BN_INLINE __m512i upper(__m512i lower) { return _mm512_maskz_slli_epi32(kAllDwords, lower, 16); }
 BN_INLINE __m512i bits_of(Float value) { return dwords(narrow(value)); }
 
-// What bf16 leaves of a value. Of infinity it leaves NaN, so what was infinite in f32 is NaN here.
+// The part of a value that bf16 leaves out. Infinity minus itself is NaN, so an infinite value becomes NaN here.
 BN_INLINE Float rest(Float value, __m512i high) { return value - _mm512_castsi512_ps(high); }
 
 template <class P>
