@@ -17,7 +17,7 @@ constexpr int64_t kLeastChannels = 32;
 constexpr int64_t kLeastTiles = 16;
 constexpr int64_t kLeastOutputs = 8;  // a tile has 16
 
-// What oneDNN prepares meanwhile is for one thread.
+// While one exists, oneDNN prepares its calls for one thread.
 class OneThread {
  public:
   OneThread() { omp_set_num_threads(1); }

@@ -1,4 +1,4 @@
-// What must be alike in all processes of a run, and before and after it is resumed.
+// This finds what must be alike in all processes of a run, and before and after it is resumed.
 #include <fmt/format.h>
 #include <xxhash.h>
 

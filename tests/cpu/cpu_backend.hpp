@@ -7,6 +7,8 @@
 
 #include "bn/backend.hpp"
 #include "bn/cpu_backend.hpp"
+#include "cpu/backend.hpp"
+#include "cpu/library_ops.hpp"
 #include "cpu/onednn_api.hpp"
 #include "support/op_case.hpp"
 
@@ -26,5 +28,18 @@ inline Backend& direct_backend() {
                         .bfloat16_math = cpu::multiplies_bf16() ? Bfloat16Math::kBf16 : Bfloat16Math::kF32});
   return *backend;
 }
+
+// Computes every convolution by such a one, WinogradConvolution or AmxConvolution, also where that is slower.
+template <class OneConvolution>
+class ConvolutionBackend final : public cpu::CpuBackend {
+ public:
+  using CpuBackend::CpuBackend;
+
+  std::unique_ptr<Op> make_op(const OpSpec& spec, const OpDesc& desc) override {
+    const auto& conv = std::get<Conv2d>(spec);
+    const cpu::ConvolutionWindow window{.kernel = conv.kernel, .stride = conv.stride, .pad = conv.pad};
+    return cpu::make_conv2d(conv, desc, std::make_unique<OneConvolution>(window, conv.folded, desc));
+  }
+};
 
 }  // namespace bn::test

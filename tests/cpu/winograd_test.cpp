@@ -2,9 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "cpu/backend.hpp"
 #include "cpu/cpu_backend.hpp"
-#include "cpu/library_ops.hpp"
 #include "support/error_message.hpp"
 #include "support/op_cases.hpp"
 #include "support/reference.hpp"
@@ -22,19 +20,7 @@ const Tolerance& winograd_tolerance(const OpCase& op_case) {
   return op_case.dtype == DType::kBf16 ? kStoredInBf16 : kTolerance;
 }
 
-// Computes every convolution that can be by Winograd, also where that is slower.
-class WinogradBackend final : public cpu::CpuBackend {
- public:
-  using CpuBackend::CpuBackend;
-
-  std::unique_ptr<Op> make_op(const OpSpec& spec, const OpDesc& desc) override {
-    const auto& conv = std::get<Conv2d>(spec);
-    return cpu::make_conv2d(
-        conv, desc,
-        std::make_unique<cpu::WinogradConvolution>(
-            cpu::ConvolutionWindow{.kernel = conv.kernel, .stride = conv.stride, .pad = conv.pad}, conv.folded, desc));
-  }
-};
+using WinogradBackend = ConvolutionBackend<cpu::WinogradConvolution>;
 
 WinogradBackend& winograd_backend() {
   static WinogradBackend backend(CpuOptions{});

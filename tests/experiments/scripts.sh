@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What single studies' scripts say about their arguments and about a protocol that has changed. What all scripts promise is in
-# tests/sweep/scripts_test.cpp.
+# Tests what single studies' scripts say about their arguments and about a protocol that has changed. What all scripts promise
+# is tested by tests/sweep/scripts_test.cpp.
 #   usage: scripts.sh SOURCES PROGRAM
 set -euo pipefail
 folder=$(mktemp -d)

@@ -114,8 +114,8 @@ TEST(Report, OfAKeptStudyIsTheSame) {
   }());
 }
 
-// What the studies of this repository report with this program, to the byte: checksums of each report.md, which is not
-// kept. The READMEs quote the reports.
+// The studies of this repository report the same to the byte as ever. Checksums stand for each report.md, which is not
+// kept, since the READMEs quote the reports.
 TEST(Report, OfTheStudiesKeptHere) {
   const std::map<std::string, uint64_t> known = {
       {"ablation_tiny_imagenet/results", 0x5995d3d89de20f36},

@@ -1,4 +1,4 @@
-// What all scripts under experiments/ and tests/ promise, and what those of the studies share.
+// All scripts under experiments/ and tests/ keep these promises; those of the studies keep some more.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <signal.h>

@@ -47,7 +47,7 @@ void require_dynamic_shared(const char* name, const GridShape& shape) {
 thread_local int device_of_thread = 0;
 float device_milliseconds = 0;
 
-std::map<const void*, std::string_view>& library_objects() {
+std::map<const void*, std::string_view>& objects_of_libraries() {
   static auto& all = *new std::map<const void*, std::string_view>;
   return all;
 }
@@ -131,14 +131,14 @@ Held held() {
           .events = existing<cudaEvent_t>().size(),
           .graphs = existing<cudaGraph_t>().size(),
           .executables = existing<cudaGraphExec_t>().size(),
-          .library_objects = library_objects().size()};
+          .objects_of_libraries = objects_of_libraries().size()};
 }
 
 std::string to_string(const Held& held) {
   return fmt::format(
       "device memory {}, host memory {}, streams {}, events {}, graphs {}, executables {}, library objects {}",
       held.device_allocations, held.host_allocations, held.streams, held.events, held.graphs, held.executables,
-      held.library_objects);
+      held.objects_of_libraries);
 }
 
 bool is_recorded(cudaStream_t stream) { return stream->recorded != nullptr; }
@@ -158,16 +158,16 @@ void require_usable(cudaStream_t stream, const std::string& what) {
 
 void pass_time(float milliseconds) { device_milliseconds += milliseconds; }
 
-void add_object(const void* object, const char* kind) { library_objects()[object] = kind; }
+void add_object(const void* object, const char* kind) { objects_of_libraries()[object] = kind; }
 void require_object(const void* object, const char* kind) {
-  const auto found = library_objects().find(object);
-  if (found == library_objects().end() || found->second != kind) {
+  const auto found = objects_of_libraries().find(object);
+  if (found == objects_of_libraries().end() || found->second != kind) {
     throw Fault(fmt::format("The {} does not exist, or no longer.", kind));
   }
 }
 void remove_object(const void* object, const char* kind) {
   require_object(object, kind);
-  library_objects().erase(object);
+  objects_of_libraries().erase(object);
 }
 
 }  // namespace bn::simt

@@ -41,7 +41,7 @@ Machine& machine();
 // What the program has made and not given back.
 struct Held {
   size_t device_allocations = 0, host_allocations = 0, streams = 0, events = 0, graphs = 0, executables = 0;
-  size_t library_objects = 0;
+  size_t objects_of_libraries = 0;
   bool operator==(const Held&) const = default;
 };
 Held held();
@@ -64,8 +64,8 @@ void require_usable(cudaStream_t stream, const std::string& what);
 // Work that is over after so many milliseconds of the device's own time, which events tell.
 void pass_time(float milliseconds);
 
-// What the doubles of libraries have made, each of a kind ("cuDNN handle"). Throws Fault for what is not, or no longer,
-// among them.
+// The doubles of libraries add what they make, each object of a kind ("cuDNN handle"). require_object() throws Fault
+// for what is not, or no longer, among them.
 void add_object(const void* object, const char* kind);
 void require_object(const void* object, const char* kind);
 void remove_object(const void* object, const char* kind);
