@@ -186,27 +186,31 @@ void ConvolutionsAlone::add_matrix_products(std::vector<TimedDirection>& directi
 template <class Correlation, class WeightGradient>
 void ConvolutionsAlone::add_own(std::vector<TimedDirection>& directions, const Operands& operands) {
   const Shape &x = operands.x.shape, &y = operands.y.shape;
-  const cpu::ConvolutionWindow& window = operands.window;
-  const cpu::ConvolutionWindow rotated{.kernel = window.kernel, .pad = window.kernel - 1 - window.pad};
-  const int threads = omp_get_max_threads();
+  const int64_t kernel = operands.window.kernel;
+  const cpu::DirectionDesc forward{
+      .maps = dtype_, .from = x, .to = y, .window = operands.window, .threads = omp_get_max_threads(), .trains = true};
   const auto add = [&](TimedDirection& to, int64_t scratch_bytes, const std::function<void(void*)>& run) {
     scratch_bytes_ = std::max(scratch_bytes_, scratch_bytes);
     to.candidates.push_back({.name = Correlation::implementation(dtype_), .form = Form::kImages, .run = run});
   };
   const auto add_correlation = [&](TimedDirection& to, const Tensor& result, const Tensor& from,
-                                   const cpu::ConvolutionWindow& its_window) {
-    const auto call = std::make_shared<Correlation>(dtype_, from.shape, result.shape, its_window, threads);
+                                   const cpu::DirectionDesc& desc) {
+    const auto call = std::make_shared<Correlation>(desc);
     void* w = buffer(call->weight_bytes());
     add(to, call->scratch_bytes(),
         [=](void* scratch) { call->run({.to = result.data, .from = from.data, .weights = w}, scratch); });
   };
   const Tensor dx = dense(dx_, dtype_, x), dy = dense(dy_, dtype_, y);
-  add_correlation(directions[0], operands.y, operands.x, window);
-  const auto call = std::make_shared<WeightGradient>(dtype_, x, y, window, threads);
-  auto* dw = static_cast<float*>(buffer(window.kernel * window.kernel * x.c * y.c * size_of(DType::kF32)));
+  add_correlation(directions[0], operands.y, operands.x, forward);
+  const auto call = std::make_shared<WeightGradient>(forward);
+  auto* dw = static_cast<float*>(buffer(kernel * kernel * x.c * y.c * size_of(DType::kF32)));
   add(directions[1], call->scratch_bytes(),
       [call, dw, dy, x_data = operands.x.data](void* scratch) { call->run(dw, x_data, dy.data, scratch); });
-  if (operands.wants_dx) add_correlation(directions[2], dx, dy, rotated);
+  if (!operands.wants_dx) return;
+  cpu::DirectionDesc input_gradient = forward;
+  std::swap(input_gradient.from, input_gradient.to);
+  input_gradient.window.pad = kernel - 1 - operands.window.pad;
+  add_correlation(directions[2], dx, dy, input_gradient);
 }
 
 void ConvolutionsAlone::run(std::vector<TimedDirection>& directions) {

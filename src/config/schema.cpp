@@ -424,7 +424,7 @@ Fields describe(Config& config) {
                              "values share memory where their lifetimes allow it"),
                        field("merge_siblings", {config.passes.merge_siblings, {"where_faster", "always", "never"}},
                              "1x1 convolutions of one value, with their batch norms, are one in training; "
-                             "where_faster: on a GPU"),
+                             "where_faster: on a GPU, and with AVX-512"),
                        field("fuse_gradient_sum", config.passes.fuse_gradient_sum,
                              "a pool adds the gradients that other ops give its input")},
                 "rewrites done when the network is compiled")},

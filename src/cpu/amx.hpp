@@ -48,7 +48,7 @@ class FlatMaps {
 // A thread takes a block of places at a time, whose parts stay in its second-level cache.
 class AmxCorrelation {
  public:
-  AmxCorrelation(DType maps, const Shape& from, const Shape& to, const ConvolutionWindow& window, int threads);
+  explicit AmxCorrelation(const DirectionDesc& desc);
 
   static std::string implementation(DType maps) { return maps == DType::kF32 ? "amx_bf16x3" : "amx_bf16"; }
   int64_t weight_bytes() const;  // packed
@@ -79,7 +79,7 @@ class AmxCorrelation {
 // one order, however many threads there are.
 class AmxWeightGradient {
  public:
-  AmxWeightGradient(DType maps, const Shape& x, const Shape& y, const ConvolutionWindow& window, int threads);
+  explicit AmxWeightGradient(const DirectionDesc& desc);
 
   int64_t scratch_bytes() const { return scratch_bytes_; }
   void run(float* dw, const void* x, const void* dy, void* scratch) const;

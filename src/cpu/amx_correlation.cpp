@@ -10,22 +10,21 @@ constexpr int64_t kPartBytesOfBlock = int64_t{768} << 10;
 
 }  // namespace
 
-AmxCorrelation::AmxCorrelation(DType maps, const Shape& from, const Shape& to, const ConvolutionWindow& window,
-                               int threads)
-    : maps_(maps),
-      from_(from),
-      to_(to),
-      kernel_(window.kernel),
-      pad_(window.pad),
-      threads_(threads),
-      flat_(from, window.pad),
-      depths_(divide_up(from.c, kAmxBlock)),
-      groups_(divide_up(to.c, kAmxBlock)),
-      pitch_(odd_lines(from.c, DType::kBf16)),
+AmxCorrelation::AmxCorrelation(const DirectionDesc& desc)
+    : maps_(desc.maps),
+      from_(desc.from),
+      to_(desc.to),
+      kernel_(desc.window.kernel),
+      pad_(desc.window.pad),
+      threads_(desc.threads),
+      flat_(from_, pad_),
+      depths_(divide_up(from_.c, kAmxBlock)),
+      groups_(divide_up(to_.c, kAmxBlock)),
+      pitch_(odd_lines(from_.c, DType::kBf16)),
       halo_(flat_.distance(kernel_ - 1, kernel_ - 1)) {
-  const int64_t place_bytes = pitch_ * (maps == DType::kF32 ? 2 : 1) * size_of(DType::kBf16);
+  const int64_t place_bytes = pitch_ * (maps_ == DType::kF32 ? 2 : 1) * size_of(DType::kBf16);
   const int64_t wanted = divide_up(flat_.places() * place_bytes, kPartBytesOfBlock);
-  block_places_ = round_up(divide_up(flat_.places(), round_up(wanted, threads)), kAmxBlock);
+  block_places_ = round_up(divide_up(flat_.places(), round_up(wanted, threads_)), kAmxBlock);
   blocks_ = divide_up(flat_.places(), block_places_);
   for (int64_t i = 0; i < kernel_; ++i) {
     for (int64_t j = 0; j < kernel_; ++j) taps_.push_back(flat_.distance(i, j));
@@ -33,7 +32,7 @@ AmxCorrelation::AmxCorrelation(DType maps, const Shape& from, const Shape& to, c
   Regions regions;
   const int64_t part_bytes = (block_places_ + halo_) * pitch_ * size_of(DType::kBf16);
   regions.add(part_bytes);
-  if (maps == DType::kF32) low_offset_ = regions.add(part_bytes);
+  if (maps_ == DType::kF32) low_offset_ = regions.add(part_bytes);
   thread_bytes_ = regions.bytes();
 }
 

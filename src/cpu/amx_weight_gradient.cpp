@@ -18,21 +18,20 @@ struct AmxWeightGradient::Memory {
   const void* zeros;
 };
 
-AmxWeightGradient::AmxWeightGradient(DType maps, const Shape& x, const Shape& y, const ConvolutionWindow& window,
-                                     int threads)
-    : maps_(maps),
-      x_(x),
-      y_(y),
-      kernel_(window.kernel),
-      pad_(window.pad),
-      threads_(threads),
-      flat_(x, window.pad),
-      outputs_(divide_up(y.c, kAmxBlock)),
-      inputs_(divide_up(x.c, kAmxBlock)),
+AmxWeightGradient::AmxWeightGradient(const DirectionDesc& desc)
+    : maps_(desc.maps),
+      x_(desc.from),
+      y_(desc.to),
+      kernel_(desc.window.kernel),
+      pad_(desc.window.pad),
+      threads_(desc.threads),
+      flat_(x_, pad_),
+      outputs_(divide_up(y_.c, kAmxBlock)),
+      inputs_(divide_up(x_.c, kAmxBlock)),
       before_(flat_.distance(kernel_ - 1 - pad_, kernel_ - 1 - pad_)) {
-  const int64_t parts = maps == DType::kF32 ? 2 : 1;
-  const int64_t place_bytes = (x.c + y.c) * parts * size_of(DType::kBf16);
-  const int64_t most = std::max(kPartBytesOfChunk * threads / place_bytes, kLeastChunkPlaces);
+  const int64_t parts = maps_ == DType::kF32 ? 2 : 1;
+  const int64_t place_bytes = (x_.c + y_.c) * parts * size_of(DType::kBf16);
+  const int64_t most = std::max(kPartBytesOfChunk * threads_ / place_bytes, kLeastChunkPlaces);
   chunk_places_ = round_up(divide_up(flat_.places(), divide_up(flat_.places(), most)), kAmxBlock);
   chunks_ = divide_up(flat_.places(), chunk_places_);
   gradient_places_ = round_up(chunk_places_ + flat_.distance(kernel_ - 1, kernel_ - 1), kAmxBlock);
@@ -47,7 +46,7 @@ AmxWeightGradient::AmxWeightGradient(DType maps, const Shape& x, const Shape& y,
   dy_offset_ = regions.add(dy_bytes);
   if (parts == 2) dy_low_offset_ = regions.add(dy_bytes);
   sums_offset_ = regions.add(outputs_ * inputs_ * kernel_ * kernel_ * kAmxBlockValues * size_of(DType::kF32));
-  zeros_offset_ = regions.add(std::max(x.c, y.c) * size_of(maps));
+  zeros_offset_ = regions.add(std::max(x_.c, y_.c) * size_of(maps_));
   scratch_bytes_ = regions.bytes();
 }
 

@@ -92,7 +92,7 @@ std::unique_ptr<Op> make_batch_norm(const BatchNorm& spec, const OpDesc& desc) {
     case BatchNormImplementation::kCustom:
       return ops::make_op(cpu_kernels(), spec, desc);
     case BatchNormImplementation::kOnednn:
-      if (desc.x.at(0).dtype == DType::kBf16 && !multiplies_bf16()) {
+      if (desc.x.at(0).dtype == DType::kBf16 && !allows_avx512()) {
         return make_widened(
             spec, desc, [&](const OpDesc& whole) { return make_batch_norm_onednn(spec, whole); }, Widened::kWholeBatch);
       }
@@ -158,7 +158,7 @@ void CpuBackend::require(DType activations) const {
   if (activations != DType::kBf16) {
     throw UnsupportedError(fmt::format("Activations cannot be stored as {}.", name_of(activations)));
   }
-  if (options_.bfloat16_math == Bfloat16Math::kBf16 && !multiplies_bf16()) {
+  if (options_.bfloat16_math == Bfloat16Math::kBf16 && !allows_avx512()) {
     throw UnsupportedError(
         fmt::format("cpu.bfloat16_math bf16 needs AVX-512, and this is {}; automatic and f32 do not.", name()));
   }
@@ -168,6 +168,10 @@ std::unique_ptr<Buffer> CpuBackend::allocate(int64_t bytes) { return std::make_u
 void CpuBackend::upload(void* device, const void* host, int64_t bytes) { std::memcpy(device, host, bytes); }
 void CpuBackend::download(void* host, const void* device, int64_t bytes) { std::memcpy(host, device, bytes); }
 void CpuBackend::zero(void* device, int64_t bytes) { std::memset(device, 0, bytes); }
+
+// A step at 224 takes 0.94 to 0.97 of its time with AVX-512, and 1.03 with AVX2
+// (experiments/benchmarks/cpu_notes.md).
+bool CpuBackend::prefers_merged_siblings(DType) const { return allows_avx512(); }
 
 std::unique_ptr<Op> CpuBackend::make_op(const OpSpec& spec, const OpDesc& desc) {
   require(desc.x.at(0).dtype);

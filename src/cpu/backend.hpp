@@ -27,6 +27,7 @@ class CpuBackend : public Backend {
   void synchronize() override {}
 
   std::unique_ptr<Op> make_op(const OpSpec& spec, const OpDesc& desc) override;
+  bool prefers_merged_siblings(DType activations) const override;
 
   // --- updates.cpp
   void load_images(const Tensor& x, const Tensor& images_u8, const ImageNormalization& normalization) override;

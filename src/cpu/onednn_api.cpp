@@ -51,14 +51,14 @@ std::string instruction_set_name() {
   for (const auto& [known, name] : kNames) {
     if (known == isa) return name;
   }
-  return multiplies_bf16() ? "avx512_core" : "generic";  // one that came after this list was made
+  return allows_avx512() ? "avx512_core" : "generic";  // one that came after this list was made
 }
 
 bool allows_instructions(const char* instructions) {
   return instruction_set_name().find(instructions) != std::string::npos;
 }
 
-bool multiplies_bf16() {
+bool allows_avx512() {
   // The values are sets of bits, in both versions.
   const auto avx512 = static_cast<unsigned>(dnnl::cpu_isa::avx512_core);
   return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & avx512) == avx512;

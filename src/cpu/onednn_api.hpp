@@ -17,8 +17,8 @@ std::string library_version();  // the library that is loaded: "oneDNN 3.7.2"
 std::string instruction_set_name();
 // Whether its name tells of these: "amx", "bf16".
 bool allows_instructions(const char* instructions);
-// True if the library multiplies bf16 here: with AVX-512, in every version.
-bool multiplies_bf16();
+// Without it no version of the library multiplies bf16.
+bool allows_avx512();
 
 void append_activation(dnnl::post_ops& post_ops, Activation activation);
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "core/op_checks.hpp"
 #include "core/regions.hpp"
@@ -26,6 +27,24 @@ struct CorrelationCall {
   Activation activation = Activation::kNone;
 };
 
+// One direction of a convolution, or its weight gradient, where `from` is x and `to` is y.
+struct DirectionDesc {
+  DType maps;
+  Shape from, to;
+  ConvolutionWindow window;
+  int threads;
+  bool trains;  // else what an image gives must not depend on its place in the batch
+};
+
+inline DirectionDesc forward_of(const ConvolutionWindow& window, const OpDesc& desc) {
+  return {.maps = desc.y.dtype,
+          .from = desc.x.at(0).shape,
+          .to = desc.y.shape,
+          .window = window,
+          .threads = omp_get_max_threads(),
+          .trains = desc.has_backward};
+}
+
 // As many values as fill an odd number of cache lines: rows at such a distance lie in different sets of a cache.
 inline int64_t odd_lines(int64_t values, DType dtype) {
   const int64_t values_of_line = 64 / size_of(dtype);
@@ -41,24 +60,25 @@ class OwnConvolution final : public Convolution {
       : implementation_(Correlation::implementation(desc.y.dtype)),
         has_bias_(folded.has_value()),
         activation_(folded ? folded->activation : Activation::kNone),
-        forward_(desc.y.dtype, desc.x.at(0).shape, desc.y.shape, window, omp_get_max_threads()) {
+        forward_(forward_of(window, desc)) {
     refuse_row_strides(desc);
     require_no_backward(folded, desc);
-    const Shape &x = desc.x[0].shape, &y = desc.y.shape;
-    const int threads = omp_get_max_threads();
+    const DirectionDesc forward = forward_of(window, desc);
     packed_.add(forward_.weight_bytes());
     scratch_bytes_ = forward_.scratch_bytes();
-    if (has_bias_) bias_offset_ = packed_.add(y.c * size_of(DType::kF32));
+    if (has_bias_) bias_offset_ = packed_.add(desc.y.shape.c * size_of(DType::kF32));
     if (!desc.has_backward) return;
     if (desc.wants_dx.at(0)) {
-      const ConvolutionWindow rotated{.kernel = window.kernel, .pad = window.kernel - 1 - window.pad};
-      input_gradient_.emplace(desc.y.dtype, y, x, rotated, threads);
+      DirectionDesc input_gradient = forward;
+      std::swap(input_gradient.from, input_gradient.to);
+      input_gradient.window.pad = window.kernel - 1 - window.pad;
+      input_gradient_.emplace(input_gradient);
       Regions regions;
       regions.add(input_gradient_->weight_bytes());
       after_weights_offset_ = regions.add(input_gradient_->scratch_bytes());
       scratch_bytes_ = std::max(scratch_bytes_, regions.bytes());
     }
-    weight_gradient_.emplace(desc.y.dtype, x, y, window, threads);
+    weight_gradient_.emplace(forward);
     scratch_bytes_ = std::max(scratch_bytes_, weight_gradient_->scratch_bytes());
   }
 

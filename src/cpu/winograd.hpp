@@ -3,6 +3,7 @@
 // products of matrices, each over many tiles, are oneDNN's.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -14,28 +15,26 @@
 
 namespace bn::cpu {
 
-// The 4x4 tiles that cover maps [n, h, w, c], image by image, row by row.
+// The 4x4 tiles that cover maps `to` [n, h, w, c], and the 6x6 pixels of `from` that each of them is computed from. All
+// images lie in one plane, some of them side by side. Either each has tiles of its own, or, in training, images have
+// only their padding between them and share tiles: 14x14 then needs 14.1 tiles an image in place of 16, and 2x2 one in
+// place of 1.8.
 class TileGrid {
  public:
-  explicit TileGrid(const Shape& shape);
-  int64_t count() const { return images_ * rows_ * columns_; }
+  explicit TileGrid(const DirectionDesc& desc);
 
-  struct Place {
-    int64_t image, row, column;  // the tile's first pixel
-  };
-  Place place(int64_t tile) const;
+  int64_t count() const { return static_cast<int64_t>(rows_.size() * columns_.size()); }
+  TilePixels from(int64_t tile) const;
+  TilePixels to(int64_t tile) const;
 
  private:
-  int64_t images_, rows_, columns_;
+  struct Line {  // of tiles: where its rows, or columns, of pixels begin
+    std::array<int64_t, kWinogradPatch> from;
+    std::array<int64_t, kWinogradTile> to;
+  };
+  std::vector<Line> rows_, columns_;
+  int64_t from_channels_, to_channels_;
 };
-
-// The i-th of a batch of maps.
-inline const void* image(const void* maps, DType dtype, const Shape& shape, int64_t i) {
-  return static_cast<const uint8_t*>(maps) + i * shape.h * shape.w * shape.c * size_of(dtype);
-}
-inline void* image(void* maps, DType dtype, const Shape& shape, int64_t i) {
-  return static_cast<uint8_t*>(maps) + i * shape.h * shape.w * shape.c * size_of(dtype);
-}
 
 // Matrices [rows, columns], one for each plane.
 struct PlaneMatrices {
@@ -68,11 +67,11 @@ class ThreadProducts {
 // A thread takes a block of tiles at a time, whose transforms and products stay in its second-level cache.
 class WinogradCorrelation {
  public:
-  WinogradCorrelation(DType maps, const Shape& from, const Shape& to, const ConvolutionWindow& window, int threads);
+  explicit WinogradCorrelation(const DirectionDesc& desc);
 
   static std::string implementation(DType) { return "winograd_f43"; }
   int64_t weight_bytes() const { return weights_.bytes(); }  // transformed
-  int64_t scratch_bytes() const { return threads_ * thread_bytes_; }
+  int64_t scratch_bytes() const { return desc_.threads * thread_bytes_; }
 
   void pack(void* transformed, const float* w, WindowOrder order) const;
   void run(const CorrelationCall& call, void* scratch);
@@ -80,23 +79,20 @@ class WinogradCorrelation {
  private:
   void run_block(const CorrelationCall& call, int64_t block, int thread, void* scratch);
 
-  DType maps_;
-  Shape from_, to_;
-  int64_t pad_;
-  int threads_;
+  DirectionDesc desc_;
   TileGrid grid_;
   int64_t blocks_;
   PlaneMatrices inputs_, products_, weights_;  // [tiles of a block, c of from], [.., c of to], [c of from, c of to]
   ThreadProducts multiply_;
   int64_t products_offset_ = 0, scratchpad_offset_ = 0, thread_bytes_ = 0;
-  const WinogradKernels& kernels_ = kernels().winograd(maps_);
+  const WinogradKernels& kernels_ = kernels().winograd(desc_.maps);
 };
 
 // In chunks of tiles: all threads transform a chunk, then each adds its planes' products to their sums. So sums have
 // one order, however many threads there are.
 class WinogradWeightGradient {
  public:
-  WinogradWeightGradient(DType maps, const Shape& x, const Shape& y, const ConvolutionWindow& window, int threads);
+  explicit WinogradWeightGradient(const DirectionDesc& desc);
 
   int64_t scratch_bytes() const { return scratch_bytes_; }
   void run(float* dw, const void* x, const void* dy, void* scratch);
@@ -108,17 +104,14 @@ class WinogradWeightGradient {
   void multiply_chunk(const Memory& memory, int64_t chunk, int thread);
   void transform_sums(float* dw, const Memory& memory) const;
 
-  DType maps_;
-  Shape x_, y_;
-  int64_t pad_;
-  int threads_;
+  DirectionDesc desc_;
   TileGrid grid_;
   int64_t chunks_;
   PlaneMatrices inputs_, gradients_, sums_;  // [tiles of a chunk, i], [.., o], [o, i]
   ThreadProducts first_, others_;
   int64_t gradients_offset_ = 0, sums_offset_ = 0, scratchpads_offset_ = 0, scratchpad_bytes_ = 0;
   int64_t scratch_bytes_ = 0;
-  const WinogradKernels& kernels_ = kernels().winograd(maps_);
+  const WinogradKernels& kernels_ = kernels().winograd(desc_.maps);
 };
 
 using WinogradConvolution = OwnConvolution<WinogradCorrelation, WinogradWeightGradient>;

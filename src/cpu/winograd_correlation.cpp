@@ -21,19 +21,14 @@ int64_t blocks_of(int64_t tiles, int64_t channels, int64_t threads) {
 
 }  // namespace
 
-WinogradCorrelation::WinogradCorrelation(DType maps, const Shape& from, const Shape& to,
-                                         const ConvolutionWindow& window, int threads)
-    : maps_(maps),
-      from_(from),
-      to_(to),
-      pad_(window.pad),
-      threads_(threads),
-      grid_(to),
-      blocks_(blocks_of(grid_.count(), from.c + to.c, threads)),
-      inputs_{divide_up(grid_.count(), blocks_), from.c},
-      products_{inputs_.rows, to.c},
-      weights_{from.c, to.c},
-      multiply_(products_.all(), inputs_.all(), weights_.all(), ProductResult::kOverwrite, threads) {
+WinogradCorrelation::WinogradCorrelation(const DirectionDesc& desc)
+    : desc_(desc),
+      grid_(desc),
+      blocks_(blocks_of(grid_.count(), desc.from.c + desc.to.c, desc.threads)),
+      inputs_{divide_up(grid_.count(), blocks_), desc.from.c},
+      products_{inputs_.rows, desc.to.c},
+      weights_{desc.from.c, desc.to.c},
+      multiply_(products_.all(), inputs_.all(), weights_.all(), ProductResult::kOverwrite, desc.threads) {
   Regions regions;
   regions.add(inputs_.bytes());
   products_offset_ = regions.add(products_.bytes());
@@ -43,9 +38,9 @@ WinogradCorrelation::WinogradCorrelation(DType maps, const Shape& from, const Sh
 
 void WinogradCorrelation::pack(void* transformed, const float* w, WindowOrder order) const {
   const bool is_rotated = order == WindowOrder::kRotated;
-  const int64_t inputs = is_rotated ? to_.c : from_.c;  // i of ohwi
-  const int64_t windows = 9 * inputs;                   // elements of an o
-#pragma omp parallel for num_threads(threads_) schedule(static)
+  const int64_t inputs = is_rotated ? desc_.to.c : desc_.from.c;  // i of ohwi
+  const int64_t windows = 9 * inputs;                             // elements of an o
+#pragma omp parallel for num_threads(desc_.threads) schedule(static)
   for (int64_t row = 0; row < weights_.rows; ++row) {
     const WindowRow window_row =
         is_rotated ? WindowRow{w + row * windows + 8 * inputs, -inputs, 1} : WindowRow{w + row, inputs, windows};
@@ -54,7 +49,7 @@ void WinogradCorrelation::pack(void* transformed, const float* w, WindowOrder or
 }
 
 void WinogradCorrelation::run(const CorrelationCall& call, void* scratch) {
-#pragma omp parallel num_threads(threads_)
+#pragma omp parallel num_threads(desc_.threads)
   {
     const int thread = omp_get_thread_num();
     const Share blocks = share_of(blocks_);
@@ -69,16 +64,12 @@ void WinogradCorrelation::run_block(const CorrelationCall& call, int64_t block, 
   void* products = at(scratch, products_offset_);
   const int64_t first = block * inputs_.rows, count = std::min(inputs_.rows, grid_.count() - first);
   for (int64_t i = 0; i < count; ++i) {
-    const TileGrid::Place place = grid_.place(first + i);
-    kernels_.input(inputs_.row(scratch, i), image(call.from, maps_, from_, place.image),
-                   {from_.h, from_.w, from_.c, place.row - pad_, place.column - pad_});
+    kernels_.input(inputs_.row(scratch, i), call.from, grid_.from(first + i));
   }
   multiply_.run(thread, static_cast<float*>(products), static_cast<float*>(scratch), static_cast<float*>(call.weights),
                 at(scratch, scratchpad_offset_));
   for (int64_t i = 0; i < count; ++i) {
-    const TileGrid::Place place = grid_.place(first + i);
-    kernels_.output(image(call.to, maps_, to_, place.image), products_.row(products, i),
-                    {to_.h, to_.w, to_.c, place.row, place.column}, call.bias, call.activation);
+    kernels_.output(call.to, products_.row(products, i), grid_.to(first + i), call.bias, call.activation);
   }
 }
 

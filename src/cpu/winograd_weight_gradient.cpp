@@ -22,27 +22,22 @@ struct WinogradWeightGradient::Memory {
   void* scratchpads;  // scratchpad_bytes_ a thread
 };
 
-WinogradWeightGradient::WinogradWeightGradient(DType maps, const Shape& x, const Shape& y,
-                                               const ConvolutionWindow& window, int threads)
-    : maps_(maps),
-      x_(x),
-      y_(y),
-      pad_(window.pad),
-      threads_(threads),
-      grid_(y),
+WinogradWeightGradient::WinogradWeightGradient(const DirectionDesc& desc)
+    : desc_(desc),
+      grid_(desc),
       chunks_(divide_up(grid_.count(), kChunkTiles)),
-      inputs_{divide_up(grid_.count(), chunks_), x.c},
-      gradients_{inputs_.rows, y.c},
-      sums_{y.c, x.c},
-      first_(sums_.one(), gradients_.transposed(), inputs_.one(), ProductResult::kOverwrite, threads),
-      others_(sums_.one(), gradients_.transposed(), inputs_.one(), ProductResult::kAdd, threads) {
+      inputs_{divide_up(grid_.count(), chunks_), desc.from.c},
+      gradients_{inputs_.rows, desc.to.c},
+      sums_{desc.to.c, desc.from.c},
+      first_(sums_.one(), gradients_.transposed(), inputs_.one(), ProductResult::kOverwrite, desc.threads),
+      others_(sums_.one(), gradients_.transposed(), inputs_.one(), ProductResult::kAdd, desc.threads) {
   Regions regions, scratchpad;
   scratchpad.add(std::max(first_.scratch_bytes(), others_.scratch_bytes()));
   scratchpad_bytes_ = scratchpad.bytes();
   regions.add(inputs_.bytes());
   gradients_offset_ = regions.add(gradients_.bytes());
   sums_offset_ = regions.add(sums_.bytes());
-  scratchpads_offset_ = regions.add(threads * scratchpad_bytes_);
+  scratchpads_offset_ = regions.add(desc.threads * scratchpad_bytes_);
   scratch_bytes_ = regions.bytes();
 }
 
@@ -56,7 +51,7 @@ WinogradWeightGradient::Memory WinogradWeightGradient::divide(void* scratch) con
 
 void WinogradWeightGradient::run(float* dw, const void* x, const void* dy, void* scratch) {
   const Memory memory = divide(scratch);
-#pragma omp parallel num_threads(threads_)
+#pragma omp parallel num_threads(desc_.threads)
   {
     const int thread = omp_get_thread_num();
     for (int64_t chunk = 0; chunk < chunks_; ++chunk) {
@@ -75,13 +70,12 @@ void WinogradWeightGradient::transform_chunk(const Memory& memory, int64_t chunk
     const Planes inputs = inputs_.row(memory.inputs, i), gradients = gradients_.row(memory.gradients, i);
     const int64_t tile = chunk * inputs_.rows + i;
     if (tile >= grid_.count()) {
-      zero(inputs, x_.c);
-      zero(gradients, y_.c);
+      zero(inputs, desc_.from.c);
+      zero(gradients, desc_.to.c);
       continue;
     }
-    const TileGrid::Place place = grid_.place(tile);
-    kernels_.input(inputs, image(x, maps_, x_, place.image), {x_.h, x_.w, x_.c, place.row - pad_, place.column - pad_});
-    kernels_.output_gradient(gradients, image(dy, maps_, y_, place.image), {y_.h, y_.w, y_.c, place.row, place.column});
+    kernels_.input(inputs, x, grid_.from(tile));
+    kernels_.output_gradient(gradients, dy, grid_.to(tile));
   }
 }
 
@@ -95,9 +89,9 @@ void WinogradWeightGradient::multiply_chunk(const Memory& memory, int64_t chunk,
 }
 
 void WinogradWeightGradient::transform_sums(float* dw, const Memory& memory) const {
-  const Share outputs = share_of(y_.c);
+  const Share outputs = share_of(desc_.to.c);
   for (int64_t o = outputs.begin; o < outputs.end; ++o) {
-    kernels_.weight_gradient(dw + o * 9 * x_.c, sums_.row(memory.sums, o), x_.c);
+    kernels_.weight_gradient(dw + o * 9 * desc_.from.c, sums_.row(memory.sums, o), desc_.from.c);
   }
 }
 

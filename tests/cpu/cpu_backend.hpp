@@ -25,7 +25,7 @@ inline Backend& direct_backend() {
   static std::unique_ptr<Backend> backend =
       make_cpu_backend({.winograd = false,
                         .amx = false,
-                        .bfloat16_math = cpu::multiplies_bf16() ? Bfloat16Math::kBf16 : Bfloat16Math::kF32});
+                        .bfloat16_math = cpu::allows_avx512() ? Bfloat16Math::kBf16 : Bfloat16Math::kF32});
   return *backend;
 }
 

@@ -95,7 +95,7 @@ TEST(Conv2dWinograd, FoldsBatchNormAndActivation) {
 // What is summed up across chunks has one order. Blocks are as many as threads, which the library's products with
 // AVX-512 do not show.
 TEST(Conv2dWinograd, GivesTheSameBitsOnAnyNumberOfThreads) {
-  if (!cpu::multiplies_bf16()) GTEST_SKIP() << "without AVX-512 products depend on the size of a block";
+  if (!cpu::allows_avx512()) GTEST_SKIP() << "without AVX-512 products depend on the size of a block";
   OpCase stored_in_bf16 = conv({5, 14, 14, 64}, 96);
   stored_in_bf16.dtype = DType::kBf16;
   for (const OpCase& op_case : {conv({5, 28, 28, 64}, 96), conv({3, 7, 7, 24}, 40), stored_in_bf16}) {
@@ -125,7 +125,37 @@ OpDesc desc_of(const OpCase& op_case) {
   return {.name = "conv",
           .x = {TensorDesc::dense(op_case.dtype, op_case.x[0])},
           .y = TensorDesc::dense(op_case.dtype, output_shape(op_case.spec, op_case.x)),
+          .has_backward = op_case.phase == Phase::kTrain,
           .wants_dx = {true}};
+}
+
+TEST(Conv2dWinograd, MapsShareTilesInTraining) {
+  const auto tiles = [](const OpCase& op_case) {
+    return cpu::TileGrid(cpu::forward_of({.kernel = 3, .pad = 1}, desc_of(op_case))).count();
+  };
+  const auto count = [&](const Shape& x) {
+    OpCase op_case = conv(x, 8);
+    const int64_t in_training = tiles(op_case);
+    op_case.phase = Phase::kEvaluate;
+    return std::pair(in_training, tiles(op_case));
+  };
+  EXPECT_EQ(count({32, 14, 14, 8}), std::pair(450L, 512L));
+  EXPECT_EQ(count({128, 2, 2, 8}), std::pair(72L, 128L));
+  EXPECT_EQ(count({31, 14, 14, 8}), std::pair(4 * 116L, 496L));  // a prime number lies in one column
+  EXPECT_EQ(count({32, 16, 16, 8}), std::pair(512L, 512L));
+  EXPECT_EQ(count({32, 7, 7, 8}), std::pair(128L, 128L));
+}
+
+TEST(Conv2dWinograd, EvaluationOfAnImageDoesNotDependOnItsPlaceInTheBatch) {
+  if (!cpu::allows_avx512()) GTEST_SKIP() << "without AVX-512 products depend on the size of a block";
+  OpCase op_case = conv({6, 14, 14, 24}, 40);
+  op_case.phase = Phase::kEvaluate;
+  OpData data = make_data(op_case);
+  const auto image = static_cast<int64_t>(data.x[0].size() / 6);
+  for (int64_t i = 1; i < 6; ++i) std::copy_n(data.x[0].begin(), image, data.x[0].begin() + i * image);
+  const auto y = run_op(winograd_backend(), op_case, data).y;
+  const auto output = static_cast<int64_t>(y.size() / 6);
+  for (int64_t i = 1; i < 6; ++i) EXPECT_TRUE(std::equal(y.begin(), y.begin() + output, y.begin() + i * output)) << i;
 }
 
 std::string implementation(Backend& backend, const OpCase& op_case) {
@@ -137,8 +167,11 @@ TEST(Conv2dWinograd, IsTakenWhereItIsQuickerAndWanted) {
   const OpCase wide = conv({32, 28, 28, 64}, 96);
   EXPECT_EQ(implementation(*backend, wide), kName);
   EXPECT_NE(implementation(*direct, wide), kName);
-  EXPECT_NE(implementation(*backend, conv({128, 2, 2, 192}, 320)), kName);
-  OpCase other = wide;
+  OpCase other = conv({128, 2, 2, 192}, 320);
+  EXPECT_EQ(implementation(*backend, other), kName);
+  other.phase = Phase::kEvaluate;  // each map has a tile of its own
+  EXPECT_NE(implementation(*backend, other), kName);
+  other = wide;
   std::get<Conv2d>(other.spec).stride = 2;
   EXPECT_NE(implementation(*backend, other), kName);
   other = wide;
@@ -147,7 +180,7 @@ TEST(Conv2dWinograd, IsTakenWhereItIsQuickerAndWanted) {
   other = wide;
   other.dtype = DType::kBf16;
   EXPECT_EQ(implementation(*make_cpu_backend({.bfloat16_math = Bfloat16Math::kF32}), other), kName);
-  if (!cpu::multiplies_bf16()) return;
+  if (!cpu::allows_avx512()) return;
   EXPECT_NE(implementation(*make_cpu_backend({.bfloat16_math = Bfloat16Math::kBf16}), other), kName);
 }
 

@@ -23,7 +23,7 @@ struct FixtureCase {
   std::string name;
   ModelOptions (*model)();
   BatchNormImplementation implementation = BatchNormImplementation::kCustom;
-  PlanPasses passes{};
+  PlanPasses passes{.merge_siblings = MergeSiblings::kNever};
   MomentumKind momentum = MomentumKind::kClassical;
   DecayScope decay_scope = DecayScope::kWeights;
   int threads = 2;

@@ -116,7 +116,7 @@ struct ConversionKernels {
 
 // Winograd's F(4x4, 3x3), computed in f32: 4x4 outputs of a 3x3 convolution from 6x6 inputs, by one product for each of
 // 36 planes.
-constexpr int64_t kWinogradTile = 4;
+constexpr int64_t kWinogradTile = 4, kWinogradPatch = 6;
 constexpr int64_t kWinogradPlanes = 36;
 
 // One row of each plane, `stride` elements from one another.
@@ -124,10 +124,11 @@ struct Planes {
   float* data;
   int64_t stride;
 };
-// A square of a dense map [h, w, c] whose first pixel may lie outside it.
-struct MapTile {
-  int64_t h, w, c;
-  int64_t row, column;
+// A square of pixels [c] of dense maps. A pixel lies rows[i] + columns[j] values behind the maps' beginning; there is
+// none where either is negative.
+struct TilePixels {
+  const int64_t *rows, *columns;
+  int64_t c;
 };
 // Windows [3, 3] side by side. A negative stride, from the last position, rotates them by half a turn.
 struct WindowRow {
@@ -137,10 +138,10 @@ struct WindowRow {
 
 // Each call transforms one tile, or one row of weights. There is one table for each element type of the maps.
 struct WinogradKernels {
-  void (*input)(Planes v, const void* x, const MapTile& tile);  // 6x6 pixels of x
-  // 4x4 pixels: y = activation(transform + bias), where they lie inside the map; bias [c] may be null.
-  void (*output)(void* y, Planes products, const MapTile& tile, const float* bias, Activation activation);
-  void (*output_gradient)(Planes v, const void* dy, const MapTile& tile);  // 4x4 pixels of dy
+  void (*input)(Planes v, const void* x, const TilePixels& pixels);  // 6x6 of x; where there is none, zero
+  // 4x4 pixels: y = activation(transform + bias); bias [c] may be null.
+  void (*output)(void* y, Planes products, const TilePixels& pixels, const float* bias, Activation activation);
+  void (*output_gradient)(Planes v, const void* dy, const TilePixels& pixels);  // 4x4 of dy; where there is none, zero
   void (*weights)(Planes u, const WindowRow& w, int64_t count);
   void (*weight_gradient)(float* dw, Planes du, int64_t count);  // dw [3, 3, count]
 };

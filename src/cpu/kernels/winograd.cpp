@@ -7,7 +7,7 @@
 namespace bn::cpu::BN_CPU_ISA {
 namespace {
 
-constexpr int kPatch = 6, kTile = 4, kWindow = 3;
+constexpr int kPatch = kWinogradPatch, kTile = kWinogradTile, kWindow = 3;
 
 // A line of a tile: every `stride`-th vector.
 struct Line {
@@ -102,63 +102,56 @@ BN_INLINE void load_planes(Float* values, Planes planes, int64_t channel, P part
   for (int q = 0; q < kWinogradPlanes; ++q) values[q] = load(planes.data + q * planes.stride + channel, part);
 }
 
-bool holds(const MapTile& tile, int64_t row, int64_t column) {
-  return row >= 0 && column >= 0 && row < tile.h && column < tile.w;
-}
+bool is_there(const TilePixels& pixels, int i, int j) { return pixels.rows[i] >= 0 && pixels.columns[j] >= 0; }
 
-// Reads a square of pixels, zero outside the map, and writes their transform. Whether all of it lies inside is asked
-// once, not for each pixel.
-template <class T, bool IsInside, class E>
-BN_INLINE void transform_pixels(Planes planes, const E* map, const MapTile& tile) {
-  const int64_t row_stride = tile.w * tile.c;
-  const int64_t first = tile.row * row_stride + tile.column * tile.c;
-  for_columns(tile.c, [&](int64_t channel, auto part) {
-    Float pixels[T::kFrom * T::kFrom], values[kWinogradPlanes];
+// Reads pixels and writes their transform. Whether all of them are there is asked once, not for each.
+template <class T, bool AreAllThere, class E>
+BN_INLINE void transform_pixels(Planes planes, const E* maps, const TilePixels& pixels) {
+  for_columns(pixels.c, [&](int64_t channel, auto part) {
+    Float read[T::kFrom * T::kFrom], values[kWinogradPlanes];
 #pragma GCC unroll 6
     for (int i = 0; i < T::kFrom; ++i) {
 #pragma GCC unroll 6
       for (int j = 0; j < T::kFrom; ++j) {
-        const int64_t offset = first + i * row_stride + j * tile.c + channel;
-        const bool is_there = IsInside || holds(tile, tile.row + i, tile.column + j);
-        pixels[i * T::kFrom + j] = is_there ? load(map + offset, part) : Float{};
+        read[i * T::kFrom + j] = AreAllThere || is_there(pixels, i, j)
+                                     ? load(maps + pixels.rows[i] + pixels.columns[j] + channel, part)
+                                     : Float{};
       }
     }
-    transform<T>(values, pixels);
+    transform<T>(values, read);
     store_planes(planes, channel, values, part);
   });
 }
 
 template <class T, class E>
-void transform_tile(Planes planes, const void* pixels, const MapTile& tile) {
-  const auto* map = static_cast<const E*>(pixels);
-  const bool is_inside =
-      holds(tile, tile.row, tile.column) && holds(tile, tile.row + T::kFrom - 1, tile.column + T::kFrom - 1);
-  is_inside ? transform_pixels<T, true>(planes, map, tile) : transform_pixels<T, false>(planes, map, tile);
+void transform_tile(Planes planes, const void* maps, const TilePixels& pixels) {
+  bool are_all_there = true;
+  for (int i = 0; i < T::kFrom; ++i) are_all_there = are_all_there && is_there(pixels, i, i);
+  are_all_there ? transform_pixels<T, true>(planes, static_cast<const E*>(maps), pixels)
+                : transform_pixels<T, false>(planes, static_cast<const E*>(maps), pixels);
 }
 
 template <Activation A, class E>
-void output_of(E* y, Planes products, const MapTile& tile, const float* bias) {
-  const int64_t rows = tile.h - tile.row, columns = tile.w - tile.column;
-  E* first = y + (tile.row * tile.w + tile.column) * tile.c;
-  for_columns(tile.c, [&](int64_t channel, auto part) {
-    Float values[kWinogradPlanes], pixels[kTile * kTile];
+void output_of(E* y, Planes products, const TilePixels& pixels, const float* bias) {
+  for_columns(pixels.c, [&](int64_t channel, auto part) {
+    Float values[kWinogradPlanes], sums[kTile * kTile];
     load_planes(values, products, channel, part);
-    transform<OutputTransform>(pixels, values);
+    transform<OutputTransform>(sums, values);
     const Float shift = bias == nullptr ? Float{} : load(bias + channel, part);
 #pragma GCC unroll 4
     for (int i = 0; i < kTile; ++i) {
 #pragma GCC unroll 4
       for (int j = 0; j < kTile; ++j) {
-        if (i >= rows || j >= columns) continue;
-        store(first + (i * tile.w + j) * tile.c + channel, activate<A>(pixels[i * kTile + j] + shift), part);
+        if (!is_there(pixels, i, j)) continue;
+        store(y + pixels.rows[i] + pixels.columns[j] + channel, activate<A>(sums[i * kTile + j] + shift), part);
       }
     }
   });
 }
 
 template <class E>
-void output(void* pixels, Planes products, const MapTile& tile, const float* bias, Activation activation) {
-  with_activation(activation, [&]<Activation A>() { output_of<A>(static_cast<E*>(pixels), products, tile, bias); });
+void output(void* y, Planes products, const TilePixels& pixels, const float* bias, Activation activation) {
+  with_activation(activation, [&]<Activation A>() { output_of<A>(static_cast<E*>(y), products, pixels, bias); });
 }
 
 template <class P>
