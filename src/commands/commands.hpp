@@ -37,6 +37,9 @@ struct PlanRequest {
 };
 void print_plan(const Config& config, const PlanRequest& request);
 
+// The first column of a table of ops. The name of merged ones is too long for it and has a line of its own.
+std::string op_column(const std::string& name);
+
 // --- config_arguments.cpp: commands that start from a configuration share these arguments and the way to its backend
 
 // CONFIG and --set.

@@ -157,8 +157,8 @@ std::string megabytes(int64_t bytes) { return fmt::format("{:.1f}", static_cast<
 void print_table(const PlannedStep& planned, const Config& config, const PlanRequest& request) {
   std::string text = fmt::format("{}; {}, batch {}, {}\n\n", planned.backend, name_of(config.precision),
                                  config.train.batch, request.evaluation ? "folded evaluation" : "training");
-  const auto line = [&](const auto&... values) {
-    text += fmt::format("{:<36} {:<16} {:>7} {:>8} {:>9} {:>10}  {}\n", values...);
+  const auto line = [&](const std::string& name, const auto&... values) {
+    text += fmt::format("{} {:<16} {:>7} {:>8} {:>9} {:>10}  {}\n", op_column(name), values...);
   };
   line("op", "kind", "forward", "backward", "saved MB", "scratch MB", "implementation");
   for (const PlannedOp& op : planned.ops) {
@@ -196,6 +196,12 @@ void require_memory(const PlannedStep& planned, int64_t batch) {
 }
 
 }  // namespace
+
+std::string op_column(const std::string& name) {
+  constexpr size_t kWidth = 36;
+  if (name.size() > kWidth) return fmt::format("{}\n{:{}}", name, "", kWidth);
+  return fmt::format("{:<{}}", name, kWidth);
+}
 
 void print_plan(const Config& config, const PlanRequest& request) {
   if (config.device != Device::kCuda) throw ConfigError("--plan-only plans for a GPU: add --set device=cuda");

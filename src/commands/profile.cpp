@@ -294,7 +294,7 @@ void print_table(const Profile& profile, const Config& config, const Backend& ba
   std::string text = fmt::format("{}, {}, batch {}\n\n", backend.name(), name_of(config.precision), config.train.batch);
   const auto add_line = [&](const std::string& name, const std::string& kind, const std::string& implementation,
                             const std::string& forward, const std::string& backward) {
-    text += fmt::format("{:<36} {:<16} {:<32} {:>10} {:>11}\n", name, kind, implementation, forward,
+    text += fmt::format("{} {:<16} {:<32} {:>10} {:>11}\n", op_column(name), kind, implementation, forward,
                         profile.evaluation ? "" : backward);
   };
   const auto milliseconds = [](double seconds) { return fmt::format("{:.3f}", 1e3 * seconds); };

@@ -8,6 +8,8 @@
 // Some sums change their order, and in bf16 the siblings' terms of a gradient are no longer rounded one by one.
 // Parameters, statistics and their names stay those of the siblings.
 #include <algorithm>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "plan/graph.hpp"
@@ -40,6 +42,29 @@ std::vector<bool> reaching_a_loss(const Graph& graph) {
     }
   }
   return reaching;
+}
+
+// "module/1x1/conv" and "module/3x3/conv" are "module/{1x1, 3x3}/conv".
+std::string joined_name(const std::vector<std::string>& names) {
+  const std::string& first = names[0];
+  const auto shared_by_all = [&](auto&& shared_with) {
+    size_t shared = first.size();
+    for (const std::string& name : names) shared = std::min(shared, shared_with(name));
+    return shared;
+  };
+  size_t prefix = shared_by_all([&](const std::string& name) {
+    return static_cast<size_t>(std::ranges::mismatch(first, name).in1 - first.begin());
+  });
+  prefix = first.substr(0, prefix).rfind('/') + 1;  // of whole parts; 0 where there is none
+  const std::string_view suffix = std::string_view(first).substr(std::min(first.rfind('/'), first.size()));
+  const bool share_suffix = std::ranges::all_of(
+      names, [&](const auto& name) { return name.size() > prefix + suffix.size() && name.ends_with(suffix); });
+  std::string joined = first.substr(0, prefix) + "{";
+  for (const std::string& name : names) {
+    const size_t end = share_suffix ? name.size() - suffix.size() : name.size();
+    joined += (&name == &first ? "" : ", ") + name.substr(prefix, end - prefix);
+  }
+  return joined + "}" + std::string(share_suffix ? suffix : "");
 }
 
 class Merger {
@@ -137,10 +162,13 @@ int Merger::add_value(const std::vector<int>& parts) {
   GraphValue whole = value(parts[0]);
   whole.view_of = -1;
   whole.view_channel = 0;
-  for (size_t i = 1; i < parts.size(); ++i) {
-    whole.name += " + " + value(parts[i]).name;
-    whole.shape.c += value(parts[i]).shape.c;
+  whole.shape.c = 0;
+  std::vector<std::string> names;
+  for (const int part : parts) {
+    names.push_back(value(part).name);
+    whole.shape.c += value(part).shape.c;
   }
+  whole.name = joined_name(names);
   graph_.values.push_back(whole);
   return static_cast<int>(graph_.values.size()) - 1;
 }
@@ -151,7 +179,9 @@ GraphNode Merger::joined_node(const std::vector<int>& nodes) {
   joined.joined = static_cast<int>(nodes.size());
   joined.parameters.clear();
   joined.state.clear();
-  for (size_t i = 1; i < nodes.size(); ++i) joined.name += " + " + node(nodes[i]).name;
+  std::vector<std::string> names;
+  for (const int each : nodes) names.push_back(node(each).name);
+  joined.name = joined_name(names);
   const auto gather = [&](std::vector<int>& to, std::vector<int> GraphNode::*member) {
     for (size_t k = 0; k < (node(nodes[0]).*member).size(); ++k) {
       for (const int each : nodes) to.push_back((node(each).*member)[k]);

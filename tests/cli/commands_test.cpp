@@ -149,6 +149,13 @@ TEST_F(Commands, ProfileModelsSeveralProcesses) {
                         "such as 11.5:2"));
 }
 
+TEST_F(Commands, ProfileNamesMergedOpsOnALineOfTheirOwn) {
+  const std::string table = output_of({"profile", BN_SOURCE_DIR "/configs/quickstart/batch_norm.yaml", "--steps", "1",
+                                       "--set", "plan.passes.merge_siblings=always", "--set", "train.batch=2"});
+  EXPECT_THAT(
+      table, HasSubstr("\ninception_3a/{1x1, 3x3_reduce, double3x3_reduce}/conv\n" + std::string(37, ' ') + "conv2d "));
+}
+
 // A plan for a GPU that is not here: of the program's answers only the last needs a build with CUDA.
 TEST_F(Commands, ProfilePlansForAGpuThatIsOnlyDescribed) {
   const std::string device = BN_SOURCE_DIR "/experiments/benchmarks/gpu_model/devices/h100.json";
