@@ -1,5 +1,6 @@
-// The convolutions of a network and nothing else, each direction by the quickest implementation: any of oneDNN's, or
-// Winograd's. A training step needs at least this time, so it is measured against it.
+// The convolutions of a network and nothing else, each direction by the quickest implementation: any of oneDNN's or of
+// ours. A training step is measured against their time. It may merge 1x1 convolutions, which stand by themselves here.
+// Forward shares Winograd's tiles, as training does and evaluation does not.
 #pragma once
 
 #include <cstdint>

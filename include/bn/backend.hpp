@@ -76,7 +76,8 @@ class PartExchange {
 
 // Everything that make_op needs to prepare an op before its first call.
 struct OpDesc {
-  std::string name{};  // path in the network: "inception_3a/3x3/bn"; keys the dropout mask
+  std::string
+      name{};  // path in the network, "inception_3a/3x3/bn", or joined ones, "a/{b,c}/bn"; keys the dropout mask
   std::vector<TensorDesc> x{};
   TensorDesc y;
   std::vector<TensorDesc> y_parts{};  // not empty: y's channels lie in these, one after another; y is dense by itself

@@ -9,8 +9,8 @@ namespace bn::cpu {
 namespace {
 
 // Where all directions together gain, as benchmark_cpu_winograd measures (two cores of an Intel Xeon, model 207, with
-// AVX-512). Quotients direct / Winograd of forward, forward being the best direction, and of the weight gradient:
-//   tiles used by    4/16 (2x2 maps)  0.8   1.0     channels  16 (28x28)  1.3  0.8     tiles  4 (7x7)    0.4  0.8
+// AVX-512). Quotients direct / Winograd of forward and of the weight gradient:
+//   tiles used by    4/16 (2x2 maps)  0.8   1.1     channels  16 (28x28)  1.3  0.8     tiles  4 (7x7)    0.4  0.8
 //                    7/16 (2x2)       1.35  1.85              32          1.6  1.1            8 (7x7)    0.8  1.1
 //                    9/16 (3x3, 6x6)  1.2   1.2               64          1.8  1.5           16 (7x7)    1.6  1.5
 //                   12/16 (7x7)       1.9   2.0              192 (14x14)  1.9  2.0           16 (14x14)  1.3  1.4

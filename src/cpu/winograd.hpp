@@ -17,8 +17,8 @@ namespace bn::cpu {
 
 // The 4x4 tiles that cover maps `to` [n, h, w, c], and the 6x6 pixels of `from` that each of them is computed from. All
 // images lie in one plane, some of them side by side. Either each has tiles of its own, or, in training, images have
-// only their padding between them and share tiles: 14x14 then needs 14.1 tiles an image in place of 16, and 2x2 one in
-// place of 1.8.
+// only their padding between them and share tiles: 14x14 then needs 14.1 tiles an image in place of 16, and 2x2
+// needs 0.56 in place of 1.
 class TileGrid {
  public:
   explicit TileGrid(const DirectionDesc& desc);

@@ -44,7 +44,7 @@ std::vector<bool> reaching_a_loss(const Graph& graph) {
   return reaching;
 }
 
-// "module/1x1/conv" and "module/3x3/conv" are "module/{1x1, 3x3}/conv".
+// "module/1x1/conv" and "module/3x3/conv" are "module/{1x1,3x3}/conv".
 std::string joined_name(const std::vector<std::string>& names) {
   const std::string& first = names[0];
   const auto shared_by_all = [&](auto&& shared_with) {
@@ -62,7 +62,7 @@ std::string joined_name(const std::vector<std::string>& names) {
   std::string joined = first.substr(0, prefix) + "{";
   for (const std::string& name : names) {
     const size_t end = share_suffix ? name.size() - suffix.size() : name.size();
-    joined += (&name == &first ? "" : ", ") + name.substr(prefix, end - prefix);
+    joined += (&name == &first ? "" : ",") + name.substr(prefix, end - prefix);
   }
   return joined + "}" + std::string(share_suffix ? suffix : "");
 }

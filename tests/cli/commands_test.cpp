@@ -16,7 +16,7 @@ namespace {
 
 using testing::HasSubstr;
 
-const std::string kExperiment =
+const std::string kCommandsExperiment =
     small_model() + shapes_data(300, 70) +
     R"(train: {batch: 20, steps: 30, learning_rate: {initial: 0.1}, log_every: 10, evaluate_every: 15,
   evaluate_batch: 30}
@@ -25,7 +25,7 @@ threads: 1
 
 class Commands : public testing::Test {
  protected:
-  Commands() { write_bytes(experiment_, kExperiment); }
+  Commands() { write_bytes(experiment_, kCommandsExperiment); }
 
   std::string train(const Words& more = {}) const { return test::train(experiment_, root_ / "run", more); }
   Words profile(const Words& more) const { return joined({"profile", experiment_}, more); }
@@ -152,8 +152,8 @@ TEST_F(Commands, ProfileModelsSeveralProcesses) {
 TEST_F(Commands, ProfileNamesMergedOpsOnALineOfTheirOwn) {
   const std::string table = output_of({"profile", BN_SOURCE_DIR "/configs/quickstart/batch_norm.yaml", "--steps", "1",
                                        "--set", "plan.passes.merge_siblings=always", "--set", "train.batch=2"});
-  EXPECT_THAT(
-      table, HasSubstr("\ninception_3a/{1x1, 3x3_reduce, double3x3_reduce}/conv\n" + std::string(37, ' ') + "conv2d "));
+  EXPECT_THAT(table,
+              HasSubstr("\ninception_3a/{1x1,3x3_reduce,double3x3_reduce}/conv\n" + std::string(37, ' ') + "conv2d "));
 }
 
 // A plan for a GPU that is not here: of the program's answers only the last needs a build with CUDA.

@@ -22,7 +22,7 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-const std::string kExperiment = small_model() + shapes_data(300, 70) + R"(  workers: 2
+const std::string kEvaluateExperiment = small_model() + shapes_data(300, 70) + R"(  workers: 2
 train: {batch: 20, steps: 30, learning_rate: {initial: 0.1}, statistics_decay: 0.9, log_every: 10,
   evaluate_every: 30, evaluate_batch: 30}
 threads: 1
@@ -32,7 +32,7 @@ class Evaluate : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     shared() = std::make_unique<TemporaryFolder>();
-    write_bytes(folder() / "experiment.yaml", kExperiment);
+    write_bytes(folder() / "experiment.yaml", kEvaluateExperiment);
     train("first", {});
     train("second", {"train.seed=2"});
   }

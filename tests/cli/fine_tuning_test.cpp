@@ -17,7 +17,7 @@ namespace {
 
 using testing::HasSubstr;
 
-const std::string kExperiment =
+const std::string kFineTuningExperiment =
     small_model("20, 16") + shapes_data(300, 60) +
     R"(train: {batch: 20, steps: 20, learning_rate: {initial: 0.1}, l2: 0.01, log_every: 10, evaluate_every: 10,
   checkpoint_every: 10, evaluate_batch: 30}
@@ -27,7 +27,7 @@ threads: 1
 class FineTuning : public testing::Test {
  protected:
   FineTuning() {
-    write_bytes(root_ / "first.yaml", kExperiment);
+    write_bytes(root_ / "first.yaml", kFineTuningExperiment);
     train("first", {});
   }
 

@@ -11,7 +11,7 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr const char* kExperiment = R"(
+constexpr const char* kPackedExperiment = R"(
 model: {network: {kind: mlp, image_size: 16, image_channels: 3, hidden: [20]}, classes: 10, normalization: batch}
 data:
   kind: packed
@@ -28,7 +28,7 @@ threads: 1
 class PackedSet : public testing::Test {
  protected:
   PackedSet() {
-    write_bytes(root_ / "experiment.yaml", kExperiment);
+    write_bytes(root_ / "experiment.yaml", kPackedExperiment);
     write_shapes(root_ / "shapes", 24, 40, 20);
     pack("packed", "4");
   }

@@ -26,7 +26,7 @@ namespace {
 using testing::EndsWith;
 using testing::StartsWith;
 
-const std::string kExperiment = "model:\n  network: " + small_inception_text(16, "max") + R"(  classes: 10
+const std::string kPredictExperiment = "model:\n  network: " + small_inception_text(16, "max") + R"(  classes: 10
 data:
   kind: folder
   image_size: 16
@@ -48,7 +48,7 @@ class Predict : public testing::Test {
     std::string classes;
     for (const std::string& name : names_in(photos())) classes += name + " a " + name + ", drawn\n";
     write_bytes(folder() / "classes.txt", classes);
-    write_bytes(folder() / "experiment.yaml", kExperiment);
+    write_bytes(folder() / "experiment.yaml", kPredictExperiment);
     train("run", {"data.classes=" + (folder() / "classes.txt")});
   }
   static void TearDownTestSuite() { shared().reset(); }

@@ -13,7 +13,7 @@ namespace {
 
 using testing::HasSubstr;
 
-const std::string kExperiment =
+const std::string kReportExperiment =
     small_model() + shapes_data(300, 70) +
     R"(train: {batch: 20, steps: 30, learning_rate: {initial: 0.1}, log_every: 10, evaluate_every: 10,
   evaluate_batch: 30, probe: {op: hidden1/act, unit: 3, images: 50, every: 10}}
@@ -22,14 +22,14 @@ threads: 1
 
 // The folder "two" of a sweep with two runs.
 void train_two(const TemporaryFolder& folder) {
-  write_bytes(folder / "experiment.yaml", kExperiment);
+  write_bytes(folder / "experiment.yaml", kReportExperiment);
   write_bytes(folder / "sweep.yaml", "name: two\nseeds: [1, 2]\nconfigs: [{arm: bn, config: experiment.yaml}]\n");
   output_of({"sweep", folder / "sweep.yaml", "--out", folder / "two"});
 }
 
 TEST(ReportCommand, ReportsRunsOfTheProgram) {
   const TemporaryFolder folder;
-  write_bytes(folder / "experiment.yaml", kExperiment);
+  write_bytes(folder / "experiment.yaml", kReportExperiment);
   for (const char* seed : {"1", "2"}) {
     for (const char* normalization : {"none", "batch"}) {
       test::train(folder / "experiment.yaml", folder / (std::string(normalization) + "_seed" + seed),
@@ -45,7 +45,7 @@ TEST(ReportCommand, ReportsRunsOfTheProgram) {
 // A report goes where nothing is, or where a report was, or beside what has other names.
 TEST(ReportCommand, ReplacesNoFileOfSomebodyElse) {
   const test::TemporaryFolder folder;
-  test::write_bytes(folder / "experiment.yaml", kExperiment);
+  test::write_bytes(folder / "experiment.yaml", kReportExperiment);
   const std::string run = test::train(folder / "experiment.yaml", folder / "run");
   const auto refused = [&](const std::string& out, const std::string& file, const test::Words& more) {
     folder.write(out + "/" + file, "mine");

@@ -25,7 +25,7 @@ using std::chrono::milliseconds;
 using testing::HasSubstr;
 using testing::Not;
 
-const std::string kExperiment =
+const std::string kSweepExperiment =
     small_model("20", "none") + shapes_data(200, 40) +
     R"(train: {batch: 20, steps: 60, learning_rate: {initial: 0.1}, log_every: 5, evaluate_every: 20,
   evaluate_batch: 20}
@@ -35,7 +35,7 @@ threads: 1
 class SweepCommand : public testing::Test {
  protected:
   SweepCommand() {
-    write_bytes(root_ / "plain.yaml", kExperiment);
+    write_bytes(root_ / "plain.yaml", kSweepExperiment);
     write_bytes(root_ / "batch_norm.yaml", "base: plain.yaml\nmodel: {normalization: batch}\n");
     write_sweep("configs: [plain.yaml, batch_norm.yaml]\nseeds: [1, 2]\n");
   }

@@ -24,14 +24,14 @@ using testing::ElementsAre;
 using testing::EndsWith;
 using testing::HasSubstr;
 
-const std::string kExperiment =
+const std::string kThreadsExperiment =
     small_model() + shapes_data(300, 70) +
     R"(train: {batch: 20, steps: 10, learning_rate: {initial: 0.1}, log_every: 5, evaluate_every: 10, evaluate_batch: 30}
 )";
 
 class Threads : public testing::Test {
  protected:
-  Threads() { write_bytes(experiment_, kExperiment); }
+  Threads() { write_bytes(experiment_, kThreadsExperiment); }
 
   // "cpu: ..., 2 threads (all cores)"
   std::string backend(const Words& more, const ProgramOptions& options = {}) const {

@@ -25,7 +25,7 @@ using testing::Not;
 
 // 15 steps an epoch and a checkpoint every 7: most resumes begin inside an epoch. The average is saved too. The decay
 // of the statistics is such that no evaluation comes too early for it, of which a run warns.
-const std::string kExperiment =
+const std::string kTrainExperiment =
     "model: {network: network.yaml, classes: 10, normalization: batch}\n" + shapes_data(300, 60) +
     R"(train: {batch: 20, steps: 150, learning_rate: {initial: 0.1, decay_factor: 0.5, decay_steps: 40},
   average: polyak, statistics_decay: 0.9, log_every: 1, evaluate_every: 50, evaluate_batch: 20, checkpoint_every: 7}
@@ -36,7 +36,7 @@ constexpr const char* kNetwork = "{kind: mlp, image_size: 16, image_channels: 1,
 class TrainCommand : public testing::Test {
  protected:
   TrainCommand() {
-    write_bytes(root_ / "experiment.yaml", kExperiment);
+    write_bytes(root_ / "experiment.yaml", kTrainExperiment);
     write_bytes(root_ / "network.yaml", kNetwork);
   }
 

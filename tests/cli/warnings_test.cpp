@@ -13,7 +13,7 @@
 namespace bn::test {
 namespace {
 
-constexpr const char* kExperiment = R"(
+constexpr const char* kWarningsExperiment = R"(
 model: {network: {kind: mlp, image_size: 16, image_channels: 1, hidden: [8]}, classes: 10, normalization: batch}
 data:
   kind: folder
@@ -31,7 +31,7 @@ threads: 1
 class Warnings : public testing::Test {
  protected:
   Warnings() {
-    write_bytes(root_ / "experiment.yaml", kExperiment);
+    write_bytes(root_ / "experiment.yaml", kWarningsExperiment);
     write_shapes(root_ / "set", 16, 60, 20);
   }
 

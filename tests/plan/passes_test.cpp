@@ -340,8 +340,8 @@ Graph merged_graph(const Net& net) {
   return graph;
 }
 
-const char* const kConv = "{a, b, c}/conv";
-const char* const kNorm = "{a, b, c}/bn";
+const char* const kConv = "{a,b,c}/conv";
+const char* const kNorm = "{a,b,c}/bn";
 
 TEST(MergeSiblings, MakesOneConvolutionAndOneBatchNorm) {
   const Graph graph = merged_graph(module_net());
@@ -390,7 +390,7 @@ TEST(MergeSiblings, TheirParametersLieTogetherAndKeepTheirNames) {
 TEST(MergeSiblings, LeavesWhatDoesNotLieTogether) {  // 24 floats are no whole number of cache lines
   const Graph graph = merged_graph(module_net({.channels = {24, 16, 8}}));
   EXPECT_EQ(node_of(graph, "a/conv").joined, 1);
-  EXPECT_EQ(node_of(graph, "{b, c}/conv").joined, 2);
+  EXPECT_EQ(node_of(graph, "{b,c}/conv").joined, 2);
 }
 
 // b3 and c3 become one batch norm, behind the second: it reads two tensors and writes two slices.
@@ -398,19 +398,19 @@ TEST(MergeSiblings, MakesOneOfTheBatchNormsOfAConcatenation) {
   const Net net = module_net({.outputs = 16});
   const Graph graph = merged_graph(net);
   EXPECT_EQ(names(graph),
-            (Names{"stem/conv", "stem/bn", kConv, kNorm, "b3/conv", "c3/conv", "{b3, c3}/bn", "linear", "loss"}));
-  const GraphNode& norm = node_of(graph, "{b3, c3}/bn");
+            (Names{"stem/conv", "stem/bn", kConv, kNorm, "b3/conv", "c3/conv", "{b3,c3}/bn", "linear", "loss"}));
+  const GraphNode& norm = node_of(graph, "{b3,c3}/bn");
   EXPECT_EQ(norm.inputs, (std::vector<int>{node_of(graph, "b3/conv").output, node_of(graph, "c3/conv").output}));
   ASSERT_EQ(norm.output_parts.size(), 2U);
   EXPECT_EQ(graph.values[norm.output_parts[0]].view_channel, 32);
   EXPECT_EQ(graph.values[norm.output_parts[1]].view_channel, 48);
   EXPECT_EQ(backward_order(graph),
-            (Names{"loss", "linear", "{b3, c3}/bn", "c3/conv", "b3/conv", kNorm, kConv, "stem/bn", "stem/conv"}));
+            (Names{"loss", "linear", "{b3,c3}/bn", "c3/conv", "b3/conv", kNorm, kConv, "stem/bn", "stem/conv"}));
 }
 
 TEST(MergeSiblings, LeavesAnotherBatchNormAlone) {
   const Graph graph = merged_graph(module_net({.last_norm = {.eps = 0.1F}}));
-  EXPECT_EQ(node_of(graph, "{a, b}/bn").joined, 2);
+  EXPECT_EQ(node_of(graph, "{a,b}/bn").joined, 2);
   EXPECT_EQ(node_of(graph, "c/conv").joined, 1);
 }
 
@@ -425,7 +425,7 @@ TEST(MergeSiblings, LeavesTheImagesOfAConcatenation) {
 TEST(MergeSiblings, LeavesFrozenOnesAlone) {
   const Graph graph = merged_graph(module_net({.frozen = {"b"}}));
   EXPECT_EQ(node_of(graph, "b/conv").joined, 1);
-  EXPECT_EQ(node_of(graph, "{a, c}/conv").joined, 2);
+  EXPECT_EQ(node_of(graph, "{a,c}/conv").joined, 2);
 }
 
 // --- Where buffers lie in memory.

@@ -197,7 +197,8 @@ TEST(StatisticsPlan, SeesTheBatchStatisticsOfTraining) {
     for (const Purpose purpose : {Purpose::kTrain, Purpose::kStatistics}) {
       const Tensor slab = subject.parameters.batch_state_slab();
       subject.backend->zero(slab.data, slab.bytes());
-      // Siblings are merged in training alone, which changes the order of sums.
+      // Siblings are merged in training alone, which changes the order of sums. So would wider convolutions, whose maps
+      // share Winograd's tiles there.
       Plan plan =
           subject.compile({.batch = kBatch, .purpose = purpose, .passes = {.merge_siblings = MergeSiblings::kNever}});
       plan.pack();
