@@ -150,8 +150,9 @@ TEST_F(Commands, ProfileModelsSeveralProcesses) {
 }
 
 TEST_F(Commands, ProfileNamesMergedOpsOnALineOfTheirOwn) {
-  const std::string table = output_of({"profile", BN_SOURCE_DIR "/configs/quickstart/batch_norm.yaml", "--steps", "1",
-                                       "--set", "plan.passes.merge_siblings=always", "--set", "train.batch=2"});
+  const std::string inception = BN_SOURCE_DIR "/configs/quickstart/batch_norm.yaml";
+  const std::string table = output_of(
+      {"profile", inception, "--steps", "1", "--set", "train.batch=2", "--set", "plan.passes.merge_siblings=always"});
   EXPECT_THAT(table,
               HasSubstr("\ninception_3a/{1x1,3x3_reduce,double3x3_reduce}/conv\n" + std::string(37, ' ') + "conv2d "));
 }
