@@ -14,10 +14,10 @@ constexpr auto kName = "winograd_f43";
 
 // The transforms round: on the networks' shapes by up to 1.3e-5 (y), 1.5e-5 (dx) and 7e-6 (dw). What is stored in bf16
 // is rounded once more, by 2^-9; weights and dw are f32 all the way.
-constexpr Tolerance kTolerance{.y = 2e-5, .dx = 2e-5, .dw = 1e-5};
-constexpr Tolerance kStoredInBf16{.y = 4e-3, .dx = 4e-3, .dw = 1e-5};
+constexpr Tolerance kWinogradTolerance{.y = 2e-5, .dx = 2e-5, .dw = 1e-5};
+constexpr Tolerance kWinogradInBf16{.y = 4e-3, .dx = 4e-3, .dw = 1e-5};
 const Tolerance& winograd_tolerance(const OpCase& op_case) {
-  return op_case.dtype == DType::kBf16 ? kStoredInBf16 : kTolerance;
+  return op_case.dtype == DType::kBf16 ? kWinogradInBf16 : kWinogradTolerance;
 }
 
 using WinogradBackend = ConvolutionBackend<cpu::WinogradConvolution>;
@@ -31,7 +31,7 @@ OpCase conv(const Shape& x, int64_t out_channels, int64_t pad = 1) {
   return {.spec = Conv2d{.out_channels = out_channels, .kernel = 3, .pad = pad}, .x = {x}};
 }
 
-std::vector<OpCase> cases() {
+std::vector<OpCase> winograd_cases() {
   std::vector<OpCase> cases;
   for (const OpCase& op_case : convolution_cases()) {
     const auto& spec = std::get<Conv2d>(op_case.spec);
@@ -60,7 +60,7 @@ class WinogradCase : public testing::TestWithParam<OpCase> {};
 TEST_P(WinogradCase, MatchesReference) {
   expect_matches(winograd_backend(), GetParam(), make_data(GetParam()), winograd_tolerance(GetParam()), reference_conv);
 }
-INSTANTIATE_TEST_SUITE_P(Conv2d, WinogradCase, testing::ValuesIn(cases()),
+INSTANTIATE_TEST_SUITE_P(Conv2d, WinogradCase, testing::ValuesIn(winograd_cases()),
                          [](const auto& tested) { return name_of(tested.param); });
 
 // As behind a ReLU: nothing is negative, so the transforms' sums cancel.
@@ -69,7 +69,7 @@ TEST(Conv2dWinograd, IsAsCloseWhereInputsHaveAMean) {
   OpData data = make_data(op_case);
   for (double& value : data.x[0]) value = std::abs(value) + 1;
   round_to_storage(op_case, data);
-  expect_matches(winograd_backend(), op_case, data, kTolerance, reference_conv);
+  expect_matches(winograd_backend(), op_case, data, kWinogradTolerance, reference_conv);
 }
 
 TEST(Conv2dWinograd, EvaluationWithoutFoldingEqualsTraining) {
@@ -117,7 +117,7 @@ TEST(Conv2dWinograd, TakesBatchesOfAnySize) {
   for (const int64_t n : {1, 2, 31, 32, 128, 256}) {
     const OpCase op_case = conv({n, 7, 7, 32}, 48);
     const OpData data = make_data(op_case);
-    expect_close(run_op(winograd_backend(), op_case, data), run_op(*direct, op_case, data), kTolerance);
+    expect_close(run_op(winograd_backend(), op_case, data), run_op(*direct, op_case, data), kWinogradTolerance);
   }
 }
 
