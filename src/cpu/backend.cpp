@@ -169,8 +169,8 @@ void CpuBackend::upload(void* device, const void* host, int64_t bytes) { std::me
 void CpuBackend::download(void* host, const void* device, int64_t bytes) { std::memcpy(host, device, bytes); }
 void CpuBackend::zero(void* device, int64_t bytes) { std::memset(device, 0, bytes); }
 
-// In f32 a step at 224 takes 0.94 to 0.97 of its time with AVX-512, and 1.03 to 1.04 with AVX2; in bf16 it takes 0.97 to
-// 1.00 with AVX-512 (experiments/benchmarks/cpu_notes.md).
+// In f32 a step at 224 takes 0.94 to 0.97 of its time with AVX-512, and 1.03 to 1.04 with AVX2; in bf16 it takes 0.97
+// to 1.00 with AVX-512 (experiments/benchmarks/cpu_notes.md).
 bool CpuBackend::prefers_merged_siblings(DType) const { return allows_avx512(); }
 
 std::unique_ptr<Op> CpuBackend::make_op(const OpSpec& spec, const OpDesc& desc) {
