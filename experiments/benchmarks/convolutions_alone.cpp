@@ -206,11 +206,7 @@ void ConvolutionsAlone::add_own(std::vector<TimedDirection>& directions, const O
   auto* dw = static_cast<float*>(buffer(kernel * kernel * x.c * y.c * size_of(DType::kF32)));
   add(directions[1], call->scratch_bytes(),
       [call, dw, dy, x_data = operands.x.data](void* scratch) { call->run(dw, x_data, dy.data, scratch); });
-  if (!operands.wants_dx) return;
-  cpu::DirectionDesc input_gradient = forward;
-  std::swap(input_gradient.from, input_gradient.to);
-  input_gradient.window.pad = kernel - 1 - operands.window.pad;
-  add_correlation(directions[2], dx, dy, input_gradient);
+  if (operands.wants_dx) add_correlation(directions[2], dx, dy, cpu::input_gradient_of(forward));
 }
 
 void ConvolutionsAlone::run(std::vector<TimedDirection>& directions) {

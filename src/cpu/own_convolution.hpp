@@ -45,6 +45,12 @@ inline DirectionDesc forward_of(const ConvolutionWindow& window, const OpDesc& d
           .trains = desc.has_backward};
 }
 
+inline DirectionDesc input_gradient_of(DirectionDesc forward) {
+  std::swap(forward.from, forward.to);
+  forward.window.pad = forward.window.kernel - 1 - forward.window.pad;
+  return forward;
+}
+
 // As many values as fill an odd number of cache lines: rows at such a distance lie in different sets of a cache.
 inline int64_t odd_lines(int64_t values, DType dtype) {
   const int64_t values_of_line = 64 / size_of(dtype);
@@ -69,10 +75,7 @@ class OwnConvolution final : public Convolution {
     if (has_bias_) bias_offset_ = packed_.add(desc.y.shape.c * size_of(DType::kF32));
     if (!desc.has_backward) return;
     if (desc.wants_dx.at(0)) {
-      DirectionDesc input_gradient = forward;
-      std::swap(input_gradient.from, input_gradient.to);
-      input_gradient.window.pad = window.kernel - 1 - window.pad;
-      input_gradient_.emplace(input_gradient);
+      input_gradient_.emplace(input_gradient_of(forward));
       Regions regions;
       regions.add(input_gradient_->weight_bytes());
       after_weights_offset_ = regions.add(input_gradient_->scratch_bytes());

@@ -2,7 +2,7 @@
 
 usage: onnx_peer.py MODEL PIXELS LOGITS    raw files: u8 [n, h, w, c] and f32 [n, classes]
 
-Prints how far the logits are apart on the first 50 images, in parts of the largest logit, and on how many images the
+Prints how far the logits are apart on the first 50 images, in parts of their largest, and on how many images the
 likeliest class differs. The exit status is 0 only if ONNX's checker takes the model, no logit is further off than 1e-5 of
 the largest, and no class differs.
 """
@@ -37,7 +37,7 @@ def by_opencv():
 failed = False
 for name, results in (("ONNX Runtime", by_runtime()), ("OpenCV", by_opencv())):
     count = len(results)
-    apart = numpy.abs(results[:50] - expected[:50]).max() / numpy.abs(expected).max()
+    apart = numpy.abs(results[:50] - expected[:50]).max() / numpy.abs(expected[:50]).max()
     differ = int((results.argmax(1) != expected[:count].argmax(1)).sum())
     print(f"{name}: {count} images, logits {apart:.2g} of the largest apart, {differ} classes differ")
     failed |= not apart <= 1e-5 or differ > 0
